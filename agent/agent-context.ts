@@ -1,0 +1,24 @@
+import type { ClockStatement } from "../signaling/stream-fields.ts";
+import type { ControlChannel, ServerPeer } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+import type { MediaPort } from "./media-port.ts";
+import type { MediaTime } from "./media-time.ts";
+import type { AgentPlatform } from "./platform.ts";
+
+/** What the calls of one connected agent share. */
+export interface AgentContext {
+  readonly platform: AgentPlatform;
+  readonly identity: AgentIdentity;
+  /** The identity key, raw. */
+  readonly publicKey: Uint8Array;
+  readonly control: ControlChannel;
+  readonly port: MediaPort;
+  readonly time: MediaTime;
+  readonly server: ServerPeer;
+  /** This machine's clock against the server's, as measured when the connection was made. */
+  readonly clock: ClockStatement;
+  /** Issuer keys (raw, 32 bytes) this agent trusts; none: peers are checked and reported as not anchored. */
+  readonly anchors: readonly Uint8Array[] | undefined;
+  /** Takes what listeners throw. */
+  readonly report: (error: unknown) => void;
+}

@@ -1,0 +1,118 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
+import { negotiateAudio } from "../signaling/negotiate-audio.ts";
+import { checkSession, type IncomingOffer } from "../signaling/peer-check.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { audioCapabilities, audioScope } from "./audio-offer.ts";
+import type { Call } from "./call.ts";
+import { assembleCall, refuseSession, textOf, unwrap } from "./call-assembly.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { DeclineReason } from "./incoming-call.ts";
+import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
+
+/** The call that rings: the checked offer, and the session id the server has allocated for it. */
+export interface RingingCall {
+  readonly sessionId: string;
+  readonly checked: IncomingOffer;
+}
+
+/** Answers a ringing call: negotiation, signed answer, CONFIRM, check, media. Throws the refusal by its code. */
+export async function answerCall(
+  context: AgentContext,
+  ringing: RingingCall,
+  options: CallOptions,
+): Promise<Call> {
+  const { sessionId, checked } = ringing;
+  const { offer } = checked;
+  const audio = options.audio ?? {};
+  const negotiated = negotiateAudio(offer.payload, audioCapabilities(context.platform, audio), () =>
+    randomSsrc(context),
+  );
+  if (!negotiated.ok) {
+    await refuse(context, sessionId, { ...negotiated.fault.details, reason: "proposal-rejected" });
+    throw new ParleyError(negotiated.fault);
+  }
+  const key = createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
+  const sendsAudio = negotiated.value.streams.some(({ direction }) => direction !== "recvonly");
+  const payload: AnswerPayload = {
+    v: 1,
+    session_id: sessionId,
+    offer_digest: offer.digest,
+    caller: checked.caller.agentId,
+    callee: context.identity.agentId,
+    media_key: key.certificate,
+    scope: options.scope ?? (sendsAudio ? audioScope(audio) : []),
+    profile: negotiated.value.profile,
+    streams: negotiated.value.streams,
+    clock: context.clock,
+    last_audit_id: context.control.lastAuditIdOf(sessionId),
+    iat: Math.floor(context.platform.clock.wall() / 1000),
+  };
+  const answer = makeAnswer(payload, context.identity.signer);
+  const { result } = await context.control.request({
+    method: "CONFIRM",
+    path: `/sessions/${sessionId}`,
+    parameters: { target_id: sessionId, status: "accepted", answer },
+    headers: [["Session-ID", sessionId]],
+    prove: true,
+  });
+  try {
+    const session = unwrap(
+      checkSession(
+        {
+          leg: 1,
+          me: { agentId: context.identity.agentId, publicKey: context.publicKey },
+          peerAgentId: checked.caller.agentId,
+          offer: offer.jws,
+          answer,
+          peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
+          witness: textOf(result, "core"),
+          server: context.server,
+          sessionId,
+          anchors: context.anchors,
+          now: context.platform.clock.wall(),
+        },
+        context.platform.verifier,
+      ),
+    );
+    return await assembleCall(context, options, {
+      sessionId,
+      leg: 1,
+      session,
+      mediaSigner: key.signer,
+      result,
+    });
+  } catch (error) {
+    await refuseSession(context, sessionId, error);
+    throw error;
+  }
+}
+
+/** Declines a ringing call. Resolves also when it is gone already. */
+export async function declineCall(
+  context: AgentContext,
+  sessionId: string,
+  reason: DeclineReason,
+): Promise<void> {
+  await refuse(context, sessionId, { reason });
+}
+
+async function refuse(
+  context: AgentContext,
+  sessionId: string,
+  why: Readonly<Record<string, unknown>> & { readonly reason: unknown },
+): Promise<void> {
+  try {
+    await context.control.request({
+      method: "CONFIRM",
+      path: `/sessions/${sessionId}`,
+      parameters: { target_id: sessionId, status: "rejected", ...(why as { reason: string }) },
+      headers: [["Session-ID", sessionId]],
+      prove: true,
+    });
+  } catch (error) {
+    if (error instanceof ParleyError && (error.code === "offer-dead" || error.code === "session-not-found"))
+      return;
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { AudioCapabilities } from "../signaling/negotiate-audio.ts";
+import type { OfferStream } from "../signaling/offer.ts";
+import type { CallAudioOptions } from "./call-options.ts";
+import type { AgentPlatform, AudioFormatChoice } from "./platform.ts";
+
+/** Stream id of a call's audio. */
+const AUDIO_STREAM = 1;
+const DEFAULT_FRAME_MS = 20;
+
+/** The audio stream a caller offers. Throws `field-invalid` when this machine has none of the codecs asked for. */
+export function offerAudio(platform: AgentPlatform, options: CallAudioOptions, ssrc: number): OfferStream {
+  return {
+    stream: AUDIO_STREAM,
+    modality: "audio",
+    direction: options.direction ?? "sendrecv",
+    ssrc,
+    codecs: chosenFormats(platform, options).map(({ name, clockRate, channels, frameMs, payloadType }) => ({
+      name,
+      clock_rate: clockRate,
+      channels,
+      frame_ms: frameMs,
+      payload_type: payloadType,
+    })),
+  };
+}
+
+/** What a callee can take. */
+export function audioCapabilities(platform: AgentPlatform, options: CallAudioOptions): AudioCapabilities {
+  const direction = options.direction ?? "sendrecv";
+  return {
+    codecs: chosenFormats(platform, options),
+    profiles: ["frame"],
+    send: direction !== "recvonly",
+    receive: direction !== "sendonly",
+  };
+}
+
+/** Scope tokens that an end needs which sends, or does not send, audio. */
+export function audioScope(options: CallAudioOptions): readonly string[] {
+  if (options.direction === "recvonly") return [];
+  return ["communication:audio:capture", "communication:audio:transmit"];
+}
+
+function chosenFormats(platform: AgentPlatform, options: CallAudioOptions): AudioFormatChoice[] {
+  const wanted = options.frameMs ?? DEFAULT_FRAME_MS;
+  const names = options.codecs ?? platform.audioFormats.map(({ name }) => name);
+  const formats = names.flatMap((name) => platform.audioFormats.filter((format) => format.name === name));
+  if (formats.length === 0) {
+    throw new ParleyError({
+      code: "field-invalid",
+      message: "None of these codecs is here.",
+      at: "audio.codecs",
+    });
+  }
+  return formats.map((format) => ({
+    ...format,
+    frameMs: [...format.frameMs].sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted) || a - b),
+  }));
+}

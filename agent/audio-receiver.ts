@@ -1,0 +1,265 @@
+import type { AudioCodec } from "../codecs/audio-codec.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { frameDigest } from "../codecs/frame.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { ReceiptTotals } from "../codecs/receipt.ts";
+import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
+import { Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
+import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import type { Relay, Verdict } from "../sfu/relay.ts";
+import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { HeardAudio } from "./heard-audio.ts";
+import type { MediaTime } from "./media-time.ts";
+
+/** Sees every verified packet of the peer as it arrived, e.g. to keep frames for `parley verify --media`. */
+export type PacketTap = (packet: {
+  readonly leg: number;
+  readonly stream: number;
+  readonly bytes: Uint8Array;
+}) => void;
+
+export interface AudioReceiverCounters extends PlayoutCounters {
+  readonly verified: number;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Payloads that verified and would not decode; played as concealment. */
+  readonly undecodable: number;
+  /** Checkpoints of the speaker that held, and that did not; frames that verified and that a checkpoint lists otherwise. */
+  readonly checkpoints: { readonly good: number; readonly bad: number; readonly contradicted: number };
+}
+
+/**
+ * One heard stream: judges each frame as the relay did, de-jitters, decodes, conceals what is missing and hands PCM out one
+ * frame an interval, from the first frame on.
+ */
+export class AudioReceiver {
+  readonly #clock: Clock;
+  readonly #time: MediaTime;
+  readonly #admission: Relay;
+  readonly #row: AdmissionRow;
+  readonly #codec: AudioCodec;
+  readonly #receipts: ReceiptTracker;
+  readonly #checkpoints: CheckpointCheck;
+  readonly #speaker: string;
+  readonly #heard: (heard: HeardAudio) => void;
+  readonly #receipt: (bytes: Uint8Array) => void;
+  readonly #tap: PacketTap | undefined;
+  readonly #report: (error: unknown) => void;
+  #playout: Playout | undefined;
+  #start = 0;
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  #finished = false;
+  #verified = 0;
+  #undecodable = 0;
+  #receiptCount = 0;
+  #goodCheckpoints = 0;
+  #badCheckpoints = 0;
+  #contradicted = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly time: MediaTime;
+    /** A table of its own, holding `row`. */
+    readonly admission: Relay;
+    readonly row: AdmissionRow;
+    readonly codec: AudioCodec;
+    readonly receipts: ReceiptTracker;
+    readonly checkpoints: CheckpointCheck;
+    readonly speaker: string;
+    readonly heard: (heard: HeardAudio) => void;
+    /** Takes a signed receipt for the flow's reliable stream. */
+    readonly receipt: (bytes: Uint8Array) => void;
+    readonly tap?: PacketTap;
+    /** Takes what the tap throws: a tool must not stop the sound. */
+    readonly report: (error: unknown) => void;
+  }) {
+    this.#clock = options.clock;
+    this.#time = options.time;
+    this.#admission = options.admission;
+    this.#row = options.row;
+    this.#codec = options.codec;
+    this.#receipts = options.receipts;
+    this.#checkpoints = options.checkpoints;
+    this.#speaker = options.speaker;
+    this.#heard = options.heard;
+    this.#receipt = options.receipt;
+    this.#tap = options.tap;
+    this.#report = options.report;
+  }
+
+  get counters(): AudioReceiverCounters | undefined {
+    const playout = this.#playout?.counters();
+    if (playout === undefined) return undefined;
+    const flow = this.#admission.counters(this.#row.sessionId)[0];
+    return {
+      ...playout,
+      verified: this.#verified,
+      refused: flow?.refused ?? {},
+      undecodable: this.#undecodable,
+      checkpoints: {
+        good: this.#goodCheckpoints,
+        bad: this.#badCheckpoints,
+        contradicted: this.#contradicted,
+      },
+    };
+  }
+
+  /** What the receipts signed so far add up to. */
+  get receipts(): ReceiptTotals & { readonly receipts: number } {
+    return { ...this.#receipts.totals(), receipts: this.#receiptCount };
+  }
+
+  /** One datagram of this flow, valid during the call. */
+  datagram(bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const { connection } = this.#row;
+    // Freshness goes by the time the attachment is anchored to; validity by the date, which may be set meanwhile.
+    const verdict = this.#admission.admit(connection, bytes, now, this.#time.wallAt(now), this.#clock.wall());
+    this.#judged(verdict, bytes, now);
+  }
+
+  /** One frame that came on a stream, valid during the call. */
+  item(bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const { connection, flow } = this.#row;
+    const time = this.#time.wallAt(now);
+    const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
+    this.#judged(verdict, bytes, now);
+  }
+
+  /** One checkpoint of the speaker. */
+  checkpoint(bytes: Uint8Array): void {
+    const checked = this.#checkpoints.check(bytes);
+    if (checked.ok) {
+      this.#goodCheckpoints += 1;
+      this.#contradicted += checked.value.contradicted.length;
+    } else {
+      this.#badCheckpoints += 1;
+    }
+  }
+
+  /** Signs receipts that have fallen due. */
+  poll(now: number): void {
+    if (this.#finished) return;
+    const due = this.#receipts.poll(now, this.#time.wallAt(now));
+    if (due !== undefined) this.#owe(due);
+  }
+
+  /** Stops playing and signs the final receipt. Idempotent. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#timer?.cancel();
+    for (const receipt of this.#receipts.finish(this.#time.wall())) this.#owe(receipt);
+    this.#codec.close();
+  }
+
+  #owe(receipt: Uint8Array): void {
+    this.#receiptCount += 1;
+    this.#receipt(receipt);
+  }
+
+  #judged(verdict: Verdict, bytes: Uint8Array, now: number): void {
+    if (this.#finished) return;
+    if (verdict.refusal !== undefined) {
+      this.#receipts.refused();
+      return;
+    }
+    const { view } = verdict;
+    this.#verified += 1;
+    this.#receipts.received(view.sequence);
+    if (this.#checkpoints.note(view.sequence, frameDigest(verdict.signed), now) === "contradicted") {
+      this.#contradicted += 1;
+    }
+    if (this.#tap !== undefined) this.#tell(this.#tap, bytes.slice(view.start, view.end));
+    if (this.#playout === undefined) this.#startPlayout(now);
+    const outcome = this.#playout?.insert(
+      {
+        sequence: view.sequence,
+        timestamp: view.timestamp,
+        captured: view.captureMs + this.#row.clockOffset,
+        payload: view.payload(bytes).slice(),
+        startOfTurn: view.startOfTurn,
+        endOfTurn: view.endOfTurn,
+      },
+      now,
+    );
+    if (outcome === "late") this.#receipts.late();
+    this.#schedule();
+  }
+
+  #tell(tap: PacketTap, bytes: Uint8Array): void {
+    try {
+      tap({ leg: this.#row.leg, stream: this.#row.stream, bytes });
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  #startPlayout(now: number): void {
+    const { clockRate, frameSamples } = this.#codec.format;
+    this.#start = now;
+    this.#playout = new Playout({ clockRate, frameSamples, start: now });
+  }
+
+  #schedule(): void {
+    if (this.#playout === undefined || this.#finished) return;
+    const at = this.#playout.nextTimeout();
+    if (this.#timer?.at === at) return;
+    this.#timer?.cancel();
+    this.#timer = { at, cancel: this.#clock.at(at, () => this.#tick()) };
+  }
+
+  #tick(): void {
+    this.#timer = undefined;
+    const playout = this.#playout;
+    if (playout === undefined || this.#finished) return;
+    const now = this.#clock.now();
+    for (let step = playout.poll(now); step !== undefined; step = playout.poll(now)) this.#play(step);
+    this.#schedule();
+  }
+
+  #play(step: PlayoutStep): void {
+    const { clockRate, channels } = this.#codec.format;
+    const playedAt = this.#time.wallAt(step.at);
+    const position = Math.round(((step.at - this.#start) * clockRate) / 1000);
+    const base = { speaker: this.#speaker, playedAt, position, clockRate, channels } as const;
+    if (step.kind === "silence") {
+      this.#heard({
+        ...base,
+        kind: "silence",
+        pcm: new Int16Array(step.samples * channels),
+        verified: false,
+      });
+      return;
+    }
+    const pcm = step.kind === "play" ? this.#decode(step.frame.payload) : undefined;
+    if (step.kind === "conceal" || pcm === undefined) {
+      this.#receipts.concealed();
+      const concealed = this.#codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
+      this.#heard({ ...base, kind: "concealed", pcm: concealed, verified: false });
+      return;
+    }
+    const { frame } = step;
+    this.#receipts.heard(frame.sequence);
+    this.#heard({
+      ...base,
+      kind: "speech",
+      pcm,
+      verified: true,
+      sequence: frame.sequence,
+      capturedAt: frame.captured,
+      startOfTurn: frame.startOfTurn,
+      endOfTurn: frame.endOfTurn,
+    });
+  }
+
+  #decode(payload: Uint8Array): Int16Array | undefined {
+    try {
+      return this.#codec.decode(payload).slice();
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      this.#undecodable += 1;
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Result } from "../codecs/result.ts";
+import type { Signer } from "../codecs/signer.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { Call } from "./call.ts";
+import { openCallMedia } from "./call-media.ts";
+import type { CallOptions } from "./call-options.ts";
+import { readStreamParameters } from "./stream-parameters.ts";
+
+/** Makes the call of a session whose signatures were checked, from the server's answer to ESTABLISH or CONFIRM. */
+export async function assembleCall(
+  context: AgentContext,
+  options: CallOptions,
+  parts: {
+    readonly sessionId: string;
+    readonly leg: 0 | 1;
+    readonly session: CheckedSession;
+    readonly mediaSigner: Signer;
+    readonly result: JsonObject;
+  },
+): Promise<Call> {
+  const { sessionId, leg, session } = parts;
+  const streams = unwrap(readStreamParameters(parts.result.streams));
+  const peerClock = leg === 0 ? session.answer.payload.clock : session.offer.payload.clock;
+  const media = await openCallMedia({
+    platform: context.platform,
+    time: context.time,
+    port: context.port,
+    leg,
+    session,
+    sessionId,
+    streams,
+    mediaSigner: parts.mediaSigner,
+    speaker: session.peer.agentId,
+    // Both clocks were measured against the server's: peer to server, then server to here.
+    peerClock: {
+      offset: peerClock.offset_ms - context.clock.offset_ms,
+      uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
+    },
+    codecOptions: options.audio ?? {},
+    ...(options.tap === undefined ? {} : { tap: options.tap }),
+    report: context.report,
+  });
+  return new Call({
+    id: sessionId,
+    leg,
+    session,
+    control: context.control,
+    identity: context.identity,
+    clock: context.platform.clock,
+    wall: () => context.platform.clock.wall(),
+    media,
+    report: context.report,
+  });
+}
+
+/**
+ * Ends a session that the server set up and this end does not accept, so that it does not stay up at the other end. Resolves
+ * also when the server does not take it: then nothing more can be done.
+ */
+export async function refuseSession(context: AgentContext, sessionId: string, error: unknown): Promise<void> {
+  const reason = error instanceof ParleyError ? error.code : "local-failure";
+  try {
+    await context.control.request({
+      method: "TERMINATE",
+      path: `/sessions/${sessionId}`,
+      parameters: { reason },
+    });
+  } catch (failure) {
+    if (!(failure instanceof ParleyError)) context.report(failure);
+  }
+}
+
+/** The value, or the fault thrown as `ParleyError`. */
+export function unwrap<Value>(result: Result<Value>): Value {
+  if (result.ok) return result.value;
+  throw new ParleyError(result.fault);
+}
+
+/** A text member of an answer or event; throws `body-malformed` naming it. */
+export function textOf(fields: JsonObject, name: string): string {
+  const value = fields[name];
+  if (typeof value === "string") return value;
+  throw new ParleyError({ code: "body-malformed", message: "The server's message lacks a text.", at: name });
+}
+
+/** An object member of an answer or event; throws `body-malformed` naming it. */
+export function objectOf(fields: JsonObject, name: string): JsonObject {
+  const value = fields[name];
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as JsonObject;
+  throw new ParleyError({
+    code: "body-malformed",
+    message: "The server's message lacks an object.",
+    at: name,
+  });
+}
+
+/** Both documents of the other end, byte-exact. */
+export function documentsOf(fields: JsonObject): {
+  readonly genesis: Uint8Array;
+  readonly identityDocument: Uint8Array;
+} {
+  const encoder = new TextEncoder();
+  return {
+    genesis: encoder.encode(textOf(fields, "genesis")),
+    identityDocument: encoder.encode(textOf(fields, "identity_document")),
+  };
+}

@@ -1,0 +1,100 @@
+import type { AudioFormat } from "../codecs/audio-codec.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { AudioSender } from "./audio-sender.ts";
+import { BoundedQueue } from "./bounded-queue.ts";
+import type { HeardAudio } from "./heard-audio.ts";
+
+/** Frames kept for a reader that is slow or has not begun; the oldest goes, counted in `unread`. 10 s at 20 ms. */
+const HEARD_FRAMES = 500;
+
+/** The voice of one call, both ways. */
+export class CallAudio implements AsyncIterable<HeardAudio> {
+  /** Format of the PCM that `write` takes; undefined when this end only listens. */
+  readonly sends: AudioFormat | undefined;
+  /** Format of the PCM that is heard; undefined when this end only speaks. */
+  readonly hears: AudioFormat | undefined;
+  readonly #sender: AudioSender | undefined;
+  #finished = false;
+  /** What is heard before anybody reads: the first reader gets it. */
+  #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
+  readonly #queues = new Set<BoundedQueue<HeardAudio>>();
+
+  constructor(options: {
+    readonly sends: AudioFormat | undefined;
+    readonly hears: AudioFormat | undefined;
+    readonly sender: AudioSender | undefined;
+  }) {
+    this.sends = options.sends;
+    this.hears = options.hears;
+    this.#sender = options.sender;
+  }
+
+  /**
+   * Speaks interleaved PCM of format `sends`, in pieces of any length. It is paced to real time; the promise resolves when
+   * little waits, so a file can be written in a loop. Throws `buffer-full`, `closed`, or `field-invalid` when this end does
+   * not send audio.
+   */
+  write(pcm: Int16Array): Promise<void> {
+    return this.#speaking().write(pcm);
+  }
+
+  /** Marks the end of what was written as the end of a turn. Resolves when it has been sent. */
+  endTurn(): Promise<void> {
+    return this.#speaking().endTurn();
+  }
+
+  /** While true nothing is sent; what is written meanwhile is not said later. */
+  get muted(): boolean {
+    return this.#sender?.muted ?? true;
+  }
+
+  set muted(muted: boolean) {
+    this.#speaking().muted = muted;
+  }
+
+  /** Frames, silence included, that were dropped because a reader, or the first one to come, was too slow. */
+  get unread(): number {
+    let dropped = this.#preroll?.dropped ?? 0;
+    for (const queue of this.#queues) dropped += queue.dropped;
+    return dropped;
+  }
+
+  /**
+   * What the other end says, frame by frame, until the call ends. Each reader gets every frame from when it began to read;
+   * the first also gets what was heard before (10 s at most). With `silence` it also gets the intervals in which nobody
+   * speaks: a gapless timeline.
+   */
+  heard(options: { readonly silence?: boolean } = {}): AsyncIterable<HeardAudio> {
+    const queue = this.#preroll ?? new BoundedQueue<HeardAudio>(HEARD_FRAMES);
+    this.#preroll = undefined;
+    this.#queues.add(queue);
+    if (this.#finished) queue.end();
+    return options.silence === true ? queue : withoutSilence(queue);
+  }
+
+  /** `heard()` without silence. */
+  [Symbol.asyncIterator](): AsyncIterator<HeardAudio> {
+    return this.heard()[Symbol.asyncIterator]();
+  }
+
+  /** @internal One frame from the receiver. */
+  deliver(heard: HeardAudio): void {
+    this.#preroll?.push(heard);
+    for (const queue of this.#queues) queue.push(heard);
+  }
+
+  /** @internal The call is over: readers get what is left, then the end. */
+  finish(): void {
+    this.#finished = true;
+    for (const queue of this.#queues) queue.end();
+  }
+
+  #speaking(): AudioSender {
+    if (this.#sender !== undefined) return this.#sender;
+    throw new ParleyError({ code: "field-invalid", message: "This end of the call does not send audio." });
+  }
+}
+
+async function* withoutSilence(all: AsyncIterable<HeardAudio>): AsyncGenerator<HeardAudio, undefined> {
+  for await (const heard of all) if (heard.kind !== "silence") yield heard;
+}

@@ -1,0 +1,274 @@
+import type { AudioCodec } from "../codecs/audio-codec.ts";
+import { audioFormat } from "../codecs/audio-formats.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Signer } from "../codecs/signer.ts";
+import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
+import { Checkpointer } from "../sfu/checkpointer.ts";
+import { FrameSender } from "../sfu/frame-sender.ts";
+import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import { Relay } from "../sfu/relay.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import { streamsSentBy } from "../signaling/terms.ts";
+import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
+import { AudioSender } from "./audio-sender.ts";
+import { CallAudio } from "./call-audio.ts";
+import type { MediaPort } from "./media-port.ts";
+import type { MediaTime } from "./media-time.ts";
+import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
+import type { StreamParameters } from "./stream-parameters.ts";
+
+/** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
+const RATE_HEADROOM = 2;
+/** Seconds of burst on top, so that a network that held frames back and lets them go at once is not refused. */
+const RATE_BURST_SECONDS = 2;
+
+/** The media of one call: what it sends, what it hears, and the flows both are bound to. */
+export interface CallMedia {
+  readonly audio: CallAudio;
+  readonly sender: AudioSender | undefined;
+  readonly receiver: AudioReceiver | undefined;
+  /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
+  finish(): Promise<void>;
+}
+
+export interface CallMediaOptions {
+  readonly platform: AgentPlatform;
+  readonly time: MediaTime;
+  readonly port: MediaPort;
+  readonly leg: 0 | 1;
+  readonly session: CheckedSession;
+  readonly sessionId: string;
+  /** As the server laid them out; what they repeat of the signed terms is checked against those. */
+  readonly streams: readonly StreamParameters[];
+  readonly mediaSigner: Signer;
+  readonly speaker: string;
+  /** Milliseconds to add to the peer's capture times to get this machine's time, and how sure that is. */
+  readonly peerClock: { readonly offset: number; readonly uncertainty: number };
+  readonly codecOptions: AudioCodecOptions;
+  readonly tap?: PacketTap;
+  /** Takes what the tap throws. */
+  readonly report: (error: unknown) => void;
+}
+
+/** Builds the media of a checked session and claims its flows. Throws `session-core-mismatch`. */
+export async function openCallMedia(options: CallMediaOptions): Promise<CallMedia> {
+  const sends = options.streams.find((entry) => entry.direction === "send");
+  const hears = options.streams.find((entry) => entry.direction === "receive");
+  checkLayout(options);
+  for (const entry of options.streams) checkAgainstTerms(options, entry);
+  const [sendCodec, hearCodec] = await Promise.all([
+    sends === undefined ? undefined : makeCodec(options, sends),
+    hears === undefined ? undefined : makeCodec(options, hears),
+  ]);
+  const sender =
+    sends === undefined || sendCodec === undefined ? undefined : makeSender(options, sends, sendCodec);
+  const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender });
+  const receiver =
+    hears === undefined || hearCodec === undefined
+      ? undefined
+      : makeReceiver(options, hears, hearCodec, audio);
+  const releases = claimFlows(options.port, sends, hears, receiver);
+  let finished: Promise<void> | undefined;
+  const finish = async () => {
+    sender?.finish();
+    receiver?.finish();
+    for (const release of releases) release();
+    audio.finish();
+    await Promise.all([
+      sends === undefined ? undefined : options.port.finishStream(sends.flow),
+      sends === undefined ? undefined : options.port.finishStream(sends.checkpointFlow),
+      hears === undefined ? undefined : options.port.finishStream(hears.receiptFlow),
+    ]);
+  };
+  return {
+    audio,
+    sender,
+    receiver,
+    finish: () => {
+      finished ??= finish();
+      return finished;
+    },
+  };
+}
+
+/** Every stream of the terms must be laid out once in each direction it flows, and no other. */
+function checkLayout({ session, streams }: CallMediaOptions): void {
+  const agreed = [0, 1].flatMap((leg) =>
+    streamsSentBy(session.terms, leg as 0 | 1).map(({ stream }) => `${stream} of leg ${leg}`),
+  );
+  const laidOut = streams.map(({ stream, leg }) => `${stream} of leg ${leg}`);
+  const wrong = [...new Set([...agreed, ...laidOut])].find(
+    (name) => !agreed.includes(name) || laidOut.filter((other) => other === name).length !== 1,
+  );
+  if (wrong === undefined) return;
+  throw new ParleyError({
+    code: "session-core-mismatch",
+    message: "The server does not lay out the streams that both ends signed.",
+    at: `stream ${wrong}`,
+  });
+}
+
+/** What was signed about the stream that `entry` lays out: its codec, and its speaker's SSRC. */
+function signedStream(options: CallMediaOptions, entry: StreamParameters) {
+  const answered = options.session.answer.payload.streams.find(({ stream }) => stream === entry.stream);
+  const offered = options.session.offer.payload.streams.find(({ stream }) => stream === entry.stream);
+  if (answered === undefined || offered === undefined) return undefined;
+  return { codec: answered.codec, ssrc: entry.leg === 0 ? offered.ssrc : answered.ssrc };
+}
+
+function checkAgainstTerms(options: CallMediaOptions, entry: StreamParameters): void {
+  const signed = signedStream(options, entry);
+  const speaker = entry.direction === "send" ? options.leg : 1 - options.leg;
+  const agrees =
+    signed !== undefined &&
+    entry.leg === speaker &&
+    entry.ssrc === signed.ssrc &&
+    entry.codec === signed.codec.name &&
+    entry.clockRate === signed.codec.clock_rate &&
+    entry.channels === signed.codec.channels &&
+    entry.frameMs === signed.codec.frame_ms &&
+    entry.payloadType === signed.codec.payload_type;
+  if (agrees) return;
+  throw new ParleyError({
+    code: "session-core-mismatch",
+    message: "The server lays a stream out differently from what both ends signed.",
+    at: `stream ${entry.stream}`,
+  });
+}
+
+async function makeCodec(options: CallMediaOptions, entry: StreamParameters): Promise<AudioCodec> {
+  const format = audioFormat(entry.codec, entry.channels, entry.frameMs);
+  if (format === undefined) {
+    throw new ParleyError({ code: "proposal-rejected", message: `No codec here for ${entry.codec}.` });
+  }
+  return await options.platform.createAudioCodec(format, options.codecOptions);
+}
+
+function makeSender(options: CallMediaOptions, entry: StreamParameters, codec: AudioCodec): AudioSender {
+  const { platform, port, time, session, leg, mediaSigner } = options;
+  const keyGeneration = session.mediaKey.generation;
+  const start = new DataView(platform.random(8).buffer);
+  const startSequence = start.getUint32(0);
+  const frames = new FrameSender({
+    sessionDigest: session.sessionDigest,
+    leg,
+    stream: entry.stream,
+    ssrc: entry.ssrc,
+    payloadType: entry.payloadType,
+    clockRate: entry.clockRate,
+    frameSamples: codec.format.frameSamples,
+    keyGeneration,
+    signer: mediaSigner,
+    startSequence,
+    startTimestamp: start.getUint32(4),
+    flow: entry.flow,
+  });
+  const checkpointer = new Checkpointer({
+    sessionDigest: session.sessionDigest,
+    leg,
+    stream: entry.stream,
+    keyGeneration,
+    startSequence,
+    signer: mediaSigner,
+  });
+  return new AudioSender({
+    clock: platform.clock,
+    time,
+    codec,
+    frames,
+    checkpointer,
+    outlet: {
+      frame: (frame) => {
+        if (!frame.fitsDatagram || port.sendDatagram(frame.datagram) === "too-large") {
+          port.sendItem(entry.flow, frame.packet);
+        }
+      },
+      checkpoint: (bytes) => port.sendItem(entry.checkpointFlow, bytes),
+    },
+  });
+}
+
+function makeReceiver(
+  options: CallMediaOptions,
+  entry: StreamParameters,
+  codec: AudioCodec,
+  audio: CallAudio,
+): AudioReceiver {
+  const { platform, port, time, session, leg, mediaSigner, peerClock } = options;
+  const peer = session.peer.mediaKey;
+  const keys = new Map([[peer.generation, peer.ed25519]]);
+  const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
+  const row = {
+    connection: 0,
+    flow: entry.flow,
+    sessionId: options.sessionId,
+    sessionDigest: session.sessionDigest,
+    leg: entry.leg,
+    stream: entry.stream,
+    keys,
+    profile: session.answer.payload.profile,
+    notBefore: peer.notBefore,
+    notAfter: Math.min(peer.notAfter, session.terms.expires_at * 1000),
+    termsNumber: 1,
+    payloadType: entry.payloadType,
+    ssrc: entry.ssrc,
+    clockRate: entry.clockRate,
+    transmitAllowed: true,
+    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS },
+    clockOffset: peerClock.offset,
+    clockUncertainty: peerClock.uncertainty,
+    egress: [],
+  } as const;
+  const admission = new Relay({ verifier: platform.verifier });
+  admission.apply({ kind: "install", row }, platform.clock.now());
+  return new AudioReceiver({
+    clock: platform.clock,
+    time,
+    admission,
+    row,
+    codec,
+    receipts: new ReceiptTracker({
+      sessionDigest: session.sessionDigest,
+      listenerLeg: leg,
+      speakerLeg: entry.leg,
+      stream: entry.stream,
+      keyGeneration: session.mediaKey.generation,
+      signer: mediaSigner,
+      start: platform.clock.now(),
+    }),
+    checkpoints: new CheckpointCheck({
+      sessionDigest: session.sessionDigest,
+      leg: entry.leg,
+      stream: entry.stream,
+      keys,
+      verifier: platform.verifier,
+    }),
+    speaker: options.speaker,
+    heard: (heard) => audio.deliver(heard),
+    receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),
+    ...(options.tap === undefined ? {} : { tap: options.tap }),
+    report: options.report,
+  });
+}
+
+function claimFlows(
+  port: MediaPort,
+  sends: StreamParameters | undefined,
+  hears: StreamParameters | undefined,
+  receiver: AudioReceiver | undefined,
+): (() => void)[] {
+  const releases: (() => void)[] = [];
+  const nothing = () => {};
+  if (hears !== undefined && receiver !== undefined) {
+    releases.push(
+      port.claim(hears.flow, {
+        datagram: (bytes) => receiver.datagram(bytes),
+        item: (bytes) => receiver.item(bytes),
+      }),
+      port.claim(hears.checkpointFlow, { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) }),
+    );
+  }
+  // The listener's receipts travel on to the record; the speaker has no use for them while the call is up.
+  if (sends !== undefined) releases.push(port.claim(sends.receiptFlow, { datagram: nothing, item: nothing }));
+  return releases;
+}

@@ -1,0 +1,31 @@
+import type { PacketTap } from "./audio-receiver.ts";
+import type { AudioCodecOptions } from "./platform.ts";
+
+/** What a call's audio may be. */
+export interface CallAudioOptions extends AudioCodecOptions {
+  /** Names of the codecs to offer or take, best first. Default: all this machine has. */
+  readonly codecs?: readonly string[];
+  /** Frame length, ms. Default 20. */
+  readonly frameMs?: number;
+  /** Default `sendrecv`. */
+  readonly direction?: "sendrecv" | "sendonly" | "recvonly";
+}
+
+/** How to make or take a call. */
+export interface CallOptions {
+  readonly audio?: CallAudioOptions;
+  /** Authority claimed for the call. Default: what the audio's direction needs. */
+  readonly scope?: readonly string[];
+  /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
+  readonly tap?: PacketTap;
+}
+
+/** How to make a call. */
+export interface OutgoingCallOptions extends CallOptions {
+  /** Longest life of the session, seconds. Default 3,600; the server may cut it. */
+  readonly ttl?: number;
+  /** Takes the call back while it rings: `call` then rejects with `cancelled`. */
+  readonly signal?: AbortSignal;
+  /** Called when it rings at the other end. */
+  readonly onRinging?: () => void;
+}

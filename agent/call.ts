@@ -1,0 +1,306 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { type ClosingPayload, END_REASON, makeClosing } from "../signaling/closing.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import { readShape } from "../signaling/shape.ts";
+import type { CallAudio } from "./call-audio.ts";
+import type { CallMedia } from "./call-media.ts";
+import { type CallStats, callStats } from "./call-stats.ts";
+import type { ControlChannel } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { TypedEvents } from "./typed-events.ts";
+
+/** How often signed checkpoints and receipts that fell due are looked for, ms. */
+const UPKEEP_MS = 250;
+/** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
+const FLUSH_MS = 1_000;
+/** How often and how long `evidence()` asks while the server still gathers the last statements. */
+const EVIDENCE_RETRY_MS = 300;
+const EVIDENCE_TRIES = 40;
+
+/** How a call ended. */
+export interface CallEnd {
+  /** The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … */
+  readonly reason: string;
+  readonly by: "me" | "peer" | "server";
+}
+
+/** Frames of this call that a relay or this end refused. */
+export interface FramesRefused {
+  readonly flow: number;
+  /** Lowest and highest 48-bit sequence number among them; undefined where none could be read. */
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  readonly reason: string;
+  readonly count: number;
+}
+
+export type CallEvents = {
+  ended: CallEnd;
+  "frames-refused": FramesRefused;
+};
+
+/** The other end of a call, checked: its Genesis hashes to its Agent-ID and its signatures held. */
+export interface CallPeer {
+  readonly agentId: string;
+  readonly name: string;
+  /** Its issuer is among the trust anchors this agent was given; false also when none were given. */
+  readonly anchored: boolean;
+}
+
+/** One call between two agents. */
+export class Call {
+  /** Session-ID. */
+  readonly id: string;
+  readonly peer: CallPeer;
+  /** 0 for the caller, 1 for the callee. */
+  readonly leg: 0 | 1;
+  /** SHA-256 of the session core: what every frame of the call is bound to. 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  /** What both ends signed. */
+  readonly session: CheckedSession;
+  readonly audio: CallAudio;
+  /** Resolves when the call is over, by whichever side. Never rejects. */
+  readonly ended: Promise<CallEnd>;
+  readonly #control: ControlChannel;
+  readonly #identity: AgentIdentity;
+  readonly #clock: Clock;
+  readonly #wall: () => number;
+  readonly #media: CallMedia;
+  readonly #events: TypedEvents<CallEvents>;
+  readonly #report: (error: unknown) => void;
+  readonly #resolveEnded: (end: CallEnd) => void;
+  readonly #settling = Promise.withResolvers<void>();
+  #ending: Promise<void> | undefined;
+  #end: CallEnd | undefined;
+  #cancelUpkeep: () => void = () => {};
+  readonly #cancelExpiry: () => void;
+
+  /** @internal Calls come from `Agent.call` and `IncomingCall.accept`. */
+  constructor(options: {
+    readonly id: string;
+    readonly leg: 0 | 1;
+    readonly session: CheckedSession;
+    readonly control: ControlChannel;
+    readonly identity: AgentIdentity;
+    readonly clock: Clock;
+    readonly wall: () => number;
+    readonly media: CallMedia;
+    readonly report: (error: unknown) => void;
+  }) {
+    this.id = options.id;
+    this.leg = options.leg;
+    this.session = options.session;
+    this.sessionDigest = options.session.sessionDigest;
+    this.peer = {
+      agentId: options.session.peer.agentId,
+      name: options.session.peer.genesis.name,
+      anchored: options.session.peer.anchored,
+    };
+    this.audio = options.media.audio;
+    this.#control = options.control;
+    this.#identity = options.identity;
+    this.#clock = options.clock;
+    this.#wall = options.wall;
+    this.#media = options.media;
+    this.#events = new TypedEvents(options.report);
+    this.#report = options.report;
+    const { promise, resolve } = Promise.withResolvers<CallEnd>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+    this.#scheduleUpkeep();
+    const left = options.session.terms.expires_at * 1000 - options.wall();
+    this.#cancelExpiry = this.#clock.at(this.#clock.now() + left, () => {
+      this.end("ttl-expired").catch(options.report);
+    });
+  }
+
+  /** Resolves when the call is over and this end's last statements are with the server, or cannot be. */
+  get settled(): Promise<void> {
+    return this.#settling.promise;
+  }
+
+  /** Adds a listener; the returned function removes it. */
+  on<Name extends keyof CallEvents>(name: Name, listener: (event: CallEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Counters and delays since the call began. */
+  stats(): CallStats {
+    return callStats(this.#media, this.audio);
+  }
+
+  /**
+   * Hangs up: signs the last checkpoint, the last receipt and a closing statement, and tells the server. Resolves when the
+   * server has it on record. Idempotent; also resolves when the call had already ended. Throws `field-invalid` for a reason
+   * that is empty, longer than 64 characters or holds control characters; the call then goes on.
+   */
+  async end(reason = "done"): Promise<void> {
+    const given = readShape(END_REASON, reason, "reason");
+    if (!given.ok) throw new ParleyError(given.fault);
+    await this.#leave(() => this.#hangUp(reason));
+  }
+
+  /**
+   * The call's evidence file, as `parley verify` reads it. Waits for the server to gather both ends' last statements.
+   * Throws `evidence-not-ready` while the call is up.
+   */
+  async evidence(): Promise<Uint8Array> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#readEvidence();
+      } catch (error) {
+        const again = error instanceof ParleyError && error.code === "evidence-not-ready";
+        if (!again || this.#end === undefined || tries === EVIDENCE_TRIES) throw error;
+        await new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + EVIDENCE_RETRY_MS, resolve));
+      }
+    }
+  }
+
+  /** @internal The server says that the session ended. */
+  sessionEnded(fields: JsonObject): void {
+    const reason = typeof fields.reason === "string" ? fields.reason : "unknown";
+    const by =
+      fields.by === this.peer.agentId ? "peer" : fields.by === this.#identity.agentId ? "me" : "server";
+    this.#finished({ reason, by });
+    this.#leave(() => this.#acknowledgeEnd(reason)).catch(this.#report);
+  }
+
+  /** @internal The connection is gone: nothing more can be said or heard. */
+  connectionLost(): void {
+    this.#finished({ reason: "connection-lost", by: "server" });
+    this.#leave(() => this.#media.finish()).catch(this.#report);
+  }
+
+  /** @internal */
+  framesRefused(fields: JsonObject): void {
+    const { flow, first, last, reason, count } = fields;
+    if (typeof reason !== "string" || typeof flow !== "number" || typeof count !== "number") return;
+    const numberOf = (value: unknown) => (typeof value === "number" ? value : undefined);
+    this.#events.emit("frames-refused", {
+      flow,
+      first: numberOf(first),
+      last: numberOf(last),
+      reason,
+      count,
+    });
+  }
+
+  /** Leaves once, in the way that comes first. */
+  #leave(how: () => Promise<void>): Promise<void> {
+    if (this.#ending === undefined) {
+      this.#ending = how();
+      this.#settling.resolve(this.#ending);
+    }
+    return this.#ending;
+  }
+
+  async #hangUp(reason: string): Promise<void> {
+    await this.#flush();
+    if (this.#end !== undefined) {
+      // The other end was quicker: what is left to say is the closing statement.
+      await this.#sendClosing(this.#end.reason);
+      return;
+    }
+    try {
+      await this.#control.request({
+        method: "TERMINATE",
+        path: `/sessions/${this.id}`,
+        parameters: { reason, closing: this.#closing(reason) },
+      });
+      this.#finished({ reason, by: "me" });
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
+      if (error.code === "session-terminated" || error.code === "session-state-conflict") {
+        await this.#sendClosing(reason);
+        this.#finished({ reason, by: "peer" });
+        return;
+      }
+      const isLost = error.code === "closed" || error.code === "request-timeout";
+      this.#finished({ reason: isLost ? "connection-lost" : error.code, by: "server" });
+    }
+  }
+
+  async #acknowledgeEnd(reason: string): Promise<void> {
+    await this.#flush();
+    await this.#sendClosing(reason);
+  }
+
+  async #sendClosing(reason: string): Promise<void> {
+    try {
+      await this.#control.request({
+        method: "NOTIFY",
+        path: `/sessions/${this.id}`,
+        parameters: { content: { event: "closing-statement", closing: this.#closing(reason) } },
+      });
+    } catch (error) {
+      // Without it the evidence says that this end vanished, which is then the truth.
+      if (!(error instanceof ParleyError)) throw error;
+    }
+  }
+
+  #flush(): Promise<unknown> {
+    this.#cancelUpkeep();
+    const late = new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + FLUSH_MS, resolve));
+    return Promise.race([this.#media.finish(), late]);
+  }
+
+  #closing(reason: string): string {
+    const { sender, receiver } = this.#media;
+    const heard = receiver?.receipts;
+    const payload: ClosingPayload = {
+      v: 1,
+      session_id: this.id,
+      session_digest: encodeHex(this.sessionDigest),
+      leg: this.leg,
+      last_audit_id: this.#control.lastAuditIdOf(this.id),
+      reason,
+      totals: {
+        sent: { frames: sender?.counters.sent ?? 0, checkpoints: sender?.counters.checkpoints ?? 0 },
+        received: {
+          frames: heard?.received ?? 0,
+          heard: heard?.heard ?? 0,
+          concealed: heard?.concealed ?? 0,
+          late: heard?.late ?? 0,
+          refused: heard?.refused ?? 0,
+          receipts: heard?.receipts ?? 0,
+        },
+      },
+      iat: Math.floor(this.#wall() / 1000),
+    };
+    return makeClosing(payload, this.#identity.signer);
+  }
+
+  #finished(end: CallEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#cancelUpkeep();
+    this.#cancelExpiry();
+    this.#resolveEnded(end);
+    this.#events.emit("ended", end);
+  }
+
+  #scheduleUpkeep(): void {
+    this.#cancelUpkeep = this.#clock.at(this.#clock.now() + UPKEEP_MS, () => {
+      const now = this.#clock.now();
+      this.#media.sender?.poll(now);
+      this.#media.receiver?.poll(now);
+      this.#scheduleUpkeep();
+    });
+  }
+
+  async #readEvidence(): Promise<Uint8Array> {
+    const chunks: string[] = [];
+    const series = this.#control.series({ method: "QUERY", path: `/sessions/${this.id}/evidence` });
+    for await (const { result } of series) {
+      if (typeof result.chunk !== "string") {
+        throw new ParleyError({ code: "body-malformed", message: "An evidence answer without a chunk." });
+      }
+      chunks.push(result.chunk);
+    }
+    return new TextEncoder().encode(chunks.join(""));
+  }
+}

@@ -1,0 +1,237 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { CLOSE_CODES, type CloseInfo, type Connection, type ConnectionHandlers } from "../sfu/carrier.ts";
+import { ClockSync } from "../sfu/clock-sync.ts";
+import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
+import { dialUrl } from "../transports/url.ts";
+import { Agent } from "./agent.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { objectOf, textOf, unwrap } from "./call-assembly.ts";
+import { ControlChannel, type ServerPeer } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { Inbox } from "./inbox.ts";
+import { MediaPort } from "./media-port.ts";
+import { MediaTime } from "./media-time.ts";
+import type { AgentPlatform } from "./platform.ts";
+
+/** Samples of the clock exchange made on connecting. */
+const CLOCK_SAMPLES = 4;
+/** How long a server that ended the inbox has for closing the connection itself, ms. */
+const LAST_WORD_MS = 1_000;
+
+/** How an agent connects. */
+export interface ConnectOptions {
+  readonly identity: AgentIdentity;
+  /** SHA-256 of the server certificates to accept, 32 bytes each. Default: what the system's roots vouch for. */
+  readonly certificateHashes?: readonly Uint8Array[];
+  /** Issuer keys (raw Ed25519, 32 bytes) that may vouch for the other ends of calls. When given, others are refused. */
+  readonly anchors?: readonly Uint8Array[];
+  /** Agent-ID the server must have. */
+  readonly serverId?: string;
+  /** Milliseconds until `connect-timeout`. Default 5,000. */
+  readonly connectTimeout?: number;
+  /** Takes errors that listeners throw and faults nobody asked about. Default: they are dropped. */
+  readonly report?: (error: unknown) => void;
+}
+
+/**
+ * Connects an agent and brings its inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted` when the server
+ * is not who it should be, or the refusal of the inbox (`agent-unknown`, `proof-invalid`, …).
+ */
+export async function connectAgent(
+  platform: AgentPlatform,
+  url: string,
+  options: ConnectOptions,
+): Promise<Agent> {
+  const time = new MediaTime(platform.clock);
+  const port = new MediaPort(platform.clock);
+  const report = options.report ?? (() => {});
+  const ending = new Ending();
+  const { connection, pinned } = await dial(platform, url, options, () => ({
+    datagram: (bytes) => port.datagram(bytes),
+    stream: (stream) => void port.stream(stream).catch(report),
+    // Clients open every exchange: a server that opens one speaks something else.
+    exchange: (stream) => stream.receive.stop(CLOSE_CODES.protocolViolation),
+    closed: (info) => ending.set(info),
+  }));
+  try {
+    return await bringUp(platform, url, options, { connection, pinned, time, port, report, ending });
+  } catch (error) {
+    connection.close(CLOSE_CODES.normal, "could not come online");
+    throw error;
+  }
+}
+
+/**
+ * Dials with one pinned certificate at a time: the possession proofs name the one that the server showed, so a proof made for
+ * one server is no good at another.
+ */
+async function dial(
+  platform: AgentPlatform,
+  url: string,
+  { certificateHashes, connectTimeout }: ConnectOptions,
+  handlers: () => ConnectionHandlers,
+): Promise<{ readonly connection: Connection; readonly pinned: Uint8Array | undefined }> {
+  const timeout = connectTimeout === undefined ? {} : { connectTimeout };
+  if (certificateHashes === undefined) {
+    return { connection: await platform.carrier.connect(url, timeout, handlers), pinned: undefined };
+  }
+  let refusal = new ParleyError({
+    code: "connect-refused",
+    message: "No certificate hash was given to accept.",
+  });
+  for (const pinned of certificateHashes) {
+    try {
+      const connection = await platform.carrier.connect(
+        url,
+        { certificateHashes: [pinned], ...timeout },
+        handlers,
+      );
+      return { connection, pinned };
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== "connect-refused") throw error;
+      refusal = error;
+    }
+  }
+  throw refusal;
+}
+
+async function bringUp(
+  platform: AgentPlatform,
+  url: string,
+  options: ConnectOptions,
+  parts: {
+    readonly connection: Connection;
+    /** SHA-256 of the certificate the server was made to show. */
+    readonly pinned: Uint8Array | undefined;
+    readonly time: MediaTime;
+    readonly port: MediaPort;
+    readonly report: (error: unknown) => void;
+    readonly ending: Ending;
+  },
+): Promise<Agent> {
+  const { connection, time, port, report, ending } = parts;
+  const { identity } = options;
+  port.attach(connection);
+  const control = new ControlChannel({
+    connection,
+    identity,
+    clock: platform.clock,
+    wall: () => platform.clock.wall(),
+    random: (length) => platform.random(length),
+    verifier: platform.verifier,
+    audience: dialUrl(url).origin,
+    certificateHash: parts.pinned,
+  });
+  const server = await meetServer(control, platform, options.serverId);
+  control.trust(server);
+  const context: AgentContext = {
+    platform,
+    identity,
+    publicKey: unwrap(readGenesis(identity.genesis, platform.verifier)).agentKey,
+    control,
+    port,
+    time,
+    server,
+    clock: await compareClocks(control, time),
+    anchors: options.anchors,
+    report,
+  };
+  const agent = new Agent(context, connection);
+  ending.watch((info) => agent.connectionClosed(info));
+  await subscribe(control, identity, agent, connection, platform.clock);
+  return agent;
+}
+
+/** Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims. */
+async function meetServer(
+  control: ControlChannel,
+  platform: AgentPlatform,
+  expected: string | undefined,
+): Promise<ServerPeer> {
+  const { result } = await control.request({ method: "DISCOVER", path: "/" });
+  const greeting = objectOf(result, "connection");
+  const agentId = textOf(greeting, "server_agent_id");
+  if (expected !== undefined && agentId !== expected) {
+    throw new ParleyError({
+      code: "peer-untrusted",
+      message: "The server is another than expected.",
+      at: agentId,
+    });
+  }
+  control.useNonce(textOf(greeting, "nonce"));
+  const presented = await control.request({ method: "DISCOVER", path: "/genesis" });
+  const bytes = new TextEncoder().encode(textOf(presented.result, "genesis"));
+  return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };
+}
+
+/** Measures this machine's clock against the server's. */
+async function compareClocks(control: ControlChannel, time: MediaTime): Promise<AgentContext["clock"]> {
+  const sync = new ClockSync();
+  for (let sample = 0; sample < CLOCK_SAMPLES; sample += 1) {
+    const t0 = time.wall();
+    const { result } = await control.request({ method: "QUERY", path: "/clock", parameters: { t0 } });
+    const { t1, t2 } = result;
+    if (typeof t1 === "number" && typeof t2 === "number") sync.add(t0, t1, t2, time.wall());
+  }
+  const estimate = sync.estimate(time.wall());
+  if (estimate === undefined) {
+    throw new ParleyError({
+      code: "body-malformed",
+      message: "The server does not tell its time.",
+      at: "/clock",
+    });
+  }
+  return { offset_ms: round(estimate.offset), uncertainty_ms: round(estimate.uncertainty) };
+}
+
+function round(milliseconds: number): number {
+  return Math.round(milliseconds * 1000) / 1000;
+}
+
+/**
+ * Brings the inbox up; when it ends for good while the connection lives, the connection is closed: by the server, which may
+ * say why, or else from here.
+ */
+async function subscribe(
+  control: ControlChannel,
+  identity: AgentIdentity,
+  agent: Agent,
+  connection: Connection,
+  clock: Clock,
+): Promise<void> {
+  const documents: JsonObject = {
+    genesis: new TextDecoder().decode(identity.genesis),
+    identity_document: new TextDecoder().decode(identity.identityDocument),
+  };
+  const inbox = new Inbox(control, identity.agentId, documents);
+  const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+  inbox
+    .run(resolve, (event) => agent.inboxEvent(event))
+    .then(() => {
+      reject(new ParleyError({ code: "connection-lost", message: "The inbox ended." }));
+      clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.normal, "inbox ended"));
+    })
+    .catch((error: unknown) => {
+      reject(error);
+      connection.close(CLOSE_CODES.normal, "inbox lost");
+    });
+  await ready;
+}
+
+/** How the connection ended, for whoever comes to watch it before or after. */
+class Ending {
+  #info: CloseInfo | undefined;
+  #watcher: ((info: CloseInfo) => void) | undefined;
+
+  set(info: CloseInfo): void {
+    this.#info = info;
+    this.#watcher?.(info);
+  }
+
+  watch(watcher: (info: CloseInfo) => void): void {
+    this.#watcher = watcher;
+    if (this.#info !== undefined) watcher(this.#info);
+  }
+}

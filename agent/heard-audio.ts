@@ -1,0 +1,34 @@
+interface HeardBase {
+  /** One frame of interleaved PCM; yours to keep. */
+  readonly pcm: Int16Array;
+  readonly clockRate: number;
+  readonly channels: 1 | 2;
+  /** Agent-ID of the other end: who signed, for verified frames. */
+  readonly speaker: string;
+  /** When its first sample leaves for the loudspeaker, Unix milliseconds on this machine's clock. */
+  readonly playedAt: number;
+  /** Samples per channel since playout began: where the frame stands in a recording of the call. */
+  readonly position: number;
+}
+
+/** A frame whose speaker's signature held. */
+export interface HeardSpeech extends HeardBase {
+  readonly kind: "speech";
+  readonly verified: true;
+  /** 48-bit sequence number. */
+  readonly sequence: number;
+  /** When its first sample was captured, Unix milliseconds, mapped to this machine's clock. */
+  readonly capturedAt: number;
+  readonly startOfTurn: boolean;
+  /** The speaker marked this frame as the end of its turn. */
+  readonly endOfTurn: boolean;
+}
+
+/** A frame made up in place of a lost or late one, or an interval in which nobody speaks. Nobody signed it. */
+export interface HeardFiller extends HeardBase {
+  readonly kind: "concealed" | "silence";
+  readonly verified: false;
+}
+
+/** One interval of what the other end said, as played. */
+export type HeardAudio = HeardSpeech | HeardFiller;

@@ -1,0 +1,76 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { ControlChannel } from "./control.ts";
+
+/** Missing this long, ms, a heartbeat says that the inbox is dead: the server sends one every 20 s. */
+const INBOX_SILENCE_MS = 45_000;
+/** Events between two acknowledgements. */
+const ACK_EVERY = 16;
+
+/** One event the server put into the agent's inbox. */
+export interface InboxEvent {
+  readonly event: string;
+  readonly fields: JsonObject;
+}
+
+/**
+ * The agent's inbox: what the server has to tell it, in order, each event once. Delivery is at least once, so events at or
+ * below the cursor are dropped here.
+ */
+export class Inbox {
+  readonly #control: ControlChannel;
+  readonly #path: string;
+  readonly #parameters: JsonObject;
+  #cursor = 0;
+  #acknowledged = 0;
+
+  /** `parameters` accompany SUBSCRIBE: Genesis and identity document, for servers that register on first proof. */
+  constructor(control: ControlChannel, agentId: string, parameters: JsonObject) {
+    this.#control = control;
+    this.#path = `/agents/${agentId}/inbox`;
+    this.#parameters = parameters;
+  }
+
+  /**
+   * Subscribes and delivers events until the server ends the series or the connection goes. Resolves with `ready` called
+   * once the subscription stands. Rejects with the refusal.
+   */
+  async run(ready: () => void, deliver: (event: InboxEvent) => void): Promise<void> {
+    const series = this.#control.series({
+      method: "SUBSCRIBE",
+      path: this.#path,
+      parameters: { ...this.#parameters, after: this.#cursor },
+      prove: true,
+      timeout: INBOX_SILENCE_MS,
+    });
+    for await (const { result } of series) {
+      const event = result.event;
+      const sequence = result.inbox_seq;
+      if (event === "subscribed") {
+        ready();
+      } else if (typeof event === "string" && typeof sequence === "number") {
+        if (sequence <= this.#cursor) continue;
+        this.#cursor = sequence;
+        deliver({ event, fields: result });
+        this.#acknowledge();
+      } else if (typeof event === "string" && event !== "heartbeat") {
+        deliver({ event, fields: result });
+      }
+    }
+  }
+
+  #acknowledge(): void {
+    if (this.#cursor - this.#acknowledged < ACK_EVERY) return;
+    const cursor = this.#cursor;
+    this.#acknowledged = cursor;
+    this.#control
+      .request({
+        method: "NOTIFY",
+        path: this.#path,
+        parameters: { content: { event: "ack", inbox_seq: cursor } },
+      })
+      .catch(() => {
+        // A lost acknowledgement costs a repeated delivery, which the cursor drops.
+        this.#acknowledged = Math.min(this.#acknowledged, cursor - ACK_EVERY);
+      });
+  }
+}

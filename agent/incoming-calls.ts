@@ -1,0 +1,160 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { checkIncomingOffer } from "../signaling/peer-check.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { answerCall, declineCall } from "./answering.ts";
+import type { Call } from "./call.ts";
+import { documentsOf, objectOf, textOf } from "./call-assembly.ts";
+import { IncomingCall } from "./incoming-call.ts";
+
+/** How often, and how long in all, the surviving offer of a glare is looked for, ms: the refusal may overtake the inbox. */
+const SURVIVOR_POLL_MS = 20;
+const SURVIVOR_WAIT_MS = 5_000;
+
+/** Decides on a call that rings. A rejection declines the call. */
+export type CallHandler = (call: IncomingCall) => void | Promise<void>;
+
+interface Ringing {
+  readonly call: IncomingCall;
+  readonly cancel: AbortController;
+}
+
+/** The calls that ring at one agent: checked, handed to the application, held back while a call to the same agent is placed. */
+export class IncomingCalls {
+  readonly #context: AgentContext;
+  readonly #me: { readonly agentId: string; readonly publicKey: Uint8Array };
+  readonly #adopt: (call: Call) => Call;
+  readonly #ringing = new Map<string, Ringing>();
+  /** Calls being placed, by callee: an offer from that callee waits until ours is decided. */
+  readonly #placing = new Map<string, number>();
+  readonly #held = new Set<IncomingCall>();
+  #handler: CallHandler | undefined;
+
+  /** `adopt` takes every call that was answered. */
+  constructor(context: AgentContext, adopt: (call: Call) => Call) {
+    this.#context = context;
+    this.#me = { agentId: context.identity.agentId, publicKey: context.publicKey };
+    this.#adopt = adopt;
+  }
+
+  set handler(handler: CallHandler) {
+    this.#handler = handler;
+  }
+
+  /** An offer from the inbox. */
+  offered(fields: JsonObject): void {
+    const sessionId = textOf(fields, "session_id");
+    const checked = checkIncomingOffer(
+      {
+        me: this.#me,
+        offer: textOf(fields, "offer"),
+        caller: documentsOf(objectOf(fields, "caller")),
+        anchors: this.#context.anchors,
+        now: this.#context.platform.clock.wall(),
+      },
+      this.#context.platform.verifier,
+    );
+    if (!checked.ok) {
+      this.#context.report(new ParleyError(checked.fault));
+      this.#declineQuietly(sessionId);
+      return;
+    }
+    const cancel = new AbortController();
+    const ringing = { sessionId, checked: checked.value };
+    const call = new IncomingCall({
+      sessionId,
+      checked: checked.value,
+      // On the wire it is in seconds, as all signed times are.
+      ringUntil: typeof fields.ring_until === "number" ? fields.ring_until * 1000 : 0,
+      cancelled: cancel.signal,
+      answer: async (options) => {
+        try {
+          return this.#adopt(await answerCall(this.#context, ringing, options));
+        } catch (error) {
+          cancel.abort();
+          throw error;
+        } finally {
+          this.#ringing.delete(sessionId);
+        }
+      },
+      decline: async (reason) => {
+        this.#ringing.delete(sessionId);
+        await declineCall(this.#context, sessionId, reason);
+      },
+    });
+    this.#ringing.set(sessionId, { call, cancel });
+    if (this.#placing.has(call.caller.agentId)) this.#held.add(call);
+    else this.#dispatch(call);
+  }
+
+  /** The caller took an offer back, or it rang out. */
+  cancelled(sessionId: string): void {
+    this.#ringing.get(sessionId)?.cancel.abort();
+    this.#ringing.delete(sessionId);
+  }
+
+  /** A call to `agentId` is being placed: what that agent offers meanwhile waits. */
+  holdFor(agentId: string): void {
+    this.#placing.set(agentId, (this.#placing.get(agentId) ?? 0) + 1);
+  }
+
+  /** The call is decided: what waited rings. */
+  release(agentId: string): void {
+    const left = (this.#placing.get(agentId) ?? 1) - 1;
+    if (left > 0) {
+      this.#placing.set(agentId, left);
+      return;
+    }
+    this.#placing.delete(agentId);
+    for (const call of this.#held) {
+      if (call.caller.agentId !== agentId) continue;
+      this.#held.delete(call);
+      if (isOpen(call)) this.#dispatch(call);
+    }
+  }
+
+  /** The offer of `agentId` that survived a glare, once it is here; `undefined` when it was taken back or never comes. */
+  async survivor(agentId: string, offerId: unknown): Promise<IncomingCall | undefined> {
+    const { clock } = this.#context.platform;
+    const until = clock.now() + SURVIVOR_WAIT_MS;
+    while (clock.now() < until) {
+      for (const { call } of this.#ringing.values()) {
+        if (call.offerId === offerId && call.caller.agentId === agentId)
+          return isOpen(call) ? call : undefined;
+      }
+      await new Promise<void>((resolve) => clock.at(clock.now() + SURVIVOR_POLL_MS, resolve));
+    }
+    return undefined;
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    for (const { cancel } of this.#ringing.values()) cancel.abort();
+    this.#ringing.clear();
+    this.#held.clear();
+  }
+
+  #dispatch(call: IncomingCall): void {
+    const handler = this.#handler;
+    if (handler === undefined) {
+      this.#declineQuietly(call.sessionId);
+      return;
+    }
+    Promise.resolve()
+      .then(() => handler(call))
+      .catch(async (error: unknown) => {
+        this.#context.report(error);
+        if (isOpen(call)) await call.decline();
+      })
+      .catch(this.#context.report);
+  }
+
+  #declineQuietly(sessionId: string): void {
+    this.#ringing.delete(sessionId);
+    declineCall(this.#context, sessionId, "declined").catch(this.#context.report);
+  }
+}
+
+function isOpen(call: IncomingCall): boolean {
+  return !call.decided && !call.cancelled.aborted;
+}

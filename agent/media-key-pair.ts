@@ -1,0 +1,39 @@
+import type { Signer } from "../codecs/signer.ts";
+import { makeMediaKey } from "../signaling/media-key.ts";
+import type { AgentContext } from "./agent-context.ts";
+
+/** Media keys are certified from a little before now, ms, so that a verifier whose clock is behind accepts them. */
+const BACKDATE_MS = 60_000;
+const FIRST_GENERATION = 0;
+
+/** A fresh key for the media of one call, and the identity key's certificate for it. */
+export interface MediaKeyPair {
+  readonly signer: Signer;
+  /** `parley-media-key+jwt`. */
+  readonly certificate: string;
+}
+
+/** Makes the media key of one call that lives at most `ttl` seconds. */
+export function createMediaKeyPair(context: AgentContext, offerId: string, ttl: number): MediaKeyPair {
+  const { platform, identity } = context;
+  const signer = platform.createSigner(platform.random(32));
+  const now = platform.clock.wall();
+  const certificate = makeMediaKey(
+    {
+      agentId: identity.agentId,
+      offerId,
+      ed25519: signer.publicKey,
+      x25519: platform.createExchangeKey().publicKey,
+      generation: FIRST_GENERATION,
+      notBefore: now - BACKDATE_MS,
+      notAfter: now + ttl * 1000 + BACKDATE_MS,
+    },
+    identity.signer,
+  );
+  return { signer, certificate };
+}
+
+/** A random RTP synchronisation source (RFC 3550 8). */
+export function randomSsrc(context: AgentContext): number {
+  return new DataView(context.platform.random(4).buffer).getUint32(0);
+}

@@ -1,0 +1,99 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { encodeStreamItems, encodeStreamStart } from "../codecs/stream-items.ts";
+import type { Connection, ReceiveStream } from "../sfu/carrier.ts";
+import { VirtualClock } from "../test/net/virtual-clock.ts";
+import { memoryPair } from "../transports/memory.ts";
+import { MediaPort } from "./media-port.ts";
+
+describe("the media side of a connection", () => {
+  let clock: VirtualClock;
+  let port: MediaPort;
+  let server: Connection;
+  let opened: ReceiveStream[];
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    port = new MediaPort(clock);
+    opened = [];
+    const idle = { datagram: () => {}, exchange: () => {}, closed: () => {} };
+    const pair = memoryPair(
+      { clock, liveness: false },
+      () => ({
+        ...idle,
+        datagram: (bytes) => port.datagram(bytes),
+        stream: (stream) => void port.stream(stream),
+      }),
+      () => ({ ...idle, stream: (stream) => opened.push(stream) }),
+    );
+    port.attach(pair.client);
+    server = pair.server;
+  });
+
+  function collect(flow: number) {
+    const got = { datagrams: [] as number[][], items: [] as number[][] };
+    const release = port.claim(flow, {
+      datagram: (bytes) => got.datagrams.push([...bytes]),
+      item: (bytes) => got.items.push([...bytes]),
+    });
+    return { ...got, release };
+  }
+
+  it("hands datagrams to whoever claimed their flow", async () => {
+    const two = collect(2);
+    const four = collect(4);
+    server.sendDatagram(Uint8Array.of(2, 9));
+    server.sendDatagram(Uint8Array.of(4, 8));
+    await clock.settle();
+    expect(two.datagrams).toEqual([[2, 9]]);
+    expect(four.datagrams).toEqual([[4, 8]]);
+  });
+
+  it("holds packets of a flow that is claimed a moment later", async () => {
+    server.sendDatagram(Uint8Array.of(6, 1));
+    await clock.advance(400);
+    expect(collect(6).datagrams).toEqual([[6, 1]]);
+    expect(port.counters.unclaimed).toBe(0);
+  });
+
+  it("drops and counts them after half a second, and the oldest beyond 64", async () => {
+    for (let count = 0; count < 70; count += 1) server.sendDatagram(Uint8Array.of(6, count));
+    await clock.settle();
+    expect(port.counters.unclaimed).toBe(6);
+    await clock.advance(600);
+    expect(collect(6).datagrams).toEqual([]);
+    expect(port.counters.unclaimed).toBe(70);
+  });
+
+  it("counts datagrams without a whole flow identifier", async () => {
+    server.sendDatagram(Uint8Array.of(0xc0, 1));
+    port.datagram(new Uint8Array(0));
+    await clock.settle();
+    expect(port.counters.malformed).toBe(2);
+  });
+
+  it("reads the items of a stream, and gives a stream with broken framing up", async () => {
+    const eight = collect(8);
+    const stream = await server.openStream();
+    await stream.write(encodeStreamStart(8));
+    await stream.write(encodeStreamItems([Uint8Array.of(1, 2), Uint8Array.of(3)]));
+    await clock.settle();
+    expect(eight.items).toEqual([[1, 2], [3]]);
+    stream.write(Uint8Array.of(0)).catch(() => undefined);
+    await clock.settle();
+    expect(port.counters.malformed).toBe(1);
+  });
+
+  it("writes items of a flow to one stream, in order, and finishes it", async () => {
+    port.sendItem(10, Uint8Array.of(1));
+    port.sendItem(10, Uint8Array.of(2, 2));
+    await clock.settle();
+    const finished = port.finishStream(10);
+    const chunks: number[] = [];
+    const [stream] = opened;
+    for (let chunk = await stream?.read(); chunk !== undefined; chunk = await stream?.read())
+      chunks.push(...chunk);
+    await finished;
+    expect(opened).toHaveLength(1);
+    expect(chunks).toEqual([10, 1, 1, 2, 2, 2]);
+  });
+});

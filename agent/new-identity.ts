@@ -1,0 +1,82 @@
+import type { Signer, Verifier } from "../codecs/signer.ts";
+import { type Archetype, createGenesis } from "../signaling/genesis.ts";
+import { createIdentityDocument } from "../signaling/identity-document.ts";
+import { parseScopes } from "../signaling/scope.ts";
+import { unwrap } from "./call-assembly.ts";
+import type { AgentIdentity } from "./identity.ts";
+
+/** What a voice agent may claim unless its issuer says otherwise. */
+const VOICE_SCOPE = ["communication:audio:capture", "communication:audio:transmit"] as const;
+
+/** Who a new agent is. */
+export interface NewIdentity {
+  /** Printable ASCII. */
+  readonly name: string;
+  /** 1 to 256 of letters, digits, `-`, `_`, `:`, `.`. Default: the name in lower case with dashes. */
+  readonly owner?: string;
+  readonly archetype?: Archetype;
+  /** Widest authority the agent may ever claim. Default `VOICE_SCOPE`. */
+  readonly scope?: readonly string[];
+  /** Default 1 for an issued agent, 2 for one that vouches for itself. */
+  readonly trustTier?: 1 | 2 | 3;
+  /** AGTP methods the agent takes part in. */
+  readonly methods?: readonly string[];
+  readonly capabilities?: readonly string[];
+}
+
+/** Who vouches for new agents. */
+export interface Issuer {
+  readonly name: string;
+  readonly signer: Signer;
+}
+
+/**
+ * Makes an agent's Genesis and identity document around its key. Without an issuer the agent issues its own, which open
+ * registration takes and trust anchors do not. Throws `field-invalid`. `now` is Unix milliseconds.
+ */
+export function newIdentity(
+  fields: NewIdentity,
+  signer: Signer,
+  issuer: Issuer | undefined,
+  now: number,
+  verifier: Verifier,
+): AgentIdentity {
+  const scope = unwrap(parseScopes(fields.scope ?? VOICE_SCOPE));
+  const owner = fields.owner ?? fields.name.toLowerCase().replace(/[^a-z0-9_:.-]+/g, "-");
+  const by = issuer ?? { name: "self", signer };
+  const genesis = createGenesis(
+    {
+      name: fields.name,
+      ownerId: owner,
+      principalId: owner,
+      archetype: fields.archetype ?? "assistant",
+      governanceZone: "zone:default",
+      scope,
+      trustTier: fields.trustTier ?? (issuer === undefined ? 2 : 1),
+      verificationPath: issuer === undefined ? "self-signed" : "org-asserted",
+      issuedAt: now,
+      issuer: by.name,
+    },
+    signer.publicKey,
+    by.signer,
+    verifier,
+  );
+  const document = createIdentityDocument(
+    {
+      name: fields.name,
+      description: "",
+      principal: owner,
+      status: "active",
+      methods: fields.methods ?? ["ESTABLISH", "CONFIRM", "NOTIFY", "TERMINATE"],
+      capabilities: fields.capabilities ?? ["voice"],
+      scope,
+      trustScore: 0,
+      issuedAt: now,
+      updatedAt: now,
+    },
+    genesis,
+    by.signer,
+    verifier,
+  );
+  return { agentId: genesis.agentId, genesis: genesis.bytes, identityDocument: document.bytes, signer };
+}

@@ -1,0 +1,118 @@
+/** Parley agents in Node: the agent library with Node's keys, codecs, clock and carriers. */
+import { existsSync } from "node:fs";
+import { basename, extname } from "node:path";
+import type { AudioFormat } from "../codecs/audio-codec.ts";
+import { AUDIO_FORMATS } from "../codecs/audio-formats.ts";
+import { G711Codec } from "../codecs/g711.ts";
+import { decodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { createClock } from "../platform/node/clock.ts";
+import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
+import { createOpusCodec, type OpusFrameMs } from "../platform/node/opus.ts";
+import {
+  createSigner,
+  createX25519KeyPair,
+  generateSeed,
+  random,
+  verifier,
+} from "../platform/node/sodium.ts";
+import { webTransportCarrier } from "../transports/webtransport/client.ts";
+import type { Agent as ConnectedAgent } from "./agent.ts";
+import { type ConnectOptions, connectAgent } from "./connect.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
+import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
+
+export { ParleyError } from "../codecs/parley-error.ts";
+export type { AgentEvents } from "./agent.ts";
+export type { PacketTap } from "./audio-receiver.ts";
+export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.ts";
+export type { CallAudio } from "./call-audio.ts";
+export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
+export type { CallStats } from "./call-stats.ts";
+export type { HeardAudio, HeardFiller, HeardSpeech } from "./heard-audio.ts";
+export type { AgentIdentity } from "./identity.ts";
+export type { DeclineReason, IncomingCall } from "./incoming-call.ts";
+export type { CallHandler } from "./incoming-calls.ts";
+export type { Issuer, NewIdentity } from "./new-identity.ts";
+
+/** How a Node agent connects. */
+export interface NodeConnectOptions extends Omit<ConnectOptions, "identity" | "certificateHashes"> {
+  /** The agent, or the path of its identity file. A file that does not exist is made: a new agent that vouches for itself. */
+  readonly identity: AgentIdentity | string;
+  /** SHA-256 of the server certificates to accept, as bytes or 64 hex digits. Default: what the system's roots vouch for. */
+  readonly certificateHashes?: readonly (Uint8Array | string)[];
+}
+
+/** An agent that is online at one server. */
+export type Agent = ConnectedAgent;
+
+export const Agent = {
+  /**
+   * Connects an agent to the server at `url` (`https://host:4480/agtp`) and brings its inbox up. Throws `connect-timeout`,
+   * `connect-refused`, `peer-untrusted`, `key-file-invalid`, or the refusal of the inbox.
+   */
+  async connect(url: string, options: NodeConnectOptions): Promise<ConnectedAgent> {
+    const { identity, certificateHashes, ...rest } = options;
+    return await connectAgent(nodePlatform(), url, {
+      ...rest,
+      identity: typeof identity === "string" ? await openIdentity(identity) : identity,
+      ...(certificateHashes === undefined ? {} : { certificateHashes: certificateHashes.map(hashBytes) }),
+    });
+  },
+} as const;
+
+/** A platform for Node agents. It holds nothing but what the machine offers: share one or make many. */
+export function nodePlatform(): AgentPlatform {
+  return {
+    clock: createClock(),
+    random,
+    verifier,
+    createSigner,
+    createExchangeKey: createX25519KeyPair,
+    audioFormats: AUDIO_FORMATS.map(({ name, clockRate, frameMs, payloadType, maxBytesPerSecond }) => ({
+      name,
+      clockRate,
+      channels: 1,
+      frameMs,
+      payloadType,
+      // Opus fits itself to the packet; G.711 has one rate.
+      ...(name === "opus" ? {} : { bytesPerMs: maxBytesPerSecond / 1000 }),
+    })),
+    createAudioCodec,
+    carrier: webTransportCarrier({ clock: createClock() }),
+  };
+}
+
+/** Makes a new agent around a fresh key. Without an issuer it vouches for itself. Throws `field-invalid`. */
+export function createIdentity(
+  fields: NewIdentity,
+  issuer?: Issuer,
+): { identity: AgentIdentity; file: StoredIdentity } {
+  const seed = generateSeed();
+  const identity = newIdentity(fields, createSigner(seed), issuer, Date.now(), verifier);
+  return { identity, file: { seed, genesis: identity.genesis, identityDocument: identity.identityDocument } };
+}
+
+/** The agent of an identity file; makes the file, and the agent, when there is none. Throws `key-file-invalid`. */
+export async function openIdentity(path: string): Promise<AgentIdentity> {
+  if (!existsSync(path)) {
+    const made = createIdentity({ name: basename(path, extname(path)) });
+    await saveIdentity(path, made.file);
+  }
+  return await loadIdentity(path);
+}
+
+function hashBytes(hash: Uint8Array | string): Uint8Array {
+  const bytes = typeof hash === "string" ? decodeHex(hash, 32, "certificateHashes") : undefined;
+  if (bytes === undefined) return hash as Uint8Array;
+  if (bytes.ok) return bytes.value;
+  throw new ParleyError(bytes.fault);
+}
+
+async function createAudioCodec(format: AudioFormat, options: AudioCodecOptions) {
+  if (format.name === "pcmu" || format.name === "pcma")
+    return new G711Codec(format.name, format.frameSamples);
+  const frameMs = (format.frameSamples * 1000) / format.clockRate;
+  return await createOpusCodec({ ...options, channels: format.channels, frameMs: frameMs as OpusFrameMs });
+}

@@ -1,0 +1,156 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { makeOffer, OFFER_LIFETIME_SECONDS, type OfferPayload } from "../signaling/offer.ts";
+import { checkSession } from "../signaling/peer-check.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { audioScope, offerAudio } from "./audio-offer.ts";
+import type { Call } from "./call.ts";
+import { assembleCall, documentsOf, objectOf, refuseSession, textOf, unwrap } from "./call-assembly.ts";
+import type { OutgoingCallOptions } from "./call-options.ts";
+import type { ControlAnswer } from "./control.ts";
+import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
+
+const DEFAULT_TTL_SECONDS = 3_600;
+/** Longer than ringing lasts (45 s), ms: the server ends the wait, not this end. */
+const RINGING_TIMEOUT_MS = 60_000;
+
+/** Calls another agent: offer, ringing, answer, check, media. Throws the refusal by its code. */
+export async function placeCall(
+  context: AgentContext,
+  callee: string,
+  options: OutgoingCallOptions,
+): Promise<Call> {
+  const ttl = options.ttl ?? DEFAULT_TTL_SECONDS;
+  const offerId = context.control.freshId();
+  const key = createMediaKeyPair(context, offerId, ttl);
+  const payload = offerPayload(context, callee, options, { offerId, ttl, mediaKey: key.certificate });
+  const offer = makeOffer(payload, context.identity.signer);
+  const result = await establish(context, { callee, offer, payload, options });
+  const sessionId = textOf(result, "session_id");
+  try {
+    // Answered and taken back at once: nobody wants this call.
+    if (isTakenBack(options)) throw takenBack();
+    const session = unwrap(
+      checkSession(
+        {
+          leg: 0,
+          me: { agentId: context.identity.agentId, publicKey: context.publicKey },
+          peerAgentId: callee,
+          offer,
+          answer: textOf(result, "answer"),
+          peer: documentsOf(objectOf(result, "peer")),
+          witness: textOf(result, "core"),
+          server: context.server,
+          sessionId,
+          anchors: context.anchors,
+          now: context.platform.clock.wall(),
+        },
+        context.platform.verifier,
+      ),
+    );
+    return await assembleCall(context, options, {
+      sessionId,
+      leg: 0,
+      session,
+      mediaSigner: key.signer,
+      result,
+    });
+  } catch (error) {
+    await refuseSession(context, sessionId, error);
+    throw error;
+  }
+}
+
+function offerPayload(
+  context: AgentContext,
+  callee: string,
+  options: OutgoingCallOptions,
+  ids: { readonly offerId: string; readonly ttl: number; readonly mediaKey: string },
+): OfferPayload {
+  const audio = options.audio ?? {};
+  const iat = Math.floor(context.platform.clock.wall() / 1000);
+  return {
+    v: 1,
+    offer_id: ids.offerId,
+    caller: context.identity.agentId,
+    callee,
+    media_key: ids.mediaKey,
+    session: { model: "bounded", ttl: ids.ttl },
+    scope: options.scope ?? audioScope(audio),
+    profiles: ["frame"],
+    streams: [offerAudio(context.platform, audio, randomSsrc(context))],
+    clock: context.clock,
+    last_audit_id: context.control.lastAuditId,
+    iat,
+    exp: iat + OFFER_LIFETIME_SECONDS,
+  };
+}
+
+async function establish(
+  context: AgentContext,
+  call: {
+    readonly callee: string;
+    readonly offer: string;
+    readonly payload: OfferPayload;
+    readonly options: OutgoingCallOptions;
+  },
+): Promise<JsonObject> {
+  const { payload, options } = call;
+  const offerId = payload.offer_id;
+  const cancel = () => void cancelOffer(context, offerId);
+  if (isTakenBack(options)) throw takenBack();
+  options.signal?.addEventListener("abort", cancel, { once: true });
+  try {
+    const answers = context.control.series({
+      method: "ESTABLISH",
+      path: "/sessions",
+      parameters: {
+        target_agent_id: call.callee,
+        offer: call.offer,
+        provisional: true,
+        session_model: payload.session.model,
+        session_ttl: payload.session.ttl,
+      },
+      headers: [
+        ["Session-Intent", "communication"],
+        ["Communication-Modalities", "audio"],
+        ["Audio-Codecs", payload.streams.flatMap(({ codecs }) => codecs.map(({ name }) => name)).join(", ")],
+        ["Idempotency-Key", offerId],
+        ...(payload.scope.length === 0 ? [] : [["Authority-Scope", payload.scope.join(", ")] as const]),
+      ],
+      prove: true,
+      timeout: RINGING_TIMEOUT_MS,
+    });
+    for await (const answer of answers) {
+      if (answer.final) return answer.result;
+      // Taken back before the server had the offer: it said then that there is none.
+      if (isTakenBack(options)) cancel();
+      else if (isRinging(answer)) options.onRinging?.();
+    }
+  } finally {
+    options.signal?.removeEventListener("abort", cancel);
+  }
+  throw new ParleyError({ code: "connection-lost", message: "The call was never answered finally." });
+}
+
+function isTakenBack({ signal }: OutgoingCallOptions): boolean {
+  return signal?.aborted === true;
+}
+
+function takenBack(): ParleyError {
+  return new ParleyError({ code: "cancelled", message: "The call was taken back." });
+}
+
+function isRinging(answer: ControlAnswer): boolean {
+  return answer.status === 202;
+}
+
+/** Takes an offer back; the pending ESTABLISH is then answered `cancelled`. */
+async function cancelOffer(context: AgentContext, offerId: string): Promise<void> {
+  try {
+    await context.control.request({ method: "TERMINATE", path: `/offers/${offerId}` });
+  } catch (error) {
+    // Answered or gone already: the pending ESTABLISH tells how it ended.
+    if (!(error instanceof ParleyError)) context.report(error);
+  }
+}

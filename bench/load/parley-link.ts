@@ -1,0 +1,131 @@
+/** Calls through a Parley server, set up by the agent library with real signaling; the load generator then speaks for the ends. */
+
+import type { Call } from "../../agent/call.ts";
+import { connectAgent } from "../../agent/connect.ts";
+import type { IncomingCall } from "../../agent/incoming-call.ts";
+import { createIdentity, nodePlatform } from "../../agent/node.ts";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
+import type { Signer } from "../../codecs/signer.ts";
+import { readVarint, varintLength } from "../../codecs/varint.ts";
+import type { Connection } from "../../sfu/carrier.ts";
+import { inParallel, type LoadCall, type LoadEnd, type LoadTarget, type Refusals } from "./link.ts";
+
+/** Sets `calls` calls up, PCMU at 20 ms: 160 bytes of payload a frame. What the server refuses is added to `refusals`. */
+export function parleyCalls(target: LoadTarget, calls: number, refusals: Refusals): Promise<LoadCall[]> {
+  return inParallel(calls, SETUPS_AT_ONCE, async (index) => {
+    const [caller, callee] = await Promise.all([online(target, `c${index}`), online(target, `d${index}`)]);
+    const answered = new Promise<Call>((resolve, reject) =>
+      callee.agent.onCall(async (incoming: IncomingCall) => {
+        await incoming.accept({ audio: AUDIO }).then(resolve, reject);
+      }),
+    );
+    const placed = await caller.agent.call(callee.agent.id, { audio: AUDIO });
+    // Both ends are told of every refusal.
+    placed.on("frames-refused", ({ reason, count }) => {
+      refusals[reason] = (refusals[reason] ?? 0) + count;
+    });
+    return [await endOf(caller, placed), await endOf(callee, await answered)];
+  });
+}
+
+/** An agent whose datagrams pass by here: the library's own first frame shows how its frames are addressed. */
+interface OnlineBot {
+  readonly agent: Awaited<ReturnType<typeof connectAgent>>;
+  /** The key the library made last: the media key, once a call is up. */
+  mediaSigner: Signer | undefined;
+  receive: (bytes: Uint8Array) => void;
+  sent: (bytes: Uint8Array) => void;
+  readonly connection: Connection;
+}
+
+async function online(target: LoadTarget, name: string): Promise<OnlineBot> {
+  const platform = nodePlatform();
+  const { identity } = createIdentity({ name });
+  const bot = { receive: () => {}, sent: () => {}, mediaSigner: undefined } as {
+    -readonly [Key in keyof OnlineBot]?: OnlineBot[Key];
+  };
+  bot.agent = await connectAgent(
+    {
+      ...platform,
+      createSigner(seed) {
+        bot.mediaSigner = platform.createSigner(seed);
+        return bot.mediaSigner;
+      },
+      carrier: {
+        async connect(url, options, handlers) {
+          const connection = await platform.carrier.connect(url, options, (opened) => ({
+            ...handlers(opened),
+            datagram: (bytes) => bot.receive?.(bytes),
+          }));
+          bot.connection = connection;
+          return tapped(connection, (bytes) => bot.sent?.(bytes));
+        },
+      },
+    },
+    `https://${target.address}/agtp`,
+    {
+      identity,
+      certificateHashes: [Buffer.from(target.certificateHash ?? "", "hex")],
+      report: (error) => {
+        throw error;
+      },
+    },
+  );
+  return bot as OnlineBot;
+}
+
+async function endOf(bot: OnlineBot, call: Call): Promise<LoadEnd> {
+  const signer = bot.mediaSigner;
+  if (signer === undefined) throw new Error("the call made no media key");
+  const first = new Promise<Uint8Array>((resolve) => {
+    bot.sent = (bytes) => resolve(bytes.slice());
+  });
+  await call.audio.write(new Int16Array(PCM_SAMPLES));
+  const datagram = await first;
+  const view = new FrameView();
+  if (parseFrame(datagram, varintLength(datagram[0] as number), view) !== undefined)
+    throw new Error("the library sent something that is no frame");
+  const end: LoadEnd = {
+    signer,
+    sessionDigest: call.sessionDigest,
+    leg: call.leg,
+    stream: AUDIO_STREAM,
+    flow: readVarint(datagram, 0),
+    ssrc: view.ssrc,
+    payloadType: view.payloadType,
+    startSequence: view.sequence + 1,
+    send(bytes) {
+      if (bot.connection.sendDatagram(bytes) !== "sent") throw new Error("a datagram was not taken");
+    },
+    receive: () => {},
+  };
+  bot.receive = (bytes) => end.receive(bytes);
+  return end;
+}
+
+/** `connection`, with a look at every datagram that is sent. */
+function tapped(connection: Connection, sent: (bytes: Uint8Array) => void): Connection {
+  return {
+    carrier: connection.carrier,
+    url: connection.url,
+    peerAddress: connection.peerAddress,
+    get roundTrip() {
+      return connection.roundTrip;
+    },
+    get maxDatagram() {
+      return connection.maxDatagram;
+    },
+    openExchange: () => connection.openExchange(),
+    openStream: () => connection.openStream(),
+    sendDatagram(bytes) {
+      sent(bytes);
+      return connection.sendDatagram(bytes);
+    },
+    close: (code, reason) => connection.close(code, reason),
+  };
+}
+
+const AUDIO = { codecs: ["pcmu"], frameMs: 20 } as const;
+const AUDIO_STREAM = 1;
+const PCM_SAMPLES = 160;
+const SETUPS_AT_ONCE = 8;

@@ -1,0 +1,91 @@
+/** `npm run bench`: every benchmark in one run, one table, and a file of the figures under `out/bench/`. */
+import { appendFileSync, mkdirSync } from "node:fs";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { run as callSetup } from "./call-setup.ts";
+import { run as frameDecode } from "./frame-decode.ts";
+import { formatMachine, machineFacts } from "./machine.ts";
+import { run as mouthToEar } from "./mouth-to-ear.ts";
+import { run as records } from "./records.ts";
+import { run as relayCost } from "./relay-cost.ts";
+import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
+
+const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
+  "frame-decode": frameDecode,
+  records,
+  "mouth-to-ear": mouthToEar,
+  "call-setup": callSetup,
+  "relay-cost": relayCost,
+};
+
+const USAGE = `npm run bench -- [--only NAME]... [--json]
+
+Measures, prints a table and appends the figures to out/bench/<time>.jsonl. A missed target is no failure; a figure that
+is missing is.
+
+  --only NAME  one of: ${Object.keys(BENCHES).join(", ")}; may be repeated
+  --json       prints the figures as JSON lines instead of the table
+`;
+
+const chosen = readArguments();
+const json = chosen.json;
+const facts = machineFacts();
+const folder = fileURLToPath(new URL("../out/bench/", import.meta.url));
+mkdirSync(folder, { recursive: true });
+const file = `${folder}${new Date().toISOString().replaceAll(":", "-")}.jsonl`;
+record({ kind: "machine", at: new Date().toISOString(), ...facts });
+if (!json) process.stdout.write(`${formatMachine(facts)}\n\n`);
+
+const rows: BenchRow[] = [];
+const missing: string[] = [];
+for (const name of chosen.names) {
+  const started = performance.now();
+  process.stderr.write(`${name} …`);
+  try {
+    const measured = (await BENCHES[name]?.()) ?? [];
+    for (const row of measured) {
+      record({ kind: "figure", bench: name, ...row, met: meetsTarget(row) });
+      if (!Number.isFinite(row.value)) missing.push(`${name}: ${row.name}, ${row.metric} is ${row.value}`);
+    }
+    if (measured.length === 0) missing.push(`${name}: measured nothing`);
+    rows.push(...measured);
+  } catch (error) {
+    missing.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  process.stderr.write(` ${((performance.now() - started) / 1_000).toFixed(0)} s\n`);
+}
+for (const what of missing) record({ kind: "missing", what });
+if (!json && rows.length > 0) process.stdout.write(`\n${formatRows(rows)}\n`);
+process.stderr.write(`\nFigures: ${relative(process.cwd(), file)}\n`);
+for (const what of missing) process.stderr.write(`Not measured: ${what}\n`);
+process.exitCode = missing.length === 0 ? 0 : 1;
+
+function record(line: object): void {
+  const text = `${JSON.stringify(line)}\n`;
+  appendFileSync(file, text);
+  if (json) process.stdout.write(text);
+}
+
+function readArguments(): { names: readonly string[]; json: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: "string", multiple: true },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(USAGE);
+      process.exit(0);
+    }
+    const names = values.only ?? Object.keys(BENCHES);
+    const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
+    if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
+    return { names, json: values.json };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}

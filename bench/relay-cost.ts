@@ -1,0 +1,175 @@
+/**
+ * What one relayed voice frame costs and how long it takes, Parley's profile `frame` beside two relays that only pass frames on
+ * (targets P2 and P3): plain UDP, and the same QUIC binding without anything on top.
+ */
+import { BenchProcess } from "./bench-process.ts";
+import type { LoadTarget } from "./load/link.ts";
+import type { LoadOrder, LoadReport, RelayKind } from "./load/relay-load.ts";
+import { withParleyServer } from "./parley-server.ts";
+import { type BenchRow, formatRows } from "./row.ts";
+
+/** One relay under one load. */
+export interface RelayPoint {
+  readonly kind: RelayKind;
+  readonly calls: number;
+  readonly cpuSeconds: number;
+  readonly report: LoadReport;
+}
+
+/** About two minutes: every point has a fresh relay process and a fresh load process, two seconds to warm up and six that count. */
+export async function run(): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  const low = await atLoad(COMMON_CALLS);
+  rows.push(...rowsAt(low, "50 calls"));
+  const high = await highestWithoutLoss(low.bare);
+  if (high.calls === COMMON_CALLS) return rows;
+  const udp = await measure("udp", high.calls);
+  const parley = await measure("parley", high.calls);
+  rows.push(
+    ...rowsAt({ udp, bare: high, parley }, `${high.calls} calls, the most the bare relay loses nothing at`),
+  );
+  return rows;
+}
+
+/** The three relays at one load. */
+export type RelayPoints = Readonly<Record<RelayKind, RelayPoint>>;
+
+/** Microseconds of the server process per frame relayed: what it spent on frames it dropped counts as well. */
+export function costPerFrame(point: RelayPoint): number {
+  return (point.cpuSeconds * 1e6) / point.report.received;
+}
+
+/** The figures of one load. */
+export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
+  const rows: BenchRow[] = [];
+  const name = `relay, ${load}`;
+  for (const kind of ["udp", "bare", "parley"] as const) {
+    const point = points[kind];
+    const { report } = point;
+    const about = `${LABELS[kind]}: ${point.calls} calls both ways, ${report.sent} frames; ${lateNote(report)}`;
+    rows.push(
+      {
+        ...{ name, metric: `${kind} server CPU`, value: costPerFrame(point) / 10 },
+        ...{ unit: "CPU-s/100k frames", better: "less", note: about },
+      },
+      {
+        ...{ name, metric: `${kind} latency p50`, value: report.latency.p50 },
+        ...{ unit: "ms", better: "less" },
+      },
+      {
+        ...{ name, metric: `${kind} latency p99`, value: report.latency.p99 },
+        ...{ unit: "ms", better: "less" },
+      },
+      {
+        ...{ name, metric: `${kind} lost`, value: ((report.sent - report.received) / report.sent) * 100 },
+        ...{ unit: "%", better: "less", ...(kind === "parley" ? { target: 0 } : {}) },
+        note: refusedNote(report),
+      },
+    );
+  }
+  const { bare, parley } = points;
+  return [
+    ...rows,
+    {
+      ...{ name, metric: "frame beyond bare", value: costPerFrame(parley) - costPerFrame(bare) },
+      ...{ unit: "us/frame", target: COST_TARGET_US, better: "less" },
+      note: `P2; listeners here verify 1 frame in 100 (${parley.report.verified} checked)`,
+    },
+    ...(["p50", "p99"] as const).map(
+      (metric): BenchRow => ({
+        ...{ name, metric: `latency ${metric} over bare`, unit: "x", better: "less", target: LATENCY_TARGET },
+        value: parley.report.latency[metric] / bare.report.latency[metric],
+        note: "P3",
+      }),
+    ),
+  ];
+}
+
+function lateNote({ lateness }: LoadReport): string {
+  const how = `frames left ${lateness.p99.toFixed(1)} ms late at p99`;
+  return lateness.p99 > LATE_MS ? `${how}: the load generator could not keep its schedule` : how;
+}
+
+function refusedNote({ refused }: LoadReport): string {
+  const reasons = Object.entries(refused).map(([reason, count]) => `${count} ${reason}`);
+  return reasons.length === 0 ? "" : `refused by the relay: ${reasons.join(", ")}`;
+}
+
+async function atLoad(calls: number): Promise<RelayPoints> {
+  const udp = await measure("udp", calls);
+  const bare = await measure("bare", calls);
+  return { udp, bare, parley: await measure("parley", calls) };
+}
+
+/** The bare relay at the largest load tried at which every frame arrives, going up until one does not. */
+async function highestWithoutLoss(known: RelayPoint): Promise<RelayPoint> {
+  let best = known;
+  for (const calls of SEARCH_CALLS) {
+    const point = await measure("bare", calls);
+    if (point.report.received < point.report.sent || point.report.lateness.p99 > LATE_MS) return best;
+    best = point;
+  }
+  return best;
+}
+
+/** One relay under one load, relay and load generator each in a process of its own. */
+async function measure(kind: RelayKind, calls: number): Promise<RelayPoint> {
+  if (kind === "parley") return await withParleyServer((relay, target) => load(kind, calls, relay, target));
+  const relay = new BenchProcess(SCRIPTS[kind]);
+  try {
+    return await load(kind, calls, relay, await relay.next<LoadTarget>(START_TIMEOUT));
+  } finally {
+    await relay.stop();
+  }
+}
+
+async function load(
+  kind: RelayKind,
+  calls: number,
+  relay: BenchProcess,
+  target: LoadTarget,
+): Promise<RelayPoint> {
+  const order: LoadOrder = { kind, target, calls, warmUpFrames: WARM_UP_FRAMES, frames: FRAMES };
+  const generator = new BenchProcess(new URL("./load/relay-load.ts", import.meta.url), [
+    JSON.stringify(order),
+  ]);
+  try {
+    await generator.mark("ready", SETUP_TIMEOUT);
+    generator.tell("go");
+    await generator.mark("begin", SETUP_TIMEOUT);
+    const before = relay.cpuSeconds();
+    await generator.mark("end", RUN_TIMEOUT);
+    const cpuSeconds = relay.cpuSeconds() - before;
+    const report = await generator.next<LoadReport>(RUN_TIMEOUT);
+    if (report.badSignatures > 0 || report.received === 0) {
+      const { received, badSignatures } = report;
+      throw new Error(`the ${kind} relay delivered ${received} frames, ${badSignatures} of them broken`);
+    }
+    return { kind, calls, cpuSeconds, report };
+  } finally {
+    await generator.stop();
+  }
+}
+
+const SCRIPTS = {
+  udp: new URL("./relay-udp.ts", import.meta.url),
+  bare: new URL("./relay-bare.ts", import.meta.url),
+} as const;
+const LABELS = {
+  udp: "plain node:dgram",
+  bare: "QUIC binding alone: read, look up, send",
+  parley: "profile frame, every signature verified",
+} as const;
+const COMMON_CALLS = 50;
+const SEARCH_CALLS = [75, 100, 125, 150, 200];
+const WARM_UP_FRAMES = 100;
+const FRAMES = 300;
+/** Lateness at p99 beyond which it is the load generator that is measured, ms. */
+const LATE_MS = 10;
+const COST_TARGET_US = 60;
+const LATENCY_TARGET = 1.3;
+const START_TIMEOUT = 10_000;
+const SETUP_TIMEOUT = 60_000;
+const RUN_TIMEOUT = 20_000;
+
+if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);

@@ -1,0 +1,28 @@
+/** What one audio format is and can do, as negotiation sees it. */
+export interface AudioFormat {
+  /** Lowercase RTP encoding name: `opus`, `pcmu`, `pcma`. */
+  readonly name: string;
+  /** RTP clock rate, Hz. Equal to the PCM rate handed to and from the codec. */
+  readonly clockRate: number;
+  readonly channels: 1 | 2;
+  /** Samples per channel in one frame. */
+  readonly frameSamples: number;
+}
+
+/** Encodes and decodes one stream of one {@link AudioFormat}. Not shared between streams: both halves keep state. */
+export interface AudioCodec {
+  readonly format: AudioFormat;
+  /** Samples of delay the encoder adds before the first sample comes out. */
+  readonly lookahead: number;
+  /** One frame of interleaved PCM (`frameSamples * channels` samples) to one payload, valid until the next call. */
+  encode(pcm: Int16Array): Uint8Array;
+  /** One payload to one frame of interleaved PCM, valid until the next call. Throws `ParleyError` `payload-malformed`. */
+  decode(payload: Uint8Array): Int16Array;
+  /**
+   * One frame of PCM in place of a lost one. With `next`, the payload that followed the lost frame, a codec that
+   * carries forward error correction recovers from it; otherwise it conceals.
+   */
+  conceal(next?: Uint8Array): Int16Array;
+  /** Releases native or wasm memory. Idempotent. */
+  close(): void;
+}

@@ -1,0 +1,101 @@
+/** What the signature of a frame covers, and how it is made, checked and digested. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { writeU16, writeU32 } from "./big-endian.ts";
+import { MAX_U16, MAX_U32, requireInteger, requireLength } from "./field-range.ts";
+import { FRAME_DIGEST_BYTES, MAX_FRAME_BYTES, SESSION_DIGEST_BYTES } from "./frame-layout.ts";
+import { describeFrameFault, parseFrame } from "./frame-parse.ts";
+import { FrameView } from "./frame-view.ts";
+import { ParleyError } from "./parley-error.ts";
+import type { Signer, Verifier } from "./signer.ts";
+
+/** First bytes of what a frame's signature covers; never sent. */
+export const FRAME_DOMAIN = "\0parley frame v1\0";
+
+/**
+ * Binds frames to one stream of one leg of one session. Leg and stream come from the holder's own table, never from a
+ * packet, so a frame that was moved does not verify. Holds one buffer for the signed bytes that grows with the longest
+ * frame seen, to at most `MAX_FRAME_BYTES` and the 55 bytes before it; longer frames do not parse, so none gets here.
+ */
+export class FrameSigningContext {
+  #buffer: Uint8Array;
+
+  /** `sessionDigest` has 32 bytes, `leg` 16 bits, `stream` 32 bits; throws `field-invalid` otherwise. */
+  constructor(sessionDigest: Uint8Array, leg: number, stream: number) {
+    requireLength(sessionDigest, SESSION_DIGEST_BYTES, "sessionDigest");
+    requireInteger(leg, MAX_U16, "leg");
+    requireInteger(stream, MAX_U32, "stream");
+    this.#buffer = new Uint8Array(INITIAL_BUFFER_BYTES);
+    this.#buffer.set(DOMAIN_BYTES, 0);
+    this.#buffer.set(sessionDigest, DOMAIN_BYTES.length);
+    const at = writeU16(this.#buffer, DOMAIN_BYTES.length + SESSION_DIGEST_BYTES, leg);
+    writeU32(this.#buffer, at, stream);
+  }
+
+  /**
+   * The bytes a signature covers: domain, session digest, leg, stream, and the packet with its tag zeroed. `bytes` and
+   * `view` are an array and what `parseFrame` made of it. The result is valid until the next call.
+   */
+  signedBytes(bytes: Uint8Array, view: FrameView): Uint8Array {
+    const length = PREFIX_BYTES + view.end - view.start;
+    if (length > this.#buffer.length) this.#grow(length);
+    const whole = view.start === 0 && view.end === bytes.length;
+    this.#buffer.set(whole ? bytes : bytes.subarray(view.start, view.end), PREFIX_BYTES);
+    const tag = PREFIX_BYTES + view.tagOffset - view.start;
+    this.#buffer.fill(0, tag, tag + view.tagLength);
+    return this.#buffer.subarray(0, length);
+  }
+
+  #grow(needed: number): void {
+    const larger = new Uint8Array(Math.max(needed, Math.min(needed * 2, PREFIX_BYTES + MAX_FRAME_BYTES)));
+    larger.set(this.#buffer.subarray(0, PREFIX_BYTES));
+    this.#buffer = larger;
+  }
+}
+
+/**
+ * Signs the frame of profile `frame` that stands in `bytes` from `offset` to the end, in place. Returns the signed bytes
+ * (see `FrameSigningContext.signedBytes`: valid until the next call) for `frameDigest`. Throws `frame-malformed` when
+ * there is no such frame.
+ */
+export function signFrame(
+  context: FrameSigningContext,
+  bytes: Uint8Array,
+  signer: Signer,
+  offset: number = 0,
+): Uint8Array {
+  const view = new FrameView();
+  const found = parseFrame(bytes, offset, view);
+  if (found !== undefined) throw new ParleyError(describeFrameFault(found));
+  if (view.profile !== "frame") {
+    throw new ParleyError({ code: "frame-malformed", message: "only frames of profile `frame` are signed" });
+  }
+  const signed = context.signedBytes(bytes, view);
+  bytes.set(signer.sign(signed), view.tagOffset);
+  return signed;
+}
+
+/**
+ * True when the frame in `view`, parsed from `bytes`, is of profile `frame` and carries the signature of `publicKey`
+ * (32 raw bytes) for this context. Never throws.
+ */
+export function verifyFrame(
+  context: FrameSigningContext,
+  bytes: Uint8Array,
+  view: FrameView,
+  publicKey: Uint8Array,
+  verifier: Verifier,
+): boolean {
+  return (
+    view.profile === "frame" && verifier.verify(publicKey, context.signedBytes(bytes, view), view.tag(bytes))
+  );
+}
+
+/** 16 bytes by which checkpoints name a frame: the first half of SHA-256 over its signed bytes. A new array. */
+export function frameDigest(signedBytes: Uint8Array): Uint8Array {
+  return sha256(signedBytes).slice(0, FRAME_DIGEST_BYTES);
+}
+
+const DOMAIN_BYTES = new TextEncoder().encode(FRAME_DOMAIN);
+const PREFIX_BYTES = DOMAIN_BYTES.length + SESSION_DIGEST_BYTES + 2 + 4;
+/** Room for any frame that fits a datagram. */
+const INITIAL_BUFFER_BYTES = PREFIX_BYTES + 1152;

@@ -1,0 +1,204 @@
+import {
+  Application,
+  createDecoder,
+  createEncoder,
+  type EncoderOptions,
+  isOpusError,
+  type OpusDecoderHandle,
+  type OpusEncoderHandle,
+  Signal,
+} from "libopus-wasm";
+import type { AudioCodec, AudioFormat } from "../../codecs/audio-codec.ts";
+import { OPUS_CLOCK_RATE, parseOpusPacket } from "../../codecs/opus.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+
+/** Milliseconds of one frame: what the encoder makes of the lengths RTP can name in whole numbers. */
+export type OpusFrameMs = 5 | 10 | 20 | 40 | 60;
+
+/** How an Opus stream is made. What is decoded depends on `frameMs` and `channels` alone. */
+export interface OpusOptions {
+  /** Default 20. */
+  readonly frameMs?: OpusFrameMs;
+  /** Default 1. */
+  readonly channels?: 1 | 2;
+  /** Bits per second of payload, 6,000 to 510,000, variable around this mean. Default 32,000 a channel. */
+  readonly bitrate?: number;
+  /**
+   * - `voice` (default): tuned for speech; the one that carries FEC.
+   * - `music`: waveform coding.
+   * - `low-delay`: waveform coding with 2.5 ms of lookahead; no FEC.
+   */
+  readonly application?: "voice" | "music" | "low-delay";
+  /** Each payload also carries the one before it, coarsely (RFC 6716 2.1.7). Default true; frames under 10 ms have none. */
+  readonly fec?: boolean;
+  /** Share of payloads expected to be lost, 0 to 1: how much of the bitrate FEC takes. Default 0.1. */
+  readonly expectedLoss?: number;
+  /** Silence becomes payloads of one byte, which need not be sent. Default false. */
+  readonly dtx?: boolean;
+}
+
+/**
+ * An Opus codec (RFC 6716) at 48 kHz. Every codec holds about 60 KB of wasm memory until `close()`.
+ *
+ * Throws `ParleyError`: `field-invalid` for an option out of range or PCM of another length than a frame,
+ * `payload-malformed` from `decode` (the codec stays usable), `closed` after `close()`.
+ */
+export async function createOpusCodec(options: OpusOptions = {}): Promise<AudioCodec> {
+  const { channels = 1, frameMs = 20 } = options;
+  const settings = encoderSettings(options, frameMs, channels);
+  const format: AudioFormat = {
+    name: "opus",
+    clockRate: OPUS_CLOCK_RATE,
+    channels,
+    frameSamples: (OPUS_CLOCK_RATE / 1000) * frameMs,
+  };
+  const lookahead = await measureLookahead(settings, format);
+  const encoder = await createEncoder(settings);
+  try {
+    const decoder = await createDecoder({
+      channels,
+      sampleRate: OPUS_CLOCK_RATE,
+      maxFrameSize: format.frameSamples,
+    });
+    return new OpusCodec(format, lookahead, encoder, decoder);
+  } catch (error) {
+    encoder.free();
+    throw error;
+  }
+}
+
+class OpusCodec implements AudioCodec {
+  readonly format: AudioFormat;
+  readonly lookahead: number;
+  readonly #encoder: OpusEncoderHandle;
+  readonly #decoder: OpusDecoderHandle;
+  #closed = false;
+
+  constructor(
+    format: AudioFormat,
+    lookahead: number,
+    encoder: OpusEncoderHandle,
+    decoder: OpusDecoderHandle,
+  ) {
+    this.format = format;
+    this.lookahead = lookahead;
+    this.#encoder = encoder;
+    this.#decoder = decoder;
+  }
+
+  encode(pcm: Int16Array): Uint8Array {
+    this.#assertOpen();
+    const expected = this.format.frameSamples * this.format.channels;
+    if (pcm.length !== expected) {
+      throw new ParleyError({
+        code: "field-invalid",
+        message: `A frame has ${expected} samples, not ${pcm.length}.`,
+        at: "pcm",
+      });
+    }
+    return this.#encoder.encode(pcm);
+  }
+
+  decode(payload: Uint8Array): Int16Array {
+    this.#assertOpen();
+    if (!this.#isOneFrame(payload)) throw malformed(this.format);
+    try {
+      return this.#decoder.decode(payload);
+    } catch (error) {
+      throw isOpusError(error) ? malformed(this.format, error) : error;
+    }
+  }
+
+  conceal(next?: Uint8Array): Int16Array {
+    this.#assertOpen();
+    const frameSize = this.format.frameSamples;
+    if (next !== undefined && this.#isOneFrame(next)) {
+      try {
+        return this.#decoder.decode(next, { decodeFec: true, frameSize });
+      } catch (error) {
+        // Broken beyond its first bytes: decode() will say so when its turn comes.
+        if (!isOpusError(error)) throw error;
+      }
+    }
+    return this.#decoder.decodePacketLoss(frameSize);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#encoder.free();
+    this.#decoder.free();
+  }
+
+  /** Checked before the decoder sees it: libopus would play a payload of any duration, and keep its state from it. */
+  #isOneFrame(payload: Uint8Array): boolean {
+    if (payload.length > MAX_PAYLOAD_BYTES) return false;
+    const packet = parseOpusPacket(payload);
+    return packet.ok && packet.value.samples === this.format.frameSamples;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new ParleyError({ code: "closed", message: "The Opus codec is closed." });
+  }
+}
+
+function encoderSettings(options: OpusOptions, frameMs: OpusFrameMs, channels: 1 | 2): EncoderOptions {
+  const { application = "voice", bitrate = VOICE_BITRATE * channels, expectedLoss = 0.1 } = options;
+  if (!FRAME_MS.includes(frameMs))
+    throw invalid("frameMs", "An Opus frame here lasts 5, 10, 20, 40 or 60 ms.");
+  if (channels !== 1 && channels !== 2) throw invalid("channels", "Opus has one channel or two.");
+  if (!(Number.isInteger(bitrate) && bitrate >= 6_000 && bitrate <= 510_000)) {
+    throw invalid("bitrate", "The bitrate is a whole number from 6,000 to 510,000.");
+  }
+  if (!(expectedLoss >= 0 && expectedLoss <= 1))
+    throw invalid("expectedLoss", "The loss is a share from 0 to 1.");
+  const mode = MODES[application];
+  if (mode === undefined) throw invalid("application", "The application is `voice`, `music` or `low-delay`.");
+  return {
+    ...mode,
+    bitrate,
+    channels,
+    complexity: COMPLEXITY,
+    dtx: options.dtx ?? false,
+    fec: options.fec ?? true,
+    frameSize: (OPUS_CLOCK_RATE / 1000) * frameMs,
+    packetLossPercent: Math.round(expectedLoss * 100),
+    sampleRate: OPUS_CLOCK_RATE,
+  };
+}
+
+/** libopus reports CELT's delay for every mode; the SILK path, alone or in hybrid, comes out two samples earlier. */
+async function measureLookahead(settings: EncoderOptions, format: AudioFormat): Promise<number> {
+  using encoder = await createEncoder(settings);
+  const first = encoder.encode(new Int16Array(format.frameSamples * format.channels));
+  const packet = parseOpusPacket(first);
+  const celt = packet.ok && packet.value.mode === "celt";
+  return encoder.getLookahead() - (celt ? 0 : SILK_LEAD);
+}
+
+function malformed(format: AudioFormat, cause?: unknown): ParleyError {
+  const ms = format.frameSamples / (OPUS_CLOCK_RATE / 1000);
+  return new ParleyError(
+    { code: "payload-malformed", message: `The payload is not one Opus frame of ${ms} ms.` },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+function invalid(at: string, message: string): ParleyError {
+  return new ParleyError({ code: "field-invalid", message, at });
+}
+
+const FRAME_MS: readonly OpusFrameMs[] = [5, 10, 20, 40, 60];
+const VOICE_BITRATE = 32_000;
+/** Waveform kept as well as at 10, for half the time (`docs/audio-codecs.md`). */
+const COMPLEXITY = 5;
+/** 60 ms at 510 kbit/s; a longer payload is refused. */
+const MAX_PAYLOAD_BYTES = 3_900;
+/** Samples; measured, see `docs/audio-codecs.md`. */
+const SILK_LEAD = 2;
+/** libopus's own VOIP mode cuts low frequencies and turns their phase: speech then correlates under 0.95 with its source. */
+const MODES = {
+  voice: { application: Application.Audio, signal: Signal.Voice },
+  music: { application: Application.Audio, signal: Signal.Music },
+  "low-delay": { application: Application.RestrictedLowDelay, signal: Signal.Auto },
+} as const;

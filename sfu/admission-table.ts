@@ -1,0 +1,149 @@
+import { FrameSigningContext } from "../codecs/frame.ts";
+import type { AdmissionMessage, AdmissionRow, ConnectionId } from "../signaling/admission.ts";
+import { FlowTally } from "./flow-tally.ts";
+import { RefusalReports } from "./refusal-reports.ts";
+import type { ReplayWindow } from "./replay-window.ts";
+import { FrameRate, TokenBucket } from "./token-bucket.ts";
+
+/** Bad signatures a connection may send at once before it is closed. */
+export const BAD_SIGNATURE_LIMIT = 20;
+
+/** Bad signatures forgiven each second after that. */
+const BAD_SIGNATURES_FORGIVEN = 0.1;
+
+/** What the relay keeps of one session. */
+export interface SessionEntry {
+  readonly sessionId: string;
+  state: "active" | "held" | "ended";
+  /** By leg and stream; outlives the connection that carries the flow. */
+  readonly flows: Map<number, FlowEntry>;
+  readonly reports: RefusalReports;
+}
+
+/** What the relay keeps of one connection that carries at least one flow. */
+export interface ConnectionEntry {
+  readonly flows: Map<number, FlowEntry>;
+  readonly badSignatures: TokenBucket;
+  /** Its closing was asked for. */
+  condemned: boolean;
+}
+
+/** One speaker's stream: the row in force and what survives its replacement. */
+export interface FlowEntry {
+  readonly session: SessionEntry;
+  readonly tally: FlowTally;
+  /** By key generation; each begins with the first frame that proves authentic. */
+  readonly windows: (ReplayWindow | undefined)[];
+  /** Media epoch in force. */
+  readonly epoch: number;
+  row: AdmissionRow;
+  context: FrameSigningContext;
+  rate: FrameRate;
+}
+
+/**
+ * Holds the rows by connection and flow and applies the messages that steer the relay. A session's entries live from
+ * its first `install` to its `remove`: how many sessions there are is the sender's limit to keep.
+ * @internal
+ */
+export class AdmissionTable {
+  readonly #sessions = new Map<string, SessionEntry>();
+  readonly #connections = new Map<ConnectionId, ConnectionEntry>();
+
+  /** Applies one message. Messages for sessions or flows that are not here, and terms older than those in force, change nothing. */
+  apply(message: AdmissionMessage, now: number): void {
+    switch (message.kind) {
+      case "install":
+        this.#install(message.row, now);
+        return;
+      case "terms": {
+        const entry = this.find(message.connection, message.flow);
+        if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
+        const { termsNumber, transmitAllowed } = message;
+        entry.row = { ...entry.row, termsNumber, transmitAllowed };
+        return;
+      }
+      case "state": {
+        const session = this.#sessions.get(message.sessionId);
+        if (session !== undefined && session.state !== "ended") session.state = message.state;
+        return;
+      }
+      case "remove": {
+        const session = this.#sessions.get(message.sessionId);
+        if (session === undefined) return;
+        for (const entry of session.flows.values()) this.#detach(entry);
+        this.#sessions.delete(message.sessionId);
+        return;
+      }
+    }
+  }
+
+  find(connection: ConnectionId, flow: number): FlowEntry | undefined {
+    return this.#connections.get(connection)?.flows.get(flow);
+  }
+
+  connection(connection: ConnectionId): ConnectionEntry | undefined {
+    return this.#connections.get(connection);
+  }
+
+  session(sessionId: string): SessionEntry | undefined {
+    return this.#sessions.get(sessionId);
+  }
+
+  /** Drops the routes of a connection that is gone; its sessions' counters and windows stay. */
+  forget(connection: ConnectionId): void {
+    this.#connections.delete(connection);
+  }
+
+  #install(row: AdmissionRow, now: number): void {
+    const session = this.#sessionOf(row.sessionId, now);
+    const key = row.leg * 2 ** 32 + row.stream;
+    let entry = session.flows.get(key);
+    if (entry === undefined) {
+      entry = {
+        session,
+        tally: new FlowTally(row.leg, row.stream),
+        windows: [],
+        epoch: 0,
+        row,
+        context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),
+        rate: new FrameRate(row.rate, now),
+      };
+      session.flows.set(key, entry);
+    } else {
+      // One attachment a leg: the newer row takes the flow over, with windows and counters as they stand.
+      this.#detach(entry);
+      entry.row = row;
+      entry.context = new FrameSigningContext(row.sessionDigest, row.leg, row.stream);
+      entry.rate = new FrameRate(row.rate, now);
+    }
+    this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
+  }
+
+  #detach(entry: FlowEntry): void {
+    const { connection, flow } = entry.row;
+    const carrier = this.#connections.get(connection);
+    if (carrier?.flows.get(flow) !== entry) return;
+    carrier.flows.delete(flow);
+    if (carrier.flows.size === 0) this.#connections.delete(connection);
+  }
+
+  #sessionOf(sessionId: string, now: number): SessionEntry {
+    let session = this.#sessions.get(sessionId);
+    if (session === undefined) {
+      session = { sessionId, state: "active", flows: new Map(), reports: new RefusalReports(sessionId, now) };
+      this.#sessions.set(sessionId, session);
+    }
+    return session;
+  }
+
+  #connectionOf(connection: ConnectionId, now: number): ConnectionEntry {
+    let entry = this.#connections.get(connection);
+    if (entry === undefined) {
+      const badSignatures = new TokenBucket(BAD_SIGNATURES_FORGIVEN, BAD_SIGNATURE_LIMIT, now);
+      entry = { flows: new Map(), badSignatures, condemned: false };
+      this.#connections.set(connection, entry);
+    }
+    return entry;
+  }
+}

@@ -1,0 +1,104 @@
+/** Reads the bytes of one stream in order. One reader at a time. */
+export interface ReceiveStream {
+  /** The next bytes, at least one; `undefined` once the peer finished cleanly. Throws `connection-lost` on a reset. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Asks the peer to stop sending, with an application code. */
+  stop(code: number): void;
+}
+
+/** Writes the bytes of one stream in order. */
+export interface SendStream {
+  /** Resolves when the carrier took the bytes. They are copied or sent before it resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** No more bytes will follow. */
+  finish(): Promise<void>;
+  /** Abandons the stream with an application code; what was not delivered is lost. */
+  reset(code: number): void;
+}
+
+/** One bidirectional stream: the carrier of one exchange (a request and its answers). */
+export interface DuplexStream {
+  readonly receive: ReceiveStream;
+  readonly send: SendStream;
+}
+
+/** What became of a datagram handed to the carrier. */
+export type DatagramFate = "sent" | "too-large" | "closed";
+
+export interface CloseInfo {
+  /** Application close code; see `CLOSE_CODES`. */
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Why a connection is closed on purpose. */
+export const CLOSE_CODES = {
+  normal: 0,
+  protocolViolation: 1,
+  badSignatures: 2,
+  livenessTimeout: 3,
+  shutdown: 4,
+  replaced: 5,
+  forbidden: 6,
+  overloaded: 7,
+} as const;
+
+/** What a connection tells its owner. Set once, before anything can arrive; called from the carrier's own turn. */
+export interface ConnectionHandlers {
+  /** One datagram. `bytes` is valid only during the call: copy what must outlive it. */
+  datagram(bytes: Uint8Array): void;
+  /** The peer opened a unidirectional stream. */
+  stream(stream: ReceiveStream): void;
+  /** The peer opened an exchange. Only servers get these: clients open every bidirectional stream. */
+  exchange(stream: DuplexStream): void;
+  /** The connection is over, by whichever side. Called exactly once. */
+  closed(info: CloseInfo): void;
+}
+
+/** One live connection to a peer, whichever carrier it runs on. */
+export interface Connection {
+  readonly carrier: "memory" | "webtransport";
+  /** The URL the client dialled, as this side knows it. */
+  readonly url: string;
+  /** `host:port` of the peer, where the carrier tells. */
+  readonly peerAddress: string | undefined;
+  /** Smoothed round trip in milliseconds from the carrier's own ping, once known. */
+  readonly roundTrip: number | undefined;
+  /** Largest datagram the connection takes now, bytes. */
+  readonly maxDatagram: number;
+  /** Opens an exchange; clients only. */
+  openExchange(): Promise<DuplexStream>;
+  /** Opens a unidirectional stream. */
+  openStream(): Promise<SendStream>;
+  /** Hands one datagram over, unreliably and without waiting. The bytes are copied before it returns. */
+  sendDatagram(bytes: Uint8Array): DatagramFate;
+  /** Orderly close. Idempotent. */
+  close(code: number, reason: string): void;
+}
+
+/** Makes client connections of one carrier. */
+export interface Carrier {
+  connect(
+    url: string,
+    options: ConnectOptions,
+    handlers: (connection: Connection) => ConnectionHandlers,
+  ): Promise<Connection>;
+}
+
+export interface ConnectOptions {
+  /** SHA-256 hashes (32 bytes) of the certificates to accept. Absent: system roots. There is no way to skip verification. */
+  readonly certificateHashes?: readonly Uint8Array[];
+  /** Milliseconds until `connect-timeout`. Default 5,000. */
+  readonly connectTimeout?: number;
+}
+
+/** A server's listening end. */
+export interface Listener {
+  /** `host:port` actually bound. */
+  readonly address: string;
+  /** Stops accepting, then closes what is open with `CLOSE_CODES.shutdown`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Largest packet with its flow identifier that Parley puts into one datagram, bytes. */
+export const MAX_DATAGRAM_BYTES = 1150;

@@ -1,0 +1,180 @@
+import {
+  type Checkpoint,
+  checkpointDigest,
+  parseCheckpoint,
+  verifyCheckpoint,
+} from "../codecs/checkpoint.ts";
+import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { Verifier } from "../codecs/signer.ts";
+
+/** Frames kept until a checkpoint covers them, and listed frames kept until they arrive. The oldest is let go and counted. */
+export const MAX_UNSETTLED_FRAMES = 4096;
+
+export interface CheckpointCheckOptions {
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  /** The speaker's leg. */
+  readonly leg: number;
+  readonly stream: number;
+  /** The speaker's media keys by generation, 32 raw bytes each. */
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+  readonly verifier: Verifier;
+}
+
+/** What one checkpoint says about the frames seen here. */
+export interface CheckpointVerdict {
+  readonly checkpoint: Checkpoint;
+  /** Frames seen before it that it lists as they were. */
+  readonly matched: number;
+  /** Frames it lists that were not seen yet. */
+  readonly unseen: number;
+  /** Frames seen that it lists with another digest, or whose place it passes over. Ascending. */
+  readonly contradicted: readonly number[];
+}
+
+/**
+ * Holds one stream's chain of checkpoints against the frames that came by, in either order. For a listener, and for a
+ * relay that only passes them on.
+ */
+export class CheckpointCheck {
+  readonly #options: CheckpointCheckOptions;
+  /** Frames seen and not yet covered, in order of arrival. */
+  readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
+  /** Digests listed for frames not yet seen. */
+  readonly #unseen = new Map<number, Uint8Array>();
+  #last: Checkpoint | undefined;
+  #lastDigest: Uint8Array = new Uint8Array(32);
+  #matched = 0;
+  #contradicted = 0;
+  #forgotten = 0;
+
+  constructor(options: CheckpointCheckOptions) {
+    this.#options = options;
+  }
+
+  /** Takes an authentic frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
+  note(sequence: number, digest: Uint8Array, now: number): "uncovered" | "matched" | "contradicted" {
+    const covered = this.#last !== undefined && (this.#last.final || sequence < nextSequence(this.#last));
+    if (!covered) {
+      if (this.#uncovered.size >= MAX_UNSETTLED_FRAMES) this.#forgetOldest(this.#uncovered);
+      this.#uncovered.set(sequence, { digest, at: now });
+      return "uncovered";
+    }
+    const listed = this.#unseen.get(sequence);
+    this.#unseen.delete(sequence);
+    if (listed !== undefined && equal(listed, digest)) {
+      this.#matched++;
+      return "matched";
+    }
+    this.#contradicted++;
+    return "contradicted";
+  }
+
+  /**
+   * Takes the next checkpoint of the stream. Refuses with `checkpoint-malformed`, with `signature-invalid`, or with
+   * `checkpoint-broken` naming the field, when it is of another session, leg or stream or does not follow the one
+   * before; then nothing has changed.
+   */
+  check(bytes: Uint8Array): Result<CheckpointVerdict> {
+    const parsed = parseCheckpoint(bytes);
+    if (!parsed.ok) return parsed;
+    const checkpoint = parsed.value;
+    const broken = this.#brokenField(checkpoint);
+    if (broken !== undefined) {
+      return refuse("checkpoint-broken", "The checkpoint does not continue this stream.", broken);
+    }
+    const key = this.#options.keys.get(checkpoint.keyGeneration);
+    if (key === undefined || !verifyCheckpoint(bytes, key, this.#options.verifier)) {
+      return refuse("signature-invalid", "The checkpoint is not signed by the speaker's media key.");
+    }
+    this.#last = checkpoint;
+    this.#lastDigest = checkpointDigest(bytes);
+    return ok(this.#settle(checkpoint));
+  }
+
+  /** When the oldest frame arrived that no checkpoint covers; `undefined` when all are covered. */
+  get uncoveredSince(): number | undefined {
+    for (const { at } of this.#uncovered.values()) return at;
+    return undefined;
+  }
+
+  /** Whether the final checkpoint came. */
+  get final(): boolean {
+    return this.#last?.final ?? false;
+  }
+
+  /** Totals so far. `forgotten`: frames let go unchecked for want of room. */
+  counters(): {
+    matched: number;
+    contradicted: number;
+    uncovered: number;
+    unseen: number;
+    forgotten: number;
+  } {
+    return {
+      matched: this.#matched,
+      contradicted: this.#contradicted,
+      uncovered: this.#uncovered.size,
+      unseen: this.#unseen.size,
+      forgotten: this.#forgotten,
+    };
+  }
+
+  #brokenField(checkpoint: Checkpoint): keyof Checkpoint | undefined {
+    const { sessionDigest, leg, stream } = this.#options;
+    const last = this.#last;
+    if (!equal(checkpoint.sessionDigest, sessionDigest)) return "sessionDigest";
+    if (checkpoint.leg !== leg) return "leg";
+    if (checkpoint.stream !== stream) return "stream";
+    if (last?.final) return "final";
+    if (checkpoint.index !== (last === undefined ? 0 : last.index + 1)) return "index";
+    if (!equal(checkpoint.previous, this.#lastDigest)) return "previous";
+    if (last !== undefined && checkpoint.firstSequence !== nextSequence(last)) return "firstSequence";
+    if (checkpoint.totalFrames !== (last?.totalFrames ?? 0) + checkpoint.digests.length) return "totalFrames";
+    return undefined;
+  }
+
+  #settle(checkpoint: Checkpoint): CheckpointVerdict {
+    const contradicted: number[] = [];
+    const end = nextSequence(checkpoint);
+    let matched = 0;
+    const seen = new Set<number>();
+    for (const [sequence, { digest }] of this.#uncovered) {
+      if (sequence >= end && !checkpoint.final) continue;
+      this.#uncovered.delete(sequence);
+      seen.add(sequence);
+      const listed = checkpoint.digests[sequence - checkpoint.firstSequence];
+      if (listed !== undefined && equal(listed, digest)) matched++;
+      else contradicted.push(sequence);
+    }
+    let unseen = 0;
+    checkpoint.digests.forEach((digest, index) => {
+      const sequence = checkpoint.firstSequence + index;
+      if (seen.has(sequence)) return;
+      unseen++;
+      if (this.#unseen.size >= MAX_UNSETTLED_FRAMES) this.#forgetOldest(this.#unseen);
+      this.#unseen.set(sequence, digest);
+    });
+    this.#matched += matched;
+    this.#contradicted += contradicted.length;
+    contradicted.sort((a, b) => a - b);
+    return { checkpoint, matched, unseen, contradicted };
+  }
+
+  #forgetOldest(frames: Map<number, unknown>): void {
+    for (const sequence of frames.keys()) {
+      frames.delete(sequence);
+      this.#forgotten++;
+      return;
+    }
+  }
+}
+
+/** The sequence number that follows what a checkpoint covers. */
+function nextSequence(checkpoint: Checkpoint): number {
+  return checkpoint.firstSequence + checkpoint.digests.length;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

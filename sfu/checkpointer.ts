@@ -1,0 +1,115 @@
+import { checkpointDigest, encodeCheckpoint, MAX_CHECKPOINT_FRAMES } from "../codecs/checkpoint.ts";
+import { type NtpTime, unixMsToNtp } from "../codecs/ntp.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Signer } from "../codecs/signer.ts";
+
+/** Longest a sent frame waits for its checkpoint in profile `frame`, milliseconds. */
+export const CHECKPOINT_INTERVAL = 10_000;
+
+export interface CheckpointerOptions {
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  /** The speaker's leg. */
+  readonly leg: number;
+  readonly stream: number;
+  readonly keyGeneration: number;
+  readonly signer: Signer;
+  /** Sequence number of the first frame. */
+  readonly startSequence: number;
+  /** Media epoch. Default 0. */
+  readonly epoch?: number;
+}
+
+/**
+ * The speaker's side of the checkpoints: collects the digest of every frame sent and signs a checkpoint over each
+ * contiguous range of at most 500 frames or {@link CHECKPOINT_INTERVAL}. Returned checkpoints are whole items for the
+ * stream's checkpoint flow, to be sent in order. Holds at most one checkpoint's digests.
+ */
+export class Checkpointer {
+  readonly #options: CheckpointerOptions;
+  #digests: Uint8Array[] = [];
+  #first: number;
+  #firstCapture: NtpTime = { seconds: 0, fraction: 0 };
+  #lastCapture: NtpTime = { seconds: 0, fraction: 0 };
+  #openedAt = 0;
+  #index = 0;
+  #previous: Uint8Array = new Uint8Array(32);
+  #total = 0;
+  #finished = false;
+
+  constructor(options: CheckpointerOptions) {
+    this.#options = options;
+    this.#first = options.startSequence;
+  }
+
+  /**
+   * Takes the next frame sent: its sequence number, capture time (Unix milliseconds) and 16-byte digest. `now` is
+   * monotonic. Returns a checkpoint when this frame fills one. Throws `closed` after `finish`, `field-invalid` when the
+   * sequence has a gap.
+   */
+  add(sequence: number, captured: number, digest: Uint8Array, now: number): Uint8Array | undefined {
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "the final checkpoint was made" });
+    if (sequence !== this.#first + this.#digests.length) {
+      throw new ParleyError({
+        code: "field-invalid",
+        message: "frames must follow each other",
+        at: "sequence",
+      });
+    }
+    this.#lastCapture = unixMsToNtp(captured);
+    if (this.#digests.length === 0) {
+      this.#firstCapture = this.#lastCapture;
+      this.#openedAt = now;
+    }
+    this.#digests.push(digest);
+    return this.#digests.length >= MAX_CHECKPOINT_FRAMES.frame ? this.#emit(false) : undefined;
+  }
+
+  /** A checkpoint, when frames have waited for one long enough. */
+  poll(now: number): Uint8Array | undefined {
+    const due = this.nextTimeout();
+    return due === undefined || now < due ? undefined : this.#emit(false);
+  }
+
+  /** When `poll` has one next, if no more frames come. */
+  nextTimeout(): number | undefined {
+    return this.#digests.length === 0 ? undefined : this.#openedAt + CHECKPOINT_INTERVAL;
+  }
+
+  /** The last checkpoint, over what is left, marked final. Throws `closed` the second time. */
+  finish(): Uint8Array {
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "the final checkpoint was made" });
+    this.#finished = true;
+    if (this.#digests.length === 0) this.#firstCapture = this.#lastCapture;
+    return this.#emit(true);
+  }
+
+  #emit(final: boolean): Uint8Array {
+    const { sessionDigest, leg, stream, keyGeneration, signer, epoch } = this.#options;
+    const count = this.#digests.length;
+    this.#total += count;
+    const bytes = encodeCheckpoint(
+      {
+        sessionDigest,
+        leg,
+        stream,
+        keyGeneration,
+        final,
+        index: this.#index,
+        previous: this.#previous,
+        firstSequence: this.#first,
+        digests: this.#digests,
+        firstCapture: this.#firstCapture,
+        lastCapture: this.#lastCapture,
+        epoch: epoch ?? 0,
+        totalFrames: this.#total,
+      },
+      signer,
+    );
+    this.#index++;
+    this.#previous = checkpointDigest(bytes);
+    this.#first += count;
+    this.#digests = [];
+    return bytes;
+  }
+}

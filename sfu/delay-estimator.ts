@@ -1,0 +1,70 @@
+/** Arrivals the estimate rests on: ten seconds of 20 ms frames. The oldest gives way. */
+const DELAY_SAMPLES = 500;
+
+/** Share of frames that shall arrive before their time to be played. */
+const ON_TIME_QUANTILE = 0.995;
+
+/** Playout delay kept beyond the usual transit time even on a perfect network, milliseconds: absorbs a late timer. */
+const MINIMUM_DELAY = 10;
+
+/** Playout delay kept beyond what {@link ON_TIME_QUANTILE} asks for, milliseconds: what comes is a little worse than what was seen. */
+const LATENESS_MARGIN = 5;
+
+/** Playout delay never exceeds the fastest transit by more, milliseconds. Later frames are given up. */
+export const MAXIMUM_DELAY = 500;
+
+/**
+ * Learns how long after its capture a frame should be played, from the transit times of past frames: arrival by the
+ * local clock minus capture by the speaker's. Only differences matter, so the clocks need not agree; a slow drift
+ * between them moves the samples and the estimate with them.
+ */
+export class DelayEstimator {
+  readonly #minimum: number;
+  readonly #maximum: number;
+  readonly #transits = new Float64Array(DELAY_SAMPLES);
+  readonly #sorted = new Float64Array(DELAY_SAMPLES);
+  #count = 0;
+  #position = 0;
+  #stale = 0;
+  #offset: number | undefined;
+  #needed: number | undefined;
+
+  constructor(limits: { readonly minimumDelay?: number; readonly maximumDelay?: number } = {}) {
+    this.#minimum = limits.minimumDelay ?? MINIMUM_DELAY;
+    this.#maximum = limits.maximumDelay ?? MAXIMUM_DELAY;
+  }
+
+  /** Takes one frame's transit time, milliseconds, late frames' too. */
+  observe(transit: number): void {
+    this.#transits[this.#position] = transit;
+    this.#position = (this.#position + 1) % DELAY_SAMPLES;
+    this.#count = Math.min(this.#count + 1, DELAY_SAMPLES);
+    this.#stale++;
+    const surprised = this.#offset === undefined || transit > this.#offset;
+    if (surprised || this.#count < 2 * RECOMPUTE_EVERY || this.#stale >= RECOMPUTE_EVERY) this.#recompute();
+  }
+
+  /** Play a frame at its capture time plus this, in local milliseconds. `undefined` before the first frame. */
+  get offset(): number | undefined {
+    return this.#offset;
+  }
+
+  /** The part of `offset` without which too many frames would be late. Never above `offset`. */
+  get needed(): number | undefined {
+    return this.#needed;
+  }
+
+  #recompute(): void {
+    this.#stale = 0;
+    const sorted = this.#sorted.subarray(0, this.#count);
+    sorted.set(this.#transits.subarray(0, this.#count));
+    sorted.sort();
+    const at = (quantile: number): number => sorted[Math.max(0, Math.ceil(quantile * this.#count) - 1)] ?? 0;
+    const ceiling = at(0) + this.#maximum;
+    this.#needed = Math.min(at(ON_TIME_QUANTILE), ceiling);
+    this.#offset = Math.min(Math.max(this.#needed + LATENESS_MARGIN, at(0.5) + this.#minimum), ceiling);
+  }
+}
+
+/** Frames between two looks at all samples; a frame later than expected causes one at once. */
+const RECOMPUTE_EVERY = 10;

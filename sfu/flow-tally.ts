@@ -1,0 +1,59 @@
+import type { FlowCounters, Refusal } from "../signaling/admission.ts";
+
+/** Running counts of one flow; {@link FlowTally.snapshot} is what leaves the relay. */
+export class FlowTally {
+  readonly #leg: number;
+  readonly #stream: number;
+  #received = 0;
+  #admitted = 0;
+  #bytes = 0;
+  #forwarded = 0;
+  readonly #refused: Partial<Record<Refusal, number>> = {};
+  readonly #dropped: Record<string, number> = {};
+  #first: number | undefined;
+  #last: number | undefined;
+
+  constructor(leg: number, stream: number) {
+    this.#leg = leg;
+    this.#stream = stream;
+  }
+
+  /** A packet came on the flow, whatever becomes of it. */
+  received(): void {
+    this.#received++;
+  }
+
+  /** It was let through; `bytes` without its flow identifier. */
+  admitted(sequence: number, bytes: number): void {
+    this.#admitted++;
+    this.#bytes += bytes;
+    if (this.#first === undefined || sequence < this.#first) this.#first = sequence;
+    if (this.#last === undefined || sequence > this.#last) this.#last = sequence;
+  }
+
+  refused(reason: Refusal): void {
+    this.#refused[reason] = (this.#refused[reason] ?? 0) + 1;
+  }
+
+  /** A copy for one leg was handed to a carrier (`sent`), or dropped for that reason. */
+  left(fate: string): void {
+    if (fate === "sent") this.#forwarded++;
+    else this.#dropped[fate] = (this.#dropped[fate] ?? 0) + 1;
+  }
+
+  /** A copy that does not change any more. `firstSequence` and `lastSequence` are the lowest and highest let through. */
+  snapshot(): FlowCounters {
+    return {
+      leg: this.#leg,
+      stream: this.#stream,
+      received: this.#received,
+      admitted: this.#admitted,
+      bytes: this.#bytes,
+      forwarded: this.#forwarded,
+      refused: { ...this.#refused },
+      dropped: { ...this.#dropped },
+      firstSequence: this.#first,
+      lastSequence: this.#last,
+    };
+  }
+}

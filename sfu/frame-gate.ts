@@ -1,0 +1,111 @@
+import type { FrameView } from "../codecs/frame.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
+import type { FlowEntry } from "./admission-table.ts";
+import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
+import { DATAGRAM_WINDOW, ReplayWindow, STREAM_WINDOW } from "./replay-window.ts";
+
+/** How far a capture time may lie from the present, either way, before the clocks' uncertainty is added. Milliseconds. */
+export const FRESHNESS = 2000;
+
+/** What a stated clock uncertainty may add to {@link FRESHNESS} at most. Milliseconds. */
+export const MAX_CLOCK_UNCERTAINTY = 1000;
+
+/** How a packet came: alone in a datagram, or as one item of a stream. */
+export type Carriage = "datagram" | "stream";
+
+/**
+ * Judges parsed frames against their flow, in the order of `design` 5 and of `REFUSALS`: cheap and certain checks
+ * first, the signature near the end, and the window moves only for what passed everything.
+ * @internal
+ */
+export class FrameGate {
+  readonly #verifier: Verifier;
+  #signed: Uint8Array = EMPTY;
+
+  constructor(verifier: Verifier) {
+    this.#verifier = verifier;
+  }
+
+  /** Signed bytes of the frame that `judge` last let through; valid until the next `judge`. */
+  get signed(): Uint8Array {
+    return this.#signed;
+  }
+
+  /**
+   * The first reason to refuse the frame in `view`, parsed from `bytes`, or `undefined`: then it is recorded as seen.
+   * `now` is the monotonic clock of the rates, `wall` the time that capture times are held against, `date` the time of day
+   * that keys and terms expire by.
+   */
+  judge(
+    entry: FlowEntry,
+    bytes: Uint8Array,
+    view: FrameView,
+    carriage: Carriage,
+    now: number,
+    wall: number,
+    date: number,
+  ): Refusal | undefined {
+    const row = entry.row;
+    if (entry.session.state !== "active") return "session-state";
+    if (!row.transmitAllowed) return "scope";
+    if (view.payloadType !== row.payloadType || view.ssrc !== row.ssrc) return "terms";
+    // Nothing here can yet compare `chain` frames with their checkpoints, so none is let through unproved.
+    if (view.profile !== row.profile || view.profile !== "frame") return "profile";
+    if (!entry.rate.take(bytes.length, now)) return "rate";
+    const seen = entry.windows[view.keyGeneration]?.test(
+      view.sequence,
+      carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW,
+    );
+    if (seen === "replayed") return "replayed";
+    if (seen === "behind") return "window";
+    const untimely = freshness(row, view.captureMs, wall);
+    if (untimely !== undefined) return untimely;
+    const key = row.keys.get(view.keyGeneration);
+    if (key === undefined) return "key-generation";
+    if (!isInForce(entry, view.keyGeneration, date)) return "expired";
+    // Older epochs were interrupted; a later one is raised by the interrupt alone, never by a frame.
+    if (view.epoch !== entry.epoch) return "epoch";
+    const signed = entry.context.signedBytes(bytes, view);
+    if (!this.#verifier.verify(key, signed, view.tag(bytes))) return "signature";
+    if (carriage === "datagram" && bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
+    windowOf(entry, view.keyGeneration).commit(view.sequence);
+    this.#signed = signed;
+    return undefined;
+  }
+}
+
+function freshness(row: AdmissionRow, captureMs: number, wall: number): "stale" | "early" | undefined {
+  const age = wall - (captureMs + row.clockOffset);
+  const limit = FRESHNESS + Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
+  // Phrased so that a time that is not a number is refused.
+  if (!(age <= limit)) return "stale";
+  return age >= -limit ? undefined : "early";
+}
+
+/**
+ * The dates are the ends' own; their clocks may differ from this one by as much as when they were agreed. A key that has
+ * spoken has begun, even if the clock is then set back.
+ */
+function isInForce(entry: FlowEntry, generation: number, date: number): boolean {
+  const { notBefore, notAfter } = entry.row;
+  const hasBegun = entry.windows[generation] !== undefined || date >= notBefore - SKEW_MS;
+  return hasBegun && date <= notAfter + SKEW_MS;
+}
+
+/**
+ * One bitmap serves both carriages, so that a frame seen in a datagram is a replay on a stream too; a stream packet is
+ * merely allowed to lag less.
+ */
+function windowOf(entry: FlowEntry, generation: number): ReplayWindow {
+  let window = entry.windows[generation];
+  if (window === undefined) {
+    window = new ReplayWindow(DATAGRAM_WINDOW);
+    entry.windows[generation] = window;
+  }
+  return window;
+}
+
+const SKEW_MS = CLOCK_SKEW_SECONDS * 1000;
+const EMPTY = new Uint8Array(0);

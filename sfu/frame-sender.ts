@@ -1,0 +1,136 @@
+import { buildFrame, FrameSigningContext, frameDigest, signFrame } from "../codecs/frame.ts";
+import { unixMsToNtp } from "../codecs/ntp.ts";
+import type { Signer } from "../codecs/signer.ts";
+import { varintSize, writeVarint } from "../codecs/varint.ts";
+import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
+
+export interface FrameSenderOptions {
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  readonly leg: number;
+  readonly stream: number;
+  /** Flow identifier the server assigned for sending. */
+  readonly flow: number;
+  readonly ssrc: number;
+  readonly payloadType: number;
+  readonly clockRate: number;
+  /** Samples per channel in one frame. */
+  readonly frameSamples: number;
+  /** Generation of the media key that `signer` holds. */
+  readonly keyGeneration: number;
+  readonly signer: Signer;
+  /** Sequence number of the first frame: random, 32 bits, so that it tells nothing and cannot collide by accident. */
+  readonly startSequence: number;
+  /** RTP timestamp of the first frame: random, 32 bits (RFC 3550 5.1). */
+  readonly startTimestamp: number;
+  /** Media epoch. Default 0, which is not sent. */
+  readonly epoch?: number;
+}
+
+/** What one frame says besides its payload. */
+export interface FrameMarks {
+  readonly startOfTurn?: boolean;
+  readonly endOfTurn?: boolean;
+  /** Level in -dBov, 0 to 127, and whether it is voice (RFC 6464). */
+  readonly audioLevel?: { readonly level: number; readonly voice: boolean };
+}
+
+export interface SentFrame {
+  /** Flow identifier and packet, a new array: ready to go as a datagram. */
+  readonly datagram: Uint8Array;
+  /** The packet alone, a view into `datagram`: an item of a media stream where `fitsDatagram` is false. */
+  readonly packet: Uint8Array;
+  /** False when the frame must go on a stream: longer than `MAX_DATAGRAM_BYTES`. */
+  readonly fitsDatagram: boolean;
+  readonly sequence: number;
+  /** RTP timestamp. */
+  readonly timestamp: number;
+  /** The capture time signed, milliseconds since the Unix epoch before rounding to NTP. */
+  readonly captured: number;
+  /** For the checkpoint, 16 bytes, new. */
+  readonly digest: Uint8Array;
+}
+
+/**
+ * Turns encoded payloads into signed frames of profile `frame`: numbers them, places them in time, signs them. Within a
+ * talkspurt timestamps are contiguous; where the capture time jumps ahead by more than half a frame the timestamp jumps
+ * with it and the marker is set, as it is at the start of a turn (RFC 3551 section 4.1).
+ */
+export class FrameSender {
+  readonly #options: FrameSenderOptions;
+  readonly #context: FrameSigningContext;
+  #flow: number;
+  #sequence: number;
+  /** Samples since the first frame at which the next one is due. */
+  #due = 0;
+  #firstCapture: number | undefined;
+  #lastCapture = Number.NEGATIVE_INFINITY;
+
+  constructor(options: FrameSenderOptions) {
+    this.#options = options;
+    this.#context = new FrameSigningContext(options.sessionDigest, options.leg, options.stream);
+    this.#flow = options.flow;
+    this.#sequence = options.startSequence;
+  }
+
+  /** Sequence number the next frame will have. */
+  get nextSequence(): number {
+    return this.#sequence;
+  }
+
+  /** Sends on another flow from now on, after a reattachment. */
+  useFlow(flow: number): void {
+    this.#flow = flow;
+  }
+
+  /**
+   * Builds the next frame. `captured`: when its first sample was captured, milliseconds since the Unix epoch by a clock
+   * that does not go back; an earlier time than the previous frame's is raised to that. Throws `field-invalid` for a
+   * payload or mark out of range.
+   */
+  send(payload: Uint8Array, captured: number, marks: FrameMarks = {}): SentFrame {
+    const { clockRate, frameSamples, keyGeneration, payloadType, ssrc, startTimestamp, epoch } =
+      this.#options;
+    const at = Math.max(captured, this.#lastCapture);
+    this.#firstCapture ??= at;
+    const elapsed = Math.round(((at - this.#firstCapture) * clockRate) / 1000);
+    const jumped = elapsed - this.#due > frameSamples / 2;
+    const position = jumped ? elapsed : this.#due;
+    const timestamp = (startTimestamp + (position % 2 ** 32)) % 2 ** 32;
+    const capture = unixMsToNtp(at);
+    const startOfTurn = marks.startOfTurn === true;
+    const endOfTurn = marks.endOfTurn === true;
+    const headroom = varintSize(this.#flow);
+    const datagram = buildFrame(
+      {
+        profile: "frame",
+        keyGeneration,
+        sequence: this.#sequence,
+        captureSeconds: capture.seconds,
+        captureFraction: capture.fraction,
+        payloadType,
+        marker: startOfTurn || jumped,
+        timestamp,
+        ssrc,
+        ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),
+        ...(epoch === undefined || epoch === 0 ? {} : { epoch }),
+        ...(marks.audioLevel === undefined ? {} : { audioLevel: marks.audioLevel }),
+        payload,
+      },
+      headroom,
+    );
+    const digest = frameDigest(signFrame(this.#context, datagram, this.#options.signer, headroom));
+    writeVarint(datagram, 0, this.#flow);
+    this.#due = position + frameSamples;
+    this.#lastCapture = at;
+    return {
+      datagram,
+      packet: datagram.subarray(headroom),
+      fitsDatagram: datagram.length <= MAX_DATAGRAM_BYTES,
+      sequence: this.#sequence++,
+      timestamp,
+      captured: at,
+      digest,
+    };
+  }
+}

@@ -1,0 +1,230 @@
+import { DelayEstimator } from "./delay-estimator.ts";
+import { ReplayWindow } from "./replay-window.ts";
+
+/** Frames held at most. When one more comes, the oldest is dropped and counted as `overflow`. */
+export const MAX_BUFFERED_FRAMES = 256;
+
+/** Within a talkspurt, delay beyond what is needed is cut by leaving out a frame when it exceeds this, milliseconds. */
+const TOLERATED_EXCESS = 60;
+
+/** At most one frame is left out in this many milliseconds of media. */
+const SHRINK_INTERVAL = 1000;
+
+/** Frames this far past their time are dropped without regard to the interval, milliseconds: latency never grows further. */
+export const MAXIMUM_EXCESS = 500;
+
+/** A verified frame waiting to be played. */
+export interface BufferedFrame {
+  /** 48 bits. */
+  readonly sequence: number;
+  /** RTP timestamp, unsigned 32 bits. */
+  readonly timestamp: number;
+  /** Capture time by the speaker's clock, milliseconds. */
+  readonly captured: number;
+  /** Belongs to the buffer from now on: hand over a copy of what a carrier lent. */
+  readonly payload: Uint8Array;
+  /** The turn begins here (frame info, or the RTP marker). */
+  readonly startOfTurn: boolean;
+  /** Nothing follows in this turn: what comes after is silence, not loss. */
+  readonly endOfTurn: boolean;
+}
+
+export type InsertOutcome = "buffered" | "late" | "duplicate";
+
+/** What stands in one frame time of the playout. */
+export type Slot =
+  | { readonly kind: "frame"; readonly frame: BufferedFrame; readonly waited: number }
+  /** A frame is lost or not there in time. `next` is the payload right after it, if it has arrived. */
+  | { readonly kind: "missing"; readonly next: Uint8Array | undefined }
+  /** Nobody speaks. `until`: when the frame that waits is due, if one does. */
+  | { readonly kind: "pause"; readonly until: number | undefined };
+
+export interface JitterCounters {
+  /** Distinct frames inserted. */
+  readonly received: number;
+  /** Came after their time and were dropped, or were too old when the turn could begin. */
+  readonly late: number;
+  readonly duplicate: number;
+  /** Dropped because {@link MAX_BUFFERED_FRAMES} were waiting. */
+  readonly overflow: number;
+  /** Left out to reduce the delay. */
+  readonly shrunk: number;
+  /** Frame times put in to increase the delay; each is also concealed. */
+  readonly stretched: number;
+}
+
+/**
+ * Puts the frames of one stream in order and hands out one slot per frame time. When a talkspurt begins its first frame
+ * is placed by capture time and the delay learned so far; inside it the RTP timestamp governs. The delay changes at
+ * silence, or within a talkspurt by one whole frame at a time: longer where a frame is missing anyway, shorter when it
+ * exceeds the need by {@link TOLERATED_EXCESS}.
+ */
+export class JitterBuffer {
+  readonly #frameSamples: number;
+  readonly #frameTime: number;
+  readonly #estimator: DelayEstimator;
+  readonly #seen = new ReplayWindow();
+  /** Ascending in sequence. */
+  readonly #waiting: { frame: BufferedFrame; arrival: number }[] = [];
+  readonly #counters = { received: 0, late: 0, duplicate: 0, overflow: 0, shrunk: 0, stretched: 0 };
+  #speaking = false;
+  /** Everything below this sequence number has been played or given up. */
+  #next = 0;
+  /** RTP timestamp and capture time of the slot to be filled next, within a talkspurt. */
+  #cursor = 0;
+  #cursorCaptured = 0;
+  /** Slots left empty since the last frame played. */
+  #holes = 0;
+  #shrunkAt = Number.NEGATIVE_INFINITY;
+
+  /** `frameSamples` at `clockRate` Hz is one frame time. Delays in milliseconds, see {@link DelayEstimator}. */
+  constructor(options: {
+    readonly clockRate: number;
+    readonly frameSamples: number;
+    readonly minimumDelay?: number;
+    readonly maximumDelay?: number;
+  }) {
+    this.#frameSamples = options.frameSamples;
+    this.#frameTime = (options.frameSamples * 1000) / options.clockRate;
+    this.#estimator = new DelayEstimator(options);
+  }
+
+  /** Takes a frame that arrived at `arrival`, in milliseconds of the clock that `take` is asked by. */
+  insert(frame: BufferedFrame, arrival: number): InsertOutcome {
+    const seen = this.#seen.test(frame.sequence);
+    if (seen === "replayed") {
+      this.#counters.duplicate++;
+      return "duplicate";
+    }
+    this.#counters.received++;
+    this.#estimator.observe(arrival - frame.captured);
+    if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
+      if (seen === "new") this.#seen.commit(frame.sequence);
+      this.#counters.late++;
+      return "late";
+    }
+    this.#seen.commit(frame.sequence);
+    let at = this.#waiting.length;
+    while (at > 0 && (this.#waiting[at - 1]?.frame.sequence ?? 0) > frame.sequence) at--;
+    this.#waiting.splice(at, 0, { frame, arrival });
+    if (this.#waiting.length > MAX_BUFFERED_FRAMES) {
+      this.#waiting.shift();
+      this.#counters.overflow++;
+    }
+    return "buffered";
+  }
+
+  /** What to play in the frame time that begins at `at`. Each call uses up one frame time. */
+  take(at: number): Slot {
+    const offset = this.#estimator.offset;
+    if (offset === undefined) return PAUSE;
+    if (!this.#speaking) return this.#begin(at, offset);
+    this.#shrink(at, offset);
+    const first = this.#waiting[0]?.frame;
+    if (first === undefined) return this.#missing(at, undefined);
+    const ahead = this.#ahead(first);
+    const lost = first.sequence - this.#next;
+    if ((first.startOfTurn && lost === 0) || ahead < -1) return this.#begin(at, offset);
+    if (ahead <= 0) return this.#play(at);
+    if (this.#holes < lost) {
+      return this.#missing(at, ahead === 1 ? first.payload : undefined);
+    }
+    // As many slots as frames were lost are empty; what is left of the gap is silence the speaker did not send.
+    return this.#begin(at, offset);
+  }
+
+  /** Gives up the talkspurt: until the next frame is due there are only pauses. */
+  rest(): void {
+    this.#speaking = false;
+  }
+
+  /** Frames waiting. */
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** The delay aimed at: local time of playing minus the speaker's time of capture, milliseconds; `undefined` at first. */
+  get target(): number | undefined {
+    return this.#estimator.offset;
+  }
+
+  counters(): JitterCounters {
+    return { ...this.#counters };
+  }
+
+  /** Starts a talkspurt with the first frame, once its time has come. */
+  #begin(at: number, offset: number): Slot {
+    this.#speaking = false;
+    // A backlog that built up behind a stall is not played from its beginning, or the delay would stay with the turn.
+    while (this.#waiting.length > 1 && this.#excess(at, offset) > 2 * this.#frameTime) {
+      this.#discard();
+      this.#counters.late++;
+    }
+    const first = this.#waiting[0]?.frame;
+    if (first === undefined) return PAUSE;
+    const due = first.captured + offset;
+    return due > at ? { kind: "pause", until: due } : this.#play(at);
+  }
+
+  #play(at: number): Slot {
+    const first = this.#waiting.shift();
+    if (first === undefined) return PAUSE;
+    const { frame, arrival } = first;
+    this.#speaking = !frame.endOfTurn;
+    this.#next = frame.sequence + 1;
+    this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
+    this.#cursorCaptured = frame.captured + this.#frameTime;
+    this.#holes = 0;
+    return { kind: "frame", frame, waited: at - arrival };
+  }
+
+  #missing(at: number, next: Uint8Array | undefined): Slot {
+    const needed = this.#estimator.needed ?? 0;
+    if (at - this.#cursorCaptured < needed) {
+      // The slot stays open: its frame may yet come and is then played one frame time later.
+      this.#counters.stretched++;
+      return { kind: "missing", next: undefined };
+    }
+    this.#cursor = (this.#cursor + this.#frameSamples) >>> 0;
+    this.#cursorCaptured += this.#frameTime;
+    this.#holes++;
+    return { kind: "missing", next };
+  }
+
+  /** Leaves frames out when the delay is far above the need. */
+  #shrink(at: number, offset: number): void {
+    while (this.#waiting.length > 1) {
+      const excess = this.#excess(at, offset);
+      const due = excess > TOLERATED_EXCESS && at - this.#shrunkAt >= SHRINK_INTERVAL;
+      if (!due && excess <= MAXIMUM_EXCESS) return;
+      this.#discard();
+      this.#counters.shrunk++;
+      this.#shrunkAt = at;
+    }
+  }
+
+  /** Gives up the first frame and moves the slot to be filled after it. */
+  #discard(): void {
+    const frame = this.#waiting.shift()?.frame;
+    if (frame === undefined) return;
+    this.#next = frame.sequence + 1;
+    this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
+    this.#cursorCaptured = frame.captured + this.#frameTime;
+    this.#holes = 0;
+  }
+
+  #excess(at: number, offset: number): number {
+    return at - (this.#waiting[0]?.frame.captured ?? at) - offset;
+  }
+
+  /** Frame times from the slot to be filled to `frame`'s place. */
+  #ahead(frame: BufferedFrame): number {
+    return Math.round(((frame.timestamp - this.#cursor) | 0) / this.#frameSamples);
+  }
+
+  #hasPassed(frame: BufferedFrame): boolean {
+    return this.#speaking && !frame.startOfTurn && this.#holes > 0 && this.#ahead(frame) < 0;
+  }
+}
+
+const PAUSE: Slot = { kind: "pause", until: undefined };

@@ -1,0 +1,130 @@
+import {
+  type BufferedFrame,
+  type InsertOutcome,
+  JitterBuffer,
+  type JitterCounters,
+} from "./jitter-buffer.ts";
+import { Pacer } from "./pacer.ts";
+
+/** A missing stretch is concealed for this long, milliseconds, or for one frame if that is longer; the rest is silence. */
+export const CONCEALMENT_LIMIT = 100;
+
+/** Frame times a late driver catches up on; beyond that they are skipped and counted. */
+export const MAX_CATCH_UP = 50;
+
+/** What to put out from `at` on (milliseconds of the clock given to `poll`): one frame, or silence. Each ends where the next begins. */
+export type PlayoutStep =
+  /** Decode `frame.payload`. `waited`: milliseconds it spent in the buffer. */
+  | { readonly kind: "play"; readonly at: number; readonly frame: BufferedFrame; readonly waited: number }
+  /** Conceal one frame, from `next` where the codec can (`AudioCodec.conceal`). */
+  | { readonly kind: "conceal"; readonly at: number; readonly next: Uint8Array | undefined }
+  /** `samples` of zeros a channel, one frame or less: nobody speaks, or concealment ran out. */
+  | { readonly kind: "silence"; readonly at: number; readonly samples: number };
+
+export interface PlayoutCounters extends JitterCounters {
+  /** Frames given out to be played. */
+  readonly heard: number;
+  /** Frame times concealed. */
+  readonly concealed: number;
+  /** Those among them for which the following payload was at hand. */
+  readonly recovered: number;
+  readonly silent: number;
+  /** Frame times skipped because the driver came too late. */
+  readonly skipped: number;
+  /** Milliseconds frames lately waited in the buffer, smoothed; `undefined` before the first. */
+  readonly delay: number | undefined;
+}
+
+/**
+ * Plays one stream: on a grid of frame times that never drifts, each tick says what to put out. Where silence ends the
+ * grid moves to when the first frame is due, by a silence shorter than a frame, so that no talkspurt waits for a tick.
+ * Drive it by calling `poll` at `nextTimeout` until it returns `undefined`. Times are milliseconds of one monotonic clock.
+ */
+export class Playout {
+  readonly #clockRate: number;
+  readonly #frameSamples: number;
+  readonly #frameTime: number;
+  readonly #buffer: JitterBuffer;
+  readonly #pacer: Pacer;
+  #run = 0;
+  #heard = 0;
+  #concealed = 0;
+  #recovered = 0;
+  #silent = 0;
+  #delay: number | undefined;
+
+  /** One frame time is `frameSamples` at `clockRate` Hz; the first tick is at `start`. Delays as in `DelayEstimator`. */
+  constructor(options: {
+    readonly clockRate: number;
+    readonly frameSamples: number;
+    readonly start: number;
+    readonly minimumDelay?: number;
+    readonly maximumDelay?: number;
+  }) {
+    this.#clockRate = options.clockRate;
+    this.#frameSamples = options.frameSamples;
+    this.#frameTime = (options.frameSamples * 1000) / options.clockRate;
+    this.#buffer = new JitterBuffer(options);
+    this.#pacer = new Pacer(this.#frameTime, options.start, MAX_CATCH_UP);
+  }
+
+  /** Takes a verified frame that arrived at `arrival`. Late ones and duplicates are counted and dropped. */
+  insert(frame: BufferedFrame, arrival: number): InsertOutcome {
+    return this.#buffer.insert(frame, arrival);
+  }
+
+  /** The next tick. */
+  nextTimeout(): number {
+    return this.#pacer.nextTimeout();
+  }
+
+  /** What the next tick puts out, if its time has come. */
+  poll(now: number): PlayoutStep | undefined {
+    const at = this.#pacer.take(now);
+    if (at === undefined) return undefined;
+    const slot = this.#buffer.take(at);
+    if (slot.kind === "frame") {
+      this.#run = 0;
+      this.#heard++;
+      this.#delay = this.#delay === undefined ? slot.waited : this.#delay + (slot.waited - this.#delay) / 16;
+      return { kind: "play", at, frame: slot.frame, waited: slot.waited };
+    }
+    if (slot.kind === "missing") {
+      if (this.#run === 0 || (this.#run + 1) * this.#frameTime <= CONCEALMENT_LIMIT) {
+        this.#run++;
+        this.#concealed++;
+        if (slot.next !== undefined) this.#recovered++;
+        return { kind: "conceal", at, next: slot.next };
+      }
+      this.#buffer.rest();
+    }
+    this.#run = 0;
+    this.#silent++;
+    return {
+      kind: "silence",
+      at,
+      samples: this.#silence(at, slot.kind === "pause" ? slot.until : undefined),
+    };
+  }
+
+  /** Samples of silence from `at`: a frame, or as many as are left until the next talkspurt begins. */
+  #silence(at: number, until: number | undefined): number {
+    if (until === undefined) return this.#frameSamples;
+    const samples = Math.max(1, Math.ceil(((until - at) * this.#clockRate) / 1000));
+    if (samples >= this.#frameSamples) return this.#frameSamples;
+    this.#pacer.restart(at + (samples * 1000) / this.#clockRate);
+    return samples;
+  }
+
+  counters(): PlayoutCounters {
+    return {
+      ...this.#buffer.counters(),
+      heard: this.#heard,
+      concealed: this.#concealed,
+      recovered: this.#recovered,
+      silent: this.#silent,
+      skipped: this.#pacer.skipped,
+      delay: this.#delay,
+    };
+  }
+}

@@ -1,0 +1,126 @@
+import { unixMsToNtp } from "../codecs/ntp.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { encodeReceipt, MAX_RECEIPT_RANGES, type ReceiptTotals, receiptDigest } from "../codecs/receipt.ts";
+import type { Signer } from "../codecs/signer.ts";
+import { SequenceRanges } from "./sequence-ranges.ts";
+
+/** A listener says what it received and heard this often, milliseconds. */
+export const RECEIPT_INTERVAL = 10_000;
+
+export interface ReceiptTrackerOptions {
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  readonly listenerLeg: number;
+  readonly speakerLeg: number;
+  readonly stream: number;
+  /** Generation of the listener's media key that `signer` holds. */
+  readonly keyGeneration: number;
+  readonly signer: Signer;
+  /** Monotonic milliseconds when listening began. */
+  readonly start: number;
+}
+
+/**
+ * The listener's side of the receipts for one stream it hears: notes what arrived and what was played and signs it every
+ * {@link RECEIPT_INTERVAL}, sooner when the ranges fill a receipt. Returned receipts are whole items for the stream's
+ * receipt flow, to be sent in order. Ranges beyond the cap of `SequenceRanges` are left out; the totals still count them.
+ */
+export class ReceiptTracker {
+  readonly #options: ReceiptTrackerOptions;
+  readonly #received = new SequenceRanges();
+  readonly #heard = new SequenceRanges();
+  readonly #totals = { received: 0, heard: 0, concealed: 0, late: 0, refused: 0 };
+  #due: number;
+  #index = 0;
+  #previous: Uint8Array = new Uint8Array(32);
+  #finished = false;
+
+  constructor(options: ReceiptTrackerOptions) {
+    this.#options = options;
+    this.#due = options.start + RECEIPT_INTERVAL;
+  }
+
+  /** A frame arrived and verified. Call once per frame. */
+  received(sequence: number): void {
+    this.#totals.received++;
+    this.#received.add(sequence);
+  }
+
+  /** A frame was played. Call once per frame. */
+  heard(sequence: number): void {
+    this.#totals.heard++;
+    this.#heard.add(sequence);
+  }
+
+  /** A frame time was concealed. */
+  concealed(): void {
+    this.#totals.concealed++;
+  }
+
+  /** A frame came too late to be played. */
+  late(): void {
+    this.#totals.late++;
+  }
+
+  /** A frame did not verify. */
+  refused(): void {
+    this.#totals.refused++;
+  }
+
+  totals(): ReceiptTotals {
+    return { ...this.#totals };
+  }
+
+  /** The next receipt if one is due at monotonic `now`; `wall` is Unix milliseconds. Call until `undefined`. */
+  poll(now: number, wall: number): Uint8Array | undefined {
+    if (this.#finished) return undefined;
+    if (now >= this.#due) {
+      this.#due = now + RECEIPT_INTERVAL;
+      return this.#emit(wall, false);
+    }
+    return this.#full() ? this.#emit(wall, false) : undefined;
+  }
+
+  /** When `poll` has one next; `undefined` after `finish`. */
+  nextTimeout(): number | undefined {
+    return this.#finished ? undefined : this.#due;
+  }
+
+  /** All that is left to say, the last receipt marked final. Throws `closed` the second time. */
+  finish(wall: number): Uint8Array[] {
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "the final receipt was made" });
+    this.#finished = true;
+    const receipts: Uint8Array[] = [];
+    while (this.#full()) receipts.push(this.#emit(wall, false));
+    receipts.push(this.#emit(wall, true));
+    return receipts;
+  }
+
+  #full(): boolean {
+    return this.#received.size > MAX_RECEIPT_RANGES || this.#heard.size > MAX_RECEIPT_RANGES;
+  }
+
+  #emit(wall: number, final: boolean): Uint8Array {
+    const { sessionDigest, listenerLeg, speakerLeg, stream, keyGeneration, signer } = this.#options;
+    const bytes = encodeReceipt(
+      {
+        sessionDigest,
+        listenerLeg,
+        speakerLeg,
+        stream,
+        keyGeneration,
+        final,
+        index: this.#index,
+        previous: this.#previous,
+        time: unixMsToNtp(wall),
+        totals: this.#totals,
+        received: this.#received.take(MAX_RECEIPT_RANGES),
+        heard: this.#heard.take(MAX_RECEIPT_RANGES),
+      },
+      signer,
+    );
+    this.#index++;
+    this.#previous = receiptDigest(bytes);
+    return bytes;
+  }
+}

@@ -1,0 +1,281 @@
+import { FrameView, parseFrame } from "../codecs/frame.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import { MAX_VARINT_BYTES, readVarint, varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
+import type {
+  AdmissionMessage,
+  AdmissionRow,
+  ConnectionId,
+  FlowCounters,
+  Refusal,
+} from "../signaling/admission.ts";
+import { AdmissionTable, type FlowEntry, type SessionEntry } from "./admission-table.ts";
+import { CLOSE_CODES, MAX_DATAGRAM_BYTES } from "./carrier.ts";
+import { type Carriage, FrameGate } from "./frame-gate.ts";
+import type { Egress, EgressFate, RelayEvent } from "./relay-io.ts";
+import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
+
+/** What became of one packet. The relay has one of these and fills it anew for each. */
+export interface Verdict {
+  /** Why it was refused; `undefined` when it was let through. */
+  readonly refusal: Refusal | undefined;
+  /** The row it was judged by; `undefined` for stray packets. */
+  readonly row: AdmissionRow | undefined;
+  /** 48 bits; -1 when the packet could not be read. */
+  readonly sequence: number;
+  /** Where the packet begins in the bytes handed in, after the flow identifier. */
+  readonly packetOffset: number;
+  /** Legs it goes out to: 0 when it was refused. */
+  readonly egressCount: number;
+  /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
+  readonly view: FrameView;
+  /** What its signature covers, for `frameDigest`. Only of a frame that was let through. */
+  readonly signed: Uint8Array;
+}
+
+/**
+ * Admits media frames and routes them (`design` 5), steered by admission messages alone. Does no I/O and reads no clock:
+ * `now` is monotonic milliseconds; `wall` and `date` are milliseconds since the Unix epoch, `wall` from a clock that never
+ * steps, which capture times are held against, and `date` the time of day, which keys and terms expire by. After each packet, send what `egress` gives
+ * and `account` for it; then call `poll` until it has nothing more and again at `nextTimeout`.
+ *
+ * A listener admits what it receives by the same rules: a `Relay` of its own, with rows that have no egress legs.
+ */
+export class Relay {
+  readonly #table = new AdmissionTable();
+  readonly #gate: FrameGate;
+  readonly #strays = new StrayFrames();
+  readonly #reporting = new Set<SessionEntry>();
+  readonly #closing: { connection: ConnectionId; at: number }[] = [];
+  readonly #view = new FrameView();
+  readonly #verdict: { -readonly [K in keyof Verdict]: Verdict[K] };
+  readonly #egress: { -readonly [K in keyof Egress]: Egress[K] };
+  /** The packet stands at `MAX_VARINT_BYTES`, so that any flow identifier fits right before it. */
+  readonly #output = new Uint8Array(MAX_VARINT_BYTES + MAX_DATAGRAM_BYTES);
+  #outputLength = 0;
+  #admitted: FlowEntry | undefined;
+  #bytes: Uint8Array = EMPTY;
+
+  constructor(options: { readonly verifier: Verifier }) {
+    this.#gate = new FrameGate(options.verifier);
+    this.#verdict = {
+      refusal: undefined,
+      row: undefined,
+      sequence: -1,
+      packetOffset: 0,
+      egressCount: 0,
+      view: this.#view,
+      signed: EMPTY,
+    };
+    this.#egress = { connection: 0, flow: 0, bytes: EMPTY, carriage: "datagram" };
+  }
+
+  /**
+   * Applies one message. `install` of a leg's stream that is already here moves it to the new connection and flow, its
+   * window and counters going on. `ended` is final. Messages for what is not here, and terms older than those in force,
+   * change nothing.
+   */
+  apply(message: AdmissionMessage, now: number): void {
+    if (message.kind === "remove") {
+      const session = this.#table.session(message.sessionId);
+      if (session !== undefined) this.#reporting.delete(session);
+    }
+    this.#table.apply(message, now);
+  }
+
+  /** Judges one datagram: flow identifier, then packet. The bytes must stay as they are while `egress` is used. */
+  admit(connection: ConnectionId, datagram: Uint8Array, now: number, wall: number, date = wall): Verdict {
+    const flow = readVarint(datagram, 0);
+    if (Number.isNaN(flow)) return this.#refuseStray(connection, "malformed", 0);
+    return this.#admit(
+      connection,
+      flow,
+      datagram,
+      varintLength(datagram[0] ?? 0),
+      "datagram",
+      now,
+      wall,
+      date,
+    );
+  }
+
+  /** Judges one item of a stream that carries `flow`: a packet without flow identifier, of any size a frame may have. */
+  admitItem(
+    connection: ConnectionId,
+    flow: number,
+    packet: Uint8Array,
+    now: number,
+    wall: number,
+    date = wall,
+  ): Verdict {
+    return this.#admit(connection, flow, packet, 0, "stream", now, wall, date);
+  }
+
+  /** The frame just admitted, as it goes out to leg `index` of `verdict.egressCount`. Datagrams are copied once, not per leg. */
+  egress(index: number): Egress {
+    const out = this.#egress;
+    const leg = this.#admitted?.row.egress[index];
+    if (leg === undefined) throw new RangeError("no such egress leg");
+    out.connection = leg.connection;
+    out.flow = leg.flow;
+    if (out.carriage === "stream") {
+      out.bytes = this.#bytes;
+      return out;
+    }
+    if (this.#outputLength === 0) {
+      this.#output.set(this.#bytes.subarray(this.#verdict.packetOffset), MAX_VARINT_BYTES);
+      this.#outputLength = this.#bytes.length - this.#verdict.packetOffset;
+    }
+    const start = MAX_VARINT_BYTES - varintSize(leg.flow);
+    writeVarint(this.#output, start, leg.flow);
+    out.bytes = this.#output.subarray(start, MAX_VARINT_BYTES + this.#outputLength);
+    return out;
+  }
+
+  /** Counts what the carrier did with the last `egress`. */
+  account(fate: EgressFate): void {
+    this.#admitted?.tally.left(fate);
+  }
+
+  /** For an `egress` that waits in a queue: call what this returns, once, with what became of it. */
+  accountLater(): (fate: EgressFate) => void {
+    const tally = this.#admitted?.tally;
+    return (fate) => tally?.left(fate);
+  }
+
+  /** The row in force on a flow. */
+  row(connection: ConnectionId, flow: number): AdmissionRow | undefined {
+    return this.#table.find(connection, flow)?.row;
+  }
+
+  /** The rows of a session, lost connections' included; empty for a session that is not here. */
+  rows(sessionId: string): AdmissionRow[] {
+    return [...(this.#table.session(sessionId)?.flows.values() ?? [])].map((entry) => entry.row);
+  }
+
+  /** The next event, or `undefined`. Reports are held back to ten a second for each session, merging meanwhile. */
+  poll(now: number): RelayEvent | undefined {
+    const closing = this.#closing.shift();
+    if (closing !== undefined) {
+      return {
+        kind: "close-connection",
+        connection: closing.connection,
+        code: CLOSE_CODES.badSignatures,
+        reason: "repeated bad signatures",
+      };
+    }
+    for (const session of this.#reporting) {
+      const report = session.reports.take(now);
+      if (report === undefined) continue;
+      if (session.reports.size === 0) this.#reporting.delete(session);
+      return { kind: "frames-refused", ...report };
+    }
+    return undefined;
+  }
+
+  /** When `poll` has something next, possibly in the past; `undefined` while there is nothing to wait for. */
+  nextTimeout(): number | undefined {
+    let next = this.#closing[0]?.at;
+    for (const session of this.#reporting) {
+      const at = session.reports.nextTimeout();
+      if (at !== undefined && (next === undefined || at < next)) next = at;
+    }
+    return next;
+  }
+
+  /** Counters of each of a session's streams, whichever connections carried them; empty for a session that is not here. */
+  counters(sessionId: string): FlowCounters[] {
+    const session = this.#table.session(sessionId);
+    return session === undefined ? [] : [...session.flows.values()].map((entry) => entry.tally.snapshot());
+  }
+
+  /** Packets of a connection that belong to none of its flows; without argument, of all connections ever. */
+  strays(connection?: ConnectionId): StrayCounters {
+    return connection === undefined ? this.#strays.total() : this.#strays.of(connection);
+  }
+
+  /** Tells that a connection is gone: its flows lead nowhere until they are installed on another one. */
+  forget(connection: ConnectionId): void {
+    this.#table.forget(connection);
+    this.#strays.forget(connection);
+  }
+
+  #admit(
+    connection: ConnectionId,
+    flow: number,
+    bytes: Uint8Array,
+    offset: number,
+    carriage: Carriage,
+    now: number,
+    wall: number,
+    date: number,
+  ): Verdict {
+    const entry = this.#table.find(connection, flow);
+    const fault = parseFrame(bytes, offset, this.#view);
+    if (entry === undefined) {
+      return this.#refuseStray(connection, fault === undefined ? "unknown-flow" : "malformed", offset);
+    }
+    entry.tally.received();
+    const refusal =
+      fault === undefined
+        ? this.#gate.judge(entry, bytes, this.#view, carriage, now, wall, date)
+        : "malformed";
+    const verdict = this.#verdict;
+    verdict.refusal = refusal;
+    verdict.row = entry.row;
+    verdict.sequence = fault === undefined ? this.#view.sequence : -1;
+    verdict.packetOffset = offset;
+    this.#outputLength = 0;
+    if (refusal === undefined) {
+      entry.tally.admitted(this.#view.sequence, bytes.length - offset);
+      verdict.egressCount = entry.row.egress.length;
+      verdict.signed = this.#gate.signed;
+      this.#egress.carriage = carriage;
+      this.#admitted = entry;
+      this.#bytes = bytes;
+    } else {
+      this.#refuse(connection, entry, refusal, fault === undefined ? this.#view.sequence : undefined, now);
+    }
+    return verdict;
+  }
+
+  #refuse(
+    connection: ConnectionId,
+    entry: FlowEntry,
+    refusal: Refusal,
+    sequence: number | undefined,
+    now: number,
+  ): void {
+    this.#nothingAdmitted();
+    entry.tally.refused(refusal);
+    entry.session.reports.add(entry.row, refusal, sequence);
+    this.#reporting.add(entry.session);
+    if (refusal !== "signature") return;
+    const carrier = this.#table.connection(connection);
+    if (carrier === undefined || carrier.condemned) return;
+    if (carrier.badSignatures.has(1, now)) {
+      carrier.badSignatures.take(1);
+    } else {
+      carrier.condemned = true;
+      this.#closing.push({ connection, at: now });
+    }
+  }
+
+  #refuseStray(connection: ConnectionId, reason: "malformed" | "unknown-flow", offset: number): Verdict {
+    this.#nothingAdmitted();
+    this.#strays.add(connection, reason);
+    this.#verdict.refusal = reason;
+    this.#verdict.row = undefined;
+    this.#verdict.sequence = reason === "unknown-flow" ? this.#view.sequence : -1;
+    this.#verdict.packetOffset = offset;
+    return this.#verdict;
+  }
+
+  #nothingAdmitted(): void {
+    this.#admitted = undefined;
+    this.#bytes = EMPTY;
+    this.#verdict.egressCount = 0;
+    this.#verdict.signed = EMPTY;
+  }
+}
+
+const EMPTY = new Uint8Array(0);

@@ -1,0 +1,61 @@
+/** Credit that grows with time up to a ceiling. Times are milliseconds of any one clock; going backwards earns nothing. */
+export class TokenBucket {
+  readonly #perMillisecond: number;
+  readonly #capacity: number;
+  #level: number;
+  #at: number;
+
+  /** Starts full. `perSecond` tokens accrue each second, `capacity` at most are kept. */
+  constructor(perSecond: number, capacity: number, now: number) {
+    this.#perMillisecond = perSecond / 1000;
+    this.#capacity = capacity;
+    this.#level = capacity;
+    this.#at = now;
+  }
+
+  /** Whether `amount` could be taken at `now`. */
+  has(amount: number, now: number): boolean {
+    if (now > this.#at) {
+      this.#level = Math.min(this.#capacity, this.#level + (now - this.#at) * this.#perMillisecond);
+      this.#at = now;
+    }
+    return this.#level >= amount - ROUNDING;
+  }
+
+  /** Takes what `has` just allowed. */
+  take(amount: number): void {
+    this.#level -= amount;
+  }
+
+  /** When `amount` is there if nothing is taken meanwhile, which may be in the past; `Infinity` if never. */
+  availableAt(amount: number): number {
+    if (this.#level >= amount) return this.#at;
+    if (amount > this.#capacity || this.#perMillisecond <= 0) return Number.POSITIVE_INFINITY;
+    return this.#at + (amount - this.#level) / this.#perMillisecond;
+  }
+}
+
+/** A ceiling on frames and on bytes at once, with credit for `burst` seconds of each. */
+export class FrameRate {
+  readonly #frames: TokenBucket;
+  readonly #bytes: TokenBucket;
+
+  constructor(
+    rate: { readonly framesPerSecond: number; readonly bytesPerSecond: number; readonly burst: number },
+    now: number,
+  ) {
+    this.#frames = new TokenBucket(rate.framesPerSecond, rate.framesPerSecond * rate.burst, now);
+    this.#bytes = new TokenBucket(rate.bytesPerSecond, rate.bytesPerSecond * rate.burst, now);
+  }
+
+  /** Takes one frame of `bytes` when both ceilings allow it; otherwise takes nothing. */
+  take(bytes: number, now: number): boolean {
+    if (!this.#frames.has(1, now) || !this.#bytes.has(bytes, now)) return false;
+    this.#frames.take(1);
+    this.#bytes.take(bytes);
+    return true;
+  }
+}
+
+/** Absorbs rounding, so that what `availableAt` promises is there at that time. */
+const ROUNDING = 1e-6;

@@ -1,0 +1,96 @@
+/** Names a connection inside one server process. */
+export type ConnectionId = number;
+
+/** Refusals of a media frame, in the order they are decided (`design` 5). Each is a counter and a metric label. */
+export const REFUSALS = [
+  "malformed",
+  "unknown-flow",
+  "session-state",
+  "scope",
+  "terms",
+  "profile",
+  "rate",
+  "replayed",
+  "window",
+  "stale",
+  "early",
+  "key-generation",
+  "expired",
+  "epoch",
+  "signature",
+  "too-large",
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+/** Where admitted frames of a flow leave the relay. */
+export interface EgressLeg {
+  readonly connection: ConnectionId;
+  /** Flow identifier on that connection. */
+  readonly flow: number;
+}
+
+/** One row of the admission table: everything the relay needs to judge and route one incoming media flow. */
+export interface AdmissionRow {
+  readonly connection: ConnectionId;
+  /** Flow identifier on the incoming connection (QUIC varint). */
+  readonly flow: number;
+  readonly sessionId: string;
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  readonly leg: number;
+  readonly stream: number;
+  /** The speaker's media keys by generation (0..15), 32 raw bytes each. */
+  readonly keys: ReadonlyMap<number, Uint8Array>;
+  /**
+   * When frames may be let through, Unix milliseconds, both included: while the media key's certificate holds and the terms
+   * have not run out. As the ends signed it; whoever judges allows for the difference of their clocks.
+   */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly profile: "frame" | "chain";
+  readonly termsNumber: number;
+  readonly payloadType: number;
+  readonly ssrc: number;
+  readonly clockRate: number;
+  /** False when the effective scope does not let this leg transmit the modality. */
+  readonly transmitAllowed: boolean;
+  /** Ceiling, with `burst` seconds of credit. */
+  readonly rate: {
+    readonly framesPerSecond: number;
+    readonly bytesPerSecond: number;
+    readonly burst: number;
+  };
+  /** Milliseconds to add to the sender's capture times to get server time, and how sure that is. */
+  readonly clockOffset: number;
+  readonly clockUncertainty: number;
+  readonly egress: readonly EgressLeg[];
+}
+
+/** The only thing that steers the media core (`design` 8). */
+export type AdmissionMessage =
+  | { readonly kind: "install"; readonly row: AdmissionRow }
+  /** Replaces what the terms govern; the window and counters go on. */
+  | {
+      readonly kind: "terms";
+      readonly connection: ConnectionId;
+      readonly flow: number;
+      readonly termsNumber: number;
+      readonly transmitAllowed: boolean;
+    }
+  | { readonly kind: "state"; readonly sessionId: string; readonly state: "active" | "held" | "ended" }
+  | { readonly kind: "remove"; readonly sessionId: string };
+
+/** What the relay counted for one flow: the server's claim in the evidence. */
+export interface FlowCounters {
+  readonly leg: number;
+  readonly stream: number;
+  readonly received: number;
+  readonly admitted: number;
+  readonly bytes: number;
+  readonly forwarded: number;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Admitted frames the egress could not take, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+  readonly firstSequence: number | undefined;
+  readonly lastSequence: number | undefined;
+}

@@ -1,0 +1,224 @@
+import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { Signer, Verifier } from "../codecs/signer.ts";
+import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
+import { type MediaKey, verifyMediaKey } from "./media-key.ts";
+import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, type OfferStream, scopeCeiling } from "./offer.ts";
+import { missingScopes, parseScopes, type ScopeSet } from "./scope.ts";
+import { AGENT_ID, DIGEST, list, object, oneOf, SECONDS, type Shape, text } from "./shape.ts";
+import {
+  CHANNELS,
+  CLOCK,
+  CLOCK_RATE,
+  type ClockStatement,
+  CODEC_NAME,
+  DIRECTION,
+  type Direction,
+  FRAME_MS,
+  JWS_TEXT,
+  PAYLOAD_TYPE,
+  PROFILE,
+  type Profile,
+  receives,
+  SCOPE_LIST,
+  SSRC,
+  STREAM_ID,
+  sends,
+} from "./stream-fields.ts";
+import { CLOCK_SKEW_SECONDS, isCurrent } from "./validity.ts";
+
+export type AnswerCodec = {
+  readonly name: string;
+  readonly clock_rate: number;
+  readonly channels: 1 | 2;
+  readonly frame_ms: number;
+  readonly payload_type: number;
+};
+
+export type AnswerStream = {
+  readonly stream: number;
+  readonly modality: "audio";
+  /** As the callee sees it. */
+  readonly direction: Direction;
+  /** Of the callee's packets on this stream. */
+  readonly ssrc: number;
+  readonly codec: AnswerCodec;
+};
+
+/** What the callee signs. `iat` is Unix seconds, and the session's life starts there. */
+export type AnswerPayload = {
+  readonly v: 1;
+  readonly session_id: string;
+  /** SHA-256 of the signed offer as the callee received it, 64 hex digits. */
+  readonly offer_digest: string;
+  readonly caller: string;
+  readonly callee: string;
+  /** The callee's media-key certificate. */
+  readonly media_key: string;
+  readonly scope: readonly string[];
+  readonly profile: Profile;
+  /** Streams that are left out were not taken. */
+  readonly streams: readonly AnswerStream[];
+  readonly clock: ClockStatement;
+  /** The last Audit-ID the callee saw here; 64 zeros when none. */
+  readonly last_audit_id: string;
+  readonly iat: number;
+};
+
+/** A verified answer, every choice of which lies within its offer. */
+export interface Answer {
+  readonly jws: string;
+  /** SHA-256 of `jws`, 64 hex digits. */
+  readonly digest: string;
+  readonly payload: AnswerPayload;
+  readonly mediaKey: MediaKey;
+  readonly scope: ScopeSet;
+}
+
+/** Signs an answer with the callee's identity key. */
+export function makeAnswer(payload: AnswerPayload, callee: Signer): string {
+  return signJws(ANSWER.typ, payload, callee);
+}
+
+/** An answer as it presents itself, its signature not judged. */
+export function readAnswer(jws: string): Result<AnswerPayload> {
+  return readSigned(jws, ANSWER);
+}
+
+/** Who is expected to have signed an answer, and to what. */
+export interface AnswerExpectation {
+  /** The callee's identity key. */
+  readonly publicKey: Uint8Array;
+  readonly offer: Offer;
+  readonly sessionId?: string | undefined;
+  /** Unix milliseconds. Absent: times are judged against each other only, as an auditor does. */
+  readonly now?: number | undefined;
+}
+
+/**
+ * Judges an answer: signature, parties, the digest of the offer, times, the media key's certificate, and that profile,
+ * streams, codecs and scope lie within what was offered. Faults: `signature-invalid`, `field-invalid`,
+ * `json-not-canonical`, `scope-malformed`, `scope-violation`, `certificate-invalid`, each with its place.
+ */
+export function verifyAnswer(jws: string, expected: AnswerExpectation, verifier: Verifier): Result<Answer> {
+  const verified = verifySigned(jws, ANSWER, expected.publicKey, verifier);
+  if (!verified.ok) return verified;
+  const payload = verified.value;
+  const { offer } = expected;
+  if (payload.offer_digest !== offer.digest)
+    return invalid("This answers another offer.", "answer.offer_digest");
+  if (payload.caller !== offer.payload.caller)
+    return invalid("The answer names another caller.", "answer.caller");
+  if (payload.callee !== offer.payload.callee)
+    return invalid("The answer is another agent's.", "answer.callee");
+  if (expected.sessionId !== undefined && payload.session_id !== expected.sessionId) {
+    return invalid("The answer is for another session.", "answer.session_id");
+  }
+  const early = payload.iat < offer.payload.iat - CLOCK_SKEW_SECONDS;
+  if (early || payload.iat > offer.payload.exp + CLOCK_SKEW_SECONDS) {
+    return invalid("The answer was not made while the offer stood.", "answer.iat");
+  }
+  if (
+    expected.now !== undefined &&
+    !isCurrent(payload.iat, payload.iat + OFFER_LIFETIME_SECONDS, expected.now)
+  ) {
+    return invalid("The answer is not of the present.", "answer.iat");
+  }
+  const outside = outsideOffer(payload, offer);
+  if (outside !== undefined) return invalid("This was not offered.", outside);
+  const scope = parseScopes(payload.scope, "answer.scope");
+  if (!scope.ok) return scope;
+  const missing = missingScopes(scopeCeiling(offer), scope.value);
+  if (missing.length > 0) {
+    return refuse("scope-violation", "The answer takes a scope that was not offered.", "answer.scope", {
+      missing_scopes: missing,
+    });
+  }
+  const mediaKey = verifyMediaKey(
+    payload.media_key,
+    {
+      agentId: payload.callee,
+      publicKey: expected.publicKey,
+      offerId: offer.payload.offer_id,
+      now: expected.now,
+    },
+    verifier,
+  );
+  if (!mediaKey.ok) return mediaKey;
+  return ok({ jws, digest: jwsDigest(jws), payload, mediaKey: mediaKey.value, scope: scope.value });
+}
+
+/** The first choice of `answer` that `offer` does not hold, by its place; `undefined` when all do. */
+function outsideOffer(answer: AnswerPayload, offer: Offer): string | undefined {
+  if (!offer.payload.profiles.includes(answer.profile)) return "answer.profile";
+  const used = new Set<number>();
+  const ssrcs = new Set(offer.payload.streams.map((stream) => stream.ssrc));
+  for (const [i, stream] of answer.streams.entries()) {
+    const at = `answer.streams[${i}]`;
+    const offered = offer.payload.streams.find((candidate) => candidate.stream === stream.stream);
+    if (offered === undefined || used.has(stream.stream)) return `${at}.stream`;
+    used.add(stream.stream);
+    if (offered.modality !== stream.modality) return `${at}.modality`;
+    if (!fits(offered.direction, stream.direction)) return `${at}.direction`;
+    if (ssrcs.has(stream.ssrc)) return `${at}.ssrc`;
+    ssrcs.add(stream.ssrc);
+    if (!isOffered(stream.codec, offered)) return `${at}.codec`;
+  }
+  return undefined;
+}
+
+/** Each end sends only what the other one receives. */
+function fits(offered: Direction, answered: Direction): boolean {
+  return (!sends(answered) || receives(offered)) && (!receives(answered) || sends(offered));
+}
+
+function isOffered(codec: AnswerCodec, stream: OfferStream): boolean {
+  return stream.codecs.some(
+    (offered) =>
+      offered.name === codec.name &&
+      offered.clock_rate === codec.clock_rate &&
+      offered.channels === codec.channels &&
+      offered.payload_type === codec.payload_type &&
+      offered.frame_ms.includes(codec.frame_ms),
+  );
+}
+
+function invalid(message: string, at: string): ReturnType<typeof refuse> {
+  return refuse("field-invalid", message, at);
+}
+
+/** Session ids: `sess-` and 43 base64url characters from the server, and what other servers write. */
+export const SESSION_ID: Shape<string> = text({ min: 8, max: 128, pattern: /^sess-[A-Za-z0-9_-]+$/ });
+
+export const ANSWER: SignedForm<AnswerPayload> = {
+  typ: "parley-answer+jwt",
+  name: "answer",
+  shape: object<AnswerPayload>({
+    v: oneOf(1),
+    session_id: SESSION_ID,
+    offer_digest: DIGEST,
+    caller: AGENT_ID,
+    callee: AGENT_ID,
+    media_key: JWS_TEXT,
+    scope: SCOPE_LIST,
+    profile: PROFILE,
+    streams: list(
+      object<AnswerStream>({
+        stream: STREAM_ID,
+        modality: oneOf("audio"),
+        direction: DIRECTION,
+        ssrc: SSRC,
+        codec: object<AnswerCodec>({
+          name: CODEC_NAME,
+          clock_rate: CLOCK_RATE,
+          channels: CHANNELS,
+          frame_ms: FRAME_MS,
+          payload_type: PAYLOAD_TYPE,
+        }),
+      }),
+      { min: 1, max: MAX_STREAMS },
+    ),
+    clock: CLOCK,
+    last_audit_id: DIGEST,
+    iat: SECONDS,
+  }),
+};

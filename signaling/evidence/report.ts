@@ -1,0 +1,84 @@
+import type { ErrorCode } from "../../codecs/error-codes.ts";
+
+/** Whose word a statement is. `issuer-signed` is who vouches for an agent; `server-claimed` nobody but the server signed. */
+export type Voucher = "issuer-signed" | "speaker-signed" | "listener-signed" | "both" | "server-claimed";
+
+/** One line of what an evidence file says. */
+export interface Statement {
+  readonly by: Voucher;
+  readonly text: string;
+}
+
+/** Where the file contradicts itself or was changed. */
+export interface EvidenceFault {
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** The line, and the field or byte in it. */
+  readonly at: string;
+}
+
+/**
+ * - `verified`: consistent, and anchors given vouch for both ends and the server.
+ * - `unanchored`: consistent; anchors are missing for somebody.
+ * - `invalid`: changed, incomplete or contradicting itself; `faults` says where.
+ */
+export type Verdict = "verified" | "unanchored" | "invalid";
+
+/** What is known of one stream. */
+export interface StreamReport {
+  /** Leg of the speaker. */
+  readonly leg: 0 | 1;
+  readonly stream: number;
+  /** Frames the speaker signed for in checkpoints. */
+  readonly frames: number;
+  readonly checkpoints: number;
+  /** The speaker said that nothing follows. */
+  readonly closedBySpeaker: boolean;
+  /** Frames the listener signed for having received and played; undefined without a receipt. */
+  readonly received: number | undefined;
+  readonly heard: number | undefined;
+  readonly receipts: number;
+  readonly closedByListener: boolean;
+}
+
+/** What `parley verify` found. */
+export interface EvidenceReport {
+  readonly verdict: Verdict;
+  readonly faults: readonly EvidenceFault[];
+  readonly statements: readonly Statement[];
+  readonly sessionId: string | undefined;
+  /** 64 hex digits. */
+  readonly sessionDigest: string | undefined;
+  readonly parties: readonly {
+    readonly role: "server" | "caller" | "callee";
+    readonly agentId: string;
+    readonly name: string;
+    /** An anchor vouches for it. */
+    readonly anchored: boolean;
+  }[];
+  readonly streams: readonly StreamReport[];
+  /** Records of the session, and how many of them an end countersigned. */
+  readonly records: { readonly count: number; readonly countersigned: number };
+}
+
+/** Collects faults and statements while a file is judged. */
+export class Findings {
+  readonly faults: EvidenceFault[] = [];
+  readonly statements: Statement[] = [];
+
+  fault(message: string, at: string, code: ErrorCode = "evidence-invalid"): void {
+    this.faults.push({ code, message: printable(message), at: printable(at) });
+  }
+
+  say(by: Voucher, text: string): void {
+    this.statements.push({ by, text: printable(text) });
+  }
+}
+
+/** Texts of a file may hold line ends and terminal controls, with which a file could forge lines of its own report. */
+function printable(text: string): string {
+  return text.replace(
+    /[\p{C}\p{Zl}\p{Zp}]/gu,
+    (found) => `\\u{${(found.codePointAt(0) as number).toString(16)}}`,
+  );
+}

@@ -1,0 +1,108 @@
+/** Checkpoints and receipts that an end itself signed, and that do not fit together: whoever signs nonsense is named. */
+import { describe, expect, it } from "vitest";
+import { encodeBase64url } from "../../codecs/base64url.ts";
+import { type Checkpoint, encodeCheckpoint, parseCheckpoint } from "../../codecs/checkpoint.ts";
+import { encodeReceipt, parseReceipt, type Receipt } from "../../codecs/receipt.ts";
+import { contentLines, placesOf, resigned } from "../../test/evidence-edit.ts";
+import { strictVerifier } from "../../test/keys.ts";
+import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
+import { ALICE, BOB, must, SERVER } from "../../test/signed-call.ts";
+import type { EvidenceLine } from "./lines.ts";
+import { verifyEvidence } from "./verify.ts";
+
+/** Without closing statements, so that only the chains themselves can give something away. */
+const LINES = contentLines(loggedCall({ closes: [] }).evidence);
+
+function faultsWith(at: number, bytes: Uint8Array) {
+  const line = { ...LINES[at], bytes: encodeBase64url(bytes) } as EvidenceLine;
+  const file = resigned(LINES.with(at, line), SERVER.identity, 0);
+  return verifyEvidence(file, ANCHORS, strictVerifier).report.faults;
+}
+
+function bytesAt(at: number): Uint8Array {
+  const line = LINES[at];
+  return line?.kind === "checkpoint" || line?.kind === "receipt"
+    ? Uint8Array.from(Buffer.from(line.bytes, "base64url"))
+    : new Uint8Array(0);
+}
+
+/** Place of the caller's `nth` line of a kind. */
+function nth(kind: "checkpoint" | "receipt", index: number): number {
+  return placesOf(LINES, kind)[index] as number;
+}
+
+describe("a speaker's checkpoint", () => {
+  const at = nth("checkpoint", 1);
+  const honest = must(parseCheckpoint(bytesAt(at)));
+  const faults = (changes: Partial<Checkpoint>) =>
+    faultsWith(at, encodeCheckpoint({ ...honest, ...changes }, ALICE.media));
+
+  it("signed again as it was changes nothing", () => {
+    expect(faults({})).toEqual([]);
+  });
+
+  it.each([
+    ["of another session", { sessionDigest: new Uint8Array(32) }, /another session, leg or key/],
+    ["of the other leg", { leg: 1 }, /another session, leg or key/],
+    ["of another key generation", { keyGeneration: 1 }, /another session, leg or key/],
+    ["of a stream nobody agreed on", { stream: 9 }, /not agreed/],
+    ["out of its place", { index: 2 }, /missing, added or moved/],
+    ["after another one", { previous: new Uint8Array(32).fill(1) }, /missing, added or moved/],
+    ["that leaves frames out", { firstSequence: honest.firstSequence + 1 }, /does not go on/],
+    ["that counts wrong", { totalFrames: honest.totalFrames + 1 }, /does not add up/],
+    ["that says it is the last", { final: true }, /follows the final one|missing, added/],
+  ] as const)("%s is named", (_name, changes, message) => {
+    const found = faults(changes);
+    expect(found.map((fault) => fault.message).join("\n")).toMatch(message);
+    expect(found[0]?.at).toMatch(/^line \d+/);
+  });
+
+  it("signed by anybody else is named", () => {
+    const [fault] = faultsWith(at, encodeCheckpoint(honest, BOB.media));
+    expect(fault).toMatchObject({
+      message: "The signature does not hold.",
+      at: expect.stringMatching(/^line \d+/),
+    });
+  });
+});
+
+describe("a listener's receipt", () => {
+  const first = nth("receipt", 0);
+  const last = nth("receipt", 2);
+  const resignedReceipt = (at: number, changes: (honest: Receipt) => Partial<Receipt>) => {
+    const honest = must(parseReceipt(bytesAt(at)));
+    return faultsWith(at, encodeReceipt({ ...honest, ...changes(honest) }, ALICE.media)).map(
+      ({ message }) => message,
+    );
+  };
+
+  it.each([
+    ["of another session", () => ({ sessionDigest: new Uint8Array(32) }), /another session, leg or key/],
+    ["of another key generation", () => ({ keyGeneration: 1 }), /another session, leg or key/],
+    ["of a stream nobody agreed on", () => ({ stream: 9 }), /not agreed/],
+    ["of what it said itself", () => ({ speakerLeg: 0 }), /not agreed/],
+    [
+      "out of its place",
+      () => ({ index: 1, previous: new Uint8Array(32).fill(1) }),
+      /missing, added or moved/,
+    ],
+    ["that says it is the last", () => ({ final: true }), /follows the final one|missing, added/],
+  ] as const)("%s is named", (_name, changes, message) => {
+    expect(resignedReceipt(first, changes).join("\n")).toMatch(message);
+  });
+
+  it("for frames that the speaker never sent is named", () => {
+    const beyond = ({ received, totals }: Receipt) => ({
+      received: [...received, { first: 80_000, last: 80_000 }],
+      totals: { ...totals, received: totals.received + 1 },
+    });
+    expect(resignedReceipt(last, beyond).join("\n")).toMatch(/80000 to 80000.*do not cover/);
+    const more = ({ totals }: Receipt) => ({ totals: { ...totals, received: totals.received + 1 } });
+    expect(resignedReceipt(last, more).join("\n")).toMatch(/signed for 10 frames, the speaker for 9/);
+  });
+
+  it("whose ranges and totals differ is named", () => {
+    const fewer = ({ totals }: Receipt) => ({ totals: { ...totals, heard: totals.heard - 1 } });
+    expect(resignedReceipt(last, fewer).join("\n")).toMatch(/more frames than its totals/);
+  });
+});

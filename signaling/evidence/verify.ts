@@ -1,0 +1,71 @@
+import { encodeHex } from "../../codecs/hex.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import { type Agreement, checkAgreement } from "./agreement.ts";
+import { checkSeal, readLines } from "./integrity.ts";
+import { checkParties, type TrustAnchors } from "./parties.ts";
+import { checkRecords } from "./records.ts";
+import { type EvidenceReport, Findings } from "./report.ts";
+import { type CheckedStream, checkStreams } from "./streams.ts";
+
+/** A judged file, with what is needed to judge kept frames against it. */
+export interface JudgedEvidence {
+  readonly report: EvidenceReport;
+  /** Absent when the file does not even hold an agreement. */
+  readonly agreement: Agreement | undefined;
+  readonly streams: readonly CheckedStream[];
+}
+
+/**
+ * Judges an evidence file offline: what each end signed, whether it fits together, and what only the server says. Trust
+ * comes from `anchors`, never from the file. Never throws for what a file holds.
+ */
+export function verifyEvidence(
+  bytes: Uint8Array,
+  anchors: TrustAnchors | undefined,
+  verifier: Verifier,
+): JudgedEvidence {
+  const findings = new Findings();
+  const { lines, raw } = readLines(bytes, findings);
+  const parties = checkParties(lines, anchors, verifier, findings);
+  const server = parties.get("server");
+  const caller = parties.get("caller");
+  const callee = parties.get("callee");
+  let agreement: Agreement | undefined;
+  let streams: CheckedStream[] = [];
+  let records = { count: lines.of("record").length, countersigned: 0 };
+  if (server !== undefined && caller !== undefined && callee !== undefined) {
+    const all = { server, caller, callee };
+    agreement = checkAgreement(lines, all, verifier, findings);
+    if (agreement !== undefined) {
+      const checked = checkRecords(lines, agreement, all, verifier, findings);
+      records = { count: checked.records.length, countersigned: checked.countersigned };
+      streams = checkStreams(lines, agreement, checked, verifier, findings);
+      for (const { line } of lines.of("counters"))
+        findings.say("server-claimed", `the relay counted ${line.document}`);
+    }
+  }
+  const sessionId = lines.of("evidence")[0]?.line.session_id ?? "";
+  const sealer = server === undefined ? undefined : { key: server.genesis.agentKey, sessionId };
+  checkSeal(lines, raw, sealer, verifier, findings);
+  const known = [...parties.values()];
+  const anchored = known.length === 3 && known.every((party) => party.anchored);
+  return {
+    agreement,
+    streams,
+    report: {
+      verdict: findings.faults.length > 0 ? "invalid" : anchored ? "verified" : "unanchored",
+      faults: findings.faults,
+      statements: findings.statements,
+      sessionId: agreement?.sessionId,
+      sessionDigest: agreement === undefined ? undefined : encodeHex(agreement.core.digest),
+      parties: known.map(({ role, agentId, name, anchored: isAnchored }) => ({
+        role,
+        agentId,
+        name,
+        anchored: isAnchored,
+      })),
+      streams: streams.map(({ report }) => report),
+      records,
+    },
+  };
+}

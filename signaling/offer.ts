@@ -1,0 +1,207 @@
+import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { Signer, Verifier } from "../codecs/signer.ts";
+import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
+import { type MediaKey, verifyMediaKey } from "./media-key.ts";
+import { parseScopes, type ScopeSet, sendingScopes, widen } from "./scope.ts";
+import { AGENT_ID, DIGEST, integer, list, object, oneOf, SECONDS, UUID_V7 } from "./shape.ts";
+import {
+  CHANNELS,
+  CLOCK,
+  CLOCK_RATE,
+  type ClockStatement,
+  CODEC_NAME,
+  DIRECTION,
+  type Direction,
+  FRAME_MS,
+  JWS_TEXT,
+  PAYLOAD_TYPE,
+  PROFILE,
+  type Profile,
+  SCOPE_LIST,
+  SSRC,
+  STREAM_ID,
+} from "./stream-fields.ts";
+import { isCurrent } from "./validity.ts";
+
+/** Longest an offer stands, seconds. */
+export const OFFER_LIFETIME_SECONDS = 300;
+
+/** Most streams of one call, and most codecs offered for one stream. More are refused (`field-invalid`). */
+export const MAX_STREAMS = 16;
+export const MAX_CODECS = 16;
+
+/** Longest session that can be agreed, seconds: 30 days. */
+const MAX_SESSION_TTL_SECONDS = 2_592_000;
+
+export type OfferCodec = {
+  /** Lowercase RTP encoding name. */
+  readonly name: string;
+  /** Hz. */
+  readonly clock_rate: number;
+  readonly channels: 1 | 2;
+  /** Milliseconds of one frame, in order of preference. */
+  readonly frame_ms: readonly number[];
+  readonly payload_type: number;
+};
+
+export type OfferStream = {
+  readonly stream: number;
+  readonly modality: "audio";
+  readonly direction: Direction;
+  /** Of the caller's packets on this stream. */
+  readonly ssrc: number;
+  /** In order of preference. */
+  readonly codecs: readonly OfferCodec[];
+};
+
+/** What the caller signs. Times are Unix seconds. */
+export type OfferPayload = {
+  readonly v: 1;
+  readonly offer_id: string;
+  readonly caller: string;
+  readonly callee: string;
+  /** The caller's media-key certificate. */
+  readonly media_key: string;
+  readonly session: { readonly model: "bounded" | "persistent"; readonly ttl: number };
+  readonly scope: readonly string[];
+  /** In order of preference. */
+  readonly profiles: readonly Profile[];
+  readonly streams: readonly OfferStream[];
+  readonly clock: ClockStatement;
+  /** The last Audit-ID the caller saw here; 64 zeros when none. */
+  readonly last_audit_id: string;
+  readonly iat: number;
+  readonly exp: number;
+};
+
+/** A verified offer. */
+export interface Offer {
+  readonly jws: string;
+  /** SHA-256 of `jws`, 64 hex digits. */
+  readonly digest: string;
+  readonly payload: OfferPayload;
+  readonly mediaKey: MediaKey;
+  readonly scope: ScopeSet;
+}
+
+/** Signs an offer with the caller's identity key. */
+export function makeOffer(payload: OfferPayload, caller: Signer): string {
+  return signJws(OFFER.typ, payload, caller);
+}
+
+/** An offer as it presents itself, its signature not judged. */
+export function readOffer(jws: string): Result<OfferPayload> {
+  return readSigned(jws, OFFER);
+}
+
+/** Who is expected to have signed an offer, and to whom. */
+export interface OfferExpectation {
+  /** The caller's identity key. */
+  readonly publicKey: Uint8Array;
+  readonly caller: string;
+  readonly callee?: string | undefined;
+  /** Unix milliseconds. Absent: times are judged against each other only, as an auditor does. */
+  readonly now?: number | undefined;
+}
+
+/**
+ * Judges an offer: signature, parties, times, streams that do not contradict each other, scope, and the media key's
+ * certificate. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`, `scope-malformed`,
+ * `certificate-invalid`, each with its place.
+ */
+export function verifyOffer(jws: string, expected: OfferExpectation, verifier: Verifier): Result<Offer> {
+  const verified = verifySigned(jws, OFFER, expected.publicKey, verifier);
+  if (!verified.ok) return verified;
+  const payload = verified.value;
+  if (payload.caller !== expected.caller) return invalid("The offer names another caller.", "offer.caller");
+  if (expected.callee !== undefined && payload.callee !== expected.callee) {
+    return invalid("The offer is to another agent.", "offer.callee");
+  }
+  if (payload.callee === payload.caller) return invalid("An agent does not call itself.", "offer.callee");
+  if (payload.exp <= payload.iat || payload.exp > payload.iat + OFFER_LIFETIME_SECONDS) {
+    return invalid(`An offer stands at most ${OFFER_LIFETIME_SECONDS} s.`, "offer.exp");
+  }
+  if (expected.now !== undefined && !isCurrent(payload.iat, payload.exp, expected.now)) {
+    return invalid("The offer is not of the present.", "offer.exp");
+  }
+  const contradiction = contradictions(payload.streams);
+  if (contradiction !== undefined) return invalid("This is used twice.", contradiction);
+  const scope = parseScopes(payload.scope, "offer.scope");
+  if (!scope.ok) return scope;
+  const mediaKey = verifyMediaKey(
+    payload.media_key,
+    { agentId: payload.caller, publicKey: expected.publicKey, offerId: payload.offer_id, now: expected.now },
+    verifier,
+  );
+  if (!mediaKey.ok) return mediaKey;
+  return ok({ jws, digest: jwsDigest(jws), payload, mediaKey: mediaKey.value, scope: scope.value });
+}
+
+/**
+ * The widest scope an answer to this offer may take: what the caller proposes for the session, and what sending takes
+ * on the streams the caller offers to receive.
+ */
+export function scopeCeiling(offer: Pick<Offer, "payload" | "scope">): ScopeSet {
+  const received = offer.payload.streams.filter((stream) => stream.direction !== "sendonly");
+  return widen(
+    offer.scope,
+    received.flatMap((stream) => sendingScopes(stream.modality)),
+  );
+}
+
+/** Where two streams, or two codecs of one stream, claim the same number; `undefined` when none do. */
+function contradictions(streams: readonly OfferStream[]): string | undefined {
+  for (const [i, stream] of streams.entries()) {
+    const earlier = streams.slice(0, i);
+    if (earlier.some((other) => other.stream === stream.stream)) return `offer.streams[${i}].stream`;
+    if (earlier.some((other) => other.ssrc === stream.ssrc)) return `offer.streams[${i}].ssrc`;
+    const types = stream.codecs.map((codec) => codec.payload_type);
+    if (new Set(types).size < types.length) return `offer.streams[${i}].codecs`;
+  }
+  return undefined;
+}
+
+function invalid(message: string, at: string): ReturnType<typeof refuse> {
+  return refuse("field-invalid", message, at);
+}
+
+export const OFFER: SignedForm<OfferPayload> = {
+  typ: "parley-offer+jwt",
+  name: "offer",
+  shape: object<OfferPayload>({
+    v: oneOf(1),
+    offer_id: UUID_V7,
+    caller: AGENT_ID,
+    callee: AGENT_ID,
+    media_key: JWS_TEXT,
+    session: object<OfferPayload["session"]>({
+      model: oneOf("bounded", "persistent"),
+      ttl: integer(1, MAX_SESSION_TTL_SECONDS),
+    }),
+    scope: SCOPE_LIST,
+    profiles: list(PROFILE, { min: 1, max: 2 }),
+    streams: list(
+      object<OfferStream>({
+        stream: STREAM_ID,
+        modality: oneOf("audio"),
+        direction: DIRECTION,
+        ssrc: SSRC,
+        codecs: list(
+          object<OfferCodec>({
+            name: CODEC_NAME,
+            clock_rate: CLOCK_RATE,
+            channels: CHANNELS,
+            frame_ms: list(FRAME_MS, { min: 1, max: 8 }),
+            payload_type: PAYLOAD_TYPE,
+          }),
+          { min: 1, max: MAX_CODECS },
+        ),
+      }),
+      { min: 1, max: MAX_STREAMS },
+    ),
+    clock: CLOCK,
+    last_audit_id: DIGEST,
+    iat: SECONDS,
+    exp: SECONDS,
+  }),
+};

@@ -1,0 +1,84 @@
+/** What a session keeps beside its records, in the order it arrived. All of it goes into the evidence. */
+export type ArtifactKind =
+  | "genesis"
+  | "identity-document"
+  | "agent-status"
+  | "offer"
+  | "answer"
+  | "core"
+  | "core-witness"
+  | "checkpoint"
+  | "receipt"
+  | "closing"
+  | "counters";
+
+/** One line of the durable log. */
+export type LogEntry =
+  | {
+      readonly kind: "record";
+      /** Position in the server's chain, from 0. */
+      readonly chainSeq: number;
+      /** SHA-256 of `jws`, 64 hex. */
+      readonly auditId: string;
+      readonly jws: string;
+      readonly sessionId: string | undefined;
+      readonly sessionSeq: number | undefined;
+      /** Set on the session's last record: nothing of the session follows. */
+      readonly closesSession?: true;
+    }
+  | {
+      readonly kind: "artifact";
+      readonly sessionId: string;
+      /** Position among the session's artifacts, from 0. */
+      readonly index: number;
+      readonly artifact: ArtifactKind;
+      /** Whose it is: 0 caller, 1 callee, `undefined` the server. */
+      readonly leg: number | undefined;
+      /** Byte-exact. */
+      readonly bytes: Uint8Array;
+    }
+  | {
+      readonly kind: "agent";
+      readonly agentId: string;
+      readonly genesis: Uint8Array;
+      readonly identityDocument: Uint8Array;
+    };
+
+/** Everything the log holds of one session. */
+export interface SessionLog {
+  readonly sessionId: string;
+  /** Attribution-Records (compact JWS) by `session_seq`. */
+  readonly records: readonly string[];
+  readonly artifacts: readonly Extract<LogEntry, { kind: "artifact" }>[];
+}
+
+/** A session that began and has no last record. */
+export interface OpenSession {
+  readonly sessionId: string;
+  /** Place and Audit-ID of its newest record. */
+  readonly sessionSeq: number;
+  readonly auditId: string;
+  /** Artifacts it has; the next one takes this index. */
+  readonly artifacts: number;
+}
+
+/** A registered agent as the log remembers it. */
+export interface AgentEntry {
+  readonly agentId: string;
+  readonly genesis: Uint8Array;
+  readonly identityDocument: Uint8Array;
+}
+
+/** Append-only, durable, ordered. */
+export interface RecordLog {
+  /** Resolves when the entries, and all appended before them, survive a crash. Entries of one call appear together or not at all. */
+  append(entries: readonly LogEntry[]): Promise<void>;
+  /** The last record of the chain, if any. */
+  head(): { readonly chainSeq: number; readonly auditId: string } | undefined;
+  record(auditId: string): string | undefined;
+  session(sessionId: string): SessionLog | undefined;
+  /** Sessions whose record 0 is here and whose closing record is not, without reading the others. */
+  openSessions(): Iterable<OpenSession>;
+  agents(): Iterable<AgentEntry>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,172 @@
+import { FRAME_DOMAIN } from "../codecs/frame.ts";
+import { ANSWER } from "./answer.ts";
+import { ATTRIBUTION } from "./attribution.ts";
+import { CLOSING } from "./closing.ts";
+import { SEAL } from "./evidence/lines.ts";
+import { MEDIA_KEY } from "./media-key.ts";
+import { OFFER } from "./offer.ts";
+import { PROOF } from "./proof.ts";
+import { CORE_WITNESS } from "./session-core.ts";
+
+/** Which key signs: cold identity keys and issuers sign documents, media keys sign media and nothing else. */
+export type KeyRole = "agent's identity key" | "agent's media key" | "server's identity key" | "issuer's key";
+
+/** How the signature covers the object. */
+export type Envelope =
+  /** Compact JWS: the ASCII bytes of header, dot and payload. */
+  | "JWS"
+  /** Canonical JSON without the member that holds the signature. */
+  | "member"
+  /** The domain string, then raw bytes. */
+  | "bytes";
+
+/** One kind of signed object. */
+export interface SignedObject {
+  readonly name: string;
+  readonly envelope: Envelope;
+  /** The `typ` of a JWS, the member and value that tell a document's kind, or the domain string. */
+  readonly mark: string;
+  readonly key: KeyRole;
+  /** What the signer says with it. */
+  readonly says: string;
+  /** For whom, and what ties it to that use. */
+  readonly audience: string;
+  /** Who judges it, and when. */
+  readonly verifiers: string;
+  /** Where it is made and judged. */
+  readonly module: string;
+}
+
+/** Every object that Parley signs or judges, in the order a call meets them. `docs/wire-signed-objects.md` shows it. */
+export const SIGNED_OBJECTS: readonly SignedObject[] = [
+  {
+    name: "Genesis",
+    envelope: "member",
+    mark: "agtp_genesis_version: agtp-genesis/1",
+    key: "issuer's key",
+    says: "this agent exists and holds this identity key; its hash is the Agent-ID",
+    audience: "everybody, for good",
+    verifiers: "server at registration, the other end before media, auditor",
+    module: "signaling/genesis.ts",
+  },
+  {
+    name: "identity document",
+    envelope: "member",
+    mark: "document_type: agtp-identity",
+    key: "issuer's key",
+    says: "what the agent may claim, and whether it is active",
+    audience: "everybody, until the next version; names the Agent-ID",
+    verifiers: "server at registration, the other end before media, auditor",
+    module: "signaling/identity-document.ts",
+  },
+  {
+    name: "possession proof",
+    envelope: "JWS",
+    mark: PROOF.typ,
+    key: "agent's identity key",
+    says: "this agent sends this request",
+    audience: "one server: origin dialled, pinned certificate, the connection's nonce, method, path, body",
+    verifiers: "server, within 60 s, once",
+    module: "signaling/proof.ts",
+  },
+  {
+    name: "media-key certificate",
+    envelope: "JWS",
+    mark: MEDIA_KEY.typ,
+    key: "agent's identity key",
+    says: "this agent's media in this call is signed by this key",
+    audience: "participants and auditors of one call: offer_id, generation, validity",
+    verifiers: "server at the offer and answer, the other end before media, auditor",
+    module: "signaling/media-key.ts",
+  },
+  {
+    name: "offer",
+    envelope: "JWS",
+    mark: OFFER.typ,
+    key: "agent's identity key",
+    says: "the caller proposes this call",
+    audience: "one callee, while the offer stands: callee, offer_id, iat to exp",
+    verifiers: "server at ESTABLISH, callee before it answers, auditor",
+    module: "signaling/offer.ts",
+  },
+  {
+    name: "answer",
+    envelope: "JWS",
+    mark: ANSWER.typ,
+    key: "agent's identity key",
+    says: "the callee takes this offer, so and so",
+    audience: "one caller and one offer: offer_digest, session_id",
+    verifiers: "server at CONFIRM, caller before media, auditor",
+    module: "signaling/answer.ts",
+  },
+  {
+    name: "core witness",
+    envelope: "JWS",
+    mark: CORE_WITNESS.typ,
+    key: "server's identity key",
+    says: "this server relays the session with this core",
+    audience: "participants and auditors of one session: core_digest",
+    verifiers: "both ends before media, auditor",
+    module: "signaling/session-core.ts",
+  },
+  {
+    name: "media frame",
+    envelope: "bytes",
+    mark: FRAME_DOMAIN,
+    key: "agent's media key",
+    says: "this leg spoke this, at this time and place of this stream",
+    audience: "one session, leg and stream, which the verifier takes from its own table",
+    verifiers: "server at admission, listener before playing, auditor with `--media`",
+    module: "codecs/frame-signing.ts",
+  },
+  {
+    name: "checkpoint",
+    envelope: "bytes",
+    mark: "\0parley checkpoint v1\0",
+    key: "agent's media key",
+    says: "these frames are what the speaker sent",
+    audience: "one session, leg and stream; the checkpoint before it",
+    verifiers: "server as it passes, listener, auditor",
+    module: "codecs/checkpoint.ts",
+  },
+  {
+    name: "receipt",
+    envelope: "bytes",
+    mark: "\0parley receipt v1\0",
+    key: "agent's media key",
+    says: "these frames arrived at the listener, and these were heard",
+    audience: "one session, both legs and stream; the receipt before it",
+    verifiers: "server as it passes, speaker, auditor",
+    module: "codecs/receipt.ts",
+  },
+  {
+    name: "closing statement",
+    envelope: "JWS",
+    mark: CLOSING.typ,
+    key: "agent's identity key",
+    says: "one end's last word: the last record it saw, and its totals",
+    audience: "one session and leg: session_digest, leg",
+    verifiers: "server at TERMINATE or NOTIFY, auditor",
+    module: "signaling/closing.ts",
+  },
+  {
+    name: "Attribution-Record",
+    envelope: "JWS",
+    mark: ATTRIBUTION.typ,
+    key: "server's identity key",
+    says: "what the server did, for whom, with what result",
+    audience: "everybody; its place in the server's chain and in the session's",
+    verifiers: "whoever asked, auditor",
+    module: "signaling/attribution.ts",
+  },
+  {
+    name: "evidence seal",
+    envelope: "JWS",
+    mark: SEAL.typ,
+    key: "server's identity key",
+    says: "this is the whole file that the server gave out",
+    audience: "one evidence file: session_id, lines, sha256",
+    verifiers: "auditor",
+    module: "signaling/evidence/lines.ts",
+  },
+];

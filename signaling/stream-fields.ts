@@ -1,0 +1,55 @@
+import { refuse } from "../codecs/result.ts";
+import { MAX_JWS_CHARACTERS } from "./jws.ts";
+import { MAX_SCOPE_TOKENS, MAX_TOKEN_CHARACTERS } from "./scope.ts";
+import { integer, list, number, object, oneOf, type Shape, text } from "./shape.ts";
+
+/** How frames are attributed: a signature on each, or a MAC on each and signed checkpoints. */
+export type Profile = "frame" | "chain";
+
+/** Which way a stream flows, seen from who says it. */
+export type Direction = "sendrecv" | "sendonly" | "recvonly";
+
+/** A speaker's clock against the server's: what to add to its times, and how sure that is. Milliseconds. */
+export type ClockStatement = { readonly offset_ms: number; readonly uncertainty_ms: number };
+
+/** True when who says `direction` sends. */
+export function sends(direction: Direction): boolean {
+  return direction !== "recvonly";
+}
+
+/** True when who says `direction` receives. */
+export function receives(direction: Direction): boolean {
+  return direction !== "sendonly";
+}
+
+// The forms of members that an offer and its answer have in common.
+
+/** Stream numbers are the same on both legs; with the leg they name one flow of frames. */
+export const STREAM_ID: Shape<number> = integer(0, 0xffff_ffff);
+export const SSRC: Shape<number> = integer(0, 0xffff_ffff);
+export const DIRECTION: Shape<Direction> = oneOf("sendrecv", "sendonly", "recvonly");
+export const PROFILE: Shape<Profile> = oneOf("frame", "chain");
+/** A signed object inside another. */
+export const JWS_TEXT: Shape<string> = text({ max: MAX_JWS_CHARACTERS });
+export const SCOPE_LIST: Shape<readonly string[]> = list(text({ max: MAX_TOKEN_CHARACTERS }), {
+  max: MAX_SCOPE_TOKENS,
+});
+/** Lowercase RTP encoding name. */
+export const CODEC_NAME: Shape<string> = text({ min: 1, max: 32, pattern: /^[a-z0-9][a-z0-9-]*$/ });
+/** Hz. */
+export const CLOCK_RATE: Shape<number> = integer(8000, 192_000);
+export const CHANNELS: Shape<1 | 2> = oneOf(1, 2);
+/** Milliseconds of one frame. */
+export const FRAME_MS: Shape<number> = number(2.5, 120);
+/** RFC 3551 6 leaves 72 to 76 out: with the marker bit they read as RTCP. */
+export const PAYLOAD_TYPE: Shape<number> = {
+  check(value, at) {
+    const fault = integer(0, 127).check(value, at);
+    if (fault !== undefined || (value as number) < 72 || (value as number) > 76) return fault;
+    return refuse("field-invalid", "This payload type reads as RTCP.", at).fault;
+  },
+};
+export const CLOCK: Shape<ClockStatement> = object<ClockStatement>({
+  offset_ms: number(-1e13, 1e13),
+  uncertainty_ms: number(0, 1e9),
+});

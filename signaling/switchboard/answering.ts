@@ -1,0 +1,144 @@
+import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
+import { verifyAnswer } from "../answer.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import type { Endings } from "./endings.ts";
+import { answerEstablished, establishSession } from "./establishing.ts";
+import type { OfferBook, RingingOffer } from "./offer-book.ts";
+import { checkProfile } from "./offer-checks.ts";
+import type { ConfirmParameters } from "./parameters.ts";
+import type { Ringing } from "./ringing.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** The callee's side of an offer: taken, declined, or answered too late. */
+export class Answering {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #book: OfferBook;
+  readonly #ringing: Ringing;
+  readonly #endings: Endings;
+
+  constructor(desk: Desk, table: SessionTable, book: OfferBook, ringing: Ringing, endings: Endings) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#book = book;
+    this.#ringing = ringing;
+    this.#endings = endings;
+  }
+
+  /** CONFIRM /sessions/{id}: the callee's answer. */
+  confirm(asked: Asked, sessionId: string, parameters: ConfirmParameters, now: number): Result<void> {
+    if (parameters.target_id !== sessionId) {
+      return refuse("field-invalid", "This names another session than the path.", "parameters.target_id");
+    }
+    const ringing = this.#book.forSession(sessionId);
+    if (ringing === undefined) return this.#confirmLate(asked, sessionId, parameters, now);
+    if (ringing.callee.agentId !== asked.agent.agentId) {
+      return refuse("session-identity-mismatch", "You are not the agent called.", "path");
+    }
+    if (parameters.status === "rejected") {
+      this.#ringing.settle(ringing, rejection(parameters), now);
+      this.#desk.replies.answer(
+        asked.exchange,
+        { result: { session_id: sessionId, status: "rejected" } },
+        now,
+      );
+      return ok(undefined);
+    }
+    return this.#accept(asked, ringing, parameters.answer, now);
+  }
+
+  #confirmLate(asked: Asked, sessionId: string, parameters: ConfirmParameters, now: number): Result<void> {
+    const settled = this.#book.settledSession(sessionId, now);
+    if (settled === undefined) return refuse("session-not-found", "There is no such session.", "path");
+    if (settled.callee !== asked.agent.agentId) {
+      return refuse("session-identity-mismatch", "You are not the agent called.", "path");
+    }
+    const session = this.#table.get(sessionId);
+    const leg = session?.legs[1];
+    const isRepeat =
+      session?.answer.jws === parameters.answer &&
+      session?.state === "active" &&
+      leg?.connection === asked.connection.id;
+    if (isRepeat && session !== undefined && leg !== undefined) {
+      answerEstablished(this.#desk, asked.exchange, session, leg, now);
+      return ok(undefined);
+    }
+    return refuse("offer-dead", "The offer is answered, taken back or over.", "path", {
+      ...(settled.fault === undefined ? {} : { outcome: settled.fault.code }),
+    });
+  }
+
+  #accept(asked: Asked, ringing: RingingOffer, jws: string | undefined, now: number): Result<void> {
+    if (jws === undefined) return refuse("field-invalid", "This is missing.", "parameters.answer");
+    const { offer, sessionId, caller } = ringing;
+    const standing = this.#desk.registry.standing(asked.agent);
+    if (!standing.ok) return standing;
+    const callee = asked.agent;
+    const answer = verifyAnswer(
+      jws,
+      { publicKey: callee.genesis.agentKey, offer, sessionId, now },
+      this.#desk.verifier,
+    );
+    if (!answer.ok) return answer;
+    const profile = checkProfile(answer.value.payload.profile);
+    if (!profile.ok) return profile;
+    const scope = this.#desk.registry.scopeOf(callee, answer.value.scope);
+    if (!scope.ok) return scope;
+    const callerConnection = this.#desk.connections.get(ringing.waiters.at(-1)?.connection ?? -1);
+    if (callerConnection === undefined) return refuse("offer-dead", "The caller has gone.", "path");
+    const session = establishSession(
+      this.#desk,
+      { offer, answer: answer.value, ttl: ringing.ttl },
+      [
+        { agent: caller, connection: callerConnection, scope: ringing.callerScope },
+        { agent: callee, connection: asked.connection, scope: scope.value },
+      ],
+      now,
+    );
+    if (!session.ok) return session;
+    this.#ringing.clearTimers(ringing);
+    this.#book.settle(ringing, undefined, now);
+    this.#desk.inboxes.withdraw(callee.agentId, sessionId, ["offer"]);
+    this.#table.add(session.value, now);
+    this.#endings.watch(session.value, now);
+    const [callerLeg, calleeLeg] = session.value.legs;
+    for (const waiter of ringing.waiters) {
+      // Flows belong to one connection: a waiter elsewhere gets no session it could not use.
+      if (waiter.connection === callerConnection.id) {
+        answerEstablished(this.#desk, waiter, session.value, callerLeg, now);
+      } else
+        this.#desk.replies.refuse(
+          waiter,
+          { code: "session-state-conflict", message: "Answered on a later connection." },
+          now,
+        );
+    }
+    answerEstablished(this.#desk, asked.exchange, session.value, calleeLeg, now);
+    this.#desk.outputs.log("info", "session-established", {
+      sessionId,
+      caller: caller.agentId,
+      callee: callee.agentId,
+    });
+    return ok(undefined);
+  }
+}
+
+function rejection(parameters: ConfirmParameters): Fault {
+  const { explanation, counter_proposal } = parameters;
+  switch (parameters.reason) {
+    case "busy":
+      return { code: "callee-busy", message: explanation ?? "The called agent is busy." };
+    case "proposal-rejected":
+      return {
+        code: "proposal-rejected",
+        message: explanation ?? "The called agent has no codec in common.",
+        details: {
+          reason: "composition-impossible",
+          ...(counter_proposal === undefined ? {} : { counter_proposal }),
+        },
+      };
+    default:
+      return { code: "declined", message: explanation ?? "The called agent declined." };
+  }
+}

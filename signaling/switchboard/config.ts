@@ -1,0 +1,81 @@
+import type { Signer, Verifier } from "../../codecs/signer.ts";
+import type { AgentEntry } from "../record-log.ts";
+
+/** What bounds one switchboard. Each cap names what happens beyond it. */
+export interface SwitchboardLimits {
+  /** Live sessions and ringing offers together; beyond: 503 `capacity`. */
+  readonly sessions: number;
+  /** Live sessions one agent takes part in; beyond: 503 `capacity` to its own ESTABLISH, `callee-busy` to its callers. */
+  readonly sessionsPerAgent: number;
+  /** Offers one caller may have ringing; beyond: 429 `rate-limited`. */
+  readonly ringingPerCaller: number;
+  /** Registered agents; beyond: 503 `capacity` to a newcomer. */
+  readonly agents: number;
+  /** Connections; beyond: closed with `overloaded`. */
+  readonly connections: number;
+  /** Connections one agent may have proved itself on; a further one is refused with 503 `capacity` and closed with `overloaded`. */
+  readonly connectionsPerAgent: number;
+  /** Longest and default lifetime of a session, seconds. A longer wish is cut to it. */
+  readonly sessionTtl: number;
+  /** Requests a second, and their burst, on a connection nobody has proved an identity on; beyond: 429 `rate-limited`. */
+  readonly anonymousRate: { readonly perSecond: number; readonly burst: number };
+  /** The same for all such connections together; beyond: the connection is closed with `overloaded`, unanswered. */
+  readonly anonymousTotalRate: { readonly perSecond: number; readonly burst: number };
+  /** The same for a bound connection. */
+  readonly boundRate: { readonly perSecond: number; readonly burst: number };
+}
+
+export const DEFAULT_LIMITS: SwitchboardLimits = {
+  sessions: 10_000,
+  sessionsPerAgent: 64,
+  ringingPerCaller: 16,
+  agents: 100_000,
+  connections: 20_000,
+  connectionsPerAgent: 8,
+  sessionTtl: 3_600,
+  anonymousRate: { perSecond: 10, burst: 30 },
+  anonymousTotalRate: { perSecond: 1_000, burst: 10_000 },
+  boundRate: { perSecond: 100, burst: 200 },
+};
+
+/** What the operator decides. */
+export interface SwitchboardConfig {
+  /** `Server-ID` of every answer. */
+  readonly serverId: string;
+  /** Origins clients may dial, e.g. `https://127.0.0.1:4480`: the only audiences a proof may name. */
+  readonly origins: readonly string[];
+  /** SHA-256 of the certificates in use now, 32 bytes each. Asked at every proof. */
+  readonly certificateHashes: () => readonly Uint8Array[];
+  /** `open`: an agent registers itself with its Genesis on its first proof. `closed`: only known agents are served. */
+  readonly registration: "open" | "closed";
+  /** Scope tokens this server lets anybody use; effective scopes are cut to it. */
+  readonly policyScope: readonly string[];
+  /** The least trusted tier that may call or be called: 1 only verified agents, 3 everybody. */
+  readonly lowestTrustTier: 1 | 2 | 3;
+  /** Who may list agents and read their documents. */
+  readonly agentDisclosure: "public" | "authenticated";
+  readonly limits: SwitchboardLimits;
+}
+
+/** The server as an agent. */
+export interface ServerIdentity {
+  readonly agentId: string;
+  /** Byte-exact, as issued. */
+  readonly genesis: Uint8Array;
+  /** Byte-exact, as issued. */
+  readonly identityDocument: Uint8Array;
+  /** The key the Genesis names. */
+  readonly signer: Signer;
+}
+
+export interface SwitchboardOptions {
+  readonly config: SwitchboardConfig;
+  readonly identity: ServerIdentity;
+  readonly verifier: Verifier;
+  /** `n` bytes from a cryptographic generator. */
+  readonly random: (n: number) => Uint8Array;
+  /** Agents the log knew at the start. */
+  readonly agents: Iterable<AgentEntry>;
+  /** The last record in the log, `undefined` for an empty one. */
+  readonly head: { readonly chainSeq: number; readonly auditId: string } | undefined;
+}

@@ -1,0 +1,57 @@
+import { expect, test } from "vitest";
+import { Headers } from "../../codecs/headers.ts";
+import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { Stage } from "../../test/scenario/signaling-stage.ts";
+import { ALICE, BOB } from "../../test/signed-call.ts";
+import { DEFAULT_LIMITS } from "./config.ts";
+import { BIND_WITHIN } from "./connections.ts";
+
+const limited = (limits: Partial<typeof DEFAULT_LIMITS>) =>
+  new Stage({ config: { limits: { ...DEFAULT_LIMITS, ...limits } } });
+
+test("a connection on which nobody proves an identity is closed after 15 s", () => {
+  const stage = new Stage();
+  const alice = new SignalingPeer(stage, ALICE);
+  const nobody = new SignalingPeer(stage, BOB);
+  alice.subscribe();
+  stage.advance(BIND_WITHIN - 1);
+  expect(stage.closes).toEqual([]);
+  stage.advance(1);
+  expect(stage.closes).toMatchObject([{ connection: nobody.connection, code: 6, reason: "nobody-proved" }]);
+});
+
+test("an agent has so many connections; a further one is refused and closed, one that ends makes room", () => {
+  const stage = limited({ connectionsPerAgent: 2 });
+  const [first, , third] = [1, 2, 3].map(() => new SignalingPeer(stage, ALICE));
+  const subscribe = (peer: SignalingPeer | undefined) => peer?.subscribe().outcome;
+  expect(subscribe(first)).toBe("ok 200");
+  expect(subscribe(new SignalingPeer(stage, ALICE))).toBe("ok 200");
+  expect(subscribe(third)).toBe("capacity");
+  expect(stage.closes).toMatchObject([{ connection: third?.connection, code: 7 }]);
+  expect(subscribe(new SignalingPeer(stage, BOB)), "others are not concerned").toBe("ok 200");
+  expect(subscribe(first), "nor is one that is bound").toBe("ok 200");
+  first?.drop();
+  expect(subscribe(new SignalingPeer(stage, ALICE))).toBe("ok 200");
+});
+
+test("who reconnects gets no more anonymous requests: all unbound connections share a rate", () => {
+  const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 3 } });
+  const alice = new SignalingPeer(stage, ALICE);
+  alice.subscribe();
+  new SignalingPeer(stage, BOB).drop(true);
+  const records = stage.log.length;
+  const last = stage.open();
+  stage.request(last, {
+    dialect: "base",
+    method: "DISCOVER",
+    path: "/",
+    query: new Map(),
+    headers: new Headers([]),
+    body: new Uint8Array(0),
+  });
+  expect(stage.closes).toMatchObject([{ connection: last, code: 7, reason: "anonymous-rate" }]);
+  expect(stage.log, "nothing was signed for it").toHaveLength(records);
+  expect(alice.query("sess-unknown").outcome, "bound connections go on").toBe("session-not-found");
+  stage.advance(1_000);
+  expect(new SignalingPeer(stage, BOB).nonce).toBeTruthy();
+});

@@ -1,0 +1,138 @@
+import { encodeBase64url } from "../../codecs/base64url.ts";
+import type { ConnectionId } from "../admission.ts";
+import { Allowance } from "./allowance.ts";
+import type { SwitchboardLimits } from "./config.ts";
+
+/** Bytes of the nonce every connection is given for its proofs. */
+const NONCE_BYTES = 16;
+
+/**
+ * Proof identifiers remembered per connection until they expire. A proof holds on one connection only (its nonce), so
+ * that is where replays are caught. Beyond the cap further proofs are refused: forgetting one would let it in again.
+ */
+const MAX_PROOF_IDS = 8_192;
+
+/** How long a connection may be up without anybody proving an identity on it, milliseconds; then it is closed. */
+export const BIND_WITHIN = 15_000;
+
+/** Flow identifiers go up by two from 2 and are never used again on the connection; beyond: 503 `capacity`. */
+const MAX_FLOW = 2 ** 30;
+
+/** One live connection as call control sees it. */
+export interface ConnectionState {
+  readonly id: ConnectionId;
+  readonly carrier: string;
+  /** Base64url; every proof made on this connection names it. */
+  readonly nonce: string;
+  /** Set by the first valid proof, then never changed. */
+  agentId: string | undefined;
+  allowance: Allowance;
+  /** Requests refused for rate since the last one that was not. */
+  refusals: number;
+  /** `jti` to its expiry, ms since the Unix epoch. */
+  readonly proofIds: Map<string, number>;
+  /** The next flow identifier the server hands out. */
+  nextFlow: number;
+  /** The agent that proved itself here has as many connections as it may: this one is to be closed. */
+  overfull: boolean;
+  /** True once a `close` went out: whatever still arrives is passed over. */
+  closing: boolean;
+}
+
+/** The live connections, at most `limits.connections`. */
+export class Connections {
+  readonly #limits: SwitchboardLimits;
+  readonly #random: (n: number) => Uint8Array;
+  readonly #byId = new Map<ConnectionId, ConnectionState>();
+  /** Bound connections of each agent that has any. */
+  readonly #perAgent = new Map<string, number>();
+  #anonymous: Allowance | undefined;
+
+  constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array) {
+    this.#limits = limits;
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  /** Takes a new connection, or `undefined` at the cap. */
+  open(id: ConnectionId, carrier: string, now: number): ConnectionState | undefined {
+    if (this.#byId.size >= this.#limits.connections) return undefined;
+    const state: ConnectionState = {
+      id,
+      carrier,
+      nonce: encodeBase64url(this.#random(NONCE_BYTES)),
+      agentId: undefined,
+      allowance: new Allowance(this.#limits.anonymousRate, now),
+      refusals: 0,
+      proofIds: new Map(),
+      nextFlow: 2,
+      overfull: false,
+      closing: false,
+    };
+    this.#byId.set(id, state);
+    return state;
+  }
+
+  get(id: ConnectionId): ConnectionState | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<ConnectionState> {
+    return this.#byId.values();
+  }
+
+  close(id: ConnectionId): void {
+    const agentId = this.#byId.get(id)?.agentId;
+    if (!this.#byId.delete(id) || agentId === undefined) return;
+    const left = (this.#perAgent.get(agentId) ?? 0) - 1;
+    if (left > 0) this.#perAgent.set(agentId, left);
+    else this.#perAgent.delete(agentId);
+  }
+
+  /**
+   * Binds the connection for good: from now on it speaks for this agent. False, and nothing happens, when the agent has as
+   * many as it may.
+   */
+  bind(state: ConnectionState, agentId: string, now: number): boolean {
+    if (state.agentId !== undefined) return state.agentId === agentId;
+    const others = this.#perAgent.get(agentId) ?? 0;
+    if (others >= this.#limits.connectionsPerAgent) return false;
+    this.#perAgent.set(agentId, others + 1);
+    state.agentId = agentId;
+    state.allowance = new Allowance(this.#limits.boundRate, now);
+    return true;
+  }
+
+  /** Takes one request from what all unbound connections share; a client that reconnects does not get more of it. */
+  takeAnonymous(now: number): boolean {
+    this.#anonymous ??= new Allowance(this.#limits.anonymousTotalRate, now);
+    return this.#anonymous.take(now);
+  }
+}
+
+/** Notes a proof's identifier until `expires` (ms). False when it was used before; `full` when no more fit. */
+export function noteProofId(
+  state: ConnectionState,
+  jti: string,
+  expires: number,
+  now: number,
+): "new" | "replayed" | "full" {
+  if (state.proofIds.has(jti)) return "replayed";
+  if (state.proofIds.size >= MAX_PROOF_IDS) {
+    for (const [old, until] of state.proofIds) if (until < now) state.proofIds.delete(old);
+    if (state.proofIds.size >= MAX_PROOF_IDS) return "full";
+  }
+  state.proofIds.set(jti, expires);
+  return "new";
+}
+
+/** The next unused flow identifier of the connection; `undefined` when it has had them all. */
+export function takeFlow(state: ConnectionState): number | undefined {
+  if (state.nextFlow >= MAX_FLOW) return undefined;
+  const flow = state.nextFlow;
+  state.nextFlow += 2;
+  return flow;
+}

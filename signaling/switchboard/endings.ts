@@ -1,0 +1,203 @@
+import { canonicalBytes } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { ConnectionId, FlowCounters } from "../admission.ts";
+import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
+import type { Desk } from "./desk.ts";
+import type { ExchangeId } from "./io.ts";
+import type { LastWords } from "./last-words.ts";
+import type { Exchange } from "./replies.ts";
+import { artifact, type Ending, type Session } from "./session.ts";
+import { countersJson, sessionResult } from "./session-results.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** How long after its end a session waits for closing statements and last checkpoints and receipts, milliseconds. */
+export const CLOSING_WINDOW = 5_000;
+/** Inactivity that ends a session, and how often the relay is asked whether media flowed, milliseconds. */
+export const IDLE_LIMIT = 60_000;
+const IDLE_CHECK = 15_000;
+/** How long counters are waited for, milliseconds; without them the session goes on as if nothing had changed. */
+export const COUNTERS_WAIT = 1_000;
+/** Requests that may wait for one session's counters; beyond: 429 `rate-limited`. */
+const MAX_WAITING_QUERIES = 8;
+
+/** Ends sessions: on request, by time, by silence, with their connections; then writes what remains. */
+export class Endings {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #lastWords: LastWords;
+
+  constructor(desk: Desk, table: SessionTable, lastWords: LastWords) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#lastWords = lastWords;
+  }
+
+  /** Starts the clocks of a session just established. */
+  watch(session: Session, now: number): void {
+    this.#desk.timers.set("ttl", session.id, session.expiresAt);
+    this.#desk.timers.set("idle", session.id, now + IDLE_CHECK);
+  }
+
+  /**
+   * Takes the session to its end: media stops, whoever did not ask for it is told, and the closing window opens. `by` is
+   * an Agent-ID or `server`. Fault: the session machine's.
+   */
+  end(session: Session, trigger: SessionTrigger, by: string, now: number, reason?: string): Result<void> {
+    const transition = step(session.state, trigger);
+    if (!transition.ok) return transition;
+    const ending: Ending = { reason: transition.value.reason ?? reason ?? trigger, by, at: now };
+    session.state = transition.value.to;
+    session.ending = ending;
+    const { outputs, timers, inboxes } = this.#desk;
+    outputs.push({
+      kind: "admission",
+      message: { kind: "state", sessionId: session.id, state: "ended" },
+    });
+    timers.clear("ttl", session.id);
+    timers.clear("idle", session.id);
+    timers.clear("reports", session.id);
+    for (const leg of session.legs) {
+      inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused"]);
+      if (leg.agent.agentId === by) continue;
+      inboxes.post(
+        leg.agent.agentId,
+        {
+          event: "session-ended",
+          sessionId: session.id,
+          fields: { reason: ending.reason, by, last_audit_id: session.link.lastAuditId },
+        },
+        now,
+        session.link,
+      );
+    }
+    outputs.log("info", "session-ended", { sessionId: session.id, reason: ending.reason, by });
+    timers.set("closing", session.id, now + CLOSING_WINDOW);
+    return ok(undefined);
+  }
+
+  /** Answers the ends that have said everything, and writes the final record once nothing is owed. */
+  finishIfComplete(session: Session, now: number): void {
+    if (!isFinal(session.state) || session.awaitingCounters.final) return;
+    this.#lastWords.release(session, now);
+    if (!this.#lastWords.areOwed(session)) this.closingWindowOver(session, now);
+  }
+
+  closingWindowOver(session: Session, now: number): void {
+    this.#desk.timers.clear("closing", session.id);
+    session.awaitingCounters.final = true;
+    this.#lastWords.release(session, now);
+    this.#wantCounters(session, now);
+  }
+
+  /** A connection is gone. Reattaching is not offered yet, so a bounded session ends at once and a persistent one is held. */
+  connectionLost(connection: ConnectionId, now: number): void {
+    for (const session of this.#table.on(connection)) {
+      this.#lastWords.drop(session, connection);
+      for (const leg of session.legs) if (leg.connection === connection) this.#table.detach(session, leg);
+      if (session.state === "active") {
+        if (session.model === "bounded") this.end(session, "bounded-transport-lost", "server", now);
+        else this.#hold(session);
+      }
+      this.finishIfComplete(session, now);
+    }
+  }
+
+  /** The client gave one exchange up. */
+  exchangeLost(connection: ConnectionId, exchange: ExchangeId): void {
+    for (const session of this.#table.on(connection)) this.#lastWords.drop(session, connection, exchange);
+  }
+
+  /** The wall clock was set: inactivity is counted on as if it had not been. */
+  clockStepped(by: number): void {
+    for (const session of this.#table.all()) session.lastActivity += by;
+  }
+
+  /** Asks the relay whether media flowed, and ends the session when it did not for too long. */
+  idleCheck(session: Session, now: number): void {
+    session.awaitingCounters.idle = true;
+    this.#wantCounters(session, now);
+  }
+
+  /** Answers a QUERY once the relay has told its counters. */
+  queryCounters(session: Session, exchange: Exchange, now: number): Result<void> {
+    if (session.awaitingCounters.queries.length >= MAX_WAITING_QUERIES) {
+      return refuse("rate-limited", "Too many questions about this session wait already.");
+    }
+    session.awaitingCounters.queries.push(exchange);
+    this.#wantCounters(session, now);
+    return ok(undefined);
+  }
+
+  /** The relay's counters arrived; `undefined` when they were waited for in vain. */
+  counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
+    this.#desk.timers.clear("counters", session.id);
+    session.counters = counters ?? session.counters;
+    const { awaitingCounters } = session;
+    for (const exchange of awaitingCounters.queries.splice(0)) {
+      if (this.#desk.connections.get(exchange.connection) === undefined) continue;
+      this.#desk.replies.answer(
+        exchange,
+        { result: sessionResult(session), sessionId: session.id, link: session.link },
+        now,
+      );
+    }
+    if (awaitingCounters.idle) this.#judgeIdle(session, now);
+    awaitingCounters.idle = false;
+    if (awaitingCounters.final) this.#seal(session, now);
+  }
+
+  #wantCounters(session: Session, now: number): void {
+    this.#desk.outputs.push({ kind: "counters-wanted", sessionId: session.id });
+    this.#desk.timers.set("counters", session.id, now + COUNTERS_WAIT);
+  }
+
+  #judgeIdle(session: Session, now: number): void {
+    if (isFinal(session.state)) return;
+    const frames = session.counters.reduce((sum, flow) => sum + flow.admitted, 0);
+    if (frames > session.admittedFrames) session.lastActivity = now;
+    session.admittedFrames = frames;
+    if (now - session.lastActivity >= IDLE_LIMIT) this.end(session, "inactivity", "server", now);
+    else
+      this.#desk.timers.set(
+        "idle",
+        session.id,
+        Math.min(now + IDLE_CHECK, session.lastActivity + IDLE_LIMIT),
+      );
+  }
+
+  #hold(session: Session): void {
+    const transition = step(session.state, "persistent-transport-lost");
+    if (!transition.ok) return;
+    session.state = transition.value.to;
+    this.#desk.outputs.push({
+      kind: "admission",
+      message: { kind: "state", sessionId: session.id, state: "held" },
+    });
+  }
+
+  /** The last word: counters as the relay claims them, then the record that names the reason. */
+  #seal(session: Session, now: number): void {
+    const { ending } = session;
+    if (ending === undefined) return;
+    const { outputs, replies, timers } = this.#desk;
+    const counters = session.counters.map(countersJson);
+    const entry = artifact(session, "counters", undefined, canonicalBytes(counters));
+    const { statementsDropped } = session;
+    const lost = Object.keys(statementsDropped).length > 0 ? { statements_dropped: statementsDropped } : {};
+    replies.close(
+      session.state === "expired" ? "session-expired" : "session-terminated",
+      { reason: ending.reason, by: ending.by, counters, artifacts: session.artifacts, ...lost },
+      session.link,
+      [entry],
+      now,
+    );
+    outputs.push({ kind: "admission", message: { kind: "remove", sessionId: session.id } });
+    for (const { to, isFinal } of this.#table.routesOf(session)) {
+      if (!isFinal) outputs.push({ kind: "finish", ...to });
+    }
+    for (const kind of ["ttl", "idle", "closing", "counters", "reports"] as const)
+      timers.clear(kind, session.id);
+    this.#table.retire(session, ending, now);
+    outputs.log("info", "session-closed", { sessionId: session.id, reason: ending.reason });
+  }
+}

@@ -1,0 +1,176 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { AdmissionRow, ConnectionId } from "../admission.ts";
+import type { AnswerCodec } from "../answer.ts";
+import { permitsSending } from "../scope.ts";
+import { sends } from "../stream-fields.ts";
+import type { Terms } from "../terms.ts";
+import { type ConnectionState, takeFlow } from "./connections.ts";
+import type { LegNumber, Session } from "./session.ts";
+import { type StatementRoute, statementRoute } from "./statements.ts";
+
+/** How much above its nominal rate a stream may send: clocks drift and a late frame catches up. */
+const RATE_MARGIN = 1.25;
+/** Octets allowed per frame: a packet with its flow identifier in one datagram (`design` 5). */
+const MAX_FRAME_BYTES = 1_150;
+/** Seconds of credit: what a sender may send at once after a pause. */
+const RATE_BURST = 2;
+/**
+ * The most uncertainty about a sender's clock that is believed, milliseconds. Freshness is judged within it, so a larger
+ * claim would only let older frames in.
+ */
+const MAX_CLOCK_UNCERTAINTY = 500;
+
+/** The three flows of one media stream on one connection. */
+interface FlowSet {
+  readonly connection: ConnectionId;
+  readonly frames: number;
+  readonly checkpoints: number;
+  readonly receipts: number;
+}
+
+/** One media stream in one direction: from the speaker's connection to the listener's. */
+export interface MediaFlow {
+  readonly speaker: LegNumber;
+  readonly listener: LegNumber;
+  readonly stream: number;
+  readonly modality: "audio";
+  /** Of the speaker's packets. */
+  readonly ssrc: number;
+  readonly codec: AnswerCodec;
+  /** At the speaker: frames and checkpoints come in, receipts go out. */
+  readonly ingress: FlowSet;
+  /** At the listener: frames and checkpoints go out, receipts come in. */
+  readonly egress: FlowSet;
+}
+
+/** Gives every direction of the terms its flows. Fault: `capacity` when a connection has no more. */
+export function layFlows(
+  terms: Terms,
+  connections: readonly [ConnectionState, ConnectionState],
+): Result<readonly MediaFlow[]> {
+  const flows: MediaFlow[] = [];
+  for (const { stream, modality, codec, directions, ssrcs } of terms.streams) {
+    for (const speaker of [0, 1] as const) {
+      if (!sends(directions[speaker])) continue;
+      const listener = speaker === 0 ? 1 : 0;
+      const ingress = takeFlows(connections[speaker]);
+      const egress = takeFlows(connections[listener]);
+      if (ingress === undefined || egress === undefined) {
+        return refuse("capacity", "A connection has used up its flow identifiers: open a new one.");
+      }
+      flows.push({ speaker, listener, stream, modality, ssrc: ssrcs[speaker], codec, ingress, egress });
+    }
+  }
+  return ok(flows);
+}
+
+/** `result.streams` for one end. */
+export function streamParameters(flows: readonly MediaFlow[], leg: LegNumber): JsonObject[] {
+  return flows.map((flow) => {
+    const isMine = flow.speaker === leg;
+    const set = isMine ? flow.ingress : flow.egress;
+    return {
+      stream: flow.stream,
+      modality: flow.modality,
+      leg: flow.speaker,
+      direction: isMine ? "send" : "receive",
+      flow: set.frames,
+      checkpoint_flow: set.checkpoints,
+      receipt_flow: set.receipts,
+      ssrc: flow.ssrc,
+      payload_type: flow.codec.payload_type,
+      codec: flow.codec.name,
+      clock_rate: flow.codec.clock_rate,
+      channels: flow.codec.channels,
+      frame_ms: flow.codec.frame_ms,
+    };
+  });
+}
+
+/** The same in one header line: streams separated by commas, members by semicolons. */
+export function streamParametersHeader(parameters: readonly JsonObject[]): string {
+  return parameters
+    .map((stream) =>
+      Object.entries(stream)
+        .map(([name, value]) => `${name}=${String(value)}`)
+        .join(";"),
+    )
+    .join(", ");
+}
+
+/** What the relay needs to judge and route the frames of one flow. */
+export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
+  const speaker = session.legs[flow.speaker];
+  const signed = flow.speaker === 0 ? session.offer.payload : session.answer.payload;
+  const framesPerSecond = Math.ceil((1000 / flow.codec.frame_ms) * RATE_MARGIN);
+  return {
+    connection: flow.ingress.connection,
+    flow: flow.ingress.frames,
+    sessionId: session.id,
+    sessionDigest: session.core.digest,
+    leg: flow.speaker,
+    stream: flow.stream,
+    keys: new Map([[speaker.mediaKey.generation, speaker.mediaKey.ed25519]]),
+    notBefore: speaker.mediaKey.notBefore,
+    notAfter: Math.min(speaker.mediaKey.notAfter, session.terms.expires_at * 1000),
+    profile: session.answer.payload.profile,
+    termsNumber: session.terms.number,
+    payloadType: flow.codec.payload_type,
+    ssrc: flow.ssrc,
+    clockRate: flow.codec.clock_rate,
+    transmitAllowed: permitsSending(speaker.scope, flow.modality),
+    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST },
+    clockOffset: signed.clock.offset_ms,
+    clockUncertainty: Math.min(signed.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
+    egress: [{ connection: flow.egress.connection, flow: flow.egress.frames }],
+  };
+}
+
+/** Where checkpoints and receipts about the flow come in and go on. */
+export function statementRoutes(session: Session, flow: MediaFlow, now: number): StatementRoute[] {
+  const shared = {
+    sessionId: session.id,
+    sessionDigest: session.core.digest,
+    speaker: flow.speaker,
+    stream: flow.stream,
+    profile: session.answer.payload.profile,
+  };
+  const keysOf = (leg: LegNumber) => {
+    const { mediaKey } = session.legs[leg];
+    return new Map([[mediaKey.generation, mediaKey.ed25519]]);
+  };
+  const { ingress, egress } = flow;
+  return [
+    statementRoute(
+      {
+        ...shared,
+        kind: "checkpoint",
+        signer: flow.speaker,
+        keys: keysOf(flow.speaker),
+        from: { connection: ingress.connection, flow: ingress.checkpoints },
+        to: { connection: egress.connection, flow: egress.checkpoints },
+      },
+      now,
+    ),
+    statementRoute(
+      {
+        ...shared,
+        kind: "receipt",
+        signer: flow.listener,
+        keys: keysOf(flow.listener),
+        from: { connection: egress.connection, flow: egress.receipts },
+        to: { connection: ingress.connection, flow: ingress.receipts },
+      },
+      now,
+    ),
+  ];
+}
+
+function takeFlows(connection: ConnectionState): FlowSet | undefined {
+  const frames = takeFlow(connection);
+  const checkpoints = takeFlow(connection);
+  const receipts = takeFlow(connection);
+  if (frames === undefined || checkpoints === undefined || receipts === undefined) return undefined;
+  return { connection: connection.id, frames, checkpoints, receipts };
+}

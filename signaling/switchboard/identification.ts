@@ -1,0 +1,117 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import { readProof, verifyProof } from "../proof.ts";
+import type { LogEntry } from "../record-log.ts";
+import { readShape } from "../shape.ts";
+import { CLOCK_SKEW_SECONDS } from "../validity.ts";
+import type { SwitchboardConfig } from "./config.ts";
+import { type ConnectionState, type Connections, noteProofId } from "./connections.ts";
+import type { Outputs } from "./outputs.ts";
+import { CREDENTIALS } from "./parameters.ts";
+import type { RegisteredAgent, Registry } from "./registry.ts";
+import type { Exchange } from "./replies.ts";
+
+/** What an exchange takes: nobody in particular, a connection bound to an agent, or a proof of its own. */
+export type Requirement = "anonymous" | "bound" | "proof";
+
+/** Says whose request it is, and binds a connection to the agent that proves itself first. */
+export class Identification {
+  readonly #config: SwitchboardConfig;
+  readonly #verifier: Verifier;
+  readonly #connections: Connections;
+  readonly #registry: Registry;
+  readonly #outputs: Outputs;
+
+  constructor(
+    config: SwitchboardConfig,
+    verifier: Verifier,
+    connections: Connections,
+    registry: Registry,
+    outputs: Outputs,
+  ) {
+    this.#config = config;
+    this.#verifier = verifier;
+    this.#connections = connections;
+    this.#registry = registry;
+    this.#outputs = outputs;
+  }
+
+  /**
+   * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent. Faults:
+   * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
+   * `genesis-invalid` and the other identity faults.
+   */
+  identify(
+    connection: ConnectionState,
+    exchange: Exchange,
+    parameters: JsonObject,
+    requirement: Requirement,
+    now: number,
+  ): Result<RegisteredAgent | undefined> {
+    const bound = connection.agentId;
+    if (bound !== undefined && exchange.agentId !== undefined && exchange.agentId !== bound) {
+      return refuse("agent-mismatch", "The connection speaks for another agent.", "header Agent-ID");
+    }
+    if (parameters.proof !== undefined) return this.#judge(connection, exchange, parameters, now);
+    if (requirement === "proof" || (requirement === "bound" && bound === undefined)) {
+      return refuse("proof-required", "Prove whose request this is.", "parameters.proof", {
+        nonce: connection.nonce,
+      });
+    }
+    return ok(bound === undefined ? undefined : this.#registry.get(bound));
+  }
+
+  #judge(
+    connection: ConnectionState,
+    exchange: Exchange,
+    parameters: JsonObject,
+    now: number,
+  ): Result<RegisteredAgent> {
+    const credentials = readShape(CREDENTIALS, parameters, "parameters");
+    if (!credentials.ok) return credentials;
+    const { proof = "", genesis, identity_document: document } = credentials.value;
+    const claimed = readProof(proof);
+    if (!claimed.ok) return claimed;
+    const agentId = exchange.agentId ?? claimed.value.agent_id;
+    if (connection.agentId !== undefined && connection.agentId !== agentId) {
+      return refuse("agent-mismatch", "The connection speaks for another agent.", "proof.agent_id");
+    }
+    const agent = this.#registry.find(agentId, genesis, document);
+    if (!agent.ok) return agent;
+    const verified = verifyProof(
+      proof,
+      {
+        agentId,
+        publicKey: agent.value.genesis.agentKey,
+        method: exchange.method,
+        path: exchange.path,
+        parameters,
+        nonce: connection.nonce,
+        origins: this.#config.origins,
+        certificateHashes: this.#config.certificateHashes(),
+        now,
+      },
+      this.#verifier,
+    );
+    if (!verified.ok) return verified;
+    const expires = (verified.value.exp + CLOCK_SKEW_SECONDS) * 1000;
+    const use = noteProofId(connection, verified.value.jti, expires, now);
+    if (use === "replayed") return refuse("proof-replayed", "This proof was used before.", "proof.jti");
+    if (use === "full") return refuse("rate-limited", "Too many proofs on one connection.", "proof.jti");
+    return this.#keep(connection, agent.value, now);
+  }
+
+  #keep(connection: ConnectionState, agent: RegisteredAgent, now: number): Result<RegisteredAgent> {
+    const isNew = connection.agentId === undefined;
+    if (!this.#connections.bind(connection, agent.agentId, now)) {
+      connection.overfull = true;
+      return refuse("capacity", "This agent has as many connections as it may.", "proof.agent_id");
+    }
+    const entry: LogEntry | undefined = this.#registry.admit(agent);
+    if (entry !== undefined) this.#outputs.push({ kind: "append", entries: [entry] });
+    if (isNew)
+      this.#outputs.log("info", "connection-bound", { connection: connection.id, agentId: agent.agentId });
+    return ok(agent);
+  }
+}

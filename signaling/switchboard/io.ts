@@ -1,0 +1,123 @@
+import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts";
+import type { Fault } from "../../codecs/result.ts";
+import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
+import type { LogEntry, OpenSession } from "../record-log.ts";
+
+/** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
+export type ExchangeId = number;
+
+/** What the driver tells the switchboard. Every `handle` is followed by draining `poll` until `undefined`. */
+export type SwitchboardInput =
+  /** A connection is up. Before anything else of that connection. */
+  | { readonly kind: "opened"; readonly connection: ConnectionId; readonly carrier: string }
+  /** A whole request arrived. */
+  | {
+      readonly kind: "request";
+      readonly connection: ConnectionId;
+      readonly exchange: ExchangeId;
+      readonly request: AgtpRequest;
+    }
+  /** What arrived on an exchange is not a request. Answered once by name; the connection stays. */
+  | {
+      readonly kind: "malformed";
+      readonly connection: ConnectionId;
+      readonly exchange: ExchangeId;
+      readonly fault: Fault;
+      readonly dialect: Dialect;
+    }
+  /** The carrier took an answer that is not the final one of its exchange. */
+  | { readonly kind: "taken"; readonly connection: ConnectionId; readonly exchange: ExchangeId }
+  /** The client reset the exchange or its answers can no longer be delivered; the connection lives. */
+  | { readonly kind: "abandoned"; readonly connection: ConnectionId; readonly exchange: ExchangeId }
+  /**
+   * The connection is over, `orderly` when the client closed it so. After it nothing may name that connection but `item`:
+   * statements that had arrived are still taken.
+   */
+  | { readonly kind: "closed"; readonly connection: ConnectionId; readonly orderly: boolean }
+  /** One checkpoint or receipt arrived on a reliable stream of this flow. The bytes are kept: do not reuse them. */
+  | {
+      readonly kind: "item";
+      readonly connection: ConnectionId;
+      readonly flow: number;
+      readonly bytes: Uint8Array;
+    }
+  /** The relay refused frames of a session. `connection` and `flow` are the sender's. Sequence numbers: 48-bit, absent when unread. */
+  | {
+      readonly kind: "refused";
+      readonly sessionId: string;
+      readonly connection: ConnectionId;
+      readonly flow: number;
+      readonly first: number | undefined;
+      readonly last: number | undefined;
+      readonly reason: Refusal;
+      readonly count: number;
+    }
+  /** Answers `counters-wanted`. */
+  | { readonly kind: "counters"; readonly sessionId: string; readonly counters: readonly FlowCounters[] }
+  /** Answers `evidence-wanted`. */
+  | { readonly kind: "evidence"; readonly exchange: ExchangeId; readonly evidence: EvidenceFile | undefined }
+  /** Time passed: at least `nextTimeout()`. Harmless when early. */
+  | { readonly kind: "tick" }
+  /** Sessions that the log holds open from an earlier process, which cannot go on. First of all inputs. */
+  | { readonly kind: "interrupted"; readonly sessions: readonly OpenSession[] }
+  /** The wall clock was set: from this input on `now` goes by the new one, `by` milliseconds from the old, back below zero. */
+  | { readonly kind: "stepped"; readonly by: number }
+  /** Drain: no new sessions; what lives after `grace` milliseconds is ended. Ends with the output `drained`. */
+  | { readonly kind: "shutdown"; readonly grace: number };
+
+/** A session's evidence as the driver built it from the log. */
+export interface EvidenceFile {
+  /** UTF-8 text of the whole file. */
+  readonly bytes: Uint8Array;
+  /** Agent-IDs of the legs of its session core: who may read it. */
+  readonly participants: readonly string[];
+}
+
+/** What the driver must do, in this order. */
+export type SwitchboardOutput =
+  /** Send this message on the exchange; `final` says no other follows. Only after every earlier `append` is durable. */
+  | {
+      readonly kind: "respond";
+      readonly connection: ConnectionId;
+      readonly exchange: ExchangeId;
+      readonly response: AgtpResponse;
+      readonly final: boolean;
+    }
+  /** Append these together. Nothing but `respond` and `evidence-wanted` waits for it. */
+  | { readonly kind: "append"; readonly entries: readonly LogEntry[] }
+  /** Apply at once. */
+  | { readonly kind: "admission"; readonly message: AdmissionMessage }
+  /** Write this checkpoint or receipt to the reliable stream of this flow, opening it with the flow identifier if need be. */
+  | {
+      readonly kind: "item";
+      readonly connection: ConnectionId;
+      readonly flow: number;
+      readonly bytes: Uint8Array;
+    }
+  /** No item follows on this flow: end its stream after what waits. Nothing for a flow without a stream. */
+  | { readonly kind: "finish"; readonly connection: ConnectionId; readonly flow: number }
+  /** Hand in `counters` for the session (an empty list when the relay knows none). */
+  | { readonly kind: "counters-wanted"; readonly sessionId: string }
+  /**
+   * Build the session's evidence file from the log once every earlier `append` is durable and hand in `evidence` with the
+   * same exchange; `undefined` when the log holds no such session.
+   */
+  | { readonly kind: "evidence-wanted"; readonly exchange: ExchangeId; readonly sessionId: string }
+  /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */
+  | {
+      readonly kind: "close";
+      readonly connection: ConnectionId;
+      readonly code: number;
+      readonly reason: string;
+    }
+  | {
+      readonly kind: "log";
+      readonly level: LogLevel;
+      /** Stable kebab-case name. */
+      readonly event: string;
+      readonly fields: Readonly<Record<string, string | number | boolean | undefined>>;
+    }
+  /** After `shutdown`: no session is left and every connection was told to close. */
+  | { readonly kind: "drained" };
+
+export type LogLevel = "debug" | "info" | "warn" | "error";

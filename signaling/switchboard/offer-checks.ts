@@ -1,0 +1,157 @@
+import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import type { Headers } from "../../codecs/headers.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { type AudioCapabilities, checkOfferHeaders, counterProposal } from "../negotiate-audio.ts";
+import { type Offer, verifyOffer } from "../offer.ts";
+import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
+import { sends } from "../stream-fields.ts";
+import type { Desk } from "./desk.ts";
+import { checkSending } from "./establishing.ts";
+import type { EstablishParameters } from "./parameters.ts";
+import type { RegisteredAgent } from "./registry.ts";
+
+/** What the relay carries: any codec it can name in a counter-proposal, frames signed one by one. */
+const RELAY: AudioCapabilities = {
+  codecs: AUDIO_FORMATS.flatMap((format) =>
+    format.channels.map((channels) => ({
+      name: format.name,
+      clockRate: format.clockRate,
+      channels,
+      frameMs: format.frameMs,
+    })),
+  ),
+  profiles: ["frame"],
+  send: true,
+  receive: true,
+};
+
+/**
+ * The offer of an ESTABLISH: signed by the caller, to the agent called, of a model and intent we have. Faults:
+ * `session-model-unsupported`, `field-invalid`, `signature-invalid`, `certificate-invalid`, `delegation-not-supported`.
+ */
+export function readEstablish(
+  desk: Desk,
+  caller: RegisteredAgent,
+  parameters: EstablishParameters,
+  headers: Headers,
+  now: number,
+): Result<Offer> {
+  if (headers.has("Delegation-Chain")) {
+    return refuse("delegation-not-supported", "Delegation is not supported.", "header Delegation-Chain");
+  }
+  const intent = headers.get("Session-Intent");
+  if (intent !== undefined && intent !== "communication") {
+    return refuse(
+      "session-model-unsupported",
+      "Only the intent `communication` is served.",
+      "header Session-Intent",
+    );
+  }
+  const model = parameters.session_model;
+  if (model !== undefined && model !== "bounded" && model !== "persistent") {
+    return refuse(
+      "session-model-unsupported",
+      "A session is `bounded` or `persistent`.",
+      "parameters.session_model",
+    );
+  }
+  const offer = verifyOffer(
+    parameters.offer,
+    {
+      publicKey: caller.genesis.agentKey,
+      caller: caller.agentId,
+      callee: parameters.target_agent_id,
+      now,
+    },
+    desk.verifier,
+  );
+  if (!offer.ok) return offer;
+  const { session, offer_id: offerId } = offer.value.payload;
+  if (model !== undefined && model !== session.model) {
+    return refuse("field-invalid", "The offer names another model.", "parameters.session_model");
+  }
+  if (parameters.session_ttl !== undefined && parameters.session_ttl !== session.ttl) {
+    return refuse("field-invalid", "The offer names another lifetime.", "parameters.session_ttl");
+  }
+  const key = headers.get("Idempotency-Key");
+  if (key !== undefined && key !== offerId) {
+    return refuse("field-invalid", "The key of an ESTABLISH is its offer_id.", "header Idempotency-Key");
+  }
+  return offer;
+}
+
+/**
+ * What the caller may do under its offer, once intent and signature hold: its effective scope. Faults:
+ * `scope-claim-invalid`, `scope-violation`, `scope-malformed`, `proposal-rejected`.
+ */
+export function authorizeOffer(
+  desk: Desk,
+  caller: RegisteredAgent,
+  offer: Offer,
+  parameters: EstablishParameters,
+  headers: Headers,
+): Result<ScopeSet> {
+  const claims = [headers.get("Authority-Scope"), parameters.authority_scope];
+  for (const [i, claim] of claims.entries()) {
+    if (claim === undefined) continue;
+    const read = parseScopes(claim, i === 0 ? "header Authority-Scope" : "parameters.authority_scope");
+    if (!read.ok) return read;
+    // The offer is what the other end sees signed; a claim beside it may only say the same.
+    const differs = [...missingScopes(read.value, offer.scope), ...missingScopes(offer.scope, read.value)];
+    if (differs.length > 0) {
+      return refuse(
+        "scope-claim-invalid",
+        "The claim differs from the signed offer.",
+        "header Authority-Scope",
+        {
+          missing_scopes: differs,
+        },
+      );
+    }
+  }
+  const effective = desk.registry.scopeOf(caller, offer.scope);
+  if (!effective.ok) return effective;
+  const sent = offer.payload.streams.filter((stream) => sends(stream.direction));
+  const sending = checkSending(
+    effective.value,
+    sent.map((stream) => stream.modality),
+    "offer.scope",
+  );
+  if (!sending.ok) return sending;
+  const negotiable = checkNegotiable(offer, headers);
+  return negotiable.ok ? effective : negotiable;
+}
+
+function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {
+  if (!offer.payload.profiles.includes("frame")) {
+    return refuse("proposal-rejected", "Only the profile `frame` is served.", "offer.profiles", {
+      reason: "policy-refused",
+      counter_proposal: counterProposal(RELAY),
+    });
+  }
+  return checkOfferHeaders(
+    offer.payload,
+    {
+      modalities: words(headers.get("Communication-Modalities")),
+      audioCodecs: words(headers.get("Audio-Codecs")),
+    },
+    RELAY,
+  );
+}
+
+/** The profile an answer chose must be one we carry. */
+export function checkProfile(profile: string): Result<undefined> {
+  if (profile === "frame") return ok(undefined);
+  return refuse("proposal-rejected", "Only the profile `frame` is served.", "answer.profile", {
+    reason: "policy-refused",
+    counter_proposal: counterProposal(RELAY),
+  });
+}
+
+/** A comma-separated header value. */
+function words(value: string | undefined): string[] | undefined {
+  return value
+    ?.split(",")
+    .map((word) => word.trim())
+    .filter((word) => word !== "");
+}

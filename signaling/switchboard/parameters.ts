@@ -1,0 +1,146 @@
+import { canonicalBytes } from "../../codecs/canonical-json.ts";
+import { END_REASON } from "../closing.ts";
+import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiate-audio.ts";
+import { AGENT_ID, integer, list, number, object, oneOf, optional, type Shape, text } from "../shape.ts";
+
+/** Longest document (Genesis, identity document) taken in a request, characters. */
+const MAX_DOCUMENT_CHARACTERS = 65_536;
+/** Longest text that explains a declined offer, characters. */
+const MAX_EXPLANATION_CHARACTERS = 200;
+
+/** Longest counter-proposal taken from a callee, bytes of canonical JSON: it is handed on and remembered with the offer. */
+const MAX_COUNTER_PROPOSAL_BYTES = 4_096;
+
+const JWS = text({ min: 1, max: 65_536 });
+const DOCUMENT = text({ min: 1, max: MAX_DOCUMENT_CHARACTERS });
+
+// Members nobody here knows are passed over: a request's parameters are not signed objects, and later ones have more.
+const OPEN = { open: true } as const;
+
+/** What any request may carry to prove whose it is. */
+interface CredentialParameters {
+  readonly proof?: string;
+  /** Byte-exact documents, for open registration. */
+  readonly genesis?: string;
+  readonly identity_document?: string;
+}
+export const CREDENTIALS: Shape<CredentialParameters> = object<CredentialParameters>(
+  { proof: optional(JWS), genesis: optional(DOCUMENT), identity_document: optional(DOCUMENT) },
+  OPEN,
+);
+
+/** ESTABLISH /sessions. */
+export interface EstablishParameters {
+  readonly target_agent_id: string;
+  readonly offer: string;
+  readonly provisional?: boolean;
+  readonly session_model?: string;
+  readonly session_ttl?: number;
+  readonly authority_scope?: readonly string[];
+}
+export const ESTABLISH: Shape<EstablishParameters> = object<EstablishParameters>(
+  {
+    target_agent_id: AGENT_ID,
+    offer: JWS,
+    provisional: optional(boolean()),
+    session_model: optional(text({ max: 32 })),
+    session_ttl: optional(integer(1, 2 ** 31)),
+    authority_scope: optional(list(text({ max: 128 }), { max: 64 })),
+  },
+  OPEN,
+);
+
+/** CONFIRM /sessions/{id}. */
+export interface ConfirmParameters {
+  readonly target_id: string;
+  readonly status: "accepted" | "rejected";
+  readonly answer?: string;
+  readonly reason?: "declined" | "busy" | "proposal-rejected";
+  readonly explanation?: string;
+  /** With `proposal-rejected`: what the callee would take instead. */
+  readonly counter_proposal?: CounterProposal;
+}
+export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
+  {
+    target_id: text({ min: 1, max: 128 }),
+    status: oneOf("accepted", "rejected"),
+    answer: optional(JWS),
+    reason: optional(oneOf("declined", "busy", "proposal-rejected")),
+    explanation: optional(text({ max: MAX_EXPLANATION_CHARACTERS })),
+    counter_proposal: optional(bounded(COUNTER_PROPOSAL, MAX_COUNTER_PROPOSAL_BYTES)),
+  },
+  OPEN,
+);
+
+/** TERMINATE /sessions/{id}. */
+export interface TerminateParameters {
+  readonly reason: string;
+  readonly closing?: string;
+}
+export const TERMINATE: Shape<TerminateParameters> = object<TerminateParameters>(
+  // The other end repeats the reason in its closing statement, so it must fit there.
+  { reason: END_REASON, closing: optional(JWS) },
+  OPEN,
+);
+
+/** NOTIFY: what is told stands in `content`. */
+interface ClosingNotice {
+  readonly content: { readonly event: "closing-statement"; readonly closing: string };
+}
+export const CLOSING_NOTICE: Shape<ClosingNotice> = object<ClosingNotice>(
+  { content: object<ClosingNotice["content"]>({ event: oneOf("closing-statement"), closing: JWS }, OPEN) },
+  OPEN,
+);
+
+interface AckNotice {
+  readonly content: { readonly event: "ack"; readonly inbox_seq: number };
+}
+export const ACK_NOTICE: Shape<AckNotice> = object<AckNotice>(
+  {
+    content: object<AckNotice["content"]>(
+      { event: oneOf("ack"), inbox_seq: integer(0, Number.MAX_SAFE_INTEGER) },
+      OPEN,
+    ),
+  },
+  OPEN,
+);
+
+/** SUBSCRIBE /agents/{id}/inbox. */
+interface SubscribeParameters {
+  readonly after?: number;
+}
+export const SUBSCRIBE: Shape<SubscribeParameters> = object<SubscribeParameters>(
+  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
+  OPEN,
+);
+
+/** QUERY /clock. */
+interface ClockParameters {
+  readonly t0: number;
+}
+export const CLOCK: Shape<ClockParameters> = object<ClockParameters>({ t0: number(0, 2 ** 53) }, OPEN);
+
+/** DISCOVER /agents: the page behind this Agent-ID. */
+interface AgentsParameters {
+  readonly after?: string;
+}
+export const AGENTS: Shape<AgentsParameters> = object<AgentsParameters>({ after: optional(AGENT_ID) }, OPEN);
+
+function bounded<T>(shape: Shape<T>, bytes: number): Shape<T> {
+  return {
+    check: (value, at) =>
+      shape.check(value, at) ??
+      (canonicalBytes(value).length <= bytes
+        ? undefined
+        : { code: "field-invalid", message: `This must be at most ${bytes} bytes.`, at }),
+  };
+}
+
+function boolean(): Shape<boolean> {
+  return {
+    check: (value, at) =>
+      typeof value === "boolean"
+        ? undefined
+        : { code: "field-invalid", message: "This must be true or false.", at },
+  };
+}

@@ -1,0 +1,268 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { AgtpRequest, Dialect } from "../../codecs/message.ts";
+import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
+import { readRequestBody } from "../body.ts";
+import { type Route, type Routed, routeRequest } from "../paths.ts";
+import { readShape } from "../shape.ts";
+import type { Answering } from "./answering.ts";
+import { type Asked, type AskedByAnybody, isProved } from "./asked.ts";
+import type { ConnectionState } from "./connections.ts";
+import type { Desk } from "./desk.ts";
+import { agentDetails, agentList, capabilities, directory, serverDocuments } from "./discovery.ts";
+import type { EvidenceReading } from "./evidence-reading.ts";
+import type { Identification, Requirement } from "./identification.ts";
+import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
+import type { ExchangeId } from "./io.ts";
+import {
+  ACK_NOTICE,
+  AGENTS,
+  CLOCK,
+  CLOSING_NOTICE,
+  CONFIRM,
+  ESTABLISH,
+  SUBSCRIBE,
+  TERMINATE,
+} from "./parameters.ts";
+import type { Exchange } from "./replies.ts";
+import type { Ringing } from "./ringing.ts";
+import type { SessionRequests } from "./session-requests.ts";
+
+/** Refusals for rate in a row after which the connection is closed: answering them costs more than they are worth. */
+const MAX_RATE_REFUSALS = 50;
+const CLOSE_OVERLOADED = 7;
+
+/** The parts that requests are handed to. */
+interface Departments {
+  readonly ringing: Ringing;
+  readonly answering: Answering;
+  readonly requests: SessionRequests;
+  readonly evidence: EvidenceReading;
+}
+
+/** Takes requests in: rate, route, body, identity, then the part that answers. Every refusal is answered here. */
+export class Reception {
+  readonly #desk: Desk;
+  readonly #identification: Identification;
+  readonly #departments: Departments;
+
+  constructor(desk: Desk, identification: Identification, departments: Departments) {
+    this.#desk = desk;
+    this.#identification = identification;
+    this.#departments = departments;
+  }
+
+  /** `mediaTime` is what capture times are held against, Unix milliseconds. */
+  request(
+    connection: ConnectionState,
+    id: ExchangeId,
+    request: AgtpRequest,
+    now: number,
+    mediaTime: number,
+  ): void {
+    const exchange = readExchange(connection, id, request);
+    if (!this.#admits(connection, exchange, now)) return;
+    try {
+      const handled = this.#handle(connection, exchange, request, now, mediaTime);
+      if (!handled.ok) this.#desk.replies.refuse(exchange, handled.fault, now);
+      if (connection.overfull) this.#close(connection, "connections-of-agent-cap");
+    } catch (error) {
+      this.#desk.outputs.log("error", "request-failed", {
+        method: exchange.method,
+        path: exchange.path,
+        error: String(error),
+      });
+      this.#desk.replies.refuse(
+        exchange,
+        refuse("server-error", "The server failed at this request.").fault,
+        now,
+      );
+    }
+  }
+
+  malformed(connection: ConnectionState, id: ExchangeId, fault: Fault, dialect: Dialect, now: number): void {
+    const exchange = unreadExchange(connection, id, dialect);
+    if (this.#admits(connection, exchange, now)) this.#desk.replies.refuse(exchange, fault, now);
+  }
+
+  #admits(connection: ConnectionState, exchange: Exchange, now: number): boolean {
+    if (connection.allowance.take(now)) {
+      connection.refusals = 0;
+      if (connection.agentId !== undefined || this.#desk.connections.takeAnonymous(now)) return true;
+      // A refusal costs as much as an answer.
+      this.#close(connection, "anonymous-rate");
+      return false;
+    }
+    connection.refusals++;
+    if (connection.refusals > MAX_RATE_REFUSALS) {
+      this.#close(connection, "rate-limited");
+      return false;
+    }
+    const wait = Math.ceil(connection.allowance.nextAt(now) - now);
+    const fault = refuse("rate-limited", "Too many requests.", undefined, { retry_after_ms: wait }).fault;
+    this.#desk.replies.refuse(exchange, fault, now);
+    return false;
+  }
+
+  #close(connection: ConnectionState, reason: string): void {
+    const { id } = connection;
+    connection.closing = true;
+    this.#desk.outputs.push({ kind: "close", connection: id, code: CLOSE_OVERLOADED, reason });
+    this.#desk.outputs.log("warn", "connection-overloaded", { connection: id, reason });
+  }
+
+  #handle(
+    connection: ConnectionState,
+    exchange: Exchange,
+    request: AgtpRequest,
+    now: number,
+    mediaTime: number,
+  ): Result<void> {
+    const routed = routeRequest(request.method, request.path);
+    if (!routed.ok) return routed;
+    const identifiers = checkIdentifiers(request);
+    if (!identifiers.ok) return identifiers;
+    const body = readRequestBody(request);
+    if (!body.ok) return body;
+    if (body.value.overruled.length > 0) {
+      this.#desk.outputs.log("debug", "header-overrules-body", { members: body.value.overruled.join(" ") });
+    }
+    const { taskId, sessionId, parameters } = body.value;
+    const named = "session_id" in routed.value.params ? routed.value.params.session_id : undefined;
+    if (named !== undefined && sessionId !== undefined && sessionId !== named) {
+      return refuse("field-invalid", "This names another session than the path.", "header Session-ID");
+    }
+    if (!isEchoable("Task-ID", taskId)) return refuse("field-invalid", "This cannot be echoed.", "task_id");
+    exchange.taskId = taskId;
+    const { route } = routed.value;
+    const agent = this.#identification.identify(
+      connection,
+      exchange,
+      parameters,
+      this.#requirement(route),
+      now,
+    );
+    if (!agent.ok) return agent;
+    exchange.caller = agent.value?.agentId;
+    const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };
+    if (!isProved(asked)) return this.#answerAnybody(routed.value, asked, parameters, now);
+    return this.#answerAgent(routed.value, asked, parameters, now);
+  }
+
+  /** What needs nobody in particular. */
+  #answerAnybody(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<void> {
+    const result = this.#discover(routed, asked, parameters, now);
+    if (!result.ok) return result;
+    this.#desk.replies.answer(asked.exchange, { result: result.value }, now);
+    return ok(undefined);
+  }
+
+  #discover(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<JsonObject> {
+    const { connection, mediaTime } = asked;
+    switch (routed.route) {
+      case "DISCOVER /":
+        return ok(directory(this.#desk, connection, now));
+      case "DESCRIBE /":
+        return ok(capabilities(this.#desk));
+      case "DISCOVER /genesis":
+        return ok(serverDocuments(this.#desk));
+      case "DISCOVER /agents": {
+        const read = readShape(AGENTS, parameters, AT);
+        return read.ok ? ok(agentList(this.#desk, read.value.after)) : read;
+      }
+      case "DISCOVER /agents/{agent_id}":
+        return agentDetails(this.#desk, routed.params.agent_id, now);
+      case "QUERY /clock": {
+        const read = readShape(CLOCK, parameters, AT);
+        // Both are the time this input was handed in: what passes until the answer leaves counts as path.
+        return read.ok ? ok({ t0: read.value.t0, t1: mediaTime, t2: mediaTime }) : read;
+      }
+      default:
+        return refuse("proof-required", "Prove whose request this is.", "parameters.proof", {
+          nonce: connection.nonce,
+        });
+    }
+  }
+
+  #answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
+    const { ringing, answering, requests, evidence } = this.#departments;
+    switch (routed.route) {
+      case "SUBSCRIBE /agents/{agent_id}/inbox": {
+        const read = readShape(SUBSCRIBE, parameters, AT);
+        if (!read.ok) return read;
+        return this.#subscribe(asked, routed.params.agent_id, read.value.after ?? 0, now);
+      }
+      case "NOTIFY /agents/{agent_id}/inbox": {
+        const read = readShape(ACK_NOTICE, parameters, AT);
+        if (!read.ok) return read;
+        return this.#acknowledge(asked, routed.params.agent_id, read.value.content.inbox_seq, now);
+      }
+      case "ESTABLISH /sessions": {
+        const read = readShape(ESTABLISH, parameters, AT);
+        return read.ok ? ringing.establish(asked, read.value, now) : read;
+      }
+      case "TERMINATE /offers/{offer_id}":
+        return ringing.cancel(asked, routed.params.offer_id, now);
+      case "CONFIRM /sessions/{session_id}": {
+        const read = readShape(CONFIRM, parameters, AT);
+        return read.ok ? answering.confirm(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "TERMINATE /sessions/{session_id}": {
+        const read = readShape(TERMINATE, parameters, AT);
+        return read.ok ? requests.terminate(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "NOTIFY /sessions/{session_id}": {
+        const read = readShape(CLOSING_NOTICE, parameters, AT);
+        return read.ok
+          ? requests.close(asked, routed.params.session_id, read.value.content.closing, now)
+          : read;
+      }
+      case "QUERY /sessions/{session_id}":
+        return requests.query(asked, routed.params.session_id, now);
+      case "QUERY /sessions/{session_id}/evidence":
+        return evidence.read(asked, routed.params.session_id, now);
+      default:
+        return this.#answerAnybody(routed, asked, parameters, now);
+    }
+  }
+
+  #subscribe(asked: Asked, agentId: string, after: number, now: number): Result<void> {
+    if (agentId !== asked.agent.agentId)
+      return refuse("agent-mismatch", "This is another agent's inbox.", "path");
+    const standing = this.#desk.registry.standing(asked.agent);
+    if (!standing.ok) return standing;
+    this.#desk.inboxes.subscribe(asked.exchange, agentId, after, now);
+    this.#departments.ringing.calleeBack(agentId);
+    return ok(undefined);
+  }
+
+  #acknowledge(asked: Asked, agentId: string, seq: number, now: number): Result<void> {
+    if (agentId !== asked.agent.agentId)
+      return refuse("agent-mismatch", "This is another agent's inbox.", "path");
+    if (!this.#desk.inboxes.acknowledge(agentId, seq)) {
+      return refuse("field-invalid", "No event has that number.", "content.inbox_seq");
+    }
+    this.#desk.replies.answer(asked.exchange, { result: { inbox_seq: seq } }, now);
+    return ok(undefined);
+  }
+
+  #requirement(route: Route): Requirement {
+    switch (route) {
+      case "ESTABLISH /sessions":
+      case "CONFIRM /sessions/{session_id}":
+      case "SUBSCRIBE /agents/{agent_id}/inbox":
+        return "proof";
+      case "DISCOVER /agents":
+      case "DISCOVER /agents/{agent_id}":
+        return this.#desk.config.agentDisclosure === "public" ? "anonymous" : "bound";
+      case "DISCOVER /":
+      case "DISCOVER /genesis":
+      case "DESCRIBE /":
+      case "QUERY /clock":
+        return "anonymous";
+      default:
+        return "bound";
+    }
+  }
+}
+
+const AT = "parameters";

@@ -1,0 +1,180 @@
+import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import { type Genesis, verifyGenesis } from "../genesis.ts";
+import { type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
+import type { AgentEntry, LogEntry } from "../record-log.ts";
+import { effectiveScope, type ScopeSet } from "../scope.ts";
+import { parseUtc } from "../utc-time.ts";
+import type { SwitchboardConfig } from "./config.ts";
+import type { Outputs } from "./outputs.ts";
+
+/** A registered agent: both documents verified. */
+export interface RegisteredAgent {
+  readonly agentId: string;
+  readonly genesis: Genesis;
+  readonly document: IdentityDocument;
+}
+
+/** The agents this server knows, at most `limits.agents`. */
+export class Registry {
+  readonly #config: SwitchboardConfig;
+  readonly #policy: ScopeSet;
+  readonly #verifier: Verifier;
+  readonly #outputs: Outputs;
+  readonly #agents = new Map<string, RegisteredAgent>();
+  /** Agent-IDs in order, made when first asked for after a change. */
+  #order: readonly string[] | undefined;
+
+  /** `policy` is `config.policyScope`, read. */
+  constructor(config: SwitchboardConfig, policy: ScopeSet, verifier: Verifier, outputs: Outputs) {
+    this.#config = config;
+    this.#policy = policy;
+    this.#verifier = verifier;
+    this.#outputs = outputs;
+    if (config.registration === "open") outputs.log("warn", "registration-open");
+  }
+
+  /** Takes the agents the log remembers, the last entry of each. What does not verify is left out and logged. */
+  load(entries: Iterable<AgentEntry>): void {
+    for (const entry of entries) {
+      const agent = this.#read(entry.agentId, entry.genesis, entry.identityDocument);
+      if (agent.ok) this.#set(agent.value);
+      else
+        this.#outputs.log("error", "agent-entry-unreadable", {
+          agentId: entry.agentId,
+          code: agent.fault.code,
+        });
+    }
+  }
+
+  get(agentId: string): RegisteredAgent | undefined {
+    return this.#agents.get(agentId);
+  }
+
+  /** Agents by ascending Agent-ID behind `after`, at most `count`. */
+  page(after: string | undefined, count: number): RegisteredAgent[] {
+    this.#order ??= [...this.#agents.keys()].sort();
+    const order = this.#order;
+    const start = after === undefined ? 0 : order.findIndex((id) => id > after);
+    if (start < 0) return [];
+    return order.slice(start, start + count).map((id) => this.#agents.get(id) as RegisteredAgent);
+  }
+
+  /**
+   * The agent a request names, from the registry or, with open registration, from the documents it brings. Nothing is
+   * kept yet: that is {@link admit}, once the proof holds.
+   */
+  find(agentId: string, genesis: string | undefined, document: string | undefined): Result<RegisteredAgent> {
+    const known = this.#agents.get(agentId);
+    if (known === undefined) return this.#newcomer(agentId, genesis, document);
+    if (document === undefined) return ok(known);
+    // A newer document of the same issuer replaces the one on file; anything else leaves it.
+    const renewed = readIdentityDocument(encoder.encode(document), known.genesis, this.#verifier);
+    if (!renewed.ok) return renewed;
+    const isNewer = timeOf(renewed.value.updatedAt) > timeOf(known.document.updatedAt);
+    return ok(isNewer ? { ...known, document: renewed.value } : known);
+  }
+
+  /** Keeps what {@link find} returned. Gives the log entry to append when it is news. */
+  admit(agent: RegisteredAgent): LogEntry | undefined {
+    if (this.#agents.get(agent.agentId) === agent) return undefined;
+    if (!this.#agents.has(agent.agentId)) {
+      this.#outputs.log("info", "agent-registered", { agentId: agent.agentId, name: agent.genesis.name });
+    }
+    this.#set(agent);
+    const { agentId, genesis, document } = agent;
+    return { kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes };
+  }
+
+  /** Refuses an agent that may not act now: suspended, retired, or of a tier below what the operator serves. */
+  standing(agent: RegisteredAgent): Result<RegisteredAgent> {
+    const { agentId, document, genesis } = agent;
+    if (document.status === "suspended") return refuse("agent-suspended", `Agent ${agentId} is suspended.`);
+    if (document.status === "retired") return refuse("agent-retired", `Agent ${agentId} is retired.`);
+    if (genesis.trustTier > this.#config.lowestTrustTier) {
+      return refuse(
+        "scope-violation",
+        `Agents of trust tier ${genesis.trustTier} may not talk here.`,
+        "trust_tier",
+        {
+          trust_tier: genesis.trustTier,
+          lowest_trust_tier: this.#config.lowestTrustTier,
+        },
+      );
+    }
+    return ok(agent);
+  }
+
+  /** Claim, documents and policy intersected; `spec/agtp.md` 5.3. */
+  scopeOf(agent: RegisteredAgent, claim: ScopeSet): Result<ScopeSet> {
+    const { document, genesis } = agent;
+    return effectiveScope({ claim, document: document.scope, genesis: genesis.scope, policy: this.#policy });
+  }
+
+  #set(agent: RegisteredAgent): void {
+    if (!this.#agents.has(agent.agentId)) this.#order = undefined;
+    this.#agents.set(agent.agentId, agent);
+  }
+
+  #newcomer(
+    agentId: string,
+    genesis: string | undefined,
+    document: string | undefined,
+  ): Result<RegisteredAgent> {
+    if (this.#config.registration === "closed") {
+      return refuse("agent-unknown", "This agent is not registered here, and registration is closed.");
+    }
+    if (genesis === undefined || document === undefined) {
+      return refuse(
+        "agent-unknown",
+        "This agent is not registered here: send its Genesis and identity document with the proof.",
+        genesis === undefined ? "parameters.genesis" : "parameters.identity_document",
+      );
+    }
+    if (this.#agents.size >= this.#config.limits.agents)
+      return refuse("capacity", "No further agents fit here.");
+    return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
+  }
+
+  #read(agentId: string, genesisBytes: Uint8Array, documentBytes: Uint8Array): Result<RegisteredAgent> {
+    const genesis = verifyGenesis(genesisBytes, agentId, this.#verifier);
+    if (!genesis.ok) return genesis;
+    const document = readIdentityDocument(documentBytes, genesis.value, this.#verifier);
+    if (!document.ok) return document;
+    return ok({ agentId, genesis: genesis.value, document: document.value });
+  }
+}
+
+/** What the server says an agent's standing is at `now`: its claim, kept with the evidence. */
+function statusOf(agent: RegisteredAgent, now: number): JsonObject {
+  return {
+    agent_id: agent.agentId,
+    status: agent.document.status,
+    trust_tier: agent.genesis.trustTier,
+    verification_path: agent.genesis.verificationPath,
+    at: Math.floor(now),
+  };
+}
+
+/** An agent's documents as text, byte-exact, and its standing: what the other end judges it by. */
+export function introduce(agent: RegisteredAgent, now: number): JsonObject {
+  return {
+    genesis: decoder.decode(agent.genesis.bytes),
+    identity_document: decoder.decode(agent.document.bytes),
+    status: statusOf(agent, now),
+  };
+}
+
+/** The same as one artifact. */
+export function statusBytes(agent: RegisteredAgent, now: number): Uint8Array {
+  return canonicalBytes(statusOf(agent, now));
+}
+
+function timeOf(text: string): number {
+  const parsed = parseUtc(text);
+  return parsed.ok ? parsed.value : Number.NEGATIVE_INFINITY;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

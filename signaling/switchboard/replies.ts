@@ -1,0 +1,172 @@
+import { v7 as uuidv7 } from "uuid";
+import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
+import { type HeaderField, Headers } from "../../codecs/headers.ts";
+import type { Dialect } from "../../codecs/message.ts";
+import type { Fault } from "../../codecs/result.ts";
+import type { ConnectionId } from "../admission.ts";
+import { bodyHash } from "../attribution.ts";
+import { faultBody, MEDIA_TYPE, resultBody } from "../body.ts";
+import type { ChainedRecord, RecordChain, SessionLink } from "../record-chain.ts";
+import type { LogEntry } from "../record-log.ts";
+import { reasonText } from "../status.ts";
+import type { ExchangeId } from "./io.ts";
+import type { Outputs } from "./outputs.ts";
+
+/** An exchange that waits for its answer, with what the answer echoes and its record names. */
+export interface Exchange {
+  readonly connection: ConnectionId;
+  readonly id: ExchangeId;
+  readonly dialect: Dialect;
+  readonly method: string;
+  readonly path: string;
+  /** SHA-256 of the request body as received, hex. */
+  readonly requestHash: string;
+  /** `Agent-ID` as sent: a claim, echoed verbatim. */
+  readonly agentId: string | undefined;
+  readonly requestId: string | undefined;
+  /** From the header, or the body once that is read. */
+  taskId: string | undefined;
+  /** Whose request it is, once that is proved. */
+  caller: string | undefined;
+}
+
+/** A positive answer. */
+interface Reply {
+  readonly result: JsonObject;
+  /** Default 200. */
+  readonly status?: number;
+  readonly headers?: readonly HeaderField[];
+  /** In a series: whether this is the last message. Absent: the only one. */
+  readonly final?: boolean;
+  /** Name of the event in the record. */
+  readonly event?: string;
+  /** The session whose chain the record joins. */
+  readonly link?: SessionLink | undefined;
+  /** `Session-ID` of the answer. */
+  readonly sessionId?: string;
+  /** Appended with the record, before it. */
+  readonly entries?: readonly LogEntry[];
+}
+
+/** What the server says of itself in every answer. */
+interface ResponderFacts {
+  readonly serverId: string;
+  readonly ownerId: string;
+  readonly trustTier: number;
+  readonly verificationPath: string;
+}
+
+const MAX_RECORDED_METHOD = 32;
+const MAX_RECORDED_PATH = 2_048;
+
+/** Makes every answer complete: identifiers, echoes, and its Attribution-Record in the server's chain. */
+export class Replies {
+  readonly #outputs: Outputs;
+  readonly #chain: RecordChain;
+  readonly #random: (n: number) => Uint8Array;
+  readonly #facts: ResponderFacts;
+
+  constructor(
+    outputs: Outputs,
+    chain: RecordChain,
+    random: (n: number) => Uint8Array,
+    facts: ResponderFacts,
+  ) {
+    this.#outputs = outputs;
+    this.#chain = chain;
+    this.#random = random;
+    this.#facts = facts;
+  }
+
+  /** Answers with a result. */
+  answer(exchange: Exchange, reply: Reply, now: number): void {
+    const status = reply.status ?? 200;
+    const result = reply.final === undefined ? reply.result : { ...reply.result, final: reply.final };
+    const body = resultBody({ status, taskId: exchange.taskId, result });
+    this.#send(exchange, status, body, reply, now);
+  }
+
+  /** Answers with a refusal, which always ends the exchange. */
+  refuse(exchange: Exchange, fault: Fault, now: number, reply: Pick<Reply, "link" | "sessionId"> = {}): void {
+    const { status, body } = faultBody(fault, exchange.dialect, exchange.taskId);
+    this.#send(exchange, status, body, { ...reply, event: fault.code }, now);
+  }
+
+  /** Writes a session's last record, which answers nothing, together with `entries` before it. */
+  close(
+    event: "session-terminated" | "session-expired",
+    extra: JsonObject,
+    link: SessionLink,
+    entries: readonly LogEntry[],
+    now: number,
+  ): void {
+    const record = this.#chain.next({ status: 0, event, extra }, now, link);
+    const last = { ...recordEntry(record), closesSession: true } as const;
+    this.#outputs.push({ kind: "append", entries: [...entries, last] });
+  }
+
+  #send(
+    exchange: Exchange,
+    status: number,
+    content: JsonObject,
+    reply: Omit<Reply, "result" | "status">,
+    now: number,
+  ): void {
+    const body = canonicalBytes(content);
+    const responseId = this.uuid(now);
+    const record = this.#chain.next(
+      {
+        requestId: exchange.requestId ?? "",
+        responseId,
+        status,
+        // Cut to what a record may hold; a request that long was refused.
+        method: exchange.method.slice(0, MAX_RECORDED_METHOD),
+        path: exchange.path.slice(0, MAX_RECORDED_PATH),
+        requestHash: exchange.requestHash,
+        resultHash: bodyHash(body),
+        taskId: exchange.taskId,
+        counterpartyAgentId: exchange.caller,
+        event: reply.event?.replaceAll("_", "-"),
+      },
+      now,
+      reply.link,
+    );
+    const headers = new Headers([
+      ["Server-ID", this.#facts.serverId],
+      ["Response-ID", responseId],
+      ["Owner-ID", this.#facts.ownerId],
+      ["Trust-Tier", String(this.#facts.trustTier)],
+      ["Verification-Path", this.#facts.verificationPath],
+      ["Attribution-Record", record.jws],
+      ["Audit-ID", record.auditId],
+      ...echo("Agent-ID", exchange.agentId),
+      ...echo("Request-ID", exchange.requestId),
+      ...echo("Task-ID", exchange.taskId),
+      ...echo("Session-ID", reply.sessionId),
+      ...(reply.headers ?? []),
+      ["Content-Type", MEDIA_TYPE[exchange.dialect]],
+    ]);
+    this.#outputs.push({ kind: "append", entries: [...(reply.entries ?? []), recordEntry(record)] });
+    this.#outputs.push({
+      kind: "respond",
+      connection: exchange.connection,
+      exchange: exchange.id,
+      response: { dialect: exchange.dialect, status, reason: reasonText(status), headers, body },
+      final: reply.final ?? true,
+    });
+  }
+
+  /** A version 7 UUID (RFC 9562). */
+  uuid(now: number): string {
+    return uuidv7({ msecs: Math.floor(now), random: this.#random(16) });
+  }
+}
+
+function recordEntry(record: ChainedRecord): Extract<LogEntry, { kind: "record" }> {
+  const { chainSeq, auditId, jws, sessionId, sessionSeq } = record;
+  return { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq };
+}
+
+function echo(name: string, value: string | undefined): HeaderField[] {
+  return value === undefined ? [] : [[name, value]];
+}

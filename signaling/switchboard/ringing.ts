@@ -1,0 +1,287 @@
+import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
+import type { ConnectionId } from "../admission.ts";
+import type { Offer } from "../offer.ts";
+import { isFinal } from "../session-machine.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import { answerEstablished, newSessionId } from "./establishing.ts";
+import type { ExchangeId } from "./io.ts";
+import { MAX_WAITERS, type OfferBook, offerKey, type RingingOffer, type SettledOffer } from "./offer-book.ts";
+import { authorizeOffer, readEstablish } from "./offer-checks.ts";
+import type { EstablishParameters } from "./parameters.ts";
+import { introduce } from "./registry.ts";
+import type { Exchange } from "./replies.ts";
+import { checkRoom, findCallee } from "./room.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** How long an offer rings, milliseconds. */
+export const RING_TIME = 45_000;
+/** How long a callee that lost its inbox, or a caller that lost its connection, may take to come back, milliseconds. */
+export const RETURN_GRACE = 5_000;
+
+/** A connection that is gone, or one exchange of it. */
+export interface LostConnection {
+  readonly connection: ConnectionId;
+  readonly exchange?: ExchangeId | undefined;
+  /** The client closed the connection: it does not mean to come back. */
+  readonly orderly: boolean;
+}
+
+/** Offers from ESTABLISH until they are answered, refused, taken back or given up. */
+export class Ringing {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #book: OfferBook;
+  #draining = false;
+
+  constructor(desk: Desk, table: SessionTable, book: OfferBook) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#book = book;
+  }
+
+  /** ESTABLISH /sessions. Answers at once with a refusal, or later with what became of the offer. */
+  establish(asked: Asked, parameters: EstablishParameters, now: number): Result<void> {
+    const caller = this.#desk.registry.standing(asked.agent);
+    if (!caller.ok) return caller;
+    const read = readEstablish(this.#desk, caller.value, parameters, asked.headers, now);
+    if (!read.ok) return read;
+    const offer = read.value;
+    const key = offerKey(caller.value.agentId, offer.payload.offer_id);
+    const known = this.#book.get(key);
+    if (known !== undefined) return this.#repeatRinging(asked, parameters, known, offer, now);
+    const settled = this.#book.settled(key, now);
+    if (settled !== undefined) return this.#repeatSettled(asked, settled, offer, now);
+    if (this.#draining) return refuse("draining", "This server takes no new sessions.");
+
+    const scope = authorizeOffer(this.#desk, caller.value, offer, parameters, asked.headers);
+    if (!scope.ok) return scope;
+    const callee = findCallee(this.#desk, parameters.target_agent_id);
+    if (!callee.ok) return callee;
+    const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value);
+    if (!room.ok) return room;
+    const sessionId = newSessionId(this.#desk.random);
+    const glare = this.#glare(key, sessionId, offer, now);
+    if (!glare.ok) return glare;
+
+    const ringing: RingingOffer = {
+      key,
+      offer,
+      sessionId,
+      caller: caller.value,
+      callee: callee.value,
+      callerScope: scope.value,
+      ttl: Math.min(offer.payload.session.ttl, this.#desk.config.limits.sessionTtl),
+      ringUntil: now + RING_TIME,
+      waiters: [asked.exchange],
+    };
+    this.#book.add(ringing);
+    this.#desk.timers.set("ring", key, ringing.ringUntil);
+    if (parameters.provisional === true) this.#answerRinging(asked.exchange, ringing, now);
+    this.#desk.inboxes.post(
+      callee.value.agentId,
+      {
+        event: "offer",
+        sessionId: ringing.sessionId,
+        fields: {
+          offer: offer.jws,
+          caller: introduce(caller.value, now),
+          ring_until: Math.floor(ringing.ringUntil / 1000),
+        },
+      },
+      now,
+    );
+    return ok(undefined);
+  }
+
+  /** TERMINATE /offers/{offer_id}: the caller takes its offer back. */
+  cancel(asked: Asked, offerId: string, now: number): Result<void> {
+    const key = offerKey(asked.agent.agentId, offerId);
+    const ringing = this.#book.get(key);
+    if (ringing === undefined) {
+      const settled = this.#book.settled(key, now);
+      if (settled === undefined) return refuse("offer-not-found", "There is no such offer of yours.", "path");
+      if (settled.fault?.code !== "cancelled") {
+        return refuse("offer-dead", "The offer is answered or over; a call is ended by its session.", "path");
+      }
+    } else {
+      this.#giveUp(
+        ringing,
+        { code: "cancelled", message: "The caller took the offer back." },
+        "cancelled",
+        now,
+      );
+    }
+    this.#desk.replies.answer(asked.exchange, { result: { offer_id: offerId, state: "cancelled" } }, now);
+    return ok(undefined);
+  }
+
+  /** Nobody answered in time. */
+  ringTimeOver(key: string, now: number): void {
+    const ringing = this.#book.get(key);
+    if (ringing === undefined) return;
+    this.#giveUp(ringing, { code: "no-answer", message: "It rang and nobody answered." }, "no-answer", now);
+  }
+
+  /** The callee did not come back to its inbox. */
+  calleeGone(key: string, now: number): void {
+    const ringing = this.#book.get(key);
+    if (ringing === undefined) return;
+    this.#giveUp(
+      ringing,
+      { code: "callee-unreachable", message: "The called agent went away while it rang." },
+      "callee-unreachable",
+      now,
+    );
+  }
+
+  /** The caller did not come back for its answer. */
+  callerGone(key: string, now: number): void {
+    const ringing = this.#book.get(key);
+    if (ringing === undefined) return;
+    this.#giveUp(
+      ringing,
+      { code: "cancelled", message: "The caller went away while it rang." },
+      "caller-gone",
+      now,
+    );
+  }
+
+  /** An agent has its inbox back: its ringing offers are answered there. */
+  calleeBack(agentId: string): void {
+    for (const ringing of this.#book.to(agentId)) this.#desk.timers.clear("callee-gone", ringing.key);
+  }
+
+  /** An agent's inbox is gone: its ringing offers wait a little for it, unless it closed the connection itself. */
+  calleeLost(agentId: string, orderly: boolean, now: number): void {
+    for (const { key } of this.#book.to(agentId)) {
+      if (orderly) this.calleeGone(key, now);
+      else this.#desk.timers.set("callee-gone", key, now + RETURN_GRACE);
+    }
+  }
+
+  /** The same for a caller that lost a connection, or only gave up one exchange of it. */
+  callerLost(agentId: string, lost: LostConnection, now: number): void {
+    for (const { key } of this.#book.dropWaiters(agentId, lost.connection, lost.exchange)) {
+      if (lost.orderly) this.callerGone(key, now);
+      else this.#desk.timers.set("caller-gone", key, now + RETURN_GRACE);
+    }
+  }
+
+  /** No new offers from now on, and what rings is refused. */
+  drain(now: number): void {
+    this.#draining = true;
+    for (const ringing of this.#book.all()) {
+      this.#giveUp(
+        ringing,
+        { code: "draining", message: "This server takes no new sessions." },
+        "draining",
+        now,
+      );
+    }
+  }
+
+  /** Both called each other: the lower offer digest survives. */
+  #glare(key: string, sessionId: string, offer: Offer, now: number): Result<void> {
+    const { caller, callee } = offer.payload;
+    const opposite = this.#book.from(callee).filter((ringing) => ringing.callee.agentId === caller);
+    const stronger = opposite.find((ringing) => ringing.offer.digest < offer.digest);
+    if (stronger !== undefined) {
+      const refusal = glareFault(stronger.offer.payload.offer_id);
+      // The same offer again gets the same answer.
+      this.#book.remember(key, { digest: offer.digest, sessionId, caller, callee, fault: refusal }, now);
+      return { ok: false, fault: refusal };
+    }
+    for (const ringing of opposite) this.#giveUp(ringing, glareFault(offer.payload.offer_id), "glare", now);
+    return ok(undefined);
+  }
+
+  #repeatRinging(
+    asked: Asked,
+    parameters: EstablishParameters,
+    ringing: RingingOffer,
+    offer: Offer,
+    now: number,
+  ): Result<void> {
+    if (ringing.offer.digest !== offer.digest) return conflict();
+    const displaced = ringing.waiters.length >= MAX_WAITERS ? ringing.waiters.shift() : undefined;
+    if (displaced !== undefined) {
+      this.#desk.replies.refuse(
+        displaced,
+        { code: "idempotency-conflict", message: "A later request waits instead." },
+        now,
+      );
+    }
+    ringing.waiters.push(asked.exchange);
+    this.#desk.timers.clear("caller-gone", ringing.key);
+    if (parameters.provisional === true) this.#answerRinging(asked.exchange, ringing, now);
+    return ok(undefined);
+  }
+
+  #repeatSettled(asked: Asked, settled: SettledOffer, offer: Offer, now: number): Result<void> {
+    if (settled.digest !== offer.digest) return conflict();
+    if (settled.fault !== undefined) return { ok: false, fault: settled.fault };
+    const found = this.#table.participation(settled.sessionId, settled.caller, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    if (isFinal(session.state))
+      return refuse("session-terminated", "The session has ended.", "path", { state: session.state });
+    if (leg.connection !== asked.connection.id) {
+      return refuse("session-state-conflict", "The session's media is on another connection.", undefined, {
+        state: session.state,
+      });
+    }
+    answerEstablished(this.#desk, asked.exchange, session, leg, now);
+    return ok(undefined);
+  }
+
+  #answerRinging(exchange: Exchange, ringing: RingingOffer, now: number): void {
+    const result = { state: "ringing", offer_id: ringing.offer.payload.offer_id };
+    this.#desk.replies.answer(exchange, { status: 202, result, final: false, event: "ringing" }, now);
+  }
+
+  /** Ends an offer without the callee's doing: the callee is told as well. */
+  #giveUp(ringing: RingingOffer, refusal: Fault, reason: string, now: number): void {
+    this.settle(ringing, refusal, now);
+    this.#desk.inboxes.post(
+      ringing.callee.agentId,
+      {
+        event: "offer-cancelled",
+        sessionId: ringing.sessionId,
+        fields: { offer_id: ringing.offer.payload.offer_id, reason },
+      },
+      now,
+    );
+  }
+
+  /** Ends an offer with this answer to everybody who waits for it. */
+  settle(ringing: RingingOffer, refusal: Fault, now: number): void {
+    this.clearTimers(ringing);
+    this.#book.settle(ringing, refusal, now);
+    this.#desk.inboxes.withdraw(ringing.callee.agentId, ringing.sessionId, ["offer"]);
+    for (const waiter of ringing.waiters) this.#desk.replies.refuse(waiter, refusal, now);
+    this.#desk.outputs.log("info", "session-rejected", {
+      caller: ringing.caller.agentId,
+      callee: ringing.callee.agentId,
+      code: refusal.code,
+    });
+  }
+
+  /** Stops the clocks of an offer. */
+  clearTimers(ringing: RingingOffer): void {
+    for (const kind of ["ring", "callee-gone", "caller-gone"] as const)
+      this.#desk.timers.clear(kind, ringing.key);
+  }
+}
+
+function glareFault(offerId: string): Fault {
+  return {
+    code: "glare",
+    message: "Both called each other: answer the other offer.",
+    details: { offer_id: offerId },
+  };
+}
+
+function conflict(): Result<never> {
+  return refuse("idempotency-conflict", "This offer id was used for another offer.", "offer.offer_id");
+}

@@ -1,0 +1,45 @@
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Desk } from "./desk.ts";
+import type { OfferBook } from "./offer-book.ts";
+import type { RegisteredAgent } from "./registry.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** Offers that may ring at one callee; beyond: `callee-busy`. */
+const MAX_RINGING_PER_CALLEE = 32;
+
+/** The agent called: known, allowed to talk, and at its inbox. */
+export function findCallee(desk: Desk, agentId: string): Result<RegisteredAgent> {
+  const callee = desk.registry.get(agentId);
+  if (callee === undefined)
+    return refuse("agent-not-found", "The called agent is not known here.", "target_agent_id");
+  const standing = desk.registry.standing(callee);
+  if (!standing.ok) return standing;
+  if (!desk.inboxes.isOnline(agentId)) {
+    return refuse("callee-unreachable", "The called agent has no inbox here now.", "target_agent_id");
+  }
+  return standing;
+}
+
+/** Rate of the caller, then room at the callee, then room here. */
+export function checkRoom(
+  desk: Desk,
+  table: SessionTable,
+  book: OfferBook,
+  caller: RegisteredAgent,
+  callee: RegisteredAgent,
+): Result<void> {
+  const { limits } = desk.config;
+  if (book.from(caller.agentId).length >= limits.ringingPerCaller) {
+    return refuse("rate-limited", "Too many offers of this caller ring.");
+  }
+  const calleeIsFull =
+    book.to(callee.agentId).length >= MAX_RINGING_PER_CALLEE ||
+    table.countOf(callee.agentId) >= limits.sessionsPerAgent;
+  if (calleeIsFull) return refuse("callee-busy", "The called agent has as many calls as it may.");
+  if (table.countOf(caller.agentId) >= limits.sessionsPerAgent || table.size + book.size >= limits.sessions) {
+    return refuse("capacity", "There is no room for another session.", undefined, {
+      retry_after_ms: 5_000,
+    });
+  }
+  return ok(undefined);
+}

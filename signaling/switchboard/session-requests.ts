@@ -1,0 +1,126 @@
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { ConnectionId } from "../admission.ts";
+import { isFinal, step } from "../session-machine.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import type { Endings } from "./endings.ts";
+import type { LastWords } from "./last-words.ts";
+import type { TerminateParameters } from "./parameters.ts";
+import { artifact } from "./session.ts";
+import type { SessionTable } from "./session-table.ts";
+import { takeStatement } from "./statements.ts";
+
+/**
+ * Bytes of checkpoints and receipts kept of one session, some times what an hour of talk in both directions leaves. Beyond
+ * it a flow takes no more, as {@link takeStatement} says; the drops are counted in the final record.
+ */
+export const MAX_STATEMENT_BYTES = 32 * 1024 * 1024;
+
+/** What participants do with a session, and what their streams bring for it. */
+export class SessionRequests {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #endings: Endings;
+  readonly #lastWords: LastWords;
+
+  constructor(desk: Desk, table: SessionTable, endings: Endings, lastWords: LastWords) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#endings = endings;
+    this.#lastWords = lastWords;
+  }
+
+  /**
+   * TERMINATE /sessions/{id}: media stops at once, the answer waits for the caller's last statements. Both ends may hang up
+   * at once: the second is answered like the first, with its reason kept.
+   */
+  terminate(asked: Asked, sessionId: string, parameters: TerminateParameters, now: number): Result<void> {
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    if (parameters.closing !== undefined) {
+      const closing = this.#lastWords.checkClosing(session, leg, parameters.closing);
+      if (!closing.ok) return closing;
+    }
+    if (!isFinal(session.state)) {
+      const ended = this.#endings.end(session, "terminate", asked.agent.agentId, now, parameters.reason);
+      if (!ended.ok) return ended;
+    }
+    if (parameters.closing !== undefined) this.#lastWords.takeClosing(session, leg, parameters.closing);
+    const answered = this.#lastWords.answer(session, leg, asked.exchange, now);
+    this.#endings.finishIfComplete(session, now);
+    return answered;
+  }
+
+  /** NOTIFY /sessions/{id} with a closing statement: the last word of the end that did not hang up. */
+  close(asked: Asked, sessionId: string, closing: string, now: number): Result<void> {
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    if (!isFinal(session.state)) {
+      return refuse("session-state-conflict", "The session has not ended.", "content.event", {
+        state: session.state,
+      });
+    }
+    const taken = this.#lastWords.takeClosing(session, leg, closing);
+    if (!taken.ok) return taken;
+    const answered = this.#lastWords.answer(session, leg, asked.exchange, now);
+    this.#endings.finishIfComplete(session, now);
+    return answered;
+  }
+
+  /** QUERY /sessions/{id}: answered with the relay's counters, or at once for a session that is over. */
+  query(asked: Asked, sessionId: string, now: number): Result<void> {
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (found.ok) {
+      const { session } = found.value;
+      if (step(session.state, "control").ok) session.lastActivity = now;
+      return this.#endings.queryCounters(session, asked.exchange, now);
+    }
+    const past = this.#table.past(sessionId, now);
+    if (past === undefined || found.fault.code !== "session-terminated") return found;
+    const { state, ending, participants } = past;
+    this.#desk.replies.answer(
+      asked.exchange,
+      {
+        result: {
+          session_id: sessionId,
+          state,
+          reason: ending.reason,
+          by: ending.by,
+          participants: participants.map((agentId, leg) => ({ leg, agent_id: agentId, attached: false })),
+        },
+        sessionId,
+      },
+      now,
+    );
+    return ok(undefined);
+  }
+
+  /** A checkpoint or receipt: kept as evidence and handed on when it holds, otherwise dropped by name. */
+  item(connection: ConnectionId, flow: number, bytes: Uint8Array, now: number): void {
+    const { outputs, verifier } = this.#desk;
+    const route = this.#table.route(connection, flow);
+    const session = route === undefined ? undefined : this.#table.get(route.sessionId);
+    if (route === undefined || session === undefined || session.awaitingCounters.final) {
+      outputs.log("debug", "statement-dropped", { connection, flow, code: "unknown-flow" });
+      return;
+    }
+    const room = MAX_STATEMENT_BYTES - session.statementBytes;
+    const taken = takeStatement(route, bytes, { verifier, room, now });
+    if (!taken.ok) {
+      const { code, at } = taken.fault;
+      session.statementsDropped[code] = (session.statementsDropped[code] ?? 0) + 1;
+      outputs.log("warn", "statement-dropped", { connection, flow, code, at, sessionId: session.id });
+      this.#endings.finishIfComplete(session, now);
+      return;
+    }
+    session.statementBytes += bytes.length;
+    // Who signs statements is there, even when nobody says anything.
+    session.lastActivity = Math.max(session.lastActivity, now);
+    outputs.push({ kind: "item", ...route.to, bytes });
+    if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
+    outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes)] });
+    this.#endings.finishIfComplete(session, now);
+  }
+}

@@ -1,0 +1,69 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { HeaderField } from "../../codecs/headers.ts";
+import type { FlowCounters } from "../admission.ts";
+import { encodePublicKey } from "../keys.ts";
+import { formatScopes, scopeHeader } from "../scope.ts";
+import type { ServerIdentity } from "./config.ts";
+import { streamParameters, streamParametersHeader } from "./flows.ts";
+import { introduce } from "./registry.ts";
+import { peerOf, type Session, type SessionLeg } from "./session.ts";
+
+/** What an end is told when its session is established: the caller in its 200 to ESTABLISH, the callee to CONFIRM. */
+export function establishedResult(session: Session, leg: SessionLeg, server: ServerIdentity): JsonObject {
+  const shared: JsonObject = {
+    session_id: session.id,
+    session_model: session.model,
+    session_ttl: session.ttl,
+    expires_at: Math.floor(session.expiresAt / 1000),
+    authority_scope: formatScopes(leg.scope),
+    core: session.witness,
+    server: { agent_id: server.agentId, key: encodePublicKey(server.signer.publicKey) },
+    streams: streamParameters(session.flows, leg.leg),
+  };
+  if (leg.leg === 1) return shared;
+  return {
+    ...shared,
+    answer: session.answer.jws,
+    peer: introduce(peerOf(session, leg).agent, session.establishedAt),
+  };
+}
+
+/** The headers that go with it (`spec/agtp.md` 1.6). */
+export function establishedHeaders(session: Session, leg: SessionLeg): HeaderField[] {
+  const modalities = new Set(session.terms.streams.map((stream) => stream.modality));
+  const codecs = new Set(session.terms.streams.map((stream) => stream.codec.name));
+  return [
+    ["Authority-Scope", scopeHeader(leg.scope)],
+    ["Communication-Modalities", [...modalities].join(", ")],
+    ["Audio-Codec", [...codecs].join(", ")],
+    ["Stream-Parameters", streamParametersHeader(streamParameters(session.flows, leg.leg))],
+  ];
+}
+
+/** Answer to QUERY of a session. */
+export function sessionResult(session: Session): JsonObject {
+  return {
+    session_id: session.id,
+    state: session.state,
+    session_model: session.model,
+    expires_at: Math.floor(session.expiresAt / 1000),
+    terms: session.terms,
+    participants: session.legs.map((leg) => ({
+      leg: leg.leg,
+      agent_id: leg.agent.agentId,
+      attached: leg.connection !== undefined,
+    })),
+    counters: session.counters.map(countersJson),
+    ...(session.ending === undefined ? {} : { reason: session.ending.reason, by: session.ending.by }),
+  };
+}
+
+/** Counters as JSON: members without a value are left out. */
+export function countersJson(counters: FlowCounters): JsonObject {
+  const { refused, dropped } = counters;
+  return { ...withValue(counters), refused: withValue(refused), dropped: withValue(dropped) };
+}
+
+function withValue(members: object): JsonObject {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
+}

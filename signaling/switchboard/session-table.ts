@@ -1,0 +1,156 @@
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { ConnectionId } from "../admission.ts";
+import type { SessionState } from "../session-machine.ts";
+import { FadingMap } from "./fading-map.ts";
+import { type MediaFlow, statementRoutes } from "./flows.ts";
+import { type Ending, legOf, type Session, type SessionLeg } from "./session.ts";
+import type { StatementRoute } from "./statements.ts";
+
+/** How long an ended session is remembered, milliseconds, and how many; beyond, its id is as unknown as any. */
+const REMEMBER_MS = 3_600_000;
+const REMEMBER_SESSIONS = 16_384;
+
+/** What is remembered of a session whose final record is written. */
+interface PastSession {
+  readonly id: string;
+  readonly state: SessionState;
+  readonly ending: Ending;
+  /** Agent-IDs by leg. */
+  readonly participants: readonly string[];
+}
+
+/** A session seen by one of its participants. */
+interface Participation {
+  readonly session: Session;
+  readonly leg: SessionLeg;
+}
+
+/** The sessions that have no final record yet, found by id, agent, connection and flow. */
+export class SessionTable {
+  /** At most `limits.sessions`. */
+  readonly #byId = new Map<string, Session>();
+  readonly #byAgent = new Map<string, Set<Session>>();
+  readonly #byConnection = new Map<ConnectionId, Set<Session>>();
+  /** By `connection/flow`. */
+  readonly #routes = new Map<string, StatementRoute>();
+  readonly #flows = new Map<string, { readonly session: Session; readonly flow: MediaFlow }>();
+  readonly #past = new FadingMap<string, PastSession>(REMEMBER_SESSIONS, REMEMBER_MS);
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(id: string): Session | undefined {
+    return this.#byId.get(id);
+  }
+
+  past(id: string, now: number): PastSession | undefined {
+    return this.#past.get(id, now);
+  }
+
+  all(): Session[] {
+    return [...this.#byId.values()];
+  }
+
+  /** Sessions an agent takes part in. */
+  countOf(agentId: string): number {
+    return this.#byAgent.get(agentId)?.size ?? 0;
+  }
+
+  /** Sessions with a leg on that connection. */
+  on(connection: ConnectionId): Session[] {
+    return [...(this.#byConnection.get(connection) ?? [])];
+  }
+
+  /** Where a checkpoint or receipt that came in on this flow belongs. */
+  route(connection: ConnectionId, flow: number): StatementRoute | undefined {
+    return this.#routes.get(`${connection}/${flow}`);
+  }
+
+  /** All statement routes of a session. */
+  routesOf(session: Session): StatementRoute[] {
+    return session.flows.flatMap((flow) =>
+      [
+        this.route(flow.ingress.connection, flow.ingress.checkpoints),
+        this.route(flow.egress.connection, flow.egress.receipts),
+      ].filter((route) => route !== undefined),
+    );
+  }
+
+  /** The media flow that comes in on this flow identifier. */
+  mediaFlow(
+    connection: ConnectionId,
+    flow: number,
+  ): { readonly session: Session; readonly flow: MediaFlow } | undefined {
+    return this.#flows.get(`${connection}/${flow}`);
+  }
+
+  /** The session for one of its participants. Faults: `session-not-found`, `session-terminated`, `session-identity-mismatch`. */
+  participation(id: string, agentId: string, now: number): Result<Participation> {
+    const session = this.#byId.get(id);
+    if (session === undefined) {
+      const past = this.#past.get(id, now);
+      if (past === undefined) return refuse("session-not-found", "There is no such session.", "path");
+      if (!past.participants.includes(agentId)) return notYours();
+      return refuse("session-terminated", "The session has ended.", "path", {
+        state: past.state,
+        reason: past.ending.reason,
+      });
+    }
+    const leg = legOf(session, agentId);
+    return leg === undefined ? notYours() : ok({ session, leg });
+  }
+
+  add(session: Session, now: number): void {
+    this.#byId.set(session.id, session);
+    for (const leg of session.legs) {
+      addTo(this.#byAgent, leg.agent.agentId, session);
+      if (leg.connection !== undefined) addTo(this.#byConnection, leg.connection, session);
+    }
+    for (const flow of session.flows) {
+      this.#flows.set(`${flow.ingress.connection}/${flow.ingress.frames}`, { session, flow });
+      for (const route of statementRoutes(session, flow, now)) {
+        this.#routes.set(`${route.from.connection}/${route.from.flow}`, route);
+      }
+    }
+  }
+
+  /** Takes a session out after its final record. */
+  retire(session: Session, ending: Ending, now: number): void {
+    this.#byId.delete(session.id);
+    for (const leg of session.legs) {
+      removeFrom(this.#byAgent, leg.agent.agentId, session);
+      if (leg.connection !== undefined) removeFrom(this.#byConnection, leg.connection, session);
+    }
+    for (const flow of session.flows) {
+      this.#flows.delete(`${flow.ingress.connection}/${flow.ingress.frames}`);
+      this.#routes.delete(`${flow.ingress.connection}/${flow.ingress.checkpoints}`);
+      this.#routes.delete(`${flow.egress.connection}/${flow.egress.receipts}`);
+    }
+    const participants = session.legs.map((leg) => leg.agent.agentId);
+    this.#past.set(session.id, { id: session.id, state: session.state, ending, participants }, now);
+  }
+
+  /** Notes that a leg's connection is gone. */
+  detach(session: Session, leg: SessionLeg): void {
+    if (leg.connection === undefined) return;
+    removeFrom(this.#byConnection, leg.connection, session);
+    leg.connection = undefined;
+  }
+}
+
+function notYours(): Result<never> {
+  return refuse("session-identity-mismatch", "You take no part in this session.", "path");
+}
+
+function addTo<K>(index: Map<K, Set<Session>>, key: K, session: Session): void {
+  const sessions = index.get(key);
+  if (sessions === undefined) index.set(key, new Set([session]));
+  else sessions.add(session);
+}
+
+function removeFrom<K>(index: Map<K, Set<Session>>, key: K, session: Session): void {
+  const sessions = index.get(key);
+  sessions?.delete(session);
+  if (sessions?.size === 0) index.delete(key);
+}

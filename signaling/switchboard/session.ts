@@ -1,0 +1,103 @@
+import type { ConnectionId, FlowCounters } from "../admission.ts";
+import type { Answer } from "../answer.ts";
+import type { MediaKey } from "../media-key.ts";
+import type { Offer } from "../offer.ts";
+import type { SessionLink } from "../record-chain.ts";
+import type { ArtifactKind, LogEntry } from "../record-log.ts";
+import type { ScopeSet } from "../scope.ts";
+import type { SessionCore } from "../session-core.ts";
+import type { SessionState } from "../session-machine.ts";
+import type { Terms } from "../terms.ts";
+import type { Allowance } from "./allowance.ts";
+import type { MediaFlow } from "./flows.ts";
+import type { RegisteredAgent } from "./registry.ts";
+import type { Exchange } from "./replies.ts";
+
+/** 0 is the caller, 1 the callee. */
+export type LegNumber = 0 | 1;
+
+/** One end of a session. */
+export interface SessionLeg {
+  readonly leg: LegNumber;
+  readonly agent: RegisteredAgent;
+  readonly mediaKey: MediaKey;
+  /** Scope in force. */
+  readonly scope: ScopeSet;
+  /** Where its media flows; `undefined` once that connection is lost. */
+  connection: ConnectionId | undefined;
+  /** Its closing statement is in the evidence. */
+  hasClosed: boolean;
+  /** Requests of this end that are answered once its last statements are there. */
+  waiting: Exchange[];
+}
+
+/** Why and by whom a session ended. */
+export interface Ending {
+  readonly reason: string;
+  /** Agent-ID, or `server`. */
+  readonly by: string;
+  readonly at: number;
+}
+
+/** Frames the relay refused since the last report, of one flow and reason. */
+export interface RefusalReport {
+  readonly flow: MediaFlow;
+  readonly reason: string;
+  first: number | undefined;
+  last: number | undefined;
+  count: number;
+}
+
+/** One session from its establishment to its final record. */
+export interface Session {
+  readonly id: string;
+  readonly model: "bounded" | "persistent";
+  readonly legs: readonly [SessionLeg, SessionLeg];
+  readonly offer: Offer;
+  readonly answer: Answer;
+  readonly core: SessionCore;
+  readonly witness: string;
+  readonly terms: Terms;
+  readonly flows: readonly MediaFlow[];
+  readonly link: SessionLink;
+  readonly establishedAt: number;
+  /** Lifetime in seconds as accepted, and when it is over (ms). */
+  readonly ttl: number;
+  readonly expiresAt: number;
+  readonly reportAllowance: Allowance;
+  /** At most flows times reasons. */
+  readonly reports: Map<string, RefusalReport>;
+  state: SessionState;
+  /** Artifacts in the log so far. */
+  artifacts: number;
+  /** Bytes of checkpoints and receipts among them, and those dropped, by reason. */
+  statementBytes: number;
+  readonly statementsDropped: Record<string, number>;
+  lastActivity: number;
+  /** Frames the relay had let through when it was last asked. */
+  admittedFrames: number;
+  counters: readonly FlowCounters[];
+  ending: Ending | undefined;
+  /** What waits for `counters`. */
+  awaitingCounters: { idle: boolean; final: boolean; readonly queries: Exchange[] };
+}
+
+/** The leg of that agent, if it takes part. */
+export function legOf(session: Session, agentId: string): SessionLeg | undefined {
+  return session.legs.find((leg) => leg.agent.agentId === agentId);
+}
+
+/** The other end. */
+export function peerOf(session: Session, leg: SessionLeg): SessionLeg {
+  return session.legs[leg.leg === 0 ? 1 : 0];
+}
+
+/** The log entry of the session's next artifact. */
+export function artifact(
+  session: Session,
+  kind: ArtifactKind,
+  leg: LegNumber | undefined,
+  bytes: Uint8Array,
+): LogEntry {
+  return { kind: "artifact", sessionId: session.id, index: session.artifacts++, artifact: kind, leg, bytes };
+}

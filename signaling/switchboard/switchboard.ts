@@ -1,0 +1,299 @@
+import { ParleyError } from "../../codecs/parley-error.ts";
+import { type Fault, refuse } from "../../codecs/result.ts";
+import { readGenesis } from "../genesis.ts";
+import { RecordChain } from "../record-chain.ts";
+import { parseScopes } from "../scope.ts";
+import { Answering } from "./answering.ts";
+import type { SwitchboardOptions } from "./config.ts";
+import { BIND_WITHIN, type ConnectionState, Connections } from "./connections.ts";
+import type { Desk } from "./desk.ts";
+import { Endings } from "./endings.ts";
+import { EvidenceReading } from "./evidence-reading.ts";
+import { Identification } from "./identification.ts";
+import { Inboxes } from "./inboxes.ts";
+import type { SwitchboardInput, SwitchboardOutput } from "./io.ts";
+import { LastWords } from "./last-words.ts";
+import { OfferBook } from "./offer-book.ts";
+import { Outputs } from "./outputs.ts";
+import { Reception } from "./reception.ts";
+import { closeInterrupted } from "./recovery.ts";
+import { RefusalReports } from "./refusal-reports.ts";
+import { Registry } from "./registry.ts";
+import { Replies } from "./replies.ts";
+import { type LostConnection, Ringing } from "./ringing.ts";
+import { SessionRequests } from "./session-requests.ts";
+import { SessionTable } from "./session-table.ts";
+import { type Timer, Timers } from "./timers.ts";
+
+// Codes of `sfu/carrier`, which this room cannot see.
+const CLOSE_SHUTDOWN = 4;
+const CLOSE_FORBIDDEN = 6;
+const CLOSE_OVERLOADED = 7;
+
+/**
+ * The server's call control, without I/O: agents, inboxes, offers, sessions and records. Drive it so: after every
+ * `handle`, call `poll` until it says `undefined` and do what it says in that order; then wait for the next input, or
+ * until `nextTimeout()` and hand in a `tick`. `now` is milliseconds since the Unix epoch: the wall clock, carried on by a
+ * monotonic one between `stepped` inputs.
+ */
+export class Switchboard {
+  readonly #desk: Desk;
+  readonly #identification: Identification;
+  readonly #table = new SessionTable();
+  readonly #endings: Endings;
+  readonly #ringing: Ringing;
+  readonly #requests: SessionRequests;
+  readonly #reports: RefusalReports;
+  readonly #evidence: EvidenceReading;
+  readonly #reception: Reception;
+  #draining: "no" | "draining" | "drained" = "no";
+
+  /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
+  constructor(options: SwitchboardOptions) {
+    const { config, identity, verifier, random } = options;
+    const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
+    const genesis = orThrow(readGenesis(identity.genesis, verifier));
+    const outputs = new Outputs();
+    const timers = new Timers();
+    const { serverId } = config;
+    const { ownerId, trustTier, verificationPath } = genesis;
+    const chain = new RecordChain(
+      { agentId: identity.agentId, ownerId, serverId },
+      identity.signer,
+      options.head,
+    );
+    const replies = new Replies(outputs, chain, random, { serverId, ownerId, trustTier, verificationPath });
+    const registry = new Registry(config, policy, verifier, outputs);
+    registry.load(options.agents);
+    const connections = new Connections(config.limits, random);
+    const inboxes = new Inboxes(outputs, replies, timers);
+    this.#desk = {
+      config,
+      identity,
+      verifier,
+      random,
+      outputs,
+      timers,
+      connections,
+      replies,
+      registry,
+      inboxes,
+    };
+    this.#identification = new Identification(config, verifier, connections, registry, outputs);
+    const lastWords = new LastWords(this.#desk, this.#table);
+    this.#endings = new Endings(this.#desk, this.#table, lastWords);
+    const book = new OfferBook();
+    this.#ringing = new Ringing(this.#desk, this.#table, book);
+    this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
+    this.#reports = new RefusalReports(this.#desk, this.#table);
+    this.#evidence = new EvidenceReading(this.#desk, this.#table);
+    this.#reception = new Reception(this.#desk, this.#identification, {
+      ringing: this.#ringing,
+      answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings),
+      requests: this.#requests,
+      evidence: this.#evidence,
+    });
+  }
+
+  /**
+   * Takes one input. What follows from it, deadlines that have passed included, is then there to `poll`. `mediaTime` is what
+   * the relay holds capture times against, Unix milliseconds from a clock that never steps: clients compare theirs with it.
+   */
+  handle(input: SwitchboardInput, now: number, mediaTime = now): void {
+    const { timers } = this.#desk;
+    if (input.kind === "stepped") {
+      timers.shift(input.by);
+      this.#endings.clockStepped(input.by);
+    }
+    for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
+    this.#take(input, now, mediaTime);
+    this.#finishDraining(now);
+  }
+
+  /** The next thing to do, `undefined` when that was all. */
+  poll(): SwitchboardOutput | undefined {
+    return this.#desk.outputs.shift();
+  }
+
+  /** When a `tick` is due at the latest, in the time of `now`; `undefined` when nothing waits. */
+  nextTimeout(): number | undefined {
+    return this.#desk.timers.next();
+  }
+
+  #take(input: SwitchboardInput, now: number, mediaTime: number): void {
+    switch (input.kind) {
+      case "opened":
+        this.#opened(input.connection, input.carrier, now);
+        return;
+      case "request": {
+        const connection = this.#connection(input.connection);
+        if (connection === undefined) return;
+        this.#reception.request(connection, input.exchange, input.request, now, mediaTime);
+        return;
+      }
+      case "malformed": {
+        const connection = this.#connection(input.connection);
+        if (connection !== undefined) {
+          this.#reception.malformed(connection, input.exchange, input.fault, input.dialect, now);
+        }
+        return;
+      }
+      case "taken":
+        this.#evidence.taken(input.exchange, now);
+        return;
+      case "abandoned":
+        this.#lost({ ...input, orderly: false }, now);
+        return;
+      case "closed":
+        this.#lost(input, now);
+        return;
+      case "item":
+        this.#requests.item(input.connection, input.flow, input.bytes, now);
+        return;
+      case "refused":
+        this.#reports.add(input, now);
+        return;
+      case "counters": {
+        const session = this.#table.get(input.sessionId);
+        if (session !== undefined) this.#endings.counters(session, input.counters, now);
+        return;
+      }
+      case "evidence":
+        this.#evidence.deliver(input.exchange, input.evidence, now);
+        return;
+      case "interrupted":
+        closeInterrupted(this.#desk, input.sessions, now);
+        return;
+      case "tick":
+      case "stepped":
+        return;
+      case "shutdown":
+        this.#drain(now + input.grace, now);
+        return;
+    }
+  }
+
+  #fire(timer: Timer, now: number): void {
+    const session = this.#table.get(timer.id);
+    switch (timer.kind) {
+      case "ring":
+        this.#ringing.ringTimeOver(timer.id, now);
+        return;
+      case "callee-gone":
+        this.#ringing.calleeGone(timer.id, now);
+        return;
+      case "caller-gone":
+        this.#ringing.callerGone(timer.id, now);
+        return;
+      case "heartbeat":
+        this.#desk.inboxes.heartbeat(timer.id, now);
+        return;
+      case "inbox-expiry":
+        this.#desk.inboxes.expire(timer.id, now);
+        return;
+      case "drain":
+        for (const live of this.#table.all()) this.#endings.end(live, "shutdown", "server", now);
+        return;
+      case "unbound":
+        this.#closeUnbound(Number(timer.id));
+        return;
+      case "evidence":
+        this.#evidence.stalled(Number(timer.id), now);
+        return;
+      case "ttl":
+        if (session !== undefined) this.#endings.end(session, "ttl-elapsed", "server", now);
+        return;
+      case "idle":
+        if (session !== undefined) this.#endings.idleCheck(session, now);
+        return;
+      case "closing":
+        if (session !== undefined) this.#endings.closingWindowOver(session, now);
+        return;
+      case "counters":
+        if (session !== undefined) this.#endings.counters(session, undefined, now);
+        return;
+      case "reports":
+        if (session !== undefined) this.#reports.flush(session, now);
+        return;
+    }
+  }
+
+  #opened(id: number, carrier: string, now: number): void {
+    if (this.#draining === "drained") {
+      this.#refuseConnection(id, CLOSE_SHUTDOWN, "server-shutdown");
+      return;
+    }
+    const connection = this.#desk.connections.open(id, carrier, now);
+    if (connection === undefined) this.#refuseConnection(id, CLOSE_OVERLOADED, "connections-cap");
+    else this.#desk.timers.set("unbound", String(id), now + BIND_WITHIN);
+  }
+
+  /** Who never says who it is costs a place that somebody else could use. */
+  #closeUnbound(id: number): void {
+    const connection = this.#connection(id);
+    if (connection === undefined || connection.agentId !== undefined) return;
+    connection.closing = true;
+    this.#refuseConnection(id, CLOSE_FORBIDDEN, "nobody-proved");
+  }
+
+  #refuseConnection(connection: number, code: number, reason: string): void {
+    this.#desk.outputs.push({ kind: "close", connection, code, reason });
+    this.#desk.outputs.log("warn", "connection-refused", { connection, reason });
+  }
+
+  #connection(id: number): ConnectionState | undefined {
+    const connection = this.#desk.connections.get(id);
+    return connection === undefined || connection.closing ? undefined : connection;
+  }
+
+  #lost(lost: LostConnection, now: number): void {
+    const { connection: id, exchange, orderly } = lost;
+    const connection = this.#desk.connections.get(id);
+    if (connection === undefined) return;
+    const { agentId } = connection;
+    // The inbox first: what follows is news for it, and must not be sent to where nobody is.
+    const offline = this.#desk.inboxes.lost(agentId, id, exchange);
+    if (exchange === undefined) {
+      this.#desk.connections.close(id);
+      this.#desk.timers.clear("unbound", String(id));
+    }
+    if (offline !== undefined) this.#ringing.calleeLost(offline, orderly, now);
+    if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
+    this.#evidence.drop(id, exchange);
+    if (exchange === undefined) this.#endings.connectionLost(id, now);
+    else this.#endings.exchangeLost(id, exchange);
+  }
+
+  #drain(deadline: number, now: number): void {
+    if (this.#draining !== "no") return;
+    this.#draining = "draining";
+    this.#desk.outputs.log("info", "draining", { deadline, sessions: this.#table.size });
+    this.#desk.inboxes.announce({ event: "shutdown", deadline }, now);
+    this.#ringing.drain(now);
+    this.#desk.timers.set("drain", "", Math.max(deadline, now));
+  }
+
+  #finishDraining(now: number): void {
+    if (this.#draining !== "draining" || this.#table.size > 0) return;
+    this.#draining = "drained";
+    this.#desk.timers.clear("drain", "");
+    this.#desk.inboxes.endAll("server-shutdown", now);
+    for (const connection of this.#desk.connections.all()) {
+      connection.closing = true;
+      this.#desk.outputs.push({
+        kind: "close",
+        connection: connection.id,
+        code: CLOSE_SHUTDOWN,
+        reason: "server-shutdown",
+      });
+    }
+    this.#desk.outputs.push({ kind: "drained" });
+  }
+}
+
+function orThrow<T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault },
+): T {
+  if (result.ok) return result.value;
+  throw new ParleyError({ ...result.fault, code: refuse("usage", "").fault.code });
+}

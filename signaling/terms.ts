@@ -1,0 +1,73 @@
+import { canonicalBytes } from "../codecs/canonical-json.ts";
+import type { Answer, AnswerCodec } from "./answer.ts";
+import type { Offer, OfferStream } from "./offer.ts";
+import { formatScopes } from "./scope.ts";
+import { type Direction, type Profile, sends } from "./stream-fields.ts";
+
+/** Number of the terms that follow from offer and answer; later ones count up. */
+const FIRST_TERMS = 1;
+
+export type TermsStream = {
+  readonly stream: number;
+  readonly modality: "audio";
+  readonly codec: AnswerCodec;
+  /** By leg: which way it flows as that end sees it. */
+  readonly directions: readonly [Direction, Direction];
+  /** By leg: the SSRC of what that end sends. */
+  readonly ssrcs: readonly [number, number];
+};
+
+/** What may change during a session, numbered: profile, expiry, who may send what and how. */
+export type Terms = {
+  readonly v: 1;
+  readonly session_id: string;
+  readonly number: number;
+  readonly profile: Profile;
+  /** Unix seconds. */
+  readonly expires_at: number;
+  readonly legs: readonly { readonly leg: number; readonly scope: readonly string[] }[];
+  readonly streams: readonly TermsStream[];
+};
+
+/** Terms number 1 of a verified offer and answer. Anyone who has both derives the same ones. */
+export function deriveTerms(offer: Offer, answer: Answer): Terms {
+  return {
+    v: 1,
+    session_id: answer.payload.session_id,
+    number: FIRST_TERMS,
+    profile: answer.payload.profile,
+    expires_at: answer.payload.iat + offer.payload.session.ttl,
+    legs: [
+      { leg: 0, scope: formatScopes(offer.scope) },
+      { leg: 1, scope: formatScopes(answer.scope) },
+    ],
+    streams: answer.payload.streams.map((stream) => {
+      const offered = offer.payload.streams.find(
+        (candidate) => candidate.stream === stream.stream,
+      ) as OfferStream;
+      return {
+        stream: stream.stream,
+        modality: stream.modality,
+        codec: stream.codec,
+        directions: [mirror(stream.direction), stream.direction],
+        ssrcs: [offered.ssrc, stream.ssrc],
+      };
+    }),
+  };
+}
+
+/** The streams that `leg` sends on under `terms`. */
+export function streamsSentBy(terms: Terms, leg: 0 | 1): readonly TermsStream[] {
+  return terms.streams.filter((stream) => sends(stream.directions[leg]));
+}
+
+/** Canonical JSON of the terms, as an evidence file keeps them. */
+export function termsBytes(terms: Terms): Uint8Array {
+  return canonicalBytes(terms);
+}
+
+/** The same flow as the other end sees it. */
+function mirror(direction: Direction): Direction {
+  if (direction === "sendonly") return "recvonly";
+  return direction === "recvonly" ? "sendonly" : "sendrecv";
+}

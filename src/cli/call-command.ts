@@ -1,0 +1,68 @@
+import { Agent, type OutgoingCallOptions } from "../../agent/node.ts";
+import type { AgentConnectFlags } from "./connect-flags.ts";
+import { connectOptions } from "./connect-flags.ts";
+import { converse, describeConversation } from "./conversation.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { requireWritable } from "./files.ts";
+import { takeInterrupts } from "./interrupts.ts";
+import { KeptFramesWriter } from "./kept-frames-writer.ts";
+import type { Output } from "./output.ts";
+import { toneVoice, wavVoice } from "./voice.ts";
+
+/** Flags of `parley call`. */
+export interface CallFlags extends AgentConnectFlags {
+  readonly in?: string;
+  readonly tone?: number;
+  readonly out?: string;
+  readonly evidence?: string;
+  readonly keep?: string;
+  readonly codec?: readonly string[];
+  readonly linger: number;
+  readonly for?: number;
+  readonly reason: string;
+}
+
+/** `parley call`: calls an agent, says something, hears the answer, hangs up. */
+export async function callCommand(agentId: string, flags: CallFlags, output: Output): Promise<ExitCode> {
+  requireWritable(flags.out, flags.evidence, flags.keep);
+  const voice =
+    flags.in !== undefined
+      ? await wavVoice(flags.in)
+      : flags.tone !== undefined
+        ? toneVoice(flags.tone)
+        : undefined;
+  const interrupts = takeInterrupts(() => output.note("hanging up …"));
+  const agent = await Agent.connect(flags.url, await connectOptions(flags));
+  try {
+    output.note(`online as ${agent.id}; calling ${agentId}`);
+    const keep = flags.keep === undefined ? undefined : new KeptFramesWriter(flags.keep);
+    const codecs = flags.codec ?? voice?.codecs;
+    const options: OutgoingCallOptions = {
+      signal: interrupts.signal,
+      onRinging: () => output.note("it rings"),
+      ...(codecs === undefined ? {} : { audio: { codecs } }),
+      ...(keep === undefined ? {} : { tap: keep.tap }),
+    };
+    const dialled = performance.now();
+    const call = await agent.call(agentId, options);
+    const setup = Math.round((performance.now() - dialled) * 10) / 10;
+    output.note(`talking to ${call.peer.name}`);
+    const report = await converse(call, {
+      voice,
+      echo: false,
+      out: flags.out,
+      evidence: flags.evidence,
+      keep,
+      linger: voice === undefined ? undefined : flags.linger,
+      longest: flags.for,
+      reason: flags.reason,
+      signal: interrupts.signal,
+    });
+    const result = { agent_id: agent.id, server_id: agent.serverId, setup_ms: setup, ...report };
+    output.result(result, ...describeConversation(report));
+    return report.ended.reason === "connection-lost" ? EXIT.unreachable : EXIT.done;
+  } finally {
+    await agent.close();
+    interrupts.release();
+  }
+}

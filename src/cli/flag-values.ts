@@ -1,0 +1,53 @@
+import { InvalidArgumentError } from "commander";
+import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { END_REASON } from "../../signaling/closing.ts";
+import { readShape } from "../../signaling/shape.ts";
+
+/** A whole number between two bounds. */
+export function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+  };
+}
+
+/** A time in seconds, fractions allowed. */
+export function seconds(text: string): number {
+  const value = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0) return value;
+  throw new InvalidArgumentError("It is a number of seconds.");
+}
+
+/** 64 hex digits. */
+export function agentId(text: string): string {
+  if (HASH.test(text)) return text.toLowerCase();
+  throw new InvalidArgumentError("It is 64 hex digits.");
+}
+
+/** SHA-256 in hex, with or without colons; given again, one more. */
+export function certificateHashes(text: string, before: readonly string[] | undefined): string[] {
+  const hash = text.replaceAll(":", "");
+  if (HASH.test(hash)) return [...(before ?? []), hash.toLowerCase()];
+  throw new InvalidArgumentError("It is a SHA-256 of 64 hex digits.");
+}
+
+/** Names of codecs; given again, one more. */
+export function codecs(text: string, before: readonly string[] | undefined): string[] {
+  const name = text.toLowerCase();
+  if (AUDIO_FORMATS.some((known) => known.name === name)) return [...(before ?? []), name];
+  throw new InvalidArgumentError(`It is one of ${AUDIO_FORMATS.map((known) => known.name).join(", ")}.`);
+}
+
+/** Why a call is ended. */
+export function reason(text: string): string {
+  if (readShape(END_REASON, text, "reason").ok) return text;
+  throw new InvalidArgumentError("It is 1 to 64 letters, digits, punctuation marks and blanks.");
+}
+
+/** Any text; given again, one more. */
+export function collect(text: string, before: readonly string[] | undefined): string[] {
+  return [...(before ?? []), text];
+}
+
+const HASH = /^[0-9a-fA-F]{64}$/;

@@ -1,0 +1,102 @@
+/** What `--help` teaches. */
+
+/** Paragraphs without the line breaks of this file: they are broken where they are shown. */
+export function prose(text: string): string {
+  return text.replaceAll(/(?<!\n)\n(?!\n)/g, " ");
+}
+
+/** The first sentence, without its full stop. */
+export function summary(text: string): string {
+  return (text.split("\n")[0] ?? "").replace(/\.$/, "");
+}
+
+export const PROGRAM = `Parley: a real-time media server for AI agents, and the tools around it.
+
+Two agents meet at a server, agree on terms and talk. Every frame of sound is signed by its speaker. Afterwards one
+file proves offline who sent which frames to whom, and under what authority.`;
+
+export const PROGRAM_AFTER = `
+A first call, server and Bob in terminals of their own:
+  parley keygen ada.key && parley keygen bob.key          make two agents; each prints its Agent-ID
+  parley serve --registration open                        prints the URL and the certificate's hash
+  parley answer --key bob.key --cert-hash HASH --echo     Bob says back what he hears
+  parley call BOB --key ada.key --cert-hash HASH --in hello.wav --out heard.wav --evidence call.evidence
+  parley verify call.evidence                             what can be proven about it
+
+Results are on standard output, everything else on standard error. Exit codes are in docs/cli.md.`;
+
+export const SERVE = `Run a media server.
+
+It listens for WebTransport over QUIC on one UDP port and keeps its records, its identity and its certificate in one
+folder, which belongs to one running server at a time. Log lines are JSON on standard error. SIGINT or SIGTERM stops it
+in order: no new calls, then --grace seconds for those that are up; a second signal stops it at once.`;
+
+export const SERVE_AFTER = `
+Examples:
+  parley serve --registration open            for trying things out: anybody who reaches it may register
+  parley serve --port 0 --json                a free port; url and certificate_hash as JSON when it is up
+  parley serve --host 0.0.0.0 --origin https://media.example:4480 \\
+    --certificate-file fullchain.pem --certificate-key-file key.pem
+
+A self-made certificate lasts 13 days, as browsers demand of certificates trusted by hash, and a fresh one is made when
+the server starts with less than a day left: restart it before then. Agents trust it by the hash that is printed.
+
+A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
+lowestTrustTier, agentDisclosure and limits: {"port": 4480, "registration": "closed", "limits": {"sessions": 100}}`;
+
+export const KEYGEN = `Make an agent: a key, a Genesis that names it, and an identity document, in one file.
+
+The file is the agent: whoever has it can speak as it. The Agent-ID, the hash of the Genesis, is printed. An agent without
+an issuer vouches for itself, which a server with open registration takes and trust anchors do not.`;
+
+export const KEYGEN_AFTER = `
+Examples:
+  parley keygen ada.key                                              an agent that vouches for itself
+  parley keygen --new-issuer acme.issuer --issuer-name acme.example  one who vouches for agents
+  parley keygen ada.key --issuer acme.issuer --trust trust.json      an agent of theirs, and the anchor to check it by
+  parley keygen ada.key --name Ada --scope communication:audio:capture --scope communication:audio:transmit
+
+Existing key files are never overwritten.`;
+
+export const CALL = `Call an agent, say something, record the answer, hang up.
+
+The call is up when the other end has answered and both signatures were checked. With --in or --tone the call ends
+when nothing was heard for --linger seconds after the last word; otherwise when the other end hangs up, after --for
+seconds, or with Ctrl-C.`;
+
+export const CALL_AFTER = `
+Examples:
+  parley call AGENT-ID --key ada.key --cert-hash HASH --in hello.wav --out heard.wav
+  parley call AGENT-ID --key ada.key --cert-hash HASH --tone --evidence call.evidence --keep heard.frames
+  parley call AGENT-ID --key ada.key --url https://media.example:4480/agtp --out heard.wav --for 30 --json`;
+
+export const ANSWER = `Wait for calls and take them, one at a time; a second caller is told that the agent is busy.
+
+Prints its Agent-ID when it is online. Runs until Ctrl-C, or until one call is over with --once. Files of a second call
+get a number: heard.wav, heard-2.wav.`;
+
+export const ANSWER_AFTER = `
+Examples:
+  parley answer --key bob.key --cert-hash HASH --echo                        say back what is heard
+  parley answer --key bob.key --cert-hash HASH --in hello.wav --out heard.wav --once
+  parley answer --key bob.key --cert-hash HASH --busy                        try how a caller takes it`;
+
+export const VERIFY = `Judge the evidence of a call, offline.
+
+Every line says who vouches for it: issuer-signed, speaker-signed, listener-signed, both, or server-claimed, which is
+nobody but the server. Trust comes from --trust, never from the file. --media proves that kept frames belong to the call,
+and --wav makes sound of those that do.`;
+
+export const VERIFY_AFTER = `
+Exit codes: 0 verified; 1 invalid: changed, incomplete or contradicting itself; 3 consistent, not anchored: no anchor
+given vouches for somebody in it; 2 wrong usage, or a file that cannot be read.
+
+Examples:
+  parley verify call.evidence
+  parley verify call.evidence --trust trust.json
+  parley verify call.evidence --trust trust.json --media heard.frames --wav proven.wav
+  parley verify call.evidence --json | jq .verdict
+
+A trust file lists issuers' keys and agents:
+  {"anchors": [{"type": "key", "value": "BASE64URL"}, {"type": "agent", "value": "AGENT-ID"}]}
+parley keygen --trust and parley serve --trust write one.`;

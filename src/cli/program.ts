@@ -1,0 +1,247 @@
+/** The `parley` command: what it takes and what it teaches. The work itself is loaded when a command runs. */
+import { Command, CommanderError, Option } from "commander";
+import type { AnswerFlags } from "./answer-command.ts";
+import type { CallFlags } from "./call-command.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import * as values from "./flag-values.ts";
+import * as help from "./help-texts.ts";
+import type { KeygenFlags } from "./keygen-command.ts";
+import { attempt, Output, usageError } from "./output.ts";
+import type { ServeFlags } from "./serve-command.ts";
+import type { VerifyFlags } from "./verify-command.ts";
+
+/** Runs one command line (without `node` and the script) and gives its exit code. */
+export async function run(argv: readonly string[]): Promise<ExitCode> {
+  const json = argv.includes("--json");
+  let exit: ExitCode = EXIT.done;
+  const program = createProgram((code) => {
+    exit = code;
+  });
+  // With --json the failure is told once, as an object and one line.
+  if (json) program.configureOutput({ writeErr: () => {} });
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  if (argv.length === 0) {
+    program.outputHelp({ error: true });
+    return EXIT.usage;
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exit;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return EXIT.done;
+    if (json) new Output(true).failure(usageError(error.message.replace(/^error: /, "")));
+    return EXIT.usage;
+  }
+}
+
+/** Every command with its options and help. `exit` takes the exit code of the command that ran. */
+export function createProgram(exit: (code: ExitCode) => void): Command {
+  const program = new Command("parley")
+    .description(help.prose(help.PROGRAM))
+    .exitOverride()
+    .configureHelp({ helpWidth: HELP_WIDTH })
+    .helpCommand("help [command]", "show the help of a command")
+    .showHelpAfterError("(add --help for what it takes)")
+    .addHelpText("after", help.PROGRAM_AFTER);
+  addServe(program, exit);
+  addKeygen(program, exit);
+  addCall(program, exit);
+  addAnswer(program, exit);
+  addVerify(program, exit);
+  return program;
+}
+
+type Exit = (code: ExitCode) => void;
+type Json = { readonly json?: true };
+
+function addServe(program: Command, exit: Exit): void {
+  program
+    .command("serve")
+    .summary(help.summary(help.SERVE))
+    .description(help.prose(help.SERVE))
+    .option("--host <address>", "IP address to listen on (default: 127.0.0.1, this machine alone)")
+    .option("--port <number>", "UDP port, 0 for a free one (default: 4480)", values.integer(0, 65_535))
+    .option("--data-folder <folder>", "records, identity and certificate (default: parley-data)")
+    .addOption(
+      new Option(
+        "--registration <who>",
+        "open: any agent registers itself; closed: known agents only (default: closed)",
+      ).choices(["open", "closed"]),
+    )
+    .option("--origin <origin>", "further origin that agents dial; may be repeated", values.collect)
+    .option(
+      "--certificate-file <pem>",
+      "certificate and chain (default: self-made, 13 days, kept in the data folder)",
+    )
+    .option("--certificate-key-file <pem>", "private key of the certificate")
+    .option("--name <name>", "name in the server's Genesis, on the first start")
+    .option("--server-id <id>", "Server-ID of every answer (default: the address it listens on)")
+    .option(
+      "--grace <seconds>",
+      "how long calls may go on after a stop (default: 10)",
+      values.integer(0, 3_600),
+    )
+    .addOption(
+      new Option("--log-level <level>", "least weighty events logged (default: info)").choices([
+        "debug",
+        "info",
+        "warn",
+        "error",
+        "silent",
+      ]),
+    )
+    .option("--config <file>", "JSON file of these and further settings; flags win over it")
+    .option("--trust <file>", "add this server to the trust anchors in a file")
+    .option("--json", "print one JSON object when the server is up")
+    .addHelpText("after", help.SERVE_AFTER)
+    .action(async ({ json, origin, ...rest }: ServeFlags & Json & { origin?: string[] }) => {
+      const flags = { ...rest, ...(origin === undefined ? {} : { origins: origin }) };
+      exit(
+        await attempt(json === true, async (output) => {
+          const { serveCommand } = await import("./serve-command.ts");
+          return await serveCommand(flags, output);
+        }),
+      );
+    });
+}
+
+function addKeygen(program: Command, exit: Exit): void {
+  program
+    .command("keygen")
+    .summary(help.summary(help.KEYGEN))
+    .description(help.prose(help.KEYGEN))
+    .argument("[file]", "identity file to make")
+    .option("--name <name>", "the agent's name (default: the file's)")
+    .option("--owner <id>", "who the agent belongs to (default: from its name)")
+    .option(
+      "--scope <token>",
+      "widest authority it may ever claim (default: capture and transmit audio); may be repeated",
+      values.collect,
+    )
+    .option("--issuer <file>", "have the agent vouched for by this issuer")
+    .option("--new-issuer <file>", "make an issuer; with FILE it vouches for the agent")
+    .option("--issuer-name <name>", "name of the new issuer", "issuer")
+    .option("--trust <file>", "add the issuer, or the agent that has none, to the trust anchors in a file")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", help.KEYGEN_AFTER)
+    .action(async (file: string | undefined, { json, ...flags }: KeygenFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { keygenCommand } = await import("./keygen-command.ts");
+          return await keygenCommand(file, flags, output);
+        }),
+      );
+    });
+}
+
+function addCall(program: Command, exit: Exit): void {
+  const call = program
+    .command("call")
+    .summary(help.summary(help.CALL))
+    .description(help.prose(help.CALL))
+    .argument("<agent-id>", "the agent to call: 64 hex digits", values.agentId);
+  addConnectOptions(call);
+  addSoundOptions(call)
+    .option(
+      "--linger <seconds>",
+      "hang up when nothing was heard for so long after speaking",
+      values.seconds,
+      2,
+    )
+    .option("--for <seconds>", "hang up after so long, whatever goes on", values.seconds)
+    .option("--reason <text>", "why, when hanging up; the other end reads it", values.reason, "done")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", help.CALL_AFTER)
+    .action(async (agentId: string, { json, ...flags }: CallFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { callCommand } = await import("./call-command.ts");
+          return await callCommand(agentId, flags, output);
+        }),
+      );
+    });
+}
+
+function addAnswer(program: Command, exit: Exit): void {
+  const answer = program
+    .command("answer")
+    .summary(help.summary(help.ANSWER))
+    .description(help.prose(help.ANSWER));
+  addConnectOptions(answer);
+  addSoundOptions(answer)
+    .addOption(new Option("--echo", "say back what is heard").conflicts(["in", "tone"]))
+    .option("--once", "take one call, then stop")
+    .addOption(new Option("--busy", "tell every caller that the agent is busy").conflicts("decline"))
+    .option("--decline", "decline every call")
+    .option("--for <seconds>", "hang up a call after so long", values.seconds)
+    .option("--reason <text>", "why, when hanging up; the other end reads it", values.reason, "done")
+    .option("--json", "print one JSON object at the end")
+    .addHelpText("after", help.ANSWER_AFTER)
+    .action(async ({ json, ...flags }: AnswerFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { answerCommand } = await import("./answer-command.ts");
+          return await answerCommand(flags, output);
+        }),
+      );
+    });
+}
+
+function addVerify(program: Command, exit: Exit): void {
+  program
+    .command("verify")
+    .summary(help.summary(help.VERIFY))
+    .description(help.prose(help.VERIFY))
+    .argument("<file>", "evidence of a call")
+    .option("--trust <file>", "trust anchors: whom you believe")
+    .option("--media <file>", "kept frames to be proven as well")
+    .option("--wav <file>", "write the proven frames as sound")
+    .addOption(
+      new Option("--speaker <end>", "whose sound, where both were kept").choices(["caller", "callee"]),
+    )
+    .option("--json", "print one JSON object")
+    .addHelpText("after", help.VERIFY_AFTER)
+    .action(async (file: string, { json, ...flags }: VerifyFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { verifyCommand } = await import("./verify-command.ts");
+          return await verifyCommand(file, flags, output);
+        }),
+      );
+    });
+}
+
+function addConnectOptions(command: Command): Command {
+  return command
+    .option("--url <url>", "the server", "https://127.0.0.1:4480/agtp")
+    .option(
+      "--cert-hash <hash>",
+      "SHA-256 of the server's certificate; may be repeated (default: what the system's roots vouch for)",
+      values.certificateHashes,
+    )
+    .requiredOption("--key <file>", "identity file of this agent, made by parley keygen")
+    .option("--trust <file>", "talk only to agents whose issuer is a trust anchor in this file")
+    .option("--server-id <agent-id>", "Agent-ID the server must have", values.agentId);
+}
+
+function addSoundOptions(command: Command): Command {
+  return command
+    .option("--in <wav>", "say this: 16-bit WAV of 48000 Hz (8000 Hz for G.711), one or two channels")
+    .addOption(
+      new Option("--tone [seconds]", "say a tone (3 s unless told otherwise)")
+        .argParser(values.seconds)
+        .preset(3)
+        .conflicts("in"),
+    )
+    .option("--out <wav>", "record what is heard")
+    .option("--evidence <file>", "keep the call's evidence, for parley verify")
+    .option("--keep <file>", "keep the frames heard, for parley verify --media")
+    .option(
+      "--codec <name>",
+      "codec to agree on: opus, pcmu or pcma; may be repeated, best first",
+      values.codecs,
+    );
+}
+
+const HELP_WIDTH = 100;

@@ -1,0 +1,67 @@
+import { readConfigFile, type ServerSettings } from "../config.ts";
+import { type RunningServer, serve } from "../server/serve.ts";
+import { addToTrustFile } from "../trust-file.ts";
+import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
+import { takeInterrupts } from "./interrupts.ts";
+import type { Output } from "./output.ts";
+
+/** Flags of `parley serve`: settings, and where more of them are. */
+export interface ServeFlags extends ServerSettings {
+  /** JSON file of settings; flags win over it. */
+  readonly config?: string;
+  /** Trust file that the server's Agent-ID is added to. */
+  readonly trust?: string;
+}
+
+/** `parley serve`: runs a server until a signal stops it. */
+export async function serveCommand(flags: ServeFlags, output: Output): Promise<ExitCode> {
+  const { config, trust, ...settings } = flags;
+  const fromFile = config === undefined ? {} : await readConfigFile(config);
+  const server = await serve({ ...fromFile, ...settings } as ServerSettings);
+  const interrupts = takeInterrupts(() => {
+    output.note(`stopping; calls may go on for ${server.config.grace} s, a second signal stops at once`);
+    void server.stop();
+  });
+  try {
+    if (trust !== undefined) await addToTrustFile(trust, { issuerKeys: [], agentIds: [server.agentId] });
+    announce(server, output);
+    const failure = await server.ended;
+    if (failure === undefined) return EXIT.done;
+    // What was announced stands on standard output already; the failure goes beside it.
+    output.note(`parley: ${failure.code}: ${failure.message}`);
+    return exitCodeOf(failure);
+  } catch (error) {
+    await server.stop(0);
+    throw error;
+  } finally {
+    interrupts.release();
+  }
+}
+
+function announce(server: RunningServer, output: Output): void {
+  const { url, agentId, certificateHash, config } = server;
+  if (config.registration === "open") {
+    output.note(
+      "WARNING: registration is open: every agent that reaches this server may register itself and call.",
+    );
+  }
+  output.result(
+    {
+      url,
+      agent_id: agentId,
+      certificate_hash: certificateHash,
+      certificate_not_after: new Date(server.certificateNotAfter).toISOString(),
+      origins: server.origins,
+      data_folder: config.dataFolder,
+      registration: config.registration,
+      pid: process.pid,
+    },
+    `Parley listens on ${url}`,
+    `  agent id          ${agentId}`,
+    `  certificate hash  ${certificateHash}`,
+    `  data folder       ${config.dataFolder}`,
+    `  registration      ${config.registration}`,
+    "An agent that answers:",
+    `  parley answer --url ${url} --cert-hash ${certificateHash} --key AGENT.key --echo`,
+  );
+}

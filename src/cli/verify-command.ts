@@ -1,0 +1,123 @@
+import { type KeptFrame, parseKeptFrames } from "../../codecs/kept-frames.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import { verifier } from "../../platform/node/sodium.ts";
+import { type MediaReport, verifyMedia } from "../../signaling/evidence/media.ts";
+import type { EvidenceReport, Verdict } from "../../signaling/evidence/report.ts";
+import { type JudgedEvidence, verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { loadTrustFile } from "../trust-file.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { readInput, requireWritable } from "./files.ts";
+import { type Output, usageError } from "./output.ts";
+import { startProgress } from "./progress.ts";
+import { type ProvenWav, writeProvenWav } from "./proven-wav.ts";
+
+/** Flags of `parley verify`. */
+export interface VerifyFlags {
+  readonly trust?: string;
+  readonly media?: string;
+  readonly wav?: string;
+  readonly speaker?: "caller" | "callee";
+}
+
+/** `parley verify`: judges an evidence file offline, and kept frames against it. */
+export async function verifyCommand(file: string, flags: VerifyFlags, output: Output): Promise<ExitCode> {
+  if (flags.wav !== undefined && flags.media === undefined)
+    throw usageError("--wav needs the frames to write it from: --media FILE.");
+  requireWritable(flags.wav);
+  const bytes = await readInput(file);
+  const anchors = flags.trust === undefined ? undefined : await loadTrustFile(flags.trust);
+  const kept = flags.media === undefined ? undefined : await readKept(flags.media);
+  const evidence = verifyEvidence(bytes, anchors, verifier);
+  const media = kept === undefined ? undefined : judgeMedia(kept, evidence);
+  const verdict = media !== undefined && media.faults.length > 0 ? "invalid" : evidence.report.verdict;
+  const wav =
+    flags.wav === undefined || media === undefined || evidence.report.verdict === "invalid"
+      ? undefined
+      : await writeProvenWav(flags.wav, media.frames, evidence, flags.speaker);
+  const summary = media === undefined ? undefined : mediaSummary(media, wav);
+  output.result(
+    { ...evidence.report, verdict, evidence_verdict: evidence.report.verdict, media: summary },
+    ...describeReport(evidence.report, media, wav),
+    verdictLine(verdict, flags.trust !== undefined),
+  );
+  return EXIT_OF[verdict];
+}
+
+const EXIT_OF: Readonly<Record<Verdict, ExitCode>> = {
+  verified: EXIT.done,
+  unanchored: EXIT.unanchored,
+  invalid: EXIT.failed,
+};
+
+async function readKept(path: string): Promise<KeptFrame[]> {
+  const parsed = parseKeptFrames(await readInput(path));
+  if (parsed.ok) return parsed.value;
+  throw usageError(`${path}: ${parsed.fault.message} (${parsed.fault.at})`, new ParleyError(parsed.fault));
+}
+
+function judgeMedia(kept: readonly KeptFrame[], evidence: JudgedEvidence): MediaReport {
+  const progress = startProgress("verifying", kept.length, "frames");
+  try {
+    return verifyMedia(kept, evidence, verifier, (judged) => {
+      if (judged % PROGRESS_FRAMES === 0) progress.update(judged);
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+function mediaSummary(media: MediaReport, wav: ProvenWav | undefined) {
+  return {
+    proven: media.frames.length,
+    checkpointed: media.frames.filter(({ checkpointed }) => checkpointed).length,
+    faults: media.faults,
+    wav,
+  };
+}
+
+function describeReport(
+  report: EvidenceReport,
+  media: MediaReport | undefined,
+  wav: ProvenWav | undefined,
+): string[] {
+  const faults = [...report.faults, ...(media?.faults ?? [])];
+  const told = faults.slice(0, FAULT_LINES);
+  const checkpointed = media?.frames.filter((frame) => frame.checkpointed).length;
+  const said = (by: string, text: string) => `${by.padEnd(15)}  ${text}`;
+  return [
+    ...report.statements.map(({ by, text }) => said(by, text)),
+    ...(media === undefined
+      ? []
+      : [
+          said(
+            "speaker-signed",
+            `${media.frames.length} kept frames belong, ${checkpointed} of them in checkpoints`,
+          ),
+        ]),
+    ...(wav === undefined
+      ? []
+      : [
+          said(
+            "speaker-signed",
+            `${wav.file}: ${wav.seconds} s of the ${wav.speaker}, ${wav.frames} frames; gaps are silence`,
+          ),
+        ]),
+    ...told.map(({ code, message, at }) => said("FAULT", `${code}: ${message} (${at})`)),
+    ...(faults.length > told.length
+      ? [said("FAULT", `and ${faults.length - told.length} more; --json lists them`)]
+      : []),
+  ];
+}
+
+function verdictLine(verdict: Verdict, hasAnchors: boolean): string {
+  if (verdict === "verified") return "verified";
+  if (verdict === "invalid") return "INVALID";
+  return hasAnchors
+    ? "consistent, not anchored: no anchor given vouches for somebody in it"
+    : "consistent, not anchored: give anchors with --trust";
+}
+
+/** Faults told to people one by one; the rest are counted. */
+const FAULT_LINES = 20;
+/** Frames between two updates of the progress bar. */
+const PROGRESS_FRAMES = 256;

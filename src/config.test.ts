@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { DEFAULT_LIMITS } from "../signaling/switchboard/config.ts";
+import { DEFAULT_SERVER_CONFIG, parseServerConfig, readConfigFile } from "./config.ts";
+
+function faultOf(...sources: Readonly<Record<string, unknown>>[]) {
+  const parsed = parseServerConfig(...sources);
+  if (parsed.ok) throw new Error("it was accepted");
+  return parsed.fault;
+}
+
+describe("parseServerConfig", () => {
+  it("gives the documented defaults for nothing: this machine alone, registration closed", () => {
+    expect(parseServerConfig()).toEqual({ ok: true, value: DEFAULT_SERVER_CONFIG });
+    expect(DEFAULT_SERVER_CONFIG).toMatchObject({
+      host: "127.0.0.1",
+      port: 4480,
+      registration: "closed",
+      grace: 10,
+    });
+  });
+
+  it("lets later sources win, and keeps what they leave out", () => {
+    const parsed = parseServerConfig({ port: 1, grace: 3 }, { port: 2, host: undefined });
+    expect(parsed).toMatchObject({ ok: true, value: { port: 2, grace: 3, host: "127.0.0.1" } });
+  });
+
+  it("takes single limits and keeps the rest", () => {
+    const parsed = parseServerConfig({ limits: { sessions: 5, boundRate: { perSecond: 1, burst: 2 } } });
+    expect(parsed).toMatchObject({
+      ok: true,
+      value: { limits: { ...DEFAULT_LIMITS, sessions: 5, boundRate: { perSecond: 1, burst: 2 } } },
+    });
+  });
+
+  it.each([
+    ["prot", 4480],
+    ["constructor", 1],
+    ["host", "media.example"],
+    ["port", "4480"],
+    ["port", 65_536],
+    ["port", 1.5],
+    ["dataFolder", ""],
+    ["name", "Grüße"],
+    ["serverId", "two words"],
+    ["registration", "maybe"],
+    ["origins", ["http://media.example"]],
+    ["origins", ["https://media.example/agtp"]],
+    ["origins", "https://media.example"],
+    ["grace", -1],
+    ["logLevel", "loud"],
+    ["policyScope", ["audio"]],
+    ["lowestTrustTier", 4],
+    ["agentDisclosure", "secret"],
+    ["limits", { sessions: 0 }],
+    ["limits", { session: 1 }],
+    ["limits", { toString: 1 }],
+    ["limits", { boundRate: 5 }],
+    ["limits", null],
+  ])("refuses %s = %j and names it", (name, value) => {
+    expect(faultOf({ [name]: value })).toMatchObject({ code: "usage", at: name });
+  });
+
+  it("wants a certificate and its key together", () => {
+    expect(faultOf({ certificateKeyFile: "key.pem" })).toMatchObject({ code: "usage" });
+    expect(parseServerConfig({ certificateFile: "a.pem" }, { certificateKeyFile: "b.pem" }).ok).toBe(true);
+  });
+});
+
+describe("readConfigFile", () => {
+  it("reads a JSON object and refuses everything else by name", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "parley-config-"));
+    const path = join(folder, "config.json");
+    await writeFile(path, '{"port": 5}');
+    expect(await readConfigFile(path)).toEqual({ port: 5 });
+    for (const text of ["[]", "{", ""]) {
+      await writeFile(path, text);
+      await expect(readConfigFile(path)).rejects.toMatchObject({ code: "usage" });
+    }
+    await expect(readConfigFile(join(folder, "none"))).rejects.toThrow(/ENOENT/);
+    await rm(folder, { recursive: true });
+  });
+});

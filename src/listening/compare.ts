@@ -1,0 +1,205 @@
+/**
+ * Listening with numbers: where a known utterance stands in a recording, how alike the two are, and how long it was silent
+ * where the utterance was not. Mono PCM throughout.
+ */
+
+/** Milliseconds of one step of the loudness contour that finds the rough place. */
+const STEP_MS = 5;
+/** How far around the rough place the exact one is looked for, ms. */
+const REFINE_MS = 12;
+/** Playout may move inside an utterance as it adapts: pieces of this length are placed each for itself, ms. */
+const PIECE_MS = 250;
+/** How far one piece may have moved against the one before it, ms. */
+const PIECE_REACH_MS = 45;
+/** A piece that stands more than this away from where the one before it says, ms, has slipped. */
+const SLIP_MS = 2;
+/** A step of the utterance louder than this share of its loudest counts as speech. */
+const SPEECH_SHARE = 0.05;
+/** A step of the recording quieter than this share of the utterance's own loudness there counts as a hole. */
+const HOLE_SHARE = 0.1;
+
+/** How an utterance came through. */
+export interface Comparison {
+  /** Samples into the recording at which the utterance begins. */
+  readonly offset: number;
+  /** Normalised correlation over the whole utterance, its pieces aligned each for itself: 1 is the same up to loudness. */
+  readonly correlation: number;
+  /** The same with one alignment for all of it. */
+  readonly rigidCorrelation: number;
+  /** Times that playout moved inside the utterance. */
+  readonly slips: number;
+  /** Longest run without sound where the utterance has some, ms. */
+  readonly longestGap: number;
+}
+
+/** Finds `utterance` in `recording` from sample `from` on and compares the two. */
+export function compareUtterance(
+  utterance: Int16Array,
+  recording: Int16Array,
+  clockRate: number,
+  from = 0,
+): Comparison {
+  const step = Math.round((clockRate * STEP_MS) / 1000);
+  const rough = from + bestOffset(contour(utterance, step), contour(recording.subarray(from), step)) * step;
+  const samples = (ms: number) => Math.round((clockRate * ms) / 1000);
+  const offset = bestPlace(utterance, recording, rough, samples(REFINE_MS), clockRate);
+  const pieces = placePieces(utterance, recording, offset, clockRate);
+  const product = new Product();
+  const heard = new Int16Array(utterance.length);
+  let slips = 0;
+  for (const [index, piece] of pieces.entries()) {
+    const before = pieces[index - 1];
+    if (before !== undefined && Math.abs(piece.offset - before.offset) > samples(SLIP_MS)) slips += 1;
+    product.add(utterance, recording, piece.offset, piece.start, piece.end, 1);
+    heard.set(recording.subarray(piece.offset + piece.start, piece.offset + piece.end), piece.start);
+  }
+  const rigid = new Product();
+  rigid.add(utterance, recording, offset, 0, utterance.length, 1);
+  return {
+    offset: pieces[0]?.offset ?? offset,
+    correlation: product.correlation,
+    rigidCorrelation: rigid.correlation,
+    slips,
+    longestGap: longestGap(contour(utterance, step), contour(heard, step)) * STEP_MS,
+  };
+}
+
+interface Piece {
+  readonly start: number;
+  readonly end: number;
+  /** Samples from a sample of the utterance to the same one in the recording. */
+  readonly offset: number;
+}
+
+/** Places each piece near the one before it; pieces without sound stay where that one says. */
+function placePieces(
+  utterance: Int16Array,
+  recording: Int16Array,
+  offset: number,
+  clockRate: number,
+): Piece[] {
+  const length = Math.round((clockRate * PIECE_MS) / 1000);
+  const reach = Math.round((clockRate * PIECE_REACH_MS) / 1000);
+  const pieces: Piece[] = [];
+  const loudest = utterance.reduce((peak, sample) => Math.max(peak, Math.abs(sample)), 0);
+  // The whole may fit best where its later part stands: its first second alone says where it begins.
+  let place = bestPlace(utterance.subarray(0, 4 * length), recording, offset, 3 * reach, clockRate);
+  for (let start = 0; start < utterance.length; start += length) {
+    const end = Math.min(utterance.length, start + length);
+    const piece = utterance.subarray(start, end);
+    if (piece.some((sample) => Math.abs(sample) > loudest * SPEECH_SHARE)) {
+      place = bestPlace(piece, recording, start + place, reach, clockRate) - start;
+    }
+    pieces.push({ start, end, offset: place });
+  }
+  return pieces;
+}
+
+/** Where `wanted` fits best within `reach` of `around`: first in steps of an eighth of a millisecond, then to the sample. */
+function bestPlace(
+  wanted: Int16Array,
+  recording: Int16Array,
+  around: number,
+  reach: number,
+  clockRate: number,
+): number {
+  const step = Math.max(1, Math.round(clockRate / 8000));
+  const coarse = bestOf(wanted, recording, around - reach, around + reach, step, step);
+  return step === 1 ? coarse : bestOf(wanted, recording, coarse - step, coarse + step, 1, 2);
+}
+
+function bestOf(
+  wanted: Int16Array,
+  recording: Int16Array,
+  from: number,
+  to: number,
+  step: number,
+  stride: number,
+): number {
+  let best = Number.NEGATIVE_INFINITY;
+  let place = Math.max(0, from);
+  for (let candidate = place; candidate <= to; candidate += step) {
+    const product = new Product();
+    product.add(wanted, recording, candidate, 0, wanted.length, stride);
+    if (product.correlation > best) {
+      best = product.correlation;
+      place = candidate;
+    }
+  }
+  return place;
+}
+
+/** Normalised correlation, gathered piece by piece. */
+class Product {
+  #product = 0;
+  #wanted = 0;
+  #found = 0;
+
+  add(
+    wanted: Int16Array,
+    recording: Int16Array,
+    offset: number,
+    start: number,
+    end: number,
+    stride: number,
+  ): void {
+    for (let at = start; at < end; at += stride) {
+      const x = wanted[at] as number;
+      const y = recording[offset + at] ?? 0;
+      this.#product += x * y;
+      this.#wanted += x * x;
+      this.#found += y * y;
+    }
+  }
+
+  get correlation(): number {
+    return this.#wanted === 0 || this.#found === 0
+      ? 0
+      : this.#product / Math.sqrt(this.#wanted * this.#found);
+  }
+}
+
+/** Root mean square of each step. */
+function contour(pcm: Int16Array, step: number): Float64Array {
+  const levels = new Float64Array(Math.ceil(pcm.length / step));
+  for (let index = 0; index < levels.length; index += 1) {
+    const end = Math.min(pcm.length, (index + 1) * step);
+    let energy = 0;
+    for (let at = index * step; at < end; at += 1) energy += (pcm[at] as number) ** 2;
+    levels[index] = Math.sqrt(energy / step);
+  }
+  return levels;
+}
+
+function bestOffset(wanted: Float64Array, levels: Float64Array): number {
+  let best = Number.NEGATIVE_INFINITY;
+  let offset = 0;
+  const last = Math.max(0, levels.length - Math.floor(wanted.length / 2));
+  for (let candidate = 0; candidate <= last; candidate += 1) {
+    let product = 0;
+    let energy = 1;
+    for (let at = 0; at < wanted.length; at += 1) {
+      const level = levels[candidate + at] ?? 0;
+      product += (wanted[at] as number) * level;
+      energy += level * level;
+    }
+    const likeness = product / Math.sqrt(energy);
+    if (likeness > best) {
+      best = likeness;
+      offset = candidate;
+    }
+  }
+  return offset;
+}
+
+function longestGap(spoken: Float64Array, heard: Float64Array): number {
+  const floor = SPEECH_SHARE * spoken.reduce((loudest, level) => Math.max(loudest, level), 0);
+  let longest = 0;
+  let run = 0;
+  for (let at = 0; at < spoken.length; at += 1) {
+    const level = spoken[at] as number;
+    run = level > floor && (heard[at] ?? 0) < level * HOLE_SHARE ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
+}

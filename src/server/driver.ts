@@ -1,0 +1,295 @@
+import type { Clock } from "../../codecs/clock.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import {
+  CLOSE_CODES,
+  type CloseInfo,
+  type Connection,
+  type ConnectionHandlers,
+  type ReceiveStream,
+} from "../../sfu/carrier.ts";
+import type { RelayEvent } from "../../sfu/relay-io.ts";
+import type { ConnectionId } from "../../signaling/admission.ts";
+import type { RecordLog } from "../../signaling/record-log.ts";
+import type {
+  EvidenceFile,
+  ExchangeId,
+  SwitchboardInput,
+  SwitchboardOutput,
+} from "../../signaling/switchboard/io.ts";
+import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import type { EventLog } from "./event-log.ts";
+import { EvidenceCache } from "./evidence-cache.ts";
+import { MediaPlane } from "./media-plane.ts";
+import { OutgoingItems } from "./outgoing-items.ts";
+import { PeerExchanges } from "./peer-exchanges.ts";
+import { ServerTime } from "./server-time.ts";
+import { readItems } from "./stream-reading.ts";
+
+/** How long answers queued before a close may take to leave, ms. */
+const LAST_ANSWERS_MS = 1_000;
+
+interface Peer {
+  readonly connection: Connection;
+  readonly items: OutgoingItems;
+  readonly exchanges: PeerExchanges;
+}
+
+/**
+ * Drives the switchboard and the media plane: bytes, time and durability in, bytes out. One turn at a time: every input is
+ * handled, its outputs are carried out in order, and answers wait until the records before them are durable.
+ */
+export class Driver {
+  readonly #switchboard: Switchboard;
+  readonly #media: MediaPlane;
+  readonly #log: RecordLog;
+  readonly #clock: Clock;
+  readonly #time: ServerTime;
+  readonly #events: EventLog;
+  readonly #evidenceFiles: EvidenceCache;
+  readonly #onDrained: () => void;
+  readonly #onFatal: (error: unknown) => void;
+  readonly #peers = new Map<ConnectionId, Peer>();
+  readonly #inputs: SwitchboardInput[] = [];
+  #turning = false;
+  #nextConnection: ConnectionId = 1;
+  #nextExchange: ExchangeId = 1;
+  /** Settles when everything appended so far is durable; later appends are never durable before earlier ones. */
+  #durable: Promise<void> = Promise.resolve();
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  #closed = false;
+
+  constructor(options: {
+    readonly switchboard: Switchboard;
+    readonly log: RecordLog;
+    readonly clock: Clock;
+    readonly verifier: Verifier;
+    readonly events: EventLog;
+    /** Builds the evidence file of a session that has its final record. */
+    readonly buildEvidence: (sessionId: string) => EvidenceFile | undefined;
+    /** A shutdown has ended every session. */
+    readonly onDrained: () => void;
+    /** The log cannot be written: nothing can be acknowledged any more. */
+    readonly onFatal: (error: unknown) => void;
+  }) {
+    this.#switchboard = options.switchboard;
+    this.#log = options.log;
+    this.#clock = options.clock;
+    this.#time = new ServerTime(options.clock);
+    this.#events = options.events;
+    this.#evidenceFiles = new EvidenceCache(options.buildEvidence);
+    this.#onDrained = options.onDrained;
+    this.#onFatal = options.onFatal;
+    this.#media = new MediaPlane({
+      verifier: options.verifier,
+      clock: options.clock,
+      time: this.#time,
+      egresses: {
+        connection: (id) => this.#peers.get(id)?.connection,
+        items: (id) => this.#peers.get(id)?.items,
+      },
+      onEvent: (event) => this.#relayEvent(event),
+    });
+    // Before anything else: no session of an earlier process is taken up again.
+    this.#input({ kind: "interrupted", sessions: [...options.log.openSessions()] });
+  }
+
+  /** Connections that are up. */
+  get connections(): number {
+    return this.#peers.size;
+  }
+
+  /** Takes a connection that a listener accepted. */
+  accept(connection: Connection): ConnectionHandlers {
+    const id = this.#nextConnection++;
+    const items = new OutgoingItems(connection);
+    const exchanges = new PeerExchanges({
+      connection: id,
+      clock: this.#clock,
+      nextId: () => this.#nextExchange++,
+      input: (input) => this.#input(input),
+    });
+    this.#peers.set(id, { connection, items, exchanges });
+    this.#input({ kind: "opened", connection: id, carrier: connection.carrier });
+    const failed = (error: unknown) => this.#failed("stream", error);
+    return {
+      datagram: (bytes) => this.#media.datagram(id, bytes),
+      stream: (stream) => void this.#readItems(id, stream).catch(failed),
+      exchange: (stream) => void exchanges.read(stream).catch(failed),
+      closed: (info) => this.#connectionClosed(id, info),
+    };
+  }
+
+  /** Drains: no new sessions; what lives after `grace` milliseconds is ended. */
+  shutDown(grace: number): void {
+    this.#input({ kind: "shutdown", grace });
+  }
+
+  /** Stops timers; resolves when what was appended is durable. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#media.close();
+    await this.#durable.catch(() => undefined);
+  }
+
+  #input(input: SwitchboardInput): void {
+    if (this.#closed) return;
+    this.#inputs.push(input);
+    if (this.#turning) return;
+    this.#turning = true;
+    for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) this.#turn(next);
+    this.#turning = false;
+    this.#schedule();
+  }
+
+  /** After a step of the machine's clock the switchboard's times go by the new one. */
+  #turn(input: SwitchboardInput): void {
+    const by = this.#time.follow();
+    if (by !== 0) this.#handle({ kind: "stepped", by });
+    this.#handle(input);
+    for (let out = this.#switchboard.poll(); out !== undefined; out = this.#switchboard.poll()) {
+      try {
+        this.#act(out);
+      } catch (error) {
+        this.#failed(out.kind, error);
+      }
+    }
+  }
+
+  /** One input that fails is one input that fails: the others' calls go on. */
+  #handle(input: SwitchboardInput): void {
+    const now = this.#time.now();
+    try {
+      this.#switchboard.handle(input, this.#time.wallAt(now), this.#time.mediaAt(now));
+    } catch (error) {
+      this.#failed(input.kind, error);
+    }
+  }
+
+  #failed(at: string, error: unknown): void {
+    this.#events.log("error", "turn-failed", { at, error: String(error) });
+  }
+
+  #act(output: SwitchboardOutput): void {
+    switch (output.kind) {
+      case "respond":
+        this.#respond(output);
+        return;
+      case "append":
+        this.#append(output.entries);
+        return;
+      case "admission":
+        this.#media.apply(output.message);
+        return;
+      case "item":
+        this.#peers.get(output.connection)?.items.send(output.flow, output.bytes);
+        return;
+      case "finish":
+        this.#peers.get(output.connection)?.items.finish(output.flow);
+        return;
+      case "counters-wanted": {
+        const counters = this.#media.counters(output.sessionId);
+        this.#inputs.push({ kind: "counters", sessionId: output.sessionId, counters });
+        return;
+      }
+      case "evidence-wanted":
+        this.#evidence(output.exchange, output.sessionId);
+        return;
+      case "close":
+        this.#close(output.connection, output.code, output.reason);
+        return;
+      case "log":
+        this.#events.log(output.level, output.event, output.fields);
+        return;
+      case "drained":
+        this.#onDrained();
+        return;
+    }
+  }
+
+  #append(entries: Parameters<RecordLog["append"]>[0]): void {
+    const appended = this.#log.append(entries);
+    this.#durable = appended;
+    appended.catch((error: unknown) => this.#onFatal(error));
+  }
+
+  #respond(output: Extract<SwitchboardOutput, { kind: "respond" }>): void {
+    const { connection, exchange, response, final } = output;
+    this.#peers.get(connection)?.exchanges.respond(exchange, response, final, this.#durable);
+  }
+
+  #evidence(exchange: ExchangeId, sessionId: string): void {
+    this.#durable
+      .then(() => this.#evidenceFiles.get(sessionId))
+      .catch((error: unknown) => {
+        this.#events.log("error", "evidence-not-built", { sessionId, error: String(error) });
+        return undefined;
+      })
+      .then((evidence) => this.#input({ kind: "evidence", exchange, evidence }))
+      .catch((error: unknown) => this.#failed("evidence", error));
+  }
+
+  #close(id: ConnectionId, code: number, reason: string): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    const late = new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + LAST_ANSWERS_MS, resolve));
+    Promise.race([peer.exchanges.answered, late])
+      .then(() => peer.connection.close(code, reason))
+      .catch((error: unknown) => this.#failed("close", error));
+  }
+
+  #connectionClosed(id: ConnectionId, info: CloseInfo): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    this.#peers.delete(id);
+    peer.exchanges.end();
+    const { malformed, unknownFlow } = this.#media.strays(id);
+    if (malformed + unknownFlow > 0)
+      this.#events.log("warn", "stray-frames", { connection: id, malformed, unknownFlow });
+    this.#media.forget(id);
+    this.#events.log("debug", "connection-closed", { connection: id, code: info.code, reason: info.reason });
+    this.#input({ kind: "closed", connection: id, orderly: info.code === CLOSE_CODES.normal });
+  }
+
+  async #readItems(connection: ConnectionId, stream: ReceiveStream): Promise<void> {
+    const fault = await readItems(stream, (flow, bytes) => this.#item(connection, flow, bytes));
+    if (fault !== undefined) this.#events.log("warn", "stream-malformed", { connection, at: fault.at });
+  }
+
+  /** Statements may be read after their connection is gone: what arrived before counts. */
+  #item(connection: ConnectionId, flow: number, bytes: Uint8Array): void {
+    if (this.#media.carriesMedia(connection, flow)) this.#media.item(connection, flow, bytes);
+    else this.#input({ kind: "item", connection, flow, bytes: bytes.slice() });
+  }
+
+  #relayEvent(event: RelayEvent): void {
+    if (event.kind === "close-connection") {
+      this.#close(event.connection, event.code, event.reason);
+      return;
+    }
+    const { sessionId, connection, flow, first, last, reason, count } = event;
+    this.#input({
+      kind: "refused",
+      sessionId,
+      connection,
+      flow,
+      first,
+      last,
+      reason,
+      count,
+    });
+  }
+
+  #schedule(): void {
+    const due = this.#switchboard.nextTimeout();
+    if (due === undefined || this.#closed) return;
+    const at = this.#time.monotonicAt(due);
+    if (this.#timer !== undefined && this.#timer.at <= at) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.at(at, () => {
+      this.#timer = undefined;
+      this.#input({ kind: "tick" });
+    });
+    this.#timer = { at, cancel };
+  }
+}

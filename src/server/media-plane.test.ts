@@ -1,0 +1,142 @@
+import { expect, it } from "vitest";
+import type { Connection, SendStream } from "../../sfu/carrier.ts";
+import type { AdmissionMessage } from "../../signaling/admission.ts";
+import { strictVerifier } from "../../test/keys.ts";
+import { VirtualClock } from "../../test/net/virtual-clock.ts";
+import {
+  datagram,
+  FIRST_SEQUENCE,
+  LISTENER_CONNECTION,
+  packet,
+  row,
+  SPEAKER_CONNECTION,
+  SPEAKER_FLOW,
+  WALL,
+} from "../../test/relay-scene.ts";
+import { MediaPlane } from "./media-plane.ts";
+import { OutgoingItems } from "./outgoing-items.ts";
+import { ServerTime } from "./server-time.ts";
+
+/** A speaker's plane whose listener takes what is written only when told, on a clock whose wall can be set. */
+function plane(more: Parameters<typeof row>[0] = {}) {
+  const inner = new VirtualClock({ wall: WALL });
+  let step = 0;
+  const clock = {
+    now: () => inner.now(),
+    wall: () => inner.wall() + step,
+    at: (at: number, fire: () => void) => inner.at(at, fire),
+  };
+  let finished = 0;
+  const releases: (() => void)[] = [];
+  const stream: SendStream = {
+    write: () => new Promise((resolve) => releases.push(resolve)),
+    finish: async () => {
+      finished += 1;
+    },
+    reset: () => {},
+  };
+  const connection = { openStream: async () => stream, sendDatagram: () => "sent" } as unknown as Connection;
+  const items = new OutgoingItems(connection);
+  const time = new ServerTime(clock);
+  const media = new MediaPlane({
+    verifier: strictVerifier,
+    clock,
+    time,
+    egresses: {
+      connection: (id) => (id === LISTENER_CONNECTION ? connection : undefined),
+      items: (id) => (id === LISTENER_CONNECTION ? items : undefined),
+    },
+    onEvent: () => {},
+  });
+  media.apply({ kind: "install", row: row(more) });
+  const speak = (count: number) => {
+    for (let at = 0; at < count; at += 1)
+      media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence: FIRST_SEQUENCE + at }));
+  };
+  const flush = async () => {
+    await inner.settle();
+    for (let release = releases.shift(); release !== undefined; release = releases.shift()) {
+      release();
+      await inner.settle();
+    }
+  };
+  const setClock = (by: number) => {
+    step += by;
+    time.follow();
+  };
+  const counters = () => media.counters("session-a")[0];
+  return {
+    media,
+    items,
+    speak,
+    flush,
+    counters,
+    setClock,
+    settle: () => inner.settle(),
+    finished: () => finished,
+  };
+}
+
+const changes: [string, AdmissionMessage, string][] = [
+  ["the session is held", { kind: "state", sessionId: "session-a", state: "held" }, "session-state"],
+  ["the session has ended", { kind: "state", sessionId: "session-a", state: "ended" }, "session-state"],
+  [
+    "the terms were narrowed",
+    {
+      kind: "terms",
+      connection: SPEAKER_CONNECTION,
+      flow: SPEAKER_FLOW,
+      termsNumber: 2,
+      transmitAllowed: false,
+    },
+    "terms",
+  ],
+];
+
+it.each(changes)(
+  "frames that still wait when %s do not leave, and are counted by reason",
+  async (_name, message, reason) => {
+    const scene = plane();
+    scene.speak(1);
+    await scene.settle();
+    scene.speak(4);
+    expect(scene.counters()).toMatchObject({ admitted: 4, forwarded: 0, refused: { replayed: 1 } });
+    scene.media.apply(message);
+    await scene.flush();
+    expect(scene.counters()).toMatchObject({ admitted: 4, forwarded: 1, dropped: { [reason]: 3 } });
+  },
+);
+
+it("frames on streams are counted when they leave", async () => {
+  const scene = plane();
+  scene.speak(3);
+  expect(scene.counters()).toMatchObject({ admitted: 3, forwarded: 0 });
+  await scene.flush();
+  expect(scene.counters()).toMatchObject({ admitted: 3, forwarded: 3, dropped: {} });
+});
+
+it("with the session its flows are forgotten and their streams end", async () => {
+  const scene = plane();
+  scene.speak(1);
+  await scene.flush();
+  expect(scene.media.carriesMedia(SPEAKER_CONNECTION, SPEAKER_FLOW)).toBe(true);
+  scene.media.apply({ kind: "remove", sessionId: "session-a" });
+  await scene.flush();
+  expect(scene.media.carriesMedia(SPEAKER_CONNECTION, SPEAKER_FLOW)).toBe(false);
+  expect([scene.items.open, scene.finished()]).toEqual([0, 1]);
+});
+
+it("a clock that is set makes no frame stale, but keys and terms expire by it", () => {
+  const scene = plane({ notAfter: WALL + 3_600_000 });
+  const say = (sequence: number) =>
+    scene.media.datagram(SPEAKER_CONNECTION, datagram(packet({ sequence: FIRST_SEQUENCE + sequence })));
+  say(0);
+  scene.setClock(60_000);
+  say(1);
+  scene.setClock(-120_000 + 60_000);
+  say(2);
+  expect(scene.counters()).toMatchObject({ admitted: 3, refused: {} });
+  scene.setClock(3_600_000 + 31_000);
+  say(3);
+  expect(scene.counters()).toMatchObject({ admitted: 3, refused: { expired: 1 } });
+});

@@ -1,0 +1,157 @@
+import type { Clock } from "../../codecs/clock.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import type { Connection } from "../../sfu/carrier.ts";
+import { Relay } from "../../sfu/relay.ts";
+import type { Egress, RelayEvent } from "../../sfu/relay-io.ts";
+import type { StrayCounters } from "../../sfu/stray-frames.ts";
+import type {
+  AdmissionMessage,
+  AdmissionRow,
+  ConnectionId,
+  FlowCounters,
+} from "../../signaling/admission.ts";
+import type { OutgoingItems } from "./outgoing-items.ts";
+import type { ServerTime } from "./server-time.ts";
+
+/** Where the media plane finds the connections its egress names. */
+export interface Egresses {
+  connection(id: ConnectionId): Connection | undefined;
+  items(id: ConnectionId): OutgoingItems | undefined;
+}
+
+/** Drives the relay: every datagram in, its copies out, its timers and its events. Steered only by admission messages. */
+export class MediaPlane {
+  readonly #relay: Relay;
+  readonly #clock: Clock;
+  readonly #time: ServerTime;
+  readonly #egresses: Egresses;
+  readonly #onEvent: (event: RelayEvent) => void;
+  /** Flows on whose streams media frames come; all other flows' items are the switchboard's. */
+  readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(options: {
+    readonly verifier: Verifier;
+    readonly clock: Clock;
+    readonly time: ServerTime;
+    readonly egresses: Egresses;
+    readonly onEvent: (event: RelayEvent) => void;
+  }) {
+    this.#relay = new Relay({ verifier: options.verifier });
+    this.#clock = options.clock;
+    this.#time = options.time;
+    this.#egresses = options.egresses;
+    this.#onEvent = options.onEvent;
+  }
+
+  apply(message: AdmissionMessage): void {
+    if (message.kind === "install") {
+      const { connection, flow } = message.row;
+      const flows = this.#mediaFlows.get(connection) ?? new Set();
+      this.#mediaFlows.set(connection, flows.add(flow));
+    } else {
+      this.#recheckQueued(message);
+      if (message.kind === "remove") this.#finishFlows(message.sessionId);
+    }
+    this.#relay.apply(message, this.#clock.now());
+    this.#schedule();
+  }
+
+  /** Whether a stream of this flow carries media frames. */
+  carriesMedia(connection: ConnectionId, flow: number): boolean {
+    return this.#mediaFlows.get(connection)?.has(flow) ?? false;
+  }
+
+  counters(sessionId: string): FlowCounters[] {
+    return this.#relay.counters(sessionId);
+  }
+
+  /** Packets of the connection that no flow could be charged with; without argument, of all connections ever. */
+  strays(connection?: ConnectionId): StrayCounters {
+    return this.#relay.strays(connection);
+  }
+
+  /** The connection is closed: its rows go, the sessions' counters stay. */
+  forget(connection: ConnectionId): void {
+    this.#relay.forget(connection);
+    this.#mediaFlows.delete(connection);
+  }
+
+  /** One media datagram: judged, and handed to every egress at once. */
+  datagram(connection: ConnectionId, bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const verdict = this.#relay.admit(
+      connection,
+      bytes,
+      now,
+      this.#time.mediaAt(now),
+      this.#time.wallAt(now),
+    );
+    for (let index = 0; index < verdict.egressCount; index += 1) {
+      const egress = this.#relay.egress(index);
+      const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
+      this.#relay.account(fate);
+    }
+    if (verdict.refusal !== undefined) this.#schedule();
+  }
+
+  /** One media frame that came on a stream; leaves on streams. */
+  item(connection: ConnectionId, flow: number, bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
+    const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
+    for (let index = 0; index < verdict.egressCount; index += 1) this.#enqueue(this.#relay.egress(index));
+    if (verdict.refusal !== undefined) this.#schedule();
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #enqueue({ connection, flow, bytes }: Egress): void {
+    const account = this.#relay.accountLater();
+    const items = this.#egresses.items(connection);
+    if (items === undefined) account("closed");
+    else if (!items.send(flow, bytes, account)) account("congested");
+  }
+
+  /** Frames were admitted by the rules of their moment: those that still wait when the rules change do not leave. */
+  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" }>): void {
+    if (message.kind === "terms") {
+      const row = this.#relay.row(message.connection, message.flow);
+      if (row !== undefined && message.termsNumber >= row.termsNumber) this.#discard(row, "terms");
+    } else if (message.kind === "remove" || message.state !== "active") {
+      for (const row of this.#relay.rows(message.sessionId)) this.#discard(row, "session-state");
+    }
+  }
+
+  #discard(row: AdmissionRow, reason: "session-state" | "terms"): void {
+    for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.discard(flow, reason);
+  }
+
+  /** The session is over for good: none of its flows is used again. */
+  #finishFlows(sessionId: string): void {
+    for (const { connection, flow, egress } of this.#relay.rows(sessionId)) {
+      const flows = this.#mediaFlows.get(connection);
+      flows?.delete(flow);
+      if (flows?.size === 0) this.#mediaFlows.delete(connection);
+      for (const leg of egress) this.#egresses.items(leg.connection)?.finish(leg.flow);
+    }
+  }
+
+  #schedule(): void {
+    const at = this.#relay.nextTimeout();
+    if (at === undefined || (this.#timer !== undefined && this.#timer.at <= at)) return;
+    this.#timer?.cancel();
+    const cancel = this.#clock.at(at, () => {
+      this.#timer = undefined;
+      const now = this.#clock.now();
+      for (let event = this.#relay.poll(now); event !== undefined; event = this.#relay.poll(now))
+        this.#onEvent(event);
+      this.#schedule();
+    });
+    this.#timer = { at, cancel };
+  }
+}

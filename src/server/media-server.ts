@@ -1,0 +1,75 @@
+import type { Clock } from "../../codecs/clock.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import { buildEvidence } from "../../signaling/evidence/build.ts";
+import type { RecordLog } from "../../signaling/record-log.ts";
+import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchboard/config.ts";
+import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import { Driver } from "./driver.ts";
+import type { EventLog } from "./event-log.ts";
+
+export interface MediaServerOptions {
+  readonly config: SwitchboardConfig;
+  readonly identity: ServerIdentity;
+  readonly log: RecordLog;
+  readonly clock: Clock;
+  readonly verifier: Verifier;
+  readonly random: (length: number) => Uint8Array;
+  readonly events: EventLog;
+  /** The log cannot be written: stop, nothing can be acknowledged any more. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** A media server without its listeners: hand it the connections that any carrier accepts. */
+export class MediaServer {
+  readonly agentId: string;
+  readonly #driver: Driver;
+  readonly #drained = Promise.withResolvers<void>();
+
+  constructor(options: MediaServerOptions) {
+    this.agentId = options.identity.agentId;
+    const { log, identity, verifier } = options;
+    this.#driver = new Driver({
+      switchboard: new Switchboard({
+        config: options.config,
+        identity,
+        verifier,
+        random: options.random,
+        agents: log.agents(),
+        head: log.head(),
+      }),
+      log,
+      clock: options.clock,
+      verifier,
+      events: options.events,
+      buildEvidence: (sessionId) => {
+        const session = log.session(sessionId);
+        if (session === undefined) return undefined;
+        return buildEvidence({ session, server: identity, now: options.clock.wall() }, verifier);
+      },
+      onDrained: () => this.#drained.resolve(),
+      onFatal: options.onFatal,
+    });
+  }
+
+  /** Connections that are up. */
+  get connections(): number {
+    return this.#driver.connections;
+  }
+
+  /** Takes a connection that a listener accepted. */
+  accept(connection: Connection): ConnectionHandlers {
+    return this.#driver.accept(connection);
+  }
+
+  /** Takes no new calls, ends what is up after `grace` ms, and resolves when every connection was told to close. */
+  async drain(grace: number): Promise<void> {
+    this.#driver.shutDown(grace);
+    await this.#drained.promise;
+  }
+
+  /** Stops at once; resolves when what was acknowledged is durable. The log stays open. */
+  close(): Promise<void> {
+    return this.#driver.close();
+  }
+}

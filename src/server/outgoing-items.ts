@@ -1,0 +1,136 @@
+import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
+import type { Connection, SendStream } from "../../sfu/carrier.ts";
+
+/** Items that may wait for one stream; beyond it new ones are dropped and counted: a peer that does not read. */
+const MAX_WAITING_ITEMS = 256;
+/** Bytes handed to the carrier at once, unless one item is larger: what it has taken can no longer be dropped. */
+const WRITE_BYTES = 16 * 1024;
+
+/** What became of an item: handed to the carrier, dropped with its stream, or taken back for a reason. */
+export type ItemFate = "sent" | "closed" | "session-state" | "terms";
+
+/** The long-lived unidirectional streams toward one connection, one a flow. Items of a flow stay in order. */
+export class OutgoingItems {
+  readonly #connection: Connection;
+  readonly #streams = new Map<number, ItemStream>();
+  #dropped = 0;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Items that were dropped unasked: the peer did not read, or the stream broke. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** Streams that are not finished. */
+  get open(): number {
+    return this.#streams.size;
+  }
+
+  /**
+   * Appends one item to the flow's stream, opening it if need be. Returns false when it was dropped at once; otherwise
+   * `settled` is called once with what became of it.
+   */
+  send(flow: number, item: Uint8Array, settled?: (fate: ItemFate) => void): boolean {
+    let stream = this.#streams.get(flow);
+    if (stream === undefined) {
+      stream = {
+        opened: this.#connection.openStream(),
+        waiting: [],
+        begun: false,
+        writing: false,
+        last: false,
+      };
+      this.#streams.set(flow, stream);
+    }
+    if (stream.waiting.length >= MAX_WAITING_ITEMS) {
+      this.#dropped += 1;
+      return false;
+    }
+    stream.waiting.push({ bytes: encodeStreamItems([item]), settled });
+    if (!stream.writing) void this.#write(flow, stream);
+    return true;
+  }
+
+  /** Takes back what waits for the flow's stream, which stays open. */
+  discard(flow: number, reason: "session-state" | "terms"): void {
+    const waiting = this.#streams.get(flow)?.waiting.splice(0) ?? [];
+    for (const { settled } of waiting) settled?.(reason);
+  }
+
+  /** Nothing more goes out on the flow: its stream ends after what waits. Peers allow few unfinished streams. */
+  finish(flow: number): void {
+    const stream = this.#streams.get(flow);
+    if (stream === undefined) return;
+    stream.last = true;
+    if (!stream.writing) void this.#write(flow, stream);
+  }
+
+  /** What waits, piece by piece until nothing does, and the stream's end when no more will come. */
+  async #write(flow: number, stream: ItemStream): Promise<void> {
+    stream.writing = true;
+    const taken: WaitingItem[] = [];
+    try {
+      const open = await stream.opened;
+      while (stream.waiting.length > 0) {
+        takeSome(stream.waiting, taken);
+        const pieces = taken.map(({ bytes }) => bytes);
+        await open.write(joined(stream.begun ? pieces : [encodeStreamStart(flow), ...pieces]));
+        stream.begun = true;
+        for (const { settled } of taken.splice(0)) settled?.("sent");
+      }
+      if (!stream.last) return;
+      this.#streams.delete(flow);
+      await open.finish();
+    } catch {
+      this.#streams.delete(flow);
+      const lost = [...taken, ...stream.waiting.splice(0)];
+      this.#dropped += lost.length;
+      for (const { settled } of lost) settled?.("closed");
+    } finally {
+      stream.writing = false;
+    }
+  }
+}
+
+interface WaitingItem {
+  /** Encoded. */
+  readonly bytes: Uint8Array;
+  readonly settled: ((fate: ItemFate) => void) | undefined;
+}
+
+interface ItemStream {
+  readonly opened: Promise<SendStream>;
+  /** In order. */
+  readonly waiting: WaitingItem[];
+  /** The flow identifier went out. */
+  begun: boolean;
+  writing: boolean;
+  /** The stream ends after what waits. */
+  last: boolean;
+}
+
+/** Moves the first items over, one at least, as many as go into one write. */
+function takeSome(from: WaitingItem[], to: WaitingItem[]): void {
+  let bytes = 0;
+  for (let next = from[0]; next !== undefined; next = from[0]) {
+    bytes += next.bytes.length;
+    if (to.length > 0 && bytes > WRITE_BYTES) return;
+    to.push(next);
+    from.shift();
+  }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const only = pieces[0];
+  if (only !== undefined && pieces.length === 1) return only;
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

@@ -1,0 +1,100 @@
+import { expect, it } from "vitest";
+import { Headers } from "../../codecs/headers.ts";
+import { type AgtpRequest, type AgtpResponse, serializeRequest } from "../../codecs/message.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { DuplexStream } from "../../sfu/carrier.ts";
+import type { SwitchboardInput } from "../../signaling/switchboard/io.ts";
+import { VirtualClock } from "../../test/net/virtual-clock.ts";
+import { MAX_EXCHANGES, PeerExchanges } from "./peer-exchanges.ts";
+
+const REQUEST: AgtpRequest = {
+  dialect: "base",
+  method: "DISCOVER",
+  path: "/",
+  query: new Map(),
+  headers: new Headers([]),
+  body: new Uint8Array(0),
+};
+const RESPONSE: AgtpResponse = {
+  dialect: "base",
+  status: 200,
+  reason: "OK",
+  headers: new Headers([]),
+  body: new Uint8Array(0),
+};
+
+function stream(write: () => Promise<void> = async () => {}): DuplexStream & { broken: boolean } {
+  const chunks = [serializeRequest(REQUEST)];
+  const made = {
+    broken: false,
+    receive: { read: async () => chunks.shift(), stop: () => {} },
+    send: {
+      write,
+      finish: async () => {},
+      reset: () => {
+        made.broken = true;
+      },
+    },
+  };
+  return made;
+}
+
+function exchanges() {
+  const inputs: SwitchboardInput[] = [];
+  let id = 0;
+  const clock = new VirtualClock();
+  const peer = new PeerExchanges({
+    connection: 1,
+    clock,
+    nextId: () => id++,
+    input: (input) => inputs.push(input),
+  });
+  return { clock, inputs, peer };
+}
+
+const broken = async () => {
+  throw new ParleyError({ code: "connection-lost", message: "The stream is broken." });
+};
+
+it("an exchange that breaks in the middle of its series gives its place up, and is told once", async () => {
+  const { clock, inputs, peer } = exchanges();
+  for (let at = 0; at < MAX_EXCHANGES + 10; at++) {
+    await peer.read(stream(broken));
+    peer.respond(at, RESPONSE, false, Promise.resolve());
+    peer.respond(at, RESPONSE, false, Promise.resolve());
+    await clock.settle();
+  }
+  expect(peer.size).toBe(0);
+  expect(inputs.filter(({ kind }) => kind === "abandoned")).toHaveLength(MAX_EXCHANGES + 10);
+});
+
+it("so does one whose record cannot be made durable", async () => {
+  const { clock, peer } = exchanges();
+  await peer.read(stream());
+  peer.respond(0, RESPONSE, true, Promise.reject(new Error("disk full")));
+  await clock.settle();
+  expect(peer.size).toBe(0);
+});
+
+it("tells when an answer that is not the last was taken", async () => {
+  const { clock, inputs, peer } = exchanges();
+  await peer.read(stream());
+  peer.respond(0, RESPONSE, false, Promise.resolve());
+  await clock.settle();
+  peer.respond(0, RESPONSE, true, Promise.resolve());
+  await clock.settle();
+  expect(inputs.map(({ kind }) => kind)).toEqual(["request", "taken"]);
+  expect(peer.size).toBe(0);
+});
+
+it("breaks off what is beyond the cap, and what comes after the end", async () => {
+  const { peer } = exchanges();
+  for (let at = 0; at < MAX_EXCHANGES; at++) await peer.read(stream());
+  const further = stream();
+  await peer.read(further);
+  expect(further.broken).toBe(true);
+  peer.end();
+  const late = stream();
+  await peer.read(late);
+  expect(late.broken).toBe(true);
+});

@@ -1,0 +1,120 @@
+import type { Clock } from "../../codecs/clock.ts";
+import type { AgtpResponse } from "../../codecs/message.ts";
+import { refuse } from "../../codecs/result.ts";
+import { CLOSE_CODES, type DuplexStream } from "../../sfu/carrier.ts";
+import type { ConnectionId } from "../../signaling/admission.ts";
+import type { ExchangeId, SwitchboardInput } from "../../signaling/switchboard/io.ts";
+import { Responder, receiveExchange } from "../../transports/exchange.ts";
+
+/** How long a client may take over sending one request, ms. */
+const REQUEST_READ_MS = 10_000;
+/** Exchanges one connection may have open; further ones are broken off. */
+export const MAX_EXCHANGES = 128;
+
+/** The exchanges of one connection: reads their requests, writes their answers, and knows which are still open. */
+export class PeerExchanges {
+  readonly #connection: ConnectionId;
+  readonly #clock: Clock;
+  readonly #nextId: () => ExchangeId;
+  readonly #input: (input: SwitchboardInput) => void;
+  /** `undefined` while the request is being read. */
+  readonly #open = new Map<ExchangeId, Responder | undefined>();
+  #answered: Promise<unknown> = Promise.resolve();
+  #isOver = false;
+
+  constructor(options: {
+    readonly connection: ConnectionId;
+    readonly clock: Clock;
+    readonly nextId: () => ExchangeId;
+    /** Takes requests, and what became of answers. Must not throw. */
+    readonly input: (input: SwitchboardInput) => void;
+  }) {
+    this.#connection = options.connection;
+    this.#clock = options.clock;
+    this.#nextId = options.nextId;
+    this.#input = options.input;
+  }
+
+  /** Exchanges that are neither answered nor broken off. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Resolves when the carrier took the answers handed over so far, or never will. */
+  get answered(): Promise<unknown> {
+    return this.#answered;
+  }
+
+  /** Reads the request of an exchange the client opened and hands it in. */
+  async read(stream: DuplexStream): Promise<void> {
+    if (this.#isOver || this.#open.size >= MAX_EXCHANGES) {
+      stream.receive.stop(CLOSE_CODES.overloaded);
+      stream.send.reset(CLOSE_CODES.overloaded);
+      return;
+    }
+    const exchange = this.#nextId();
+    this.#open.set(exchange, undefined);
+    const input = await this.#receive(exchange, stream);
+    if (input !== undefined && !this.#isOver) this.#input(input);
+  }
+
+  /** Sends an answer once `durable` resolves, and tells what became of it. Nothing for an exchange that is not open. */
+  respond(exchange: ExchangeId, response: AgtpResponse, final: boolean, durable: Promise<void>): void {
+    const responder = this.#open.get(exchange);
+    if (responder === undefined) return;
+    const connection = this.#connection;
+    const sent = durable
+      .then(() => responder.respond(response, final))
+      .then(
+        () => {
+          if (final) this.#open.delete(exchange);
+          else if (this.#open.has(exchange)) this.#input({ kind: "taken", connection, exchange });
+        },
+        () => {
+          responder.abandon(CLOSE_CODES.normal);
+          if (this.#open.delete(exchange)) this.#input({ kind: "abandoned", connection, exchange });
+        },
+      );
+    // Without the `then`, every answer's result would hang on to all before it.
+    this.#answered = Promise.all([this.#answered, sent]).then(() => undefined);
+  }
+
+  /** The connection is over: nothing is told any more. */
+  end(): void {
+    this.#isOver = true;
+    this.#open.clear();
+  }
+
+  async #receive(exchange: ExchangeId, stream: DuplexStream): Promise<SwitchboardInput | undefined> {
+    const connection = this.#connection;
+    let isLate = false;
+    const cancel = this.#clock.at(this.#clock.now() + REQUEST_READ_MS, () => {
+      isLate = true;
+      stream.receive.stop(CLOSE_CODES.livenessTimeout);
+    });
+    try {
+      const { responder, request, ...unread } = await receiveExchange(stream);
+      this.#answerable(exchange, responder);
+      if (request !== undefined) return { kind: "request", connection, exchange, request };
+      const { fault, dialect } = unread as Extract<typeof unread, { readonly dialect: unknown }>;
+      return { kind: "malformed", connection, exchange, fault, dialect };
+    } catch {
+      if (isLate) {
+        const late = `The request was not there within ${REQUEST_READ_MS / 1000} s.`;
+        const { fault } = refuse("request-timeout", late);
+        this.#answerable(exchange, new Responder(stream));
+        return { kind: "malformed", connection, exchange, fault, dialect: "base" };
+      }
+      // The stream broke before it was a request: nothing was asked.
+      this.#open.delete(exchange);
+      stream.send.reset(CLOSE_CODES.livenessTimeout);
+      return undefined;
+    } finally {
+      cancel();
+    }
+  }
+
+  #answerable(exchange: ExchangeId, responder: Responder): void {
+    if (!this.#isOver) this.#open.set(exchange, responder);
+  }
+}

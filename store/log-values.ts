@@ -1,0 +1,60 @@
+import type { AgentEntry, ArtifactKind, LogEntry } from "../signaling/record-log.ts";
+
+type RecordEntry = Extract<LogEntry, { kind: "record" }>;
+type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
+
+/** Value of a record: 64 hexadecimal digits of its Audit-ID, then the JWS. */
+export function encodeRecord(entry: RecordEntry): string {
+  return entry.auditId + entry.jws;
+}
+
+/** The inverse of {@link encodeRecord}. */
+export function decodeRecord(stored: string): { readonly auditId: string; readonly jws: string } {
+  return { auditId: stored.slice(0, AUDIT_ID_LENGTH), jws: stored.slice(AUDIT_ID_LENGTH) };
+}
+
+/** Value of an artifact: leg (255 for the server's), length of its kind's name, the name, then its bytes. */
+export function encodeArtifact(entry: ArtifactEntry): Uint8Array {
+  const name = new TextEncoder().encode(entry.artifact);
+  const value = new Uint8Array(2 + name.length + entry.bytes.length);
+  value[0] = entry.leg ?? NO_LEG;
+  value[1] = name.length;
+  value.set(name, 2);
+  value.set(entry.bytes, 2 + name.length);
+  return value;
+}
+
+/** The inverse of {@link encodeArtifact}, with the place its key tells. The bytes are a copy. */
+export function decodeArtifact(sessionId: string, index: number, stored: Uint8Array): ArtifactEntry {
+  const [leg = NO_LEG, nameLength = 0] = stored;
+  return {
+    kind: "artifact",
+    sessionId,
+    index,
+    artifact: new TextDecoder().decode(stored.subarray(2, 2 + nameLength)) as ArtifactKind,
+    leg: leg === NO_LEG ? undefined : leg,
+    bytes: new Uint8Array(stored.subarray(2 + nameLength)),
+  };
+}
+
+/** Value of an agent: length of its Genesis (u32, big-endian), the Genesis, then its identity document. */
+export function encodeAgent(entry: AgentEntry): Uint8Array {
+  const value = new Uint8Array(4 + entry.genesis.length + entry.identityDocument.length);
+  new DataView(value.buffer).setUint32(0, entry.genesis.length);
+  value.set(entry.genesis, 4);
+  value.set(entry.identityDocument, 4 + entry.genesis.length);
+  return value;
+}
+
+/** The inverse of {@link encodeAgent}, with the Agent-ID its key tells. The bytes are copies. */
+export function decodeAgent(agentId: string, stored: Uint8Array): AgentEntry {
+  const split = 4 + new DataView(stored.buffer, stored.byteOffset).getUint32(0);
+  return {
+    agentId,
+    genesis: new Uint8Array(stored.subarray(4, split)),
+    identityDocument: new Uint8Array(stored.subarray(split)),
+  };
+}
+
+const AUDIT_ID_LENGTH = 64;
+const NO_LEG = 255;

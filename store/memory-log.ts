@@ -1,0 +1,119 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { AgentEntry, LogEntry, OpenSession, RecordLog, SessionLog } from "../signaling/record-log.ts";
+import { checkAppend } from "./append-rules.ts";
+
+type RecordEntry = Extract<LogEntry, { kind: "record" }>;
+type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
+
+interface Session {
+  readonly records: Map<number, RecordEntry>;
+  readonly artifacts: Map<number, ArtifactEntry>;
+}
+
+/**
+ * A {@link RecordLog} in the process's memory: for tests and for servers embedded in a program that keeps no records.
+ * Nothing survives the process, and it grows until it is dropped. Same rules and errors as the log on disk.
+ */
+export function createMemoryLog(): RecordLog {
+  return new MemoryLog();
+}
+
+class MemoryLog implements RecordLog {
+  readonly #records = new Map<string, string>();
+  readonly #sessions = new Map<string, Session>();
+  readonly #open = new Set<string>();
+  readonly #agents = new Map<string, AgentEntry>();
+  #head: { readonly chainSeq: number; readonly auditId: string } | undefined;
+  #closed = false;
+
+  async append(entries: readonly LogEntry[]): Promise<void> {
+    this.#assertOpen();
+    checkAppend(entries, {
+      nextChainSeq: this.#head === undefined ? 0 : this.#head.chainSeq + 1,
+      has: ({ kind, sessionId, index }) => {
+        const session = this.#sessions.get(sessionId);
+        return (kind === "record" ? session?.records : session?.artifacts)?.has(index) ?? false;
+      },
+    });
+    for (const entry of entries) {
+      if (entry.kind === "record") this.#addRecord(entry);
+      else if (entry.kind === "artifact") {
+        this.#session(entry.sessionId).artifacts.set(entry.index, { ...entry, bytes: entry.bytes.slice() });
+      } else {
+        this.#agents.set(entry.agentId, {
+          agentId: entry.agentId,
+          genesis: entry.genesis.slice(),
+          identityDocument: entry.identityDocument.slice(),
+        });
+      }
+    }
+  }
+
+  head(): { readonly chainSeq: number; readonly auditId: string } | undefined {
+    this.#assertOpen();
+    return this.#head;
+  }
+
+  record(auditId: string): string | undefined {
+    this.#assertOpen();
+    return this.#records.get(auditId);
+  }
+
+  session(sessionId: string): SessionLog | undefined {
+    this.#assertOpen();
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined) return undefined;
+    const artifacts = inOrder(session.artifacts).map((entry) => ({ ...entry, bytes: entry.bytes.slice() }));
+    return { sessionId, records: inOrder(session.records).map(({ jws }) => jws), artifacts };
+  }
+
+  openSessions(): Iterable<OpenSession> {
+    this.#assertOpen();
+    return [...this.#open].flatMap((sessionId) => {
+      const { records, artifacts } = this.#session(sessionId);
+      const last = inOrder(records).at(-1);
+      if (last?.sessionSeq === undefined) return [];
+      const next = Math.max(-1, ...artifacts.keys()) + 1;
+      return { sessionId, sessionSeq: last.sessionSeq, auditId: last.auditId, artifacts: next };
+    });
+  }
+
+  agents(): Iterable<AgentEntry> {
+    this.#assertOpen();
+    return [...this.#agents.values()].map(({ agentId, genesis, identityDocument }) => ({
+      agentId,
+      genesis: genesis.slice(),
+      identityDocument: identityDocument.slice(),
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #addRecord(entry: RecordEntry): void {
+    this.#records.set(entry.auditId, entry.jws);
+    this.#head = { chainSeq: entry.chainSeq, auditId: entry.auditId };
+    if (entry.sessionId === undefined || entry.sessionSeq === undefined) return;
+    this.#session(entry.sessionId).records.set(entry.sessionSeq, entry);
+    if (entry.closesSession) this.#open.delete(entry.sessionId);
+    else if (entry.sessionSeq === 0) this.#open.add(entry.sessionId);
+  }
+
+  #session(sessionId: string): Session {
+    let session = this.#sessions.get(sessionId);
+    if (session === undefined) {
+      session = { records: new Map(), artifacts: new Map() };
+      this.#sessions.set(sessionId, session);
+    }
+    return session;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new ParleyError({ code: "closed", message: "The record log is closed." });
+  }
+}
+
+function inOrder<T>(places: ReadonlyMap<number, T>): T[] {
+  return [...places.entries()].sort(([a], [b]) => a - b).map(([, value]) => value);
+}

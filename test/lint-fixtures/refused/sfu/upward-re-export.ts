@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedImports
+export { thing } from "../platform/node/thing.ts";

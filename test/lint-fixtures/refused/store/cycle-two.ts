@@ -1,0 +1,4 @@
+// refused by lint/suspicious/noImportCycles
+import { one } from "./cycle-one.ts";
+
+export const two = (): number => one();

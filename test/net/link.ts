@@ -1,0 +1,141 @@
+import type { LinkModel } from "../../transports/memory.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** One direction of a network path. */
+export interface LinkConditions {
+  /** One-way propagation, milliseconds. */
+  readonly delay: number;
+  /** Each packet's delay varies uniformly by plus or minus this many milliseconds. Default 0. */
+  readonly jitter?: number;
+  /** Mean fraction of packets lost, 0 to 1. Default 0. */
+  readonly loss?: number;
+  /** Mean length of a burst of losses, packets (Gilbert-Elliott, everything in the bad state is lost). Absent: each on its own. */
+  readonly burst?: number;
+  /** Bottleneck in bits a second. Absent: unlimited, and no queue. */
+  readonly rate?: number;
+  /** How much the queue before the bottleneck holds, in milliseconds of its rate; what does not fit is dropped. Default 300. */
+  readonly queue?: number;
+  /** Whether jitter may let packets overtake each other. Default false. */
+  readonly reorder?: boolean;
+}
+
+/** The network presets of scenarios and benches; delays are one-way. */
+export const PRESETS = {
+  wifi: { delay: 5, jitter: 2, loss: 0.01, burst: 2 },
+  "lossy-wifi": { delay: 15, jitter: 10, loss: 0.05, burst: 3 },
+  cellular: { delay: 50, jitter: 15, loss: 0.02, burst: 3, rate: 30e6 },
+  congested: { delay: 80, jitter: 40, loss: 0.1, burst: 3, rate: 10e6 },
+  satellite: { delay: 600, jitter: 30, loss: 0.03, burst: 3 },
+} as const satisfies Record<string, LinkConditions>;
+
+/** What became of the packets offered. */
+export interface LinkCounters {
+  offered: number;
+  /** Lost at random, after the bottleneck. */
+  lost: number;
+  /** Dropped because the queue was full. */
+  overflowed: number;
+}
+
+/**
+ * One direction of a network path in any time there is: it is told `now` and answers with arrival times. The same seed,
+ * conditions and offers give the same fates.
+ */
+export class Link implements LinkModel {
+  readonly counters: LinkCounters = { offered: 0, lost: 0, overflowed: 0 };
+  #conditions: LinkConditions;
+  readonly #random: SeededRandom;
+  /** When the bottleneck has sent all it holds. */
+  #free = Number.NEGATIVE_INFINITY;
+  /** When the last reliable piece has left the bottleneck. */
+  #reliableFree = Number.NEGATIVE_INFINITY;
+  #lastArrival = Number.NEGATIVE_INFINITY;
+  #bad = false;
+
+  constructor(conditions: LinkConditions, random: SeededRandom) {
+    this.#conditions = conditions;
+    this.#random = random;
+  }
+
+  /** Milliseconds a packet offered at `now` would wait before the bottleneck. */
+  backlog(now: number): number {
+    return this.#conditions.rate === undefined ? 0 : Math.max(0, this.#free - now);
+  }
+
+  /** New conditions from `now` on. What waits before the bottleneck delays later packets at the new rate. */
+  change(conditions: LinkConditions, now: number): void {
+    const waiting = this.backlog(now) * (this.#conditions.rate ?? 0);
+    this.#conditions = conditions;
+    this.#free = conditions.rate === undefined ? now : now + waiting / conditions.rate;
+  }
+
+  datagram(bytes: number, now: number): number | undefined {
+    this.counters.offered++;
+    const { rate, queue = DEFAULT_QUEUE, reorder = false } = this.#conditions;
+    let sent = now;
+    if (rate !== undefined) {
+      if (this.backlog(now) > queue) {
+        this.counters.overflowed++;
+        return undefined;
+      }
+      sent = Math.max(now, this.#free) + transmission(bytes, rate);
+      this.#free = sent;
+    }
+    if (this.#isLost()) {
+      this.counters.lost++;
+      return undefined;
+    }
+    const arrival = sent + this.#propagation();
+    if (reorder) return arrival;
+    this.#lastArrival = Math.max(this.#lastArrival, arrival);
+    return this.#lastArrival;
+  }
+
+  /**
+   * Reliable pieces share the bottleneck. Their sender fills the queue and never overflows it; a lost piece comes a round trip
+   * and a margin later, once for every loss.
+   */
+  reliable(bytes: number, now: number): number {
+    const { rate, queue = DEFAULT_QUEUE, delay } = this.#conditions;
+    let sent = now;
+    if (rate !== undefined) {
+      const time = transmission(bytes, rate);
+      sent = Math.max(now, this.#free, this.#reliableFree) + time;
+      this.#reliableFree = sent;
+      this.#free = Math.max(this.#free, Math.min(Math.max(now, this.#free) + time, now + queue));
+    }
+    for (let attempt = 1; attempt < MAX_ATTEMPTS && this.#isLost(); attempt++) {
+      sent += 2 * delay + REPEAT_MARGIN;
+    }
+    return sent + this.#propagation();
+  }
+
+  #propagation(): number {
+    const { delay, jitter = 0 } = this.#conditions;
+    return Math.max(0, delay + jitter * (2 * this.#random.next() - 1));
+  }
+
+  /** Gilbert (1960) and Elliott (1963): a good and a bad state, stepped once a packet. */
+  #isLost(): boolean {
+    const { loss = 0, burst } = this.#conditions;
+    const draw = this.#random.next();
+    if (burst === undefined) return draw < loss;
+    const toGood = 1 / burst;
+    const toBad = loss >= 1 ? 1 : (loss * toGood) / (1 - loss);
+    this.#bad = this.#bad ? loss >= 1 || draw >= toGood : draw < toBad;
+    return this.#bad;
+  }
+}
+
+function transmission(bytes: number, rate: number): number {
+  return ((bytes + OVERHEAD_BYTES) * 8000) / rate;
+}
+
+/** Milliseconds of its rate that a queue holds unless told otherwise (RFC 8867, section 5). */
+const DEFAULT_QUEUE = 300;
+/** IPv4, UDP and QUIC around each payload; it takes capacity too. */
+const OVERHEAD_BYTES = 60;
+/** After so many losses in a row a reliable piece goes through: a link with total loss must not stop virtual time. */
+const MAX_ATTEMPTS = 50;
+/** Milliseconds a sender waits beyond the round trip before it repeats (RFC 9002, section 6.2: max_ack_delay). */
+const REPEAT_MARGIN = 25;

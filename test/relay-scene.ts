@@ -1,0 +1,109 @@
+/** One speaker at a relay, with everything about the frame and its row open to change: for tests of admission. */
+import { buildFrame, type FrameFields, FrameSigningContext, signFrame } from "../codecs/frame.ts";
+import { unixMsToNtp } from "../codecs/ntp.ts";
+import type { Signer } from "../codecs/signer.ts";
+import { encodeVarint } from "../codecs/varint.ts";
+import { Relay, type Verdict } from "../sfu/relay.ts";
+import type { RelayEvent } from "../sfu/relay-io.ts";
+import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import { seedSigner, strictVerifier } from "./keys.ts";
+
+export const WALL = 1_767_225_600_000;
+export const SPEAKER_CONNECTION = 1;
+export const LISTENER_CONNECTION = 2;
+export const SPEAKER_FLOW = 4;
+const LISTENER_FLOW = 70_000;
+export const FIRST_SEQUENCE = 0x1_fff0;
+
+export const speaker: Signer = seedSigner(11);
+
+/** The row of leg 0, stream 1, spoken by `speaker`; generous in rate. */
+export function row(more: Partial<AdmissionRow> = {}): AdmissionRow {
+  return {
+    connection: SPEAKER_CONNECTION,
+    flow: SPEAKER_FLOW,
+    sessionId: "session-a",
+    sessionDigest: new Uint8Array(32).fill(0xaa),
+    leg: 0,
+    stream: 1,
+    keys: new Map([[0, speaker.publicKey]]),
+    notBefore: WALL - 60_000,
+    notAfter: WALL + 86_400_000,
+    profile: "frame",
+    termsNumber: 1,
+    payloadType: 96,
+    ssrc: 0x1234_5678,
+    clockRate: 48_000,
+    transmitAllowed: true,
+    rate: { framesPerSecond: 100_000, bytesPerSecond: 100_000_000, burst: 1 },
+    clockOffset: 0,
+    clockUncertainty: 0,
+    egress: [{ connection: LISTENER_CONNECTION, flow: LISTENER_FLOW }],
+    ...more,
+  };
+}
+
+/** What a frame says and how it is signed; anything left out is as `row()` expects it. */
+export interface FrameOptions extends Partial<FrameFields> {
+  readonly signer?: Signer;
+  /** Unix milliseconds. Default `WALL`. */
+  readonly captured?: number;
+  /** What the signature is bound to. */
+  readonly boundTo?: Pick<AdmissionRow, "sessionDigest" | "leg" | "stream">;
+}
+
+/** A signed packet without flow identifier. A frame of profile `chain` keeps its zero tag. */
+export function packet(options: FrameOptions = {}): Uint8Array {
+  const { signer = speaker, captured = WALL, boundTo = row(), ...fields } = options;
+  const capture = unixMsToNtp(captured);
+  const bytes = buildFrame({
+    profile: "frame",
+    keyGeneration: 0,
+    sequence: FIRST_SEQUENCE,
+    captureSeconds: capture.seconds,
+    captureFraction: capture.fraction,
+    payloadType: 96,
+    timestamp: 960,
+    ssrc: 0x1234_5678,
+    payload: new Uint8Array(40).fill(7),
+    ...fields,
+  });
+  if (fields.profile !== "chain") {
+    signFrame(new FrameSigningContext(boundTo.sessionDigest, boundTo.leg, boundTo.stream), bytes, signer);
+  }
+  return bytes;
+}
+
+/** `packet` under a flow identifier. */
+export function datagram(bytes: Uint8Array, flow: number = SPEAKER_FLOW): Uint8Array {
+  return Uint8Array.from([...encodeVarint(flow), ...bytes]);
+}
+
+/** A relay with `rows` installed at time 0. */
+export function relayWith(...rows: readonly AdmissionRow[]): Relay {
+  const relay = new Relay({ verifier: strictVerifier });
+  for (const installed of rows) relay.apply({ kind: "install", row: installed }, 0);
+  return relay;
+}
+
+/** Sends one frame of the speaker's; the reason it was refused for, or `admitted`. */
+export function send(
+  relay: Relay,
+  options: FrameOptions = {},
+  now = 0,
+  wall = WALL,
+  date = wall,
+): Refusal | "admitted" {
+  return outcome(relay.admit(SPEAKER_CONNECTION, datagram(packet(options)), now, wall, date));
+}
+
+export function outcome(verdict: Verdict): Refusal | "admitted" {
+  return verdict.refusal ?? "admitted";
+}
+
+/** All events there are at `now`. */
+export function events(relay: Relay, now: number): RelayEvent[] {
+  const found: RelayEvent[] = [];
+  for (let event = relay.poll(now); event !== undefined; event = relay.poll(now)) found.push(event);
+  return found;
+}

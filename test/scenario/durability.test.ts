@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import type { LogEntry, RecordLog } from "../../signaling/record-log.ts";
+import { createMemoryLog } from "../../store/memory-log.ts";
+import { World } from "./world.ts";
+
+/** A log whose appends become durable only when told, or fail. */
+class SlowLog implements RecordLog {
+  readonly #log = createMemoryLog();
+  #waiting: (() => void)[] = [];
+  #failure: Error | undefined;
+  held = false;
+
+  async append(entries: readonly LogEntry[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    await this.#log.append(entries);
+  }
+
+  release(): void {
+    this.held = false;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  fail(error: Error): void {
+    this.#failure = error;
+  }
+
+  head = () => this.#log.head();
+  record = (auditId: string) => this.#log.record(auditId);
+  session = (sessionId: string) => this.#log.session(sessionId);
+  openSessions = () => this.#log.openSessions();
+  agents = () => this.#log.agents();
+  close = () => this.#log.close();
+}
+
+describe("what is answered is on record", () => {
+  it("no answer leaves before its record is durable", async () => {
+    const log = new SlowLog();
+    const world = new World({ log });
+    const ada = await world.agent("Ada");
+    const bob = await world.agent("Bob");
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    log.held = true;
+    let answered = false;
+    const calling = ada.call(bob.id).finally(() => {
+      answered = true;
+    });
+    await world.clock.advance(2_000);
+    expect(answered).toBe(false);
+    log.release();
+    const call = await world.during(calling);
+    expect(world.log.session(call.id)?.records.length).toBeGreaterThan(0);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("media flows on while the log is slow; only answers wait", async () => {
+    const log = new SlowLog();
+    const world = new World({ log });
+    const ada = await world.agent("Ada");
+    const bob = await world.agent("Bob");
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    const call = await world.during(ada.call(bob.id));
+    log.held = true;
+    void call.audio.write(new Int16Array(48_000).fill(500));
+    await world.clock.advance(1_500);
+    expect(bob.calls[0]?.stats().heard?.verified).toBe(50);
+    log.release();
+  });
+
+  it("a log that cannot be written stops the server instead of answering", async () => {
+    const log = new SlowLog();
+    const world = new World({ log });
+    const ada = await world.agent("Ada");
+    const bob = await world.agent("Bob");
+    const failure = new Error("the disk is full");
+    log.fail(failure);
+    const calling = ada.call(bob.id).then(
+      () => "answered",
+      (error: { code: string }) => error.code,
+    );
+    await world.clock.advance(1_000);
+    expect(world.reported).toContain(failure);
+    await world.clock.advance(120_000);
+    expect(await calling).not.toBe("answered");
+  });
+});

@@ -1,0 +1,249 @@
+/** One switchboard on virtual time, with a stand-in for the driver that holds it to its contract. */
+import { encodeHex } from "../../codecs/hex.ts";
+import {
+  type AgtpRequest,
+  type AgtpResponse,
+  serializeRequest,
+  serializeResponse,
+} from "../../codecs/message.ts";
+import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
+import { verifyServerChain } from "../../signaling/record-chain.ts";
+import type { LogEntry } from "../../signaling/record-log.ts";
+import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
+import type { EvidenceFile, SwitchboardInput, SwitchboardOutput } from "../../signaling/switchboard/io.ts";
+import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import { strictVerifier } from "../keys.ts";
+import { CALL_TIME, must, type TestAgent, testAgent } from "../signed-call.ts";
+
+export type Output<K extends SwitchboardOutput["kind"]> = Extract<SwitchboardOutput, { kind: K }>;
+
+/** What has come back on one exchange. */
+export interface Arrivals {
+  readonly responses: AgtpResponse[];
+  isOver: boolean;
+}
+
+export const ORIGIN = "https://127.0.0.1:4480";
+export const CERTIFICATE = new Uint8Array(32).fill(0xce);
+
+export interface StageOptions {
+  readonly config?: Partial<SwitchboardConfig>;
+  /** Seed byte of the server's key; default 3. */
+  readonly server?: number;
+  /** A switchboard that starts with what an earlier one left. */
+  readonly log?: readonly LogEntry[];
+}
+
+export class Stage {
+  now = CALL_TIME;
+  readonly server: TestAgent;
+  readonly log: LogEntry[];
+  readonly admissions: AdmissionMessage[] = [];
+  readonly items: Output<"item">[] = [];
+  readonly closes: Output<"close">[] = [];
+  readonly logs: Output<"log">[] = [];
+  readonly exchanges = new Map<number, Arrivals>();
+  /** What the relay will answer to `counters-wanted`; set a session to `undefined` to leave it unanswered. */
+  readonly counters = new Map<string, readonly FlowCounters[] | undefined>();
+  isDrained = false;
+  /** Whether clients take what is sent to them. */
+  isTaking = true;
+  /** Flows whose streams were ended. */
+  readonly finishes: Output<"finish">[] = [];
+  /** How often an evidence file was asked for. */
+  evidenceBuilds = 0;
+  /** Set: what evidence files hold, instead of the session's artifacts. */
+  evidenceText: string | undefined;
+  readonly #switchboard: Switchboard;
+  #randomCalls = 0;
+  #nextConnection = 1;
+  #nextExchange = 1;
+
+  constructor(options: StageOptions = {}) {
+    this.server = testAgent("parley", options.server ?? 3);
+    this.log = [...(options.log ?? [])];
+    const { genesis, document, identity } = this.server;
+    const lastRecord = this.log.findLast((entry) => entry.kind === "record");
+    this.#switchboard = new Switchboard({
+      config: {
+        serverId: "parley.test",
+        origins: [ORIGIN],
+        certificateHashes: () => [CERTIFICATE],
+        registration: "open",
+        policyScope: ["communication:*"],
+        lowestTrustTier: 3,
+        agentDisclosure: "public",
+        limits: DEFAULT_LIMITS,
+        ...options.config,
+      },
+      identity: {
+        agentId: genesis.agentId,
+        genesis: genesis.bytes,
+        identityDocument: document.bytes,
+        signer: identity,
+      },
+      verifier: strictVerifier,
+      random: (n) => this.#random(n),
+      agents: this.log.filter((entry) => entry.kind === "agent"),
+      head: lastRecord,
+    });
+    this.#drain();
+  }
+
+  open(): number {
+    const connection = this.#nextConnection++;
+    this.handle({ kind: "opened", connection, carrier: "memory" });
+    return connection;
+  }
+
+  /** Sends a request as the wire would carry it. */
+  request(
+    connection: number,
+    request: AgtpRequest,
+  ): { readonly exchange: number; readonly arrivals: Arrivals } {
+    serializeRequest(request);
+    const exchange = this.newExchange();
+    this.handle({ kind: "request", connection, exchange, request });
+    return { exchange, arrivals: this.#arrivals(exchange) };
+  }
+
+  /** An exchange number nobody used. */
+  newExchange(): number {
+    return this.#nextExchange++;
+  }
+
+  handle(input: SwitchboardInput): void {
+    this.#switchboard.handle(input, this.now);
+    this.#drain();
+  }
+
+  /** Lets time pass, waking the switchboard whenever it asked for it. */
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let next = this.#switchboard.nextTimeout(); next !== undefined && next <= end; ) {
+      this.now = Math.max(this.now, next);
+      this.handle({ kind: "tick" });
+      next = this.#switchboard.nextTimeout();
+    }
+    this.now = end;
+  }
+
+  /** Payloads of the records of one session, in order. */
+  sessionRecords(sessionId: string) {
+    const records = this.log.filter((entry) => entry.kind === "record" && entry.sessionId === sessionId);
+    return records.map((entry) => (entry.kind === "record" ? entry.jws : ""));
+  }
+
+  artifacts(sessionId: string) {
+    return this.log
+      .filter((entry) => entry.kind === "artifact")
+      .filter((entry) => entry.sessionId === sessionId);
+  }
+
+  /** The server's whole chain must hold, whatever happened. */
+  checkChain(): void {
+    const records = this.log.filter((entry) => entry.kind === "record");
+    must(
+      verifyServerChain(
+        records.map((record) => record.jws),
+        { publicKey: this.server.identity.publicKey },
+        strictVerifier,
+      ),
+    );
+    for (const [index, record] of records.entries()) {
+      if (record.chainSeq !== index) throw new Error(`record ${index} says it is ${record.chainSeq}`);
+    }
+  }
+
+  #drain(): void {
+    const wanted: SwitchboardInput[] = [];
+    for (let output = this.#switchboard.poll(); output !== undefined; output = this.#switchboard.poll()) {
+      const answer = this.#act(output);
+      if (answer !== undefined) wanted.push(answer);
+    }
+    for (const input of wanted) this.handle(input);
+  }
+
+  #act(output: SwitchboardOutput): SwitchboardInput | undefined {
+    switch (output.kind) {
+      case "respond": {
+        this.#deliver(output);
+        const { connection, exchange } = output;
+        return output.final || !this.isTaking ? undefined : { kind: "taken", connection, exchange };
+      }
+      case "append":
+        this.log.push(...output.entries);
+        return undefined;
+      case "admission":
+        this.admissions.push(output.message);
+        return undefined;
+      case "item":
+        this.items.push(output);
+        return undefined;
+      case "finish":
+        this.finishes.push(output);
+        return undefined;
+      case "close":
+        this.closes.push(output);
+        return undefined;
+      case "log":
+        this.logs.push(output);
+        return undefined;
+      case "drained":
+        this.isDrained = true;
+        return undefined;
+      case "counters-wanted": {
+        const { sessionId } = output;
+        const counters = this.counters.has(sessionId) ? this.counters.get(sessionId) : [];
+        return counters === undefined ? undefined : { kind: "counters", sessionId, counters };
+      }
+      case "evidence-wanted":
+        return { kind: "evidence", exchange: output.exchange, evidence: this.#evidence(output.sessionId) };
+    }
+  }
+
+  #deliver(output: Output<"respond">): void {
+    const { response, exchange } = output;
+    serializeResponse(response);
+    const arrivals = this.#arrivals(exchange);
+    if (arrivals.isOver) throw new Error(`a response after the final one on exchange ${exchange}`);
+    const auditId = response.headers.get("Audit-ID");
+    const isRecorded = this.log.some((entry) => entry.kind === "record" && entry.auditId === auditId);
+    if (!isRecorded) throw new Error("a response before its record");
+    arrivals.responses.push(response);
+    arrivals.isOver = output.final;
+  }
+
+  #arrivals(exchange: number): Arrivals {
+    const existing = this.exchanges.get(exchange);
+    if (existing !== undefined) return existing;
+    const fresh: Arrivals = { responses: [], isOver: false };
+    this.exchanges.set(exchange, fresh);
+    return fresh;
+  }
+
+  /** Enough of an evidence file to read it back: one line per artifact, and who takes part. */
+  #evidence(sessionId: string): EvidenceFile | undefined {
+    this.evidenceBuilds++;
+    const artifacts = this.artifacts(sessionId);
+    const core = artifacts.find((entry) => entry.artifact === "core");
+    if (core === undefined) return undefined;
+    const lines = artifacts.map(
+      (entry) => `${entry.artifact} ${entry.leg ?? "-"} ${encodeHex(entry.bytes)}\n`,
+    );
+    const legs = JSON.parse(new TextDecoder().decode(core.bytes)).legs as { readonly agent_id: string }[];
+    return {
+      bytes: new TextEncoder().encode(this.evidenceText ?? lines.join("")),
+      participants: legs.map((leg) => leg.agent_id),
+    };
+  }
+
+  /** Deterministic, and different at every call. */
+  #random(n: number): Uint8Array {
+    this.#randomCalls++;
+    const bytes = new Uint8Array(n);
+    new DataView(bytes.buffer).setUint32(0, this.#randomCalls);
+    bytes[n - 1] = this.server.identity.publicKey[0] as number;
+    return bytes;
+  }
+}

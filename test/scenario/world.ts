@@ -1,0 +1,136 @@
+/** A whole Parley on virtual time: a media server and any number of agents over the memory carrier, nothing pretended. */
+import type { Agent } from "../../agent/agent.ts";
+import { type ConnectOptions, connectAgent } from "../../agent/connect.ts";
+import type { AgentIdentity } from "../../agent/identity.ts";
+import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-identity.ts";
+import type { AgentPlatform } from "../../agent/platform.ts";
+import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { G711Codec } from "../../codecs/g711.ts";
+import { createOpusCodec, type OpusFrameMs } from "../../platform/node/opus.ts";
+import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
+import type { Carrier } from "../../sfu/carrier.ts";
+import type { RecordLog } from "../../signaling/record-log.ts";
+import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
+import { SILENT_LOG } from "../../src/server/event-log.ts";
+import { MediaServer } from "../../src/server/media-server.ts";
+import { createMemoryLog } from "../../store/memory-log.ts";
+import { type LinkModel, MemoryNetwork } from "../../transports/memory.ts";
+import { VirtualClock } from "../net/virtual-clock.ts";
+
+export const ORIGIN = "https://127.0.0.1:4480";
+
+export interface WorldOptions {
+  readonly toServer?: LinkModel;
+  readonly toClient?: LinkModel;
+  readonly config?: Partial<SwitchboardConfig>;
+  /** Default: a fresh one in memory. */
+  readonly log?: RecordLog;
+  /** Default: a fresh one. */
+  readonly serverIdentity?: AgentIdentity;
+}
+
+export class World {
+  readonly clock = new VirtualClock();
+  readonly log: RecordLog;
+  readonly network: MemoryNetwork;
+  readonly server: MediaServer;
+  readonly serverId: string;
+  /** The server's own key and documents: what a server gone bad has at hand. */
+  readonly serverIdentity: AgentIdentity;
+  readonly issuer: Issuer = { name: "registrar.test", signer: createSigner(new Uint8Array(32).fill(0x77)) };
+  /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
+  readonly reported: unknown[] = [];
+  #seed = 1;
+
+  constructor(options: WorldOptions = {}) {
+    this.log = options.log ?? createMemoryLog();
+    this.network = new MemoryNetwork({
+      clock: this.clock,
+      ...(options.toServer === undefined ? {} : { toServer: options.toServer }),
+      ...(options.toClient === undefined ? {} : { toClient: options.toClient }),
+      fault: (error) => this.reported.push(error),
+    });
+    const fresh = this.identity({ name: "Parley test server", scope: ["communication:audio:*"] });
+    const identity = options.serverIdentity ?? fresh;
+    this.serverId = identity.agentId;
+    this.serverIdentity = identity;
+    this.server = new MediaServer({
+      config: {
+        serverId: "media.test",
+        origins: [ORIGIN],
+        certificateHashes: () => [],
+        registration: "open",
+        policyScope: ["communication:bilateral"],
+        lowestTrustTier: 2,
+        agentDisclosure: "public",
+        limits: DEFAULT_LIMITS,
+        ...options.config,
+      },
+      identity,
+      log: this.log,
+      clock: this.clock,
+      verifier,
+      random,
+      events: SILENT_LOG,
+      onFatal: (error) => this.reported.push(error),
+    });
+    this.network.listen("127.0.0.1:4480", (connection) => this.server.accept(connection));
+  }
+
+  /** A fresh agent's documents and key. */
+  identity(fields: NewIdentity): AgentIdentity {
+    const seed = new Uint8Array(32);
+    new DataView(seed.buffer).setUint32(0, this.#seed++);
+    const signer = createSigner(seed);
+    return newIdentity(fields, signer, this.issuer, this.clock.wall() - 60_000, verifier);
+  }
+
+  /** The platform agents of this world run on. */
+  platform(carrier: Carrier = this.network): AgentPlatform {
+    return {
+      clock: this.clock,
+      random,
+      verifier,
+      createSigner,
+      createExchangeKey: createX25519KeyPair,
+      audioFormats: AUDIO_FORMATS.map((entry) => ({ ...entry, channels: 1 })),
+      createAudioCodec: async (format, options) =>
+        format.name === "opus"
+          ? await createOpusCodec({
+              frameMs: ((format.frameSamples * 1000) / format.clockRate) as OpusFrameMs,
+              channels: format.channels,
+              ...options,
+            })
+          : new G711Codec(format.name === "pcmu" ? "pcmu" : "pcma", format.frameSamples),
+      carrier,
+    };
+  }
+
+  /** Connects an agent; time passes meanwhile. `carrier` is what it dials through. */
+  async agent(name: string, options: Partial<ConnectOptions> = {}, carrier?: Carrier): Promise<Agent> {
+    return await this.during(this.connecting(name, options, carrier));
+  }
+
+  /** The same, with the time left to the caller. */
+  connecting(name: string, options: Partial<ConnectOptions> = {}, carrier?: Carrier): Promise<Agent> {
+    return connectAgent(this.platform(carrier), ORIGIN, {
+      identity: this.identity({ name }),
+      anchors: [this.issuer.signer.publicKey],
+      report: (error) => this.reported.push(error),
+      ...options,
+    });
+  }
+
+  /** Lets time pass, 1 ms at a time, until the promise settles. */
+  async during<Value>(promise: Promise<Value>, limit = 120_000): Promise<Value> {
+    let settled = false;
+    const watched = promise.finally(() => {
+      settled = true;
+    });
+    watched.catch(() => undefined);
+    await this.clock.settle();
+    for (let waited = 0; !settled && waited < limit; waited += 1) await this.clock.advance(1);
+    if (!settled) throw new Error("nothing happened in the time allowed");
+    return await watched;
+  }
+}

@@ -1,0 +1,28 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+
+/** The one path Parley's carriers serve. */
+export const AGTP_PATH = "/agtp";
+
+/** The URL to dial: `https:`, with `/agtp` where no path was given. Throws `usage` for anything that is no such URL. */
+export function dialUrl(url: string): URL {
+  if (!URL.canParse(url)) throw usage(`"${url}" is not a URL`);
+  const parsed = new URL(url);
+  if (parsed.protocol !== "https:") throw usage(`"${url}" does not begin with https:`);
+  if (parsed.username !== "" || parsed.password !== "")
+    throw usage("a URL with a user name cannot be dialled");
+  if (parsed.pathname === "/") parsed.pathname = AGTP_PATH;
+  parsed.hash = "";
+  return parsed;
+}
+
+/** Whether a client dialled the path that is served here. */
+export function isServed(url: string): boolean {
+  return URL.canParse(url) && new URL(url).pathname === AGTP_PATH;
+}
+
+/** Close reason for a client that dialled another path. */
+export const WRONG_PATH = `the path is not ${AGTP_PATH}`;
+
+function usage(what: string): ParleyError {
+  return new ParleyError({ code: "usage", message: `Cannot connect: ${what}.` });
+}

@@ -1,0 +1,183 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import { rebindToOlderGlibc } from "./glibc-shim.ts";
+
+/** The native QUIC binding: what of it Parley uses. Certificate verification cannot be left out, so that way is not here. */
+export interface NativeBinding {
+  readonly NapiClient: {
+    withSystemRoots(): NativeClient;
+    withCertificateHashes(hashes: readonly Uint8Array[]): NativeClient;
+  };
+  readonly NapiServer: {
+    /** Throws when the address is taken or the PEM texts are no certificate and key. */
+    bind(address: string, certificatePem: Uint8Array, keyPem: Uint8Array): NativeServer;
+  };
+}
+
+export interface NativeClient {
+  /** Has no timeout of its own below the 30 s idle one, and cannot be called off. */
+  connect(url: string): Promise<NativeSession>;
+}
+
+export interface NativeServer {
+  /** One at a time. Handshakes make progress only while one is pending. */
+  accept(): Promise<NativeRequest | null>;
+  /** Blocks the whole thread for ever while an `accept` is pending. */
+  close(): void;
+}
+
+export interface NativeRequest {
+  readonly url: Promise<string>;
+  ok(): Promise<NativeSession>;
+  reject(status: number): Promise<void>;
+}
+
+export interface NativeSession {
+  acceptUni(): Promise<NativeReceiveStream>;
+  acceptBi(): Promise<NativeBidirectionalStream>;
+  /** Waits without a limit once the peer has about 100 unfinished ones. */
+  openUni(): Promise<NativeSendStream>;
+  openBi(): Promise<NativeBidirectionalStream>;
+  /** Copies. Throws when the datagram is too large or the session is over. */
+  sendDatagram(data: Uint8Array): void;
+  /** Keeps order only with one outstanding call. */
+  recvDatagram(): Promise<Uint8Array>;
+  /** Aborts the process when the peer does not take datagrams at all: call it only after one was accepted for sending. */
+  maxDatagramSize(): number;
+  close(code: number, reason: string): void;
+  /** Never rejects. */
+  closed(): Promise<{ readonly closeCode: number; readonly reason: string }>;
+}
+
+export interface NativeBidirectionalStream {
+  takeSend(): NativeSendStream;
+  takeRecv(): NativeReceiveStream;
+}
+
+/** Calls on one stream wait for each other: a `reset` behind a blocked `write`, a `stop` behind a pending `read`. */
+export interface NativeSendStream {
+  write(data: Uint8Array): Promise<void>;
+  finish(): Promise<void>;
+  reset(code: number): Promise<void>;
+}
+
+export interface NativeReceiveStream {
+  read(maxSize: number): Promise<Uint8Array | null>;
+  stop(code: number): Promise<void>;
+}
+
+/**
+ * Whether a client may be made at all: its socket is an IPv6 one that also speaks IPv4, and without IPv6 in the kernel the binding
+ * would abort the process.
+ */
+export function canDial(): boolean {
+  return process.platform !== "linux" || existsSync("/proc/net/if_inet6");
+}
+
+/** What the binding gave, without Buffer's own ways: `slice` copies. */
+export function plainBytes(data: Uint8Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.length);
+}
+
+let loaded: NativeBinding | undefined;
+
+/**
+ * Loads the binding, once per process. Where glibc is too old for it (2.34 to 2.37), a rebound copy is written to `folder`, by default
+ * `node_modules/.cache/parley`, readable by this user alone. Throws `native-unavailable`.
+ */
+export function loadBinding(folder?: string): NativeBinding {
+  loaded ??= load(folder);
+  return loaded;
+}
+
+function load(folder: string | undefined): NativeBinding {
+  const require = createRequire(import.meta.url);
+  let root: string;
+  try {
+    // The package exports TypeScript only, which Node does not run inside node_modules: its binding is loaded by path.
+    root = dirname(dirname(require.resolve(PACKAGE)));
+  } catch (error) {
+    throw unavailable(`the package ${PACKAGE} is not installed`, error);
+  }
+  let failure: unknown;
+  try {
+    return require(join(root, "napi.cjs")) as NativeBinding;
+  } catch (error) {
+    failure = error;
+  }
+  if (process.platform !== "linux" || !messagesOf(failure).includes("GLIBC_2.38"))
+    throw unavailable("it does not load on this system", failure);
+  const original = findBinary(require, root);
+  if (original === undefined) throw unavailable("its binary for this system is not installed", failure);
+  const copy = writeRebound(original, folder ?? join(modulesFolder(root), ".cache", "parley"));
+  try {
+    return require(copy) as NativeBinding;
+  } catch (error) {
+    throw unavailable("its rebound copy does not load either", error);
+  }
+}
+
+/**
+ * Writes the copy of `original` that loads on an older glibc into `folder` and returns its path. A copy already there is used
+ * only if it has exactly the bytes this process would write. Throws `native-unavailable`.
+ */
+export function writeRebound(original: string, folder: string): string {
+  const rebound = rebindToOlderGlibc(readFileSync(original));
+  const digest = createHash("sha256").update(rebound).digest("hex").slice(0, 16);
+  const path = join(folder, `${basename(original, ".node")}-${digest}.node`);
+  if (holds(path, rebound)) return path;
+  const unfinished = `${path}.${randomUUID()}`;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(unfinished, rebound, { mode: 0o700, flag: "wx", flush: true });
+    // Another process may do the same at the same time; both rename identical bytes into place.
+    renameSync(unfinished, path);
+  } catch (error) {
+    if (existsSync(unfinished)) rmSync(unfinished);
+    throw unavailable(`its copy for this glibc cannot be written to ${folder}; give a data folder`, error);
+  }
+  return path;
+}
+
+function holds(path: string, bytes: Uint8Array): boolean {
+  try {
+    return readFileSync(path).equals(bytes);
+  } catch {
+    return false;
+  }
+}
+
+/** The binary that `napi.cjs` would load on Linux: in the package itself or in its sibling for this processor. */
+function findBinary(require: NodeJS.Require, root: string): string | undefined {
+  const name = `web-transport.linux-${process.arch}-gnu.node`;
+  const beside = join(root, name);
+  if (existsSync(beside)) return beside;
+  try {
+    return require.resolve(`${PACKAGE}-linux-${process.arch}-gnu/${name}`);
+  } catch {
+    return undefined;
+  }
+}
+
+function modulesFolder(root: string): string {
+  // root is node_modules/@moq/web-transport, symbolic links resolved.
+  return dirname(dirname(root));
+}
+
+function messagesOf(error: unknown): string {
+  let text = "";
+  for (let cause = error; cause instanceof Error; cause = cause.cause) text += `${cause.message}\n`;
+  return text;
+}
+
+function unavailable(why: string, cause: unknown): ParleyError {
+  return new ParleyError(
+    { code: "native-unavailable", message: `The QUIC binding is not available: ${why}.` },
+    { cause },
+  );
+}
+
+const PACKAGE = "@moq/web-transport";

@@ -1,0 +1,178 @@
+import { ParleyError } from "../../codecs/parley-error.ts";
+import {
+  CLOSE_CODES,
+  type CloseInfo,
+  type Connection,
+  type DatagramFate,
+  type DuplexStream,
+  MAX_DATAGRAM_BYTES,
+  type SendStream,
+} from "../../sfu/carrier.ts";
+import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
+import { StreamOpener } from "../stream-opener.ts";
+import { type NativeSession, plainBytes } from "./binding.ts";
+import { duplexOf, type StreamPort, WebTransportReceiveStream, WebTransportSendStream } from "./streams.ts";
+
+/** What is known of a session besides itself. */
+export interface SessionFacts {
+  readonly role: "client" | "server";
+  /** The URL the client dialled, as this side knows it. */
+  readonly url: string;
+}
+
+/** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
+export class WebTransportConnection implements Connection {
+  readonly carrier = "webtransport";
+  readonly url: string;
+  readonly peerAddress = undefined;
+  /** Resolves when the stack has said its last word to the peer: after `close`, once code and reason went out. */
+  readonly ended: Promise<void>;
+  readonly #session: NativeSession;
+  readonly #role: "client" | "server";
+  readonly #end: ConnectionEnd;
+  readonly #streamPort: StreamPort;
+  readonly #streams: StreamOpener<SendStream>;
+  readonly #exchanges: StreamOpener<DuplexStream>;
+  /** The peer's transport takes datagrams: one was accepted for sending. */
+  #takesDatagrams = false;
+
+  constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
+    this.#session = session;
+    this.#role = facts.role;
+    this.url = facts.url;
+    this.#end = new ConnectionEnd(
+      {
+        send: (bytes) => this.#sendOwn(bytes),
+        close: (code, reason) => session.close(code, reason),
+      },
+      options,
+    );
+    const end = this.#end;
+    this.#streamPort = {
+      heard: () => end.liveness?.heard(),
+      over: () => (end.closed ? end.refusal() : undefined),
+    };
+    this.#streams = new StreamOpener(options.clock, () =>
+      this.#open(async () => new WebTransportSendStream(await session.openUni(), this.#streamPort)),
+    );
+    this.#exchanges = new StreamOpener(options.clock, () =>
+      this.#open(async () => duplexOf(await session.openBi(), this.#streamPort)),
+    );
+    this.ended = session.closed().then((info) => {
+      end.lost(closeInfo(info.closeCode, info.reason));
+      this.#streams.fail(end.refusal());
+      this.#exchanges.fail(end.refusal());
+    });
+  }
+
+  get roundTrip(): number | undefined {
+    return this.#end.liveness?.roundTrip;
+  }
+
+  get maxDatagram(): number {
+    if (!this.#takesDatagrams || this.#end.closed) return MAX_DATAGRAM_BYTES;
+    return Math.min(MAX_DATAGRAM_BYTES, this.#session.maxDatagramSize());
+  }
+
+  /** @internal Takes the owner's handlers and begins to read. */
+  start(accept: Accept): void {
+    this.#end.start(this, accept);
+    void this.#pumpDatagrams();
+    void this.#pumpStreams();
+    // Clients open every exchange; one that a server opened stays unread.
+    if (this.#role === "server") void this.#pumpExchanges();
+  }
+
+  openExchange(): Promise<DuplexStream> {
+    if (this.#role === "server")
+      return Promise.reject(new ParleyError({ code: "usage", message: "Only clients open exchanges." }));
+    return this.#end.closed ? Promise.reject(this.#end.refusal()) : this.#exchanges.next();
+  }
+
+  openStream(): Promise<SendStream> {
+    return this.#end.closed ? Promise.reject(this.#end.refusal()) : this.#streams.next();
+  }
+
+  sendDatagram(bytes: Uint8Array): DatagramFate {
+    if (this.#end.closed) return "closed";
+    if (bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
+    try {
+      // Checked by the stack against what the path takes at this moment: a fresh connection may take less than later.
+      this.#session.sendDatagram(bytes);
+      return "sent";
+    } catch (error) {
+      return textOf(error).includes("too large") ? "too-large" : "closed";
+    }
+  }
+
+  close(code: number, reason: string): void {
+    this.#end.close(code, reason);
+  }
+
+  #sendOwn(bytes: Uint8Array): void {
+    try {
+      this.#session.sendDatagram(bytes);
+      this.#takesDatagrams = true;
+    } catch (error) {
+      // When the session is over already, the stack's own word on it follows.
+      if (!this.#takesDatagrams && NO_DATAGRAMS.test(textOf(error)))
+        this.close(CLOSE_CODES.protocolViolation, "datagrams are required");
+    }
+  }
+
+  async #open<T>(open: () => Promise<T>): Promise<T> {
+    try {
+      return await open();
+    } catch (error) {
+      throw this.#end.closed ? this.#end.refusal() : lost(error);
+    }
+  }
+
+  async #pumpDatagrams(): Promise<void> {
+    try {
+      // One outstanding call: the stack hands several out in any order.
+      while (!this.#end.closed) this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
+    } catch {
+      // The session is over: `closed` says why.
+    }
+  }
+
+  async #pumpStreams(): Promise<void> {
+    try {
+      while (!this.#end.closed)
+        this.#end.stream(new WebTransportReceiveStream(await this.#session.acceptUni(), this.#streamPort));
+    } catch {
+      // As above.
+    }
+  }
+
+  async #pumpExchanges(): Promise<void> {
+    try {
+      while (!this.#end.closed)
+        this.#end.exchange(duplexOf(await this.#session.acceptBi(), this.#streamPort));
+    } catch {
+      // As above.
+    }
+  }
+}
+
+/** What sending says when the peer takes no datagrams, or none as large as a ping. */
+const NO_DATAGRAMS = /datagrams? (not supported|support disabled|too large)/;
+
+/** The stack gives an application's close as it was, and everything else as code 0 with its own text. */
+function closeInfo(code: number, reason: string): CloseInfo {
+  if (code === 0 && reason === "connection error: timed out")
+    return { code: CLOSE_CODES.livenessTimeout, reason: "the connection timed out" };
+  return { code, reason };
+}
+
+function lost(error: unknown): ParleyError {
+  return new ParleyError(
+    { code: "connection-lost", message: `The connection ended: ${textOf(error)}.` },
+    { cause: error },
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    testTimeout: 20_000,
+    reporters: ["default", ["json", { outputFile: "out/test-results.json" }]],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "fast",
+          include: [
+            "{codecs,signaling,sfu,platform,transports,store,agent,src}/**/*.test.ts",
+            "test/**/*.test.ts",
+          ],
+          exclude: ["test/{e2e,interop,long,lint-fixtures}/**"],
+        },
+      },
+      {
+        // Real processes and sockets: after everything else and one file at a time, so that nothing disturbs their clocks.
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["{test/e2e,test/interop,bench}/**/*.test.ts"],
+          testTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
+  },
+});
