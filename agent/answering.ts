@@ -1,11 +1,11 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
 import { negotiateAudio } from "../signaling/negotiate-audio.ts";
-import { checkSession, type IncomingOffer } from "../signaling/peer-check.ts";
+import type { IncomingOffer } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { audioCapabilities, audioScope } from "./audio-offer.ts";
 import type { Call } from "./call.ts";
-import { assembleCall, refuseSession, textOf, unwrap } from "./call-assembly.ts";
+import { takeUpCall } from "./call-assembly.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { DeclineReason } from "./incoming-call.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
@@ -56,36 +56,16 @@ export async function answerCall(
     headers: [["Session-ID", sessionId]],
     prove: true,
   });
-  try {
-    const session = unwrap(
-      checkSession(
-        {
-          leg: 1,
-          me: { agentId: context.identity.agentId, publicKey: context.publicKey },
-          peerAgentId: checked.caller.agentId,
-          offer: offer.jws,
-          answer,
-          peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
-          witness: textOf(result, "core"),
-          server: context.server,
-          sessionId,
-          anchors: context.anchors,
-          now: context.platform.clock.wall(),
-        },
-        context.platform.verifier,
-      ),
-    );
-    return await assembleCall(context, options, {
-      sessionId,
-      leg: 1,
-      session,
-      mediaSigner: key.signer,
-      result,
-    });
-  } catch (error) {
-    await refuseSession(context, sessionId, error);
-    throw error;
-  }
+  return await takeUpCall(context, options, {
+    sessionId,
+    leg: 1,
+    peerAgentId: checked.caller.agentId,
+    offer: offer.jws,
+    answer,
+    peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
+    mediaSigner: key.signer,
+    result,
+  });
 }
 
 /** Declines a ringing call. Resolves also when it is gone already. */

@@ -2,27 +2,76 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Result } from "../codecs/result.ts";
 import type { Signer } from "../codecs/signer.ts";
-import type { CheckedSession } from "../signaling/peer-check.ts";
+import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
 import { readStreamParameters } from "./stream-parameters.ts";
 
-/** Makes the call of a session whose signatures were checked, from the server's answer to ESTABLISH or CONFIRM. */
-export async function assembleCall(
+/** A session as one end signed it and as the server's answer to ESTABLISH or CONFIRM presents it. */
+export interface AnsweredSession {
+  readonly sessionId: string;
+  /** This end's. */
+  readonly leg: 0 | 1;
+  readonly peerAgentId: string;
+  readonly offer: string;
+  /** Where this end did not make the answer, it stands in `result`, and so do the other end's documents. */
+  readonly answer?: string;
+  readonly peer?: PeerPresentation;
+  readonly mediaSigner: Signer;
+  /** The server's answer. */
+  readonly result: JsonObject;
+}
+
+/**
+ * Checks what both ends signed and makes the call. A session that this end does not accept is ended at the server, so that it
+ * does not stay up at the other end. Throws `peer-untrusted`, `session-core-mismatch`, `signature-invalid`,
+ * `certificate-invalid`.
+ */
+export async function takeUpCall(
   context: AgentContext,
   options: CallOptions,
-  parts: {
-    readonly sessionId: string;
-    readonly leg: 0 | 1;
-    readonly session: CheckedSession;
-    readonly mediaSigner: Signer;
-    readonly result: JsonObject;
-  },
+  answered: AnsweredSession,
 ): Promise<Call> {
-  const { sessionId, leg, session } = parts;
-  const streams = unwrap(readStreamParameters(parts.result.streams));
+  try {
+    return await assembleCall(context, options, answered, checkAnswered(context, answered));
+  } catch (error) {
+    await refuseSession(context, answered.sessionId, error);
+    throw error;
+  }
+}
+
+function checkAnswered(context: AgentContext, answered: AnsweredSession): CheckedSession {
+  const { leg, peerAgentId, offer, answer, peer, sessionId, result } = answered;
+  return unwrap(
+    checkSession(
+      {
+        leg,
+        me: { agentId: context.identity.agentId, publicKey: context.publicKey },
+        peerAgentId,
+        offer,
+        answer: answer ?? textOf(result, "answer"),
+        peer: peer ?? documentsOf(objectOf(result, "peer")),
+        witness: textOf(result, "core"),
+        server: context.server,
+        sessionId,
+        anchors: context.anchors,
+        now: context.platform.clock.wall(),
+      },
+      context.platform.verifier,
+    ),
+  );
+}
+
+async function assembleCall(
+  context: AgentContext,
+  options: CallOptions,
+  answered: AnsweredSession,
+  session: CheckedSession,
+): Promise<Call> {
+  const { sessionId, leg } = answered;
+  const streams = unwrap(readStreamParameters(answered.result.streams));
   const peerClock = leg === 0 ? session.answer.payload.clock : session.offer.payload.clock;
   const media = await openCallMedia({
     platform: context.platform,
@@ -32,7 +81,7 @@ export async function assembleCall(
     session,
     sessionId,
     streams,
-    mediaSigner: parts.mediaSigner,
+    mediaSigner: answered.mediaSigner,
     speaker: session.peer.agentId,
     // Both clocks were measured against the server's: peer to server, then server to here.
     peerClock: {

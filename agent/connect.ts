@@ -207,15 +207,19 @@ async function subscribe(
   };
   const inbox = new Inbox(control, identity.agentId, documents);
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+  // When the server closes the connection, its streams may break before it says so.
+  const closeLater = (reason: string): void => {
+    clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.normal, reason));
+  };
   inbox
     .run(resolve, (event) => agent.inboxEvent(event))
     .then(() => {
       reject(new ParleyError({ code: "connection-lost", message: "The inbox ended." }));
-      clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.normal, "inbox ended"));
+      closeLater("inbox ended");
     })
     .catch((error: unknown) => {
       reject(error);
-      connection.close(CLOSE_CODES.normal, "inbox lost");
+      closeLater("inbox lost");
     });
   await ready;
 }

@@ -1,11 +1,10 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { makeOffer, OFFER_LIFETIME_SECONDS, type OfferPayload } from "../signaling/offer.ts";
-import { checkSession } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { audioScope, offerAudio } from "./audio-offer.ts";
 import type { Call } from "./call.ts";
-import { assembleCall, documentsOf, objectOf, refuseSession, textOf, unwrap } from "./call-assembly.ts";
+import { refuseSession, takeUpCall, textOf } from "./call-assembly.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
 import type { ControlAnswer } from "./control.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
@@ -27,38 +26,19 @@ export async function placeCall(
   const offer = makeOffer(payload, context.identity.signer);
   const result = await establish(context, { callee, offer, payload, options });
   const sessionId = textOf(result, "session_id");
-  try {
+  if (isTakenBack(options)) {
     // Answered and taken back at once: nobody wants this call.
-    if (isTakenBack(options)) throw takenBack();
-    const session = unwrap(
-      checkSession(
-        {
-          leg: 0,
-          me: { agentId: context.identity.agentId, publicKey: context.publicKey },
-          peerAgentId: callee,
-          offer,
-          answer: textOf(result, "answer"),
-          peer: documentsOf(objectOf(result, "peer")),
-          witness: textOf(result, "core"),
-          server: context.server,
-          sessionId,
-          anchors: context.anchors,
-          now: context.platform.clock.wall(),
-        },
-        context.platform.verifier,
-      ),
-    );
-    return await assembleCall(context, options, {
-      sessionId,
-      leg: 0,
-      session,
-      mediaSigner: key.signer,
-      result,
-    });
-  } catch (error) {
-    await refuseSession(context, sessionId, error);
-    throw error;
+    await refuseSession(context, sessionId, takenBack());
+    throw takenBack();
   }
+  return await takeUpCall(context, options, {
+    sessionId,
+    leg: 0,
+    peerAgentId: callee,
+    offer,
+    mediaSigner: key.signer,
+    result,
+  });
 }
 
 function offerPayload(
