@@ -1,9 +1,9 @@
 /** Somebody floods the server, in every way there is, while others talk: they hear each other, and its memory has an end. */
 import { fork } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it } from "vitest";
 import { Agent, createIdentity } from "../../agent/node.ts";
 import { readScript } from "../../examples/conversation/script.ts";
 import { connectCall, say } from "../calling.ts";
@@ -14,16 +14,17 @@ import { pause, until, within } from "../waiting.ts";
 
 const FLOOD_MS = 12_000;
 /** What a server of one call has no reason to hold more of, MiB. */
-const MOST_MEMORY_MIB = 500;
+const MOST_MEMORY_MIB = 400;
 /** Share of the frames that must arrive: a machine of two cores has the flooder, the server and both ends on it. */
 const LEAST_ARRIVING = 0.9;
 
-const folder = mkdtempSync(join(tmpdir(), "parley-flood-"));
+let folder: string;
 let command: RunningCommand;
 let url: string;
 let certificateHash: string;
 
-beforeAll(async () => {
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), "parley-flood-"));
   const args = [
     "serve",
     "--port",
@@ -40,7 +41,7 @@ beforeAll(async () => {
   url = up.url;
   certificateHash = up.certificate_hash;
 });
-afterAll(async () => {
+afterEach(async () => {
   command.kill("SIGTERM");
   expect((await within("the server stopping", command.finished, 40_000)).code).toBe(0);
   rmSync(folder, { recursive: true, force: true });
@@ -76,7 +77,8 @@ it.each<Flood>(["datagrams", "streams", "requests", "unfinished", "connections"]
       flooder.send("stop");
       const stopped = () => notices.find((notice) => notice.kind === "stopped");
       await until("the flooder stopping", () => stopped() !== undefined);
-      console.info(flood, JSON.stringify({ before, most, turns, sent, heard, flooder: stopped() }));
+      const records = Math.round(statSync(join(folder, "data", "data.mdb")).size / 2 ** 20);
+      console.info(flood, JSON.stringify({ before, most, records, turns, sent, heard, flooder: stopped() }));
       expect(stopped()?.sent).toBeGreaterThan(40);
       expect(heard?.verified).toBeGreaterThan(LEAST_ARRIVING * (sent?.sent ?? 0));
       expect(heard?.refused).toEqual({});
