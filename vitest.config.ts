@@ -13,15 +13,15 @@ export default defineConfig({
             "{codecs,signaling,sfu,platform,transports,store,agent,src}/**/*.test.ts",
             "test/**/*.test.ts",
           ],
-          exclude: ["test/{e2e,interop,long,lint-fixtures}/**"],
+          exclude: ["test/{browser,e2e,interop,long,lint-fixtures}/**"],
         },
       },
       {
-        // Real processes and sockets: after everything else and one file at a time, so that nothing disturbs their clocks.
+        // Real processes, sockets and browsers: after everything else and one file at a time, so that nothing disturbs their clocks.
         extends: true,
         test: {
           name: "e2e",
-          include: ["{test/e2e,test/interop,bench}/**/*.test.ts"],
+          include: ["{test/e2e,test/interop,test/browser,bench}/**/*.test.ts"],
           testTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },

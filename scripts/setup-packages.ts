@@ -9,6 +9,7 @@ import { delimiter, join } from "node:path";
 /** Programs the tests run, each with the Debian package that brings it. */
 const NEEDED: readonly { readonly program: string; readonly debianPackage: string }[] = [
   { program: "tshark", debianPackage: "tshark" },
+  { program: "chromium", debianPackage: "chromium" },
 ];
 
 const APT_GET = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"];

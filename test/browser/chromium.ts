@@ -1,0 +1,76 @@
+/** Debian's Chromium with a profile of its own and fake sound devices, driven from a test. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+
+/** `--disable-quic` stays out: WebTransport needs it. */
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--use-fake-ui-for-media-stream",
+  "--use-fake-device-for-media-stream",
+  "--autoplay-policy=no-user-gesture-required",
+];
+
+export interface ChromiumOptions {
+  /** WAV that the microphone plays, once; default: Chromium's own beeps. */
+  readonly microphone?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly colorScheme?: "light" | "dark";
+}
+
+/** A browser whose storage outlives reloads, and what its pages complained about. */
+export interface Chromium extends AsyncDisposable {
+  readonly context: BrowserContext;
+  /** Errors on any page's console, and exceptions nobody caught. */
+  readonly complaints: readonly string[];
+  /** Opens a page at `url`; without one, a blank page. */
+  open(url?: string): Promise<Page>;
+  close(): Promise<void>;
+}
+
+/** Starts Chromium. Close it, or leave its scope, to remove its profile. */
+export async function startChromium(options: ChromiumOptions = {}): Promise<Chromium> {
+  const profile = mkdtempSync(join(tmpdir(), "parley-chromium-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: "/usr/bin/chromium",
+    headless: true,
+    args: [
+      ...FLAGS,
+      ...(options.microphone === undefined
+        ? []
+        : [`--use-file-for-fake-audio-capture=${options.microphone}%noloop`]),
+    ],
+    viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
+    colorScheme: options.colorScheme ?? "light",
+    permissions: ["microphone"],
+    acceptDownloads: true,
+  });
+  const complaints: string[] = [];
+  context.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closed ??= context.close().then(() => rmSync(profile, { recursive: true, force: true }));
+    return closed;
+  };
+  return {
+    context,
+    complaints,
+    async open(url) {
+      const page = await context.newPage();
+      if (url !== undefined) await page.goto(url);
+      return page;
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
