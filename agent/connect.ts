@@ -1,10 +1,9 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { CLOSE_CODES, type CloseInfo, type Connection, type ConnectionHandlers } from "../sfu/carrier.ts";
+import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
 import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
-import { dialUrl } from "../transports/url.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { objectOf, textOf, unwrap } from "./call-assembly.ts";
@@ -48,7 +47,11 @@ export async function connectAgent(
   const port = new MediaPort(platform.clock);
   const report = options.report ?? (() => {});
   const ending = new Ending();
-  const { connection, pinned } = await dial(platform, url, options, () => ({
+  const dialling = {
+    ...(options.certificateHashes === undefined ? {} : { certificateHashes: options.certificateHashes }),
+    ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout }),
+  };
+  const connection = await platform.carrier.connect(url, dialling, () => ({
     datagram: (bytes) => port.datagram(bytes),
     stream: (stream) => void port.stream(stream).catch(report),
     // Clients open every exchange: a server that opens one speaks something else.
@@ -56,55 +59,18 @@ export async function connectAgent(
     closed: (info) => ending.set(info),
   }));
   try {
-    return await bringUp(platform, url, options, { connection, pinned, time, port, report, ending });
+    return await bringUp(platform, options, { connection, time, port, report, ending });
   } catch (error) {
     connection.close(CLOSE_CODES.normal, "could not come online");
     throw error;
   }
 }
 
-/**
- * Dials with one pinned certificate at a time: the possession proofs name the one that the server showed, so a proof made for
- * one server is no good at another.
- */
-async function dial(
-  platform: AgentPlatform,
-  url: string,
-  { certificateHashes, connectTimeout }: ConnectOptions,
-  handlers: () => ConnectionHandlers,
-): Promise<{ readonly connection: Connection; readonly pinned: Uint8Array | undefined }> {
-  const timeout = connectTimeout === undefined ? {} : { connectTimeout };
-  if (certificateHashes === undefined) {
-    return { connection: await platform.carrier.connect(url, timeout, handlers), pinned: undefined };
-  }
-  let refusal = new ParleyError({
-    code: "connect-refused",
-    message: "No certificate hash was given to accept.",
-  });
-  for (const pinned of certificateHashes) {
-    try {
-      const connection = await platform.carrier.connect(
-        url,
-        { certificateHashes: [pinned], ...timeout },
-        handlers,
-      );
-      return { connection, pinned };
-    } catch (error) {
-      if (!(error instanceof ParleyError) || error.code !== "connect-refused") throw error;
-      refusal = error;
-    }
-  }
-  throw refusal;
-}
-
 async function bringUp(
   platform: AgentPlatform,
-  url: string,
   options: ConnectOptions,
   parts: {
     readonly connection: Connection;
-    /** SHA-256 of the certificate the server was made to show. */
-    readonly pinned: Uint8Array | undefined;
     readonly time: MediaTime;
     readonly port: MediaPort;
     readonly report: (error: unknown) => void;
@@ -121,8 +87,6 @@ async function bringUp(
     wall: () => platform.clock.wall(),
     random: (length) => platform.random(length),
     verifier: platform.verifier,
-    audience: dialUrl(url).origin,
-    certificateHash: parts.pinned,
   });
   const server = await meetServer(control, platform, options.serverId);
   control.trust(server);

@@ -10,6 +10,7 @@ import { bodyHash, verifyRecord, ZERO_AUDIT_ID } from "../signaling/attribution.
 import { MEDIA_TYPE, readResponseBody, refusalFault, requestBody } from "../signaling/body.ts";
 import { makeProof } from "../signaling/proof.ts";
 import { openExchange } from "../transports/exchange.ts";
+import { audienceOf } from "../transports/url.ts";
 import type { AgentIdentity } from "./identity.ts";
 
 /** How long one answer may take, ms, unless the request says otherwise. */
@@ -53,8 +54,6 @@ export class ControlChannel {
   readonly #wall: () => number;
   readonly #random: (length: number) => Uint8Array;
   readonly #verifier: Verifier;
-  readonly #audience: string;
-  readonly #certificateHash: Uint8Array | undefined;
   #server: ServerPeer | undefined;
   #nonce: string | undefined;
   #lastAuditId: string = ZERO_AUDIT_ID;
@@ -69,10 +68,6 @@ export class ControlChannel {
     readonly wall: () => number;
     readonly random: (length: number) => Uint8Array;
     readonly verifier: Verifier;
-    /** Origin dialled. */
-    readonly audience: string;
-    /** The pinned certificate's SHA-256, where exactly one was pinned. */
-    readonly certificateHash: Uint8Array | undefined;
   }) {
     this.#connection = options.connection;
     this.#identity = options.identity;
@@ -80,8 +75,6 @@ export class ControlChannel {
     this.#wall = options.wall;
     this.#random = options.random;
     this.#verifier = options.verifier;
-    this.#audience = options.audience;
-    this.#certificateHash = options.certificateHash;
   }
 
   /** The last Audit-ID this end saw: it goes into what the end signs next. */
@@ -171,8 +164,8 @@ export class ControlChannel {
         path: request.path,
         parameters,
         nonce: this.#nonce,
-        audience: this.#audience,
-        certificateHash: this.#certificateHash,
+        audience: audienceOf(this.#connection.url),
+        certificateHash: this.#connection.pinned,
         jti: this.freshId(),
         now: this.#wall(),
       },

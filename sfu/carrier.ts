@@ -55,15 +55,31 @@ export interface ConnectionHandlers {
   closed(info: CloseInfo): void;
 }
 
+export type CarrierKind = "memory" | "webtransport" | "websocket";
+
+/** Datagrams dropped, counted. */
+export interface DatagramDrops {
+  /** Waited too long. */
+  late: number;
+  /** The oldest of too many that waited. */
+  full: number;
+}
+
 /** One live connection to a peer, whichever carrier it runs on. */
 export interface Connection {
-  readonly carrier: "memory" | "webtransport";
+  readonly carrier: CarrierKind;
   /** The URL the client dialled, as this side knows it. */
   readonly url: string;
+  /** SHA-256 (32 bytes) of the one certificate this client insisted on, and the server showed; none with system roots, and at servers. */
+  readonly pinned: Uint8Array | undefined;
+  /** One sentence saying why it is this carrier, where there was a choice. */
+  readonly choice: string | undefined;
   /** `host:port` of the peer, where the carrier tells. */
   readonly peerAddress: string | undefined;
   /** Smoothed round trip in milliseconds from the carrier's own ping, once known. */
   readonly roundTrip: number | undefined;
+  /** Datagrams that this side dropped before they reached the network, by reason, where the carrier tells. */
+  readonly drops: Readonly<DatagramDrops> | undefined;
   /** Largest datagram the connection takes now, bytes. */
   readonly maxDatagram: number;
   /** Opens an exchange; clients only. */

@@ -132,7 +132,7 @@ describe("in-memory connection over a link", () => {
   test("past its cap of datagrams under way further ones are dropped and counted", async () => {
     const { clock, seen, client } = emulated({ delay: 1000 }, { liveness: false });
     for (let i = 0; i < 16_400; i++) expect(client.sendDatagram(Uint8Array.of(1, i))).toBe("sent");
-    expect(client.dropped).toBe(16);
+    expect(client.drops).toEqual({ late: 0, full: 16 });
     await clock.advance(1000);
     expect(seen.length).toBe(16_384);
   });

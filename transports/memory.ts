@@ -5,6 +5,7 @@ import {
   type Connection,
   type ConnectionHandlers,
   type ConnectOptions,
+  type DatagramDrops,
   type DatagramFate,
   type DuplexStream,
   type Listener,
@@ -115,7 +116,11 @@ function join(url: string, options: MemoryOptions, client: Accept, server: Accep
 export class MemoryConnection implements Connection {
   readonly carrier = "memory";
   readonly url: string;
+  readonly pinned = undefined;
+  readonly choice = undefined;
   readonly peerAddress = undefined;
+  /** `full`: `MAX_UNDER_WAY` were under way. Those the link lost are the link's to count. */
+  readonly drops: DatagramDrops = { late: 0, full: 0 };
   readonly maxDatagram = MAX_DATAGRAM_BYTES;
   /** @internal */
   peer: MemoryConnection | undefined;
@@ -128,7 +133,6 @@ export class MemoryConnection implements Connection {
   readonly #pipes = new Set<MemoryPipe>();
   readonly #watchers: (() => void)[] = [];
   #underWay = 0;
-  #dropped = 0;
 
   constructor(role: "client" | "server", url: string, options: MemoryOptions, link: LinkModel | undefined) {
     this.#role = role;
@@ -155,11 +159,6 @@ export class MemoryConnection implements Connection {
     return this.#end.liveness?.roundTrip;
   }
 
-  /** Datagrams dropped because `MAX_UNDER_WAY` were under way; those the link lost are the link's to count. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
   /** @internal */
   start(accept: Accept): void {
     this.#end.start(this, accept);
@@ -179,7 +178,7 @@ export class MemoryConnection implements Connection {
     if (this.#end.closed) return "closed";
     if (bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
     if (this.#underWay >= MAX_UNDER_WAY) {
-      this.#dropped++;
+      this.drops.full++;
       return "sent";
     }
     const copy = new Uint8Array(bytes);

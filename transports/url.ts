@@ -15,6 +15,11 @@ export function dialUrl(url: string): URL {
   return parsed;
 }
 
+/** What possession proofs name as the server they are for: the origin dialled, over WebSocket that of the same server's pages. */
+export function audienceOf(url: string): string {
+  return new URL(url.replace(/^ws/, "http")).origin;
+}
+
 /** Whether a client dialled the path that is served here. */
 export function isServed(url: string): boolean {
   return URL.canParse(url) && new URL(url).pathname === AGTP_PATH;

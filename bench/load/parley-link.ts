@@ -108,6 +108,9 @@ function tapped(connection: Connection, sent: (bytes: Uint8Array) => void): Conn
   return {
     carrier: connection.carrier,
     url: connection.url,
+    pinned: connection.pinned,
+    choice: connection.choice,
+    drops: connection.drops,
     peerAddress: connection.peerAddress,
     get roundTrip() {
       return connection.roundTrip;

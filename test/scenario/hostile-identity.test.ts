@@ -62,8 +62,6 @@ async function speakerFor(identity: AgentIdentity): Promise<ControlChannel> {
     wall: () => world.clock.wall(),
     random,
     verifier,
-    audience: ORIGIN,
-    certificateHash: undefined,
   });
   const { result } = await world.during(control.request({ method: "DISCOVER", path: "/" }));
   control.useNonce(String((result.connection as JsonObject).nonce));
@@ -91,8 +89,6 @@ describe("a possession proof", () => {
       wall: () => other.clock.wall(),
       random,
       verifier,
-      audience: ELSEWHERE,
-      certificateHash: undefined,
     });
     const greeting = await other.during(there.request({ method: "DISCOVER", path: "/" }));
     const { nonce } = greeting.result.connection as JsonObject;

@@ -92,6 +92,9 @@ export class HostileRelay implements Carrier {
     return {
       carrier: inner.carrier,
       url: inner.url,
+      pinned: inner.pinned,
+      choice: inner.choice,
+      drops: inner.drops,
       peerAddress: undefined,
       roundTrip: undefined,
       maxDatagram: inner.maxDatagram,

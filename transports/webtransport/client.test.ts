@@ -90,13 +90,14 @@ describe("WebTransport client", () => {
     await listener.close();
   });
 
-  test("takes any of several hashes", async () => {
+  test("takes any of several hashes and says which one it was", async () => {
     const { listener } = await listen();
     const connection = await carrier.connect(
       `https://${listener.address}`,
       { certificateHashes: [new Uint8Array(32), certificate.hash] },
       () => ignore,
     );
+    expect(connection.pinned).toEqual(certificate.hash);
     connection.close(0, "");
     await listener.close();
   });

@@ -2,6 +2,7 @@ import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
 import type { Accept, EndOptions } from "../connection-end.ts";
+import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
 import { canDial, loadBinding, type NativeClient, type NativeSession } from "./binding.ts";
 import { WebTransportConnection } from "./connection.ts";
@@ -33,26 +34,27 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
           code: "native-unavailable",
           message: "The QUIC binding needs IPv6 sockets, and this kernel has none.",
         });
-      const hashes = connect.certificateHashes;
-      let client: NativeClient;
-      if (hashes === undefined) {
+      const timeout = connect.connectTimeout ?? CONNECT_TIMEOUT;
+      const open = async (client: NativeClient, pinned: Uint8Array | undefined): Promise<Connection> => {
+        const attempt = dial(client, dialled, pinned !== undefined, options.clock);
+        const session = await within(attempt, timeout, options, dialled);
+        const facts = { role: "client", url: dialled.href, pinned } as const;
+        const connection = new WebTransportConnection(session, facts, options);
+        try {
+          connection.start(handlers);
+        } catch (error) {
+          connection.close(CLOSE_CODES.normal, "");
+          throw error;
+        }
+        return connection;
+      };
+      if (connect.certificateHashes === undefined) {
         trusting ??= NapiClient.withSystemRoots();
-        client = trusting;
-      } else client = NapiClient.withCertificateHashes(checkHashes(hashes));
-      const session = await within(
-        dial(client, dialled, hashes !== undefined, options.clock),
-        connect.connectTimeout ?? CONNECT_TIMEOUT,
-        options,
-        dialled,
-      );
-      const connection = new WebTransportConnection(session, { role: "client", url: dialled.href }, options);
-      try {
-        connection.start(handlers);
-      } catch (error) {
-        connection.close(CLOSE_CODES.normal, "");
-        throw error;
+        return await open(trusting, undefined);
       }
-      return connection;
+      return await pinOneAtATime(connect.certificateHashes, (pinned) =>
+        open(NapiClient.withCertificateHashes([Buffer.from(pinned)]), pinned),
+      );
     },
   };
 }
@@ -124,15 +126,6 @@ function within(
       },
     );
   });
-}
-
-function checkHashes(hashes: readonly Uint8Array[]): Uint8Array[] {
-  if (hashes.length === 0 || hashes.some((hash) => hash.length !== 32))
-    throw new ParleyError({
-      code: "usage",
-      message: "Certificate hashes are SHA-256: 32 bytes each, at least one.",
-    });
-  return hashes.map((hash) => Buffer.from(hash));
 }
 
 /** Milliseconds the first address family has for itself (RFC 8305, section 5: connection attempt delay). */

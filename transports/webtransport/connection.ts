@@ -18,13 +18,19 @@ export interface SessionFacts {
   readonly role: "client" | "server";
   /** The URL the client dialled, as this side knows it. */
   readonly url: string;
+  /** SHA-256 of the certificate that was pinned. */
+  readonly pinned?: Uint8Array | undefined;
 }
 
 /** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
 export class WebTransportConnection implements Connection {
   readonly carrier = "webtransport";
   readonly url: string;
+  readonly pinned: Uint8Array | undefined;
+  readonly choice = undefined;
   readonly peerAddress = undefined;
+  /** The stack drops what waits too long without a word. */
+  readonly drops = undefined;
   /** Resolves when the stack has said its last word to the peer: after `close`, once code and reason went out. */
   readonly ended: Promise<void>;
   readonly #session: NativeSession;
@@ -40,6 +46,7 @@ export class WebTransportConnection implements Connection {
     this.#session = session;
     this.#role = facts.role;
     this.url = facts.url;
+    this.pinned = facts.pinned;
     this.#end = new ConnectionEnd(
       {
         send: (bytes) => this.#sendOwn(bytes),
