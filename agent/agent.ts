@@ -4,6 +4,7 @@ import type { AgentContext } from "./agent-context.ts";
 import type { Call } from "./call.ts";
 import { textOf } from "./call-assembly.ts";
 import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
+import { type AgentListing, listAgents } from "./directory.ts";
 import type { InboxEvent } from "./inbox.ts";
 import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
 import { placeCall } from "./outgoing-call.ts";
@@ -85,6 +86,12 @@ export class Agent {
     } finally {
       this.#incoming.release(agentId);
     }
+  }
+
+  /** The agents that the server knows, by ascending Agent-ID; who is online can be called. */
+  async directory(): Promise<AgentListing[]> {
+    this.#requireOpen();
+    return await listAgents(this.#context.control);
   }
 
   /** Ends every call and the connection. Idempotent. */

@@ -8,6 +8,7 @@ import { Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay, Verdict } from "../sfu/relay.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { FrameFate, FrameWatch } from "./frame-fate.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import type { MediaTime } from "./media-time.ts";
 
@@ -20,6 +21,9 @@ export type PacketTap = (packet: {
 
 export interface AudioReceiverCounters extends PlayoutCounters {
   readonly verified: number;
+  /** Frames from the first to the newest that verified, and those among them that have not come: losses, until they do. */
+  readonly expected: number;
+  readonly lost: number;
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
   /** Payloads that verified and would not decode; played as concealment. */
   readonly undecodable: number;
@@ -43,12 +47,14 @@ export class AudioReceiver {
   readonly #heard: (heard: HeardAudio) => void;
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #tap: PacketTap | undefined;
-  readonly #report: (error: unknown) => void;
+  readonly #watch: FrameWatch | undefined;
   #playout: Playout | undefined;
   #start = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #finished = false;
   #verified = 0;
+  #lowest = Number.POSITIVE_INFINITY;
+  #highest = Number.NEGATIVE_INFINITY;
   #undecodable = 0;
   #receiptCount = 0;
   #goodCheckpoints = 0;
@@ -68,9 +74,10 @@ export class AudioReceiver {
     readonly heard: (heard: HeardAudio) => void;
     /** Takes a signed receipt for the flow's reliable stream. */
     readonly receipt: (bytes: Uint8Array) => void;
-    readonly tap?: PacketTap;
-    /** Takes what the tap throws: a tool must not stop the sound. */
-    readonly report: (error: unknown) => void;
+    /** Must not throw. */
+    readonly tap?: PacketTap | undefined;
+    /** Must not throw. */
+    readonly watch?: FrameWatch | undefined;
   }) {
     this.#clock = options.clock;
     this.#time = options.time;
@@ -83,16 +90,19 @@ export class AudioReceiver {
     this.#heard = options.heard;
     this.#receipt = options.receipt;
     this.#tap = options.tap;
-    this.#report = options.report;
+    this.#watch = options.watch;
   }
 
   get counters(): AudioReceiverCounters | undefined {
     const playout = this.#playout?.counters();
     if (playout === undefined) return undefined;
     const flow = this.#admission.counters(this.#row.sessionId)[0];
+    const expected = this.#highest - this.#lowest + 1;
     return {
       ...playout,
       verified: this.#verified,
+      expected,
+      lost: expected - playout.received,
       refused: flow?.refused ?? {},
       undecodable: this.#undecodable,
       checkpoints: {
@@ -162,15 +172,23 @@ export class AudioReceiver {
     if (this.#finished) return;
     if (verdict.refusal !== undefined) {
       this.#receipts.refused();
+      const sequence = verdict.sequence < 0 ? undefined : verdict.sequence;
+      this.#tell("refused", sequence, now, undefined, verdict.refusal);
       return;
     }
     const { view } = verdict;
     this.#verified += 1;
+    this.#lowest = Math.min(this.#lowest, view.sequence);
+    this.#highest = Math.max(this.#highest, view.sequence);
     this.#receipts.received(view.sequence);
     if (this.#checkpoints.note(view.sequence, frameDigest(verdict.signed), now) === "contradicted") {
       this.#contradicted += 1;
     }
-    if (this.#tap !== undefined) this.#tell(this.#tap, bytes.slice(view.start, view.end));
+    this.#tap?.({
+      leg: this.#row.leg,
+      stream: this.#row.stream,
+      bytes: bytes.slice(view.start, view.end),
+    });
     if (this.#playout === undefined) this.#startPlayout(now);
     const outcome = this.#playout?.insert(
       {
@@ -178,21 +196,33 @@ export class AudioReceiver {
         timestamp: view.timestamp,
         captured: view.captureMs + this.#row.clockOffset,
         payload: view.payload(bytes).slice(),
+        level: view.audioLevel,
         startOfTurn: view.startOfTurn,
         endOfTurn: view.endOfTurn,
       },
       now,
     );
     if (outcome === "late") this.#receipts.late();
+    this.#tell(outcome === "late" ? "late" : "verified", view.sequence, now, view.audioLevel);
     this.#schedule();
   }
 
-  #tell(tap: PacketTap, bytes: Uint8Array): void {
-    try {
-      tap({ leg: this.#row.leg, stream: this.#row.stream, bytes });
-    } catch (error) {
-      this.#report(error);
-    }
+  #tell(
+    fate: FrameFate["fate"],
+    sequence: number | undefined,
+    at: number,
+    level?: number,
+    reason?: string,
+  ): void {
+    this.#watch?.({
+      direction: "heard",
+      stream: this.#row.stream,
+      sequence,
+      fate,
+      at,
+      ...(level === undefined ? {} : { level }),
+      ...(reason === undefined ? {} : { reason }),
+    });
   }
 
   #startPlayout(now: number): void {
@@ -237,6 +267,7 @@ export class AudioReceiver {
       this.#receipts.concealed();
       const concealed = this.#codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
       this.#heard({ ...base, kind: "concealed", pcm: concealed, verified: false });
+      this.#tell("concealed", step.kind === "play" ? step.frame.sequence : undefined, step.at);
       return;
     }
     const { frame } = step;
@@ -248,6 +279,7 @@ export class AudioReceiver {
       verified: true,
       sequence: frame.sequence,
       capturedAt: frame.captured,
+      level: frame.level,
       startOfTurn: frame.startOfTurn,
       endOfTurn: frame.endOfTurn,
     });

@@ -54,6 +54,7 @@ describe("the sender of a voice", () => {
         startTimestamp: 0,
       }),
       checkpointer: new Checkpointer({ ...signed, startSequence: 10 }),
+      stream: 1,
       outlet: {
         frame: ({ packet, sequence, timestamp, captured }) => {
           const view = new FrameView();

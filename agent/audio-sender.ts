@@ -5,6 +5,7 @@ import type { Checkpointer } from "../sfu/checkpointer.ts";
 import type { FrameSender, SentFrame } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
 import { audioLevel } from "./audio-level.ts";
+import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
@@ -42,6 +43,8 @@ export class AudioSender {
   readonly #frames: FrameSender;
   readonly #checkpointer: Checkpointer;
   readonly #outlet: AudioOutlet;
+  readonly #stream: number;
+  readonly #watch: FrameWatch | undefined;
   readonly #frameMs: number;
   readonly #frameValues: number;
   readonly #frame: Int16Array;
@@ -69,6 +72,10 @@ export class AudioSender {
     readonly frames: FrameSender;
     readonly checkpointer: Checkpointer;
     readonly outlet: AudioOutlet;
+    /** Stream id, as `watch` tells it. */
+    readonly stream: number;
+    /** Must not throw. */
+    readonly watch?: FrameWatch | undefined;
   }) {
     this.#clock = options.clock;
     this.#time = options.time;
@@ -76,6 +83,8 @@ export class AudioSender {
     this.#frames = options.frames;
     this.#checkpointer = options.checkpointer;
     this.#outlet = options.outlet;
+    this.#stream = options.stream;
+    this.#watch = options.watch;
     const { frameSamples, clockRate, channels } = options.codec.format;
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
@@ -199,20 +208,19 @@ export class AudioSender {
     const payload = this.#codec.encode(this.#frame);
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
+    const level = audioLevel(this.#frame);
     const frame = this.#frames.send(payload, captured, {
       startOfTurn,
       endOfTurn: closing,
-      audioLevel: { level: audioLevel(this.#frame), voice: !closing },
+      audioLevel: { level, voice: !closing },
     });
     this.#sent += 1;
     this.#bytes += frame.packet.length;
-    const checkpoint = this.#checkpointer.add(
-      frame.sequence,
-      frame.captured,
-      frame.digest,
-      this.#clock.now(),
-    );
+    const now = this.#clock.now();
+    const { sequence } = frame;
+    const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
     this.#outlet.frame(frame);
+    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", level, at: now });
     if (checkpoint !== undefined) this.#owe(checkpoint);
   }
 

@@ -89,7 +89,9 @@ async function assembleCall(
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
     codecOptions: options.audio ?? {},
-    ...(options.tap === undefined ? {} : { tap: options.tap }),
+    tap: options.tap,
+    watch: options.watch,
+    outgoing: options.outgoing,
     report: context.report,
   });
   return new Call({

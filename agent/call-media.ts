@@ -11,7 +11,9 @@ import type { CheckedSession } from "../signaling/peer-check.ts";
 import { streamsSentBy } from "../signaling/terms.ts";
 import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
+import type { FramesRefused } from "./call.ts";
 import { CallAudio } from "./call-audio.ts";
+import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
@@ -27,6 +29,8 @@ export interface CallMedia {
   readonly audio: CallAudio;
   readonly sender: AudioSender | undefined;
   readonly receiver: AudioReceiver | undefined;
+  /** Tells the watcher, if there is one, what the relay refused. */
+  refusedByRelay(report: FramesRefused): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
   finish(): Promise<void>;
 }
@@ -45,13 +49,22 @@ export interface CallMediaOptions {
   /** Milliseconds to add to the peer's capture times to get this machine's time, and how sure that is. */
   readonly peerClock: { readonly offset: number; readonly uncertainty: number };
   readonly codecOptions: AudioCodecOptions;
-  readonly tap?: PacketTap;
-  /** Takes what the tap throws. */
+  readonly tap?: PacketTap | undefined;
+  readonly watch?: FrameWatch | undefined;
+  readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
+  /** Takes what these three throw: a tool must not stop the sound. */
   readonly report: (error: unknown) => void;
 }
 
 /** Builds the media of a checked session and claims its flows. Throws `session-core-mismatch`. */
-export async function openCallMedia(options: CallMediaOptions): Promise<CallMedia> {
+export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia> {
+  const { tap, watch, outgoing, report } = given;
+  const options = {
+    ...given,
+    tap: tap && guarded(tap, report),
+    watch: watch && guarded(watch, report),
+    outgoing: outgoing && guarded(outgoing, report),
+  };
   const sends = options.streams.find((entry) => entry.direction === "send");
   const hears = options.streams.find((entry) => entry.direction === "receive");
   checkLayout(options);
@@ -84,11 +97,23 @@ export async function openCallMedia(options: CallMediaOptions): Promise<CallMedi
     audio,
     sender,
     receiver,
+    refusedByRelay: (refused) => tellRefused(options, refused),
     finish: () => {
       finished ??= finish();
       return finished;
     },
   };
+}
+
+function tellRefused({ platform, streams, watch }: CallMediaOptions, refused: FramesRefused): void {
+  const entry = streams.find(({ flow }) => flow === refused.flow);
+  if (watch === undefined || entry === undefined) return;
+  const direction = entry.direction === "send" ? "sent" : "heard";
+  const { stream } = entry;
+  const { reason } = refused;
+  const at = platform.clock.now();
+  for (const sequence of refusedSequences(refused))
+    watch({ direction, stream, sequence, fate: "refused", reason, at });
 }
 
 /** Every stream of the terms must be laid out once in each direction it flows, and no other. */
@@ -179,12 +204,15 @@ function makeSender(options: CallMediaOptions, entry: StreamParameters, codec: A
     checkpointer,
     outlet: {
       frame: (frame) => {
+        options.outgoing?.(frame.packet);
         if (!frame.fitsDatagram || port.sendDatagram(frame.datagram) === "too-large") {
           port.sendItem(entry.flow, frame.packet);
         }
       },
       checkpoint: (bytes) => port.sendItem(entry.checkpointFlow, bytes),
     },
+    stream: entry.stream,
+    watch: options.watch,
   });
 }
 
@@ -246,8 +274,8 @@ function makeReceiver(
     speaker: options.speaker,
     heard: (heard) => audio.deliver(heard),
     receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),
-    ...(options.tap === undefined ? {} : { tap: options.tap }),
-    report: options.report,
+    tap: options.tap,
+    watch: options.watch,
   });
 }
 

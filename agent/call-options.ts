@@ -1,4 +1,5 @@
 import type { PacketTap } from "./audio-receiver.ts";
+import type { FrameWatch } from "./frame-fate.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 
 /** What a call's audio may be. */
@@ -18,6 +19,13 @@ export interface CallOptions {
   readonly scope?: readonly string[];
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
   readonly tap?: PacketTap;
+  /** Sees what becomes of every frame sent and heard: for strips and charts. */
+  readonly watch?: FrameWatch;
+  /**
+   * Sees every media packet after it was signed and before it goes out, and may alter its bytes: for tests and
+   * demonstrations. What it alters no longer verifies, and is refused on the way.
+   */
+  readonly outgoing?: (packet: Uint8Array) => void;
 }
 
 /** How to make a call. */

@@ -179,13 +179,9 @@ export class Call {
     const { flow, first, last, reason, count } = fields;
     if (typeof reason !== "string" || typeof flow !== "number" || typeof count !== "number") return;
     const numberOf = (value: unknown) => (typeof value === "number" ? value : undefined);
-    this.#events.emit("frames-refused", {
-      flow,
-      first: numberOf(first),
-      last: numberOf(last),
-      reason,
-      count,
-    });
+    const refused = { flow, first: numberOf(first), last: numberOf(last), reason, count };
+    this.#events.emit("frames-refused", refused);
+    this.#media.refusedByRelay(refused);
   }
 
   /** Leaves once, in the way that comes first. */

@@ -19,6 +19,8 @@ export interface HeardSpeech extends HeardBase {
   readonly sequence: number;
   /** When its first sample was captured, Unix milliseconds, mapped to this machine's clock. */
   readonly capturedAt: number;
+  /** Level that the speaker signed for it, dB below full scale: 0 loudest, 127 silence; undefined when it signed none. */
+  readonly level: number | undefined;
   readonly startOfTurn: boolean;
   /** The speaker marked this frame as the end of its turn. */
   readonly endOfTurn: boolean;

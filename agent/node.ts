@@ -30,6 +30,8 @@ export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.
 export type { CallAudio } from "./call-audio.ts";
 export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
 export type { CallStats } from "./call-stats.ts";
+export type { AgentListing } from "./directory.ts";
+export type { FrameFate, FrameWatch } from "./frame-fate.ts";
 export type { HeardAudio, HeardFiller, HeardSpeech } from "./heard-audio.ts";
 export type { AgentIdentity } from "./identity.ts";
 export type { DeclineReason, IncomingCall } from "./incoming-call.ts";

@@ -23,6 +23,8 @@ export interface BufferedFrame {
   readonly captured: number;
   /** Belongs to the buffer from now on: hand over a copy of what a carrier lent. */
   readonly payload: Uint8Array;
+  /** What the speaker signed as its level, dB below full scale; passed through. */
+  readonly level?: number | undefined;
   /** The turn begins here (frame info, or the RTP marker). */
   readonly startOfTurn: boolean;
   /** Nothing follows in this turn: what comes after is silence, not loss. */
