@@ -32,7 +32,7 @@ export async function answerCall(
     await refuse(context, sessionId, { ...negotiated.fault.details, reason: "proposal-rejected" });
     throw new ParleyError(negotiated.fault);
   }
-  const key = createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
+  const key = await createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
   const sendsAudio = negotiated.value.streams.some(({ direction }) => direction !== "recvonly");
   const payload: AnswerPayload = {
     v: 1,
@@ -48,7 +48,7 @@ export async function answerCall(
     last_audit_id: context.control.lastAuditIdOf(sessionId),
     iat: Math.floor(context.platform.clock.wall() / 1000),
   };
-  const answer = makeAnswer(payload, context.identity.signer);
+  const answer = await makeAnswer(payload, context.identity.signer);
   const { result } = await context.control.request({
     method: "CONFIRM",
     path: `/sessions/${sessionId}`,

@@ -204,7 +204,7 @@ export class Call {
       await this.#control.request({
         method: "TERMINATE",
         path: `/sessions/${this.id}`,
-        parameters: { reason, closing: this.#closing(reason) },
+        parameters: { reason, closing: await this.#closing(reason) },
       });
       this.#finished({ reason, by: "me" });
     } catch (error) {
@@ -230,7 +230,7 @@ export class Call {
       await this.#control.request({
         method: "NOTIFY",
         path: `/sessions/${this.id}`,
-        parameters: { content: { event: "closing-statement", closing: this.#closing(reason) } },
+        parameters: { content: { event: "closing-statement", closing: await this.#closing(reason) } },
       });
     } catch (error) {
       // Without it the evidence says that this end vanished, which is then the truth.
@@ -244,7 +244,7 @@ export class Call {
     return Promise.race([this.#media.finish(), late]);
   }
 
-  #closing(reason: string): string {
+  async #closing(reason: string): Promise<string> {
     const { sender, receiver } = this.#media;
     const heard = receiver?.receipts;
     const payload: ClosingPayload = {
@@ -267,7 +267,7 @@ export class Call {
       },
       iat: Math.floor(this.#wall() / 1000),
     };
-    return makeClosing(payload, this.#identity.signer);
+    return await makeClosing(payload, this.#identity.signer);
   }
 
   #finished(end: CallEnd): void {

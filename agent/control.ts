@@ -114,7 +114,7 @@ export class ControlChannel {
 
   /** Sends a request and yields every answer of its series. Throws the refusal as `ParleyError`. */
   async *series(request: ControlRequest): AsyncGenerator<ControlAnswer, void, undefined> {
-    const message = this.#message(request);
+    const message = await this.#message(request);
     const exchange = openExchange(await this.#connection.openExchange(), message);
     const answers = exchange[Symbol.asyncIterator]();
     try {
@@ -130,9 +130,9 @@ export class ControlChannel {
     }
   }
 
-  #message(request: ControlRequest): AgtpRequest {
+  async #message(request: ControlRequest): Promise<AgtpRequest> {
     const parameters: Record<string, JsonValue> = { ...request.parameters };
-    if (request.prove === true) parameters.proof = this.#proof(request, parameters);
+    if (request.prove === true) parameters.proof = await this.#proof(request, parameters);
     const headers = new Headers([
       ["Agent-ID", this.#identity.agentId],
       ["Request-ID", this.freshId()],
@@ -150,14 +150,14 @@ export class ControlChannel {
     };
   }
 
-  #proof(request: ControlRequest, parameters: JsonObject): string {
+  async #proof(request: ControlRequest, parameters: JsonObject): Promise<string> {
     if (this.#nonce === undefined) {
       throw new ParleyError({
         code: "proof-required",
         message: "The server has given this connection no nonce yet.",
       });
     }
-    return makeProof(
+    return await makeProof(
       {
         agentId: this.#identity.agentId,
         method: request.method,

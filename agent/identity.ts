@@ -1,7 +1,7 @@
-import type { Signer } from "../codecs/signer.ts";
+import type { IdentitySigner } from "../codecs/signer.ts";
 
 /** An agent as itself: its documents and the key its Genesis names. */
-export interface AgentIdentity {
+export interface AgentIdentity<Key extends IdentitySigner = IdentitySigner> {
   /** 64 hex: SHA-256 over the Genesis. */
   readonly agentId: string;
   /** Byte-exact, as issued. */
@@ -9,5 +9,5 @@ export interface AgentIdentity {
   /** Byte-exact, as issued. */
   readonly identityDocument: Uint8Array;
   /** Signs with the key the Genesis names. Never signs media. */
-  readonly signer: Signer;
+  readonly signer: Key;
 }

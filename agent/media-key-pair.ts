@@ -14,11 +14,15 @@ export interface MediaKeyPair {
 }
 
 /** Makes the media key of one call that lives at most `ttl` seconds. */
-export function createMediaKeyPair(context: AgentContext, offerId: string, ttl: number): MediaKeyPair {
+export async function createMediaKeyPair(
+  context: AgentContext,
+  offerId: string,
+  ttl: number,
+): Promise<MediaKeyPair> {
   const { platform, identity } = context;
   const signer = platform.createSigner(platform.random(32));
   const now = platform.clock.wall();
-  const certificate = makeMediaKey(
+  const certificate = await makeMediaKey(
     {
       agentId: identity.agentId,
       offerId,

@@ -1,6 +1,12 @@
-import type { Signer, Verifier } from "../codecs/signer.ts";
-import { type Archetype, createGenesis } from "../signaling/genesis.ts";
-import { createIdentityDocument } from "../signaling/identity-document.ts";
+import {
+  type IdentitySigner,
+  type Signed,
+  type Signer,
+  thenSigned,
+  type Verifier,
+} from "../codecs/signer.ts";
+import { type Archetype, createGenesis, type Genesis } from "../signaling/genesis.ts";
+import { createIdentityDocument, type IdentityDocument } from "../signaling/identity-document.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import { unwrap } from "./call-assembly.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -33,18 +39,20 @@ export interface Issuer {
 /**
  * Makes an agent's Genesis and identity document around its key. Without an issuer the agent issues its own, which open
  * registration takes and trust anchors do not. Throws `field-invalid`. `now` is Unix milliseconds.
+ * With a `Signer` it is made at once; with a key that takes its time it comes as a promise.
  */
-export function newIdentity(
+export function newIdentity<Key extends IdentitySigner>(
   fields: NewIdentity,
-  signer: Signer,
+  signer: Key,
   issuer: Issuer | undefined,
   now: number,
   verifier: Verifier,
-): AgentIdentity {
+): Signed<Key, AgentIdentity<Key>> {
   const scope = unwrap(parseScopes(fields.scope ?? VOICE_SCOPE));
   const owner = fields.owner ?? fields.name.toLowerCase().replace(/[^a-z0-9_:.-]+/g, "-");
-  const by = issuer ?? { name: "self", signer };
-  const genesis = createGenesis(
+  // Where an issuer that answers at once vouches for a key that does not, all is there at once, which awaiting takes as well.
+  const by = (issuer ?? { name: "self", signer }) as { readonly name: string; readonly signer: Key };
+  const born = createGenesis(
     {
       name: fields.name,
       ownerId: owner,
@@ -61,22 +69,29 @@ export function newIdentity(
     by.signer,
     verifier,
   );
-  const document = createIdentityDocument(
-    {
-      name: fields.name,
-      description: "",
-      principal: owner,
-      status: "active",
-      methods: fields.methods ?? ["ESTABLISH", "CONFIRM", "NOTIFY", "TERMINATE"],
-      capabilities: fields.capabilities ?? ["voice"],
-      scope,
-      trustScore: 0,
-      issuedAt: now,
-      updatedAt: now,
-    },
-    genesis,
-    by.signer,
-    verifier,
-  );
-  return { agentId: genesis.agentId, genesis: genesis.bytes, identityDocument: document.bytes, signer };
+  return thenSigned<Key, Genesis, AgentIdentity<Key>>(born, (genesis) => {
+    const described = createIdentityDocument(
+      {
+        name: fields.name,
+        description: "",
+        principal: owner,
+        status: "active",
+        methods: fields.methods ?? ["ESTABLISH", "CONFIRM", "NOTIFY", "TERMINATE"],
+        capabilities: fields.capabilities ?? ["voice"],
+        scope,
+        trustScore: 0,
+        issuedAt: now,
+        updatedAt: now,
+      },
+      genesis,
+      by.signer,
+      verifier,
+    );
+    return thenSigned<Key, IdentityDocument, AgentIdentity<Key>>(described, (document) => ({
+      agentId: genesis.agentId,
+      genesis: genesis.bytes,
+      identityDocument: document.bytes,
+      signer,
+    }));
+  });
 }

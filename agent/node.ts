@@ -6,6 +6,7 @@ import { AUDIO_FORMATS } from "../codecs/audio-formats.ts";
 import { G711Codec } from "../codecs/g711.ts";
 import { decodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { Signer } from "../codecs/signer.ts";
 import { createClock } from "../platform/node/clock.ts";
 import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
 import { createOpusCodec, type OpusFrameMs } from "../platform/node/opus.ts";
@@ -24,6 +25,7 @@ import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
 
 export { ParleyError } from "../codecs/parley-error.ts";
+export type { IdentitySigner, Signer } from "../codecs/signer.ts";
 export type { AgentEvents } from "./agent.ts";
 export type { PacketTap } from "./audio-receiver.ts";
 export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.ts";
@@ -90,14 +92,14 @@ export function nodePlatform(): AgentPlatform {
 export function createIdentity(
   fields: NewIdentity,
   issuer?: Issuer,
-): { identity: AgentIdentity; file: StoredIdentity } {
+): { identity: AgentIdentity<Signer>; file: StoredIdentity } {
   const seed = generateSeed();
   const identity = newIdentity(fields, createSigner(seed), issuer, Date.now(), verifier);
   return { identity, file: { seed, genesis: identity.genesis, identityDocument: identity.identityDocument } };
 }
 
 /** The agent of an identity file; makes the file, and the agent, when there is none. Throws `key-file-invalid`. */
-export async function openIdentity(path: string): Promise<AgentIdentity> {
+export async function openIdentity(path: string): Promise<AgentIdentity<Signer>> {
   if (!existsSync(path)) {
     const made = createIdentity({ name: basename(path, extname(path)) });
     await saveIdentity(path, made.file);

@@ -21,9 +21,9 @@ export async function placeCall(
 ): Promise<Call> {
   const ttl = options.ttl ?? DEFAULT_TTL_SECONDS;
   const offerId = context.control.freshId();
-  const key = createMediaKeyPair(context, offerId, ttl);
+  const key = await createMediaKeyPair(context, offerId, ttl);
   const payload = offerPayload(context, callee, options, { offerId, ttl, mediaKey: key.certificate });
-  const offer = makeOffer(payload, context.identity.signer);
+  const offer = await makeOffer(payload, context.identity.signer);
   const result = await establish(context, { callee, offer, payload, options });
   const sessionId = textOf(result, "session_id");
   if (isTakenBack(options)) {

@@ -1,5 +1,5 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, type OfferStream, scopeCeiling } from "./offer.ts";
@@ -75,7 +75,10 @@ export interface Answer {
 }
 
 /** Signs an answer with the callee's identity key. */
-export function makeAnswer(payload: AnswerPayload, callee: Signer): string {
+export function makeAnswer<Key extends IdentitySigner>(
+  payload: AnswerPayload,
+  callee: Key,
+): Signed<Key, string> {
   return signJws(ANSWER.typ, payload, callee);
 }
 

@@ -1,6 +1,6 @@
 import { encodeHex } from "../codecs/hex.ts";
 import { type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
 import { type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { DIGEST, integer, object, oneOf, SECONDS, type Shape, text } from "./shape.ts";
@@ -44,7 +44,10 @@ export type ClosingPayload = {
 };
 
 /** Signs a closing statement with the identity key of the end that makes it. */
-export function makeClosing(payload: ClosingPayload, identity: Signer): string {
+export function makeClosing<Key extends IdentitySigner>(
+  payload: ClosingPayload,
+  identity: Key,
+): Signed<Key, string> {
   return signJws(CLOSING.typ, payload, identity);
 }
 

@@ -10,7 +10,7 @@ import {
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import { type IdentitySigner, type Signed, signThen, type Verifier } from "../codecs/signer.ts";
 import { decodePublicKey, encodePublicKey } from "./keys.ts";
 import { formatScopes, parseScopes, type ScopeSet } from "./scope.ts";
 import { integer, list, object, optional, readShape, type Shape, text } from "./shape.ts";
@@ -65,12 +65,12 @@ export interface Genesis {
  * its own signer. Throws `ParleyError` `field-invalid` for text that is not printable ASCII, and for a field that
  * {@link readGenesis} would refuse.
  */
-export function createGenesis(
+export function createGenesis<Key extends IdentitySigner>(
   fields: GenesisFields,
   agentKey: Uint8Array,
-  issuer: Signer,
+  issuer: Key,
   verifier: Verifier,
-): Genesis {
+): Signed<Key, Genesis> {
   const document = {
     agtp_genesis_version: "agtp-genesis/1",
     name: fields.name,
@@ -86,10 +86,12 @@ export function createGenesis(
     issuer_public_key: encodePublicKey(issuer.publicKey),
     agent_public_key: encodePublicKey(agentKey),
   };
-  const signature = encodeBase64url(issuer.sign(canonicalBytes(document)));
-  const read = readGenesis(canonicalBytes({ ...document, signature }), verifier);
-  if (!read.ok) throw new ParleyError({ ...read.fault, code: "field-invalid" });
-  return read.value;
+  return signThen(issuer, canonicalBytes(document), (signature) => {
+    const bytes = canonicalBytes({ ...document, signature: encodeBase64url(signature) });
+    const read = readGenesis(bytes, verifier);
+    if (!read.ok) throw new ParleyError({ ...read.fault, code: "field-invalid" });
+    return read.value;
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import { decodeBase64url, encodeBase64url } from "../codecs/base64url.ts";
 import { canonicalBytes, isJsonObject, parseCanonical } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import { type IdentitySigner, type Signed, signThen, type Verifier } from "../codecs/signer.ts";
 import type { Genesis } from "./genesis.ts";
 import { decodePublicKey, encodePublicKey } from "./keys.ts";
 import { formatScopes, parseScopes, type ScopeSet } from "./scope.ts";
@@ -51,12 +51,12 @@ export interface IdentityDocument {
  * Makes and signs the identity document of the agent `genesis` names, as its issuer: `issuer` must hold the Genesis's
  * issuer key. Throws `ParleyError` `field-invalid` for a field that {@link readIdentityDocument} would refuse.
  */
-export function createIdentityDocument(
+export function createIdentityDocument<Key extends IdentitySigner>(
   fields: IdentityFields,
   genesis: Genesis,
-  issuer: Signer,
+  issuer: Key,
   verifier: Verifier,
-): IdentityDocument {
+): Signed<Key, IdentityDocument> {
   const document = {
     agtp_version: "1.0",
     document_type: "agtp-identity",
@@ -81,11 +81,12 @@ export function createIdentityDocument(
     manifest_issuer: genesis.issuer,
     manifest_issuer_public_key: encodePublicKey(issuer.publicKey),
   };
-  const manifestSignature = encodeBase64url(issuer.sign(canonicalBytes(document)));
-  const bytes = canonicalBytes({ ...document, manifest_signature: manifestSignature });
-  const read = readIdentityDocument(bytes, genesis, verifier);
-  if (!read.ok) throw new ParleyError({ ...read.fault, code: "field-invalid" });
-  return read.value;
+  return signThen(issuer, canonicalBytes(document), (signature) => {
+    const bytes = canonicalBytes({ ...document, manifest_signature: encodeBase64url(signature) });
+    const read = readIdentityDocument(bytes, genesis, verifier);
+    if (!read.ok) throw new ParleyError({ ...read.fault, code: "field-invalid" });
+    return read.value;
+  });
 }
 
 /**

@@ -45,6 +45,13 @@ describe("what we sign", () => {
     expect(signJws(TYP, { c: { x: 1.5, y: true }, a: null, b: [1, "ä"] }, signer)).toBe(good);
   });
 
+  test("is the same text by a key that answers later", async () => {
+    const later = { publicKey: signer.publicKey, sign: async (message: Uint8Array) => signer.sign(message) };
+    const signing = signJws(TYP, PAYLOAD, later);
+    expect(signing).toBeInstanceOf(Promise);
+    expect(await signing).toBe(good);
+  });
+
   test("is what jose accepts, whatever the payload", async () => {
     const key = createPublicKey(publicKeyToPem(signer.publicKey));
     await fc.assert(

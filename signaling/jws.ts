@@ -4,7 +4,7 @@ import { canonicalBytes, isJsonObject, type JsonObject, parseCanonical } from ".
 import type { ErrorCode } from "../codecs/error-codes.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import { type IdentitySigner, type Signed, signThen, type Verifier } from "../codecs/signer.ts";
 import { keyId } from "./keys.ts";
 import { object, oneOf, readShape, type Shape, text } from "./shape.ts";
 
@@ -41,12 +41,16 @@ export interface SignedForm<T> {
 
 /**
  * Signs `payload` as a compact JWS (RFC 7515) with EdDSA (RFC 8037). Header and payload are canonical JSON (RFC 8785),
- * so the same payload and key make the same text. Throws `json-unrepresentable` for a payload with no such form.
+ * so the same payload and key make the same text: at once with a `Signer`. Throws `json-unrepresentable` for a payload with no such form.
  */
-export function signJws(typ: string, payload: object, signer: Signer): string {
+export function signJws<Key extends IdentitySigner>(
+  typ: string,
+  payload: object,
+  signer: Key,
+): Signed<Key, string> {
   const header: JwsHeader = { alg: "EdDSA", kid: keyId(signer.publicKey), typ };
   const signed = `${encodeBase64url(canonicalBytes(header))}.${encodeBase64url(canonicalBytes(payload))}`;
-  return `${signed}.${encodeBase64url(signer.sign(ascii.encode(signed)))}`;
+  return signThen(signer, ascii.encode(signed), (signature) => `${signed}.${encodeBase64url(signature)}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { MAX_KEY_GENERATION } from "../codecs/frame.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { decodeExchangeKey, decodePublicKey, encodePublicKey } from "./keys.ts";
 import { AGENT_ID, integer, object, oneOf, SECONDS, text, UUID_V7 } from "./shape.ts";
@@ -55,7 +55,10 @@ export interface MediaKey extends MediaKeyFields {
 }
 
 /** Certifies a media key with an agent's identity key. */
-export function makeMediaKey(fields: MediaKeyFields, identity: Signer): string {
+export function makeMediaKey<Key extends IdentitySigner>(
+  fields: MediaKeyFields,
+  identity: Key,
+): Signed<Key, string> {
   const payload: MediaKeyPayload = {
     v: 1,
     agent_id: fields.agentId,

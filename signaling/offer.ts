@@ -1,5 +1,5 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { parseScopes, type ScopeSet, sendingScopes, widen } from "./scope.ts";
@@ -85,7 +85,10 @@ export interface Offer {
 }
 
 /** Signs an offer with the caller's identity key. */
-export function makeOffer(payload: OfferPayload, caller: Signer): string {
+export function makeOffer<Key extends IdentitySigner>(
+  payload: OfferPayload,
+  caller: Key,
+): Signed<Key, string> {
   return signJws(OFFER.typ, payload, caller);
 }
 

@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { canonicalBytes, type JsonObject } from "../codecs/canonical-json.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { AGENT_ID, DIGEST, object, optional, SECONDS, text } from "./shape.ts";
 import { isCurrent, toSeconds } from "./validity.ts";
@@ -67,7 +67,7 @@ export interface ProofInput {
 }
 
 /** Proves possession of an agent's identity key for one request on one connection. */
-export function makeProof(input: ProofInput, signer: Signer): string {
+export function makeProof<Key extends IdentitySigner>(input: ProofInput, signer: Key): Signed<Key, string> {
   const iat = toSeconds(input.now);
   const payload: ProofPayload = {
     agent_id: input.agentId,

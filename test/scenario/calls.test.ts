@@ -188,11 +188,14 @@ describe("a call that is not taken", () => {
   it("because it is taken back before the server has even heard of it: it does not go on ringing", async () => {
     const relay = new HostileRelay(world);
     const carol = await world.agent("Carol", {}, relay);
-    relay.requestTakes = ({ method }) => (method === "ESTABLISH" ? 50 : 0);
     const abort = new AbortController();
+    relay.requestTakes = ({ method }) => {
+      if (method !== "ESTABLISH") return 0;
+      abort.abort();
+      return 50;
+    };
     const rings = new Promise<IncomingCall>((resolve) => bob.onCall(resolve));
     const told = refusal(world, carol.call(bob.id, { signal: abort.signal }));
-    abort.abort();
     expect(await told).toMatch(/^cancelled/);
     await world.clock.advance(50);
     expect((await rings).cancelled.aborted).toBe(true);

@@ -6,6 +6,7 @@ import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-iden
 import type { AgentPlatform } from "../../agent/platform.ts";
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import { G711Codec } from "../../codecs/g711.ts";
+import type { Signer } from "../../codecs/signer.ts";
 import { createOpusCodec, type OpusFrameMs } from "../../platform/node/opus.ts";
 import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
 import type { Carrier } from "../../sfu/carrier.ts";
@@ -26,7 +27,7 @@ export interface WorldOptions {
   /** Default: a fresh one in memory. */
   readonly log?: RecordLog;
   /** Default: a fresh one. */
-  readonly serverIdentity?: AgentIdentity;
+  readonly serverIdentity?: AgentIdentity<Signer>;
 }
 
 export class World {
@@ -36,7 +37,7 @@ export class World {
   readonly server: MediaServer;
   readonly serverId: string;
   /** The server's own key and documents: what a server gone bad has at hand. */
-  readonly serverIdentity: AgentIdentity;
+  readonly serverIdentity: AgentIdentity<Signer>;
   readonly issuer: Issuer = { name: "registrar.test", signer: createSigner(new Uint8Array(32).fill(0x77)) };
   /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
   readonly reported: unknown[] = [];
@@ -78,7 +79,7 @@ export class World {
   }
 
   /** A fresh agent's documents and key. */
-  identity(fields: NewIdentity): AgentIdentity {
+  identity(fields: NewIdentity): AgentIdentity<Signer> {
     const seed = new Uint8Array(32);
     new DataView(seed.buffer).setUint32(0, this.#seed++);
     const signer = createSigner(seed);
