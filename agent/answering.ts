@@ -1,6 +1,6 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
-import { negotiateAudio } from "../signaling/negotiate-audio.ts";
+import { negotiate } from "../signaling/negotiation.ts";
 import type { IncomingOffer } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { audioCapabilities, audioScope } from "./audio-offer.ts";
@@ -25,8 +25,10 @@ export async function answerCall(
   const { sessionId, checked } = ringing;
   const { offer } = checked;
   const audio = options.audio ?? {};
-  const negotiated = negotiateAudio(offer.payload, audioCapabilities(context.platform, audio), () =>
-    randomSsrc(context),
+  const negotiated = negotiate(
+    offer.payload,
+    { profiles: ["frame"], audio: audioCapabilities(context.platform, audio) },
+    () => randomSsrc(context),
   );
   if (!negotiated.ok) {
     await refuse(context, sessionId, { ...negotiated.fault.details, reason: "proposal-rejected" });

@@ -1,6 +1,6 @@
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { AudioOfferStream } from "../signaling/audio-stream.ts";
 import type { AudioCapabilities } from "../signaling/negotiate-audio.ts";
-import type { OfferStream } from "../signaling/offer.ts";
 import type { CallAudioOptions } from "./call-options.ts";
 import type { AgentPlatform, AudioFormatChoice } from "./platform.ts";
 
@@ -9,7 +9,11 @@ const AUDIO_STREAM = 1;
 const DEFAULT_FRAME_MS = 20;
 
 /** The audio stream a caller offers. Throws `field-invalid` when this machine has none of the codecs asked for. */
-export function offerAudio(platform: AgentPlatform, options: CallAudioOptions, ssrc: number): OfferStream {
+export function offerAudio(
+  platform: AgentPlatform,
+  options: CallAudioOptions,
+  ssrc: number,
+): AudioOfferStream {
   return {
     stream: AUDIO_STREAM,
     modality: "audio",
@@ -30,7 +34,6 @@ export function audioCapabilities(platform: AgentPlatform, options: CallAudioOpt
   const direction = options.direction ?? "sendrecv";
   return {
     codecs: chosenFormats(platform, options),
-    profiles: ["frame"],
     send: direction !== "recvonly",
     receive: direction !== "sendonly",
   };

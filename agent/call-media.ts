@@ -1,5 +1,6 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import { audioFormat } from "../codecs/audio-formats.ts";
+import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
@@ -8,7 +9,7 @@ import { FrameSender } from "../sfu/frame-sender.ts";
 import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
-import { streamsSentBy } from "../signaling/terms.ts";
+import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
 import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
 import type { FramesRefused } from "./call.ts";
@@ -17,7 +18,7 @@ import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
-import type { StreamParameters } from "./stream-parameters.ts";
+import type { AudioStreamParameters, StreamParameters } from "./stream-parameters.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 const RATE_HEADROOM = 2;
@@ -65,8 +66,9 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     watch: watch && guarded(watch, report),
     outgoing: outgoing && guarded(outgoing, report),
   };
-  const sends = options.streams.find((entry) => entry.direction === "send");
-  const hears = options.streams.find((entry) => entry.direction === "receive");
+  const audible = options.streams.filter((entry) => entry.modality === "audio");
+  const sends = audible.find((entry) => entry.direction === "send");
+  const hears = audible.find((entry) => entry.direction === "receive");
   checkLayout(options);
   for (const entry of options.streams) checkAgainstTerms(options, entry);
   const [sendCodec, hearCodec] = await Promise.all([
@@ -133,12 +135,12 @@ function checkLayout({ session, streams }: CallMediaOptions): void {
   });
 }
 
-/** What was signed about the stream that `entry` lays out: its codec, and its speaker's SSRC. */
+/** What was signed about the stream that `entry` lays out: its codec or format, and its speaker's SSRC. */
 function signedStream(options: CallMediaOptions, entry: StreamParameters) {
   const answered = options.session.answer.payload.streams.find(({ stream }) => stream === entry.stream);
   const offered = options.session.offer.payload.streams.find(({ stream }) => stream === entry.stream);
   if (answered === undefined || offered === undefined) return undefined;
-  return { codec: answered.codec, ssrc: entry.leg === 0 ? offered.ssrc : answered.ssrc };
+  return { format: formatOf(answered), ssrc: entry.leg === 0 ? offered.ssrc : answered.ssrc };
 }
 
 function checkAgainstTerms(options: CallMediaOptions, entry: StreamParameters): void {
@@ -148,11 +150,8 @@ function checkAgainstTerms(options: CallMediaOptions, entry: StreamParameters): 
     signed !== undefined &&
     entry.leg === speaker &&
     entry.ssrc === signed.ssrc &&
-    entry.codec === signed.codec.name &&
-    entry.clockRate === signed.codec.clock_rate &&
-    entry.channels === signed.codec.channels &&
-    entry.frameMs === signed.codec.frame_ms &&
-    entry.payloadType === signed.codec.payload_type;
+    entry.payloadType === payloadTypeOf(signed.format) &&
+    isLaidOutAs(entry, signed.format);
   if (agrees) return;
   throw new ParleyError({
     code: "session-core-mismatch",
@@ -161,7 +160,22 @@ function checkAgainstTerms(options: CallMediaOptions, entry: StreamParameters): 
   });
 }
 
-async function makeCodec(options: CallMediaOptions, entry: StreamParameters): Promise<AudioCodec> {
+function isLaidOutAs(entry: StreamParameters, signed: TermsFormat): boolean {
+  if (entry.modality === "data") {
+    return (
+      signed.modality === "data" && entry.format === signed.format.name && entry.clockRate === DATA_CLOCK_RATE
+    );
+  }
+  return (
+    signed.modality === "audio" &&
+    entry.codec === signed.codec.name &&
+    entry.clockRate === signed.codec.clock_rate &&
+    entry.channels === signed.codec.channels &&
+    entry.frameMs === signed.codec.frame_ms
+  );
+}
+
+async function makeCodec(options: CallMediaOptions, entry: AudioStreamParameters): Promise<AudioCodec> {
   const format = audioFormat(entry.codec, entry.channels, entry.frameMs);
   if (format === undefined) {
     throw new ParleyError({ code: "proposal-rejected", message: `No codec here for ${entry.codec}.` });
@@ -169,7 +183,7 @@ async function makeCodec(options: CallMediaOptions, entry: StreamParameters): Pr
   return await options.platform.createAudioCodec(format, options.codecOptions);
 }
 
-function makeSender(options: CallMediaOptions, entry: StreamParameters, codec: AudioCodec): AudioSender {
+function makeSender(options: CallMediaOptions, entry: AudioStreamParameters, codec: AudioCodec): AudioSender {
   const { platform, port, time, session, leg, mediaSigner } = options;
   const keyGeneration = session.mediaKey.generation;
   const start = new DataView(platform.random(8).buffer);
@@ -218,7 +232,7 @@ function makeSender(options: CallMediaOptions, entry: StreamParameters, codec: A
 
 function makeReceiver(
   options: CallMediaOptions,
-  entry: StreamParameters,
+  entry: AudioStreamParameters,
   codec: AudioCodec,
   audio: CallAudio,
 ): AudioReceiver {

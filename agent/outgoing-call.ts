@@ -1,5 +1,7 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { HeaderField } from "../codecs/headers.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import { offerHeaders } from "../signaling/negotiation.ts";
 import { makeOffer, OFFER_LIFETIME_SECONDS, type OfferPayload } from "../signaling/offer.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { audioScope, offerAudio } from "./audio-offer.ts";
@@ -93,8 +95,7 @@ async function establish(
       },
       headers: [
         ["Session-Intent", "communication"],
-        ["Communication-Modalities", "audio"],
-        ["Audio-Codecs", payload.streams.flatMap(({ codecs }) => codecs.map(({ name }) => name)).join(", ")],
+        ...mediaHeaders(payload),
         ["Idempotency-Key", offerId],
         ...(payload.scope.length === 0 ? [] : [["Authority-Scope", payload.scope.join(", ")] as const]),
       ],
@@ -111,6 +112,17 @@ async function establish(
     options.signal?.removeEventListener("abort", cancel);
   }
   throw new ParleyError({ code: "connection-lost", message: "The call was never answered finally." });
+}
+
+/** What the headers of an ESTABLISH say about its streams. */
+function mediaHeaders({ streams }: OfferPayload): HeaderField[] {
+  const { modalities, audioCodecs, dataFormats } = offerHeaders(streams);
+  const fields = [
+    ["Communication-Modalities", modalities],
+    ["Audio-Codecs", audioCodecs],
+    ["Data-Formats", dataFormats],
+  ] as const;
+  return fields.flatMap(([name, words]) => (words.length === 0 ? [] : [[name, words.join(", ")] as const]));
 }
 
 function isTakenBack({ signal }: OutgoingCallOptions): boolean {

@@ -1,9 +1,11 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 
 /** One direction of one stream, as the server laid it out for this end's connection. */
-export interface StreamParameters {
+export type StreamParameters = AudioStreamParameters | DataStreamParameters;
+
+/** What every stream has, whatever it carries. */
+interface FlowParameters {
   readonly stream: number;
-  readonly modality: "audio";
   /** Leg of the speaker. */
   readonly leg: number;
   readonly direction: "send" | "receive";
@@ -13,10 +15,19 @@ export interface StreamParameters {
   readonly receiptFlow: number;
   readonly ssrc: number;
   readonly payloadType: number;
-  readonly codec: string;
   readonly clockRate: number;
+}
+
+export interface AudioStreamParameters extends FlowParameters {
+  readonly modality: "audio";
+  readonly codec: string;
   readonly channels: number;
   readonly frameMs: number;
+}
+
+export interface DataStreamParameters extends FlowParameters {
+  readonly modality: "data";
+  readonly format: string;
 }
 
 /** Reads `result.streams` of an answer to ESTABLISH or CONFIRM. */
@@ -27,20 +38,22 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
     const at = `streams[${index}]`;
     if (typeof entry !== "object" || entry === null) return refuse("field-invalid", "Not an object.", at);
     const fields = entry as Readonly<Record<string, unknown>>;
-    const missing = NUMBERS.find(
+    const { direction, codec, format, modality } = fields;
+    if (modality !== "audio" && modality !== "data") {
+      return refuse("field-invalid", "Not a modality known here.", `${at}.modality`);
+    }
+    const wanted = modality === "audio" ? [...NUMBERS, ...AUDIO_NUMBERS] : NUMBERS;
+    const missing = wanted.find(
       (name) => !Number.isSafeInteger(fields[name]) || (fields[name] as number) < 0,
     );
     if (missing !== undefined) return refuse("field-invalid", "Not a whole number.", `${at}.${missing}`);
-    const { direction, codec, modality } = fields;
     if (direction !== "send" && direction !== "receive") {
       return refuse("field-invalid", "Neither send nor receive.", `${at}.direction`);
     }
-    if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);
-    if (modality !== "audio") return refuse("field-invalid", "Not a modality known here.", `${at}.modality`);
-    const number = (name: (typeof NUMBERS)[number]) => fields[name] as number;
-    streams.push({
+    const number = (name: (typeof NUMBERS)[number] | (typeof AUDIO_NUMBERS)[number]) =>
+      fields[name] as number;
+    const flow: FlowParameters = {
       stream: number("stream"),
-      modality,
       leg: number("leg"),
       direction,
       flow: number("flow"),
@@ -48,11 +61,15 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
       receiptFlow: number("receipt_flow"),
       ssrc: number("ssrc"),
       payloadType: number("payload_type"),
-      codec,
       clockRate: number("clock_rate"),
-      channels: number("channels"),
-      frameMs: number("frame_ms"),
-    });
+    };
+    if (modality === "audio") {
+      if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);
+      streams.push({ ...flow, modality, codec, channels: number("channels"), frameMs: number("frame_ms") });
+    } else {
+      if (typeof format !== "string") return refuse("field-invalid", "Not a format name.", `${at}.format`);
+      streams.push({ ...flow, modality, format });
+    }
   }
   return ok(streams);
 }
@@ -66,6 +83,5 @@ const NUMBERS = [
   "ssrc",
   "payload_type",
   "clock_rate",
-  "channels",
-  "frame_ms",
 ] as const;
+const AUDIO_NUMBERS = ["channels", "frame_ms"] as const;

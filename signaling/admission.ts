@@ -22,6 +22,9 @@ export const REFUSALS = [
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
+/** How far the capture time of a frame on a reliable stream may lie back, ms, before the clocks' uncertainty is added. */
+export const RELIABLE_FRESHNESS_MS = 30_000;
+
 /** Where admitted frames of a flow leave the relay. */
 export interface EgressLeg {
   readonly connection: ConnectionId;
@@ -52,6 +55,11 @@ export interface AdmissionRow {
   readonly payloadType: number;
   readonly ssrc: number;
   readonly clockRate: number;
+  /**
+   * Frames come on the flow's stream alone, in order, and may have waited for it: {@link RELIABLE_FRESHNESS_MS} instead of
+   * what holds for live media. Absent: live media.
+   */
+  readonly reliable?: boolean;
   /** False when the effective scope does not let this leg transmit the modality. */
   readonly transmitAllowed: boolean;
   /** Ceiling, with `burst` seconds of credit. */

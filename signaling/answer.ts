@@ -1,48 +1,27 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
+import { AUDIO_ANSWER_STREAM, type AudioAnswerStream, isOfferedCodec } from "./audio-stream.ts";
+import { DATA_ANSWER_STREAM, type DataAnswerStream, isOfferedFormat } from "./data-stream.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, type OfferStream, scopeCeiling } from "./offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "./scope.ts";
-import { AGENT_ID, DIGEST, list, object, oneOf, SECONDS, type Shape, text } from "./shape.ts";
+import { AGENT_ID, DIGEST, list, object, oneOf, SECONDS, type Shape, text, variant } from "./shape.ts";
 import {
-  CHANNELS,
   CLOCK,
-  CLOCK_RATE,
   type ClockStatement,
-  CODEC_NAME,
-  DIRECTION,
   type Direction,
-  FRAME_MS,
   JWS_TEXT,
-  PAYLOAD_TYPE,
   PROFILE,
   type Profile,
   receives,
   SCOPE_LIST,
-  SSRC,
-  STREAM_ID,
   sends,
 } from "./stream-fields.ts";
 import { CLOCK_SKEW_SECONDS, isCurrent } from "./validity.ts";
 
-export type AnswerCodec = {
-  readonly name: string;
-  readonly clock_rate: number;
-  readonly channels: 1 | 2;
-  readonly frame_ms: number;
-  readonly payload_type: number;
-};
-
-export type AnswerStream = {
-  readonly stream: number;
-  readonly modality: "audio";
-  /** As the callee sees it. */
-  readonly direction: Direction;
-  /** Of the callee's packets on this stream. */
-  readonly ssrc: number;
-  readonly codec: AnswerCodec;
-};
+/** One stream of media, by its modality. */
+export type AnswerStream = AudioAnswerStream | DataAnswerStream;
 
 /** What the callee signs. `iat` is Unix seconds, and the session's life starts there. */
 export type AnswerPayload = {
@@ -99,7 +78,7 @@ export interface AnswerExpectation {
 
 /**
  * Judges an answer: signature, parties, the digest of the offer, times, the media key's certificate, and that profile,
- * streams, codecs and scope lie within what was offered. Faults: `signature-invalid`, `field-invalid`,
+ * streams, codecs, formats and scope lie within what was offered. Faults: `signature-invalid`, `field-invalid`,
  * `json-not-canonical`, `scope-malformed`, `scope-violation`, `certificate-invalid`, each with its place.
  */
 export function verifyAnswer(jws: string, expected: AnswerExpectation, verifier: Verifier): Result<Answer> {
@@ -160,11 +139,12 @@ function outsideOffer(answer: AnswerPayload, offer: Offer): string | undefined {
     const offered = offer.payload.streams.find((candidate) => candidate.stream === stream.stream);
     if (offered === undefined || used.has(stream.stream)) return `${at}.stream`;
     used.add(stream.stream);
-    if (offered.modality !== stream.modality) return `${at}.modality`;
+    if (stream.modality !== offered.modality) return `${at}.modality`;
     if (!fits(offered.direction, stream.direction)) return `${at}.direction`;
     if (ssrcs.has(stream.ssrc)) return `${at}.ssrc`;
     ssrcs.add(stream.ssrc);
-    if (!isOffered(stream.codec, offered)) return `${at}.codec`;
+    const choice = outsideStream(stream, offered);
+    if (choice !== undefined) return `${at}.${choice}`;
   }
   return undefined;
 }
@@ -174,15 +154,15 @@ function fits(offered: Direction, answered: Direction): boolean {
   return (!sends(answered) || receives(offered)) && (!receives(answered) || sends(offered));
 }
 
-function isOffered(codec: AnswerCodec, stream: OfferStream): boolean {
-  return stream.codecs.some(
-    (offered) =>
-      offered.name === codec.name &&
-      offered.clock_rate === codec.clock_rate &&
-      offered.channels === codec.channels &&
-      offered.payload_type === codec.payload_type &&
-      offered.frame_ms.includes(codec.frame_ms),
-  );
+/** The member whose choice the offered stream does not hold; `undefined` when it does. */
+function outsideStream(stream: AnswerStream, offered: OfferStream): string | undefined {
+  if (stream.modality === "audio" && offered.modality === "audio") {
+    return isOfferedCodec(stream.codec, offered) ? undefined : "codec";
+  }
+  if (stream.modality === "data" && offered.modality === "data") {
+    return isOfferedFormat(stream.format, offered) ? undefined : "format";
+  }
+  return "modality";
 }
 
 function invalid(message: string, at: string): ReturnType<typeof refuse> {
@@ -204,22 +184,10 @@ export const ANSWER: SignedForm<AnswerPayload> = {
     media_key: JWS_TEXT,
     scope: SCOPE_LIST,
     profile: PROFILE,
-    streams: list(
-      object<AnswerStream>({
-        stream: STREAM_ID,
-        modality: oneOf("audio"),
-        direction: DIRECTION,
-        ssrc: SSRC,
-        codec: object<AnswerCodec>({
-          name: CODEC_NAME,
-          clock_rate: CLOCK_RATE,
-          channels: CHANNELS,
-          frame_ms: FRAME_MS,
-          payload_type: PAYLOAD_TYPE,
-        }),
-      }),
-      { min: 1, max: MAX_STREAMS },
-    ),
+    streams: list(variant("modality", { audio: AUDIO_ANSWER_STREAM, data: DATA_ANSWER_STREAM }), {
+      min: 1,
+      max: MAX_STREAMS,
+    }),
     clock: CLOCK,
     last_audit_id: DIGEST,
     iat: SECONDS,

@@ -3,14 +3,10 @@ import { describe, expect, test } from "vitest";
 import { strictVerifier } from "../test/keys.ts";
 import { ALICE, BOB, must, signedAnswer, signedOffer } from "../test/signed-call.ts";
 import { verifyAnswer } from "./answer.ts";
-import {
-  type AudioCapabilities,
-  type AudioCapability,
-  checkOfferHeaders,
-  MAX_PAYLOAD_BYTES,
-  negotiateAudio,
-} from "./negotiate-audio.ts";
-import { type OfferCodec, type OfferPayload, type OfferStream, verifyOffer } from "./offer.ts";
+import type { AudioOfferStream, OfferCodec } from "./audio-stream.ts";
+import { type AudioCapabilities, type AudioCapability, MAX_PAYLOAD_BYTES } from "./negotiate-audio.ts";
+import { checkOfferHeaders, negotiate as negotiateStreams } from "./negotiation.ts";
+import { type OfferPayload, verifyOffer } from "./offer.ts";
 import type { Direction, Profile } from "./stream-fields.ts";
 
 const opus: OfferCodec = {
@@ -36,7 +32,7 @@ const canPcmu: AudioCapability = {
 type Offered = Pick<OfferPayload, "streams" | "profiles">;
 function offer(
   codecs: readonly OfferCodec[],
-  changes: Partial<OfferStream> = {},
+  changes: Partial<AudioOfferStream> = {},
   profiles: readonly Profile[] = ["frame"],
 ): Offered {
   return {
@@ -48,12 +44,15 @@ function local(
   codecs: readonly AudioCapability[],
   changes: Partial<AudioCapabilities> = {},
 ): AudioCapabilities {
-  return { codecs, profiles: ["frame"], send: true, receive: true, ...changes };
+  return { codecs, send: true, receive: true, ...changes };
 }
 const ssrcOf = (stream: number) => 1000 + stream;
-const negotiate = (offered: Offered, mine: AudioCapabilities) => negotiateAudio(offered, mine, ssrcOf);
-const chosen = (offered: Offered, mine: AudioCapabilities) =>
-  must(negotiate(offered, mine)).streams[0]?.codec;
+const negotiate = (offered: Offered, audio: AudioCapabilities) =>
+  negotiateStreams(offered, { profiles: ["frame"], audio }, ssrcOf);
+const chosen = (offered: Offered, mine: AudioCapabilities) => {
+  const stream = must(negotiate(offered, mine)).streams[0];
+  return stream?.modality === "audio" ? stream.codec : undefined;
+};
 
 test("an answer takes each stream with one codec and an SSRC of its own", () => {
   expect(must(negotiate(offer([opus, pcmu]), local([canPcmu, canOpus])))).toEqual({
@@ -121,9 +120,8 @@ describe("the choice", () => {
     [["chain", "frame"], ["frame", "chain"], "chain"],
     [["chain", "frame"], ["frame"], "frame"],
   ])("of profile %j by %j is %s", (offered, mine, profile) => {
-    expect(must(negotiate(offer([opus], {}, offered), local([canOpus], { profiles: mine }))).profile).toBe(
-      profile,
-    );
+    const capable = { profiles: mine, audio: local([canOpus]) };
+    expect(must(negotiateStreams(offer([opus], {}, offered), capable, ssrcOf)).profile).toBe(profile);
   });
 
   test.each<[offered: Direction, send: boolean, receive: boolean, answered: Direction | undefined]>([
@@ -237,7 +235,7 @@ describe("463", () => {
 describe("headers beside the offer", () => {
   const offered = offer([opus, stereo, pcmu]);
   const check = (headers: Parameters<typeof checkOfferHeaders>[1]) =>
-    checkOfferHeaders(offered, headers, local([canOpus]));
+    checkOfferHeaders(offered, headers, { profiles: ["frame"], audio: local([canOpus]) });
 
   test("that say the same, or nothing, are fine", () => {
     expect(check({}).ok).toBe(true);

@@ -13,9 +13,9 @@ import {
   scopes,
   signedOffer,
 } from "../test/signed-call.ts";
+import { MAX_CODECS } from "./audio-stream.ts";
 import { jwsDigest } from "./jws.ts";
 import {
-  MAX_CODECS,
   MAX_STREAMS,
   OFFER_LIFETIME_SECONDS,
   type OfferExpectation,
@@ -36,7 +36,7 @@ const verify = (jws: string, changes: Partial<OfferExpectation> = {}) =>
   verifyOffer(jws, { ...expected, ...changes }, strictVerifier);
 
 const [stream] = offerPayload().streams;
-if (stream === undefined) throw new Error("the offer has a stream");
+if (stream?.modality !== "audio") throw new Error("the offer has an audio stream");
 const [codec] = stream.codecs;
 if (codec === undefined) throw new Error("the stream has a codec");
 const streams = (...changes: object[]) => ({

@@ -1,58 +1,25 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
+import { AUDIO_OFFER_STREAM, type AudioOfferStream } from "./audio-stream.ts";
+import { DATA_OFFER_STREAM, type DataOfferStream } from "./data-stream.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { parseScopes, type ScopeSet, sendingScopes, widen } from "./scope.ts";
-import { AGENT_ID, DIGEST, integer, list, object, oneOf, SECONDS, UUID_V7 } from "./shape.ts";
-import {
-  CHANNELS,
-  CLOCK,
-  CLOCK_RATE,
-  type ClockStatement,
-  CODEC_NAME,
-  DIRECTION,
-  type Direction,
-  FRAME_MS,
-  JWS_TEXT,
-  PAYLOAD_TYPE,
-  PROFILE,
-  type Profile,
-  SCOPE_LIST,
-  SSRC,
-  STREAM_ID,
-} from "./stream-fields.ts";
+import { AGENT_ID, DIGEST, integer, list, object, oneOf, SECONDS, UUID_V7, variant } from "./shape.ts";
+import { CLOCK, type ClockStatement, JWS_TEXT, PROFILE, type Profile, SCOPE_LIST } from "./stream-fields.ts";
 import { isCurrent } from "./validity.ts";
 
 /** Longest an offer stands, seconds. */
 export const OFFER_LIFETIME_SECONDS = 300;
 
-/** Most streams of one call, and most codecs offered for one stream. More are refused (`field-invalid`). */
+/** Most streams of one call. More are refused (`field-invalid`). */
 export const MAX_STREAMS = 16;
-export const MAX_CODECS = 16;
 
 /** Longest session that can be agreed, seconds: 30 days. */
 const MAX_SESSION_TTL_SECONDS = 2_592_000;
 
-export type OfferCodec = {
-  /** Lowercase RTP encoding name. */
-  readonly name: string;
-  /** Hz. */
-  readonly clock_rate: number;
-  readonly channels: 1 | 2;
-  /** Milliseconds of one frame, in order of preference. */
-  readonly frame_ms: readonly number[];
-  readonly payload_type: number;
-};
-
-export type OfferStream = {
-  readonly stream: number;
-  readonly modality: "audio";
-  readonly direction: Direction;
-  /** Of the caller's packets on this stream. */
-  readonly ssrc: number;
-  /** In order of preference. */
-  readonly codecs: readonly OfferCodec[];
-};
+/** One stream of media, by its modality. */
+export type OfferStream = AudioOfferStream | DataOfferStream;
 
 /** What the caller signs. Times are Unix seconds. */
 export type OfferPayload = {
@@ -152,14 +119,16 @@ export function scopeCeiling(offer: Pick<Offer, "payload" | "scope">): ScopeSet 
   );
 }
 
-/** Where two streams, or two codecs of one stream, claim the same number; `undefined` when none do. */
+/** Where two streams, or two codecs or formats of one stream, claim the same number; `undefined` when none do. */
 function contradictions(streams: readonly OfferStream[]): string | undefined {
   for (const [i, stream] of streams.entries()) {
     const earlier = streams.slice(0, i);
     if (earlier.some((other) => other.stream === stream.stream)) return `offer.streams[${i}].stream`;
     if (earlier.some((other) => other.ssrc === stream.ssrc)) return `offer.streams[${i}].ssrc`;
-    const types = stream.codecs.map((codec) => codec.payload_type);
-    if (new Set(types).size < types.length) return `offer.streams[${i}].codecs`;
+    const [member, choices] =
+      stream.modality === "audio" ? ["codecs", stream.codecs] : ["formats", stream.formats];
+    const types = choices.map((choice) => choice.payload_type);
+    if (new Set(types).size < types.length) return `offer.streams[${i}].${member}`;
   }
   return undefined;
 }
@@ -183,25 +152,10 @@ export const OFFER: SignedForm<OfferPayload> = {
     }),
     scope: SCOPE_LIST,
     profiles: list(PROFILE, { min: 1, max: 2 }),
-    streams: list(
-      object<OfferStream>({
-        stream: STREAM_ID,
-        modality: oneOf("audio"),
-        direction: DIRECTION,
-        ssrc: SSRC,
-        codecs: list(
-          object<OfferCodec>({
-            name: CODEC_NAME,
-            clock_rate: CLOCK_RATE,
-            channels: CHANNELS,
-            frame_ms: list(FRAME_MS, { min: 1, max: 8 }),
-            payload_type: PAYLOAD_TYPE,
-          }),
-          { min: 1, max: MAX_CODECS },
-        ),
-      }),
-      { min: 1, max: MAX_STREAMS },
-    ),
+    streams: list(variant("modality", { audio: AUDIO_OFFER_STREAM, data: DATA_OFFER_STREAM }), {
+      min: 1,
+      max: MAX_STREAMS,
+    }),
     clock: CLOCK,
     last_audit_id: DIGEST,
     iat: SECONDS,

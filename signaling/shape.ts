@@ -125,6 +125,21 @@ export function object<T>(
   };
 }
 
+/** An object whose member `tag` says which of `forms` it has. */
+export function variant<Forms extends Readonly<Record<string, Shape<unknown>>>>(
+  tag: string,
+  forms: Forms,
+): Shape<Forms[keyof Forms] extends Shape<infer T> ? T : never> {
+  const known = oneOf(...Object.keys(forms));
+  return {
+    check(value, at) {
+      if (!isObject(value)) return fault(at, "must be an object");
+      if (!Object.hasOwn(value, tag)) return fault(`${at}.${tag}`, "is missing");
+      return known.check(value[tag], `${at}.${tag}`) ?? forms[value[tag] as string]?.check(value, at);
+    },
+  };
+}
+
 /** A member that may be absent. */
 export function optional<T>(shape: Shape<T>): Shape<T> {
   return { check: (value, at) => shape.check(value, at), optional: true };

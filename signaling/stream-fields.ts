@@ -22,6 +22,29 @@ export function receives(direction: Direction): boolean {
   return direction !== "sendonly";
 }
 
+/** Which ways an end lets a stream flow. */
+export interface Flowing {
+  readonly send: boolean;
+  readonly receive: boolean;
+}
+
+/** What an end answers to an offered direction; `undefined` when nothing would flow. */
+export function answeringDirection(offered: Direction, local: Flowing): Direction | undefined {
+  const send = local.send && receives(offered);
+  const receive = local.receive && sends(offered);
+  if (send && receive) return "sendrecv";
+  if (send) return "sendonly";
+  return receive ? "recvonly" : undefined;
+}
+
+/** The directions an end can take, as it sees them. */
+export function directionsOf(local: Flowing): Direction[] {
+  const all: readonly Direction[] = ["sendrecv", "sendonly", "recvonly"];
+  return all.filter(
+    (direction) => (local.send || !sends(direction)) && (local.receive || !receives(direction)),
+  );
+}
+
 // The forms of members that an offer and its answer have in common.
 
 /** Stream numbers are the same on both legs; with the leg they name one flow of frames. */

@@ -1,5 +1,7 @@
 import { canonicalBytes } from "../codecs/canonical-json.ts";
-import type { Answer, AnswerCodec } from "./answer.ts";
+import type { Answer, AnswerStream } from "./answer.ts";
+import type { AnswerCodec } from "./audio-stream.ts";
+import type { DataFormat } from "./data-stream.ts";
 import type { Offer, OfferStream } from "./offer.ts";
 import { formatScopes } from "./scope.ts";
 import { type Direction, type Profile, sends } from "./stream-fields.ts";
@@ -9,13 +11,16 @@ const FIRST_TERMS = 1;
 
 export type TermsStream = {
   readonly stream: number;
-  readonly modality: "audio";
-  readonly codec: AnswerCodec;
   /** By leg: which way it flows as that end sees it. */
   readonly directions: readonly [Direction, Direction];
   /** By leg: the SSRC of what that end sends. */
   readonly ssrcs: readonly [number, number];
-};
+} & TermsFormat;
+
+/** What was agreed for the packets of one stream, by its modality. */
+export type TermsFormat =
+  | { readonly modality: "audio"; readonly codec: AnswerCodec }
+  | { readonly modality: "data"; readonly format: DataFormat };
 
 /** What may change during a session, numbered: profile, expiry, who may send what and how. */
 export type Terms = {
@@ -47,8 +52,7 @@ export function deriveTerms(offer: Offer, answer: Answer): Terms {
       ) as OfferStream;
       return {
         stream: stream.stream,
-        modality: stream.modality,
-        codec: stream.codec,
+        ...formatOf(stream),
         directions: [mirror(stream.direction), stream.direction],
         ssrcs: [offered.ssrc, stream.ssrc],
       };
@@ -59,6 +63,18 @@ export function deriveTerms(offer: Offer, answer: Answer): Terms {
 /** The streams that `leg` sends on under `terms`. */
 export function streamsSentBy(terms: Terms, leg: 0 | 1): readonly TermsStream[] {
   return terms.streams.filter((stream) => sends(stream.directions[leg]));
+}
+
+/** The payload type that the packets of a stream bear. */
+export function payloadTypeOf(agreed: TermsFormat): number {
+  return agreed.modality === "audio" ? agreed.codec.payload_type : agreed.format.payload_type;
+}
+
+/** What an answer chose for one stream, apart from its number and direction. */
+export function formatOf(stream: AnswerStream): TermsFormat {
+  return stream.modality === "audio"
+    ? { modality: stream.modality, codec: stream.codec }
+    : { modality: stream.modality, format: stream.format };
 }
 
 /** Canonical JSON of the terms, as an evidence file keeps them. */

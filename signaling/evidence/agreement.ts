@@ -59,11 +59,12 @@ export function checkAgreement(
   checkDerived(lines, core, terms, server, verifier, findings);
   const { profile } = terms;
   findings.say("both", `session ${header.line.session_id}, digest ${encodeHex(core.digest)}`);
-  for (const { stream, codec } of terms.streams) {
-    findings.say(
-      "both",
-      `stream ${stream}: ${codec.name} ${codec.clock_rate} Hz, ${codec.frame_ms} ms frames, profile ${profile}`,
-    );
+  for (const agreed of terms.streams) {
+    const what =
+      agreed.modality === "audio"
+        ? `${agreed.codec.name} ${agreed.codec.clock_rate} Hz, ${agreed.codec.frame_ms} ms frames`
+        : `${agreed.format.name} messages`;
+    findings.say("both", `stream ${agreed.stream}: ${agreed.modality}, ${what}, profile ${profile}`);
   }
   checkAuthority(caller, offer.value.scope, terms, 0, findings);
   checkAuthority(callee, answer.value.scope, terms, 1, findings);

@@ -79,13 +79,14 @@ describe("offers and answers", () => {
     for (const header of [
       ["Audio-Codecs", "g722"],
       ["Communication-Modalities", "video"],
+      ["Data-Formats", "json"],
     ] as const) {
       expect(alice.call(BOB, { headers: [header] }).last).toMatchObject({
         status: 463,
         error: {
           code: "proposal-rejected",
           reason: "ambiguous",
-          details: { counter_proposal: { modalities: ["audio"] } },
+          details: { counter_proposal: { modalities: ["audio", "data"], data_formats: ["json"] } },
         },
       });
     }

@@ -18,8 +18,8 @@ describe("discovery", () => {
       },
     });
     expect(ask("DESCRIBE", "/")).toMatchObject({
-      modalities: ["audio"],
-      communication: { audio_codecs: ["opus", "pcmu", "pcma"] },
+      modalities: ["audio", "data"],
+      communication: { audio_codecs: ["opus", "pcmu", "pcma"], data_formats: ["json"] },
     });
     expect(ask("DISCOVER", "/genesis")).toEqual({
       genesis: new TextDecoder().decode(stage.server.genesis.bytes),

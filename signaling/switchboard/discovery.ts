@@ -1,5 +1,6 @@
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { ROUTES } from "../paths.ts";
 import type { ConnectionState } from "./connections.ts";
@@ -30,12 +31,12 @@ export function directory(desk: Desk, connection: ConnectionState, now: number):
 export function capabilities(desk: Desk): JsonObject {
   return {
     methods: [...new Set(ROUTES.map((route) => route.slice(0, route.indexOf(" "))))],
-    modalities: ["audio"],
+    modalities: ["audio", "data"],
     version: AGTP_VERSION,
     communication: {
-      modalities: ["audio"],
+      modalities: ["audio", "data"],
       audio_codecs: AUDIO_FORMATS.map((format) => format.name),
-      data_formats: [],
+      data_formats: DATA_FORMATS.map((format) => format.name),
       max_sessions: desk.config.limits.sessionsPerAgent,
       bindings: ["webtransport"],
     },

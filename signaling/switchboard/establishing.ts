@@ -4,7 +4,7 @@ import type { Answer } from "../answer.ts";
 import type { Offer } from "../offer.ts";
 import { SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
-import { missingScopes, type ScopeSet, sendingScopes } from "../scope.ts";
+import { type Modality, missingScopes, type ScopeSet, sendingScopes } from "../scope.ts";
 import { buildSessionCore, makeCoreWitness } from "../session-core.ts";
 import { type SessionState, step } from "../session-machine.ts";
 import { deriveTerms, streamsSentBy } from "../terms.ts";
@@ -35,7 +35,7 @@ export function newSessionId(random: (n: number) => Uint8Array): string {
 }
 
 /** Refuses (`scope-violation`) when `scope` does not let the leg send what the modalities take. */
-export function checkSending(scope: ScopeSet, modalities: readonly "audio"[], at: string): Result<void> {
+export function checkSending(scope: ScopeSet, modalities: readonly Modality[], at: string): Result<void> {
   const needed = { grants: [...new Set(modalities.flatMap(sendingScopes))], limits: {} };
   const missing = missingScopes(scope, needed);
   if (missing.length === 0) return ok(undefined);

@@ -1,10 +1,11 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionRow, ConnectionId } from "../admission.ts";
-import type { AnswerCodec } from "../answer.ts";
+import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
-import type { Terms } from "../terms.ts";
+import { payloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
 import type { LegNumber, Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
@@ -34,10 +35,10 @@ export interface MediaFlow {
   readonly speaker: LegNumber;
   readonly listener: LegNumber;
   readonly stream: number;
-  readonly modality: "audio";
+  /** What the terms say of it. */
+  readonly agreed: TermsStream;
   /** Of the speaker's packets. */
   readonly ssrc: number;
-  readonly codec: AnswerCodec;
   /** At the speaker: frames and checkpoints come in, receipts go out. */
   readonly ingress: FlowSet;
   /** At the listener: frames and checkpoints go out, receipts come in. */
@@ -50,7 +51,8 @@ export function layFlows(
   connections: readonly [ConnectionState, ConnectionState],
 ): Result<readonly MediaFlow[]> {
   const flows: MediaFlow[] = [];
-  for (const { stream, modality, codec, directions, ssrcs } of terms.streams) {
+  for (const agreed of terms.streams) {
+    const { stream, directions, ssrcs } = agreed;
     for (const speaker of [0, 1] as const) {
       if (!sends(directions[speaker])) continue;
       const listener = speaker === 0 ? 1 : 0;
@@ -59,7 +61,7 @@ export function layFlows(
       if (ingress === undefined || egress === undefined) {
         return refuse("capacity", "A connection has used up its flow identifiers: open a new one.");
       }
-      flows.push({ speaker, listener, stream, modality, ssrc: ssrcs[speaker], codec, ingress, egress });
+      flows.push({ speaker, listener, stream, agreed, ssrc: ssrcs[speaker], ingress, egress });
     }
   }
   return ok(flows);
@@ -72,18 +74,15 @@ export function streamParameters(flows: readonly MediaFlow[], leg: LegNumber): J
     const set = isMine ? flow.ingress : flow.egress;
     return {
       stream: flow.stream,
-      modality: flow.modality,
+      modality: flow.agreed.modality,
       leg: flow.speaker,
       direction: isMine ? "send" : "receive",
       flow: set.frames,
       checkpoint_flow: set.checkpoints,
       receipt_flow: set.receipts,
       ssrc: flow.ssrc,
-      payload_type: flow.codec.payload_type,
-      codec: flow.codec.name,
-      clock_rate: flow.codec.clock_rate,
-      channels: flow.codec.channels,
-      frame_ms: flow.codec.frame_ms,
+      payload_type: payloadTypeOf(flow.agreed),
+      ...formatParameters(flow.agreed),
     };
   });
 }
@@ -103,7 +102,6 @@ export function streamParametersHeader(parameters: readonly JsonObject[]): strin
 export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
   const speaker = session.legs[flow.speaker];
   const signed = flow.speaker === 0 ? session.offer.payload : session.answer.payload;
-  const framesPerSecond = Math.ceil((1000 / flow.codec.frame_ms) * RATE_MARGIN);
   return {
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
@@ -116,14 +114,41 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     notAfter: Math.min(speaker.mediaKey.notAfter, session.terms.expires_at * 1000),
     profile: session.answer.payload.profile,
     termsNumber: session.terms.number,
-    payloadType: flow.codec.payload_type,
+    payloadType: payloadTypeOf(flow.agreed),
     ssrc: flow.ssrc,
-    clockRate: flow.codec.clock_rate,
-    transmitAllowed: permitsSending(speaker.scope, flow.modality),
-    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST },
+    transmitAllowed: permitsSending(speaker.scope, flow.agreed.modality),
+    ...formatLimits(flow.agreed),
     clockOffset: signed.clock.offset_ms,
     clockUncertainty: Math.min(signed.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
     egress: [{ connection: flow.egress.connection, flow: flow.egress.frames }],
+  };
+}
+
+/** What an end is told of a stream's codec or format. */
+function formatParameters(agreed: TermsStream): JsonObject {
+  if (agreed.modality === "data") return { format: agreed.format.name, clock_rate: DATA_CLOCK_RATE };
+  const { name, clock_rate, channels, frame_ms } = agreed.codec;
+  return { codec: name, clock_rate, channels, frame_ms };
+}
+
+/** Clock and ceilings of a stream by its modality. */
+function formatLimits(agreed: TermsStream): Pick<AdmissionRow, "clockRate" | "rate" | "reliable"> {
+  if (agreed.modality === "data") {
+    return {
+      clockRate: DATA_CLOCK_RATE,
+      reliable: true,
+      rate: {
+        framesPerSecond: DATA_RATE.messagesPerSecond * RATE_MARGIN,
+        bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_MARGIN,
+        burst: DATA_CATCH_UP_SECONDS,
+      },
+    };
+  }
+  const framesPerSecond = Math.ceil((1000 / agreed.codec.frame_ms) * RATE_MARGIN);
+  return {
+    clockRate: agreed.codec.clock_rate,
+    reliable: false,
+    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST },
   };
 }
 

@@ -1,7 +1,8 @@
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import type { Headers } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import { type AudioCapabilities, checkOfferHeaders, counterProposal } from "../negotiate-audio.ts";
+import { type Capabilities, checkOfferHeaders, counterProposal } from "../negotiation.ts";
 import { type Offer, verifyOffer } from "../offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
@@ -10,19 +11,22 @@ import { checkSending } from "./establishing.ts";
 import type { EstablishParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
 
-/** What the relay carries: any codec it can name in a counter-proposal, frames signed one by one. */
-const RELAY: AudioCapabilities = {
-  codecs: AUDIO_FORMATS.flatMap((format) =>
-    format.channels.map((channels) => ({
-      name: format.name,
-      clockRate: format.clockRate,
-      channels,
-      frameMs: format.frameMs,
-    })),
-  ),
+/** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
+const RELAY: Capabilities = {
   profiles: ["frame"],
-  send: true,
-  receive: true,
+  audio: {
+    codecs: AUDIO_FORMATS.flatMap((format) =>
+      format.channels.map((channels) => ({
+        name: format.name,
+        clockRate: format.clockRate,
+        channels,
+        frameMs: format.frameMs,
+      })),
+    ),
+    send: true,
+    receive: true,
+  },
+  data: { formats: DATA_FORMATS.map(({ name }) => name), send: true, receive: true },
 };
 
 /**
@@ -134,6 +138,7 @@ function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {
     {
       modalities: words(headers.get("Communication-Modalities")),
       audioCodecs: words(headers.get("Audio-Codecs")),
+      dataFormats: words(headers.get("Data-Formats")),
     },
     RELAY,
   );

@@ -1,6 +1,6 @@
 import { canonicalBytes } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
-import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiate-audio.ts";
+import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import { AGENT_ID, integer, list, number, object, oneOf, optional, type Shape, text } from "../shape.ts";
 
 /** Longest document (Genesis, identity document) taken in a request, characters. */

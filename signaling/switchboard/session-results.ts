@@ -30,12 +30,15 @@ export function establishedResult(session: Session, leg: SessionLeg, server: Ser
 
 /** The headers that go with it (`spec/agtp.md` 1.6). */
 export function establishedHeaders(session: Session, leg: SessionLeg): HeaderField[] {
-  const modalities = new Set(session.terms.streams.map((stream) => stream.modality));
-  const codecs = new Set(session.terms.streams.map((stream) => stream.codec.name));
+  const { streams } = session.terms;
+  const modalities = streams.map(({ modality }) => modality);
+  const codecs = streams.flatMap((stream) => (stream.modality === "audio" ? [stream.codec.name] : []));
+  const formats = streams.flatMap((stream) => (stream.modality === "data" ? [stream.format.name] : []));
   return [
     ["Authority-Scope", scopeHeader(leg.scope)],
-    ["Communication-Modalities", [...modalities].join(", ")],
-    ["Audio-Codec", [...codecs].join(", ")],
+    ["Communication-Modalities", distinctWords(modalities)],
+    ...(codecs.length === 0 ? [] : [["Audio-Codec", distinctWords(codecs)] as const]),
+    ...(formats.length === 0 ? [] : [["Data-Formats", distinctWords(formats)] as const]),
     ["Stream-Parameters", streamParametersHeader(streamParameters(session.flows, leg.leg))],
   ];
 }
@@ -62,6 +65,10 @@ export function sessionResult(session: Session): JsonObject {
 export function countersJson(counters: FlowCounters): JsonObject {
   const { refused, dropped } = counters;
   return { ...withValue(counters), refused: withValue(refused), dropped: withValue(dropped) };
+}
+
+function distinctWords(words: readonly string[]): string {
+  return [...new Set(words)].join(", ");
 }
 
 function withValue(members: object): JsonObject {

@@ -22,7 +22,7 @@ export interface ProvenWav {
 const ROLES = ["caller", "callee"] as const;
 
 /**
- * Decodes the proven frames of one speaker by the codec of the terms and places each by its RTP timestamp. Nothing is made
+ * Decodes the proven audio frames of one speaker by the codec of the terms and places each by its RTP timestamp. Nothing is made
  * up: what is missing is silence. Throws `usage` where there is nothing to write, or no telling whom.
  */
 export async function writeProvenWav(
@@ -31,9 +31,15 @@ export async function writeProvenWav(
   evidence: JudgedEvidence,
   speaker: "caller" | "callee" | undefined,
 ): Promise<ProvenWav> {
-  const frames = choose(proven, speaker);
+  const streams = evidence.agreement?.terms.streams ?? [];
+  const audible = streams.filter(({ modality }) => modality === "audio").map(({ stream }) => stream);
+  const frames = choose(
+    proven.filter(({ stream }) => audible.includes(stream)),
+    speaker,
+  );
   const { leg, stream } = frames[0] as ProvenFrame;
-  const agreed = evidence.agreement?.terms.streams.find((candidate) => candidate.stream === stream)?.codec;
+  const terms = streams.find((candidate) => candidate.stream === stream);
+  const agreed = terms?.modality === "audio" ? terms.codec : undefined;
   const format = agreed && audioFormat(agreed.name, agreed.channels, agreed.frame_ms);
   if (format === undefined) throw usageError("The call's codec is none that this version can decode.");
   const codec = await nodePlatform().createAudioCodec(format, {});
@@ -71,7 +77,8 @@ function choose(proven: readonly ProvenFrame[], speaker: "caller" | "callee" | u
   const frames = ofLeg.filter(
     (frame, index) => frame.stream === stream && frame.sequence !== ofLeg[index - 1]?.sequence,
   );
-  if (frames.length === 0) throw usageError(`No kept frame${speaker ? ` of the ${speaker}` : ""} is proven.`);
+  if (frames.length === 0)
+    throw usageError(`No kept audio frame${speaker ? ` of the ${speaker}` : ""} is proven.`);
   return frames;
 }
 

@@ -1,0 +1,97 @@
+import { list, object, oneOf, type Shape } from "./shape.ts";
+import {
+  CHANNELS,
+  CLOCK_RATE,
+  CODEC_NAME,
+  DIRECTION,
+  type Direction,
+  FRAME_MS,
+  PAYLOAD_TYPE,
+  SSRC,
+  STREAM_ID,
+} from "./stream-fields.ts";
+
+/** Most codecs offered for one stream. More are refused (`field-invalid`). */
+export const MAX_CODECS = 16;
+
+export type OfferCodec = {
+  /** Lowercase RTP encoding name. */
+  readonly name: string;
+  /** Hz. */
+  readonly clock_rate: number;
+  readonly channels: 1 | 2;
+  /** Milliseconds of one frame, in order of preference. */
+  readonly frame_ms: readonly number[];
+  readonly payload_type: number;
+};
+
+export type AnswerCodec = {
+  readonly name: string;
+  readonly clock_rate: number;
+  readonly channels: 1 | 2;
+  readonly frame_ms: number;
+  readonly payload_type: number;
+};
+
+export type AudioOfferStream = {
+  readonly stream: number;
+  readonly modality: "audio";
+  readonly direction: Direction;
+  /** Of the caller's packets on this stream. */
+  readonly ssrc: number;
+  /** In order of preference. */
+  readonly codecs: readonly OfferCodec[];
+};
+
+export type AudioAnswerStream = {
+  readonly stream: number;
+  readonly modality: "audio";
+  /** As the callee sees it. */
+  readonly direction: Direction;
+  /** Of the callee's packets on this stream. */
+  readonly ssrc: number;
+  readonly codec: AnswerCodec;
+};
+
+/** True when `offered` holds the codec that an answer chose, frame size included. */
+export function isOfferedCodec(codec: AnswerCodec, offered: AudioOfferStream): boolean {
+  return offered.codecs.some(
+    (candidate) =>
+      candidate.name === codec.name &&
+      candidate.clock_rate === codec.clock_rate &&
+      candidate.channels === codec.channels &&
+      candidate.payload_type === codec.payload_type &&
+      candidate.frame_ms.includes(codec.frame_ms),
+  );
+}
+
+export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStream>({
+  stream: STREAM_ID,
+  modality: oneOf("audio"),
+  direction: DIRECTION,
+  ssrc: SSRC,
+  codecs: list(
+    object<OfferCodec>({
+      name: CODEC_NAME,
+      clock_rate: CLOCK_RATE,
+      channels: CHANNELS,
+      frame_ms: list(FRAME_MS, { min: 1, max: 8 }),
+      payload_type: PAYLOAD_TYPE,
+    }),
+    { min: 1, max: MAX_CODECS },
+  ),
+});
+
+export const AUDIO_ANSWER_STREAM: Shape<AudioAnswerStream> = object<AudioAnswerStream>({
+  stream: STREAM_ID,
+  modality: oneOf("audio"),
+  direction: DIRECTION,
+  ssrc: SSRC,
+  codec: object<AnswerCodec>({
+    name: CODEC_NAME,
+    clock_rate: CLOCK_RATE,
+    channels: CHANNELS,
+    frame_ms: FRAME_MS,
+    payload_type: PAYLOAD_TYPE,
+  }),
+});

@@ -1,0 +1,72 @@
+import { list, object, oneOf, type Shape } from "./shape.ts";
+import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
+
+/** Most formats offered for one stream. More are refused (`field-invalid`). */
+export const MAX_FORMATS = 8;
+
+/**
+ * What a sender of data keeps to, and a relay lets through with a margin: messages and bytes of packets a second, and
+ * seconds of credit after a pause.
+ */
+export const DATA_RATE = { messagesPerSecond: 100, bytesPerSecond: 256 * 1024, burst: 2 } as const;
+
+/**
+ * Seconds of {@link DATA_RATE} that may arrive at once: what a stream that stood still gives out when it flows again. A
+ * sender gives a stream up that took nothing for {@link DATA_STALL_MS}.
+ */
+export const DATA_CATCH_UP_SECONDS = 25;
+
+/** How long a message may wait for its stream, ms. Then the stream is given up, so that none arrives stale. */
+export const DATA_STALL_MS = 20_000;
+
+/** How one message is written, and the payload type its packets bear. */
+export type DataFormat = {
+  /** Lowercase name, as `Data-Formats` lists it. */
+  readonly name: string;
+  readonly payload_type: number;
+};
+
+export type DataOfferStream = {
+  readonly stream: number;
+  readonly modality: "data";
+  readonly direction: Direction;
+  /** Of the caller's packets on this stream. */
+  readonly ssrc: number;
+  /** In order of preference. */
+  readonly formats: readonly DataFormat[];
+};
+
+export type DataAnswerStream = {
+  readonly stream: number;
+  readonly modality: "data";
+  /** As the callee sees it. */
+  readonly direction: Direction;
+  /** Of the callee's packets on this stream. */
+  readonly ssrc: number;
+  readonly format: DataFormat;
+};
+
+/** True when `offered` holds the format that an answer chose. */
+export function isOfferedFormat(format: DataFormat, offered: DataOfferStream): boolean {
+  return offered.formats.some(
+    ({ name, payload_type }) => name === format.name && payload_type === format.payload_type,
+  );
+}
+
+const FORMAT: Shape<DataFormat> = object<DataFormat>({ name: CODEC_NAME, payload_type: PAYLOAD_TYPE });
+
+export const DATA_OFFER_STREAM: Shape<DataOfferStream> = object<DataOfferStream>({
+  stream: STREAM_ID,
+  modality: oneOf("data"),
+  direction: DIRECTION,
+  ssrc: SSRC,
+  formats: list(FORMAT, { min: 1, max: MAX_FORMATS }),
+});
+
+export const DATA_ANSWER_STREAM: Shape<DataAnswerStream> = object<DataAnswerStream>({
+  stream: STREAM_ID,
+  modality: oneOf("data"),
+  direction: DIRECTION,
+  ssrc: SSRC,
+  format: FORMAT,
+});
