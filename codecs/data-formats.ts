@@ -14,6 +14,3 @@ export const DATA_FORMATS: readonly DataFormatEntry[] = [{ name: "json", payload
 
 /** RTP clock rate of data streams, Hz: a timestamp is a millisecond. */
 export const DATA_CLOCK_RATE = 1000;
-
-/** Longest payload of one data message, bytes. A longer one is refused where it is made (`too-large`). */
-export const MAX_DATA_MESSAGE_BYTES = 16 * 1024;

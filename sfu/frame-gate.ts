@@ -1,6 +1,6 @@
 import type { FrameView } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import { type AdmissionRow, RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
 import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
 import type { FlowEntry } from "./admission-table.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
@@ -51,15 +51,16 @@ export class FrameGate {
     if (entry.session.state !== "active") return "session-state";
     if (!row.transmitAllowed) return "scope";
     if (view.payloadType !== row.payloadType || view.ssrc !== row.ssrc) return "terms";
+    if (row.reliable === true && carriage === "datagram") return "terms";
     // Nothing here can yet compare `chain` frames with their checkpoints, so none is let through unproved.
     if (view.profile !== row.profile || view.profile !== "frame") return "profile";
     if (!entry.rate.take(bytes.length, now)) return "rate";
-    const seen = entry.windows[view.keyGeneration]?.test(
-      view.sequence,
-      carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW,
-    );
+    const window = entry.windows[view.keyGeneration];
+    const seen = window?.test(view.sequence, carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW);
     if (seen === "replayed") return "replayed";
     if (seen === "behind") return "window";
+    // What is reliable is ordered: a frame that comes after a later one was held back.
+    if (row.reliable === true && view.sequence < (window?.highest ?? 0)) return "window";
     const untimely = freshness(row, view.captureMs, wall);
     if (untimely !== undefined) return untimely;
     const key = row.keys.get(view.keyGeneration);
@@ -78,10 +79,11 @@ export class FrameGate {
 
 function freshness(row: AdmissionRow, captureMs: number, wall: number): "stale" | "early" | undefined {
   const age = wall - (captureMs + row.clockOffset);
-  const limit = FRESHNESS + Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
+  const uncertainty = Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
+  const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : FRESHNESS;
   // Phrased so that a time that is not a number is refused.
-  if (!(age <= limit)) return "stale";
-  return age >= -limit ? undefined : "early";
+  if (!(age <= wait + uncertainty)) return "stale";
+  return age >= -(FRESHNESS + uncertainty) ? undefined : "early";
 }
 
 /**

@@ -2,7 +2,7 @@ import { list, object, oneOf, type Shape } from "./shape.ts";
 import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
 
 /** Most formats offered for one stream. More are refused (`field-invalid`). */
-export const MAX_FORMATS = 8;
+const MAX_FORMATS = 8;
 
 /**
  * What a sender of data keeps to, and a relay lets through with a margin: messages and bytes of packets a second, and
@@ -11,13 +11,9 @@ export const MAX_FORMATS = 8;
 export const DATA_RATE = { messagesPerSecond: 100, bytesPerSecond: 256 * 1024, burst: 2 } as const;
 
 /**
- * Seconds of {@link DATA_RATE} that may arrive at once: what a stream that stood still gives out when it flows again. A
- * sender gives a stream up that took nothing for {@link DATA_STALL_MS}.
+ * Seconds of {@link DATA_RATE} that may arrive at once: what a stream that stood still gives out when it flows again.
  */
 export const DATA_CATCH_UP_SECONDS = 25;
-
-/** How long a message may wait for its stream, ms. Then the stream is given up, so that none arrives stale. */
-export const DATA_STALL_MS = 20_000;
 
 /** How one message is written, and the payload type its packets bear. */
 export type DataFormat = {
