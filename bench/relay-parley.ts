@@ -5,6 +5,7 @@ const server = await serve({
   dataFolder: process.argv[2] ?? "",
   host: "127.0.0.1",
   port: 0,
+  httpPort: "off",
   registration: "open",
   logLevel: "error",
 });

@@ -49,6 +49,13 @@ describe("parseServerConfig", () => {
     ["origins", ["http://media.example"]],
     ["origins", ["https://media.example/agtp"]],
     ["origins", "https://media.example"],
+    ["webTransport", "no"],
+    ["tcpPort", "on"],
+    ["httpPort", 65_536],
+    ["allowedOrigins", ["https://pages.example/"]],
+    ["page", 1],
+    ["residents", "off"],
+    ["urlTokens", "always"],
     ["grace", -1],
     ["logLevel", "loud"],
     ["policyScope", ["audio"]],
@@ -61,6 +68,12 @@ describe("parseServerConfig", () => {
     ["limits", null],
   ])("refuses %s = %j and names it", (name, value) => {
     expect(faultOf({ [name]: value })).toMatchObject({ code: "usage", at: name });
+  });
+
+  it("takes ports that are off, but not all of them", () => {
+    const off = { webTransport: false, tcpPort: "off" };
+    expect(parseServerConfig(off)).toMatchObject({ ok: true, value: { ...off, httpPort: 8480 } });
+    expect(faultOf({ ...off, httpPort: "off" })).toMatchObject({ code: "usage" });
   });
 
   it("wants a certificate and its key together", () => {

@@ -6,6 +6,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
+import { flag, integer, isOrigin, limits, list, oneOf, portOrOff, text, Wrong } from "./setting-parsers.ts";
 
 /** Levels of the log, from everything to nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -15,8 +16,22 @@ export type ServerLogLevel = (typeof LOG_LEVELS)[number];
 export interface ServerConfig {
   /** IP address to listen on, or `localhost`. Default `127.0.0.1`: this machine alone. */
   readonly host: string;
-  /** UDP port; 0 picks a free one. Default 4480. */
+  /** UDP port of WebTransport; 0 picks a free one. Default 4480. */
   readonly port: number;
+  /** Whether WebTransport is served at all. Default true. */
+  readonly webTransport: boolean;
+  /** TCP port of WebSocket over TLS 1.3; 0 picks a free one, `off`: none. Default: the number of the UDP port. */
+  readonly tcpPort: number | "off" | undefined;
+  /** TCP port of the plain HTTP side, on 127.0.0.1 whatever `host` is; 0 picks a free one, `off`: none. Default 8480. */
+  readonly httpPort: number | "off";
+  /** Origins of pages elsewhere that may open WebSockets here, beside the server's own. Default none. */
+  readonly allowedOrigins: readonly string[];
+  /** Whether the page and `/connect.json` are served. Default true. */
+  readonly page: boolean;
+  /** Whether the resident agents are there. Default true. */
+  readonly residents: boolean;
+  /** `required`: WebTransport takes only who brings a token from `/connect.json` in the URL. Default `optional`. */
+  readonly urlTokens: "optional" | "required";
   /** Folder of the record log, the server's identity and its certificate; made when missing. Default `parley-data`. */
   readonly dataFolder: string;
   /** Name in the server's Genesis, used when that is made. Printable ASCII. Default `Parley server`. */
@@ -59,6 +74,13 @@ export type ServerSettings = {
 export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   host: "127.0.0.1",
   port: 4480,
+  webTransport: true,
+  tcpPort: undefined,
+  httpPort: 8480,
+  allowedOrigins: [],
+  page: true,
+  residents: true,
+  urlTokens: "optional",
   dataFolder: "parley-data",
   name: "Parley server",
   serverId: undefined,
@@ -96,6 +118,9 @@ export function parseServerConfig(
   if ((config.certificateFile === undefined) !== (config.certificateKeyFile === undefined)) {
     return refuse("usage", "A certificate and its key go together.", "certificateFile, certificateKeyFile");
   }
+  if (!config.webTransport && config.tcpPort === "off" && config.httpPort === "off") {
+    return refuse("usage", "A server listens somewhere.", "webTransport, tcpPort, httpPort");
+  }
   return ok(config);
 }
 
@@ -113,15 +138,6 @@ export async function readConfigFile(path: string): Promise<Readonly<Record<stri
   throw new ParleyError({ code: "usage", message: `The file ${path} is not a JSON object.` });
 }
 
-/** What a setting should have been. */
-class Wrong {
-  readonly expected: string;
-
-  constructor(expected: string) {
-    this.expected = expected;
-  }
-}
-
 type Parsers = { readonly [Name in keyof ServerConfig]-?: (value: unknown) => ServerConfig[Name] | Wrong };
 
 const SETTINGS: Parsers = {
@@ -130,6 +146,18 @@ const SETTINGS: Parsers = {
       ? value
       : new Wrong("It is an IP address to listen on, or localhost"),
   port: (value) => integer(value, 0, 65_535),
+  webTransport: flag,
+  tcpPort: portOrOff,
+  httpPort: portOrOff,
+  allowedOrigins: (value) =>
+    list(
+      value,
+      (item) => isOrigin(item, ["https:", "http:"]),
+      "It is a list of origins such as https://pages.example",
+    ),
+  page: flag,
+  residents: flag,
+  urlTokens: (value) => oneOf(value, ["optional", "required"]),
   dataFolder: text,
   name: (value) =>
     typeof value === "string" && /^[\x20-\x7e]{1,128}$/.test(value)
@@ -140,7 +168,12 @@ const SETTINGS: Parsers = {
       ? value
       : new Wrong("It is 1 to 255 printable ASCII characters without a blank"),
   registration: (value) => oneOf(value, ["open", "closed"]),
-  origins: (value) => list(value, isOrigin, "It is a list of origins such as https://media.example:4480"),
+  origins: (value) =>
+    list(
+      value,
+      (item) => isOrigin(item, ["https:"]),
+      "It is a list of origins such as https://media.example:4480",
+    ),
   certificateFile: text,
   certificateKeyFile: text,
   grace: (value) => integer(value, 0, 3_600),
@@ -155,52 +188,3 @@ const SETTINGS: Parsers = {
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
   limits,
 };
-
-function text(value: unknown): string | Wrong {
-  return typeof value === "string" && value.length > 0 ? value : new Wrong("It is a text");
-}
-
-function integer(value: unknown, least: number, most: number): number | Wrong {
-  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
-    ? (value as number)
-    : new Wrong(`It is a whole number from ${least} to ${most}`);
-}
-
-function oneOf<const Choice>(value: unknown, choices: readonly Choice[]): Choice | Wrong {
-  return choices.find((choice) => choice === value) ?? new Wrong(`It is one of ${choices.join(", ")}`);
-}
-
-function list(value: unknown, isItem: (item: string) => boolean, expected: string): string[] | Wrong {
-  const holds = Array.isArray(value) && value.every((item) => typeof item === "string" && isItem(item));
-  return holds ? (value as string[]) : new Wrong(expected);
-}
-
-/** As a browser writes it: scheme, host and port, nothing after it. */
-function isOrigin(value: string): boolean {
-  return URL.canParse(value) && value.startsWith("https://") && new URL(value).origin === value;
-}
-
-function limits(value: unknown): SwitchboardLimits | Wrong {
-  if (typeof value !== "object" || value === null) return new Wrong("It is an object of limits");
-  const merged: Record<string, unknown> = { ...DEFAULT_LIMITS };
-  for (const [name, limit] of Object.entries(value)) {
-    const standard = Object.hasOwn(DEFAULT_LIMITS, name) ? merged[name] : undefined;
-    if (standard === undefined) return new Wrong(`There is no limit "${name}"`);
-    if (typeof standard === "number") {
-      const parsed = integer(limit, 1, LARGEST_LIMIT);
-      if (parsed instanceof Wrong) return new Wrong(`${name}: ${parsed.expected}`);
-      merged[name] = parsed;
-      continue;
-    }
-    const { perSecond, burst } = (limit ?? {}) as Readonly<Record<string, unknown>>;
-    if (
-      integer(perSecond, 1, LARGEST_LIMIT) instanceof Wrong ||
-      integer(burst, 1, LARGEST_LIMIT) instanceof Wrong
-    )
-      return new Wrong(`${name}: It has perSecond and burst, whole numbers from 1`);
-    merged[name] = { perSecond, burst };
-  }
-  return merged as unknown as SwitchboardLimits;
-}
-
-const LARGEST_LIMIT = 1_000_000_000;

@@ -25,6 +25,11 @@ export function isServed(url: string): boolean {
   return URL.canParse(url) && new URL(url).pathname === AGTP_PATH;
 }
 
+/** The URL up to its query, which may hold a token: what is kept and logged. */
+export function withoutQuery(url: string): string {
+  return url.split(/[?#]/, 1)[0] as string;
+}
+
 /** Close reason for a client that dialled another path. */
 export const WRONG_PATH = `the path is not ${AGTP_PATH}`;
 

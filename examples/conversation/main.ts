@@ -106,6 +106,8 @@ async function startServer(): Promise<DemoServer> {
       "serve",
       "--port",
       "0",
+      "--http-port",
+      "off",
       "--data-folder",
       `${OUT}/server`,
       "--registration",

@@ -12,6 +12,16 @@ export function integer(least: number, most: number): (text: string) => number {
   };
 }
 
+/** A port number, or `off`. */
+export function portOrOff(text: string): number | "off" {
+  if (text === "off") return text;
+  try {
+    return integer(0, 65_535)(text);
+  } catch {
+    throw new InvalidArgumentError("It is a whole number from 0 to 65535, or off.");
+  }
+}
+
 /** A time in seconds, fractions allowed. */
 export function seconds(text: string): number {
   const value = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;

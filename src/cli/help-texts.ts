@@ -27,19 +27,22 @@ Results are on standard output, everything else on standard error. Exit codes ar
 
 export const SERVE = `Run a media server.
 
-It listens for WebTransport over QUIC on one UDP port and keeps its records, its identity and its certificate in one
-folder, which belongs to one running server at a time. Log lines are JSON on standard error. SIGINT or SIGTERM stops it
+It listens for WebTransport over QUIC on a UDP port, for WebSockets over TLS on the TCP port of the same number, and on
+127.0.0.1 for its page, health and metrics. It keeps its records, its identity and its certificate in one folder, which
+belongs to one running server at a time. Log lines are JSON on standard error. SIGINT or SIGTERM stops it
 in order: no new calls, then --grace seconds for those that are up; a second signal stops it at once.`;
 
 export const SERVE_AFTER = `
 Examples:
   parley serve --registration open            for trying things out: anybody who reaches it may register
-  parley serve --port 0 --json                a free port; url and certificate_hash as JSON when it is up
+  parley serve --port 0 --http-port 0 --json  free ports; url and certificate_hash as JSON when it is up
+  parley serve --no-web-transport             where UDP cannot be had
   parley serve --host 0.0.0.0 --origin https://media.example:4480 \\
     --certificate-file fullchain.pem --certificate-key-file key.pem
 
 A self-made certificate lasts 13 days, as browsers demand of certificates trusted by hash, and a fresh one is made when
-the server starts with less than a day left: restart it before then. Agents trust it by the hash that is printed.
+the server starts with less than a day left: restart it before then. Agents trust it by the hash that is printed. Browsers
+take such hashes for WebTransport alone: pages off this machine, and wss: from browsers, need --certificate-file.
 
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
 lowestTrustTier, agentDisclosure and limits: {"port": 4480, "registration": "closed", "limits": {"sessions": 100}}`;

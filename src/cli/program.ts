@@ -62,6 +62,19 @@ function addServe(program: Command, exit: Exit): void {
     .description(help.prose(help.SERVE))
     .option("--host <address>", "IP address to listen on (default: 127.0.0.1, this machine alone)")
     .option("--port <number>", "UDP port, 0 for a free one (default: 4480)", values.integer(0, 65_535))
+    .option("--no-web-transport", "do not listen on UDP: WebSockets alone")
+    .option(
+      "--tcp-port <number>",
+      "TCP port of WebSockets over TLS, or off (default: the number of the UDP port)",
+      values.portOrOff,
+    )
+    .option(
+      "--http-port <number>",
+      "TCP port of the page, health and metrics on 127.0.0.1, or off (default: 8480)",
+      values.portOrOff,
+    )
+    .option("--no-page", "serve no page")
+    .option("--no-residents", "run no resident agents")
     .option("--data-folder <folder>", "records, identity and certificate (default: parley-data)")
     .addOption(
       new Option(
@@ -70,6 +83,17 @@ function addServe(program: Command, exit: Exit): void {
       ).choices(["open", "closed"]),
     )
     .option("--origin <origin>", "further origin that agents dial; may be repeated", values.collect)
+    .option(
+      "--allowed-origin <origin>",
+      "origin of pages elsewhere that may open WebSockets; may be repeated",
+      values.collect,
+    )
+    .addOption(
+      new Option(
+        "--url-tokens <when>",
+        "required: WebTransport takes only who brings a token from /connect.json (default: optional)",
+      ).choices(["optional", "required"]),
+    )
     .option(
       "--certificate-file <pem>",
       "certificate and chain (default: self-made, 13 days, kept in the data folder)",
@@ -95,8 +119,8 @@ function addServe(program: Command, exit: Exit): void {
     .option("--trust <file>", "add this server to the trust anchors in a file")
     .option("--json", "print one JSON object when the server is up")
     .addHelpText("after", help.SERVE_AFTER)
-    .action(async ({ json, origin, ...rest }: ServeFlags & Json & { origin?: string[] }) => {
-      const flags = { ...rest, ...(origin === undefined ? {} : { origins: origin }) };
+    .action(async ({ json, ...given }: GivenServeFlags & Json) => {
+      const flags = serveFlags(given);
       exit(
         await attempt(json === true, async (output) => {
           const { serveCommand } = await import("./serve-command.ts");
@@ -104,6 +128,21 @@ function addServe(program: Command, exit: Exit): void {
         }),
       );
     });
+}
+
+type GivenServeFlags = ServeFlags & { readonly origin?: string[]; readonly allowedOrigin?: string[] };
+
+/** A `--no-…` flag that was not given is `true` for commander, and must not overrule the file of settings. */
+function serveFlags({ origin, allowedOrigin, ...rest }: GivenServeFlags): ServeFlags {
+  const { webTransport, page, residents, ...others } = rest;
+  return {
+    ...others,
+    ...(webTransport === false ? { webTransport } : {}),
+    ...(page === false ? { page } : {}),
+    ...(residents === false ? { residents } : {}),
+    ...(origin === undefined ? {} : { origins: origin }),
+    ...(allowedOrigin === undefined ? {} : { allowedOrigins: allowedOrigin }),
+  };
 }
 
 function addKeygen(program: Command, exit: Exit): void {

@@ -48,6 +48,8 @@ function announce(server: RunningServer, output: Output): void {
   output.result(
     {
       url,
+      http_url: server.httpUrl,
+      websocket_url: server.webSocketUrl,
       agent_id: agentId,
       certificate_hash: certificateHash,
       certificate_not_after: new Date(server.certificateNotAfter).toISOString(),
@@ -56,6 +58,7 @@ function announce(server: RunningServer, output: Output): void {
       registration: config.registration,
       pid: process.pid,
     },
+    ...pageLines(server),
     `Parley listens on ${url}`,
     `  agent id          ${agentId}`,
     `  certificate hash  ${certificateHash}`,
@@ -64,4 +67,12 @@ function announce(server: RunningServer, output: Output): void {
     "An agent that answers:",
     `  parley answer --url ${url} --cert-hash ${certificateHash} --key AGENT.key --echo`,
   );
+}
+
+/** What to open in a browser; off this machine only where the operator's certificate is trusted. */
+function pageLines({ httpUrl, webSocketUrl, config, origins }: RunningServer): string[] {
+  const isElsewhere = config.certificateFile !== undefined && webSocketUrl?.startsWith("wss:") === true;
+  const pages = [httpUrl, isElsewhere ? (config.origins[0] ?? origins[0]) : undefined];
+  const given = pages.filter((page) => page !== undefined);
+  return config.page && given.length > 0 ? [`Open ${given.join(" or ")}`] : [];
 }

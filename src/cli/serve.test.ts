@@ -1,5 +1,7 @@
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -18,7 +20,7 @@ function oneLine(code: string): RegExp {
 }
 
 async function refusal(...args: readonly string[]) {
-  const { code, stdout, stderr } = await parley("serve", "--port", "0", ...args);
+  const { code, stdout, stderr } = await parley("serve", "--port", "0", "--http-port", "0", ...args);
   expect(stdout).toBe("");
   return { code, stderr };
 }
@@ -35,6 +37,19 @@ describe("parley serve refuses to start, with one clear line,", () => {
     expect(code).toBe(20);
     expect(stderr).toMatch(oneLine("port-taken"));
     expect(stderr).toContain(String(port));
+  });
+
+  it("where a TCP port is taken, naming it", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    for (const flag of ["--http-port", "--tcp-port"]) {
+      const { code, stderr } = await refusal(flag, String(port), "--data-folder", at("data"));
+      expect(code).toBe(20);
+      expect(stderr).toMatch(oneLine("port-taken"));
+      expect(stderr).toContain(`TCP 127.0.0.1:${port}`);
+    }
+    taken.close();
   });
 
   it("where the data folder is a file, lies below one, or cannot be made", async () => {
@@ -109,16 +124,26 @@ describe("parley serve refuses to start, with one clear line,", () => {
 
 describe("parley serve", () => {
   it("tells where it listens, keeps its folder to itself, and stops in order", async () => {
-    const args = ["--port", "0", "--data-folder", at("data"), "--trust", at("trust.json"), "--json"];
+    const args = [
+      "--port",
+      "0",
+      "--http-port",
+      "0",
+      "--data-folder",
+      at("data"),
+      "--trust",
+      at("trust.json"),
+      "--json",
+    ];
     const server = new RunningCommand(["serve", ...args]);
     const up = JSON.parse((await server.says(/^\{.*"url".*\}$/m))[0]);
     expect(up).toMatchObject({ registration: "closed", data_folder: at("data"), pid: server.child.pid });
     expect(up.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+\/agtp$/);
     expect(up.certificate_hash).toMatch(/^[0-9a-f]{64}$/);
-    expect(up.origins).toEqual([
-      new URL(up.url).origin,
-      new URL(up.url).origin.replace("127.0.0.1", "localhost"),
-    ]);
+    expect(up.http_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(up.websocket_url).toBe(up.url.replace("https:", "wss:"));
+    const named = [new URL(up.url).origin, up.http_url];
+    expect(up.origins).toEqual(named.flatMap((name) => [name, name.replace("127.0.0.1", "localhost")]));
     expect(JSON.parse(await readFile(at("trust.json"), "utf8"))).toEqual({
       anchors: [{ type: "agent", value: up.agent_id }],
     });
@@ -150,7 +175,8 @@ describe("parley serve", () => {
       at("config.json"),
       JSON.stringify({ registration: "open", port: 1, limits: { sessions: 5 } }),
     );
-    const args = ["serve", "--port", "0", "--data-folder", at("data"), "--config", at("config.json")];
+    const ports = ["--port", "0", "--http-port", "0"];
+    const args = ["serve", ...ports, "--data-folder", at("data"), "--config", at("config.json")];
     const killed = new RunningCommand(args);
     await killed.says(/WARNING: registration is open/);
     await killed.says(/"event":"registration-open"/);

@@ -24,6 +24,7 @@ export interface MediaServerOptions {
 export class MediaServer {
   readonly agentId: string;
   readonly #driver: Driver;
+  #isDraining = false;
   readonly #drained = Promise.withResolvers<void>();
 
   constructor(options: MediaServerOptions) {
@@ -57,6 +58,11 @@ export class MediaServer {
     return this.#driver.connections;
   }
 
+  /** Why no new calls are taken, if so. */
+  get unready(): string | undefined {
+    return this.#isDraining ? "The server stops." : undefined;
+  }
+
   /** Takes a connection that a listener accepted. */
   accept(connection: Connection): ConnectionHandlers {
     return this.#driver.accept(connection);
@@ -64,6 +70,7 @@ export class MediaServer {
 
   /** Takes no new calls, ends what is up after `grace` ms, and resolves when every connection was told to close. */
   async drain(grace: number): Promise<void> {
+    this.#isDraining = true;
     this.#driver.shutDown(grace);
     await this.#drained.promise;
   }

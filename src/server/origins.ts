@@ -6,13 +6,13 @@ const LOOPBACK = ["127.0.0.1", "localhost"];
  * The origins clients dial to reach a server that listens on `address` (`host:port`): names of this machine's loopback only
  * where it listens there, and the address itself where it is one.
  */
-export function originsOf(address: string): string[] {
+export function originsOf(address: string, scheme: "http" | "https" = "https"): string[] {
   const { hostname, port } = new URL(`https://${address}`);
   const host = bare(hostname);
   const hosts = isAnyAddress(host) || isLoopback(host) ? [...LOOPBACK] : [];
   if (!isAnyAddress(host)) hosts.push(isIP(host) === 6 ? `[${host}]` : host);
-  // An origin does not name the port that https has anyway.
-  return [...new Set(hosts.map((name) => new URL(`https://${name}:${port || "443"}`).origin))];
+  // An origin does not name the port that its scheme has anyway.
+  return [...new Set(hosts.map((name) => new URL(`${scheme}://${name}:${port || "443"}`).origin))];
 }
 
 /** True for an address that means every address of the machine. */

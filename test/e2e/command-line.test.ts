@@ -189,7 +189,17 @@ describe("stopping", () => {
 });
 
 async function serve(data: string, ...args: readonly string[]): Promise<RunningCommand> {
-  const command = new RunningCommand(["serve", "--port", "0", "--data-folder", at(data), "--json", ...args]);
+  const command = new RunningCommand([
+    "serve",
+    "--port",
+    "0",
+    "--http-port",
+    "0",
+    "--data-folder",
+    at(data),
+    "--json",
+    ...args,
+  ]);
   await command.says(/"certificate_hash"/);
   return command;
 }

@@ -29,6 +29,8 @@ beforeEach(async () => {
     "serve",
     "--port",
     "0",
+    "--http-port",
+    "off",
     "--data-folder",
     join(folder, "data"),
     "--registration",

@@ -97,7 +97,18 @@ interface OnlineAgent {
 type OnlinePair = readonly [OnlineAgent, OnlineAgent];
 
 async function start(): Promise<Server> {
-  const args = ["serve", "--port", "0", "--data-folder", data, "--registration", "open", "--json"];
+  const args = [
+    "serve",
+    "--port",
+    "0",
+    "--http-port",
+    "off",
+    "--data-folder",
+    data,
+    "--registration",
+    "open",
+    "--json",
+  ];
   const command = new RunningCommand(args);
   running = command;
   const [line] = await within("the server coming up", command.says(/^\{.*"certificate_hash".*\}$/m));

@@ -4,7 +4,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { CLOSE_CODES, type Listener } from "../../sfu/carrier.ts";
 import { TokenBucket } from "../../sfu/token-bucket.ts";
 import { type Accept, type EndOptions, rethrowLater } from "../connection-end.ts";
-import { isServed, WRONG_PATH } from "../url.ts";
+import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
 import {
   canDial,
   loadBinding,
@@ -30,6 +30,8 @@ export interface WebTransportListenOptions extends EndOptions {
   readonly handshakeBurst?: number;
   /** Open connections; one more is closed with `CLOSE_CODES.overloaded`. Default 10,000. */
   readonly maxConnections?: number;
+  /** Judges the whole URL dialled: the reason to close the connection with `forbidden`, or `undefined` to take it. */
+  readonly forbids?: (url: string) => string | undefined;
   /** Where a copy of the binding may be written on older systems. Default: inside node_modules. */
   readonly bindingFolder?: string;
 }
@@ -40,6 +42,8 @@ export interface ListenerCounters {
   accepted: number;
   /** Closed with `forbidden`: another path. */
   refusedPath: number;
+  /** Closed with `forbidden`: `forbids` said so. */
+  refusedForbidden: number;
   /** Closed with `overloaded`: `maxConnections` are open. */
   refusedFull: number;
   /** Came while the listener was stopping. */
@@ -91,6 +95,7 @@ class QuicListener implements WebTransportListener {
   readonly counters: ListenerCounters = {
     accepted: 0,
     refusedPath: 0,
+    refusedForbidden: 0,
     refusedFull: 0,
     refusedStopping: 0,
     failed: 0,
@@ -189,11 +194,15 @@ class QuicListener implements WebTransportListener {
       const url = await request.url;
       // A refused CONNECT loses its status on the way to the client: accept, then close with code and reason.
       const session = await request.ok();
+      const forbidden = this.#options.forbids?.(url);
       if (this.#stopping) refuse(session, this.counters, "refusedStopping");
       else if (!isServed(url)) refuse(session, this.counters, "refusedPath");
-      else if (this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS))
+      else if (forbidden !== undefined) {
+        this.counters.refusedForbidden++;
+        session.close(CLOSE_CODES.forbidden, forbidden);
+      } else if (this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS))
         refuse(session, this.counters, "refusedFull");
-      else this.#own(session, url);
+      else this.#own(session, withoutQuery(url));
     } catch {
       this.counters.failed++;
     } finally {

@@ -1,0 +1,233 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { createConnection } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { WebSocket } from "ws";
+import { storedCertificate } from "../../transports/webtransport/certificate.ts";
+import { openSite, type PageParts, type Site, type SiteOptions } from "./site.ts";
+import type { SocketFacts } from "./upgrades.ts";
+
+const ELSEWHERE = "https://pages.example";
+let folder: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "parley-site-"));
+  await mkdir(join(folder, "page", "assets"), { recursive: true });
+  await writeFile(join(folder, "page", "index.html"), "<!doctype html><title>Parley</title>");
+  await writeFile(join(folder, "page", "assets", "index-B1a2C3d4.js"), "export {};");
+  await writeFile(join(folder, "secret.txt"), "not the page's");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const page = (built = true): PageParts => ({
+  folder: built ? join(folder, "page") : undefined,
+  connectInfo: (origin) => ({
+    server: { agent_id: "ab".repeat(32), name: "Test" },
+    webtransport: null,
+    websocket: { url: `${origin.replace("http", "ws")}/agtp` },
+    residents: [],
+    version: "0.0.0",
+  }),
+  connectsTo: () => ["https://127.0.0.1:4480"],
+});
+
+interface Scene {
+  readonly site: Site;
+  readonly origin: string;
+  readonly taken: SocketFacts[];
+  unready: string | undefined;
+}
+
+async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
+  const origins: string[] = [];
+  const taken: SocketFacts[] = [];
+  const told: { unready: string | undefined } = { unready: undefined };
+  const site = await openSite({
+    host: "127.0.0.1",
+    port: 0,
+    origins: () => origins,
+    allowedOrigins: [ELSEWHERE],
+    maxSockets: 2,
+    unready: () => told.unready,
+    accept: (_socket, facts) => taken.push(facts),
+    watch: { unready: () => told.unready, metrics: async () => ({ type: "text/plain", text: "up 1\n" }) },
+    page: page(),
+    ...options,
+  });
+  onTestFinished(() => site.close());
+  const origin = `${options.tls === undefined ? "http" : "https"}://${site.address}`;
+  origins.push(origin);
+  return Object.assign(told, { site, origin, taken });
+}
+
+/** How a WebSocket attempt ended: `open`, or status and code of the refusal. */
+async function dial(url: string, headers: Record<string, string> = {}) {
+  const socket = new WebSocket(url, { headers, rejectUnauthorized: false });
+  onTestFinished(() => socket.terminate());
+  return await new Promise<unknown>((resolve, reject) => {
+    socket.on("open", () => resolve("open"));
+    socket.on("error", reject);
+    socket.on("unexpected-response", (_request, response) => {
+      let body = "";
+      response.on("data", (part) => (body += part));
+      response.on("end", () => resolve([response.statusCode, JSON.parse(body).error.code]));
+    });
+  });
+}
+
+function get(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    });
+    asked.on("error", reject).end();
+  });
+}
+
+describe("the page", () => {
+  it("comes with headers that keep it to its own code and server, and is asked for anew", async () => {
+    const { origin } = await scene();
+    const response = await fetch(`${origin}/`);
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain("<title>Parley</title>");
+    const policy = response.headers.get("content-security-policy");
+    for (const part of [
+      "default-src 'none'",
+      "script-src 'self' blob: 'wasm-unsafe-eval'",
+      "style-src 'self'",
+      `connect-src 'self' ${origin.replace("http", "ws")} https://127.0.0.1:4480`,
+      "frame-ancestors 'none'",
+    ])
+      expect(policy).toContain(part);
+    expect(policy).not.toMatch(/'unsafe-(inline|eval)'/);
+    expect(response.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(response.headers.get("cache-control")).toBe("no-cache");
+  });
+
+  it("has parts that are kept for good where their names change with their content", async () => {
+    const { origin } = await scene();
+    const response = await fetch(`${origin}/assets/index-B1a2C3d4.js`);
+    expect(response.headers.get("content-type")).toMatch(/javascript/);
+    expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+  });
+
+  it("is nothing but its own folder", async () => {
+    const { origin } = await scene();
+    for (const path of ["/../secret.txt", "/%2e%2e/secret.txt", "/assets/..%2f..%2fsecret.txt", "/nothing"]) {
+      const response = await fetch(`${origin}${path}`);
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(await response.text()).not.toContain("not the page's");
+    }
+  });
+
+  it("that is not built says how to build it", async () => {
+    const { origin } = await scene({ page: page(false) });
+    const response = await fetch(`${origin}/`);
+    expect(response.status).toBe(503);
+    expect(await response.text()).toContain("npm run build:page");
+  });
+
+  it("is told where to connect, and no page elsewhere is", async () => {
+    const { origin } = await scene();
+    const response = await fetch(`${origin}/connect.json`, { headers: { origin: ELSEWHERE } });
+    expect(await response.json()).toMatchObject({
+      websocket: { url: `${origin.replace("http", "ws")}/agtp` },
+    });
+    expect(response.headers.get("access-control-allow-origin")).toBeNull();
+    expect(response.headers.get("cross-origin-resource-policy")).toBe("same-origin");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+  });
+});
+
+describe("a request under a name that is not the server's", () => {
+  it.each(["/", "/connect.json", "/metrics", "/healthz", "/nothing"])("is refused: %s", async (path) => {
+    const { origin } = await scene();
+    expect(await get(`${origin}${path}`, new URL(origin).host)).not.toBe(421);
+    expect(await get(`${origin}${path}`, "attacker.example")).toBe(421);
+  });
+});
+
+describe("who watches", () => {
+  it("reads health, readiness and metrics", async () => {
+    const told = await scene();
+    expect(await (await fetch(`${told.origin}/healthz`)).json()).toEqual({ status: "up" });
+    expect((await fetch(`${told.origin}/readyz`)).status).toBe(200);
+    expect(await (await fetch(`${told.origin}/metrics`)).text()).toBe("up 1\n");
+    told.unready = "The server stops.";
+    const unready = await fetch(`${told.origin}/readyz`);
+    expect(unready.status).toBe(503);
+    expect(await unready.json()).toEqual({ status: "not-ready", why: "The server stops." });
+    expect((await fetch(`${told.origin}/healthz`)).status).toBe(200);
+  });
+});
+
+describe("a WebSocket", () => {
+  it("is taken from no browser, from the server's own page and from allowed ones, its token out of sight", async () => {
+    const { origin, taken } = await scene({ maxSockets: 3 });
+    const url = `${origin.replace("http", "ws")}/agtp?token=secret`;
+    expect(await dial(url)).toBe("open");
+    expect(await dial(url, { origin })).toBe("open");
+    expect(await dial(url, { origin: ELSEWHERE })).toBe("open");
+    expect(taken.map(({ url: dialled }) => dialled)).toEqual(
+      Array(3).fill(`${origin.replace("http", "ws")}/agtp`),
+    );
+    expect(taken[0]?.peerAddress).toMatch(/^127\.0\.0\.1:\d+$/);
+  });
+
+  it("is refused by name: origin, host, path, number, and while the server is not ready", async () => {
+    const told = await scene();
+    const base = told.origin.replace("http", "ws");
+    expect(await dial(`${base}/agtp`, { origin: "https://attacker.example" })).toEqual([
+      403,
+      "origin-refused",
+    ]);
+    expect(await dial(`${base}/agtp`, { origin: "null" })).toEqual([403, "origin-refused"]);
+    expect(await dial(`${base}/agtp`, { host: "attacker.example" })).toEqual([421, "host-refused"]);
+    expect(await dial(`${base}/other`)).toEqual([404, "not-found"]);
+    expect([await dial(`${base}/agtp`), await dial(`${base}/agtp`)]).toEqual(["open", "open"]);
+    expect(await dial(`${base}/agtp`)).toEqual([503, "capacity"]);
+    told.unready = "The server stops.";
+    expect(await dial(`${base}/agtp`)).toEqual([503, "draining"]);
+    expect(told.site.counters).toEqual({ accepted: 2, refused: 6 });
+    const plain = await fetch(`${told.origin}/agtp`);
+    expect([plain.status, (await plain.json()).error.code]).toEqual([426, "upgrade-required"]);
+  });
+});
+
+describe("over TLS", () => {
+  it("takes version 1.3 and http/1.1, and nothing else", async () => {
+    const tls = await storedCertificate({ folder, now: Date.now() });
+    const { site, origin } = await scene({ tls });
+    expect(await dial(`${origin.replace("https", "wss")}/agtp`)).toBe("open");
+    const port = Number(new URL(origin).port);
+    const shake = async (options: object) => {
+      const socket = connectTls({ host: "127.0.0.1", port, rejectUnauthorized: false, ...options });
+      onTestFinished(() => void socket.destroy());
+      return await once(socket, "secureConnect").then(
+        () => [socket.getProtocol(), socket.alpnProtocol],
+        (error: NodeJS.ErrnoException) => error.code,
+      );
+    };
+    expect(await shake({ ALPNProtocols: ["http/1.1", "agtp"] })).toEqual(["TLSv1.3", "http/1.1"]);
+    expect(await shake({})).toEqual(["TLSv1.3", false]);
+    expect(await shake({ maxVersion: "TLSv1.2" })).toMatch(/^ERR_SSL|ECONNRESET/);
+    expect(await shake({ ALPNProtocols: ["agtp"] })).toMatch(/^ERR_SSL|ECONNRESET/);
+    await site.close();
+  });
+});
+
+it("drops who does not finish a request's head", async () => {
+  const { origin } = await scene();
+  const socket = createConnection(Number(new URL(origin).port), "127.0.0.1");
+  onTestFinished(() => void socket.destroy());
+  socket.write("GET / HTTP/1.1\r\nHost:");
+  let said = "";
+  socket.on("data", (part) => (said += part));
+  await once(socket, "close");
+  expect(said).toMatch(/^HTTP\/1\.1 408 /);
+}, 15_000);

@@ -1,0 +1,213 @@
+import {
+  createServer as createPlainServer,
+  type Server as HttpServer,
+  type RequestListener,
+} from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import fastifyStatic from "@fastify/static";
+import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import { AGTP_PATH } from "../../transports/url.ts";
+import type { ConnectInfo } from "./connect-info.ts";
+import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
+import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
+import { pageOrigin } from "./page-origin.ts";
+import { HOST_REFUSED, type UpgradeCounters, type UpgradeOptions, Upgrades } from "./upgrades.ts";
+
+/** The page and what it is told. */
+export interface PageParts {
+  /** Folder of the built page; `undefined`: it is not built. */
+  readonly folder: string | undefined;
+  /** Asked at each `/connect.json`; `origin` is the page's. */
+  readonly connectInfo: (origin: string) => ConnectInfo;
+  /** Origins that a page of `origin` connects to besides its own. */
+  readonly connectsTo: (origin: string) => readonly string[];
+}
+
+/** What is said to whoever watches over the server. */
+export interface WatchParts {
+  /** Why the server should get no new clients, if so. */
+  readonly unready: () => string | undefined;
+  /** The text of `/metrics` and its type. */
+  readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+}
+
+/** One HTTP listener. */
+export interface SiteOptions extends Omit<UpgradeOptions, "secure"> {
+  /** IP address. */
+  readonly host: string;
+  /** TCP port; 0 picks a free one. */
+  readonly port: number;
+  /** Certificate with its chain and key: TLS 1.3, nothing older. */
+  readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  readonly page?: PageParts;
+  readonly watch?: WatchParts;
+}
+
+/** A listener that is up. */
+export interface Site {
+  /** `host:port` actually bound. */
+  readonly address: string;
+  readonly counters: Readonly<UpgradeCounters>;
+  /** Ends every connection and frees the port. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens one listener of the HTTP side: the page where `page` is given, health and metrics where `watch` is, and WebSockets at `/agtp`.
+ * Throws `port-taken` naming the port, `certificate-broken`, or `usage` for an address that cannot be bound.
+ */
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const upgrades = new Upgrades({ ...options, secure: options.tls !== undefined });
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    serverFactory: (handler) => {
+      const server = serverOf(handler, options);
+      // Room for requests that open no WebSocket, and are short.
+      server.maxConnections = options.maxSockets + MAX_REQUESTS;
+      server.on("upgrade", (request, stream, head) => upgrades.take(request, stream, head));
+      return server;
+    },
+  });
+  await addRoutes(app, options);
+  await listen(app, options);
+  const { address, family, port } = app.server.address() as AddressInfo;
+  return {
+    address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
+    counters: upgrades.counters,
+    async close() {
+      upgrades.close();
+      await app.close();
+    },
+  };
+}
+
+function serverOf(handler: RequestListener, { tls }: SiteOptions): HttpServer {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: 5_000,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  if (tls === undefined) return createPlainServer(limits, handler);
+  try {
+    return createTlsServer(
+      {
+        ...limits,
+        cert: tls.certificatePem,
+        key: tls.privateKeyPem,
+        minVersion: "TLSv1.3",
+        // A further protocol of this port is offered here and led elsewhere in the event `secureConnection`, by
+        // `socket.alpnProtocol`. Who offers only unknown ones is refused in the handshake.
+        ALPNProtocols: ["http/1.1"],
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      },
+      handler,
+    );
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ParleyError(
+      { code: "certificate-broken", message: `The certificate cannot be used: ${why}.` },
+      { cause },
+    );
+  }
+}
+
+async function addRoutes(app: FastifyInstance, options: SiteOptions): Promise<void> {
+  const { page, watch } = options;
+  app.addHook("onRequest", async (request, reply) => {
+    reply.headers(PLAIN_HEADERS);
+    const secure = options.tls !== undefined;
+    const origin = pageOrigin({ secure, host: request.headers.host }, options.origins());
+    if (origin === undefined) return refuse(reply, HOST_REFUSED);
+    request.pageOrigin = origin;
+  });
+  app.decorateRequest("pageOrigin", "");
+  app.setNotFoundHandler((_request, reply) =>
+    refuse(reply, { status: 404, code: "not-found", message: "There is nothing here." }),
+  );
+  app.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
+    const status = error.statusCode ?? 500;
+    const code = status < 500 ? "message-malformed" : "server-error";
+    return refuse(reply, { status, code, message: "The request could not be served." });
+  });
+  app.get(AGTP_PATH, (_request, reply) =>
+    refuse(reply.header("upgrade", "websocket"), {
+      status: 426,
+      code: "upgrade-required",
+      message: "Connect with a WebSocket.",
+    }),
+  );
+  if (watch !== undefined) addWatching(app, watch);
+  if (page !== undefined) await addPage(app, page);
+}
+
+function addWatching(app: FastifyInstance, watch: WatchParts): void {
+  app.get("/healthz", () => ({ status: "up" }));
+  app.get("/readyz", (_request, reply) => {
+    const why = watch.unready();
+    return why === undefined ? { status: "ready" } : reply.code(503).send({ status: "not-ready", why });
+  });
+  app.get("/metrics", async (_request, reply) => {
+    const { type, text } = await watch.metrics();
+    return reply.type(type).send(text);
+  });
+}
+
+async function addPage(app: FastifyInstance, page: PageParts): Promise<void> {
+  app.get("/connect.json", (request) => page.connectInfo(request.pageOrigin));
+  app.addHook("onSend", async (request, reply) => {
+    if (!String(reply.getHeader("content-type") ?? "").startsWith("text/html")) return;
+    reply.headers(pageHeaders(request.pageOrigin, page.connectsTo(request.pageOrigin)));
+  });
+  if (page.folder === undefined) {
+    app.get("/", (_request, reply) => reply.code(503).type("text/html; charset=utf-8").send(UNBUILT_PAGE));
+    return;
+  }
+  await app.register(fastifyStatic, {
+    root: page.folder,
+    cacheControl: false,
+    setHeaders: (reply, path) => void reply.header("cache-control", cacheControl(path)),
+  });
+}
+
+async function listen(app: FastifyInstance, { host, port }: SiteOptions): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    await app.close();
+    const where = `TCP ${host}:${port}`;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE")
+      throw new ParleyError(
+        { code: "port-taken", message: `Another process listens on ${where}.` },
+        { cause },
+      );
+    throw new ParleyError({ code: "usage", message: `Cannot listen on ${where}: ${message}.` }, { cause });
+  }
+}
+
+function refuse(reply: FastifyReply, refusal: typeof HOST_REFUSED): FastifyReply {
+  const { status, code, message } = refusal;
+  return reply.code(status).send({ error: { code, message } });
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** The origin under which the request names this server. */
+    pageOrigin: string;
+  }
+}
+
+/** No request of this side has a body. */
+const MAX_BODY_BYTES = 1_024;
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Connections beside WebSockets, each for short requests; one more is dropped. */
+const MAX_REQUESTS = 1_000;
+const HANDSHAKE_TIMEOUT_MS = 5_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;

@@ -1,0 +1,159 @@
+import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import type { ErrorCode } from "../../codecs/error-codes.ts";
+import { AGTP_PATH } from "../../transports/url.ts";
+import { PLAIN_HEADERS } from "./headers.ts";
+import { pageOrigin } from "./page-origin.ts";
+
+/** What is known of a WebSocket besides itself. */
+export interface SocketFacts {
+  /** The URL the client dialled, without its query: `wss://127.0.0.1:4480/agtp`. */
+  readonly url: string;
+  /** `host:port` of the peer, as the operating system tells it. */
+  readonly peerAddress: string | undefined;
+}
+
+/** Who may come, and what becomes of them. */
+export interface UpgradeOptions {
+  readonly secure: boolean;
+  /** Origins of this server's own. */
+  readonly origins: () => readonly string[];
+  /** Origins of pages elsewhere that may connect. */
+  readonly allowedOrigins: readonly string[];
+  /** Open WebSockets; one more is refused. */
+  readonly maxSockets: number;
+  /** Why nobody is taken now, if so. */
+  readonly unready: () => string | undefined;
+  readonly accept: (socket: WebSocket, facts: SocketFacts) => void;
+}
+
+/** Counts by what became of those who asked. */
+export interface UpgradeCounters {
+  accepted: number;
+  refused: number;
+}
+
+/** Turns requests for `/agtp` into WebSockets, or answers why not: one JSON object with a stable code. */
+export class Upgrades {
+  readonly counters: UpgradeCounters = { accepted: 0, refused: 0 };
+  readonly #options: UpgradeOptions;
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+  });
+  readonly #open = new Set<WebSocket>();
+
+  constructor(options: UpgradeOptions) {
+    this.#options = options;
+  }
+
+  /** WebSockets that are open. */
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** For the event `upgrade` of a server. */
+  take(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const { secure, origins } = this.#options;
+    const own = origins();
+    const dialled = pageOrigin({ secure, host: request.headers.host }, own);
+    const refusal = this.#refusal(request, dialled, own);
+    if (refusal !== undefined || dialled === undefined) {
+      this.counters.refused++;
+      refuse(stream, refusal ?? HOST_REFUSED);
+      return;
+    }
+    const { remoteAddress, remotePort } = request.socket;
+    const peerAddress = remoteAddress === undefined ? undefined : hostAndPort(remoteAddress, remotePort);
+    const url = `${dialled.replace(/^http/, "ws")}${AGTP_PATH}`;
+    this.#server.handleUpgrade(request, stream, head, (socket) => {
+      this.counters.accepted++;
+      this.#open.add(socket);
+      socket.once("close", () => this.#open.delete(socket));
+      this.#options.accept(socket, { url, peerAddress });
+    });
+  }
+
+  /** Ends what is still open, at once. */
+  close(): void {
+    for (const socket of this.#open) socket.terminate();
+  }
+
+  #refusal(
+    request: IncomingMessage,
+    dialled: string | undefined,
+    own: readonly string[],
+  ): Refusal | undefined {
+    const { allowedOrigins, maxSockets, unready } = this.#options;
+    const { origin } = request.headers;
+    if (pathOf(request) !== AGTP_PATH) return NOT_FOUND;
+    if (dialled === undefined) return HOST_REFUSED;
+    // Without an Origin it is no browser: any program could write what it likes there.
+    if (origin !== undefined && !own.includes(origin) && !allowedOrigins.includes(origin))
+      return ORIGIN_REFUSED;
+    const why = unready();
+    if (why !== undefined) return { status: 503, code: "draining", message: why };
+    if (this.#open.size >= maxSockets) return FULL;
+    return undefined;
+  }
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** A request of another path, host or origin. */
+export const HOST_REFUSED: Refusal = {
+  status: 421,
+  code: "host-refused",
+  message: "This server is not known by that host name; the setting `origins` names further ones.",
+};
+const ORIGIN_REFUSED: Refusal = {
+  status: 403,
+  code: "origin-refused",
+  message: "Pages of this origin may not connect here; the setting `allowedOrigins` names those that may.",
+};
+const NOT_FOUND: Refusal = {
+  status: 404,
+  code: "not-found",
+  message: `WebSockets are taken at ${AGTP_PATH} alone.`,
+};
+const FULL: Refusal = {
+  status: 503,
+  code: "capacity",
+  message: "The server has all the connections it takes.",
+};
+
+/** The path of a request, its query left out. */
+function pathOf(request: { readonly url?: string | undefined }): string {
+  return (request.url ?? "").split(/[?#]/, 1)[0] as string;
+}
+
+function refuse(stream: Duplex, { status, code, message }: Refusal): void {
+  const body = JSON.stringify({ error: { code, message } });
+  const headers = {
+    ...PLAIN_HEADERS,
+    connection: "close",
+    "content-type": "application/json; charset=utf-8",
+    "content-length": String(Buffer.byteLength(body)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  // The peer may be gone already.
+  stream.on("error", () => {});
+  stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}\r\n${body}`, () =>
+    stream.destroy(),
+  );
+}
+
+function hostAndPort(address: string, port: number | undefined): string {
+  const host = address.replace(/^::ffff:/, "");
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Largest WebSocket message taken, bytes: above what any end sends, or the connection is closed. */
+const MAX_MESSAGE_BYTES = 64 * 1024;

@@ -1,0 +1,213 @@
+import type { WebSocket } from "ws";
+import type { Clock } from "../../codecs/clock.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Accept } from "../../transports/connection-end.ts";
+import { AGTP_PATH } from "../../transports/url.ts";
+import type { ServerCertificate } from "../../transports/webtransport/certificate.ts";
+import { listenWebTransport, type WebTransportListener } from "../../transports/webtransport/server.ts";
+import type { ServerConfig } from "../config.ts";
+import { connectInfo, type ResidentListing, webTransportOrigin } from "../http/connect-info.ts";
+import { pageFolder } from "../http/page-files.ts";
+import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "../http/site.ts";
+import type { SocketFacts } from "../http/upgrades.ts";
+import { UrlTokens } from "../http/url-tokens.ts";
+import { packageVersion } from "../package-info.ts";
+import { bare, isAnyAddress, originsOf } from "./origins.ts";
+
+/** What listeners need of the server behind them. */
+export interface ListenersOptions {
+  readonly config: ServerConfig;
+  readonly clock: Clock;
+  readonly certificate: ServerCertificate;
+  /** Agent-ID of the server. */
+  readonly agentId: string;
+  readonly watch: WatchParts;
+  /** The agents that the server itself runs now. */
+  readonly residents: () => readonly ResidentListing[];
+  /** Takes a WebTransport connection. Not before the listeners are open. */
+  readonly accept: Accept;
+  /** Takes a WebSocket that was let in. Not before the listeners are open. */
+  readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
+  readonly fault: (error: unknown) => void;
+}
+
+/** Everything a server listens on. */
+export interface Listeners {
+  readonly webTransport: WebTransportListener | undefined;
+  /** WebSocket over TLS. */
+  readonly tls: Site | undefined;
+  /** The plain side, loopback alone. */
+  readonly http: Site | undefined;
+  /** Every origin that clients may dial. */
+  readonly origins: readonly string[];
+  /** `host:port` that the server is known by. */
+  readonly address: string;
+  /** Where agents connect. */
+  readonly url: string;
+  readonly httpUrl: string | undefined;
+  readonly webSocketUrl: string | undefined;
+  /** Closes all, WebTransport last. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens what the configuration asks for. Throws `port-taken` naming the port, `certificate-broken`, `native-unavailable`, or `usage`
+ * for an address that cannot be bound; nothing is left open then.
+ */
+export async function openListeners(options: ListenersOptions): Promise<Listeners> {
+  const { config } = options;
+  // One number for UDP and TCP: where it may be any, the pair is tried again when one of the two is taken.
+  const isPaired = config.webTransport && config.port === 0 && config.tcpPort === undefined;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await openAll(options);
+    } catch (error) {
+      const isTaken = error instanceof ParleyError && error.code === "port-taken";
+      if (!isPaired || !isTaken || attempt === PAIR_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function openAll(options: ListenersOptions): Promise<Listeners> {
+  const { config, certificate, clock } = options;
+  const origins: string[] = [];
+  const tokens = new UrlTokens({ origins: () => origins, wall: () => clock.wall() });
+  let webTransport: WebTransportListener | undefined;
+  let isOpen = false;
+  const page: PageParts = {
+    folder: pageFolder(),
+    connectInfo: (origin) =>
+      connectInfo(factsOf(options, webTransport?.address), origin, tokens.mint(origin)),
+    connectsTo: (origin) =>
+      webTransport === undefined
+        ? []
+        : [webTransportOrigin([...originsOf(webTransport.address), ...config.origins], origin)],
+  };
+  const site = {
+    origins: () => origins,
+    allowedOrigins: config.allowedOrigins,
+    maxSockets: config.limits.connections,
+    unready: () => (isOpen ? options.watch.unready() : "The server starts."),
+    accept: options.acceptSocket,
+  } satisfies Partial<SiteOptions>;
+  await using opened = new AsyncDisposableStack();
+  const host = config.host === "localhost" ? "127.0.0.1" : config.host;
+  let http: Site | undefined;
+  if (config.httpPort !== "off") {
+    http = await openSite({
+      ...site,
+      host: "127.0.0.1",
+      port: config.httpPort,
+      watch: { ...options.watch, unready: site.unready },
+      ...(config.page ? { page } : {}),
+    });
+    opened.defer(() => http?.close());
+    origins.push(...originsOf(http.address, "http"));
+  }
+  let tls: Site | undefined;
+  if (config.tcpPort !== "off") {
+    tls = await openSite({
+      ...site,
+      host,
+      port: config.tcpPort ?? config.port,
+      tls: certificate,
+      // A browser takes no self-made certificate for a page.
+      ...(config.page && config.certificateFile !== undefined ? { page } : {}),
+    });
+    opened.defer(() => tls?.close());
+    origins.push(...originsOf(tls.address));
+  }
+  if (config.webTransport) {
+    const port = config.tcpPort === undefined && tls !== undefined ? portOf(tls.address) : config.port;
+    webTransport = await listenWebTransport(
+      {
+        clock,
+        certificate,
+        host,
+        port,
+        maxConnections: config.limits.connections,
+        forbids: (url) => tokens.fault(url, config.urlTokens === "required"),
+        fault: options.fault,
+      },
+      options.accept,
+    );
+    const listener = webTransport;
+    opened.defer(() => listener.close());
+    origins.push(...originsOf(listener.address));
+  }
+  origins.push(...config.origins);
+  // The plain side was opened first and is named last.
+  const unique = [...new Set(origins)].sort((a, b) => Number(isPlain(a)) - Number(isPlain(b)));
+  origins.splice(0, origins.length, ...unique);
+  isOpen = true;
+  return listenersOf({ webTransport, tls, http, origins, opened: opened.move() });
+}
+
+function listenersOf(parts: {
+  readonly webTransport: WebTransportListener | undefined;
+  readonly tls: Site | undefined;
+  readonly http: Site | undefined;
+  readonly origins: readonly string[];
+  readonly opened: AsyncDisposableStack;
+}): Listeners {
+  const { webTransport, tls, http, origins, opened } = parts;
+  const address = (webTransport ?? tls ?? http)?.address as string;
+  const httpUrl = http === undefined ? undefined : `http://${http.address}`;
+  const secure = tls === undefined ? undefined : dialled(tls.address);
+  const socketOrigin = secure ?? httpUrl;
+  const webSocketUrl =
+    socketOrigin === undefined ? undefined : `${socketOrigin.replace(/^http/, "ws")}${AGTP_PATH}`;
+  const main = webTransport === undefined ? secure : dialled(webTransport.address);
+  let closing: Promise<void> | undefined;
+  return {
+    webTransport,
+    tls,
+    http,
+    origins,
+    address,
+    url: main === undefined ? (webSocketUrl as string) : `${main}${AGTP_PATH}`,
+    httpUrl,
+    webSocketUrl,
+    close: () => {
+      closing ??= opened.disposeAsync();
+      return closing;
+    },
+  };
+}
+
+/** The origin under which this machine reaches a listener. */
+function dialled(address: string): string {
+  const { hostname } = new URL(`https://${address}`);
+  return isAnyAddress(bare(hostname)) ? (originsOf(address)[0] as string) : `https://${address}`;
+}
+
+function factsOf(options: ListenersOptions, address: string | undefined) {
+  const { config, certificate } = options;
+  const isOwn = config.certificateFile === undefined;
+  return {
+    agentId: options.agentId,
+    name: config.name,
+    webTransport:
+      address === undefined
+        ? undefined
+        : {
+            origins: [...originsOf(address), ...config.origins],
+            certificateHashes: isOwn ? [encodeHex(certificate.hash)] : [],
+          },
+    residents: options.residents(),
+    version: VERSION,
+  };
+}
+
+function isPlain(origin: string): boolean {
+  return origin.startsWith("http:");
+}
+
+function portOf(address: string): number {
+  return Number(address.slice(address.lastIndexOf(":") + 1));
+}
+
+const VERSION = packageVersion();
+/** Port numbers tried until both protocols have one. */
+const PAIR_ATTEMPTS = 5;
