@@ -1,62 +1,106 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
-import type { AgentContext } from "./agent-context.ts";
+import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
-import { textOf } from "./call-assembly.ts";
-import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
+import type { OutgoingCallOptions } from "./call-options.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
-import type { InboxEvent } from "./inbox.ts";
-import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
-import { placeCall } from "./outgoing-call.ts";
+import type { InboxCursor } from "./inbox.ts";
+import type { CallHandler } from "./incoming-calls.ts";
+import { type Offline, Online } from "./online.ts";
+import type { AgentPlatform } from "./platform.ts";
+import type { Presence, PresenceOwner } from "./presence.ts";
 import { TypedEvents } from "./typed-events.ts";
 
-/** Longest wait for the calls of an agent to hang up when it closes, ms: more than a server takes to gather statements. */
-const CLOSE_CALLS_MS = 8_000;
-/** Events of sessions whose call is still being assembled that are kept; the oldest goes. */
-const EARLY_EVENTS = 256;
+/** What an agent's connection runs on. */
+export interface AgentCarrier {
+  readonly kind: Connection["carrier"];
+  /** One sentence: why this one, where there was a choice. */
+  readonly reason: string | undefined;
+}
 
 export type AgentEvents = {
-  /** The connection is over: by `close()`, by the server, or lost. */
+  /** The connection is gone, its calls have ended, and the agent will try again; also told after each try that fails. */
+  offline: Offline;
+  /** Online again. */
+  online: { readonly carrier: AgentCarrier };
+  /** Over for good: by `close()`, by the server, because the agent came online elsewhere (code `replaced`, 5), or lost. */
   closed: CloseInfo;
   /** The server will stop; calls go on until its deadline (Unix milliseconds, its clock). */
   "server-shutdown": { readonly deadline: number | undefined };
 };
 
-/** An agent that is online at one server: it calls and is called. Any number fit in a process. */
+/**
+ * An agent at one server: it calls and is called while it is online. It outlives its connections where it was told to
+ * reconnect. Any number fit in a process.
+ */
 export class Agent {
   /** Agent-ID: 64 hex. */
   readonly id: string;
-  /** Agent-ID of the server. */
-  readonly serverId: string;
-  readonly #context: AgentContext;
-  readonly #connection: Connection;
+  readonly #clock: AgentPlatform["clock"];
   readonly #events: TypedEvents<AgentEvents>;
-  readonly #calls = new Map<string, Call>();
-  /** Calls that are over, while their last statements are still on the way. */
-  readonly #leaving = new Set<Call>();
-  readonly #incoming: IncomingCalls;
-  #earlyEvents: { readonly sessionId: string; readonly event: InboxEvent }[] = [];
+  readonly #online: Online;
+  readonly #inboxCursor: InboxCursor = { seen: 0 };
+  /** The newest one, over or not. */
+  #last: Presence | undefined;
+  #callHandler: CallHandler | undefined;
   #closing: Promise<void> | undefined;
-  #isOver = false;
 
   /** @internal Agents come from `Agent.connect` of the Node or browser entry. */
-  constructor(context: AgentContext, connection: Connection) {
-    this.id = context.identity.agentId;
-    this.serverId = context.server.agentId;
-    this.#context = context;
-    this.#connection = connection;
-    this.#events = new TypedEvents(context.report);
-    this.#incoming = new IncomingCalls(context, (call) => this.#adopt(call));
+  constructor(options: {
+    readonly id: string;
+    readonly platform: AgentPlatform;
+    readonly backOff: Required<BackOff> | undefined;
+    readonly report: (error: unknown) => void;
+    /** Comes online once. */
+    readonly attempt: (owner: PresenceOwner) => Promise<Presence>;
+  }) {
+    this.id = options.id;
+    this.#clock = options.platform.clock;
+    this.#events = new TypedEvents(options.report);
+    this.#online = new Online({
+      attempt: async () => {
+        this.#last = await options.attempt(this.#owner());
+        return this.#last;
+      },
+      backOff: options.backOff,
+      clock: options.platform.clock,
+      random: (length) => options.platform.random(length),
+      events: {
+        offline: (offline) => this.#events.emit("offline", offline),
+        online: (presence) => this.#events.emit("online", { carrier: carrierOf(presence) }),
+        closed: (info) => this.#events.emit("closed", info),
+      },
+    });
   }
 
-  /** Round trip to the server, ms, once known. */
+  /** @internal Comes online for the first time. */
+  async start(): Promise<void> {
+    await this.#online.start();
+  }
+
+  /** Agent-ID of the server, the one last connected to. */
+  get serverId(): string {
+    return this.#newest().context.server.agentId;
+  }
+
+  /** What the connection runs on, the last one while offline. */
+  get carrier(): AgentCarrier {
+    return carrierOf(this.#newest());
+  }
+
+  /** Whether the agent can call and be called now. */
+  get isOnline(): boolean {
+    return this.#online.presence !== undefined;
+  }
+
+  /** Round trip to the server, ms; undefined while it is not known, and offline. */
   get roundTrip(): number | undefined {
-    return this.#connection.roundTrip;
+    return this.#online.presence?.connection.roundTrip;
   }
 
   /** Calls that are up. */
   get calls(): readonly Call[] {
-    return [...this.#calls.values()];
+    return this.#last?.calls ?? [];
   }
 
   /** Adds a listener; the returned function removes it. */
@@ -64,115 +108,59 @@ export class Agent {
     return this.#events.on(name, listener);
   }
 
-  /** Who decides on incoming calls; the last one set does. Without one every call is declined. */
+  /** Who decides on incoming calls, over this connection and later ones; the last one set does. Without one every call is declined. */
   onCall(handler: CallHandler): void {
-    this.#incoming.handler = handler;
+    this.#callHandler = handler;
   }
 
   /**
    * Calls an agent and resolves when it has answered and both ends' signatures are checked. Throws by code:
    * `agent-not-found`, `callee-unreachable`, `callee-busy`, `declined`, `no-answer`, `cancelled`, `proposal-rejected`,
-   * `scope-violation`, `peer-untrusted`, `session-core-mismatch` …
+   * `scope-violation`, `peer-untrusted`, `session-core-mismatch` …; `offline` while there is no connection, with
+   * `details.retry_at` (Unix milliseconds) for when the next try is.
    */
   async call(agentId: string, options: OutgoingCallOptions = {}): Promise<Call> {
-    this.#requireOpen();
-    this.#incoming.holdFor(agentId);
-    try {
-      return this.#adopt(await placeCall(this.#context, agentId, options));
-    } catch (error) {
-      if (!(error instanceof ParleyError) || error.code !== "glare") throw error;
-      // Both ends called at once: the offer that survives is the other's, and this end answers it.
-      return await this.#answerSurvivor(agentId, error, options);
-    } finally {
-      this.#incoming.release(agentId);
-    }
+    return await this.#present().call(agentId, options);
   }
 
-  /** The agents that the server knows, by ascending Agent-ID; who is online can be called. */
+  /** The agents that the server knows, by ascending Agent-ID; who is online can be called. Throws `offline`. */
   async directory(): Promise<AgentListing[]> {
-    this.#requireOpen();
-    return await listAgents(this.#context.control);
+    return await listAgents(this.#present().context.control);
   }
 
-  /** Ends every call and the connection. Idempotent. */
+  /** Ends every call and the connection, and tries no more. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#shutDown();
+    this.#closing ??= this.#online.stop({ code: CLOSE_CODES.normal, reason: "agent closed" });
     return this.#closing;
   }
 
-  /** @internal */
-  inboxEvent({ event, fields }: InboxEvent): void {
-    try {
-      if (event === "offer") this.#incoming.offered(fields);
-      else if (event === "offer-cancelled") this.#incoming.cancelled(textOf(fields, "session_id"));
-      else if (event === "shutdown") {
-        const deadline = fields.deadline;
-        this.#events.emit("server-shutdown", {
-          deadline: typeof deadline === "number" ? deadline : undefined,
-        });
-      } else if (event === "session-ended" || event === "frames_refused") {
-        this.#sessionEvent(textOf(fields, "session_id"), { event, fields });
-      }
-    } catch (error) {
-      this.#context.report(error);
-    }
+  #owner(): PresenceOwner {
+    return {
+      callHandler: () => this.#callHandler,
+      inboxCursor: this.#inboxCursor,
+      shutdownAnnounced: (deadline) => this.#events.emit("server-shutdown", { deadline }),
+    };
   }
 
-  /** @internal */
-  connectionClosed(info: CloseInfo): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    for (const call of this.#calls.values()) call.connectionLost();
-    this.#incoming.lost();
-    this.#events.emit("closed", info);
+  #newest(): Presence {
+    if (this.#last !== undefined) return this.#last;
+    throw new ParleyError({ code: "offline", message: "The agent was never online." });
   }
 
-  #requireOpen(): void {
-    if (this.#isOver || this.#closing !== undefined) {
+  #present(): Presence {
+    if (this.#online.isOver || this.#closing !== undefined) {
       throw new ParleyError({ code: "closed", message: "The agent is closed." });
     }
-  }
-
-  #adopt(call: Call): Call {
-    this.#calls.set(call.id, call);
-    this.#leaving.add(call);
-    call.settled.catch(this.#context.report).finally(() => this.#leaving.delete(call));
-    void call.ended.then(() => this.#calls.delete(call.id));
-    const early = this.#earlyEvents.filter(({ sessionId }) => sessionId === call.id);
-    this.#earlyEvents = this.#earlyEvents.filter(({ sessionId }) => sessionId !== call.id);
-    for (const { event } of early) deliverTo(call, event);
-    if (this.#isOver) call.connectionLost();
-    return call;
-  }
-
-  #sessionEvent(sessionId: string, event: InboxEvent): void {
-    const call = this.#calls.get(sessionId);
-    if (call !== undefined) {
-      deliverTo(call, event);
-      return;
-    }
-    if (this.#earlyEvents.length >= EARLY_EVENTS) this.#earlyEvents.shift();
-    this.#earlyEvents.push({ sessionId, event });
-  }
-
-  async #answerSurvivor(agentId: string, glare: ParleyError, options: CallOptions): Promise<Call> {
-    const survivor = await this.#incoming.survivor(agentId, glare.details.offer_id);
-    if (survivor === undefined) throw glare;
-    return await survivor.accept(options);
-  }
-
-  async #shutDown(): Promise<void> {
-    if (this.#isOver) return;
-    const { clock } = this.#context.platform;
-    const leaving = [...this.#leaving].map((call) => call.end("agent-closed"));
-    const late = new Promise<void>((resolve) => clock.at(clock.now() + CLOSE_CALLS_MS, resolve));
-    await Promise.race([Promise.allSettled(leaving), late]);
-    this.#connection.close(CLOSE_CODES.normal, "agent closed");
-    this.connectionClosed({ code: CLOSE_CODES.normal, reason: "agent closed" });
+    const { presence } = this.#online;
+    if (presence !== undefined) return presence;
+    throw new ParleyError({
+      code: "offline",
+      message: "The agent is not connected now.",
+      details: { retry_at: this.#online.retryAt ?? this.#clock.wall() },
+    });
   }
 }
 
-function deliverTo(call: Call, { event, fields }: InboxEvent): void {
-  if (event === "session-ended") call.sessionEnded(fields);
-  else if (event === "frames_refused") call.framesRefused(fields);
+function carrierOf({ connection }: Presence): AgentCarrier {
+  return { kind: connection.carrier, reason: connection.choice };
 }

@@ -1,11 +1,12 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
-import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
 import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
+import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
+import { type BackOff, DEFAULT_BACK_OFF } from "./back-off.ts";
 import { objectOf, textOf, unwrap } from "./call-assembly.ts";
 import { ControlChannel, type ServerPeer } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -13,6 +14,7 @@ import { Inbox } from "./inbox.ts";
 import { MediaPort } from "./media-port.ts";
 import { MediaTime } from "./media-time.ts";
 import type { AgentPlatform } from "./platform.ts";
+import { Presence, type PresenceOwner } from "./presence.ts";
 
 /** Samples of the clock exchange made on connecting. */
 const CLOCK_SAMPLES = 4;
@@ -22,33 +24,60 @@ const LAST_WORD_MS = 1_000;
 /** How an agent connects. */
 export interface ConnectOptions {
   readonly identity: AgentIdentity;
-  /** SHA-256 of the server certificates to accept, 32 bytes each. Default: what the system's roots vouch for. */
-  readonly certificateHashes?: readonly Uint8Array[];
+  /**
+   * SHA-256 of the server certificates to accept, as 32 bytes or 64 hex digits. Default: what the system's roots vouch for.
+   * Where the address is looked up, the hashes that come with it count instead.
+   */
+  readonly certificateHashes?: ServerAddress["certificateHashes"];
   /** Issuer keys (raw Ed25519, 32 bytes) that may vouch for the other ends of calls. When given, others are refused. */
   readonly anchors?: readonly Uint8Array[];
   /** Agent-ID the server must have. */
   readonly serverId?: string;
   /** Milliseconds until `connect-timeout`. Default 5,000. */
   readonly connectTimeout?: number;
+  /** Comes online again when the connection is lost, after waits that grow and are drawn by lot. Default: it stays closed. */
+  readonly reconnect?: boolean | BackOff;
   /** Takes errors that listeners throw and faults nobody asked about. Default: they are dropped. */
   readonly report?: (error: unknown) => void;
 }
 
 /**
  * Connects an agent and brings its inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted` when the server
- * is not who it should be, or the refusal of the inbox (`agent-unknown`, `proof-invalid`, …).
+ * is not who it should be, or the refusal of the inbox (`agent-unknown`, `proof-invalid`, …); also with `reconnect`, which
+ * is for connections that were up.
  */
 export async function connectAgent(
   platform: AgentPlatform,
-  url: string,
+  address: AddressSource,
   options: ConnectOptions,
 ): Promise<Agent> {
+  const { identity, reconnect = false, report = () => {} } = options;
+  const delays = typeof reconnect === "boolean" ? {} : reconnect;
+  const agent = new Agent({
+    id: identity.agentId,
+    platform,
+    backOff: reconnect === false ? undefined : { ...DEFAULT_BACK_OFF, ...delays },
+    report,
+    attempt: (owner) => comeOnline(platform, address, options, owner),
+  });
+  await agent.start();
+  return agent;
+}
+
+/** Dials once, proves who this is, and brings the inbox up. */
+async function comeOnline(
+  platform: AgentPlatform,
+  address: AddressSource,
+  options: ConnectOptions,
+  owner: PresenceOwner,
+): Promise<Presence> {
   const time = new MediaTime(platform.clock);
   const port = new MediaPort(platform.clock);
   const report = options.report ?? (() => {});
   const ending = new Ending();
+  const { url, certificateHashes } = await lookUp(address, options.certificateHashes, platform.clock);
   const dialling = {
-    ...(options.certificateHashes === undefined ? {} : { certificateHashes: options.certificateHashes }),
+    ...(certificateHashes === undefined ? {} : { certificateHashes }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout }),
   };
   const connection = await platform.carrier.connect(url, dialling, () => ({
@@ -59,7 +88,7 @@ export async function connectAgent(
     closed: (info) => ending.set(info),
   }));
   try {
-    return await bringUp(platform, options, { connection, time, port, report, ending });
+    return await bringUp(platform, options, owner, { connection, time, port, report, ending });
   } catch (error) {
     connection.close(CLOSE_CODES.normal, "could not come online");
     throw error;
@@ -69,6 +98,7 @@ export async function connectAgent(
 async function bringUp(
   platform: AgentPlatform,
   options: ConnectOptions,
+  owner: PresenceOwner,
   parts: {
     readonly connection: Connection;
     readonly time: MediaTime;
@@ -76,7 +106,7 @@ async function bringUp(
     readonly report: (error: unknown) => void;
     readonly ending: Ending;
   },
-): Promise<Agent> {
+): Promise<Presence> {
   const { connection, time, port, report, ending } = parts;
   const { identity } = options;
   port.attach(connection);
@@ -102,10 +132,10 @@ async function bringUp(
     anchors: options.anchors,
     report,
   };
-  const agent = new Agent(context, connection);
-  ending.watch((info) => agent.connectionClosed(info));
-  await subscribe(control, identity, agent, connection, platform.clock);
-  return agent;
+  const presence = new Presence(context, connection, owner);
+  ending.watch((info) => presence.connectionClosed(info));
+  await subscribe(presence, identity, owner);
+  return presence;
 }
 
 /** Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims. */
@@ -158,25 +188,21 @@ function round(milliseconds: number): number {
  * Brings the inbox up; when it ends for good while the connection lives, the connection is closed: by the server, which may
  * say why, or else from here.
  */
-async function subscribe(
-  control: ControlChannel,
-  identity: AgentIdentity,
-  agent: Agent,
-  connection: Connection,
-  clock: Clock,
-): Promise<void> {
+async function subscribe(presence: Presence, identity: AgentIdentity, owner: PresenceOwner): Promise<void> {
+  const { connection, context } = presence;
+  const { clock } = context.platform;
   const documents: JsonObject = {
     genesis: new TextDecoder().decode(identity.genesis),
     identity_document: new TextDecoder().decode(identity.identityDocument),
   };
-  const inbox = new Inbox(control, identity.agentId, documents);
+  const inbox = new Inbox(context.control, identity.agentId, owner.inboxCursor, documents);
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   // When the server closes the connection, its streams may break before it says so.
   const closeLater = (reason: string): void => {
     clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.normal, reason));
   };
   inbox
-    .run(resolve, (event) => agent.inboxEvent(event))
+    .run(resolve, (event) => presence.inboxEvent(event))
     .then(() => {
       reject(new ParleyError({ code: "connection-lost", message: "The inbox ended." }));
       closeLater("inbox ended");

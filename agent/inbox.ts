@@ -12,6 +12,12 @@ export interface InboxEvent {
   readonly fields: JsonObject;
 }
 
+/** How much of its inbox an agent has seen, over all its connections. */
+export interface InboxCursor {
+  /** The newest event delivered; 0 before the first. */
+  seen: number;
+}
+
 /**
  * The agent's inbox: what the server has to tell it, in order, each event once. Delivery is at least once, so events at or
  * below the cursor are dropped here.
@@ -20,13 +26,16 @@ export class Inbox {
   readonly #control: ControlChannel;
   readonly #path: string;
   readonly #parameters: JsonObject;
-  #cursor = 0;
-  #acknowledged = 0;
+  readonly #cursor: InboxCursor;
+  #acknowledged: number;
 
   /** `parameters` accompany SUBSCRIBE: Genesis and identity document, for servers that register on first proof. */
-  constructor(control: ControlChannel, agentId: string, parameters: JsonObject) {
+  constructor(control: ControlChannel, agentId: string, cursor: InboxCursor, parameters: JsonObject) {
     this.#control = control;
     this.#path = `/agents/${agentId}/inbox`;
+    this.#cursor = cursor;
+    // Subscribing after it acknowledges it.
+    this.#acknowledged = cursor.seen;
     this.#parameters = parameters;
   }
 
@@ -38,7 +47,7 @@ export class Inbox {
     const series = this.#control.series({
       method: "SUBSCRIBE",
       path: this.#path,
-      parameters: { ...this.#parameters, after: this.#cursor },
+      parameters: { ...this.#parameters, after: this.#cursor.seen },
       prove: true,
       timeout: INBOX_SILENCE_MS,
     });
@@ -48,8 +57,8 @@ export class Inbox {
       if (event === "subscribed") {
         ready();
       } else if (typeof event === "string" && typeof sequence === "number") {
-        if (sequence <= this.#cursor) continue;
-        this.#cursor = sequence;
+        if (sequence <= this.#cursor.seen) continue;
+        this.#cursor.seen = sequence;
         deliver({ event, fields: result });
         this.#acknowledge();
       } else if (typeof event === "string" && event !== "heartbeat") {
@@ -59,8 +68,8 @@ export class Inbox {
   }
 
   #acknowledge(): void {
-    if (this.#cursor - this.#acknowledged < ACK_EVERY) return;
-    const cursor = this.#cursor;
+    const cursor = this.#cursor.seen;
+    if (cursor - this.#acknowledged < ACK_EVERY) return;
     this.#acknowledged = cursor;
     this.#control
       .request({

@@ -28,17 +28,14 @@ export class IncomingCalls {
   /** Calls being placed, by callee: an offer from that callee waits until ours is decided. */
   readonly #placing = new Map<string, number>();
   readonly #held = new Set<IncomingCall>();
-  #handler: CallHandler | undefined;
+  readonly #handler: () => CallHandler | undefined;
 
-  /** `adopt` takes every call that was answered. */
-  constructor(context: AgentContext, adopt: (call: Call) => Call) {
+  /** `handler` says who decides now; `adopt` takes every call that was answered. */
+  constructor(context: AgentContext, handler: () => CallHandler | undefined, adopt: (call: Call) => Call) {
+    this.#handler = handler;
     this.#context = context;
     this.#me = { agentId: context.identity.agentId, publicKey: context.publicKey };
     this.#adopt = adopt;
-  }
-
-  set handler(handler: CallHandler) {
-    this.#handler = handler;
   }
 
   /** An offer from the inbox. */
@@ -135,7 +132,7 @@ export class IncomingCalls {
   }
 
   #dispatch(call: IncomingCall): void {
-    const handler = this.#handler;
+    const handler = this.#handler();
     if (handler === undefined) {
       this.#declineQuietly(call.sessionId);
       return;

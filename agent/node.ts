@@ -4,8 +4,6 @@ import { basename, extname } from "node:path";
 import type { AudioFormat } from "../codecs/audio-codec.ts";
 import { AUDIO_FORMATS } from "../codecs/audio-formats.ts";
 import { G711Codec } from "../codecs/g711.ts";
-import { decodeHex } from "../codecs/hex.ts";
-import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { createClock } from "../platform/node/clock.ts";
 import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
@@ -18,6 +16,7 @@ import {
   verifier,
 } from "../platform/node/sodium.ts";
 import { webTransportCarrier } from "../transports/webtransport/client.ts";
+import type { AddressSource } from "./address.ts";
 import type { Agent as ConnectedAgent } from "./agent.ts";
 import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -26,8 +25,10 @@ import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
 
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { IdentitySigner, Signer } from "../codecs/signer.ts";
-export type { AgentEvents } from "./agent.ts";
+export type { AddressSource, ServerAddress } from "./address.ts";
+export type { AgentCarrier, AgentEvents } from "./agent.ts";
 export type { PacketTap } from "./audio-receiver.ts";
+export type { BackOff } from "./back-off.ts";
 export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.ts";
 export type { CallAudio } from "./call-audio.ts";
 export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
@@ -39,13 +40,12 @@ export type { AgentIdentity } from "./identity.ts";
 export type { DeclineReason, IncomingCall } from "./incoming-call.ts";
 export type { CallHandler } from "./incoming-calls.ts";
 export type { Issuer, NewIdentity } from "./new-identity.ts";
+export type { Offline } from "./online.ts";
 
 /** How a Node agent connects. */
-export interface NodeConnectOptions extends Omit<ConnectOptions, "identity" | "certificateHashes"> {
+export interface NodeConnectOptions extends Omit<ConnectOptions, "identity"> {
   /** The agent, or the path of its identity file. A file that does not exist is made: a new agent that vouches for itself. */
   readonly identity: AgentIdentity | string;
-  /** SHA-256 of the server certificates to accept, as bytes or 64 hex digits. Default: what the system's roots vouch for. */
-  readonly certificateHashes?: readonly (Uint8Array | string)[];
 }
 
 /** An agent that is online at one server. */
@@ -53,15 +53,14 @@ export type Agent = ConnectedAgent;
 
 export const Agent = {
   /**
-   * Connects an agent to the server at `url` (`https://host:4480/agtp`) and brings its inbox up. Throws `connect-timeout`,
-   * `connect-refused`, `peer-untrusted`, `key-file-invalid`, or the refusal of the inbox.
+   * Connects an agent to the server at `address` (`https://host:4480/agtp`, or a function that looks it up) and brings its
+   * inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted`, `key-file-invalid`, or the refusal of the inbox.
    */
-  async connect(url: string, options: NodeConnectOptions): Promise<ConnectedAgent> {
-    const { identity, certificateHashes, ...rest } = options;
-    return await connectAgent(nodePlatform(), url, {
+  async connect(address: AddressSource, options: NodeConnectOptions): Promise<ConnectedAgent> {
+    const { identity, ...rest } = options;
+    return await connectAgent(nodePlatform(), address, {
       ...rest,
       identity: typeof identity === "string" ? await openIdentity(identity) : identity,
-      ...(certificateHashes === undefined ? {} : { certificateHashes: certificateHashes.map(hashBytes) }),
     });
   },
 } as const;
@@ -105,13 +104,6 @@ export async function openIdentity(path: string): Promise<AgentIdentity<Signer>>
     await saveIdentity(path, made.file);
   }
   return await loadIdentity(path);
-}
-
-function hashBytes(hash: Uint8Array | string): Uint8Array {
-  const bytes = typeof hash === "string" ? decodeHex(hash, 32, "certificateHashes") : undefined;
-  if (bytes === undefined) return hash as Uint8Array;
-  if (bytes.ok) return bytes.value;
-  throw new ParleyError(bytes.fault);
 }
 
 async function createAudioCodec(format: AudioFormat, options: AudioCodecOptions) {

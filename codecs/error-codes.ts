@@ -88,6 +88,10 @@ export const ERRORS = {
   "request-refused": { retryable: false, meaning: "The peer refused with a code this library does not know; see `details.status` and `details.code`." },
   "connection-lost": { retryable: true, meaning: "The connection ended." },
   "request-timeout": { status: 408, retryable: true, meaning: "No answer to a request in time." },
+  offline: {
+    retryable: true,
+    meaning: "The agent has no connection now; `details.retry_at` (Unix milliseconds) says when it tries next.",
+  },
   "closed": { retryable: false, meaning: "Used after close()." },
   "host-refused": { retryable: false, meaning: "HTTP 421: the request names this server by none of its origins." },
   "origin-refused": { retryable: false, meaning: "HTTP 403: a page of this origin may not connect here." },

@@ -9,7 +9,7 @@ import { G711Codec } from "../../codecs/g711.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { createOpusCodec, type OpusFrameMs } from "../../platform/node/opus.ts";
 import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
-import type { Carrier } from "../../sfu/carrier.ts";
+import type { Carrier, Listener } from "../../sfu/carrier.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
@@ -34,13 +34,15 @@ export class World {
   readonly clock = new VirtualClock();
   readonly log: RecordLog;
   readonly network: MemoryNetwork;
-  readonly server: MediaServer;
+  server: MediaServer;
   readonly serverId: string;
   /** The server's own key and documents: what a server gone bad has at hand. */
   readonly serverIdentity: AgentIdentity<Signer>;
   readonly issuer: Issuer = { name: "registrar.test", signer: createSigner(new Uint8Array(32).fill(0x77)) };
   /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
   readonly reported: unknown[] = [];
+  readonly #config: Partial<SwitchboardConfig>;
+  #listener: Listener;
   #seed = 1;
 
   constructor(options: WorldOptions = {}) {
@@ -55,7 +57,29 @@ export class World {
     const identity = options.serverIdentity ?? fresh;
     this.serverId = identity.agentId;
     this.serverIdentity = identity;
-    this.server = new MediaServer({
+    this.#config = options.config ?? {};
+    this.server = this.#makeServer();
+    this.#listener = this.#listen();
+  }
+
+  /** The server goes away and takes every connection with it. */
+  async stopServer(): Promise<void> {
+    await this.#listener.close();
+    await this.server.close();
+  }
+
+  /** A server that knows nothing but the log of the one before takes its place. */
+  startServer(): void {
+    this.server = this.#makeServer();
+    this.#listener = this.#listen();
+  }
+
+  #listen(): Listener {
+    return this.network.listen("127.0.0.1:4480", (connection) => this.server.accept(connection));
+  }
+
+  #makeServer(): MediaServer {
+    return new MediaServer({
       config: {
         serverId: "media.test",
         origins: [ORIGIN],
@@ -65,9 +89,9 @@ export class World {
         lowestTrustTier: 2,
         agentDisclosure: "public",
         limits: DEFAULT_LIMITS,
-        ...options.config,
+        ...this.#config,
       },
-      identity,
+      identity: this.serverIdentity,
       log: this.log,
       clock: this.clock,
       verifier,
@@ -75,7 +99,6 @@ export class World {
       events: SILENT_LOG,
       onFatal: (error) => this.reported.push(error),
     });
-    this.network.listen("127.0.0.1:4480", (connection) => this.server.accept(connection));
   }
 
   /** A fresh agent's documents and key. */

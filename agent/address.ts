@@ -1,0 +1,57 @@
+import type { Clock } from "../codecs/clock.ts";
+import { decodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+
+/** How long looking an address up may take, ms. */
+const LOOK_UP_MS = 10_000;
+
+/** Where a server is, and which certificates it may show. */
+export interface ServerAddress {
+  /** `https://host:4480/agtp`. */
+  readonly url: string;
+  /** SHA-256 of the certificates to accept: 32 bytes, or 64 hex digits. Without it, what the system's roots vouch for. */
+  readonly certificateHashes?: readonly (Uint8Array | string)[] | undefined;
+}
+
+/** A server's URL; or a function that looks its address up, asked before every try, as certificates change with restarts. */
+export type AddressSource = string | (() => Promise<ServerAddress>);
+
+/** An address as it is dialled. */
+export interface DialledAddress {
+  readonly url: string;
+  readonly certificateHashes: readonly Uint8Array[] | undefined;
+}
+
+/**
+ * Where to dial now; `certificateHashes` go for what names none itself. Throws `connect-timeout` when the look-up takes too
+ * long, `field-invalid` for a hash that is none, and what the look-up throws.
+ */
+export async function lookUp(
+  source: AddressSource,
+  certificateHashes: ServerAddress["certificateHashes"],
+  clock: Clock,
+): Promise<DialledAddress> {
+  const found = typeof source === "string" ? { url: source } : await inTime(source(), clock);
+  const hashes = found.certificateHashes ?? certificateHashes;
+  return { ...found, certificateHashes: hashes?.map(hashBytes) };
+}
+
+async function inTime(looking: Promise<ServerAddress>, clock: Clock): Promise<ServerAddress> {
+  const late = Promise.withResolvers<never>();
+  const message = `The server's address was not found in ${LOOK_UP_MS} ms.`;
+  const cancel = clock.at(clock.now() + LOOK_UP_MS, () =>
+    late.reject(new ParleyError({ code: "connect-timeout", message })),
+  );
+  try {
+    return await Promise.race([looking, late.promise]);
+  } finally {
+    cancel();
+  }
+}
+
+function hashBytes(hash: Uint8Array | string): Uint8Array {
+  if (typeof hash !== "string") return hash;
+  const bytes = decodeHex(hash, 32, "certificateHashes");
+  if (bytes.ok) return bytes.value;
+  throw new ParleyError(bytes.fault);
+}

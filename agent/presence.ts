@@ -1,0 +1,151 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
+import type { AgentContext } from "./agent-context.ts";
+import type { Call } from "./call.ts";
+import { textOf } from "./call-assembly.ts";
+import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
+import type { InboxCursor, InboxEvent } from "./inbox.ts";
+import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
+import { placeCall } from "./outgoing-call.ts";
+
+/** Longest wait for the calls of an agent to hang up when it closes, ms: more than a server takes to gather statements. */
+const CLOSE_CALLS_MS = 8_000;
+/** Events of sessions whose call is still being assembled that are kept; the oldest goes. */
+const EARLY_EVENTS = 256;
+
+/** What outlives one connection of an agent. */
+export interface PresenceOwner {
+  /** Who decides on incoming calls now. */
+  callHandler(): CallHandler | undefined;
+  /** What of its inbox the agent has seen. */
+  readonly inboxCursor: InboxCursor;
+  /** The server says that it will stop, by when on its own clock. */
+  shutdownAnnounced(deadline: number | undefined): void;
+}
+
+/** An agent's being online: one connection, its inbox, and the calls made and taken over it. */
+export class Presence {
+  readonly context: AgentContext;
+  readonly connection: Connection;
+  /** Resolves when the connection is over; its calls have ended by then. Never rejects. */
+  readonly ended: Promise<CloseInfo>;
+  readonly #owner: PresenceOwner;
+  readonly #resolveEnded: (info: CloseInfo) => void;
+  readonly #calls = new Map<string, Call>();
+  /** Calls that are over, while their last statements are still on the way. */
+  readonly #leaving = new Set<Call>();
+  readonly #incoming: IncomingCalls;
+  #earlyEvents: { readonly sessionId: string; readonly event: InboxEvent }[] = [];
+  #isOver = false;
+
+  constructor(context: AgentContext, connection: Connection, owner: PresenceOwner) {
+    this.context = context;
+    this.connection = connection;
+    this.#owner = owner;
+    const { promise, resolve } = Promise.withResolvers<CloseInfo>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+    this.#incoming = new IncomingCalls(
+      context,
+      () => owner.callHandler(),
+      (call) => this.#adopt(call),
+    );
+  }
+
+  /** Calls that are up. */
+  get calls(): readonly Call[] {
+    return [...this.#calls.values()];
+  }
+
+  /** See `Agent.call`. */
+  async call(agentId: string, options: OutgoingCallOptions): Promise<Call> {
+    this.#incoming.holdFor(agentId);
+    try {
+      return this.#adopt(await placeCall(this.context, agentId, options));
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== "glare") throw error;
+      // Both ends called at once: the offer that survives is the other's, and this end answers it.
+      return await this.#answerSurvivor(agentId, error, options);
+    } finally {
+      this.#incoming.release(agentId);
+    }
+  }
+
+  /** One event of the inbox. */
+  inboxEvent({ event, fields }: InboxEvent): void {
+    try {
+      if (event === "offer") this.#incoming.offered(fields);
+      else if (event === "offer-cancelled") this.#incoming.cancelled(textOf(fields, "session_id"));
+      else if (event === "unsubscribed" && fields.reason === "replaced") this.#replaced();
+      else if (event === "shutdown") {
+        const { deadline } = fields;
+        this.#owner.shutdownAnnounced(typeof deadline === "number" ? deadline : undefined);
+      } else if (event === "session-ended" || event === "frames_refused") {
+        this.#sessionEvent(textOf(fields, "session_id"), { event, fields });
+      }
+    } catch (error) {
+      this.context.report(error);
+    }
+  }
+
+  /** The connection is over. The first call counts. */
+  connectionClosed(info: CloseInfo): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    for (const call of this.#calls.values()) call.connectionLost();
+    this.#incoming.lost();
+    this.#resolveEnded(info);
+  }
+
+  /** Hangs up every call, waits a while for their last statements, and closes the connection. */
+  async close(): Promise<void> {
+    if (this.#isOver) return;
+    const { clock } = this.context.platform;
+    const leaving = [...this.#leaving].map((call) => call.end("agent-closed"));
+    const late = new Promise<void>((resolve) => clock.at(clock.now() + CLOSE_CALLS_MS, resolve));
+    await Promise.race([Promise.allSettled(leaving), late]);
+    this.#leave(CLOSE_CODES.normal, "agent closed");
+  }
+
+  #replaced(): void {
+    this.#leave(CLOSE_CODES.replaced, "the agent came online elsewhere");
+  }
+
+  #leave(code: number, reason: string): void {
+    this.connection.close(code, reason);
+    this.connectionClosed({ code, reason });
+  }
+
+  #adopt(call: Call): Call {
+    this.#calls.set(call.id, call);
+    this.#leaving.add(call);
+    call.settled.catch(this.context.report).finally(() => this.#leaving.delete(call));
+    void call.ended.then(() => this.#calls.delete(call.id));
+    const early = this.#earlyEvents.filter(({ sessionId }) => sessionId === call.id);
+    this.#earlyEvents = this.#earlyEvents.filter(({ sessionId }) => sessionId !== call.id);
+    for (const { event } of early) deliverTo(call, event);
+    if (this.#isOver) call.connectionLost();
+    return call;
+  }
+
+  #sessionEvent(sessionId: string, event: InboxEvent): void {
+    const call = this.#calls.get(sessionId);
+    if (call !== undefined) {
+      deliverTo(call, event);
+      return;
+    }
+    if (this.#earlyEvents.length >= EARLY_EVENTS) this.#earlyEvents.shift();
+    this.#earlyEvents.push({ sessionId, event });
+  }
+
+  async #answerSurvivor(agentId: string, glare: ParleyError, options: CallOptions): Promise<Call> {
+    const survivor = await this.#incoming.survivor(agentId, glare.details.offer_id);
+    if (survivor === undefined) throw glare;
+    return await survivor.accept(options);
+  }
+}
+
+function deliverTo(call: Call, { event, fields }: InboxEvent): void {
+  if (event === "session-ended") call.sessionEnded(fields);
+  else if (event === "frames_refused") call.framesRefused(fields);
+}
