@@ -1,6 +1,7 @@
 import { FrameSigningContext } from "../codecs/frame.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId } from "../signaling/admission.ts";
 import { FlowTally } from "./flow-tally.ts";
+import { type FrameTotals, noFrames } from "./frame-totals.ts";
 import { RefusalReports } from "./refusal-reports.ts";
 import type { ReplayWindow } from "./replay-window.ts";
 import { FrameRate, TokenBucket } from "./token-bucket.ts";
@@ -47,6 +48,8 @@ export interface FlowEntry {
  * @internal
  */
 export class AdmissionTable {
+  /** Of all flows that ever were here. */
+  readonly totals: FrameTotals = noFrames();
   readonly #sessions = new Map<string, SessionEntry>();
   readonly #connections = new Map<ConnectionId, ConnectionEntry>();
 
@@ -102,7 +105,7 @@ export class AdmissionTable {
     if (entry === undefined) {
       entry = {
         session,
-        tally: new FlowTally(row.leg, row.stream),
+        tally: new FlowTally(row.leg, row.stream, this.totals),
         windows: [],
         epoch: 0,
         row,

@@ -11,6 +11,7 @@ import type {
 import { AdmissionTable, type FlowEntry, type SessionEntry } from "./admission-table.ts";
 import { CLOSE_CODES, MAX_DATAGRAM_BYTES } from "./carrier.ts";
 import { type Carriage, FrameGate } from "./frame-gate.ts";
+import type { FrameTotals } from "./frame-totals.ts";
 import type { Egress, EgressFate, RelayEvent } from "./relay-io.ts";
 import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
 
@@ -191,6 +192,11 @@ export class Relay {
   /** Packets of a connection that belong to none of its flows; without argument, of all connections ever. */
   strays(connection?: ConnectionId): StrayCounters {
     return connection === undefined ? this.#strays.total() : this.#strays.of(connection);
+  }
+
+  /** Counts of all flows that ever were: counted on, do not keep it. */
+  totals(): Readonly<FrameTotals> {
+    return this.#table.totals;
   }
 
   /** Tells that a connection is gone: its flows lead nowhere until they are installed on another one. */

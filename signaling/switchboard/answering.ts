@@ -119,6 +119,9 @@ export class Answering {
       sessionId,
       caller: caller.agentId,
       callee: callee.agentId,
+      codecs: session.value.terms.streams
+        .map((stream) => (stream.modality === "audio" ? stream.codec.name : stream.modality))
+        .join(" "),
     });
     return ok(undefined);
   }

@@ -61,6 +61,16 @@ export class Inboxes {
     return this.#byAgent.get(agentId)?.subscription !== undefined;
   }
 
+  /** Agents that are online, and events that wait for any agent. */
+  overview(): { readonly online: number; readonly inboxEvents: number } {
+    let [online, inboxEvents] = [0, 0];
+    for (const { subscription, events } of this.#byAgent.values()) {
+      if (subscription !== undefined) online++;
+      inboxEvents += events.length;
+    }
+    return { online, inboxEvents };
+  }
+
   /** Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again. */
   subscribe(exchange: Exchange, agentId: string, after: number, now: number): void {
     const inbox = this.#inbox(agentId, now);

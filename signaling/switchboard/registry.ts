@@ -48,6 +48,11 @@ export class Registry {
     }
   }
 
+  /** Registered agents. */
+  get size(): number {
+    return this.#agents.size;
+  }
+
   get(agentId: string): RegisteredAgent | undefined {
     return this.#agents.get(agentId);
   }

@@ -3,6 +3,7 @@ import { type Fault, refuse } from "../../codecs/result.ts";
 import { readGenesis } from "../genesis.ts";
 import { RecordChain } from "../record-chain.ts";
 import { parseScopes } from "../scope.ts";
+import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
 import type { SwitchboardOptions } from "./config.ts";
 import { BIND_WITHIN, type ConnectionState, Connections } from "./connections.ts";
@@ -30,6 +31,20 @@ const CLOSE_SHUTDOWN = 4;
 const CLOSE_FORBIDDEN = 6;
 const CLOSE_OVERLOADED = 7;
 
+/** Counts for whoever watches over a server. */
+export interface SwitchboardOverview {
+  /** Sessions without their final record, by state. */
+  readonly sessions: Readonly<Partial<Record<SessionState, number>>>;
+  /** Offers that nobody answered yet. */
+  readonly ringing: number;
+  /** Registered agents. */
+  readonly agents: number;
+  /** Agents with a live inbox: who can be called. */
+  readonly online: number;
+  /** Events that no agent has acknowledged yet. */
+  readonly inboxEvents: number;
+}
+
 /**
  * The server's call control, without I/O: agents, inboxes, offers, sessions and records. Drive it so: after every
  * `handle`, call `poll` until it says `undefined` and do what it says in that order; then wait for the next input, or
@@ -42,6 +57,7 @@ export class Switchboard {
   readonly #table = new SessionTable();
   readonly #endings: Endings;
   readonly #ringing: Ringing;
+  readonly #book: OfferBook;
   readonly #requests: SessionRequests;
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
@@ -83,6 +99,7 @@ export class Switchboard {
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     const book = new OfferBook();
+    this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
     this.#reports = new RefusalReports(this.#desk, this.#table);
@@ -113,6 +130,14 @@ export class Switchboard {
   /** The next thing to do, `undefined` when that was all. */
   poll(): SwitchboardOutput | undefined {
     return this.#desk.outputs.shift();
+  }
+
+  /** What is here now. */
+  overview(): SwitchboardOverview {
+    const sessions: Partial<Record<SessionState, number>> = {};
+    for (const { state } of this.#table.all()) sessions[state] = (sessions[state] ?? 0) + 1;
+    const { registry, inboxes } = this.#desk;
+    return { sessions, ringing: this.#book.size, agents: registry.size, ...inboxes.overview() };
   }
 
   /** When a `tick` is due at the latest, in the time of `now`; `undefined` when nothing waits. */

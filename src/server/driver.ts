@@ -19,8 +19,10 @@ import type {
 import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
+import type { Instruments } from "./instruments.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
+import type { ServerOverview } from "./overview.ts";
 import { PeerExchanges } from "./peer-exchanges.ts";
 import { ServerTime } from "./server-time.ts";
 import { readItems } from "./stream-reading.ts";
@@ -32,6 +34,8 @@ interface Peer {
   readonly connection: Connection;
   readonly items: OutgoingItems;
   readonly exchanges: PeerExchanges;
+  /** Methods of requests that have no final answer yet. */
+  readonly methods: Map<ExchangeId, string>;
 }
 
 /**
@@ -45,6 +49,7 @@ export class Driver {
   readonly #clock: Clock;
   readonly #time: ServerTime;
   readonly #events: EventLog;
+  readonly #instruments: Instruments;
   readonly #evidenceFiles: EvidenceCache;
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
@@ -64,6 +69,7 @@ export class Driver {
     readonly clock: Clock;
     readonly verifier: Verifier;
     readonly events: EventLog;
+    readonly instruments: Instruments;
     /** Builds the evidence file of a session that has its final record. */
     readonly buildEvidence: (sessionId: string) => EvidenceFile | undefined;
     /** A shutdown has ended every session. */
@@ -76,6 +82,7 @@ export class Driver {
     this.#clock = options.clock;
     this.#time = new ServerTime(options.clock);
     this.#events = options.events;
+    this.#instruments = options.instruments;
     this.#evidenceFiles = new EvidenceCache(options.buildEvidence);
     this.#onDrained = options.onDrained;
     this.#onFatal = options.onFatal;
@@ -88,6 +95,7 @@ export class Driver {
         items: (id) => this.#peers.get(id)?.items,
       },
       onEvent: (event) => this.#relayEvent(event),
+      instruments: options.instruments,
     });
     // Before anything else: no session of an earlier process is taken up again.
     this.#input({ kind: "interrupted", sessions: [...options.log.openSessions()] });
@@ -96,6 +104,29 @@ export class Driver {
   /** Connections that are up. */
   get connections(): number {
     return this.#peers.size;
+  }
+
+  /** What is going on now. */
+  overview(): ServerOverview {
+    const connections: Record<string, number> = {};
+    const queues = { outgoing_items: 0, open_streams: 0, exchanges: 0 };
+    for (const { connection, items, exchanges } of this.#peers.values()) {
+      connections[connection.carrier] = (connections[connection.carrier] ?? 0) + 1;
+      queues.outgoing_items += items.waiting;
+      queues.open_streams += items.open;
+      queues.exchanges += exchanges.size;
+    }
+    const { sessions, ringing, agents, online, inboxEvents } = this.#switchboard.overview();
+    return {
+      connections,
+      sessions,
+      ringing,
+      agents,
+      online,
+      queues: { ...queues, inbox_events: inboxEvents },
+      frames: this.#media.totals(),
+      strays: this.#media.strays(),
+    };
   }
 
   /** Takes a connection that a listener accepted. */
@@ -108,7 +139,8 @@ export class Driver {
       nextId: () => this.#nextExchange++,
       input: (input) => this.#input(input),
     });
-    this.#peers.set(id, { connection, items, exchanges });
+    this.#peers.set(id, { connection, items, exchanges, methods: new Map() });
+    this.#instruments.connected(connection.carrier);
     this.#input({ kind: "opened", connection: id, carrier: connection.carrier });
     const failed = (error: unknown) => this.#failed("stream", error);
     return {
@@ -159,6 +191,10 @@ export class Driver {
   /** One input that fails is one input that fails: the others' calls go on. */
   #handle(input: SwitchboardInput): void {
     const now = this.#time.now();
+    if (input.kind === "request")
+      this.#peers.get(input.connection)?.methods.set(input.exchange, input.request.method);
+    if (input.kind === "abandoned" && input.exchange !== undefined)
+      this.#peers.get(input.connection)?.methods.delete(input.exchange);
     try {
       this.#switchboard.handle(input, this.#time.wallAt(now), this.#time.mediaAt(now));
     } catch (error) {
@@ -199,6 +235,7 @@ export class Driver {
         this.#close(output.connection, output.code, output.reason);
         return;
       case "log":
+        this.#instruments.told(output.event, output.fields);
         this.#events.log(output.level, output.event, output.fields);
         return;
       case "drained":
@@ -208,14 +245,22 @@ export class Driver {
   }
 
   #append(entries: Parameters<RecordLog["append"]>[0]): void {
+    const began = this.#clock.now();
     const appended = this.#log.append(entries);
     this.#durable = appended;
-    appended.catch((error: unknown) => this.#onFatal(error));
+    appended.then(
+      () => this.#instruments.committed(entries.length, this.#clock.now() - began),
+      (error: unknown) => this.#onFatal(error),
+    );
   }
 
   #respond(output: Extract<SwitchboardOutput, { kind: "respond" }>): void {
     const { connection, exchange, response, final } = output;
-    this.#peers.get(connection)?.exchanges.respond(exchange, response, final, this.#durable);
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    this.#instruments.answered(peer.methods.get(exchange), response.status);
+    if (final) peer.methods.delete(exchange);
+    peer.exchanges.respond(exchange, response, final, this.#durable);
   }
 
   #evidence(exchange: ExchangeId, sessionId: string): void {

@@ -12,6 +12,7 @@ import { pageFolder } from "../http/page-files.ts";
 import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "../http/site.ts";
 import type { SocketFacts } from "../http/upgrades.ts";
 import { UrlTokens } from "../http/url-tokens.ts";
+import type { RefusedConnections } from "../metrics/server-metrics.ts";
 import { packageVersion } from "../package-info.ts";
 import { bare, isAnyAddress, originsOf } from "./origins.ts";
 
@@ -47,7 +48,9 @@ export interface Listeners {
   readonly url: string;
   readonly httpUrl: string | undefined;
   readonly webSocketUrl: string | undefined;
-  /** Closes all, WebTransport last. Idempotent. */
+  /** Connections that were turned away, by listener and reason. */
+  refused(): RefusedConnections;
+  /** Closes all, WebTransport first. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -169,10 +172,25 @@ function listenersOf(parts: {
     url: main === undefined ? (webSocketUrl as string) : `${main}${AGTP_PATH}`,
     httpUrl,
     webSocketUrl,
+    refused: () => ({
+      ...(webTransport === undefined ? {} : { webtransport: refusals(webTransport.counters) }),
+      ...(tls === undefined ? {} : { tls: { upgrade: tls.counters.refused } }),
+      ...(http === undefined ? {} : { http: { upgrade: http.counters.refused } }),
+    }),
     close: () => {
       closing ??= opened.disposeAsync();
       return closing;
     },
+  };
+}
+
+function refusals(counters: WebTransportListener["counters"]): Readonly<Record<string, number>> {
+  return {
+    path: counters.refusedPath,
+    forbidden: counters.refusedForbidden,
+    full: counters.refusedFull,
+    stopping: counters.refusedStopping,
+    failed: counters.failed,
   };
 }
 

@@ -13,6 +13,7 @@ import {
   SPEAKER_FLOW,
   WALL,
 } from "../../test/relay-scene.ts";
+import { NO_INSTRUMENTS } from "./instruments.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
 import { ServerTime } from "./server-time.ts";
@@ -47,6 +48,7 @@ function plane(more: Parameters<typeof row>[0] = {}) {
       items: (id) => (id === LISTENER_CONNECTION ? items : undefined),
     },
     onEvent: () => {},
+    instruments: NO_INSTRUMENTS,
   });
   media.apply({ kind: "install", row: row(more) });
   const speak = (count: number) => {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../codecs/clock.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection } from "../../sfu/carrier.ts";
+import type { FrameTotals } from "../../sfu/frame-totals.ts";
 import { Relay } from "../../sfu/relay.ts";
 import type { Egress, RelayEvent } from "../../sfu/relay-io.ts";
 import type { StrayCounters } from "../../sfu/stray-frames.ts";
@@ -10,6 +11,7 @@ import type {
   ConnectionId,
   FlowCounters,
 } from "../../signaling/admission.ts";
+import { type Instruments, timed } from "./instruments.ts";
 import type { OutgoingItems } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 
@@ -26,6 +28,7 @@ export class MediaPlane {
   readonly #time: ServerTime;
   readonly #egresses: Egresses;
   readonly #onEvent: (event: RelayEvent) => void;
+  readonly #instruments: Instruments;
   /** Flows on whose streams media frames come; all other flows' items are the switchboard's. */
   readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -36,8 +39,10 @@ export class MediaPlane {
     readonly time: ServerTime;
     readonly egresses: Egresses;
     readonly onEvent: (event: RelayEvent) => void;
+    readonly instruments: Instruments;
   }) {
-    this.#relay = new Relay({ verifier: options.verifier });
+    this.#instruments = options.instruments;
+    this.#relay = new Relay({ verifier: timed(options.verifier, options.clock, options.instruments) });
     this.#clock = options.clock;
     this.#time = options.time;
     this.#egresses = options.egresses;
@@ -71,6 +76,11 @@ export class MediaPlane {
     return this.#relay.strays(connection);
   }
 
+  /** Counts of all flows that ever were. */
+  totals(): Readonly<FrameTotals> {
+    return this.#relay.totals();
+  }
+
   /** The connection is closed: its rows go, the sessions' counters stay. */
   forget(connection: ConnectionId): void {
     this.#relay.forget(connection);
@@ -92,6 +102,7 @@ export class MediaPlane {
       const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
       this.#relay.account(fate);
     }
+    if (verdict.egressCount > 0) this.#instruments.relayed(this.#clock.now() - now);
     if (verdict.refusal !== undefined) this.#schedule();
   }
 

@@ -7,6 +7,8 @@ import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchbo
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import { Driver } from "./driver.ts";
 import type { EventLog } from "./event-log.ts";
+import { type Instruments, NO_INSTRUMENTS } from "./instruments.ts";
+import type { ServerOverview } from "./overview.ts";
 
 export interface MediaServerOptions {
   readonly config: SwitchboardConfig;
@@ -16,6 +18,8 @@ export interface MediaServerOptions {
   readonly verifier: Verifier;
   readonly random: (length: number) => Uint8Array;
   readonly events: EventLog;
+  /** What is measured besides. Default: nothing. */
+  readonly instruments?: Instruments;
   /** The log cannot be written: stop, nothing can be acknowledged any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -43,6 +47,7 @@ export class MediaServer {
       clock: options.clock,
       verifier,
       events: options.events,
+      instruments: options.instruments ?? NO_INSTRUMENTS,
       buildEvidence: (sessionId) => {
         const session = log.session(sessionId);
         if (session === undefined) return undefined;
@@ -56,6 +61,11 @@ export class MediaServer {
   /** Connections that are up. */
   get connections(): number {
     return this.#driver.connections;
+  }
+
+  /** What is going on now: for whoever watches, not for every frame. */
+  overview(): ServerOverview {
+    return this.#driver.overview();
   }
 
   /** Why no new calls are taken, if so. */

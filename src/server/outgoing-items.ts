@@ -24,6 +24,13 @@ export class OutgoingItems {
     return this.#dropped;
   }
 
+  /** Items that wait for a stream. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const stream of this.#streams.values()) waiting += stream.waiting.length;
+    return waiting;
+  }
+
   /** Streams that are not finished. */
   get open(): number {
     return this.#streams.size;

@@ -4,10 +4,11 @@ import { random, verifier } from "../../platform/node/sodium.ts";
 import { prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { parseServerConfig, type ServerSettings } from "../config.ts";
+import { ServerMetrics } from "../metrics/server-metrics.ts";
 import { Ending } from "./ending.ts";
 import type { EventLog } from "./event-log.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { openListeners } from "./listeners.ts";
+import { type Listeners, openListeners } from "./listeners.ts";
 import { MediaServer } from "./media-server.ts";
 import { certificateOf, serverIdentity } from "./own-papers.ts";
 import { createPinoLog } from "./pino-log.ts";
@@ -45,14 +46,19 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const over = new Ending(events);
   // Connections come only in later turns, when the media server stands.
   let media: MediaServer | undefined;
-  const listeners = await openListeners({
+  let listeners: Listeners | undefined;
+  const metrics = new ServerMetrics({
+    overview: () => media?.overview(),
+    refused: () => listeners?.refused() ?? {},
+  });
+  listeners = await openListeners({
     config,
     clock,
     certificate,
     agentId: identity.agentId,
     watch: {
       unready: () => over.unready ?? media?.unready,
-      metrics: async () => ({ type: "text/plain", text: "" }),
+      metrics: () => metrics.text(),
     },
     residents: () => [],
     accept: (connection) => (media as MediaServer).accept(connection),
@@ -62,11 +68,12 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       else events.log("error", "connection-fault", { error: String(error) });
     },
   });
-  opened.defer(() => listeners.close());
+  const { close, address, origins } = listeners;
+  opened.defer(close);
   media = new MediaServer({
     config: {
-      serverId: config.serverId ?? listeners.address,
-      origins: listeners.origins,
+      serverId: config.serverId ?? address,
+      origins,
       certificateHashes: () => [certificate.hash],
       registration: config.registration,
       policyScope: config.policyScope,
@@ -80,6 +87,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     verifier,
     random,
     events,
+    instruments: metrics,
     onFatal: (error) => over.fail(error),
   });
   const { agentId } = identity;

@@ -1,0 +1,41 @@
+/** One metric: everything that is said about it, here and in `docs/metrics.md`. */
+export interface MetricDefinition {
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels?: readonly string[];
+  /** Upper bounds of a histogram, seconds. */
+  readonly buckets?: readonly number[];
+}
+
+/** From one delivered packet to a machine that stands still. */
+const FRAME_BUCKETS = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+const DISK_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
+
+/** Every metric of Parley's own. Metrics of the process and of Node come from prom-client. */
+// biome-ignore format: a table, one metric on a row
+export const METRICS = {
+  parley_connections: { type: "gauge", labels: ["carrier"], help: "Connections that are up." },
+  parley_connections_total: { type: "counter", labels: ["carrier"], help: "Connections taken since the start." },
+  parley_connections_refused_total: { type: "counter", labels: ["listener", "reason"], help: "Connections turned away by a listener." },
+  parley_agents: { type: "gauge", help: "Registered agents." },
+  parley_agents_online: { type: "gauge", help: "Agents with a live inbox: who can be called now." },
+  parley_sessions: { type: "gauge", labels: ["state"], help: "Sessions without their final record." },
+  parley_offers_ringing: { type: "gauge", help: "Calls that ring and are not answered yet." },
+  parley_calls_total: { type: "counter", labels: ["outcome"], help: "Calls by what became of the offer: `established`, or the error code its caller got." },
+  parley_calls_ended_total: { type: "counter", labels: ["by"], help: "Established calls that ended, by who ended them: `participant` or `server`." },
+  parley_call_codecs_total: { type: "counter", labels: ["codec"], help: "Established calls by codec or data format, each direction's once." },
+  parley_requests_total: { type: "counter", labels: ["method", "status"], help: "AGTP answers by method and status; `unreadable` for what was no request, `OTHER` for methods outside the catalog." },
+  parley_frames_received_total: { type: "counter", help: "Media packets that came, whatever became of them." },
+  parley_frames_admitted_total: { type: "counter", help: "Media packets that were let through." },
+  parley_frame_bytes_admitted_total: { type: "counter", help: "Their bytes, flow identifiers left out." },
+  parley_frames_refused_total: { type: "counter", labels: ["reason"], help: "Media packets that were refused, by the first reason found." },
+  parley_frames_forwarded_total: { type: "counter", help: "Copies of admitted packets handed to a carrier." },
+  parley_frames_dropped_total: { type: "counter", labels: ["reason"], help: "Copies of admitted packets that did not leave." },
+  parley_relay_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "From a media datagram's arrival in the process to its last copy handed to a carrier." },
+  parley_frame_verification_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "One frame's signature check." },
+  parley_records_appended_total: { type: "counter", help: "Entries of the record log that became durable." },
+  parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
+  parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `outgoing_items` for streams toward agents, `open_streams` toward agents, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
+} as const satisfies Record<string, MetricDefinition>;
+
+export type MetricName = keyof typeof METRICS;
