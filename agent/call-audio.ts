@@ -1,7 +1,7 @@
 import type { AudioFormat } from "../codecs/audio-codec.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import { BoundedQueue } from "../sfu/bounded-queue.ts";
 import type { AudioSender } from "./audio-sender.ts";
-import { BoundedQueue } from "./bounded-queue.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 
 /** Frames kept for a reader that is slow or has not begun; the oldest goes, counted in `unread`. 10 s at 20 ms. */

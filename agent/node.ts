@@ -1,13 +1,10 @@
 /** Parley agents in Node: the agent library with Node's keys, codecs, clock and carriers. */
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
-import type { AudioFormat } from "../codecs/audio-codec.ts";
-import { AUDIO_FORMATS } from "../codecs/audio-formats.ts";
-import { G711Codec } from "../codecs/g711.ts";
 import type { Signer } from "../codecs/signer.ts";
+import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/node/clock.ts";
 import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
-import { createOpusCodec, type OpusFrameMs } from "../platform/node/opus.ts";
 import {
   createSigner,
   createX25519KeyPair,
@@ -21,26 +18,9 @@ import type { Agent as ConnectedAgent } from "./agent.ts";
 import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
-import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
+import type { AgentPlatform } from "./platform.ts";
 
-export { ParleyError } from "../codecs/parley-error.ts";
-export type { IdentitySigner, Signer } from "../codecs/signer.ts";
-export type { AddressSource, ServerAddress } from "./address.ts";
-export type { AgentCarrier, AgentEvents } from "./agent.ts";
-export type { PacketTap } from "./audio-receiver.ts";
-export type { BackOff } from "./back-off.ts";
-export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.ts";
-export type { CallAudio } from "./call-audio.ts";
-export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
-export type { CallStats } from "./call-stats.ts";
-export type { AgentListing } from "./directory.ts";
-export type { FrameFate, FrameWatch } from "./frame-fate.ts";
-export type { HeardAudio, HeardFiller, HeardSpeech } from "./heard-audio.ts";
-export type { AgentIdentity } from "./identity.ts";
-export type { DeclineReason, IncomingCall } from "./incoming-call.ts";
-export type { CallHandler } from "./incoming-calls.ts";
-export type { Issuer, NewIdentity } from "./new-identity.ts";
-export type { Offline } from "./online.ts";
+export * from "./exports.ts";
 
 /** How a Node agent connects. */
 export interface NodeConnectOptions extends Omit<ConnectOptions, "identity"> {
@@ -73,15 +53,7 @@ export function nodePlatform(): AgentPlatform {
     verifier,
     createSigner,
     createExchangeKey: createX25519KeyPair,
-    audioFormats: AUDIO_FORMATS.map(({ name, clockRate, frameMs, payloadType, maxBytesPerSecond }) => ({
-      name,
-      clockRate,
-      channels: 1,
-      frameMs,
-      payloadType,
-      // Opus fits itself to the packet; G.711 has one rate.
-      ...(name === "opus" ? {} : { bytesPerMs: maxBytesPerSecond / 1000 }),
-    })),
+    audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: webTransportCarrier({ clock: createClock() }),
   };
@@ -104,11 +76,4 @@ export async function openIdentity(path: string): Promise<AgentIdentity<Signer>>
     await saveIdentity(path, made.file);
   }
   return await loadIdentity(path);
-}
-
-async function createAudioCodec(format: AudioFormat, options: AudioCodecOptions) {
-  if (format.name === "pcmu" || format.name === "pcma")
-    return new G711Codec(format.name, format.frameSamples);
-  const frameMs = (format.frameSamples * 1000) / format.clockRate;
-  return await createOpusCodec({ ...options, channels: format.channels, frameMs: frameMs as OpusFrameMs });
 }

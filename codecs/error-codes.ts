@@ -102,6 +102,9 @@ export const ERRORS = {
   "data-folder-in-use": { retryable: true, meaning: "Another live server uses the data folder." },
   "certificate-broken": { retryable: false, meaning: "The TLS certificate or its key cannot be used." },
   "key-file-invalid": { retryable: false, meaning: "The key file is missing, unreadable or not a Parley key." },
+  "storage-unavailable": { retryable: false, meaning: "The browser keeps nothing for this page, so that its identity would be lost." },
+  "microphone-refused": { retryable: false, meaning: "The user, or a policy of the page, does not let it listen." },
+  "device-unavailable": { retryable: true, meaning: "No such sound device, or it cannot be used now." },
   "native-unavailable": { retryable: false, meaning: "A native part could not be loaded on this machine." },
   "buffer-full": {
     retryable: true,

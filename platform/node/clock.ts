@@ -1,4 +1,5 @@
 import type { Clock } from "../../codecs/clock.ts";
+import { clockOver } from "../timers.ts";
 
 /** How a system clock treats the process it runs in. */
 export interface SystemClockOptions {
@@ -9,37 +10,15 @@ export interface SystemClockOptions {
   readonly keepAlive?: boolean;
 }
 
-/**
- * The machine's clock. `now()` is `performance.now()`, so it never steps; `wall()` is `Date.now()`, which may.
- *
- * A timer never fires before its instant, and a late one does not delay those after it: whoever paces by deadlines
- * (`at(deadline += 20, …)`) does not drift. A callback whose instant has passed still runs later, never inside `at()`.
- */
+/** The machine's clock, with the timers of `clockOver`. */
 export function createClock(options: SystemClockOptions = {}): Clock {
   const keepAlive = options.keepAlive ?? false;
-  return {
-    now: () => performance.now(),
-    wall: () => Date.now(),
-    at(at, fire) {
-      let timer: NodeJS.Timeout;
-      const arm = (): void => {
-        // Node counts whole milliseconds and sometimes wakes a fraction early: rounding up, then asking the clock again.
-        const wait = Math.min(Math.max(0, Math.ceil(at - performance.now())), LONGEST_TIMEOUT_MS);
-        timer = setTimeout(wake, wait);
-        if (!keepAlive) timer.unref();
-      };
-      const wake = (): void => {
-        if (performance.now() < at) arm();
-        else fire();
-      };
-      arm();
-      return () => clearTimeout(timer);
-    },
-  };
+  return clockOver((wait, wake) => {
+    const timer = setTimeout(wake, wait);
+    if (!keepAlive) timer.unref();
+    return () => clearTimeout(timer);
+  });
 }
 
 /** A {@link createClock} whose timers do not keep the process alive. */
 export const systemClock: Clock = createClock();
-
-/** `setTimeout` fires at once beyond 31 bits; longer waits are taken in steps. */
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;

@@ -4,10 +4,8 @@ import { type ConnectOptions, connectAgent } from "../../agent/connect.ts";
 import type { AgentIdentity } from "../../agent/identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-identity.ts";
 import type { AgentPlatform } from "../../agent/platform.ts";
-import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
-import { G711Codec } from "../../codecs/g711.ts";
 import type { Signer } from "../../codecs/signer.ts";
-import { createOpusCodec, type OpusFrameMs } from "../../platform/node/opus.ts";
+import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
 import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
 import type { Carrier, Listener } from "../../sfu/carrier.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
@@ -117,15 +115,8 @@ export class World {
       verifier,
       createSigner,
       createExchangeKey: createX25519KeyPair,
-      audioFormats: AUDIO_FORMATS.map((entry) => ({ ...entry, channels: 1 })),
-      createAudioCodec: async (format, options) =>
-        format.name === "opus"
-          ? await createOpusCodec({
-              frameMs: ((format.frameSamples * 1000) / format.clockRate) as OpusFrameMs,
-              channels: format.channels,
-              ...options,
-            })
-          : new G711Codec(format.name === "pcmu" ? "pcmu" : "pcma", format.frameSamples),
+      audioFormats: AUDIO_FORMAT_CHOICES,
+      createAudioCodec,
       carrier,
     };
   }

@@ -8,9 +8,9 @@ import {
   type OpusEncoderHandle,
   Signal,
 } from "libopus-wasm";
-import type { AudioCodec, AudioFormat } from "../../codecs/audio-codec.ts";
-import { OPUS_CLOCK_RATE, parseOpusPacket } from "../../codecs/opus.ts";
-import { ParleyError } from "../../codecs/parley-error.ts";
+import type { AudioCodec, AudioFormat } from "../codecs/audio-codec.ts";
+import { OPUS_CLOCK_RATE, parseOpusPacket } from "../codecs/opus.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
 
 /** Milliseconds of one frame: what the encoder makes of the lengths RTP can name in whole numbers. */
 export type OpusFrameMs = 5 | 10 | 20 | 40 | 60;

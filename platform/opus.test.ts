@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
-import type { AudioCodec } from "../../codecs/audio-codec.ts";
+import type { AudioCodec } from "../codecs/audio-codec.ts";
 import { createOpusCodec, type OpusOptions } from "./opus.ts";
 
 const opened: AudioCodec[] = [];
@@ -278,6 +278,6 @@ function mean(values: readonly number[]): number {
 
 /** The 16-bit samples of a file of the example conversation, whose header has the plain 44 bytes. */
 function speech(name: string): Int16Array {
-  const file = readFileSync(new URL(`../../examples/speech/${name}.wav`, import.meta.url));
+  const file = readFileSync(new URL(`../examples/speech/${name}.wav`, import.meta.url));
   return new Int16Array(file.buffer.slice(file.byteOffset + 44, file.byteOffset + file.length));
 }

@@ -1,0 +1,83 @@
+/** Parley agents in browsers: the agent library with the browser's keys, codecs, clock, sound devices and carriers. */
+import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
+import { createClock } from "../platform/browser/clock.ts";
+import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts";
+import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/browser/identity-store.ts";
+import { random } from "../platform/browser/random.ts";
+import { loadSodium } from "../platform/browser/sodium.ts";
+import type { Carrier } from "../sfu/carrier.ts";
+import type { AddressSource } from "./address.ts";
+import type { Agent as ConnectedAgent } from "./agent.ts";
+import { type ConnectOptions, connectAgent } from "./connect.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
+import type { AgentPlatform } from "./platform.ts";
+
+export { forgetIdentity } from "../platform/browser/identity-store.ts";
+export * from "./exports.ts";
+
+/** How a browser's agent connects. */
+export interface BrowserConnectOptions extends Omit<ConnectOptions, "identity"> {
+  /** The agent, or the name it is kept under. A name under which none is kept makes one: a new agent that vouches for itself. */
+  readonly identity: AgentIdentity | string;
+  /** What to dial through. */
+  readonly carrier: Carrier;
+}
+
+/** An agent that is online at one server. */
+export type Agent = ConnectedAgent;
+
+export const Agent = {
+  /**
+   * Connects an agent to the server at `address` (`https://host:4480/agtp`, or a function that looks it up) and brings its
+   * inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted`, `key-file-invalid`, `storage-unavailable`,
+   * `native-unavailable`, or the refusal of the inbox.
+   */
+  async connect(address: AddressSource, options: BrowserConnectOptions): Promise<ConnectedAgent> {
+    const { identity, carrier, ...rest } = options;
+    return await connectAgent(await browserPlatform(carrier), address, {
+      ...rest,
+      identity: typeof identity === "string" ? await openIdentity(identity) : identity,
+    });
+  },
+} as const;
+
+/** A platform for a browser's agents. Rejects with `native-unavailable` where the page may not run wasm. */
+export async function browserPlatform(carrier: Carrier): Promise<AgentPlatform> {
+  const { verifier, createSigner, createX25519KeyPair } = await loadSodium();
+  return {
+    clock: createClock(),
+    random,
+    verifier,
+    createSigner,
+    createExchangeKey: createX25519KeyPair,
+    audioFormats: AUDIO_FORMAT_CHOICES,
+    createAudioCodec,
+    carrier,
+  };
+}
+
+/**
+ * Makes a new agent around a fresh key that no script can read, where the browser has such keys. Without an issuer it vouches for
+ * itself. It is not kept: that is what {@link openIdentity} does. Throws `field-invalid`.
+ */
+export async function createIdentity(
+  fields: NewIdentity,
+  issuer?: Issuer,
+): Promise<{ identity: AgentIdentity; file: KeptIdentity }> {
+  const sodium = await loadSodium();
+  const key = await createIdentityKey(sodium);
+  const signer = signerOf(key, sodium);
+  const identity = await newIdentity(fields, signer, issuer, Date.now(), sodium.verifier);
+  return { identity, file: { key, genesis: identity.genesis, identityDocument: identity.identityDocument } };
+}
+
+/**
+ * The agent that this browser keeps under `name` for the page's origin; makes it when there is none, as `fields` say. Pages that
+ * open one name at once get one agent. Throws `key-file-invalid`, `storage-unavailable`.
+ */
+export async function openIdentity(name: string, fields: NewIdentity = { name }): Promise<AgentIdentity> {
+  const sodium = await loadSodium();
+  const kept = await loadIdentity(name, sodium);
+  return kept ?? (await keepIdentity(name, (await createIdentity(fields)).file, sodium));
+}

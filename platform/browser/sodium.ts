@@ -1,0 +1,77 @@
+import sodium from "libsodium-wrappers";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Signer, Verifier } from "../../codecs/signer.ts";
+
+/** Bytes of an Ed25519 seed (RFC 8032 5.1.5: the private key). */
+export const SEED_BYTES = 32;
+
+/** libsodium's keys, once its wasm has loaded. */
+export interface Sodium {
+  /**
+   * Ed25519 verification by libsodium: S below the group order, key canonical and not of small order. Anything of a wrong
+   * length or type is `false`, never an exception.
+   */
+  readonly verifier: Verifier;
+  /** A signer that answers at once. The seed is copied. Throws `ParleyError` `field-invalid` unless `seed` is 32 bytes. */
+  createSigner(seed: Uint8Array): Signer;
+  /** A fresh X25519 key pair (RFC 7748), 32 raw bytes each. */
+  createX25519KeyPair(): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array };
+}
+
+/** Loads libsodium, once for the page. Rejects with `native-unavailable` where wasm may not run. */
+export async function loadSodium(): Promise<Sodium> {
+  try {
+    await sodium.ready;
+  } catch (cause) {
+    throw new ParleyError({ code: "native-unavailable", message: "libsodium did not load." }, { cause });
+  }
+  return { verifier, createSigner, createX25519KeyPair };
+}
+
+function createSigner(seed: Uint8Array): Signer {
+  if (!(seed instanceof Uint8Array) || seed.byteLength !== SEED_BYTES) {
+    throw new ParleyError({ code: "field-invalid", message: "An Ed25519 seed is 32 bytes.", at: "seed" });
+  }
+  const { publicKey, privateKey } = sodium.crypto_sign_seed_keypair(seed);
+  return { publicKey, sign: (message) => sodium.crypto_sign_detached(message, privateKey) };
+}
+
+function createX25519KeyPair(): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array } {
+  const secretKey = sodium.randombytes_buf(KEY_BYTES);
+  return { publicKey: sodium.crypto_scalarmult_base(secretKey), secretKey };
+}
+
+const verifier: Verifier = {
+  verify(publicKey, message, signature) {
+    if (!isBytes(publicKey, KEY_BYTES) || !isBytes(signature, SIGNATURE_BYTES)) return false;
+    try {
+      return sodium.crypto_sign_verify_detached(signature, message, publicKey);
+    } catch {
+      return false;
+    }
+  },
+  isAcceptableKey(publicKey) {
+    if (!isBytes(publicKey, KEY_BYTES) || !isCanonical(publicKey)) return false;
+    try {
+      // What this build has of point checks: it refuses what is off the curve, of small order or outside the prime-order group.
+      sodium.crypto_sign_ed25519_pk_to_curve25519(publicKey);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+function isBytes(value: unknown, length: number): value is Uint8Array {
+  return value instanceof Uint8Array && value.byteLength === length;
+}
+
+/** Whether y, the lower 255 bits, little-endian, is below the field's order 2^255 - 19 (RFC 8032 5.1.3). */
+function isCanonical(publicKey: Uint8Array): boolean {
+  if (((publicKey[31] as number) & 0x7f) !== 0x7f) return true;
+  for (let at = 30; at > 0; at -= 1) if (publicKey[at] !== 0xff) return true;
+  return (publicKey[0] as number) < 0xed;
+}
+
+const KEY_BYTES = 32;
+const SIGNATURE_BYTES = 64;

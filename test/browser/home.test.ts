@@ -1,0 +1,67 @@
+/** The browser's platform in a real Chromium. */
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Chromium, startChromium } from "./chromium.ts";
+import type {} from "./home-page.ts";
+import { type ModulePage, serveModule } from "./module-page.ts";
+
+let served: ModulePage;
+let browser: Chromium;
+let page: Page;
+
+beforeAll(async () => {
+  served = await serveModule(new URL("./home-page.ts", import.meta.url));
+  browser = await startChromium();
+  page = await browser.open(served.url);
+  await page.waitForSelector("body[data-ready]");
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await served?.[Symbol.asyncDispose]();
+});
+
+test("an identity is made, signs, cannot be read, and is the same after a reload", async () => {
+  const made = await page.evaluate(() => globalThis.home.identity("ada"));
+  expect(made).toMatchObject({
+    kind: "webcrypto",
+    extractable: false,
+    exported: "InvalidAccessError",
+    verified: true,
+    forged: false,
+  });
+  await page.reload();
+  await page.waitForSelector("body[data-ready]");
+  expect(await page.evaluate(() => globalThis.home.identity("ada"))).toEqual(made);
+  expect((await page.evaluate(() => globalThis.home.identity("bob"))).agentId).not.toBe(made.agentId);
+});
+
+test("a name opened from several sides at once is one agent", async () => {
+  expect(await page.evaluate(() => globalThis.home.together("carol"))).toBe(1);
+});
+
+test("without Ed25519 in WebCrypto a seed signs", async () => {
+  expect(await page.evaluate(() => globalThis.home.seedKeys())).toEqual([
+    ["seed", true],
+    ["seed", true],
+  ]);
+  expect(await page.evaluate(() => globalThis.home.fresh())).toBe(64);
+});
+
+test("Opus carries a tone, and conceals a frame that is lost", async () => {
+  const { samples, share } = await page.evaluate(() => globalThis.home.opus());
+  expect(samples).toBe(48_000);
+  expect(share).toBeGreaterThan(0.8);
+});
+
+test("timers fire in order of their instants, never early", async () => {
+  const { early, late, cancelled } = await page.evaluate(() => globalThis.home.timers());
+  expect(early).toBe(0);
+  expect(late).toBeLessThan(250);
+  expect(cancelled).toBe(false);
+});
+
+test("nothing complained", () => {
+  expect(browser.complaints).toEqual([]);
+});

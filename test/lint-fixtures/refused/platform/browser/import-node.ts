@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports, lint/correctness/noNodejsModules
+import { randomBytes } from "node:crypto";
+
+export const seed = randomBytes;

@@ -1,0 +1,4 @@
+// refused by lint/style/noRestrictedImports
+import { thing } from "../node/thing.ts";
+
+export const borrowed = thing;
