@@ -60,8 +60,11 @@ describe("package.json", () => {
   });
 
   it("exports compiled files, with their types, and the sources for our own scripts", () => {
-    for (const entry of [".", "./agent"]) {
-      const target = manifest.exports[entry] as Readonly<Record<string, string>>;
+    const [main, { browser, ...node }] = [manifest.exports["."], manifest.exports["./agent"]] as [
+      Target,
+      Target,
+    ];
+    for (const target of [main, node, browser as unknown as Target]) {
       expect(Object.keys(target)).toEqual(["source", "types", "default"]);
       const stem = target.source?.replace(/^\.\//, "").replace(/\.ts$/, "");
       expect(target).toEqual({
@@ -71,6 +74,8 @@ describe("package.json", () => {
       });
       expect(files).toContain(`${stem}.ts`);
     }
+    // The first condition that holds is taken: Node's would hold in browsers too.
+    expect(Object.keys(manifest.exports["./agent"] as Target)[0]).toBe("browser");
     expect(manifest.bin).toEqual({ parley: "dist/src/cli/main.js" });
     expect(textOf("src/cli/main.ts")).toMatch(/^#!\/usr\/bin\/env node\n/);
   });
@@ -130,3 +135,6 @@ describe("the tree", () => {
 function vectorFiles(): string[] {
   return filesUnder("test/vectors");
 }
+
+/** Files by condition. */
+type Target = Readonly<Record<string, string>>;

@@ -44,19 +44,19 @@ describe("the set-up of Debian packages", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   it("is silent when everything is there", () => {
-    writeProgram("tshark", "exit 0");
+    for (const program of PROGRAMS) writeProgram(program, "exit 0");
     writeProgram("apt-get", "exit 1");
     expect(setUp()).toMatchObject({ status: 0, stdout: "", stderr: "" });
   });
 
   it("installs what is missing", () => {
-    writeProgram(
-      "apt-get",
-      `echo "$@" >>"${folder}/log"\ntouch "${folder}/tshark"\nchmod +x "${folder}/tshark"`,
-    );
-    expect(setUp()).toMatchObject({ status: 0, stdout: "Installing for the tests: tshark\n" });
+    writeProgram("apt-get", `echo "$@" >>"${folder}/log"\n${installing()}`);
+    expect(setUp()).toMatchObject({
+      status: 0,
+      stdout: `Installing for the tests: ${PROGRAMS.join(", ")}\n`,
+    });
     expect(readFileSync(join(folder, "log"), "utf8")).toMatch(
-      /^-q -y .*install --no-install-recommends tshark\n$/,
+      /^-q -y .*install --no-install-recommends tshark chromium\n$/,
     );
   });
 
@@ -64,7 +64,7 @@ describe("the set-up of Debian packages", () => {
     const steps = [
       'case "$*" in',
       `  *update*) touch "${folder}/lists" ;;`,
-      `  *) [ -e "${folder}/lists" ] || exit 100; touch "${folder}/tshark"; chmod +x "${folder}/tshark" ;;`,
+      `  *) [ -e "${folder}/lists" ] || exit 100; ${installing().replace("\n", "; ")} ;;`,
       "esac",
     ];
     writeProgram("apt-get", steps.join("\n"));
@@ -74,11 +74,19 @@ describe("the set-up of Debian packages", () => {
   it("prints the one line to type and fails where it may not install", () => {
     expect(setUp()).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/\n {2}sudo apt-get update && sudo apt-get install -y .*tshark\n$/),
+      stderr: expect.stringMatching(
+        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium\n$/,
+      ),
     });
     writeProgram("apt-get", "exit 100");
     expect(setUp().status).toBe(1);
   });
+
+  /** What an apt-get does that installs everything. */
+  function installing(): string {
+    const paths = PROGRAMS.map((program) => `"${folder}/${program}"`).join(" ");
+    return `touch ${paths}\nchmod +x ${paths}`;
+  }
 
   function setUp(): SpawnSyncReturns<string> {
     return spawnSync(process.execPath, [join(ROOT, "scripts/setup-packages.ts")], {
@@ -93,3 +101,6 @@ describe("the set-up of Debian packages", () => {
     chmodSync(path, 0o755);
   }
 });
+
+/** What the tests run, by the names of their Debian packages. */
+const PROGRAMS = ["tshark", "chromium"];
