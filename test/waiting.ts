@@ -1,9 +1,13 @@
 /** Waiting in real time, for tests of real processes and sockets. */
 
 /** Resolves once `holds` does; rejects naming `what` after `limit` ms. */
-export async function until(what: string, holds: () => boolean, limit = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  limit = 20_000,
+): Promise<void> {
   const deadline = performance.now() + limit;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`${limit} ms went by without ${what}`);
     await pause(10);
   }

@@ -70,7 +70,7 @@ export class Endings {
         session.link,
       );
     }
-    outputs.log("info", "session-ended", { sessionId: session.id, reason: ending.reason, by });
+    outputs.log("info", "session-ended", { ...namesOf(session), reason: ending.reason, by });
     timers.set("closing", session.id, now + CLOSING_WINDOW);
     return ok(undefined);
   }
@@ -198,6 +198,11 @@ export class Endings {
     for (const kind of ["ttl", "idle", "closing", "counters", "reports"] as const)
       timers.clear(kind, session.id);
     this.#table.retire(session, ending, now);
-    outputs.log("info", "session-closed", { sessionId: session.id, reason: ending.reason });
+    outputs.log("info", "session-closed", { ...namesOf(session), reason: ending.reason });
   }
+}
+
+/** Which call, and whose, for the log. */
+function namesOf({ id, legs: [caller, callee] }: Session) {
+  return { sessionId: id, caller: caller.agent.agentId, callee: callee.agent.agentId };
 }

@@ -261,6 +261,7 @@ export class Ringing {
     this.#desk.inboxes.withdraw(ringing.callee.agentId, ringing.sessionId, ["offer"]);
     for (const waiter of ringing.waiters) this.#desk.replies.refuse(waiter, refusal, now);
     this.#desk.outputs.log("info", "session-rejected", {
+      sessionId: ringing.sessionId,
       caller: ringing.caller.agentId,
       callee: ringing.callee.agentId,
       code: refusal.code,

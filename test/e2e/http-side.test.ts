@@ -1,0 +1,175 @@
+/** The HTTP side beside QUIC: what a page is told, who is let in, what is measured and what is logged. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { Agent, createIdentity } from "../../agent/node.ts";
+import { decodeHex } from "../../codecs/hex.ts";
+import { systemClock } from "../../platform/node/clock.ts";
+import type { CloseInfo } from "../../sfu/carrier.ts";
+import { type ServeOptions, serve } from "../../src/server/serve.ts";
+import { webTransportCarrier } from "../../transports/webtransport/client.ts";
+import { connectCall } from "../calling.ts";
+import { RunningCommand } from "../command-line.ts";
+import { until } from "../waiting.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "parley-http-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function running(options: ServeOptions) {
+  const server = await serve({
+    dataFolder: join(folder, "data"),
+    port: 0,
+    httpPort: 0,
+    registration: "open",
+    logLevel: "silent",
+    ...options,
+  });
+  onTestFinished(() => server.stop(0));
+  return server;
+}
+
+async function json(url: string) {
+  const response = await fetch(url);
+  return { status: response.status, body: await response.json() };
+}
+
+/** How the server ended a connection to this URL, or `open` after a second. */
+async function dial(url: string, hash: string): Promise<CloseInfo | "open"> {
+  const over = Promise.withResolvers<CloseInfo>();
+  const hashes = [decoded(hash)];
+  const connection = await webTransportCarrier({ clock: systemClock }).connect(
+    url,
+    { certificateHashes: hashes },
+    () => ({ datagram() {}, stream() {}, exchange() {}, closed: over.resolve }),
+  );
+  const open = new Promise<"open">((resolve) =>
+    systemClock.at(systemClock.now() + 1_000, () => resolve("open")),
+  );
+  const ended = await Promise.race([over.promise, open]);
+  connection.close(0, "");
+  return ended;
+}
+
+function decoded(hex: string): Uint8Array {
+  const bytes = decodeHex(hex);
+  if (!bytes.ok) throw new Error(bytes.fault.message);
+  return bytes.value;
+}
+
+describe("tokens in WebTransport URLs", () => {
+  it("open the server to its own pages where they are required, and to nobody else", async () => {
+    const server = await running({ urlTokens: "required" });
+    const { body } = await json(`${server.httpUrl}/connect.json`);
+    expect(new URL(body.webtransport.url).origin).toBe(new URL(server.url).origin);
+    const hash = body.webtransport.certificate_hashes[0];
+    expect(await dial(server.url, hash)).toEqual({ code: 6, reason: "token-missing" });
+    expect(await dial(`${server.url}?token=AAAA`, hash)).toEqual({ code: 6, reason: "token-invalid" });
+    expect(await dial(body.webtransport.url, hash)).toBe("open");
+    const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
+    expect(metrics).toContain(
+      'parley_connections_refused_total{listener="webtransport",reason="forbidden"} 2',
+    );
+  });
+});
+
+describe("listeners in any combination", () => {
+  it("WebSockets alone, where UDP cannot be had", async () => {
+    const server = await running({ webTransport: false });
+    const secure = new URL(server.webSocketUrl ?? "");
+    expect(secure.protocol).toBe("wss:");
+    expect(server.url).toBe(server.webSocketUrl?.replace("wss:", "https:"));
+    const { body } = await json(`${server.httpUrl}/connect.json`);
+    expect(body).toMatchObject({ webtransport: null, server: { agent_id: server.agentId } });
+    expect(body.websocket.url).toBe(`${server.httpUrl?.replace("http:", "ws:")}/agtp`);
+  });
+
+  it("the plain side alone", async () => {
+    const server = await running({ webTransport: false, tcpPort: "off" });
+    expect(server.webSocketUrl).toBe(`${server.httpUrl?.replace("http:", "ws:")}/agtp`);
+    expect(server.url).toBe(server.webSocketUrl);
+    expect(await json(`${server.httpUrl}/readyz`)).toEqual({ status: 200, body: { status: "ready" } });
+  });
+
+  it("QUIC alone", async () => {
+    const server = await running({ httpPort: "off", tcpPort: "off" });
+    expect([server.httpUrl, server.webSocketUrl]).toEqual([undefined, undefined]);
+    expect(await dial(server.url, server.certificateHash)).toBe("open");
+  });
+
+  it("one number for UDP and TCP, and no page without an operator's certificate", async () => {
+    const server = await running({});
+    expect(new URL(server.webSocketUrl ?? "").host).toBe(new URL(server.url).host);
+    const { body } = await json(`${server.httpUrl}/connect.json`);
+    expect(body.webtransport.certificate_hashes).toEqual([server.certificateHash]);
+    const noPage = await running({ dataFolder: join(folder, "other"), page: false });
+    expect((await json(`${noPage.httpUrl}/connect.json`)).status).toBe(404);
+    expect((await json(`${noPage.httpUrl}/healthz`)).status).toBe(200);
+  });
+});
+
+it("a whole call is measured, and logged by session and agent without payloads, proofs or tokens", async () => {
+  const command = new RunningCommand([
+    ...["serve", "--port", "0", "--http-port", "0", "--data-folder", join(folder, "data")],
+    ...["--registration", "open", "--log-level", "debug", "--json"],
+  ]);
+  const up = JSON.parse((await command.says(/^\{"url".*\}$/m))[0]);
+  const { body } = await json(`${up.http_url}/connect.json`);
+  const online = async (name: string) => {
+    const { identity } = createIdentity({ name });
+    const agent = await Agent.connect(body.webtransport.url, {
+      identity,
+      certificateHashes: body.webtransport.certificate_hashes,
+    });
+    onTestFinished(() => agent.close());
+    return agent;
+  };
+  const [ada, bob] = [await online("Ada"), await online("Bob")];
+  const { call, answered } = await connectCall(ada, bob);
+  await call.audio.write(new Int16Array(48_000 / 5));
+  await until("frames heard", () => (answered.stats().heard?.verified ?? 0) > 0);
+
+  const metrics = await (await fetch(`${up.http_url}/metrics`)).text();
+  for (const line of [
+    /^parley_connections\{carrier="webtransport"\} 2$/m,
+    /^parley_agents_online 2$/m,
+    /^parley_sessions\{state="active"\} 1$/m,
+    /^parley_calls_total\{outcome="established"\} 1$/m,
+    /^parley_call_codecs_total\{codec="opus"\} 1$/m,
+    /^parley_requests_total\{method="ESTABLISH",status="200"\} 1$/m,
+    /^parley_frames_admitted_total [1-9]/m,
+    /^parley_frames_forwarded_total [1-9]/m,
+    /^parley_relay_seconds_count [1-9]/m,
+    /^parley_frame_verification_seconds_count [1-9]/m,
+    /^parley_record_commit_seconds_count [1-9]/m,
+    /^nodejs_eventloop_lag_p99_seconds /m,
+  ])
+    expect(metrics).toMatch(line);
+
+  expect((await json(`${up.http_url}/readyz`)).status).toBe(200);
+  command.kill("SIGTERM");
+  await until("not ready", async () => (await json(`${up.http_url}/readyz`)).status === 503);
+  await call.end("said-everything");
+  await Promise.all([ada.close(), bob.close()]);
+  const { code, stderr } = await command.finished;
+  expect(code).toBe(0);
+  const events = stderr.split("\n").flatMap((line) => (line.startsWith("{") ? [JSON.parse(line)] : []));
+  const ofCall = events.filter(({ event }) => event.startsWith("session-"));
+  expect(ofCall.map(({ event }) => event)).toEqual([
+    "session-established",
+    "session-ended",
+    "session-closed",
+  ]);
+  for (const event of ofCall)
+    expect(event).toMatchObject({ sessionId: call.id, caller: ada.id, callee: bob.id });
+  const token = new URL(body.webtransport.url).searchParams.get("token") as string;
+  expect(token).toMatch(/^[A-Za-z0-9_-]{48}$/);
+  expect(stderr).not.toContain(token);
+  expect(stderr).not.toContain("token=");
+  // Every signed object of JSON begins so.
+  expect(stderr).not.toContain("eyJ");
+  expect(stderr).not.toMatch(/[A-Za-z0-9+/_-]{100}/);
+});
