@@ -14,6 +14,13 @@ import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
 
 export { forgetIdentity } from "../platform/browser/identity-store.ts";
+export {
+  type Loudspeaker,
+  type LoudspeakerOptions,
+  type LoudspeakerStats,
+  openLoudspeaker,
+} from "../platform/browser/loudspeaker.ts";
+export { type Microphone, type MicrophoneOptions, openMicrophone } from "../platform/browser/microphone.ts";
 export * from "./exports.ts";
 
 /** How a browser's agent connects. */

@@ -1,6 +1,7 @@
 /** What the browser's platform can do, told to the test that opened the page. */
-import { createIdentity, openIdentity } from "../../agent/browser.ts";
+import { createIdentity, openIdentity, openLoudspeaker, openMicrophone } from "../../agent/browser.ts";
 import { encodeHex } from "../../codecs/hex.ts";
+import type { ParleyError } from "../../codecs/parley-error.ts";
 import { createAudioCodec } from "../../platform/audio-codecs.ts";
 import { createClock } from "../../platform/browser/clock.ts";
 import { createIdentityKey, signerOf } from "../../platform/browser/identity-key.ts";
@@ -102,6 +103,66 @@ const tasks = {
       }),
     );
     return { early, late, cancelled };
+  },
+  /** Two seconds of tone into the loudspeaker, flushed after one: how loud it is before and after. */
+  async loudspeaker() {
+    const speaker = await openLoudspeaker();
+    await speaker.resume();
+    const analyser = new AnalyserNode(speaker.node.context, { fftSize: 2048 });
+    speaker.node.connect(analyser);
+    const level = (): number => {
+      const wave = new Float32Array(analyser.fftSize);
+      analyser.getFloatTimeDomainData(wave);
+      return Math.max(...wave.map(Math.abs));
+    };
+    let [at, loudest] = [0, 0];
+    const feeding = setInterval(() => {
+      speaker.play(
+        Int16Array.from({ length: 2400 }, () => 16_000 * Math.sin((2 * Math.PI * 440 * at++) / 48_000)),
+      );
+      loudest = Math.max(loudest, level());
+    }, 50);
+    speaker.play(new Int16Array(4800));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    clearInterval(feeding);
+    for (let count = 0; count < 4; count += 1) speaker.play(new Int16Array(4800).fill(9_000));
+    await speaker.flush();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const after = level();
+    const { stats } = speaker;
+    await speaker.close();
+    await speaker.close();
+    return { loudest, after, stats };
+  },
+  /** A second of the microphone, at two rates. */
+  async microphone(clockRate: number) {
+    const microphone = await openMicrophone({ clockRate, blockMs: 10 });
+    await microphone.resume();
+    const lengths = new Set<number>();
+    let [blocks, loudest] = [0, 0];
+    for await (const pcm of microphone) {
+      lengths.add(pcm.length);
+      blocks += 1;
+      loudest = Math.max(loudest, ...pcm.map(Math.abs));
+      if (blocks === 150) break;
+    }
+    const live = microphone.stream.active;
+    await microphone.close();
+    return {
+      blocks,
+      lengths: [...lengths],
+      loudest,
+      live,
+      after: microphone.stream.active,
+      dropped: microphone.dropped,
+    };
+  },
+  /** What a page is told that may not, or cannot, listen. */
+  async noMicrophone() {
+    return await openMicrophone({ deviceId: "none" }).then(
+      () => "opened",
+      (error: ParleyError) => error.code,
+    );
   },
   async fresh() {
     const { identity } = await createIdentity({ name: "Passer-by" });

@@ -62,6 +62,28 @@ test("timers fire in order of their instants, never early", async () => {
   expect(cancelled).toBe(false);
 });
 
+test("the loudspeaker plays what it is given, and is silent once it is flushed", async () => {
+  const { loudest, after, stats } = await page.evaluate(() => globalThis.home.loudspeaker());
+  expect(loudest).toBeGreaterThan(0.4);
+  expect(after).toBeLessThan(0.001);
+  expect(stats.waiting).toBe(0);
+  expect(stats.played).toBeGreaterThan(500);
+  expect(stats.flushed).toBeGreaterThan(100);
+});
+
+test.each([48_000, 8_000])(
+  "the microphone gives blocks of 10 ms at %i Hz until it is closed",
+  async (rate) => {
+    const heard = await page.evaluate((clockRate) => globalThis.home.microphone(clockRate), rate);
+    expect(heard).toMatchObject({ blocks: 150, lengths: [rate / 100], live: true, after: false });
+    expect(heard.loudest).toBeGreaterThan(1_000);
+  },
+);
+
+test("a microphone that is not there is said by name", async () => {
+  expect(await page.evaluate(() => globalThis.home.noMicrophone())).toBe("device-unavailable");
+});
+
 test("nothing complained", () => {
   expect(browser.complaints).toEqual([]);
 });
