@@ -76,7 +76,7 @@ describe("a relay that", () => {
   });
 
   it("turns two messages round: window, so that no reader meets the older one second", async () => {
-    let held = new Uint8Array(0);
+    let held: Uint8Array = new Uint8Array(0);
     tamper((frame, index) => {
       if (index === 1) held = frame;
       return [[frame], [], [frame, held]][index] ?? [frame];
