@@ -19,6 +19,7 @@ export const EXIT = {
   dataFolder: 21,
   certificate: 22,
   native: 23,
+  unfit: 24,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -44,6 +45,7 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   dataFolder: "`serve`: the data folder cannot be written, is broken, or another server uses it.",
   certificate: "`serve`: the certificate or its key cannot be used.",
   native: "A native part could not be loaded on this machine.",
+  unfit: "`doctor`: something failed; its line says what to do.",
 };
 
 /** The exit code for a failure. */

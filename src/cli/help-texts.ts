@@ -47,6 +47,19 @@ take such hashes for WebTransport alone: pages off this machine, and wss: from b
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
 lowestTrustTier, agentDisclosure and limits: {"port": 4480, "registration": "closed", "limits": {"sessions": 100}}`;
 
+export const DOCTOR = `Say what of this machine and its settings a server could not work with.
+
+Looks at Node, the clock, native parts, Opus, the page, the data folder, the certificate and the ports, one line each: ok, warning
+or failed, what was found, and what to do about it. It binds the UDP port, or a free one where the server has it, and dials itself over
+QUIC. A server that runs is left alone.`;
+
+export const DOCTOR_AFTER = `
+Exit codes: 0 nothing failed, warnings are allowed; 24 something failed; 2 wrong usage.
+
+Examples:
+  parley doctor --data-folder parley-data
+  parley doctor --config parley.json --json | jq '.findings[] | select(.state != "ok")'`;
+
 export const KEYGEN = `Make an agent: a key, a Genesis that names it, and an identity document, in one file.
 
 The file is the agent: whoever has it can speak as it. The Agent-ID, the hash of the Genesis, is printed. An agent without

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import type { AnswerFlags } from "./answer-command.ts";
 import type { CallFlags } from "./call-command.ts";
+import type { DoctorFlags } from "./doctor-command.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import * as values from "./flag-values.ts";
 import * as help from "./help-texts.ts";
@@ -45,6 +46,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
     .showHelpAfterError("(add --help for what it takes)")
     .addHelpText("after", help.PROGRAM_AFTER);
   addServe(program, exit);
+  addDoctor(program, exit);
   addKeygen(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);
@@ -125,6 +127,29 @@ function addServe(program: Command, exit: Exit): void {
         await attempt(json === true, async (output) => {
           const { serveCommand } = await import("./serve-command.ts");
           return await serveCommand(flags, output);
+        }),
+      );
+    });
+}
+
+function addDoctor(program: Command, exit: Exit): void {
+  program
+    .command("doctor")
+    .summary(help.summary(help.DOCTOR))
+    .description(help.prose(help.DOCTOR))
+    .option("--host <address>", "IP address the server listens on (default: 127.0.0.1)")
+    .option("--port <number>", "its UDP port (default: 4480)", values.integer(0, 65_535))
+    .option("--tcp-port <number>", "its TCP port, or off (default: the UDP port's number)", values.portOrOff)
+    .option("--http-port <number>", "its port for the page, or off (default: 8480)", values.portOrOff)
+    .option("--data-folder <folder>", "its data folder (default: parley-data)")
+    .option("--config <file>", "JSON file of its settings; flags win over it")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", help.DOCTOR_AFTER)
+    .action(async ({ json, ...flags }: DoctorFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { doctorCommand } = await import("./doctor-command.ts");
+          return await doctorCommand(flags, output);
         }),
       );
     });

@@ -16,16 +16,19 @@ describe("help", () => {
   it("of the program names every command and an example of a whole call", async () => {
     const { code, stdout, stderr } = await parley("--help");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of ["serve", "keygen", "call", "answer", "verify"])
+    for (const command of ["serve", "doctor", "keygen", "call", "answer", "verify"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("parley call BOB --key ada.key");
   });
 
-  it.each(["serve", "keygen", "call", "answer", "verify"])("of %s teaches with examples", async (command) => {
-    const { code, stdout } = await parley(command, "--help");
-    expect(code).toBe(0);
-    expect(stdout).toMatch(new RegExp(`Examples:\n  parley ${command} `));
-  });
+  it.each(["serve", "doctor", "keygen", "call", "answer", "verify"])(
+    "of %s teaches with examples",
+    async (command) => {
+      const { code, stdout } = await parley(command, "--help");
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Examples:\n  parley ${command} `));
+    },
+  );
 
   it("goes to standard error, with the exit code of wrong usage, where no command is given", async () => {
     const { code, stdout, stderr } = await parley();

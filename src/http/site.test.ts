@@ -54,7 +54,11 @@ async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
     maxSockets: 2,
     unready: () => told.unready,
     accept: (_socket, facts) => taken.push(facts),
-    watch: { unready: () => told.unready, metrics: async () => ({ type: "text/plain", text: "up 1\n" }) },
+    watch: {
+      agentId: "ab",
+      unready: () => told.unready,
+      metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
+    },
     page: page(),
     ...options,
   });
@@ -155,7 +159,7 @@ describe("a request under a name that is not the server's", () => {
 describe("who watches", () => {
   it("reads health, readiness and metrics", async () => {
     const told = await scene();
-    expect(await (await fetch(`${told.origin}/healthz`)).json()).toEqual({ status: "up" });
+    expect(await (await fetch(`${told.origin}/healthz`)).json()).toEqual({ status: "up", agent_id: "ab" });
     expect((await fetch(`${told.origin}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${told.origin}/metrics`)).text()).toBe("up 1\n");
     told.unready = "The server stops.";

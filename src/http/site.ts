@@ -27,6 +27,8 @@ export interface PageParts {
 
 /** What is said to whoever watches over the server. */
 export interface WatchParts {
+  /** Agent-ID of the server. */
+  readonly agentId: string;
   /** Why the server should get no new clients, if so. */
   readonly unready: () => string | undefined;
   /** The text of `/metrics` and its type. */
@@ -147,7 +149,7 @@ async function addRoutes(app: FastifyInstance, options: SiteOptions): Promise<vo
 }
 
 function addWatching(app: FastifyInstance, watch: WatchParts): void {
-  app.get("/healthz", () => ({ status: "up" }));
+  app.get("/healthz", () => ({ status: "up", agent_id: watch.agentId }));
   app.get("/readyz", (_request, reply) => {
     const why = watch.unready();
     return why === undefined ? { status: "ready" } : reply.code(503).send({ status: "not-ready", why });

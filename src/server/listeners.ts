@@ -21,8 +21,6 @@ export interface ListenersOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly certificate: ServerCertificate;
-  /** Agent-ID of the server. */
-  readonly agentId: string;
   readonly watch: WatchParts;
   /** The agents that the server itself runs now. */
   readonly residents: () => readonly ResidentListing[];
@@ -204,7 +202,7 @@ function factsOf(options: ListenersOptions, address: string | undefined) {
   const { config, certificate } = options;
   const isOwn = config.certificateFile === undefined;
   return {
-    agentId: options.agentId,
+    agentId: options.watch.agentId,
     name: config.name,
     webTransport:
       address === undefined

@@ -11,7 +11,7 @@ import type { ServerConfig } from "../config.ts";
 import { bare, isAnyAddress } from "./origins.ts";
 
 /** The server's own Genesis, identity document and key, in the data folder; readable by its owner alone. */
-const SERVER_IDENTITY_FILE = "server-identity.json";
+export const SERVER_IDENTITY_FILE = "server-identity.json";
 
 /** The identity in the data folder; on the first start the server makes itself one that it vouches for. */
 export async function serverIdentity(config: ServerConfig): Promise<LoadedIdentity> {

@@ -55,8 +55,8 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     config,
     clock,
     certificate,
-    agentId: identity.agentId,
     watch: {
+      agentId: identity.agentId,
       unready: () => over.unready ?? media?.unready,
       metrics: () => metrics.text(),
     },

@@ -83,6 +83,13 @@ export function plainBytes(data: Uint8Array): Uint8Array {
 }
 
 let loaded: NativeBinding | undefined;
+let kind: "plain" | "rebound" = "plain";
+
+/** Loads the binding as {@link loadBinding} does, and says whether this system took it as it is. Throws `native-unavailable`. */
+export function bindingKind(folder?: string): "plain" | "rebound" {
+  loadBinding(folder);
+  return kind;
+}
 
 /**
  * Loads the binding, once per process. Where glibc is too old for it (2.34 to 2.37), a rebound copy is written to `folder`, by default
@@ -112,6 +119,7 @@ function load(folder: string | undefined): NativeBinding {
     throw unavailable("it does not load on this system", failure);
   const original = findBinary(require, root);
   if (original === undefined) throw unavailable("its binary for this system is not installed", failure);
+  kind = "rebound";
   const copy = writeRebound(original, folder ?? join(modulesFolder(root), ".cache", "parley"));
   try {
     return require(copy) as NativeBinding;
