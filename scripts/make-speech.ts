@@ -1,6 +1,6 @@
 /**
  * Makes the speech of the example conversation: `examples/speech/<agent>-<turn>.wav`, 48 kHz mono 16-bit, and
- * `script.json` beside them. Needs espeak-ng and sox; the same versions of both give the same bytes.
+ * `script.json` beside them; and `src/residents/speech/reader.wav`, 16 kHz, from the text beside it. Needs espeak-ng and sox; the same versions of both give the same bytes.
  *
  *     node scripts/make-speech.ts [FOLDER]
  */
@@ -10,6 +10,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const SAMPLE_RATE = 48_000;
+/** Of what goes into the package. */
+const SMALL_SAMPLE_RATE = 16_000;
 /** Silence before and after every turn, seconds. */
 const PADDING = 0.12;
 /** What sox's `silence` takes for silence, and for how long speech must last to end it. */
@@ -20,6 +22,7 @@ const VOICES: Readonly<
 > = {
   ada: { voice: "en-gb+f3", pitch: 55, wpm: 165 },
   bob: { voice: "en-us+m3", pitch: 35, wpm: 160 },
+  reader: { voice: "en-gb", pitch: 45, wpm: 160 },
 };
 
 const DIALOGUE = [
@@ -39,7 +42,7 @@ const turns = DIALOGUE.map(([agent, text]) => {
   const turn = (counts.get(agent) ?? 0) + 1;
   counts.set(agent, turn);
   const file = `${agent}-${turn}.wav`;
-  speak(agent, text, join(folder, file));
+  speak(agent, text, join(folder, file), SAMPLE_RATE);
   return { agent, file, text, seconds: seconds(join(folder, file)) };
 });
 
@@ -48,13 +51,17 @@ const script = {
   channels: 1,
   bits: 16,
   padding_seconds: PADDING,
-  voices: VOICES,
+  voices: { ada: VOICES.ada, bob: VOICES.bob },
   turns,
 };
 writeFileSync(join(folder, "script.json"), `${JSON.stringify(script, null, 2)}\n`);
+
+const residents = new URL("../src/residents/speech/", import.meta.url);
+const text = readFileSync(new URL("reader.txt", residents), "utf8").trim();
+speak("reader", text, fileURLToPath(new URL("reader.wav", residents)), SMALL_SAMPLE_RATE);
 for (const turn of turns) console.log(`${turn.file}  ${turn.seconds.toFixed(2)} s  ${turn.text}`);
 
-function speak(agent: string, text: string, target: string): void {
+function speak(agent: string, text: string, target: string, rate: number): void {
   const voice = VOICES[agent];
   if (voice === undefined) throw new Error(`no voice for ${agent}`);
   const spoken = execFileSync(
@@ -68,7 +75,7 @@ function speak(agent: string, text: string, target: string): void {
     [
       ...["-D", "-t", "wav", "--ignore-length", "-", "-b", "16", "-c", "1", "-t", "wav", target],
       ...[...SILENCE, "reverse", ...SILENCE, "reverse"],
-      ...["rate", "-v", `${SAMPLE_RATE}`, "norm", "-3", "pad", `${PADDING}`, `${PADDING}`],
+      ...["rate", "-v", `${rate}`, "norm", "-3", "pad", `${PADDING}`, `${PADDING}`],
     ],
     { input: spoken, stdio: ["pipe", "inherit", "inherit"] },
   );

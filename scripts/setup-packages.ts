@@ -10,6 +10,7 @@ import { delimiter, join } from "node:path";
 const NEEDED: readonly { readonly program: string; readonly debianPackage: string }[] = [
   { program: "tshark", debianPackage: "tshark" },
   { program: "chromium", debianPackage: "chromium" },
+  { program: "espeak-ng", debianPackage: "espeak-ng" },
 ];
 
 const APT_GET = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"];

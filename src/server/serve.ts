@@ -1,10 +1,19 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
+import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { parseServerConfig, type ServerSettings } from "../config.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
+import {
+  RESIDENTS_ORIGIN,
+  type ResidentKind,
+  type Residents,
+  registerResidents,
+  residentIdentities,
+  startResidents,
+} from "../residents/residents.ts";
 import { Ending } from "./ending.ts";
 import type { EventLog } from "./event-log.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -41,11 +50,16 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const certificate = await certificateOf(config);
   const log = await openLmdbLog(dataFolder);
   opened.defer(() => log.close());
+  const identities = config.residents
+    ? await residentIdentities(dataFolder, { ...config, ...identity })
+    : new Map<ResidentKind, LoadedIdentity>();
+  await registerResidents(log, identities.values());
 
   const clock = createClock();
   const over = new Ending(events);
   // Connections come only in later turns, when the media server stands.
   let media: MediaServer | undefined;
+  let residents: Residents | undefined;
   let listeners: Listeners | undefined;
   const metrics = new ServerMetrics({
     overview: () => media?.overview(),
@@ -60,7 +74,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       unready: () => over.unready ?? media?.unready,
       metrics: () => metrics.text(),
     },
-    residents: () => [],
+    residents: () => residents?.listings ?? [],
     accept: (connection) => (media as MediaServer).accept(connection),
     acceptSocket: (socket) => socket.close(TRY_AGAIN_LATER, "no WebSocket carrier"),
     fault: (error) => {
@@ -73,7 +87,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   media = new MediaServer({
     config: {
       serverId: config.serverId ?? address,
-      origins,
+      origins: [...origins, RESIDENTS_ORIGIN],
       certificateHashes: () => [certificate.hash],
       registration: config.registration,
       policyScope: config.policyScope,
@@ -91,6 +105,16 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     onFatal: (error) => over.fail(error),
   });
   const { agentId } = identity;
+  if (config.residents) {
+    residents = await startResidents({
+      identities,
+      serverId: agentId,
+      clock,
+      accept: (connection) => (media as MediaServer).accept(connection),
+      report: (error) => events.log("error", "resident-fault", { error: String(error) }),
+    });
+    opened.defer(residents.close);
+  }
   const up = new UpServer({ config, agentId, certificate, listeners, media, over, events, clock });
   up.own(opened.move());
   return up;

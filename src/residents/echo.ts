@@ -1,0 +1,31 @@
+import { audioLevel } from "../../agent/audio-level.ts";
+import type { Call } from "../../agent/call.ts";
+import type { Mouth } from "./mouth.ts";
+import { TurnDetector } from "./turn-detector.ts";
+import { TurnMemory } from "./turn-memory.ts";
+
+/** Between the end of a turn and what is said back, ms. */
+const PAUSE_MS = 250;
+/** What is kept of the quiet in which a turn fades out, ms. */
+const FADE_MS = 150;
+
+/**
+ * Says back in `call` what it hears, turn by turn, until the call ends. It does not listen while it speaks, so that it never
+ * answers its own voice out of the caller's loudspeaker.
+ */
+export async function echo(call: Call, mouth: Mouth): Promise<void> {
+  const { hears } = call.audio;
+  if (hears === undefined) return;
+  const detector = new TurnDetector();
+  const memory = new TurnMemory(hears);
+  for await (const heard of call.audio.heard({ silence: true })) {
+    if (mouth.speaking) continue;
+    const milliseconds = (heard.pcm.length / hears.channels / hears.clockRate) * 1000;
+    const marked = heard.kind === "speech" && heard.endOfTurn;
+    const change = detector.push(audioLevel(heard.pcm), milliseconds, marked);
+    memory.push(heard.pcm, detector.speaking || change !== undefined);
+    if (change !== "ended") continue;
+    mouth.begin(memory.take(Math.max(0, detector.quiet - FADE_MS)), PAUSE_MS);
+    detector.reset();
+  }
+}

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { resample } from "./resample.ts";
+
+const tone = (hz: number, rate: number, seconds = 0.5) =>
+  Int16Array.from({ length: rate * seconds }, (_, at) => 10_000 * Math.sin((2 * Math.PI * hz * at) / rate));
+
+/** Root mean square of the difference, and of `pcm`, without the ends, where the sound begins out of nothing. */
+function difference(pcm: Int16Array, other: Int16Array): number {
+  let sum = 0;
+  const margin = Math.floor(pcm.length / 10);
+  for (let at = margin; at < pcm.length - margin; at += 1) {
+    sum += ((pcm[at] as number) - (other[at] as number)) ** 2;
+  }
+  return Math.sqrt(sum / (pcm.length - 2 * margin));
+}
+
+describe("resampling", () => {
+  it.each([
+    [16_000, 48_000],
+    [22_050, 48_000],
+    [22_050, 8_000],
+    [48_000, 8_000],
+  ])("keeps a tone of 1 kHz from %i to %i Hz", (from, to) => {
+    const there = resample(tone(1_000, from), from, to);
+    expect(there).toHaveLength(to / 2);
+    expect(difference(there, tone(1_000, to))).toBeLessThan(60);
+  });
+
+  it("lets nothing fold down from above the lower rate's band", () => {
+    const there = resample(tone(6_000, 48_000), 48_000, 8_000);
+    expect(difference(there, new Int16Array(there.length))).toBeLessThan(20);
+  });
+
+  it("gives back what is at the rate already", () => {
+    const pcm = tone(300, 8_000);
+    expect(resample(pcm, 8_000, 8_000)).toBe(pcm);
+  });
+});

@@ -1,0 +1,177 @@
+/** The agents that live in a server, called over its own switchboard. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Call } from "../../agent/call.ts";
+import { connectAgent } from "../../agent/connect.ts";
+import { type Agent, createIdentity } from "../../agent/node.ts";
+import { parseWav } from "../../codecs/wav.ts";
+import { compareUtterance } from "../../src/listening/compare.ts";
+import { readersText } from "../../src/residents/reader.ts";
+import { resample } from "../../src/residents/resample.ts";
+import {
+  RESIDENTS_ORIGIN,
+  type Residents,
+  registerResidents,
+  residentIdentities,
+  startResidents,
+} from "../../src/residents/residents.ts";
+import { createMemoryLog } from "../../store/memory-log.ts";
+import { Recording, refusal } from "./talking.ts";
+import { ORIGIN, World, type WorldOptions } from "./world.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "parley-residents-"));
+});
+
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+async function populated(options: WorldOptions = {}) {
+  const log = createMemoryLog();
+  const serverIdentity = createIdentity({ name: "Server" }).identity;
+  const identities = await residentIdentities(folder, { name: "Server", signer: serverIdentity.signer });
+  await registerResidents(log, identities.values());
+  const world = new World({
+    ...options,
+    log,
+    serverIdentity,
+    config: { ...options.config, origins: [ORIGIN, RESIDENTS_ORIGIN] },
+  });
+  const residents = await world.during(
+    startResidents({
+      identities,
+      serverId: world.serverId,
+      clock: world.clock,
+      accept: (connection) => world.server.accept(connection),
+      report: (error) => world.reported.push(error),
+    }),
+  );
+  return { world, residents, echo: idOf(residents, "echo"), reader: idOf(residents, "reader") };
+}
+
+/** An agent that trusts nobody in particular: it is the server that vouches for its residents. */
+async function caller(world: World): Promise<Agent> {
+  const { identity } = createIdentity({ name: "Ada" });
+  return await world.during(connectAgent(world.platform(), ORIGIN, { identity }));
+}
+
+function idOf({ listings }: Residents, kind: string): string {
+  const found = listings.find((listing) => listing.kind === kind);
+  if (found === undefined) throw new Error(`no ${kind}`);
+  return found.agent_id;
+}
+
+function speech(name: string): Int16Array {
+  const read = parseWav(readFileSync(new URL(`../../examples/speech/${name}.wav`, import.meta.url)));
+  if (!read.ok) throw new Error(read.fault.message);
+  return read.value.samples;
+}
+
+/** Speaks as a microphone does: a stream that goes on, silent where nobody speaks. */
+async function speakInto(world: World, call: Call, pcm: Int16Array): Promise<void> {
+  const open = new Int16Array(48_000 * 2);
+  await world.during(call.audio.write(pcm));
+  await world.during(call.audio.write(open));
+}
+
+describe("Echo", () => {
+  it("says back a sentence after the speaker is done, and only once", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(echo, { audio: { codecs: ["opus"] } }));
+    const recording = new Recording(call);
+    const said = speech("ada-1");
+    await speakInto(world, call, said);
+    await world.clock.advance(6_000);
+    const back = compareUtterance(said, recording.pcm(), 48_000);
+    expect(back.correlation).toBeGreaterThan(0.85);
+    expect(recording.frames.filter((frame) => frame.kind === "speech" && frame.endOfTurn)).toHaveLength(1);
+    const seconds = recording.count("speech") / 50;
+    expect(seconds).toBeGreaterThan(3.2);
+    expect(seconds).toBeLessThan(4.5);
+    expect(recording.frames.every((frame) => frame.speaker === echo)).toBe(true);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
+  it("takes several callers at once and gives each its own words", async () => {
+    const { world, echo } = await populated();
+    const callers = await Promise.all(
+      ["ada-2", "bob-2", "bob-3"].map(async (name) => {
+        const agent = await caller(world);
+        const call = await world.during(agent.call(echo, { audio: { codecs: ["pcmu"] } }));
+        return { call, recording: new Recording(call), said: resample(speech(name), 48_000, 8_000) };
+      }),
+    );
+    const open = new Int16Array(16_000);
+    for (const { call, said } of callers) void call.audio.write(said).then(() => call.audio.write(open));
+    await world.clock.advance(14_000);
+    for (const { recording, said } of callers) {
+      const own = compareUtterance(said, recording.pcm(), 8_000).correlation;
+      expect(own).toBeGreaterThan(0.9);
+    }
+    expect(world.reported).toEqual([]);
+  });
+
+  it("remembers the last half minute of a longer turn", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(echo, { audio: { codecs: ["pcmu"] } }));
+    const recording = new Recording(call);
+    const sentence = resample(speech("ada-3"), 48_000, 8_000);
+    for (let turns = 0; turns < 10; turns += 1) await world.during(call.audio.write(sentence));
+    await world.during(call.audio.endTurn());
+    await world.clock.advance(40_000);
+    const seconds = recording.count("speech") / 50;
+    expect(seconds).toBeGreaterThan(29);
+    expect(seconds).toBeLessThan(30.5);
+  });
+
+  it("is there also where registration is closed, as the same agent after a restart", async () => {
+    const first = await populated({ config: { registration: "closed" } });
+    await first.residents.close();
+    const { world, residents, echo } = await populated({ config: { registration: "closed" } });
+    expect(echo).toBe(first.echo);
+    expect(residents.listings.map(({ name, kind }) => [name, kind])).toEqual([
+      ["Echo", "echo"],
+      ["Reader", "reader"],
+    ]);
+    expect(await refusal(world, world.connecting("Ada"))).toBe("agent-unknown");
+    expect(world.server.connections).toBe(2);
+    await residents.close();
+    await world.clock.advance(60_000);
+    expect(world.server.connections).toBe(0);
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("Reader", () => {
+  it("reads its text to whoever calls", async () => {
+    const { world, reader } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(reader, { audio: { codecs: ["opus"] } }));
+    const recording = new Recording(call);
+    const text = await readersText();
+    await world.clock.advance(12_000);
+    const read = resample(text.samples, text.sampleRate, 48_000);
+    const heard = compareUtterance(read, recording.pcm(), 48_000);
+    expect(heard.correlation).toBeGreaterThan(0.85);
+    expect(heard.longestGap).toBeLessThan(60);
+    expect(recording.frames.filter((frame) => frame.kind === "speech" && frame.endOfTurn)).toHaveLength(1);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("speaks to a caller who only listens, and is silent to one who does not", async () => {
+    const { world, reader } = await populated();
+    const ada = await caller(world);
+    const listening = await world.during(ada.call(reader, { audio: { direction: "recvonly" } }));
+    const speaking = await world.during(ada.call(reader, { audio: { direction: "sendonly" } }));
+    await world.clock.advance(3_000);
+    expect(listening.stats().heard?.heard).toBeGreaterThan(80);
+    expect(speaking.stats().heard).toBeUndefined();
+    expect(world.reported).toEqual([]);
+  });
+});
