@@ -1,3 +1,4 @@
+import type { ScopeSet } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { ControlChannel, ServerPeer } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -11,6 +12,8 @@ export interface AgentContext {
   readonly identity: AgentIdentity;
   /** The identity key, raw. */
   readonly publicKey: Uint8Array;
+  /** The widest scope its documents let it claim. */
+  readonly declaredScope: ScopeSet;
   readonly control: ControlChannel;
   readonly port: MediaPort;
   readonly time: MediaTime;

@@ -2,13 +2,14 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
 import { negotiate } from "../signaling/negotiation.ts";
 import type { IncomingOffer } from "../signaling/peer-check.ts";
+import { permitsSending } from "../signaling/scope.ts";
 import type { AgentContext } from "./agent-context.ts";
-import { audioCapabilities, audioScope } from "./audio-offer.ts";
 import type { Call } from "./call.ts";
 import { takeUpCall } from "./call-assembly.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { DeclineReason } from "./incoming-call.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
+import { capabilitiesOf, sendingScope } from "./media-offer.ts";
 
 /** The call that rings: the checked offer, and the session id the server has allocated for it. */
 export interface RingingCall {
@@ -24,10 +25,9 @@ export async function answerCall(
 ): Promise<Call> {
   const { sessionId, checked } = ringing;
   const { offer } = checked;
-  const audio = options.audio ?? {};
   const negotiated = negotiate(
     offer.payload,
-    { profiles: ["frame"], audio: audioCapabilities(context.platform, audio) },
+    capabilitiesOf(context.platform, options, permitsSending(context.declaredScope, "data")),
     () => randomSsrc(context),
   );
   if (!negotiated.ok) {
@@ -35,7 +35,6 @@ export async function answerCall(
     throw new ParleyError(negotiated.fault);
   }
   const key = await createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
-  const sendsAudio = negotiated.value.streams.some(({ direction }) => direction !== "recvonly");
   const payload: AnswerPayload = {
     v: 1,
     session_id: sessionId,
@@ -43,7 +42,7 @@ export async function answerCall(
     caller: checked.caller.agentId,
     callee: context.identity.agentId,
     media_key: key.certificate,
-    scope: options.scope ?? (sendsAudio ? audioScope(audio) : []),
+    scope: options.scope ?? sendingScope(negotiated.value.streams),
     profile: negotiated.value.profile,
     streams: negotiated.value.streams,
     clock: context.clock,

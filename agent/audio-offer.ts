@@ -39,12 +39,6 @@ export function audioCapabilities(platform: AgentPlatform, options: CallAudioOpt
   };
 }
 
-/** Scope tokens that an end needs which sends, or does not send, audio. */
-export function audioScope(options: CallAudioOptions): readonly string[] {
-  if (options.direction === "recvonly") return [];
-  return ["communication:audio:capture", "communication:audio:transmit"];
-}
-
 function chosenFormats(platform: AgentPlatform, options: CallAudioOptions): AudioFormatChoice[] {
   const wanted = options.frameMs ?? DEFAULT_FRAME_MS;
   const names = options.codecs ?? platform.audioFormats.map(({ name }) => name);

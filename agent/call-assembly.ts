@@ -88,7 +88,7 @@ async function assembleCall(
       offset: peerClock.offset_ms - context.clock.offset_ms,
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
-    codecOptions: options.audio ?? {},
+    codecOptions: options.audio || {},
     tap: options.tap,
     watch: options.watch,
     outgoing: options.outgoing,

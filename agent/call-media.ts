@@ -2,23 +2,18 @@ import type { AudioCodec } from "../codecs/audio-codec.ts";
 import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { Signer } from "../codecs/signer.ts";
-import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
-import { Checkpointer } from "../sfu/checkpointer.ts";
-import { FrameSender } from "../sfu/frame-sender.ts";
-import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
-import { Relay } from "../sfu/relay.ts";
-import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
 import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
 import type { FramesRefused } from "./call.ts";
 import { CallAudio } from "./call-audio.ts";
+import { type DataMedia, openDataMedia } from "./data-media.ts";
 import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
-import type { AgentPlatform, AudioCodecOptions } from "./platform.ts";
+import type { AudioCodecOptions } from "./platform.ts";
 import type { AudioStreamParameters, StreamParameters } from "./stream-parameters.ts";
+import { listeningParts, type StreamContext, speakingParts } from "./stream-parts.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 const RATE_HEADROOM = 2;
@@ -30,25 +25,20 @@ export interface CallMedia {
   readonly audio: CallAudio;
   readonly sender: AudioSender | undefined;
   readonly receiver: AudioReceiver | undefined;
+  /** Structured data, as far as it was agreed. */
+  readonly messages: DataMedia;
   /** Tells the watcher, if there is one, what the relay refused. */
   refusedByRelay(report: FramesRefused): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
   finish(): Promise<void>;
 }
 
-export interface CallMediaOptions {
-  readonly platform: AgentPlatform;
+export interface CallMediaOptions extends StreamContext {
   readonly time: MediaTime;
   readonly port: MediaPort;
-  readonly leg: 0 | 1;
-  readonly session: CheckedSession;
-  readonly sessionId: string;
   /** As the server laid them out; what they repeat of the signed terms is checked against those. */
   readonly streams: readonly StreamParameters[];
-  readonly mediaSigner: Signer;
   readonly speaker: string;
-  /** Milliseconds to add to the peer's capture times to get this machine's time, and how sure that is. */
-  readonly peerClock: { readonly offset: number; readonly uncertainty: number };
   readonly codecOptions: AudioCodecOptions;
   readonly tap?: PacketTap | undefined;
   readonly watch?: FrameWatch | undefined;
@@ -83,6 +73,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       ? undefined
       : makeReceiver(options, hears, hearCodec, audio);
   const releases = claimFlows(options.port, sends, hears, receiver);
+  const messages = openDataMedia(options);
   let finished: Promise<void> | undefined;
   const finish = async () => {
     sender?.finish();
@@ -90,6 +81,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     for (const release of releases) release();
     audio.finish();
     await Promise.all([
+      messages.finish(),
       sends === undefined ? undefined : options.port.finishStream(sends.flow),
       sends === undefined ? undefined : options.port.finishStream(sends.checkpointFlow),
       hears === undefined ? undefined : options.port.finishStream(hears.receiptFlow),
@@ -99,6 +91,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     audio,
     sender,
     receiver,
+    messages,
     refusedByRelay: (refused) => tellRefused(options, refused),
     finish: () => {
       finished ??= finish();
@@ -184,38 +177,12 @@ async function makeCodec(options: CallMediaOptions, entry: AudioStreamParameters
 }
 
 function makeSender(options: CallMediaOptions, entry: AudioStreamParameters, codec: AudioCodec): AudioSender {
-  const { platform, port, time, session, leg, mediaSigner } = options;
-  const keyGeneration = session.mediaKey.generation;
-  const start = new DataView(platform.random(8).buffer);
-  const startSequence = start.getUint32(0);
-  const frames = new FrameSender({
-    sessionDigest: session.sessionDigest,
-    leg,
-    stream: entry.stream,
-    ssrc: entry.ssrc,
-    payloadType: entry.payloadType,
-    clockRate: entry.clockRate,
-    frameSamples: codec.format.frameSamples,
-    keyGeneration,
-    signer: mediaSigner,
-    startSequence,
-    startTimestamp: start.getUint32(4),
-    flow: entry.flow,
-  });
-  const checkpointer = new Checkpointer({
-    sessionDigest: session.sessionDigest,
-    leg,
-    stream: entry.stream,
-    keyGeneration,
-    startSequence,
-    signer: mediaSigner,
-  });
+  const { platform, port, time } = options;
   return new AudioSender({
     clock: platform.clock,
     time,
     codec,
-    frames,
-    checkpointer,
+    ...speakingParts(options, entry, codec.format.frameSamples),
     outlet: {
       frame: (frame) => {
         options.outgoing?.(frame.packet);
@@ -236,55 +203,14 @@ function makeReceiver(
   codec: AudioCodec,
   audio: CallAudio,
 ): AudioReceiver {
-  const { platform, port, time, session, leg, mediaSigner, peerClock } = options;
-  const peer = session.peer.mediaKey;
-  const keys = new Map([[peer.generation, peer.ed25519]]);
+  const { platform, port, time } = options;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
-  const row = {
-    connection: 0,
-    flow: entry.flow,
-    sessionId: options.sessionId,
-    sessionDigest: session.sessionDigest,
-    leg: entry.leg,
-    stream: entry.stream,
-    keys,
-    profile: session.answer.payload.profile,
-    notBefore: peer.notBefore,
-    notAfter: Math.min(peer.notAfter, session.terms.expires_at * 1000),
-    termsNumber: 1,
-    payloadType: entry.payloadType,
-    ssrc: entry.ssrc,
-    clockRate: entry.clockRate,
-    transmitAllowed: true,
-    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS },
-    clockOffset: peerClock.offset,
-    clockUncertainty: peerClock.uncertainty,
-    egress: [],
-  } as const;
-  const admission = new Relay({ verifier: platform.verifier });
-  admission.apply({ kind: "install", row }, platform.clock.now());
+  const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };
   return new AudioReceiver({
     clock: platform.clock,
     time,
-    admission,
-    row,
     codec,
-    receipts: new ReceiptTracker({
-      sessionDigest: session.sessionDigest,
-      listenerLeg: leg,
-      speakerLeg: entry.leg,
-      stream: entry.stream,
-      keyGeneration: session.mediaKey.generation,
-      signer: mediaSigner,
-      start: platform.clock.now(),
-    }),
-    checkpoints: new CheckpointCheck({
-      sessionDigest: session.sessionDigest,
-      leg: entry.leg,
-      stream: entry.stream,
-      keys,
-      verifier: platform.verifier,
-    }),
+    ...listeningParts(options, entry, { rate }),
     speaker: options.speaker,
     heard: (heard) => audio.deliver(heard),
     receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),

@@ -14,8 +14,11 @@ export interface CallAudioOptions extends AudioCodecOptions {
 
 /** How to make or take a call. */
 export interface CallOptions {
-  readonly audio?: CallAudioOptions;
-  /** Authority claimed for the call. Default: what the audio's direction needs. */
+  /** False: no audio. */
+  readonly audio?: CallAudioOptions | false;
+  /** Whether the call has structured data. Default: a caller offers none, a callee takes what is offered. */
+  readonly data?: boolean;
+  /** Authority claimed for the call. Default: what sending its streams needs. */
   readonly scope?: readonly string[];
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
   readonly tap?: PacketTap;

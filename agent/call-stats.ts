@@ -1,7 +1,10 @@
+import type { ClosingPayload } from "../signaling/closing.ts";
 import type { AudioReceiverCounters } from "./audio-receiver.ts";
 import type { AudioSenderCounters } from "./audio-sender.ts";
 import type { CallAudio } from "./call-audio.ts";
 import type { CallMedia } from "./call-media.ts";
+import type { DataReceiverCounters } from "./data-receiver.ts";
+import type { DataSenderCounters } from "./data-sender.ts";
 
 /** What a call counted at this end. */
 export interface CallStats {
@@ -11,8 +14,37 @@ export interface CallStats {
   readonly heard: AudioReceiverCounters | undefined;
   /** Heard frames that no reader took in time. */
   readonly unread: number;
+  /** Structured data; undefined when the call has none. */
+  readonly data:
+    | { readonly sent: DataSenderCounters | undefined; readonly heard: DataReceiverCounters | undefined }
+    | undefined;
 }
 
 export function callStats(media: CallMedia, audio: CallAudio): CallStats {
-  return { sent: media.sender?.counters, heard: media.receiver?.counters, unread: audio.unread };
+  const { data, sender, receiver } = media.messages;
+  return {
+    sent: media.sender?.counters,
+    heard: media.receiver?.counters,
+    unread: audio.unread,
+    data: data && { sent: sender?.counters, heard: receiver?.counters },
+  };
+}
+
+/** What a closing statement counts: all streams together. */
+export function closingTotals({ sender, receiver, messages }: CallMedia): ClosingPayload["totals"] {
+  const spoken = [sender?.counters, messages.sender?.counters].filter((one) => one !== undefined);
+  const heard = [receiver?.receipts, messages.receiver?.receipts].filter((one) => one !== undefined);
+  const sum = <Count>(all: readonly Count[], count: (one: Count) => number) =>
+    all.reduce((total, one) => total + count(one), 0);
+  return {
+    sent: { frames: sum(spoken, (one) => one.sent), checkpoints: sum(spoken, (one) => one.checkpoints) },
+    received: {
+      frames: sum(heard, (one) => one.received),
+      heard: sum(heard, (one) => one.heard),
+      concealed: sum(heard, (one) => one.concealed),
+      late: sum(heard, (one) => one.late),
+      refused: sum(heard, (one) => one.refused),
+      receipts: sum(heard, (one) => one.receipts),
+    },
+  };
 }

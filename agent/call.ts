@@ -6,8 +6,9 @@ import { type ClosingPayload, END_REASON, makeClosing } from "../signaling/closi
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { CallAudio } from "./call-audio.ts";
+import type { CallData } from "./call-data.ts";
 import type { CallMedia } from "./call-media.ts";
-import { type CallStats, callStats } from "./call-stats.ts";
+import { type CallStats, callStats, closingTotals } from "./call-stats.ts";
 import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { TypedEvents } from "./typed-events.ts";
@@ -62,6 +63,8 @@ export class Call {
   /** What both ends signed. */
   readonly session: CheckedSession;
   readonly audio: CallAudio;
+  /** Structured data; undefined when the ends agreed on none. */
+  readonly data: CallData | undefined;
   /** Resolves when the call is over, by whichever side. Never rejects. */
   readonly ended: Promise<CallEnd>;
   readonly #control: ControlChannel;
@@ -100,6 +103,7 @@ export class Call {
       anchored: options.session.peer.anchored,
     };
     this.audio = options.media.audio;
+    this.data = options.media.messages.data;
     this.#control = options.control;
     this.#identity = options.identity;
     this.#clock = options.clock;
@@ -245,8 +249,6 @@ export class Call {
   }
 
   async #closing(reason: string): Promise<string> {
-    const { sender, receiver } = this.#media;
-    const heard = receiver?.receipts;
     const payload: ClosingPayload = {
       v: 1,
       session_id: this.id,
@@ -254,17 +256,7 @@ export class Call {
       leg: this.leg,
       last_audit_id: this.#control.lastAuditIdOf(this.id),
       reason,
-      totals: {
-        sent: { frames: sender?.counters.sent ?? 0, checkpoints: sender?.counters.checkpoints ?? 0 },
-        received: {
-          frames: heard?.received ?? 0,
-          heard: heard?.heard ?? 0,
-          concealed: heard?.concealed ?? 0,
-          late: heard?.late ?? 0,
-          refused: heard?.refused ?? 0,
-          receipts: heard?.receipts ?? 0,
-        },
-      },
+      totals: closingTotals(this.#media),
       iat: Math.floor(this.#wall() / 1000),
     };
     return await makeClosing(payload, this.#identity.signer);
@@ -284,6 +276,8 @@ export class Call {
       const now = this.#clock.now();
       this.#media.sender?.poll(now);
       this.#media.receiver?.poll(now);
+      this.#media.messages.sender?.poll(now);
+      this.#media.messages.receiver?.poll(now);
       this.#scheduleUpkeep();
     });
   }

@@ -3,6 +3,8 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
 import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
+import { readIdentityDocument } from "../signaling/identity-document.ts";
+import { effectiveScope } from "../signaling/scope.ts";
 import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -123,7 +125,7 @@ async function bringUp(
   const context: AgentContext = {
     platform,
     identity,
-    publicKey: unwrap(readGenesis(identity.genesis, platform.verifier)).agentKey,
+    ...ownFacts(identity, platform),
     control,
     port,
     time,
@@ -161,6 +163,17 @@ async function meetServer(
 }
 
 /** Measures this machine's clock against the server's. */
+/** What this agent's own documents say: its key, and the widest scope it may claim. */
+function ownFacts(
+  identity: AgentIdentity,
+  { verifier }: AgentPlatform,
+): Pick<AgentContext, "publicKey" | "declaredScope"> {
+  const genesis = unwrap(readGenesis(identity.genesis, verifier));
+  const document = unwrap(readIdentityDocument(identity.identityDocument, genesis, verifier));
+  const declaredScope = unwrap(effectiveScope({ document: document.scope, genesis: genesis.scope }));
+  return { publicKey: genesis.agentKey, declaredScope };
+}
+
 async function compareClocks(control: ControlChannel, time: MediaTime): Promise<AgentContext["clock"]> {
   const sync = new ClockSync();
   for (let sample = 0; sample < CLOCK_SAMPLES; sample += 1) {

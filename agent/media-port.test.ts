@@ -33,7 +33,7 @@ describe("the media side of a connection", () => {
     const got = { datagrams: [] as number[][], items: [] as number[][] };
     const release = port.claim(flow, {
       datagram: (bytes) => got.datagrams.push([...bytes]),
-      item: (bytes) => got.items.push([...bytes]),
+      item: (bytes) => void got.items.push([...bytes]),
     });
     return { ...got, release };
   }

@@ -1,12 +1,20 @@
 import type { Clock } from "../codecs/clock.ts";
 import { encodeStreamItems, encodeStreamStart, StreamItemReader } from "../codecs/stream-items.ts";
 import { readVarint, varintLength } from "../codecs/varint.ts";
-import type { Connection, DatagramFate, ReceiveStream, SendStream } from "../sfu/carrier.ts";
+import {
+  CLOSE_CODES,
+  type Connection,
+  type DatagramFate,
+  type ReceiveStream,
+  type SendStream,
+} from "../sfu/carrier.ts";
 
 /** Packets of flows nobody has claimed yet that are held for it; the oldest goes when full. */
 const HELD_PACKETS = 64;
 /** How long a packet of an unclaimed flow is held, ms. */
 const HOLD_MS = 500;
+/** How long a stream of an unclaimed flow waits, unread, before its items are dropped, ms. */
+const STREAM_HOLD_MS = 5_000;
 /** Items waiting to be written to one outgoing stream; beyond it the stream is given up and its items counted. */
 const OUTGOING_ITEMS = 1024;
 
@@ -14,12 +22,15 @@ const OUTGOING_ITEMS = 1024;
 export interface FlowSink {
   /** One datagram with its flow identifier; valid only during the call. */
   datagram(bytes: Uint8Array): void;
-  /** One item of a reliable stream; valid only during the call. */
-  item(bytes: Uint8Array): void;
+  /**
+   * One item of a reliable stream; valid only during the call. Until a promise it returns resolves, the stream is not read on; if
+   * it rejects, the stream is given up.
+   */
+  item(bytes: Uint8Array): Promise<void> | void;
 }
 
 export interface MediaPortCounters {
-  /** Packets of flows that were never claimed, or claimed too late. */
+  /** Datagrams and items of flows that were never claimed, or claimed too late. */
   readonly unclaimed: number;
   /** Datagrams too short to carry a flow identifier, and streams with broken framing. */
   readonly malformed: number;
@@ -30,13 +41,12 @@ export interface MediaPortCounters {
 interface Held {
   readonly flow: number;
   readonly bytes: Uint8Array;
-  readonly item: boolean;
   readonly until: number;
 }
 
 /**
  * The media side of one connection: hands what arrives to whoever claimed its flow, and writes what leaves. A flow's
- * packets may overtake the answer that names it, so unclaimed ones are held a moment.
+ * packets may overtake the answer that names it, so unclaimed ones are held a moment; a stream waits, unread.
  */
 export class MediaPort {
   readonly #clock: Clock;
@@ -44,6 +54,8 @@ export class MediaPort {
   readonly #sinks = new Map<number, FlowSink>();
   readonly #streams = new Map<number, OutgoingStream>();
   #held: Held[] = [];
+  /** Streams that wait for their flow to be claimed. */
+  readonly #awaited = new Map<number, Set<() => void>>();
   #unclaimed = 0;
   #malformed = 0;
   #undelivered = 0;
@@ -67,7 +79,10 @@ export class MediaPort {
     this.#dropStale();
     const mine = this.#held.filter((held) => held.flow === flow);
     this.#held = this.#held.filter((held) => held.flow !== flow);
-    for (const { bytes, item } of mine) item ? sink.item(bytes) : sink.datagram(bytes);
+    for (const { bytes } of mine) sink.datagram(bytes);
+    const waiting = this.#awaited.get(flow);
+    this.#awaited.delete(flow);
+    for (const wake of waiting ?? []) wake();
     return () => {
       if (this.#sinks.get(flow) === sink) this.#sinks.delete(flow);
     };
@@ -82,21 +97,26 @@ export class MediaPort {
     }
     const flow = readVarint(bytes, 0);
     const sink = this.#sinks.get(flow);
-    if (sink === undefined) this.#hold(flow, bytes, false);
+    if (sink === undefined) this.#hold(flow, bytes);
     else sink.datagram(bytes);
   }
 
   /** Reads one incoming stream of items to its end. */
   async stream(stream: ReceiveStream): Promise<void> {
     const reader = new StreamItemReader();
+    // A flow's first items may overtake the answer that names it; later ones find it claimed or given up.
+    let mayWait = true;
     try {
       for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
         const { items, fault } = reader.push(chunk);
-        for (const item of items) {
-          const flow = reader.flow as number;
-          const sink = this.#sinks.get(flow);
-          if (sink === undefined) this.#hold(flow, item, true);
-          else sink.item(item);
+        const flow = reader.flow;
+        if (flow !== undefined && items.length > 0) {
+          if (!this.#sinks.has(flow) && mayWait) await this.#claimed(flow);
+          mayWait = false;
+          for (const item of items) {
+            const room = this.#deliver(flow, item);
+            if (room !== undefined) await room;
+          }
         }
         if (fault !== undefined) {
           this.#malformed += 1;
@@ -105,7 +125,8 @@ export class MediaPort {
         }
       }
     } catch {
-      // A reset stream delivers what came before it; the connection's own end is told separately.
+      // A reset stream delivers what came before it; the connection's own end is told separately. A sink may want no more.
+      stream.stop(CLOSE_CODES.overloaded);
     }
   }
 
@@ -115,19 +136,30 @@ export class MediaPort {
 
   /** Appends one item to the flow's outgoing stream, opening it if need be. Items of one flow arrive in order. */
   sendItem(flow: number, item: Uint8Array): void {
+    void this.writeItem(flow, item);
+  }
+
+  /** The same; resolves when the carrier took the item: true, or false when it cannot. */
+  async writeItem(flow: number, item: Uint8Array): Promise<boolean> {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       const connection = this.#connection;
       if (connection === undefined) {
         this.#undelivered += 1;
-        return;
+        return false;
       }
       stream = new OutgoingStream(connection, flow, () => {
         this.#undelivered += 1;
       });
       this.#streams.set(flow, stream);
     }
-    stream.send(item);
+    return await stream.send(item);
+  }
+
+  /** Abandons the flow's stream: what the carrier has not delivered is lost. */
+  abandonStream(flow: number): void {
+    this.#streams.get(flow)?.abandon();
+    this.#streams.delete(flow);
   }
 
   /** Resolves when everything handed to the flow's stream was taken by the carrier; the stream is finished. */
@@ -137,13 +169,31 @@ export class MediaPort {
     await stream?.finish();
   }
 
-  #hold(flow: number, bytes: Uint8Array, item: boolean): void {
+  #deliver(flow: number, item: Uint8Array): Promise<void> | void {
+    const sink = this.#sinks.get(flow);
+    if (sink !== undefined) return sink.item(item);
+    this.#unclaimed += 1;
+  }
+
+  /** Resolves when the flow is claimed, or has been waited for long enough. */
+  async #claimed(flow: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const waiting = this.#awaited.get(flow) ?? new Set();
+    this.#awaited.set(flow, waiting.add(resolve));
+    const cancel = this.#clock.at(this.#clock.now() + STREAM_HOLD_MS, resolve);
+    await promise;
+    cancel();
+    waiting.delete(resolve);
+    if (waiting.size === 0 && this.#awaited.get(flow) === waiting) this.#awaited.delete(flow);
+  }
+
+  #hold(flow: number, bytes: Uint8Array): void {
     this.#dropStale();
     if (this.#held.length >= HELD_PACKETS) {
       this.#held.shift();
       this.#unclaimed += 1;
     }
-    this.#held.push({ flow, bytes: bytes.slice(), item, until: this.#clock.now() + HOLD_MS });
+    this.#held.push({ flow, bytes: bytes.slice(), until: this.#clock.now() + HOLD_MS });
   }
 
   #dropStale(): void {
@@ -160,7 +210,7 @@ class OutgoingStream {
   readonly #undelivered: () => void;
   readonly #opened: Promise<SendStream>;
   #waiting = 0;
-  #last: Promise<void>;
+  #last: Promise<boolean>;
 
   constructor(connection: Connection, flow: number, undelivered: () => void) {
     this.#flow = flow;
@@ -169,18 +219,28 @@ class OutgoingStream {
     this.#last = this.#write(encodeStreamStart(this.#flow));
   }
 
-  send(item: Uint8Array): void {
+  send(item: Uint8Array): Promise<boolean> {
     if (this.#waiting >= OUTGOING_ITEMS) {
       this.#undelivered();
-      return;
+      return Promise.resolve(false);
     }
     const bytes = encodeStreamItems([item]);
     this.#waiting += 1;
     this.#last = this.#last
       .then(() => this.#write(bytes))
-      .then(() => {
+      .then((taken) => {
         this.#waiting -= 1;
+        return taken;
       });
+    return this.#last;
+  }
+
+  abandon(): void {
+    this.#opened.then(
+      (stream) => stream.reset(CLOSE_CODES.overloaded),
+      // It never opened: there is nothing to abandon.
+      () => undefined,
+    );
   }
 
   async finish(): Promise<void> {
@@ -192,11 +252,13 @@ class OutgoingStream {
     }
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  async #write(bytes: Uint8Array): Promise<boolean> {
     try {
       await (await this.#opened).write(bytes);
+      return true;
     } catch {
       this.#undelivered();
+      return false;
     }
   }
 }

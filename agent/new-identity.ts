@@ -7,12 +7,12 @@ import {
 } from "../codecs/signer.ts";
 import { type Archetype, createGenesis, type Genesis } from "../signaling/genesis.ts";
 import { createIdentityDocument, type IdentityDocument } from "../signaling/identity-document.ts";
-import { parseScopes } from "../signaling/scope.ts";
+import { parseScopes, sendingScopes } from "../signaling/scope.ts";
 import { unwrap } from "./call-assembly.ts";
 import type { AgentIdentity } from "./identity.ts";
 
-/** What a voice agent may claim unless its issuer says otherwise. */
-const VOICE_SCOPE = ["communication:audio:capture", "communication:audio:transmit"] as const;
+/** What an agent may claim unless its issuer says otherwise: to speak, and to send structured data. */
+const TALKING_SCOPE = [...sendingScopes("audio"), ...sendingScopes("data")];
 
 /** Who a new agent is. */
 export interface NewIdentity {
@@ -21,7 +21,7 @@ export interface NewIdentity {
   /** 1 to 256 of letters, digits, `-`, `_`, `:`, `.`. Default: the name in lower case with dashes. */
   readonly owner?: string;
   readonly archetype?: Archetype;
-  /** Widest authority the agent may ever claim. Default `VOICE_SCOPE`. */
+  /** Widest authority the agent may ever claim. Default: audio and data. */
   readonly scope?: readonly string[];
   /** Default 1 for an issued agent, 2 for one that vouches for itself. */
   readonly trustTier?: 1 | 2 | 3;
@@ -48,7 +48,7 @@ export function newIdentity<Key extends IdentitySigner>(
   now: number,
   verifier: Verifier,
 ): Signed<Key, AgentIdentity<Key>> {
-  const scope = unwrap(parseScopes(fields.scope ?? VOICE_SCOPE));
+  const scope = unwrap(parseScopes(fields.scope ?? TALKING_SCOPE));
   const owner = fields.owner ?? fields.name.toLowerCase().replace(/[^a-z0-9_:.-]+/g, "-");
   // Where an issuer that answers at once vouches for a key that does not, all is there at once, which awaiting takes as well.
   const by = (issuer ?? { name: "self", signer }) as { readonly name: string; readonly signer: Key };

@@ -4,12 +4,12 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { offerHeaders } from "../signaling/negotiation.ts";
 import { makeOffer, OFFER_LIFETIME_SECONDS, type OfferPayload } from "../signaling/offer.ts";
 import type { AgentContext } from "./agent-context.ts";
-import { audioScope, offerAudio } from "./audio-offer.ts";
 import type { Call } from "./call.ts";
 import { refuseSession, takeUpCall, textOf } from "./call-assembly.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
 import type { ControlAnswer } from "./control.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
+import { offerStreams, sendingScope } from "./media-offer.ts";
 
 const DEFAULT_TTL_SECONDS = 3_600;
 /** Longer than ringing lasts (45 s), ms: the server ends the wait, not this end. */
@@ -49,7 +49,7 @@ function offerPayload(
   options: OutgoingCallOptions,
   ids: { readonly offerId: string; readonly ttl: number; readonly mediaKey: string },
 ): OfferPayload {
-  const audio = options.audio ?? {};
+  const streams = offerStreams(context.platform, options, () => randomSsrc(context));
   const iat = Math.floor(context.platform.clock.wall() / 1000);
   return {
     v: 1,
@@ -58,9 +58,9 @@ function offerPayload(
     callee,
     media_key: ids.mediaKey,
     session: { model: "bounded", ttl: ids.ttl },
-    scope: options.scope ?? audioScope(audio),
+    scope: options.scope ?? sendingScope(streams),
     profiles: ["frame"],
-    streams: [offerAudio(context.platform, audio, randomSsrc(context))],
+    streams,
     clock: context.clock,
     last_audit_id: context.control.lastAuditId,
     iat,

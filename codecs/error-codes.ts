@@ -106,10 +106,10 @@ export const ERRORS = {
   "microphone-refused": { retryable: false, meaning: "The user, or a policy of the page, does not let it listen." },
   "device-unavailable": { retryable: true, meaning: "No such sound device, or it cannot be used now." },
   "native-unavailable": { retryable: false, meaning: "A native part could not be loaded on this machine." },
-  "buffer-full": {
-    retryable: true,
-    meaning: "More audio waits to be sent than the queue holds: await write().",
-  },
+  "buffer-full": { retryable: true, meaning: "More audio or data waits to be sent than the queue holds: await write() or send()." },
+  "too-large": { retryable: false, meaning: "A data message is longer than `details.limit` bytes; `details.bytes` says how long." },
+  "data-stalled": { retryable: false, meaning: "The network or the other end takes no more data messages: the stream is given up." },
+  "data-unread": { retryable: false, meaning: "Nobody read the data messages of the other end: their stream was given up." },
   usage: { retryable: false, meaning: "The command line or configuration is wrong." },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -14,7 +14,7 @@ export interface FrameSenderOptions {
   readonly ssrc: number;
   readonly payloadType: number;
   readonly clockRate: number;
-  /** Samples per channel in one frame. */
+  /** Samples per channel in one frame; 0 where frames have no length and each has the time of its capture. */
   readonly frameSamples: number;
   /** Generation of the media key that `signer` holds. */
   readonly keyGeneration: number;
@@ -31,6 +31,8 @@ export interface FrameSenderOptions {
 export interface FrameMarks {
   readonly startOfTurn?: boolean;
   readonly endOfTurn?: boolean;
+  /** The RTP marker bit, whatever the turn. */
+  readonly marker?: boolean;
   /** Level in -dBov, 0 to 127, and whether it is voice (RFC 6464). */
   readonly audioLevel?: { readonly level: number; readonly voice: boolean };
 }
@@ -109,7 +111,7 @@ export class FrameSender {
         captureSeconds: capture.seconds,
         captureFraction: capture.fraction,
         payloadType,
-        marker: startOfTurn || jumped,
+        marker: startOfTurn || jumped || marks.marker === true,
         timestamp,
         ssrc,
         ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../codecs/error-codes.ts";
+import type { Modality } from "../scope.ts";
 
 /** Whose word a statement is. `issuer-signed` is who vouches for an agent; `server-claimed` nobody but the server signed. */
 export type Voucher = "issuer-signed" | "speaker-signed" | "listener-signed" | "both" | "server-claimed";
@@ -29,12 +30,13 @@ export interface StreamReport {
   /** Leg of the speaker. */
   readonly leg: 0 | 1;
   readonly stream: number;
+  readonly modality: Modality;
   /** Frames the speaker signed for in checkpoints. */
   readonly frames: number;
   readonly checkpoints: number;
   /** The speaker said that nothing follows. */
   readonly closedBySpeaker: boolean;
-  /** Frames the listener signed for having received and played; undefined without a receipt. */
+  /** Frames the listener signed for having received, and played or read; undefined without a receipt. */
   readonly received: number | undefined;
   readonly heard: number | undefined;
   readonly receipts: number;

@@ -177,11 +177,11 @@ describe("what a server can still do, and how the file then speaks", () => {
     const report = file(without(rest, lastCheckpoint));
     expect(report.streams[0]).toMatchObject({ frames: 6, checkpoints: 2, closedBySpeaker: false });
     expect(said(report)).toContain(
-      "caller, stream 0: 6 frames in 2 checkpoints; the speaker never closed it, later frames may exist",
+      "caller, stream 0 (audio): 6 frames in 2 checkpoints; the speaker never closed it, later frames may exist",
     );
     const lastReceipt = rest.findLastIndex((line) => line.kind === "receipt" && line.of === "caller");
     expect(said(file(without(rest, lastReceipt)))).toContain(
-      "callee, stream 0: received 6, heard 6, concealed 0; the listener never closed it",
+      "callee, stream 0 (audio): received 6, heard 6, concealed 0; the listener never closed it",
     );
   });
 

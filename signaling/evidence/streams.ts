@@ -2,7 +2,7 @@ import type { Checkpoint } from "../../codecs/checkpoint.ts";
 import type { Receipt } from "../../codecs/receipt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { MediaKey } from "../media-key.ts";
-import { streamsSentBy } from "../terms.ts";
+import { streamsSentBy, type TermsStream } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { CheckedRecords } from "./records.ts";
@@ -30,10 +30,10 @@ export function checkStreams(
   const reader = new StatementReader(lines, agreement, verifier, findings);
   const streams: CheckedStream[] = [];
   for (const leg of [0, 1] as const) {
-    for (const { stream } of streamsSentBy(agreement.terms, leg)) {
-      const checkpoints = reader.checkpoints(leg, stream);
-      const receipts = reader.receipts(leg, stream);
-      streams.push(judgeStream(agreement, leg, stream, checkpoints, receipts, findings));
+    for (const agreed of streamsSentBy(agreement.terms, leg)) {
+      const checkpoints = reader.checkpoints(leg, agreed.stream);
+      const receipts = reader.receipts(leg, agreed.stream);
+      streams.push(judgeStream(agreement, leg, agreed, checkpoints, receipts, findings));
     }
   }
   reader.faultStrays();
@@ -44,12 +44,12 @@ export function checkStreams(
 function judgeStream(
   agreement: Agreement,
   leg: 0 | 1,
-  stream: number,
+  { stream, modality }: TermsStream,
   checkpoints: readonly Checkpoint[],
   receipts: readonly Receipt[],
   findings: Findings,
 ): CheckedStream {
-  const speaker = ROLES[leg];
+  const place = `${ROLES[leg]}, stream ${stream} (${modality})`;
   const frames = checkpoints.at(-1)?.totalFrames ?? 0;
   const first = checkpoints[0]?.firstSequence ?? 0;
   const closedBySpeaker = checkpoints.at(-1)?.final ?? false;
@@ -57,6 +57,7 @@ function judgeStream(
   const report: StreamReport = {
     leg,
     stream,
+    modality,
     frames,
     checkpoints: checkpoints.length,
     closedBySpeaker,
@@ -66,34 +67,26 @@ function judgeStream(
     closedByListener: last?.final ?? false,
   };
   const open = closedBySpeaker ? "" : "; the speaker never closed it, later frames may exist";
-  findings.say(
-    "speaker-signed",
-    `${speaker}, stream ${stream}: ${frames} frames in ${checkpoints.length} checkpoints${open}`,
-  );
+  findings.say("speaker-signed", `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`);
   if (last === undefined) {
-    findings.say("server-claimed", `${speaker}, stream ${stream}: the listener signed no receipt`);
+    findings.say("server-claimed", `${place}: the listener signed no receipt`);
   } else {
     const { received, heard, concealed } = last.totals;
     const rest = last.final ? "" : "; the listener never closed it";
-    findings.say(
-      "listener-signed",
-      `${speaker}, stream ${stream}: received ${received}, heard ${heard}, concealed ${concealed}${rest}`,
-    );
+    const played = modality === "audio" ? `heard ${heard}, concealed ${concealed}` : `read ${heard}`;
+    findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
     const beyond = receipts
       .flatMap((receipt) => receipt.received)
       .find((range) => range.first < first || range.last >= first + frames);
     if (beyond !== undefined && closedBySpeaker) {
       findings.fault(
         `The listener received frames ${beyond.first} to ${beyond.last}, which the speaker's checkpoints do not cover.`,
-        `${speaker}, stream ${stream}`,
+        place,
       );
     } else if (received > frames && closedBySpeaker) {
-      findings.fault(
-        `The listener signed for ${received} frames, the speaker for ${frames}.`,
-        `${speaker}, stream ${stream}`,
-      );
+      findings.fault(`The listener signed for ${received} frames, the speaker for ${frames}.`, place);
     } else if (closedBySpeaker) {
-      findings.say("both", `${speaker}, stream ${stream}: ${received} of ${frames} frames sent and received`);
+      findings.say("both", `${place}: ${received} of ${frames} frames sent and received`);
     }
   }
   const side = leg === 0 ? agreement.offer : agreement.answer;

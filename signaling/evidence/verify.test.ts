@@ -26,6 +26,7 @@ describe("the evidence of a call", () => {
       expect(report.streams[leg]).toEqual({
         leg,
         stream: 0,
+        modality: "audio",
         frames: 9,
         checkpoints: 3,
         closedBySpeaker: true,

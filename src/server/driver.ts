@@ -302,9 +302,10 @@ export class Driver {
   }
 
   /** Statements may be read after their connection is gone: what arrived before counts. */
-  #item(connection: ConnectionId, flow: number, bytes: Uint8Array): void {
-    if (this.#media.carriesMedia(connection, flow)) this.#media.item(connection, flow, bytes);
-    else this.#input({ kind: "item", connection, flow, bytes: bytes.slice() });
+  #item(connection: ConnectionId, flow: number, bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#media.carriesMedia(connection, flow)) return this.#media.item(connection, flow, bytes);
+    this.#input({ kind: "item", connection, flow, bytes: bytes.slice() });
+    return undefined;
   }
 
   #relayEvent(event: RelayEvent): void {

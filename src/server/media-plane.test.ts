@@ -53,7 +53,7 @@ function plane(more: Parameters<typeof row>[0] = {}) {
   media.apply({ kind: "install", row: row(more) });
   const speak = (count: number) => {
     for (let at = 0; at < count; at += 1)
-      media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence: FIRST_SEQUENCE + at }));
+      void media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence: FIRST_SEQUENCE + at }));
   };
   const flush = async () => {
     await inner.settle();

@@ -1,4 +1,5 @@
 import type { Clock } from "../../codecs/clock.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
@@ -106,13 +107,20 @@ export class MediaPlane {
     if (verdict.refusal !== undefined) this.#schedule();
   }
 
-  /** One media frame that came on a stream; leaves on streams. */
-  item(connection: ConnectionId, flow: number, bytes: Uint8Array): void {
+  /**
+   * One media frame that came on a stream; leaves on streams. On a reliable one it returns a promise while a listener takes less
+   * than comes: the stream is not to be read on until that resolves. Throws `data-stalled` when a listener takes no more at all.
+   */
+  item(connection: ConnectionId, flow: number, bytes: Uint8Array): Promise<void> | undefined {
     const now = this.#clock.now();
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
     const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
-    for (let index = 0; index < verdict.egressCount; index += 1) this.#enqueue(this.#relay.egress(index));
+    const isReliable = verdict.row?.reliable === true;
+    for (let index = 0; index < verdict.egressCount; index += 1) {
+      this.#enqueue(this.#relay.egress(index), isReliable);
+    }
     if (verdict.refusal !== undefined) this.#schedule();
+    return isReliable && verdict.row !== undefined ? this.#room(verdict.row) : undefined;
   }
 
   /** Stops the timer. */
@@ -121,10 +129,26 @@ export class MediaPlane {
     this.#timer = undefined;
   }
 
-  #enqueue({ connection, flow, bytes }: Egress): void {
+  /** What to wait for before more of a reliable stream is read; nothing while its listeners keep up. */
+  #room({ egress }: AdmissionRow): Promise<void> | undefined {
+    let room: Promise<void> | undefined;
+    for (const { connection, flow } of egress) {
+      const items = this.#egresses.items(connection);
+      if (items === undefined || items.isBroken(flow)) {
+        throw new ParleyError({ code: "data-stalled", message: "A listener takes no more of the stream." });
+      }
+      const wait = items.room(flow);
+      if (wait !== undefined)
+        room = room === undefined ? wait : Promise.all([room, wait]).then(() => undefined);
+    }
+    return room;
+  }
+
+  #enqueue({ connection, flow, bytes }: Egress, isReliable: boolean): void {
     const account = this.#relay.accountLater();
     const items = this.#egresses.items(connection);
-    if (items === undefined) account("closed");
+    // What is reliable has no gaps: after a broken stream nothing follows on another one.
+    if (items === undefined || (isReliable && items.isBroken(flow))) account("closed");
     else if (!items.send(flow, bytes, account)) account("congested");
   }
 

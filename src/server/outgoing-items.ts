@@ -3,6 +3,8 @@ import type { Connection, SendStream } from "../../sfu/carrier.ts";
 
 /** Items that may wait for one stream; beyond it new ones are dropped and counted: a peer that does not read. */
 const MAX_WAITING_ITEMS = 256;
+/** Items waiting from which on `room` makes a reliable stream's source wait: never more than these and what was read at once. */
+const ROOM_ITEMS = 32;
 /** Bytes handed to the carrier at once, unless one item is larger: what it has taken can no longer be dropped. */
 const WRITE_BYTES = 16 * 1024;
 
@@ -13,6 +15,8 @@ export type ItemFate = "sent" | "closed" | "session-state" | "terms";
 export class OutgoingItems {
   readonly #connection: Connection;
   readonly #streams = new Map<number, ItemStream>();
+  /** Flows whose stream broke, until they are finished. As many as the connection has flows, at most. */
+  readonly #broken = new Set<number>();
   #dropped = 0;
 
   constructor(connection: Connection) {
@@ -49,6 +53,7 @@ export class OutgoingItems {
         begun: false,
         writing: false,
         last: false,
+        room: undefined,
       };
       this.#streams.set(flow, stream);
     }
@@ -61,14 +66,30 @@ export class OutgoingItems {
     return true;
   }
 
+  /** Whether the flow's stream broke: the peer stopped reading it, or it could not be opened. What was sent after that may be lost. */
+  isBroken(flow: number): boolean {
+    return this.#broken.has(flow);
+  }
+
+  /** `undefined` while few items wait for the flow's stream; else what resolves when it has room again, or is over. */
+  room(flow: number): Promise<void> | undefined {
+    const stream = this.#streams.get(flow);
+    if (stream === undefined || stream.waiting.length < ROOM_ITEMS) return undefined;
+    stream.room ??= Promise.withResolvers<void>();
+    return stream.room.promise;
+  }
+
   /** Takes back what waits for the flow's stream, which stays open. */
   discard(flow: number, reason: "session-state" | "terms"): void {
-    const waiting = this.#streams.get(flow)?.waiting.splice(0) ?? [];
-    for (const { settled } of waiting) settled?.(reason);
+    const stream = this.#streams.get(flow);
+    if (stream === undefined) return;
+    for (const { settled } of stream.waiting.splice(0)) settled?.(reason);
+    tellRoom(stream);
   }
 
   /** Nothing more goes out on the flow: its stream ends after what waits. Peers allow few unfinished streams. */
   finish(flow: number): void {
+    this.#broken.delete(flow);
     const stream = this.#streams.get(flow);
     if (stream === undefined) return;
     stream.last = true;
@@ -83,6 +104,7 @@ export class OutgoingItems {
       const open = await stream.opened;
       while (stream.waiting.length > 0) {
         takeSome(stream.waiting, taken);
+        if (stream.waiting.length < ROOM_ITEMS) tellRoom(stream);
         const pieces = taken.map(({ bytes }) => bytes);
         await open.write(joined(stream.begun ? pieces : [encodeStreamStart(flow), ...pieces]));
         stream.begun = true;
@@ -93,6 +115,8 @@ export class OutgoingItems {
       await open.finish();
     } catch {
       this.#streams.delete(flow);
+      if (!stream.last) this.#broken.add(flow);
+      tellRoom(stream);
       const lost = [...taken, ...stream.waiting.splice(0)];
       this.#dropped += lost.length;
       for (const { settled } of lost) settled?.("closed");
@@ -117,6 +141,13 @@ interface ItemStream {
   writing: boolean;
   /** The stream ends after what waits. */
   last: boolean;
+  /** Somebody waits for room. */
+  room: PromiseWithResolvers<void> | undefined;
+}
+
+function tellRoom(stream: ItemStream): void {
+  stream.room?.resolve();
+  stream.room = undefined;
 }
 
 /** Moves the first items over, one at least, as many as go into one write. */

@@ -44,8 +44,8 @@ export class HostileRelay implements Carrier {
   request: (request: AgtpRequest, parameters: JsonObject) => void = () => {};
   /** Says which datagrams go on in place of this one. */
   datagram: (way: Way, bytes: Uint8Array) => readonly Uint8Array[] = (_, bytes) => [bytes];
-  /** Says whether a checkpoint or receipt goes on. */
-  item: (way: Way, flow: number, bytes: Uint8Array) => boolean = () => true;
+  /** Says whether an item of a stream (checkpoint, receipt, data frame) goes on, or which ones in its place. */
+  item: (way: Way, flow: number, bytes: Uint8Array) => boolean | readonly Uint8Array[] = () => true;
 
   /** How long a request is held up on its way, ms. */
   requestTakes: (request: AgtpRequest) => number = () => 0;
@@ -195,11 +195,11 @@ export class HostileRelay implements Carrier {
 
 /** Passes a stream of items on, item by item. */
 class ItemFilter {
-  readonly #passes: (flow: number, item: Uint8Array) => boolean;
+  readonly #passes: (flow: number, item: Uint8Array) => boolean | readonly Uint8Array[];
   readonly #reader = new StreamItemReader();
   #started = false;
 
-  constructor(passes: (flow: number, item: Uint8Array) => boolean) {
+  constructor(passes: (flow: number, item: Uint8Array) => boolean | readonly Uint8Array[]) {
     this.#passes = passes;
   }
 
@@ -207,7 +207,11 @@ class ItemFilter {
     const { items } = this.#reader.push(bytes);
     const { flow } = this.#reader;
     if (flow === undefined) return new Uint8Array(0);
-    const parts = items.filter((item) => this.#passes(flow, item)).map((item) => encodeStreamItems([item]));
+    const passed = items.flatMap((item) => {
+      const fate = this.#passes(flow, item);
+      return typeof fate === "boolean" ? (fate ? [item] : []) : fate;
+    });
+    const parts = passed.map((item) => encodeStreamItems([item]));
     if (!this.#started) parts.unshift(encodeStreamStart(flow));
     this.#started = true;
     return Uint8Array.from(Buffer.concat(parts));

@@ -1,0 +1,223 @@
+import type { Clock } from "../codecs/clock.ts";
+import { decodeDataMessage } from "../codecs/data-message.ts";
+import { frameDigest } from "../codecs/frame.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { ReceiptTotals } from "../codecs/receipt.ts";
+import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
+import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import type { Relay, Verdict } from "../sfu/relay.ts";
+import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { PacketTap } from "./audio-receiver.ts";
+import type { DataMessage } from "./call-data.ts";
+import type { FrameWatch } from "./frame-fate.ts";
+import type { MediaTime } from "./media-time.ts";
+import { MessageQueue } from "./message-queue.ts";
+
+/** Verified messages that wait for a reader; at that many the stream is not read on, so that the other end waits as well. */
+const UNREAD_MESSAGES = 64;
+/** How long that may last, ms. Then the stream is given up: what waits in it must not grow stale, nor hold up the connection. */
+const READER_STALL_MS = 10_000;
+
+export interface DataReceiverCounters {
+  readonly verified: number;
+  readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Messages that verified and are not what the format promises; not handed out. */
+  readonly undecodable: number;
+  /** Sequence numbers passed over: refused on the way, or withheld. */
+  readonly missing: number;
+  /** Messages that wait for a reader. */
+  readonly unread: number;
+  /** The stream was given up, because nobody read. */
+  readonly givenUp: boolean;
+  /** Checkpoints of the speaker that held, and that did not; frames that verified and that a checkpoint lists otherwise. */
+  readonly checkpoints: { readonly good: number; readonly bad: number; readonly contradicted: number };
+}
+
+/** One data stream as its listener: judges each frame as the relay did, and hands out the messages in order. */
+export class DataReceiver {
+  readonly #clock: Clock;
+  readonly #time: MediaTime;
+  readonly #admission: Relay;
+  readonly #row: AdmissionRow;
+  readonly #receipts: ReceiptTracker;
+  readonly #checkpoints: CheckpointCheck;
+  readonly #speaker: string;
+  readonly #receipt: (bytes: Uint8Array) => void;
+  readonly #tap: PacketTap | undefined;
+  readonly #watch: FrameWatch | undefined;
+  readonly #queue = new MessageQueue<DataMessage>(UNREAD_MESSAGES);
+  #finished = false;
+  #givenUp = false;
+  #last: number | undefined;
+  #verified = 0;
+  #undecodable = 0;
+  #missing = 0;
+  #receiptCount = 0;
+  #goodCheckpoints = 0;
+  #badCheckpoints = 0;
+  #contradicted = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly time: MediaTime;
+    /** A table of its own, holding `row`. */
+    readonly admission: Relay;
+    readonly row: AdmissionRow;
+    readonly receipts: ReceiptTracker;
+    readonly checkpoints: CheckpointCheck;
+    readonly speaker: string;
+    /** Takes a signed receipt for the flow's reliable stream. */
+    readonly receipt: (bytes: Uint8Array) => void;
+    readonly tap?: PacketTap | undefined;
+    readonly watch?: FrameWatch | undefined;
+  }) {
+    this.#clock = options.clock;
+    this.#time = options.time;
+    this.#admission = options.admission;
+    this.#row = options.row;
+    this.#receipts = options.receipts;
+    this.#checkpoints = options.checkpoints;
+    this.#speaker = options.speaker;
+    this.#receipt = options.receipt;
+    this.#tap = options.tap;
+    this.#watch = options.watch;
+  }
+
+  get counters(): DataReceiverCounters {
+    return {
+      verified: this.#verified,
+      refused: this.#admission.counters(this.#row.sessionId)[0]?.refused ?? {},
+      undecodable: this.#undecodable,
+      missing: this.#missing,
+      unread: this.#queue.size,
+      givenUp: this.#givenUp,
+      checkpoints: {
+        good: this.#goodCheckpoints,
+        bad: this.#badCheckpoints,
+        contradicted: this.#contradicted,
+      },
+    };
+  }
+
+  /** What the receipts signed so far add up to. A message counts as heard when a reader took it. */
+  get receipts(): ReceiptTotals & { readonly receipts: number } {
+    return { ...this.#receipts.totals(), receipts: this.#receiptCount };
+  }
+
+  /** Reads what arrives. Readers share the messages. */
+  messages(): AsyncIterator<DataMessage, undefined> {
+    const items = this.#queue[Symbol.asyncIterator]();
+    return {
+      next: async () => {
+        const next = await items.next();
+        if (next.done !== true && !this.#finished) this.#receipts.heard(next.value.sequence);
+        return next;
+      },
+      return: async () => ({ done: true, value: undefined }),
+    };
+  }
+
+  /** One datagram of this flow, where no data frame belongs: counted as refused. */
+  datagram(bytes: Uint8Array): void {
+    const now = this.#clock.now();
+    const { connection } = this.#row;
+    void this.#judged(
+      this.#admission.admit(connection, bytes, now, this.#time.wallAt(now), this.#clock.wall()),
+      bytes,
+      now,
+    );
+  }
+
+  /**
+   * One frame of the flow's stream, valid during the call. Where it returns a promise no more is to be given until that resolves;
+   * it rejects with `data-unread` when the stream is given up.
+   */
+  item(bytes: Uint8Array): Promise<void> | undefined {
+    const now = this.#clock.now();
+    const { connection, flow } = this.#row;
+    const time = this.#time.wallAt(now);
+    const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
+    const room = this.#judged(verdict, bytes, now);
+    return room === undefined ? undefined : this.#waitFor(room);
+  }
+
+  /** One checkpoint of the speaker. */
+  checkpoint(bytes: Uint8Array): void {
+    const checked = this.#checkpoints.check(bytes);
+    if (checked.ok) {
+      this.#goodCheckpoints += 1;
+      this.#contradicted += checked.value.contradicted.length;
+    } else {
+      this.#badCheckpoints += 1;
+    }
+  }
+
+  /** Signs receipts that have fallen due. */
+  poll(now: number): void {
+    if (this.#finished) return;
+    const due = this.#receipts.poll(now, this.#time.wallAt(now));
+    if (due !== undefined) this.#owe(due);
+  }
+
+  /** Signs the final receipt; readers get what waits, then the end. Idempotent. */
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    for (const receipt of this.#receipts.finish(this.#time.wall())) this.#owe(receipt);
+    this.#queue.end();
+  }
+
+  #owe(receipt: Uint8Array): void {
+    this.#receiptCount += 1;
+    this.#receipt(receipt);
+  }
+
+  #judged(verdict: Verdict, bytes: Uint8Array, now: number): Promise<void> | undefined {
+    if (this.#finished) return undefined;
+    const { refusal, view } = verdict;
+    const { stream, leg } = this.#row;
+    if (refusal !== undefined) {
+      this.#receipts.refused();
+      const sequence = verdict.sequence === -1 ? undefined : verdict.sequence;
+      this.#watch?.({ direction: "heard", stream, sequence, fate: "refused", reason: refusal, at: now });
+      return undefined;
+    }
+    const { sequence } = view;
+    this.#verified += 1;
+    this.#missing += sequence - (this.#last ?? sequence - 1) - 1;
+    this.#last = sequence;
+    this.#receipts.received(sequence);
+    if (this.#checkpoints.note(sequence, frameDigest(verdict.signed), now) === "contradicted") {
+      this.#contradicted += 1;
+    }
+    this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
+    this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
+    const decoded = decodeDataMessage(view.payload(bytes));
+    if (!decoded.ok) {
+      this.#undecodable += 1;
+      return undefined;
+    }
+    return this.#queue.push({
+      value: decoded.value,
+      speaker: this.#speaker,
+      sequence,
+      sentAt: view.captureMs + this.#row.clockOffset,
+      verified: true,
+    });
+  }
+
+  async #waitFor(room: Promise<void>): Promise<void> {
+    const late = Promise.withResolvers<"late">();
+    const cancel = this.#clock.at(this.#clock.now() + READER_STALL_MS, () => late.resolve("late"));
+    const outcome = await Promise.race([room, late.promise]);
+    cancel();
+    if (outcome !== "late") return;
+    this.#givenUp = true;
+    const failure = new ParleyError({
+      code: "data-unread",
+      message: `${UNREAD_MESSAGES} messages waited for a reader: the stream is given up.`,
+    });
+    this.#queue.end(failure);
+    throw failure;
+  }
+}

@@ -1,0 +1,189 @@
+import type { Clock } from "../codecs/clock.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Checkpointer } from "../sfu/checkpointer.ts";
+import type { FrameSender } from "../sfu/frame-sender.ts";
+import { TokenBucket } from "../sfu/token-bucket.ts";
+import { DATA_RATE } from "../signaling/data-stream.ts";
+import type { FrameWatch } from "./frame-fate.ts";
+import type { MediaTime } from "./media-time.ts";
+
+/** Sends that may wait for the one before. A writer that ignores the promise of `send` meets this as `buffer-full`. */
+const WAITING_MESSAGES = 256;
+/** How long the carrier may take nothing, ms, before the stream is given up: sooner than a message in it would be stale. */
+const STALL_MS = 20_000;
+
+/** Where a {@link DataSender} hands its packets. */
+export interface DataOutlet {
+  /** One frame for the flow's stream; resolves true when the carrier took it, false when it cannot. */
+  frame(packet: Uint8Array): Promise<boolean>;
+  /** A signed checkpoint for the flow's checkpoint stream. */
+  checkpoint(bytes: Uint8Array): void;
+  /** Nothing more goes out on the flow's stream, and what waits in it is let go. */
+  giveUp(): void;
+}
+
+export interface DataSenderCounters {
+  /** Messages signed and handed to the stream. */
+  readonly sent: number;
+  /** Of their packets. */
+  readonly bytes: number;
+  /** Sends that wait for their turn. */
+  readonly waiting: number;
+  readonly checkpoints: number;
+  /** Sends that failed because the stream was given up or ended, by code. */
+  readonly undelivered: Readonly<Record<string, number>>;
+}
+
+/** One data stream as its speaker: numbers, signs and sends one message after the other, at the pace of rate and carrier. */
+export class DataSender {
+  readonly #clock: Clock;
+  readonly #time: MediaTime;
+  readonly #frames: FrameSender;
+  readonly #checkpointer: Checkpointer;
+  readonly #outlet: DataOutlet;
+  readonly #stream: number;
+  readonly #watch: FrameWatch | undefined;
+  readonly #messages: TokenBucket;
+  readonly #volume: TokenBucket;
+  readonly #over = Promise.withResolvers<void>();
+  readonly #undelivered: Record<string, number> = {};
+  #last: Promise<unknown> = Promise.resolve();
+  #failure: ParleyError | undefined;
+  #finished = false;
+  #waiting = 0;
+  #sent = 0;
+  #bytes = 0;
+  #checkpoints = 0;
+
+  constructor(options: {
+    readonly clock: Clock;
+    readonly time: MediaTime;
+    readonly frames: FrameSender;
+    readonly checkpointer: Checkpointer;
+    readonly outlet: DataOutlet;
+    /** Stream id, as `watch` tells it. */
+    readonly stream: number;
+    readonly watch?: FrameWatch | undefined;
+  }) {
+    this.#clock = options.clock;
+    this.#time = options.time;
+    this.#frames = options.frames;
+    this.#checkpointer = options.checkpointer;
+    this.#outlet = options.outlet;
+    this.#stream = options.stream;
+    this.#watch = options.watch;
+    const { messagesPerSecond, bytesPerSecond, burst } = DATA_RATE;
+    const now = options.clock.now();
+    this.#messages = new TokenBucket(messagesPerSecond, messagesPerSecond * burst, now);
+    this.#volume = new TokenBucket(bytesPerSecond, bytesPerSecond * burst, now);
+  }
+
+  get counters(): DataSenderCounters {
+    return {
+      sent: this.#sent,
+      bytes: this.#bytes,
+      waiting: this.#waiting,
+      checkpoints: this.#checkpoints,
+      undelivered: { ...this.#undelivered },
+    };
+  }
+
+  /** Sends one payload after those before it. Resolves when the carrier took it. */
+  async send(payload: Uint8Array): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#waiting >= WAITING_MESSAGES) {
+      throw new ParleyError({
+        code: "buffer-full",
+        message: `${WAITING_MESSAGES} messages wait: await send().`,
+      });
+    }
+    this.#waiting += 1;
+    const sent = this.#last.then(() => this.#sendNext(payload));
+    this.#last = sent.catch(() => undefined);
+    try {
+      await sent;
+    } catch (error) {
+      if (error instanceof ParleyError) {
+        this.#undelivered[error.code] = (this.#undelivered[error.code] ?? 0) + 1;
+      }
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  /** Refuses what waits and signs the final checkpoint. Idempotent. */
+  finish(): void {
+    this.#fail(new ParleyError({ code: "closed", message: "The call has ended." }));
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#owe(this.#checkpointer.finish());
+  }
+
+  /** Wakes the checkpointer; the call's timer runs it. */
+  poll(now: number): void {
+    if (this.#finished) return;
+    const due = this.#checkpointer.poll(now);
+    if (due !== undefined) this.#owe(due);
+  }
+
+  async #sendNext(payload: Uint8Array): Promise<void> {
+    await this.#pace(payload.length + PACKET_OVERHEAD);
+    if (this.#failure !== undefined) throw this.#failure;
+    const now = this.#clock.now();
+    const frame = this.#frames.send(payload, this.#time.wallAt(now), { marker: true });
+    this.#sent += 1;
+    this.#bytes += frame.packet.length;
+    const { sequence } = frame;
+    const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
+    const taken = this.#outlet.frame(frame.packet);
+    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", at: now });
+    if (checkpoint !== undefined) this.#owe(checkpoint);
+    const fate = await this.#within(STALL_MS, taken);
+    if (fate === true) return;
+    const why = fate === "late" ? "Nothing was taken for 20 s" : "The other side takes no more";
+    const failure = new ParleyError({ code: "data-stalled", message: `${why}: the stream is given up.` });
+    this.#fail(failure);
+    this.#outlet.giveUp();
+    throw failure;
+  }
+
+  /** Waits until the agreed rate allows `bytes` more, or the stream is over. */
+  async #pace(bytes: number): Promise<void> {
+    for (;;) {
+      const now = this.#clock.now();
+      if (this.#messages.has(1, now) && this.#volume.has(bytes, now)) break;
+      const at = Math.max(this.#messages.availableAt(1), this.#volume.availableAt(bytes));
+      const due = Promise.withResolvers<void>();
+      const cancel = this.#clock.at(at, () => due.resolve());
+      await Promise.race([due.promise, this.#over.promise]);
+      cancel();
+      if (this.#failure !== undefined) return;
+    }
+    this.#messages.take(1);
+    this.#volume.take(bytes);
+  }
+
+  async #within(limit: number, taken: Promise<boolean>): Promise<boolean | "late"> {
+    const late = Promise.withResolvers<"late">();
+    const cancel = this.#clock.at(this.#clock.now() + limit, () => late.resolve("late"));
+    try {
+      return await Promise.race([taken, late.promise]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #fail(failure: ParleyError): void {
+    this.#failure ??= failure;
+    this.#over.resolve();
+  }
+
+  #owe(checkpoint: Uint8Array): void {
+    this.#checkpoints += 1;
+    this.#outlet.checkpoint(checkpoint);
+  }
+}
+
+/** Bytes of a packet besides its payload: RTP header, extension header, attribution element. */
+const PACKET_OVERHEAD = 96;

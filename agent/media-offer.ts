@@ -1,0 +1,57 @@
+import { DATA_FORMATS } from "../codecs/data-formats.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { DataOfferStream } from "../signaling/data-stream.ts";
+import type { Capabilities } from "../signaling/negotiation.ts";
+import type { OfferStream } from "../signaling/offer.ts";
+import { sendingScopes } from "../signaling/scope.ts";
+import { sends } from "../signaling/stream-fields.ts";
+import { audioCapabilities, offerAudio } from "./audio-offer.ts";
+import type { CallOptions } from "./call-options.ts";
+import type { AgentPlatform } from "./platform.ts";
+
+/** Stream id of a call's data. */
+const DATA_STREAM = 2;
+
+/** The streams a caller offers. Throws `field-invalid` when there are none, or for audio nothing here can run. */
+export function offerStreams(
+  platform: AgentPlatform,
+  options: CallOptions,
+  freshSsrc: () => number,
+): OfferStream[] {
+  const streams: OfferStream[] = [];
+  if (options.audio !== false) streams.push(offerAudio(platform, options.audio ?? {}, freshSsrc()));
+  if (options.data === true) streams.push(offerData(freshSsrc()));
+  if (streams.length > 0) return streams;
+  throw new ParleyError({ code: "field-invalid", message: "A call has audio, data or both.", at: "audio" });
+}
+
+/** What a callee can take; `maySendData`: its documents let it. */
+export function capabilitiesOf(
+  platform: AgentPlatform,
+  options: CallOptions,
+  maySendData: boolean,
+): Capabilities {
+  return {
+    profiles: ["frame"],
+    ...(options.audio === false ? {} : { audio: audioCapabilities(platform, options.audio ?? {}) }),
+    ...(options.data === false
+      ? {}
+      : { data: { formats: DATA_FORMATS.map(({ name }) => name), send: maySendData, receive: true } }),
+  };
+}
+
+/** Scope tokens that sending these streams takes. */
+export function sendingScope(streams: readonly Pick<OfferStream, "modality" | "direction">[]): string[] {
+  const sent = streams.filter(({ direction }) => sends(direction));
+  return [...new Set(sent.flatMap(({ modality }) => sendingScopes(modality)))];
+}
+
+function offerData(ssrc: number): DataOfferStream {
+  return {
+    stream: DATA_STREAM,
+    modality: "data",
+    direction: "sendrecv",
+    ssrc,
+    formats: DATA_FORMATS.map(({ name, payloadType }) => ({ name, payload_type: payloadType })),
+  };
+}
