@@ -83,6 +83,59 @@ describe("the media side of a connection", () => {
     expect(port.counters.malformed).toBe(1);
   });
 
+  it("leaves a stream unread until its flow is claimed, and loses nothing of it", async () => {
+    const stream = await server.openStream();
+    await stream.write(encodeStreamStart(8));
+    for (let item = 0; item < 200; item += 1) void stream.write(encodeStreamItems([Uint8Array.of(item)]));
+    await clock.advance(4_000);
+    const { items } = collect(8);
+    await clock.settle();
+    expect(items).toHaveLength(200);
+    expect(port.counters.unclaimed).toBe(0);
+  });
+
+  it("drops and counts the items of a stream whose flow nobody claims within five seconds", async () => {
+    const stream = await server.openStream();
+    await stream.write(encodeStreamStart(8));
+    await stream.write(encodeStreamItems([Uint8Array.of(1), Uint8Array.of(2)]));
+    await clock.advance(5_100);
+    expect(port.counters.unclaimed).toBe(2);
+  });
+
+  it("reads a stream at the pace of its sink, and stops it when the sink wants no more", async () => {
+    const items: number[] = [];
+    const paces = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+    port.claim(8, {
+      datagram: () => {},
+      item: (bytes) => {
+        items.push(bytes[0] as number);
+        return paces[items.length - 1]?.promise;
+      },
+    });
+    const stream = await server.openStream();
+    await stream.write(encodeStreamStart(8));
+    await stream.write(encodeStreamItems([1, 2, 3].map((item) => Uint8Array.of(item))));
+    await clock.settle();
+    expect(items).toEqual([1]);
+    paces[0].resolve();
+    await clock.settle();
+    expect(items).toEqual([1, 2]);
+    paces[1].reject(new Error("enough"));
+    await clock.settle();
+    expect(items).toEqual([1, 2]);
+    await expect(stream.write(Uint8Array.of(1, 4))).rejects.toMatchObject({ code: "connection-lost" });
+  });
+
+  it("tells when the carrier took an item, and when it cannot", async () => {
+    const taken = port.writeItem(10, Uint8Array.of(1));
+    await clock.settle();
+    expect(await taken).toBe(true);
+    opened[0]?.stop(7);
+    await clock.settle();
+    expect(await port.writeItem(10, Uint8Array.of(2))).toBe(false);
+    expect(port.counters.undelivered).toBe(1);
+  });
+
   it("writes items of a flow to one stream, in order, and finishes it", async () => {
     port.sendItem(10, Uint8Array.of(1));
     port.sendItem(10, Uint8Array.of(2, 2));

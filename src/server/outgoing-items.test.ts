@@ -100,3 +100,24 @@ it("counts what waits for a stream that cannot be opened", async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(items.dropped).toBeGreaterThan(0);
 });
+
+it("says when a source should wait for a reader, and when it may go on", async () => {
+  const { clock, received, items } = connected();
+  for (let item = 0; item < 40; item += 1) items.send(4, new Uint8Array(1_000).fill(item));
+  const room = items.room(4);
+  expect(room).toBeInstanceOf(Promise);
+  await clock.settle();
+  await room;
+  expect(items.room(4)).toBeUndefined();
+  expect(received[0]?.length).toBeGreaterThan(40_000);
+  expect(items.dropped).toBe(0);
+});
+
+it("lets a source that waits go on when what waits is taken back", async () => {
+  const { items } = connected();
+  for (let item = 0; item < 40; item += 1) items.send(4, Uint8Array.of(item));
+  const room = items.room(4);
+  items.discard(4, "terms");
+  await room;
+  expect(items.room(4)).toBeUndefined();
+});

@@ -1,4 +1,5 @@
 import { type Checkpoint, checkpointDigest, encodeCheckpoint } from "../../codecs/checkpoint.ts";
+import { encodeDataMessage } from "../../codecs/data-message.ts";
 import {
   buildFrame,
   type FrameFields,
@@ -57,6 +58,21 @@ const chainView = new FrameView();
 parseFrame(chainFrame, 0, chainView);
 // A tag only the two ends can make; any sixteen bytes show where it stands.
 chainFrame.fill(0xaa, chainView.tagOffset, chainView.tagOffset + chainView.tagLength);
+
+const DATA_STREAM = 2;
+const dataFrame = buildFrame({
+  profile: "frame",
+  keyGeneration: 0,
+  sequence: fields.sequence,
+  captureSeconds: fields.captureSeconds,
+  captureFraction: fields.captureFraction,
+  payloadType: 98,
+  marker: true,
+  timestamp: 1_500,
+  ssrc: 0xda7ada7a,
+  payload: encodeDataMessage({ read: "é" }),
+});
+signFrame(new FrameSigningContext(sessionDigest, LEG, DATA_STREAM), dataFrame, signer);
 
 const first: Checkpoint = {
   sessionDigest,
@@ -188,6 +204,24 @@ export const EXAMPLES: ReadonlyMap<string, string> = new Map([
       ...AFTER_ATTRIBUTION,
       [1, "padding to a whole word"],
       [5, "payload"],
+    ]),
+  ],
+  [
+    "data-frame",
+    breakdown(dataFrame, [
+      [1, "V=2, P=0, X=1, CC=0"],
+      [1, "marker, payload type 98"],
+      [2, "sequence number, low 16 bits: 2"],
+      [4, "timestamp: 1,500 ms"],
+      [4, "SSRC"],
+      [2, "extension: two-byte headers, appbits 0"],
+      [2, "20 words"],
+      [2, "element 1, attribution, 77 bytes"],
+      [1, "profile 1 (frame), key generation 0"],
+      ...ATTRIBUTION_HEAD,
+      [64, "Ed25519 signature by the speaker's media key"],
+      [1, "padding to a whole word"],
+      [13, 'payload: {"read":"é"}'],
     ]),
   ],
   [

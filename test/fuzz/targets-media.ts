@@ -4,6 +4,7 @@ import {
   MAX_CHECKPOINT_BYTES,
   parseCheckpoint,
 } from "../../codecs/checkpoint.ts";
+import { decodeDataMessage, encodeDataMessage } from "../../codecs/data-message.ts";
 import { FrameSigningContext, FrameView, parseFrame } from "../../codecs/frame.ts";
 import { encodeKeptFrames, keptFramesTitle, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { parseOpusPacket } from "../../codecs/opus.ts";
@@ -135,6 +136,18 @@ export const MEDIA_TARGETS: readonly FuzzTarget[] = [
       if (parsed.ok && parsed.value.samples.length * 2 > input.length)
         throw new Error("samples out of nothing");
       return parsed.ok;
+    },
+  },
+  {
+    name: "data-message",
+    examples: [{ read: "é" }, [1, -0.5, null, true], "", { a: { b: [{}] } }].map(encodeDataMessage),
+    tokens: ['{"', "[", ",", ":", "1e400", "\\u0000", '"__proto__":1,', " "],
+    run(input) {
+      const read = decodeDataMessage(input);
+      if (!read.ok) return false;
+      if (Buffer.compare(encodeDataMessage(read.value), input) !== 0)
+        throw new Error("other bytes say the same");
+      return true;
     },
   },
   {

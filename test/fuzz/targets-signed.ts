@@ -23,6 +23,7 @@ import {
   CORE,
   mediaKey,
   OFFER_ID,
+  offerPayload,
   SERVER,
   SESSION_ID,
   signedAnswer,
@@ -54,6 +55,14 @@ const JSON_TOKENS = [
   '"__proto__":1,',
 ];
 
+const DATA_STREAM = {
+  stream: 1,
+  modality: "data",
+  direction: "sendrecv",
+  ssrc: 7,
+  formats: [{ name: "json", payload_type: 98 }],
+} as const;
+
 interface SignedKind {
   readonly name: string;
   readonly form: Parameters<typeof readSigned>[1];
@@ -67,7 +76,7 @@ const KINDS: readonly SignedKind[] = [
   {
     name: "offer",
     form: OFFER,
-    example: signedOffer(),
+    example: signedOffer({ streams: [...offerPayload().streams, DATA_STREAM] }),
     signer: ALICE,
     judge: (jws) =>
       verifyOffer(

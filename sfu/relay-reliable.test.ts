@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { RELIABLE_FRESHNESS_MS } from "../signaling/admission.ts";
+import {
+  datagram,
+  FIRST_SEQUENCE,
+  type FrameOptions,
+  packet,
+  relayWith,
+  row,
+  SPEAKER_CONNECTION,
+  SPEAKER_FLOW,
+  WALL,
+} from "../test/relay-scene.ts";
+
+function scene(reliable: boolean) {
+  const relay = relayWith(row({ reliable }));
+  const item = (options: FrameOptions = {}) =>
+    relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet(options), 0, WALL).refusal;
+  return { relay, item };
+}
+
+describe("a reliable stream", () => {
+  it("takes frames in order, gaps and all, and none that comes after a later one", () => {
+    const { item } = scene(true);
+    expect(item({ sequence: FIRST_SEQUENCE })).toBeUndefined();
+    expect(item({ sequence: FIRST_SEQUENCE + 2 })).toBeUndefined();
+    expect(item({ sequence: FIRST_SEQUENCE + 1 })).toBe("window");
+    expect(item({ sequence: FIRST_SEQUENCE })).toBe("replayed");
+    expect(item({ sequence: FIRST_SEQUENCE + 3 })).toBeUndefined();
+  });
+
+  it("is not carried by datagrams", () => {
+    const { relay } = scene(true);
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(packet()), 0, WALL).refusal).toBe("terms");
+  });
+
+  it.each([
+    [-RELIABLE_FRESHNESS_MS, undefined],
+    [-RELIABLE_FRESHNESS_MS - 10, "stale"],
+    [2_000, undefined],
+    [2_010, "early"],
+  ])("takes a frame captured %i ms from now: %s", (age, refusal) => {
+    expect(scene(true).item({ captured: WALL + age })).toBe(refusal);
+  });
+});
+
+it("live media on a stream may overtake itself and is fresh or refused", () => {
+  const { item } = scene(false);
+  expect(item({ sequence: FIRST_SEQUENCE + 1 })).toBeUndefined();
+  expect(item({ sequence: FIRST_SEQUENCE })).toBeUndefined();
+  expect(item({ sequence: FIRST_SEQUENCE + 2, captured: WALL - 2_010 })).toBe("stale");
+});
