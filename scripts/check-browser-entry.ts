@@ -110,8 +110,11 @@ function isNodes(id: string): boolean {
   return PACKAGES.some((name) => id === name || id.startsWith(`${name}/`));
 }
 
+/** A path as it reads from the package's root, wherever the dependencies lie. */
 function nameOf(id: string): string {
-  return relative(ROOT, id.replace(/\?.*$/, "").replaceAll("\0", ""));
+  const path = id.replace(/\?.*$/, "").replaceAll("\0", "");
+  const installed = path.lastIndexOf("/node_modules/");
+  return installed === -1 ? relative(ROOT, path) : path.slice(installed + 1);
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
