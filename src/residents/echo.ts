@@ -1,8 +1,10 @@
 import { audioLevel } from "../../agent/audio-level.ts";
 import type { Call } from "../../agent/call.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Mouth } from "./mouth.ts";
 import { TurnDetector } from "./turn-detector.ts";
 import { TurnMemory } from "./turn-memory.ts";
+import { spoken } from "./utterance.ts";
 
 /** Between the end of a turn and what is said back, ms. */
 const PAUSE_MS = 250;
@@ -10,10 +12,14 @@ const PAUSE_MS = 250;
 const FADE_MS = 150;
 
 /**
- * Says back in `call` what it hears, turn by turn, until the call ends. It does not listen while it speaks, so that it never
+ * Says back in `call` what it hears, turn by turn, and sends messages back as `{ "echo": … }`, until the call ends. It does not listen while it speaks, so that it never
  * answers its own voice out of the caller's loudspeaker.
  */
 export async function echo(call: Call, mouth: Mouth): Promise<void> {
+  await Promise.all([echoVoice(call, mouth), echoData(call)]);
+}
+
+async function echoVoice(call: Call, mouth: Mouth): Promise<void> {
   const { hears } = call.audio;
   if (hears === undefined) return;
   const detector = new TurnDetector();
@@ -25,7 +31,20 @@ export async function echo(call: Call, mouth: Mouth): Promise<void> {
     const change = detector.push(audioLevel(heard.pcm), milliseconds, marked);
     memory.push(heard.pcm, detector.speaking || change !== undefined);
     if (change !== "ended") continue;
-    mouth.begin(memory.take(Math.max(0, detector.quiet - FADE_MS)), PAUSE_MS);
+    mouth.begin(spoken(memory.take(Math.max(0, detector.quiet - FADE_MS))), PAUSE_MS);
     detector.reset();
+  }
+}
+
+async function echoData({ data }: Call): Promise<void> {
+  if (data === undefined) return;
+  for await (const { value } of data) {
+    try {
+      await data.send({ echo: value });
+    } catch (error) {
+      // What fills a message leaves no room for the word around it.
+      if (!(error instanceof ParleyError) || error.code !== "too-large") throw error;
+      await data.send({ error: error.code, message: "This is too large to be sent back." });
+    }
   }
 }

@@ -1,6 +1,7 @@
 import type { Call } from "../../agent/call.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Utterance } from "./utterance.ts";
 
 /** Sound handed over at once, ms: what an interruption leaves unsaid is told by pieces of this length. */
 const PIECE_MS = 100;
@@ -27,17 +28,22 @@ export class Mouth {
     return this.#speaking > 0;
   }
 
+  /** Utterances begun and not yet over. */
+  get waiting(): number {
+    return this.#speaking;
+  }
+
   /** Leaves unsaid what is being said and what waits. */
   stop(): void {
     this.#utterances += 1;
   }
 
-  /** Says PCM of the call's format after a pause, ms, and after what it was told to say before. */
-  begin(pcm: Int16Array, pause: number): void {
+  /** Says something in the call's format after a pause, ms, and after what it was told to say before. */
+  begin(what: Utterance, pause: number): void {
     const utterance = this.#utterances;
     this.#speaking += 1;
     this.#said = this.#said
-      .then(() => this.#say(pcm, pause, () => utterance === this.#utterances))
+      .then(() => this.#say(what, pause, () => utterance === this.#utterances))
       .catch((error: unknown) => {
         // The call may end in the middle of a word.
         if (!(error instanceof ParleyError) || error.code !== "closed") this.#report(error);
@@ -47,13 +53,13 @@ export class Mouth {
       });
   }
 
-  async #say(pcm: Int16Array, pause: number, goesOn: () => boolean): Promise<void> {
+  async #say(what: Utterance, pause: number, goesOn: () => boolean): Promise<void> {
     const { sends } = this.#call.audio;
-    if (sends === undefined || pcm.length === 0) return;
+    if (sends === undefined || what.length === 0) return;
     await this.#wait(pause);
     const piece = Math.round((sends.clockRate * PIECE_MS) / 1000) * sends.channels;
-    for (let at = 0; at < pcm.length && goesOn(); at += piece)
-      await this.#call.audio.write(pcm.subarray(at, at + piece));
+    for (let at = 0; at < what.length && goesOn(); at += piece)
+      await this.#call.audio.write(what.piece(at, at + piece));
     if (!goesOn()) return;
     await this.#call.audio.endTurn();
     await this.#wait(RING_DOWN_MS);

@@ -4,6 +4,7 @@ import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import { type Agent, type AgentIdentity, createIdentity, nodePlatform } from "../../agent/node.ts";
 import type { Clock } from "../../codecs/clock.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
@@ -13,7 +14,7 @@ import { AGTP_PATH } from "../../transports/url.ts";
 import type { ResidentListing } from "../http/connect-info.ts";
 import { echo } from "./echo.ts";
 import { Mouth } from "./mouth.ts";
-import { read, readersText } from "./reader.ts";
+import { Reader, readersText } from "./reader.ts";
 
 /** What the proofs of residents name as their server: an origin that cannot be dialled from outside (RFC 6761 6.4). */
 export const RESIDENTS_ORIGIN = "https://residents.invalid";
@@ -80,8 +81,8 @@ export async function startResidents(options: {
     await Promise.all(agents.map((agent) => agent.close()));
   };
   try {
-    const text = await readersText();
-    const lives = { echo, reader: (call: Call, mouth: Mouth) => read(call, mouth, text) } as const;
+    const reader = new Reader(await readersText());
+    const lives = { echo, reader: (call: Call, mouth: Mouth) => reader.live(call, mouth) } as const;
     for (const [kind, identity] of options.identities) {
       const agent = await connectAgent(platform, `${RESIDENTS_ORIGIN}${AGTP_PATH}`, {
         identity,
@@ -94,7 +95,10 @@ export async function startResidents(options: {
         if (own.has(incoming.caller.agentId)) return await incoming.decline();
         if (agent.calls.length >= MAX_CALLS) return await incoming.decline("busy");
         const call = await incoming.accept();
-        await lives[kind](call, new Mouth(call, clock, report));
+        lives[kind](call, new Mouth(call, clock, report)).catch((error: unknown) => {
+          // The call may end while something is being answered.
+          if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
+        });
       });
       listings.push({ agent_id: agent.id, name: NAMES[kind], kind });
     }

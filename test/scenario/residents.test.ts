@@ -130,6 +130,21 @@ describe("Echo", () => {
     expect(seconds).toBeLessThan(30.5);
   });
 
+  it("sends messages back in kind, beside the voice and without it, and says which are too large", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(echo, { data: true }));
+    const messages = call.data?.[Symbol.asyncIterator]();
+    const next = async () => (await world.during(messages?.next() ?? Promise.reject())).value?.value;
+    await world.during(call.data?.send({ hello: [1, null, "two"] }) ?? Promise.reject());
+    expect(await next()).toEqual({ echo: { hello: [1, null, "two"] } });
+    const { length } = JSON.stringify("");
+    await world.during(call.data?.send("x".repeat(16 * 1024 - length)) ?? Promise.reject());
+    expect(await next()).toMatchObject({ error: "too-large" });
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
   it("is there also where registration is closed, as the same agent after a restart", async () => {
     const first = await populated({ config: { registration: "closed" } });
     await first.residents.close();
@@ -161,6 +176,33 @@ describe("Reader", () => {
     expect(heard.correlation).toBeGreaterThan(0.85);
     expect(heard.longestGap).toBeLessThan(60);
     expect(recording.frames.filter((frame) => frame.kind === "speech" && frame.endOfTurn)).toHaveLength(1);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("reads what it is sent, and says what it will not read and why", async () => {
+    const { world, reader } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(reader, { data: true, audio: { codecs: ["pcmu"] } }));
+    const messages = call.data?.[Symbol.asyncIterator]();
+    const answer = async (message: unknown) => {
+      await world.during(call.data?.send(message) ?? Promise.reject());
+      const given = messages?.next();
+      // espeak-ng works in real time.
+      while ((await Promise.race([given, world.clock.advance(5)])) === undefined) {}
+      return (await given)?.value?.value;
+    };
+    await world.clock.advance(12_000);
+    const recording = new Recording(call);
+    expect(await answer({ read: "Thursday at eleven." })).toEqual({
+      reading: "Thursday at eleven.",
+      seconds: expect.any(Number),
+    });
+    await world.clock.advance(3_000);
+    expect(recording.count("speech")).toBeGreaterThan(40);
+    expect(await answer({ read: "" })).toMatchObject({ error: "field-invalid" });
+    expect(await answer({ read: "x".repeat(501) })).toMatchObject({ error: "field-invalid" });
+    expect(await answer("read this")).toMatchObject({ error: "field-invalid" });
+    await world.during(call.end());
     expect(world.reported).toEqual([]);
   });
 
