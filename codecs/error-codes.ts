@@ -73,6 +73,7 @@ export const ERRORS = {
   "checkpoint-malformed": { retryable: false, meaning: "The bytes are not a checkpoint." },
   "checkpoint-broken": { retryable: false, meaning: "A checkpoint is of another stream or does not follow the one before; `at` names the field." },
   "receipt-malformed": { retryable: false, meaning: "The bytes are not a receipt." },
+  "mux-malformed": { retryable: false, meaning: "A message of a WebSocket connection is malformed." },
   "stream-malformed": { retryable: false, meaning: "A media stream's framing is broken." },
   "wav-malformed": { retryable: false, meaning: "Not a PCM WAV file Parley reads." },
   // ends checking each other

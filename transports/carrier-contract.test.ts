@@ -2,64 +2,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Clock } from "../codecs/clock.ts";
-import { systemClock } from "../platform/node/clock.ts";
 import {
-  type Carrier,
   CLOSE_CODES,
   type CloseInfo,
   type Connection,
   type ConnectionHandlers,
-  type ConnectOptions,
   type DuplexStream,
-  type Listener,
   MAX_DATAGRAM_BYTES,
   type ReceiveStream,
 } from "../sfu/carrier.ts";
+import { type CarrierWorld, carrierWorlds, fastClock } from "../test/carrier-worlds.ts";
 import type { Accept } from "./connection-end.ts";
 import { MemoryNetwork } from "./memory.ts";
 import { storedCertificate } from "./webtransport/certificate.ts";
-import { webTransportCarrier } from "./webtransport/client.ts";
 import { listenWebTransport } from "./webtransport/server.ts";
-
-/** Real time that runs faster: what waits seconds in earnest waits a fraction here. */
-const SPEED = 20;
-const clock: Clock = {
-  now: () => systemClock.now() * SPEED,
-  wall: () => systemClock.wall(),
-  at: (at, fire) => systemClock.at(at / SPEED, fire),
-};
-
-interface World {
-  readonly carrier: Carrier;
-  readonly listener: Listener;
-  readonly url: string;
-  readonly connect: ConnectOptions;
-}
 
 let folder = "";
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "parley-carrier-"));
 });
 afterAll(() => rm(folder, { recursive: true }));
-
-const worlds: Record<string, (accept: Accept) => Promise<World>> = {
-  memory: async (accept) => {
-    const network = new MemoryNetwork({ clock, liveness: false });
-    const listener = network.listen("parley.test:4480", accept);
-    return { carrier: network, listener, url: "https://parley.test:4480/agtp", connect: {} };
-  },
-  webtransport: async (accept) => {
-    const certificate = await storedCertificate({ folder, now: Date.now() });
-    const listener = await listenWebTransport({ clock, certificate, port: 0, liveness: false }, accept);
-    return {
-      carrier: webTransportCarrier({ clock, liveness: false }),
-      listener,
-      url: `https://${listener.address}/agtp`,
-      connect: { certificateHashes: [listener.certificateHash] },
-    };
-  },
-};
 
 /** One side of a connection with everything that reached it. */
 class Side {
@@ -101,15 +63,17 @@ class Arrivals<T> {
   }
 }
 
+type Make = (accept: Accept, fault?: (error: unknown) => void) => Promise<CarrierWorld>;
+
 interface Call {
   readonly client: Connection;
   readonly server: Connection;
   readonly atClient: Side;
   readonly atServer: Side;
-  readonly world: World;
+  readonly world: CarrierWorld;
 }
 
-async function call(make: (accept: Accept) => Promise<World>, path = "/agtp"): Promise<Call> {
+async function call(make: Make, path = "/agtp"): Promise<Call> {
   const atClient = new Side();
   const atServer = new Side();
   const world = await make(atServer.accept);
@@ -134,8 +98,8 @@ function bytes(length: number): Uint8Array {
   return made;
 }
 
-describe.each(Object.keys(worlds))("%s", (name) => {
-  const make = worlds[name] as (accept: Accept) => Promise<World>;
+describe.each(Object.entries(carrierWorlds))("%s", (_, makeWorld) => {
+  const make: Make = (accept, fault) => makeWorld(accept, { folder, ...(fault && { fault }) });
 
   test("datagrams arrive in order, as they were when sent", async () => {
     const { client, server, atClient, atServer, world } = await call(make);
@@ -336,7 +300,7 @@ describe.each(Object.keys(worlds))("%s", (name) => {
     await world.listener.close();
   });
 
-  test("what is not an https URL is refused as usage", async () => {
+  test("what is no URL to dial is refused as usage", async () => {
     const world = await make(() => {
       throw new Error("nobody comes");
     });
@@ -391,18 +355,8 @@ describe.each(Object.keys(worlds))("%s", (name) => {
       closed() {},
     });
     const fault = (error: unknown): void => void faults.push(error);
-    const certificate = await storedCertificate({ folder, now: Date.now() });
-    const network = new MemoryNetwork({ clock, liveness: false, fault });
-    const listener =
-      name === "memory"
-        ? network.listen("h:1", accept)
-        : await listenWebTransport({ clock, certificate, port: 0, liveness: false, fault }, accept);
-    const carrier = name === "memory" ? network : webTransportCarrier({ clock, liveness: false });
-    const client = await carrier.connect(
-      `https://${listener.address}/agtp`,
-      { certificateHashes: [certificate.hash] },
-      new Side().accept,
-    );
+    const { carrier, listener, url, connect } = await make(accept, fault);
+    const client = await carrier.connect(url, connect, new Side().accept);
     client.sendDatagram(Uint8Array.of(1));
     client.sendDatagram(Uint8Array.of(2));
     await until(() => seen.length === 1);
@@ -421,20 +375,26 @@ describe.each(Object.keys(worlds))("%s", (name) => {
     expect(client.sendDatagram(bytes(1))).toBe("closed");
     await expect(
       world.carrier.connect(world.url, { ...world.connect, connectTimeout: 2_000 }, new Side().accept),
-    ).rejects.toMatchObject({ code: name === "memory" ? "connect-refused" : "connect-timeout" });
+    ).rejects.toMatchObject({ code: world.afterwards });
+  });
+});
+
+describe("a taken address", () => {
+  test("is refused in memory", () => {
+    const network = new MemoryNetwork({ clock: fastClock });
+    network.listen("h:1", new Side().accept);
+    expect(() => network.listen("h:1", new Side().accept)).toThrow(
+      expect.objectContaining({ code: "port-taken" }),
+    );
   });
 
-  test("a taken address is refused", async () => {
-    const world = await make(() => new Side().accept(undefined as never));
+  test("is refused over UDP", async () => {
+    const { listener, url } = await carrierWorlds.webtransport(new Side().accept, { folder });
     const certificate = await storedCertificate({ folder, now: Date.now() });
-    const again = async (): Promise<unknown> =>
-      world.carrier instanceof MemoryNetwork
-        ? world.carrier.listen(world.listener.address, new Side().accept)
-        : listenWebTransport(
-            { clock, certificate, port: Number(new URL(world.url).port) },
-            new Side().accept,
-          );
-    await expect(again()).rejects.toMatchObject({ code: "port-taken" });
-    await world.listener.close();
+    const port = Number(new URL(url).port);
+    await expect(
+      listenWebTransport({ clock: fastClock, certificate, port }, new Side().accept),
+    ).rejects.toMatchObject({ code: "port-taken" });
+    await listener.close();
   });
 });

@@ -1,7 +1,7 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 
 /** Throws `usage` unless there is at least one hash and each is a SHA-256. */
-function checkHashes(hashes: readonly Uint8Array[]): void {
+export function checkHashes(hashes: readonly Uint8Array[]): void {
   if (hashes.length === 0 || hashes.some((hash) => hash.length !== 32))
     throw new ParleyError({
       code: "usage",

@@ -15,6 +15,26 @@ export function dialUrl(url: string): URL {
   return parsed;
 }
 
+/**
+ * The WebSocket URL to dial: `wss:`, or `ws:` to this machine itself, with `/agtp` where no path was given. An `https:` URL stands
+ * for `wss:` at the same host and port. Throws `usage` for anything else.
+ */
+export function dialWebSocketUrl(url: string): URL {
+  const plain = url.startsWith("ws:");
+  const dialled = dialUrl(url.replace(/^wss?:/, "https:"));
+  if (plain && !isLoopback(dialled.hostname))
+    throw usage(`"${url}" is not encrypted, which only loopback addresses may be`);
+  const webSocket = new URL(dialled.href.replace(/^https:/, plain ? "ws:" : "wss:"));
+  // Each scheme forgets the port that it would have anyway.
+  if (plain) webSocket.port = new URL(url).port;
+  return webSocket;
+}
+
+/** Whether a URL's host is this machine itself. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
 /** What possession proofs name as the server they are for: the origin dialled, over WebSocket that of the same server's pages. */
 export function audienceOf(url: string): string {
   return new URL(url.replace(/^ws/, "http")).origin;
