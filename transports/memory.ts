@@ -15,7 +15,7 @@ import {
 import { type Accept, ConnectionEnd, type EndOptions } from "./connection-end.ts";
 import { MemoryPipe, type PipePort } from "./memory-stream.ts";
 import { StreamOpener } from "./stream-opener.ts";
-import { dialUrl, isServed, WRONG_PATH } from "./url.ts";
+import { dialUrl, isServed, WRONG_PATH, withoutQuery } from "./url.ts";
 
 /** One direction of an emulated network path. Times are on the scale of the clock the connection runs on. */
 export interface LinkModel {
@@ -103,7 +103,7 @@ class MemoryListener implements Listener {
 function join(url: string, options: MemoryOptions, client: Accept, server: Accept): MemoryPair {
   const ends = {
     client: new MemoryConnection("client", url, options, options.toServer),
-    server: new MemoryConnection("server", url, options, options.toClient),
+    server: new MemoryConnection("server", withoutQuery(url), options, options.toClient),
   };
   ends.client.peer = ends.server;
   ends.server.peer = ends.client;

@@ -4,6 +4,7 @@ import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
+import { acceptWebSocket } from "../../transports/websocket/server.ts";
 import { parseServerConfig, type ServerSettings } from "../config.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
 import {
@@ -65,6 +66,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     overview: () => media?.overview(),
     refused: () => listeners?.refused() ?? {},
   });
+  const fault = (error: unknown): void => {
+    if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
+    else events.log("error", "connection-fault", { error: String(error) });
+  };
   listeners = await openListeners({
     config,
     clock,
@@ -76,11 +81,11 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     },
     residents: () => residents?.listings ?? [],
     accept: (connection) => (media as MediaServer).accept(connection),
-    acceptSocket: (socket) => socket.close(TRY_AGAIN_LATER, "no WebSocket carrier"),
-    fault: (error) => {
-      if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
-      else events.log("error", "connection-fault", { error: String(error) });
-    },
+    acceptSocket: (socket, facts) =>
+      void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
+        (media as MediaServer).accept(connection),
+      ),
+    fault,
   });
   const { close, address, origins } = listeners;
   opened.defer(close);
@@ -119,6 +124,3 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   up.own(opened.move());
   return up;
 }
-
-/** WebSocket close code 1013. */
-const TRY_AGAIN_LATER = 1013;

@@ -1,7 +1,7 @@
 import type { WebSocket } from "ws";
 import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { type Accept, type EndOptions, rethrowLater } from "../connection-end.ts";
-import { isServed, WRONG_PATH } from "../url.ts";
+import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
 import { type SocketFacts, WebSocketConnection } from "./connection.ts";
 import { MAX_MESSAGE_BYTES } from "./frames.ts";
 import { listenTo, socketPort } from "./node-socket.ts";
@@ -23,7 +23,8 @@ export function acceptWebSocket(
   options: EndOptions,
   accept: Accept,
 ): Connection {
-  const connection = new WebSocketConnection("server", socketPort(socket, options.clock), facts, options);
+  const known = { ...facts, url: withoutQuery(facts.url) };
+  const connection = new WebSocketConnection("server", socketPort(socket, options.clock), known, options);
   listenTo(socket, connection);
   if (!isServed(facts.url)) {
     connection.close(CLOSE_CODES.forbidden, WRONG_PATH);
