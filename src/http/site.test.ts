@@ -49,6 +49,7 @@ async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
   const site = await openSite({
     host: "127.0.0.1",
     port: 0,
+    setting: "httpPort",
     origins: () => origins,
     allowedOrigins: [ELSEWHERE],
     maxSockets: 2,

@@ -41,6 +41,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure"> {
   readonly host: string;
   /** TCP port; 0 picks a free one. */
   readonly port: number;
+  /** The setting that names the port, for who has to give another. */
+  readonly setting: "httpPort" | "tcpPort";
   /** Certificate with its chain and key: TLS 1.3, nothing older. */
   readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
   readonly page?: PageParts;
@@ -177,7 +179,7 @@ async function addPage(app: FastifyInstance, page: PageParts): Promise<void> {
   });
 }
 
-async function listen(app: FastifyInstance, { host, port }: SiteOptions): Promise<void> {
+async function listen(app: FastifyInstance, { host, port, setting: at }: SiteOptions): Promise<void> {
   try {
     await app.listen({ host, port });
   } catch (cause) {
@@ -186,10 +188,13 @@ async function listen(app: FastifyInstance, { host, port }: SiteOptions): Promis
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === "EADDRINUSE")
       throw new ParleyError(
-        { code: "port-taken", message: `Another process listens on ${where}.` },
+        { code: "port-taken", message: `Another process listens on ${where}.`, at },
         { cause },
       );
-    throw new ParleyError({ code: "usage", message: `Cannot listen on ${where}: ${message}.` }, { cause });
+    throw new ParleyError(
+      { code: "usage", message: `Cannot listen on ${where}: ${message}.`, at },
+      { cause },
+    );
   }
 }
 

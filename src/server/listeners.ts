@@ -100,6 +100,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
       ...site,
       host: "127.0.0.1",
       port: config.httpPort,
+      setting: "httpPort",
       watch: { ...options.watch, unready: site.unready },
       ...(config.page ? { page } : {}),
     });
@@ -112,6 +113,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
       ...site,
       host,
       port: config.tcpPort ?? config.port,
+      setting: "tcpPort",
       tls: certificate,
       // A browser takes no self-made certificate for a page.
       ...(config.page && config.certificateFile !== undefined ? { page } : {}),
