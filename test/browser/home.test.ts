@@ -9,6 +9,8 @@ import { type ModulePage, serveModule } from "./module-page.ts";
 let served: ModulePage;
 let browser: Chromium;
 let page: Page;
+/** Complaints that a test looked for. */
+let expected = 0;
 
 beforeAll(async () => {
   served = await serveModule(new URL("./home-page.ts", import.meta.url));
@@ -84,6 +86,29 @@ test("a microphone that is not there is said by name", async () => {
   expect(await page.evaluate(() => globalThis.home.noMicrophone())).toBe("device-unavailable");
 });
 
-test("nothing complained", () => {
-  expect(browser.complaints).toEqual([]);
+test.each([
+  ["takes scripts from blob: and wasm", "script-src 'self' 'unsafe-inline' blob: 'wasm-unsafe-eval'", 0],
+  ["refuses workers, which leaves the page's own timers", "worker-src 'none'", 1],
+])("on a page whose policy %s the clock runs and the loudspeaker plays", async (_, policy, refusals) => {
+  const strict = await browser.context.newPage();
+  const refused: string[] = [];
+  strict.on("console", (message) => {
+    if (message.type() === "error") refused.push(message.text());
+  });
+  await strict.route(served.url, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "content-security-policy": policy } });
+  });
+  await strict.goto(served.url);
+  await strict.waitForSelector("body[data-ready]");
+  expect(await strict.evaluate(() => globalThis.home.timers())).toMatchObject({ early: 0, cancelled: false });
+  expect((await strict.evaluate(() => globalThis.home.identity("ada"))).verified).toBe(true);
+  expect((await strict.evaluate(() => globalThis.home.loudspeaker())).loudest).toBeGreaterThan(0.4);
+  expect(refused).toHaveLength(refusals);
+  expected += refusals;
+  await strict.close();
+});
+
+test("nothing else complained", () => {
+  expect(browser.complaints).toHaveLength(expected);
 });
