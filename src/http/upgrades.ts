@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ErrorCode } from "../../codecs/error-codes.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
+import { WEBSOCKET_SERVER_OPTIONS } from "../../transports/websocket/server.ts";
 import { PLAIN_HEADERS } from "./headers.ts";
 import { pageOrigin } from "./page-origin.ts";
 
@@ -38,12 +39,7 @@ export interface UpgradeCounters {
 export class Upgrades {
   readonly counters: UpgradeCounters = { accepted: 0, refused: 0 };
   readonly #options: UpgradeOptions;
-  readonly #server = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: MAX_MESSAGE_BYTES,
-  });
+  readonly #server = new WebSocketServer({ ...WEBSOCKET_SERVER_OPTIONS, noServer: true });
   readonly #open = new Set<WebSocket>();
 
   constructor(options: UpgradeOptions) {
@@ -154,6 +150,3 @@ function hostAndPort(address: string, port: number | undefined): string {
   const host = address.replace(/^::ffff:/, "");
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
-
-/** Largest WebSocket message taken, bytes: above what any end sends, or the connection is closed. */
-const MAX_MESSAGE_BYTES = 64 * 1024;

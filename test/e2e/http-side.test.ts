@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { Agent, createIdentity } from "../../agent/node.ts";
+import { connectAgent } from "../../agent/connect.ts";
+import { Agent, createIdentity, nodePlatform } from "../../agent/node.ts";
 import { decodeHex } from "../../codecs/hex.ts";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { CloseInfo } from "../../sfu/carrier.ts";
 import { type ServeOptions, serve } from "../../src/server/serve.ts";
+import { webSocketCarrier } from "../../transports/websocket/client.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
 import { connectCall } from "../calling.ts";
 import { RunningCommand } from "../command-line.ts";
@@ -111,10 +113,36 @@ describe("listeners in any combination", () => {
   });
 });
 
+describe("WebSockets carry a call where there is no UDP", () => {
+  it.each([
+    ["over TLS, its certificate pinned", undefined],
+    ["on the plain side of this machine", "off"],
+  ] as const)("%s", async (_name, tcpPort) => {
+    const server = await running({ webTransport: false, tcpPort });
+    const online = async (name: string) => {
+      const carrier = webSocketCarrier({ clock: systemClock });
+      const agent = await connectAgent({ ...nodePlatform(), carrier }, server.webSocketUrl as string, {
+        identity: createIdentity({ name }).identity,
+        ...(tcpPort === "off" ? {} : { certificateHashes: [server.certificateHash] }),
+      });
+      onTestFinished(() => agent.close());
+      return agent;
+    };
+    const { call, answered } = await connectCall(await online("Ada"), await online("Bob"));
+    await call.audio.write(new Int16Array(48_000 / 5));
+    await until("frames heard", () => (answered.stats().heard?.verified ?? 0) > 0);
+    const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
+    expect(metrics).toMatch(/^parley_connections\{carrier="websocket"\} 2$/m);
+    await call.end();
+    await server.stop(0);
+    await expect(fetch(`${server.httpUrl}/healthz`)).rejects.toThrow();
+  });
+});
+
 it("a whole call is measured, and logged by session and agent without payloads, proofs or tokens", async () => {
   const command = new RunningCommand([
     ...["serve", "--port", "0", "--http-port", "0", "--data-folder", join(folder, "data")],
-    ...["--registration", "open", "--log-level", "debug", "--json"],
+    ...["--registration", "open", "--no-residents", "--log-level", "debug", "--json"],
   ]);
   const up = JSON.parse((await command.says(/^\{"url".*\}$/m))[0]);
   const { body } = await json(`${up.http_url}/connect.json`);
