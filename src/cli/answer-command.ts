@@ -129,6 +129,8 @@ class AnsweringDesk {
     const keep = keepPath === undefined ? undefined : new KeptFramesWriter(keepPath);
     const codecs = flags.codec ?? this.#voice?.codecs;
     const options: CallOptions = {
+      // Nobody here would read messages.
+      data: false,
       ...(codecs === undefined ? {} : { audio: { codecs } }),
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };

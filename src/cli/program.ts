@@ -261,6 +261,7 @@ function addVerify(program: Command, exit: Exit): void {
     .option("--trust <file>", "trust anchors: whom you believe")
     .option("--media <file>", "kept frames to be proven as well")
     .option("--wav <file>", "write the proven frames as sound")
+    .option("--messages <file>", "write the proven data messages, one JSON object a line")
     .addOption(
       new Option("--speaker <end>", "whose sound, where both were kept").choices(["caller", "callee"]),
     )

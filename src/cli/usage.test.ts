@@ -53,6 +53,7 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
     [["keygen"], /Nothing to make/],
     [["verify"], /missing required argument 'file'/],
     [["verify", "x", "--wav", "y"], /--wav needs/],
+    [["verify", "x", "--messages", "y"], /--messages needs/],
   ] as const)("%j", async (args, message) => {
     const { code, stdout, stderr } = await parley(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -9,6 +9,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { readInput, requireWritable } from "./files.ts";
 import { type Output, usageError } from "./output.ts";
 import { startProgress } from "./progress.ts";
+import { type ProvenMessages, writeProvenMessages } from "./proven-messages.ts";
 import { type ProvenWav, writeProvenWav } from "./proven-wav.ts";
 
 /** Flags of `parley verify`. */
@@ -16,6 +17,7 @@ export interface VerifyFlags {
   readonly trust?: string;
   readonly media?: string;
   readonly wav?: string;
+  readonly messages?: string;
   readonly speaker?: "caller" | "callee";
 }
 
@@ -23,7 +25,9 @@ export interface VerifyFlags {
 export async function verifyCommand(file: string, flags: VerifyFlags, output: Output): Promise<ExitCode> {
   if (flags.wav !== undefined && flags.media === undefined)
     throw usageError("--wav needs the frames to write it from: --media FILE.");
-  requireWritable(flags.wav);
+  if (flags.messages !== undefined && flags.media === undefined)
+    throw usageError("--messages needs the frames to write them from: --media FILE.");
+  requireWritable(flags.wav, flags.messages);
   const bytes = await readInput(file);
   const anchors = flags.trust === undefined ? undefined : await loadTrustFile(flags.trust);
   const kept = flags.media === undefined ? undefined : await readKept(flags.media);
@@ -34,10 +38,14 @@ export async function verifyCommand(file: string, flags: VerifyFlags, output: Ou
     flags.wav === undefined || media === undefined || evidence.report.verdict === "invalid"
       ? undefined
       : await writeProvenWav(flags.wav, media.frames, evidence, flags.speaker);
-  const summary = media === undefined ? undefined : mediaSummary(media, wav);
+  const messages =
+    flags.messages === undefined || media === undefined || evidence.report.verdict === "invalid"
+      ? undefined
+      : await writeProvenMessages(flags.messages, media.frames, evidence);
+  const summary = media === undefined ? undefined : { ...mediaSummary(media, wav), messages };
   output.result(
     { ...evidence.report, verdict, evidence_verdict: evidence.report.verdict, media: summary },
-    ...describeReport(evidence.report, media, wav),
+    ...describeReport(evidence.report, media, wav, messages),
     verdictLine(verdict, flags.trust !== undefined),
   );
   return EXIT_OF[verdict];
@@ -79,6 +87,7 @@ function describeReport(
   report: EvidenceReport,
   media: MediaReport | undefined,
   wav: ProvenWav | undefined,
+  messages: ProvenMessages | undefined,
 ): string[] {
   const faults = [...report.faults, ...(media?.faults ?? [])];
   const told = faults.slice(0, FAULT_LINES);
@@ -102,6 +111,9 @@ function describeReport(
             `${wav.file}: ${wav.seconds} s of the ${wav.speaker}, ${wav.frames} frames; gaps are silence`,
           ),
         ]),
+    ...(messages === undefined
+      ? []
+      : [said("speaker-signed", `${messages.file}: ${messages.messages} data messages`)]),
     ...told.map(({ code, message, at }) => said("FAULT", `${code}: ${message} (${at})`)),
     ...(faults.length > told.length
       ? [said("FAULT", `and ${faults.length - told.length} more; --json lists them`)]

@@ -11,6 +11,7 @@ import { encodeTrustFile } from "../trust-file.ts";
 
 const SECONDS = 1.5;
 const SPOKEN = sweep(SECONDS);
+const MESSAGES = [{ ask: "time" }, ["é", null]];
 let folder: string;
 const at = (name: string): string => join(folder, name);
 
@@ -25,9 +26,10 @@ beforeAll(async () => {
       tap: ({ leg, stream, bytes }) => kept.push(encodeKeptFrames([{ leg, stream, packet: bytes }])),
     });
   });
-  const call = await world.during(ada.call(bob.id));
+  const call = await world.during(ada.call(bob.id, { data: true }));
   await world.during(call.audio.write(SPOKEN));
   await world.during(call.audio.endTurn());
+  for (const value of MESSAGES) await world.during(call.data?.send(value) ?? Promise.resolve());
   await world.clock.advance(500);
   await world.during(call.end());
   await writeFile(at("call.evidence"), await world.during(call.evidence()));
@@ -117,8 +119,20 @@ describe("parley verify", () => {
     const wav = parseWav(await readFile(at("proven.wav")));
     if (!wav.ok) throw new Error(wav.fault.message);
     expect(wav.value).toMatchObject({ sampleRate: 48_000, channels: 1 });
-    expect(wav.value.samples.length).toBe(media.proven * 960);
+    expect(wav.value.samples.length).toBe((media.proven - MESSAGES.length) * 960);
     expect(compareUtterance(SPOKEN, wav.value.samples, 48_000).correlation).toBeGreaterThan(0.9);
+  });
+
+  it("proves kept data messages and writes them down", async () => {
+    const args = ["verify", at("call.evidence"), "--media", at("heard.frames"), "--trust", at("trust.json")];
+    const { code, stdout } = await parley(...args, "--messages", at("proven.jsonl"));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\nspeaker-signed +\S+proven\.jsonl: 2 data messages\n/);
+    expect(stdout).toMatch(/\nboth +caller, stream 2 \(data\): 2 of 2 frames sent and received\n/);
+    const lines = (await readFile(at("proven.jsonl"), "utf8")).trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject(
+      MESSAGES.map((value) => ({ speaker: "caller", stream: 2, checkpointed: true, value })),
+    );
   });
 
   it("leaves silence where frames are missing and keeps the rest in its place", async () => {
