@@ -4,7 +4,7 @@ import { frameDigest } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
-import { Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
+import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay, Verdict } from "../sfu/relay.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
@@ -53,6 +53,7 @@ export class AudioReceiver {
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #finished = false;
   #verified = 0;
+  #epoch = 0;
   #lowest = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #undecodable = 0;
@@ -136,6 +137,40 @@ export class AudioReceiver {
     this.#judged(verdict, bytes, now);
   }
 
+  /** Stream id. */
+  get stream(): number {
+    return this.#row.stream;
+  }
+
+  /** Media epoch in force. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Throws away what waits to be played; what is being played fades out. */
+  flush(): void {
+    this.#playout?.flush();
+  }
+
+  /** Throws away what waits, and refuses frames of epochs below `epoch` from now on. */
+  beginEpoch(epoch: number): void {
+    this.flush();
+    this.#epoch = epoch;
+    const { connection, flow } = this.#row;
+    this.#admission.apply({ kind: "epoch", connection, flow, epoch }, this.#clock.now());
+    this.#release();
+  }
+
+  /** Whether the terms of this number let the other end send: what it may not send is not played. */
+  underTerms(termsNumber: number, transmitAllowed: boolean): void {
+    const { connection, flow } = this.#row;
+    this.#admission.apply(
+      { kind: "terms", connection, flow, termsNumber, transmitAllowed },
+      this.#clock.now(),
+    );
+    this.#release();
+  }
+
   /** One checkpoint of the speaker. */
   checkpoint(bytes: Uint8Array): void {
     const checked = this.#checkpoints.check(bytes);
@@ -150,6 +185,7 @@ export class AudioReceiver {
   /** Signs receipts that have fallen due. */
   poll(now: number): void {
     if (this.#finished) return;
+    this.#release();
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
   }
@@ -168,8 +204,18 @@ export class AudioReceiver {
     this.#receipt(receipt);
   }
 
+  /** Frames that waited for their media epoch. */
+  #release(): void {
+    const now = this.#clock.now();
+    for (;;) {
+      const released = this.#admission.release(now, this.#time.wallAt(now), this.#clock.wall());
+      if (released === undefined) return;
+      this.#judged(released.verdict, released.bytes, now);
+    }
+  }
+
   #judged(verdict: Verdict, bytes: Uint8Array, now: number): void {
-    if (this.#finished) return;
+    if (this.#finished || verdict.held) return;
     if (verdict.refusal !== undefined) {
       this.#receipts.refused();
       const sequence = verdict.sequence < 0 ? undefined : verdict.sequence;
@@ -263,9 +309,10 @@ export class AudioReceiver {
       return;
     }
     const pcm = step.kind === "play" ? this.#decode(step.frame.payload) : undefined;
-    if (step.kind === "conceal" || pcm === undefined) {
+    if (step.kind !== "play" || pcm === undefined) {
       this.#receipts.concealed();
       const concealed = this.#codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
+      if (step.kind === "fade") fadeOut(concealed, channels, (FADE_MS * clockRate) / 1000);
       this.#heard({ ...base, kind: "concealed", pcm: concealed, verified: false });
       this.#tell("concealed", step.kind === "play" ? step.frame.sequence : undefined, step.at);
       return;
@@ -293,5 +340,13 @@ export class AudioReceiver {
       this.#undecodable += 1;
       return undefined;
     }
+  }
+}
+
+/** Lets interleaved PCM die away over its first `samples` a channel; the rest is silence. */
+function fadeOut(pcm: Int16Array, channels: number, samples: number): void {
+  for (let at = 0; at < pcm.length; at += 1) {
+    const gain = Math.max(0, 1 - Math.floor(at / channels) / samples);
+    pcm[at] = Math.round((pcm[at] as number) * gain);
   }
 }

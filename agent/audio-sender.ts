@@ -58,6 +58,8 @@ export class AudioSender {
   #cancelTimer: (() => void) | undefined;
   #waiters: { readonly below: number; readonly resolve: () => void }[] = [];
   #muted = false;
+  #permitted = true;
+  #epoch = 0;
   #finished = false;
   #sent = 0;
   #bytes = 0;
@@ -101,6 +103,25 @@ export class AudioSender {
     };
   }
 
+  /** Stream id. */
+  get stream(): number {
+    return this.#stream;
+  }
+
+  /** Media epoch of what is sent. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** While false, due frames are thrown away like muted ones: the terms do not let this end send. */
+  get permitted(): boolean {
+    return this.#permitted;
+  }
+
+  set permitted(permitted: boolean) {
+    this.#permitted = permitted;
+  }
+
   get muted(): boolean {
     return this.#muted;
   }
@@ -140,6 +161,28 @@ export class AudioSender {
     this.#turnEnds = true;
     this.#schedule();
     return this.#drainedBelow(0);
+  }
+
+  /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
+  flush(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#queue.length = 0;
+    this.#queued = 0;
+    this.#headOffset = 0;
+    this.#turnEnds = false;
+    this.#skipped += this.#pacer?.skipped ?? 0;
+    this.#pacer = undefined;
+    this.#settle();
+  }
+
+  /** Throws away what waits; what follows is of media epoch `epoch`. */
+  beginEpoch(epoch: number): void {
+    this.flush();
+    this.#epoch = epoch;
+    this.#frames.beginEpoch(epoch);
+    const due = this.#checkpointer.beginEpoch(epoch);
+    if (due !== undefined) this.#owe(due);
   }
 
   /** Throws away what waits and stops; signs the final checkpoint. Idempotent. */
@@ -204,7 +247,7 @@ export class AudioSender {
       this.#skipped += this.#pacer?.skipped ?? 0;
       this.#pacer = undefined;
     }
-    if (this.#muted) return;
+    if (this.#muted || !this.#permitted) return;
     const payload = this.#codec.encode(this.#frame);
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);

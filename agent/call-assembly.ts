@@ -103,6 +103,9 @@ async function assembleCall(
     clock: context.platform.clock,
     wall: () => context.platform.clock.wall(),
     media,
+    mediaSigner: answered.mediaSigner,
+    verifier: context.platform.verifier,
+    keepSending: options.keepSending ?? false,
     report: context.report,
   });
 }

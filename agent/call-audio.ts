@@ -15,6 +15,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly hears: AudioFormat | undefined;
   readonly #sender: AudioSender | undefined;
   #finished = false;
+  #flush: (() => Promise<void>) | undefined;
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
   readonly #queues = new Set<BoundedQueue<HeardAudio>>();
@@ -41,6 +42,16 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** Marks the end of what was written as the end of a turn. Resolves when it has been sent. */
   endTurn(): Promise<void> {
     return this.#speaking().endTurn();
+  }
+
+  /**
+   * Takes back what was written: what waits here or on its way is neither sent nor heard any more, and what is written next
+   * begins a turn. Resolves when the server has it on record; the sound stops at once. Throws `field-invalid` when this end
+   * does not send audio, `session-terminated` when the call has ended.
+   */
+  async flush(): Promise<void> {
+    this.#speaking();
+    await this.#flush?.();
   }
 
   /** While true nothing is sent; what is written meanwhile is not said later. */
@@ -75,6 +86,11 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** `heard()` without silence. */
   [Symbol.asyncIterator](): AsyncIterator<HeardAudio> {
     return this.heard()[Symbol.asyncIterator]();
+  }
+
+  /** @internal Who ends what this end is saying. */
+  flushWith(flush: () => Promise<void>): void {
+    this.#flush = flush;
   }
 
   /** @internal One frame from the receiver. */

@@ -20,6 +20,11 @@ export interface CallOptions {
   readonly data?: boolean;
   /** Authority claimed for the call. Default: what sending its streams needs. */
   readonly scope?: readonly string[];
+  /**
+   * Goes on sending after `call.narrow` gave the right to it up. The server and the other end then refuse every frame, with
+   * reason `scope`: for demonstrations. Default false.
+   */
+  readonly keepSending?: boolean;
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
   readonly tap?: PacketTap;
   /** Sees what becomes of every frame sent and heard: for strips and charts. */

@@ -2,13 +2,17 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { Signer, Verifier } from "../codecs/signer.ts";
 import { type ClosingPayload, END_REASON, makeClosing } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { readShape } from "../signaling/shape.ts";
+import type { Terms } from "../signaling/terms.ts";
 import type { CallAudio } from "./call-audio.ts";
 import type { CallData } from "./call-data.ts";
 import type { CallMedia } from "./call-media.ts";
+import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats, closingTotals } from "./call-stats.ts";
+import { CallSteering, type Interrupted, type TermsChanged } from "./call-steering.ts";
 import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { TypedEvents } from "./typed-events.ts";
@@ -41,6 +45,10 @@ export interface FramesRefused {
 export type CallEvents = {
   ended: CallEnd;
   "frames-refused": FramesRefused;
+  /** One end gave up scope; its signature was checked. */
+  "terms-changed": TermsChanged;
+  /** The other end interrupted what this end was saying; its signature was checked. */
+  interrupted: Interrupted;
 };
 
 /** The other end of a call, checked: its Genesis hashes to its Agent-ID and its signatures held. */
@@ -72,6 +80,8 @@ export class Call {
   readonly #clock: Clock;
   readonly #wall: () => number;
   readonly #media: CallMedia;
+  readonly #verifier: Verifier;
+  readonly #steering: CallSteering;
   readonly #events: TypedEvents<CallEvents>;
   readonly #report: (error: unknown) => void;
   readonly #resolveEnded: (end: CallEnd) => void;
@@ -91,6 +101,9 @@ export class Call {
     readonly clock: Clock;
     readonly wall: () => number;
     readonly media: CallMedia;
+    readonly mediaSigner: Signer;
+    readonly verifier: Verifier;
+    readonly keepSending: boolean;
     readonly report: (error: unknown) => void;
   }) {
     this.id = options.id;
@@ -111,6 +124,13 @@ export class Call {
     this.#media = options.media;
     this.#events = new TypedEvents(options.report);
     this.#report = options.report;
+    this.#verifier = options.verifier;
+    this.#steering = new CallSteering({
+      ...options,
+      changed: (event) => this.#events.emit("terms-changed", event),
+      interrupted: (event) => this.#events.emit("interrupted", event),
+    });
+    this.audio.flushWith(() => this.#steering.flush());
     const { promise, resolve } = Promise.withResolvers<CallEnd>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -134,6 +154,39 @@ export class Call {
   /** Counters and delays since the call began. */
   stats(): CallStats {
     return callStats(this.#media, this.audio);
+  }
+
+  /** The terms in force: number, expiry, each end's scope, streams. */
+  get terms(): Terms {
+    return this.#steering.terms;
+  }
+
+  /**
+   * Gives up part of this end's own scope: `scope` is what remains. Signed by this agent's identity key; in force from the
+   * moment the server takes it, and never to be had back in this call. Sending stops at once where the right to it is given
+   * up. Throws `scope-violation` for a scope that asks for more than the present one, `field-invalid` for the present one
+   * itself, `scope-malformed`, `terms-outdated` when the other end keeps being quicker.
+   */
+  async narrow(scope: readonly string[]): Promise<void> {
+    await this.#steering.narrow(scope);
+  }
+
+  /**
+   * Ends what the other end is saying: playout stops at once with a 10 ms fade, and frames said before are not heard any
+   * more, here or on their way. The other end's queue is flushed when it hears of it. Resolves when the server has it on
+   * record. Throws `field-invalid` when this end does not hear audio, `session-terminated` when the call has ended.
+   */
+  async interrupt(): Promise<void> {
+    await this.#steering.interrupt();
+  }
+
+  /**
+   * The session's records behind number `after` (default: all), as far as they are durable: what the server did, in order, each
+   * signed by it and checked. Also for a while after the call. Throws `signature-invalid` or `evidence-invalid` when they do
+   * not hold.
+   */
+  async records(after?: number): Promise<SessionRecord[]> {
+    return await readRecords(this.#control, this.#verifier, this.id, after);
   }
 
   /**
@@ -176,6 +229,12 @@ export class Call {
   connectionLost(): void {
     this.#finished({ reason: "connection-lost", by: "server" });
     this.#leave(() => this.#media.finish()).catch(this.#report);
+  }
+
+  /** @internal The other end narrowed its scope, or interrupted, as the server says. */
+  steered(event: "terms-changed" | "interrupted", fields: JsonObject): void {
+    if (event === "terms-changed") this.#steering.termsChanged(fields).catch(this.#report);
+    else this.#steering.mediaInterrupted(fields);
   }
 
   /** @internal */

@@ -36,6 +36,8 @@ export interface ControlAnswer {
   readonly status: number;
   readonly result: JsonObject;
   readonly headers: Headers;
+  /** What the record says beside its usual members; empty before the server is known. */
+  readonly recorded: JsonObject;
   /** More answers of the series follow. */
   readonly final: boolean;
 }
@@ -85,6 +87,12 @@ export class ControlChannel {
   /** The newest Audit-ID this end saw of one session's own chain; without one, `lastAuditId`. */
   lastAuditIdOf(sessionId: string): string {
     return this.#sessionHeads.get(sessionId)?.auditId ?? this.#lastAuditId;
+  }
+
+  /** The server's key, raw. Throws `closed` before the server is known. */
+  get serverKey(): Uint8Array {
+    if (this.#server !== undefined) return this.#server.key;
+    throw new ParleyError({ code: "closed", message: "The server is not known yet." });
   }
 
   /** From here on every answer's record must be signed by this server. */
@@ -194,7 +202,7 @@ export class ControlChannel {
   }
 
   #read(response: AgtpResponse, request: ControlRequest, message: AgtpRequest): ControlAnswer {
-    this.#checkRecord(response, message);
+    const recorded = this.#checkRecord(response, message);
     const read = readResponseBody(response);
     if (!read.ok) throw new ParleyError(read.fault);
     const { status, result, final } = read.value;
@@ -202,16 +210,16 @@ export class ControlChannel {
     if (refused !== undefined) {
       throw new ParleyError({ ...refused, message: `${request.method} ${request.path}: ${refused.message}` });
     }
-    return { status, result, headers: response.headers, final };
+    return { status, result, headers: response.headers, recorded, final };
   }
 
   /** The answer's Attribution-Record must be the server's, hash to its Audit-ID, and be of this answer to this request. */
-  #checkRecord(response: AgtpResponse, message: AgtpRequest): void {
+  #checkRecord(response: AgtpResponse, message: AgtpRequest): JsonObject {
     const auditId = response.headers.get("Audit-ID");
     const jws = response.headers.get("Attribution-Record");
     if (this.#server === undefined) {
       if (auditId !== undefined) this.#lastAuditId = auditId;
-      return;
+      return {};
     }
     const record = jws === undefined ? undefined : verifyRecord(jws, this.#server.key, this.#verifier);
     const isOfThis =
@@ -228,8 +236,12 @@ export class ControlChannel {
       });
     }
     this.#lastAuditId = auditId;
-    const { session_id: sessionId, session_seq: sessionSeq } = record.value.payload;
-    if (sessionId === undefined || sessionSeq === undefined) return;
+    const { session_id: sessionId, session_seq: sessionSeq, extra = {} } = record.value.payload;
+    if (sessionId !== undefined && sessionSeq !== undefined) this.#noteHead(sessionId, sessionSeq, auditId);
+    return extra;
+  }
+
+  #noteHead(sessionId: string, sessionSeq: number, auditId: string): void {
     const known = this.#sessionHeads.get(sessionId);
     if (known !== undefined && known.sessionSeq >= sessionSeq) return;
     // Deleted first, so that the map stays in order of what was heard of last.

@@ -117,6 +117,13 @@ export class DataReceiver {
     };
   }
 
+  /** Whether the terms of this number let the other end send: what it may not send is not taken. */
+  underTerms(termsNumber: number, transmitAllowed: boolean): void {
+    const { connection, flow } = this.#row;
+    const message = { kind: "terms", connection, flow, termsNumber, transmitAllowed } as const;
+    this.#admission.apply(message, this.#clock.now());
+  }
+
   /** One datagram of this flow, where no data frame belongs: counted as refused. */
   datagram(bytes: Uint8Array): void {
     const now = this.#clock.now();

@@ -49,6 +49,7 @@ export class DataSender {
   readonly #undelivered: Record<string, number> = {};
   #last: Promise<unknown> = Promise.resolve();
   #failure: ParleyError | undefined;
+  #permitted = true;
   #finished = false;
   #waiting = 0;
   #sent = 0;
@@ -76,6 +77,15 @@ export class DataSender {
     const now = options.clock.now();
     this.#messages = new TokenBucket(messagesPerSecond, messagesPerSecond * burst, now);
     this.#volume = new TokenBucket(bytesPerSecond, bytesPerSecond * burst, now);
+  }
+
+  /** While false nothing is sent, `send` throws `scope-violation`: the terms do not let this end send. */
+  get permitted(): boolean {
+    return this.#permitted;
+  }
+
+  set permitted(permitted: boolean) {
+    this.#permitted = permitted;
   }
 
   get counters(): DataSenderCounters {
@@ -128,6 +138,9 @@ export class DataSender {
   }
 
   async #sendNext(payload: Uint8Array): Promise<void> {
+    if (!this.#permitted) {
+      throw new ParleyError({ code: "scope-violation", message: "This end gave up sending data." });
+    }
     await this.#pace(payload.length + PACKET_OVERHEAD);
     if (this.#failure !== undefined) throw this.#failure;
     const now = this.#clock.now();

@@ -12,6 +12,8 @@ import { placeCall } from "./outgoing-call.ts";
 const CLOSE_CALLS_MS = 8_000;
 /** Events of sessions whose call is still being assembled that are kept; the oldest goes. */
 const EARLY_EVENTS = 256;
+/** Events of the inbox that belong to a call. */
+const CALL_EVENTS = new Set(["session-ended", "frames_refused", "terms-changed", "interrupted"]);
 
 /** What outlives one connection of an agent. */
 export interface PresenceOwner {
@@ -80,7 +82,7 @@ export class Presence {
       else if (event === "shutdown") {
         const { deadline } = fields;
         this.#owner.shutdownAnnounced(typeof deadline === "number" ? deadline : undefined);
-      } else if (event === "session-ended" || event === "frames_refused") {
+      } else if (CALL_EVENTS.has(event)) {
         this.#sessionEvent(textOf(fields, "session_id"), { event, fields });
       }
     } catch (error) {
@@ -148,4 +150,5 @@ export class Presence {
 function deliverTo(call: Call, { event, fields }: InboxEvent): void {
   if (event === "session-ended") call.sessionEnded(fields);
   else if (event === "frames_refused") call.framesRefused(fields);
+  else if (event === "terms-changed" || event === "interrupted") call.steered(event, fields);
 }

@@ -62,6 +62,8 @@ export const ERRORS = {
   cancelled: { status: 409, retryable: false, meaning: "The caller took the offer back." },
   "offer-dead": { status: 409, retryable: false, meaning: "The offer was cancelled, answered or expired before this answer." },
   glare: { status: 409, retryable: true, meaning: "Both called each other; the offer named in `details.offer_id` survives: answer it." },
+  "terms-outdated": { status: 409, retryable: true, meaning: "The terms were changed meanwhile; `details.number` are in force." },
+  "epoch-outdated": { status: 409, retryable: false, meaning: "The stream was interrupted already, or the epoch would jump; `details.epoch` is in force." },
   "evidence-not-ready": { status: 409, retryable: true, meaning: "The call is still up or closing; ask again after `details.retry_after_ms`." },
   "capacity": { status: 503, retryable: true, meaning: "The server is at a limit." },
   "rate-limited": { status: 429, retryable: true, meaning: "Too many requests." },
@@ -74,6 +76,7 @@ export const ERRORS = {
   "checkpoint-broken": { retryable: false, meaning: "A checkpoint is of another stream or does not follow the one before; `at` names the field." },
   "receipt-malformed": { retryable: false, meaning: "The bytes are not a receipt." },
   "mux-malformed": { retryable: false, meaning: "A message of a WebSocket connection is malformed." },
+  "interrupt-malformed": { status: 422, retryable: false, meaning: "The bytes are not an interrupt." },
   "stream-malformed": { retryable: false, meaning: "A media stream's framing is broken." },
   "wav-malformed": { retryable: false, meaning: "Not a PCM WAV file Parley reads." },
   // ends checking each other

@@ -36,7 +36,7 @@ export interface FlowEntry {
   /** By key generation; each begins with the first frame that proves authentic. */
   readonly windows: (ReplayWindow | undefined)[];
   /** Media epoch in force. */
-  readonly epoch: number;
+  epoch: number;
   row: AdmissionRow;
   context: FrameSigningContext;
   rate: FrameRate;
@@ -64,6 +64,11 @@ export class AdmissionTable {
         if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
         const { termsNumber, transmitAllowed } = message;
         entry.row = { ...entry.row, termsNumber, transmitAllowed };
+        return;
+      }
+      case "epoch": {
+        const entry = this.find(message.connection, message.flow);
+        if (entry !== undefined && message.epoch > entry.epoch) entry.epoch = message.epoch;
         return;
       }
       case "state": {

@@ -16,8 +16,6 @@ export interface CheckpointerOptions {
   readonly signer: Signer;
   /** Sequence number of the first frame. */
   readonly startSequence: number;
-  /** Media epoch. Default 0. */
-  readonly epoch?: number;
 }
 
 /**
@@ -36,6 +34,7 @@ export class Checkpointer {
   #previous: Uint8Array = new Uint8Array(32);
   #total = 0;
   #finished = false;
+  #epoch = 0;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -65,6 +64,13 @@ export class Checkpointer {
     return this.#digests.length >= MAX_CHECKPOINT_FRAMES.frame ? this.#emit(false) : undefined;
   }
 
+  /** What follows is of this media epoch. Returns a checkpoint over what waits of the one before, if anything does. */
+  beginEpoch(epoch: number): Uint8Array | undefined {
+    const due = this.#digests.length === 0 || this.#finished ? undefined : this.#emit(false);
+    this.#epoch = epoch;
+    return due;
+  }
+
   /** A checkpoint, when frames have waited for one long enough. */
   poll(now: number): Uint8Array | undefined {
     const due = this.nextTimeout();
@@ -85,7 +91,7 @@ export class Checkpointer {
   }
 
   #emit(final: boolean): Uint8Array {
-    const { sessionDigest, leg, stream, keyGeneration, signer, epoch } = this.#options;
+    const { sessionDigest, leg, stream, keyGeneration, signer } = this.#options;
     const count = this.#digests.length;
     this.#total += count;
     const bytes = encodeCheckpoint(
@@ -101,7 +107,7 @@ export class Checkpointer {
         digests: this.#digests,
         firstCapture: this.#firstCapture,
         lastCapture: this.#lastCapture,
-        epoch: epoch ?? 0,
+        epoch: this.#epoch,
         totalFrames: this.#total,
       },
       signer,

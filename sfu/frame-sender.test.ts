@@ -121,6 +121,8 @@ describe("a sent frame", () => {
   });
 
   it("names its media epoch once that is above 0", () => {
-    expect(parse(new FrameSender(options({ epoch: 3 })).send(payload, WALL)).epoch).toBe(3);
+    const sender = new FrameSender(options());
+    sender.beginEpoch(3);
+    expect(parse(sender.send(payload, WALL)).epoch).toBe(3);
   });
 });

@@ -23,8 +23,6 @@ export interface FrameSenderOptions {
   readonly startSequence: number;
   /** RTP timestamp of the first frame: random, 32 bits (RFC 3550 5.1). */
   readonly startTimestamp: number;
-  /** Media epoch. Default 0, which is not sent. */
-  readonly epoch?: number;
 }
 
 /** What one frame says besides its payload. */
@@ -63,6 +61,8 @@ export class FrameSender {
   readonly #context: FrameSigningContext;
   #flow: number;
   #sequence: number;
+  /** Media epoch; 0 is not sent. */
+  #epoch = 0;
   /** Samples since the first frame at which the next one is due. */
   #due = 0;
   #firstCapture: number | undefined;
@@ -80,6 +80,11 @@ export class FrameSender {
     return this.#sequence;
   }
 
+  /** What follows is of this media epoch. */
+  beginEpoch(epoch: number): void {
+    this.#epoch = epoch;
+  }
+
   /** Sends on another flow from now on, after a reattachment. */
   useFlow(flow: number): void {
     this.#flow = flow;
@@ -91,8 +96,7 @@ export class FrameSender {
    * payload or mark out of range.
    */
   send(payload: Uint8Array, captured: number, marks: FrameMarks = {}): SentFrame {
-    const { clockRate, frameSamples, keyGeneration, payloadType, ssrc, startTimestamp, epoch } =
-      this.#options;
+    const { clockRate, frameSamples, keyGeneration, payloadType, ssrc, startTimestamp } = this.#options;
     const at = Math.max(captured, this.#lastCapture);
     this.#firstCapture ??= at;
     const elapsed = Math.round(((at - this.#firstCapture) * clockRate) / 1000);
@@ -115,7 +119,7 @@ export class FrameSender {
         timestamp,
         ssrc,
         ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),
-        ...(epoch === undefined || epoch === 0 ? {} : { epoch }),
+        ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
         ...(marks.audioLevel === undefined ? {} : { audioLevel: marks.audioLevel }),
         payload,
       },

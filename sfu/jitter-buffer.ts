@@ -49,6 +49,8 @@ export interface JitterCounters {
   readonly duplicate: number;
   /** Dropped because {@link MAX_BUFFERED_FRAMES} were waiting. */
   readonly overflow: number;
+  /** Thrown away by interrupts. */
+  readonly flushed: number;
   /** Left out to reduce the delay. */
   readonly shrunk: number;
   /** Frame times put in to increase the delay; each is also concealed. */
@@ -68,7 +70,15 @@ export class JitterBuffer {
   readonly #seen = new ReplayWindow();
   /** Ascending in sequence. */
   readonly #waiting: { frame: BufferedFrame; arrival: number }[] = [];
-  readonly #counters = { received: 0, late: 0, duplicate: 0, overflow: 0, shrunk: 0, stretched: 0 };
+  readonly #counters = {
+    received: 0,
+    late: 0,
+    duplicate: 0,
+    overflow: 0,
+    flushed: 0,
+    shrunk: 0,
+    stretched: 0,
+  };
   #speaking = false;
   /** Everything below this sequence number has been played or given up. */
   #next = 0;
@@ -138,6 +148,15 @@ export class JitterBuffer {
   /** Gives up the talkspurt: until the next frame is due there are only pauses. */
   rest(): void {
     this.#speaking = false;
+  }
+
+  /** Throws away what waits and gives up the talkspurt: an interrupt. Returns whether a talkspurt was going on. */
+  flush(): boolean {
+    const wasSpeaking = this.#speaking;
+    this.#counters.flushed += this.#waiting.length;
+    this.#waiting.length = 0;
+    this.#speaking = false;
+    return wasSpeaking;
   }
 
   /** Frames waiting. */

@@ -9,6 +9,9 @@ import { Pacer } from "./pacer.ts";
 /** A missing stretch is concealed for this long, milliseconds, or for one frame if that is longer; the rest is silence. */
 export const CONCEALMENT_LIMIT = 100;
 
+/** How long the sound takes to fade away when an interrupt cuts it off, milliseconds. */
+export const FADE_MS = 10;
+
 /** Frame times a late driver catches up on; beyond that they are skipped and counted. */
 export const MAX_CATCH_UP = 50;
 
@@ -18,6 +21,8 @@ export type PlayoutStep =
   | { readonly kind: "play"; readonly at: number; readonly frame: BufferedFrame; readonly waited: number }
   /** Conceal one frame, from `next` where the codec can (`AudioCodec.conceal`). */
   | { readonly kind: "conceal"; readonly at: number; readonly next: Uint8Array | undefined }
+  /** Conceal one frame and fade it out within {@link FADE_MS}: an interrupt cut a talkspurt off. */
+  | { readonly kind: "fade"; readonly at: number }
   /** `samples` of zeros a channel, one frame or less: nobody speaks, or concealment ran out. */
   | { readonly kind: "silence"; readonly at: number; readonly samples: number };
 
@@ -47,6 +52,7 @@ export class Playout {
   readonly #buffer: JitterBuffer;
   readonly #pacer: Pacer;
   #run = 0;
+  #fades = false;
   #heard = 0;
   #concealed = 0;
   #recovered = 0;
@@ -73,6 +79,11 @@ export class Playout {
     return this.#buffer.insert(frame, arrival);
   }
 
+  /** Throws away what waits: an interrupt. Where somebody was speaking the next tick fades the sound out. */
+  flush(): void {
+    if (this.#buffer.flush()) this.#fades = true;
+  }
+
   /** The next tick. */
   nextTimeout(): number {
     return this.#pacer.nextTimeout();
@@ -82,6 +93,12 @@ export class Playout {
   poll(now: number): PlayoutStep | undefined {
     const at = this.#pacer.take(now);
     if (at === undefined) return undefined;
+    if (this.#fades) {
+      this.#fades = false;
+      this.#run = 0;
+      this.#concealed++;
+      return { kind: "fade", at };
+    }
     const slot = this.#buffer.take(at);
     if (slot.kind === "frame") {
       this.#run = 0;

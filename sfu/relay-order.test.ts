@@ -54,7 +54,9 @@ const FAULTS: Record<Refusal, Fault> = {
   early: { frame: { captured: WALL + 2001 } },
   "key-generation": { frame: { keyGeneration: 5 } },
   expired: { date: row().notAfter + 30_001 },
-  epoch: { frame: { epoch: 1 } },
+  epoch: {
+    message: { kind: "epoch", connection: SPEAKER_CONNECTION, flow: SPEAKER_FLOW, epoch: 1 },
+  },
   signature: { frame: { signer: seedSigner(99) } },
   "too-large": { frame: { payload: new Uint8Array(1100) } },
 };

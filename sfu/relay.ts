@@ -12,6 +12,7 @@ import { AdmissionTable, type FlowEntry, type SessionEntry } from "./admission-t
 import { CLOSE_CODES, MAX_DATAGRAM_BYTES } from "./carrier.ts";
 import { type Carriage, FrameGate } from "./frame-gate.ts";
 import type { FrameTotals } from "./frame-totals.ts";
+import { HeldFrames, HOLD_MS } from "./held-frames.ts";
 import type { Egress, EgressFate, RelayEvent } from "./relay-io.ts";
 import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
 
@@ -25,7 +26,9 @@ export interface Verdict {
   readonly sequence: number;
   /** Where the packet begins in the bytes handed in, after the flow identifier. */
   readonly packetOffset: number;
-  /** Legs it goes out to: 0 when it was refused. */
+  /** It is of a media epoch that is yet to come, and waits for it: see `release`. */
+  readonly held: boolean;
+  /** Legs it goes out to: 0 when it was refused or waits. */
   readonly egressCount: number;
   /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
   readonly view: FrameView;
@@ -45,6 +48,7 @@ export class Relay {
   readonly #table = new AdmissionTable();
   readonly #gate: FrameGate;
   readonly #strays = new StrayFrames();
+  readonly #held = new HeldFrames();
   readonly #reporting = new Set<SessionEntry>();
   readonly #closing: { connection: ConnectionId; at: number }[] = [];
   readonly #view = new FrameView();
@@ -63,6 +67,7 @@ export class Relay {
       row: undefined,
       sequence: -1,
       packetOffset: 0,
+      held: false,
       egressCount: 0,
       view: this.#view,
       signed: EMPTY,
@@ -79,6 +84,7 @@ export class Relay {
     if (message.kind === "remove") {
       const session = this.#table.session(message.sessionId);
       if (session !== undefined) this.#reporting.delete(session);
+      this.#held.forget(({ entry }) => entry.session === session);
     }
     this.#table.apply(message, now);
   }
@@ -109,6 +115,23 @@ export class Relay {
     date = wall,
   ): Verdict {
     return this.#admit(connection, flow, packet, 0, "stream", now, wall, date);
+  }
+
+  /**
+   * Judges the next frame that waited for its media epoch, once that has come or the wait was too long; `undefined` when
+   * there is none. Ask until then after each `apply` and at `nextTimeout`. `bytes` are those that `verdict` is about.
+   */
+  release(
+    now: number,
+    wall: number,
+    date = wall,
+  ): { readonly verdict: Verdict; readonly bytes: Uint8Array } | undefined {
+    const held = this.#held.take(now);
+    if (held === undefined) return undefined;
+    const { entry, connection, bytes, offset, carriage } = held;
+    parseFrame(bytes, offset, this.#view);
+    const verdict = this.#judge(entry, connection, bytes, offset, carriage, "judge", now, wall, date);
+    return { verdict, bytes };
   }
 
   /** The frame just admitted, as it goes out to leg `index` of `verdict.egressCount`. Datagrams are copied once, not per leg. */
@@ -176,6 +199,8 @@ export class Relay {
   /** When `poll` has something next, possibly in the past; `undefined` while there is nothing to wait for. */
   nextTimeout(): number | undefined {
     let next = this.#closing[0]?.at;
+    const held = this.#held.nextTimeout();
+    if (held !== undefined && (next === undefined || held < next)) next = held;
     for (const session of this.#reporting) {
       const at = session.reports.nextTimeout();
       if (at !== undefined && (next === undefined || at < next)) next = at;
@@ -201,6 +226,7 @@ export class Relay {
 
   /** Tells that a connection is gone: its flows lead nowhere until they are installed on another one. */
   forget(connection: ConnectionId): void {
+    this.#held.forget((frame) => frame.connection === connection);
     this.#table.forget(connection);
     this.#strays.forget(connection);
   }
@@ -221,15 +247,54 @@ export class Relay {
       return this.#refuseStray(connection, fault === undefined ? "unknown-flow" : "malformed", offset);
     }
     entry.tally.received();
-    const refusal =
-      fault === undefined
-        ? this.#gate.judge(entry, bytes, this.#view, carriage, now, wall, date)
-        : "malformed";
+    return this.#judge(
+      entry,
+      connection,
+      bytes,
+      offset,
+      carriage,
+      fault === undefined ? "judge-or-hold" : "malformed",
+      now,
+      wall,
+      date,
+    );
+  }
+
+  #hold(entry: FlowEntry, offset: number): Verdict {
+    this.#nothingAdmitted();
+    this.#verdict.refusal = undefined;
+    this.#verdict.row = entry.row;
+    this.#verdict.sequence = this.#view.sequence;
+    this.#verdict.packetOffset = offset;
+    this.#verdict.held = true;
+    return this.#verdict;
+  }
+
+  #judge(
+    entry: FlowEntry,
+    connection: ConnectionId,
+    bytes: Uint8Array,
+    offset: number,
+    carriage: Carriage,
+    how: "judge" | "judge-or-hold" | "malformed",
+    now: number,
+    wall: number,
+    date: number,
+  ): Verdict {
+    const isMalformed = how === "malformed";
+    const refusal = isMalformed
+      ? "malformed"
+      : this.#gate.judge(entry, bytes, this.#view, carriage, now, wall, date);
+    if (refusal === "epoch" && how === "judge-or-hold" && this.#view.epoch > entry.epoch) {
+      const frame = { entry, connection, bytes: bytes.slice(), offset, carriage, epoch: this.#view.epoch };
+      if (this.#held.add({ ...frame, until: now + HOLD_MS })) return this.#hold(entry, offset);
+    }
     const verdict = this.#verdict;
     verdict.refusal = refusal;
     verdict.row = entry.row;
-    verdict.sequence = fault === undefined ? this.#view.sequence : -1;
+    verdict.sequence = isMalformed ? -1 : this.#view.sequence;
     verdict.packetOffset = offset;
+    verdict.held = false;
     this.#outputLength = 0;
     if (refusal === undefined) {
       entry.tally.admitted(this.#view.sequence, bytes.length - offset);
@@ -239,7 +304,7 @@ export class Relay {
       this.#admitted = entry;
       this.#bytes = bytes;
     } else {
-      this.#refuse(connection, entry, refusal, fault === undefined ? this.#view.sequence : undefined, now);
+      this.#refuse(connection, entry, refusal, isMalformed ? undefined : this.#view.sequence, now);
     }
     return verdict;
   }
@@ -280,6 +345,7 @@ export class Relay {
     this.#admitted = undefined;
     this.#bytes = EMPTY;
     this.#verdict.egressCount = 0;
+    this.#verdict.held = false;
     this.#verdict.signed = EMPTY;
   }
 }

@@ -75,7 +75,7 @@ describe("routing", () => {
       "RESUME",
       "/sessions/a",
       "method-not-allowed",
-      { allowed_methods_for_path: ["CONFIRM", "NOTIFY", "QUERY", "TERMINATE"] },
+      { allowed_methods_for_path: ["ADJUST", "CONFIRM", "NOTIFY", "QUERY", "TERMINATE"] },
     ],
   ] as const)("answers %s %s with %s", (method, path, code, details) => {
     const result = routeRequest(method, path);

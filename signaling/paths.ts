@@ -16,6 +16,8 @@ export const ROUTES = [
   "CONFIRM /sessions/{session_id}",
   "NOTIFY /sessions/{session_id}",
   "TERMINATE /sessions/{session_id}",
+  "ADJUST /sessions/{session_id}",
+  "QUERY /sessions/{session_id}/records",
   "QUERY /sessions/{session_id}/evidence",
   "TERMINATE /offers/{offer_id}",
 ] as const;

@@ -9,6 +9,8 @@ export type ArtifactKind =
   | "core-witness"
   | "checkpoint"
   | "receipt"
+  | "narrowing"
+  | "interrupt"
   | "closing"
   | "counters";
 
@@ -77,6 +79,8 @@ export interface RecordLog {
   head(): { readonly chainSeq: number; readonly auditId: string } | undefined;
   record(auditId: string): string | undefined;
   session(sessionId: string): SessionLog | undefined;
+  /** At most `count` of a session's records, from `session_seq` `from` on, in order; empty where there is none. */
+  sessionRecords(sessionId: string, from: number, count: number): readonly string[];
   /** Sessions whose record 0 is here and whose closing record is not, without reading the others. */
   openSessions(): Iterable<OpenSession>;
   agents(): Iterable<AgentEntry>;

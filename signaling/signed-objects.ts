@@ -4,6 +4,7 @@ import { ATTRIBUTION } from "./attribution.ts";
 import { CLOSING } from "./closing.ts";
 import { SEAL } from "./evidence/lines.ts";
 import { MEDIA_KEY } from "./media-key.ts";
+import { NARROWING } from "./narrowing.ts";
 import { OFFER } from "./offer.ts";
 import { PROOF } from "./proof.ts";
 import { CORE_WITNESS } from "./session-core.ts";
@@ -138,6 +139,26 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     audience: "one session, both legs and stream; the receipt before it",
     verifiers: "server as it passes, speaker, auditor",
     module: "codecs/receipt.ts",
+  },
+  {
+    name: "narrowing",
+    envelope: "JWS",
+    mark: NARROWING.typ,
+    key: "agent's identity key",
+    says: "this end gives up part of its own scope for the rest of the call",
+    audience: "one session and leg: session_digest, leg, the number of the terms it makes",
+    verifiers: "server at ADJUST, the other end when it is told, auditor",
+    module: "signaling/narrowing.ts",
+  },
+  {
+    name: "interrupt",
+    envelope: "bytes",
+    mark: "\0parley interrupt v1\0",
+    key: "agent's media key",
+    says: "what was said on this stream until now is not to be heard any more",
+    audience: "one session, signer, speaker and stream; the epoch before it",
+    verifiers: "server at NOTIFY, the other end when it is told, auditor",
+    module: "codecs/interrupt.ts",
   },
   {
     name: "closing statement",

@@ -130,16 +130,18 @@ class LmdbLog implements RecordLog {
 
   session(sessionId: string): SessionLog | undefined {
     this.#assertOpen();
-    const records = [...this.#sessions.getRange(placesOf(sessionId))].map(({ value }) => {
-      const jws = this.#jws(value);
-      if (jws === undefined) throw broken(`The record log lacks record ${value}.`);
-      return jws;
-    });
+    const records = [...this.#sessions.getRange(placesOf(sessionId))].map(({ value }) => this.#kept(value));
     const artifacts = [...this.#artifacts.getRange(placesOf(sessionId))].map(({ key, value }) =>
       decodeArtifact(sessionId, key[1], value),
     );
     if (records.length === 0 && artifacts.length === 0) return undefined;
     return { sessionId, records, artifacts };
+  }
+
+  sessionRecords(sessionId: string, from: number, count: number): readonly string[] {
+    this.#assertOpen();
+    const page = { ...placesOf(sessionId), start: [sessionId, from] as [string, number], limit: count };
+    return [...this.#sessions.getRange(page)].map(({ value }) => this.#kept(value));
   }
 
   openSessions(): Iterable<OpenSession> {
@@ -242,6 +244,12 @@ class LmdbLog implements RecordLog {
   #jws(chainSeq: number): string | undefined {
     const stored = this.#records.get(chainSeq);
     return stored === undefined ? undefined : decodeRecord(stored).jws;
+  }
+
+  #kept(chainSeq: number): string {
+    const jws = this.#jws(chainSeq);
+    if (jws === undefined) throw broken(`The record log lacks record ${chainSeq}.`);
+    return jws;
   }
 
   #assertOpen(): void {

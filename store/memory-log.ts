@@ -67,6 +67,18 @@ class MemoryLog implements RecordLog {
     return { sessionId, records: inOrder(session.records).map(({ jws }) => jws), artifacts };
   }
 
+  sessionRecords(sessionId: string, from: number, count: number): readonly string[] {
+    this.#assertOpen();
+    const records = this.#sessions.get(sessionId)?.records;
+    const found: string[] = [];
+    for (let seq = from; found.length < count; seq += 1) {
+      const record = records?.get(seq);
+      if (record === undefined) break;
+      found.push(record.jws);
+    }
+    return found;
+  }
+
   openSessions(): Iterable<OpenSession> {
     this.#assertOpen();
     return [...this.#open].flatMap((sessionId) => {

@@ -100,9 +100,11 @@ function artifactLine(
     case "core-witness":
       return { kind, jws: asText() };
     case "closing":
+    case "narrowing":
       return { kind, of, jws: asText() };
     case "checkpoint":
     case "receipt":
+    case "interrupt":
       return { kind, of, bytes: encodeBase64url(bytes) };
   }
 }

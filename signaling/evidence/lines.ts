@@ -23,6 +23,8 @@ export type EvidenceLine =
   | { readonly kind: "record"; readonly jws: string }
   | { readonly kind: "checkpoint"; readonly of: LineOwner; readonly bytes: string }
   | { readonly kind: "receipt"; readonly of: LineOwner; readonly bytes: string }
+  | { readonly kind: "narrowing"; readonly of: LineOwner; readonly jws: string }
+  | { readonly kind: "interrupt"; readonly of: LineOwner; readonly bytes: string }
   | { readonly kind: "closing"; readonly of: LineOwner; readonly jws: string }
   | { readonly kind: "counters"; readonly document: string }
   | { readonly kind: "index"; readonly digests: string }
@@ -131,6 +133,8 @@ const ORDER: readonly LineKind[] = [
   "record",
   "checkpoint",
   "receipt",
+  "narrowing",
+  "interrupt",
   "closing",
   "counters",
   "index",
@@ -172,6 +176,8 @@ const SHAPES: { readonly [Kind in LineKind]: Shape<Extract<EvidenceLine, { kind:
   record: jwsLine("record"),
   checkpoint: bytesLine("checkpoint"),
   receipt: bytesLine("receipt"),
+  narrowing: object({ kind: oneOf("narrowing"), of: OWNER, jws: TEXT }),
+  interrupt: bytesLine("interrupt"),
   closing: object({ kind: oneOf("closing"), of: OWNER, jws: TEXT }),
   counters: documentLine("counters"),
   index: object({ kind: oneOf("index"), digests: text({ min: 1, max: 100_000_000 }) }),

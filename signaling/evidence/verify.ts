@@ -5,6 +5,7 @@ import { checkSeal, readLines } from "./integrity.ts";
 import { checkParties, type TrustAnchors } from "./parties.ts";
 import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
+import { checkSteering } from "./steering.ts";
 import { type CheckedStream, checkStreams } from "./streams.ts";
 
 /** A judged file, with what is needed to judge kept frames against it. */
@@ -40,6 +41,7 @@ export function verifyEvidence(
       const checked = checkRecords(lines, agreement, all, verifier, findings);
       records = { count: checked.records.length, countersigned: checked.countersigned };
       streams = checkStreams(lines, agreement, checked, verifier, findings);
+      checkSteering({ lines, agreement, parties: all, records: checked, streams, verifier, findings });
       for (const { line } of lines.of("counters"))
         findings.say("server-claimed", `the relay counted ${line.document}`);
     }

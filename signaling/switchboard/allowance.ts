@@ -15,15 +15,15 @@ export class Allowance {
   /** Takes one token, or says that there is none. */
   take(now: number): boolean {
     this.#refill(now);
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < WHOLE) return false;
+    this.#tokens = Math.max(0, this.#tokens - 1);
     return true;
   }
 
   /** When the next token is there, milliseconds in the time of `now`. */
   nextAt(now: number): number {
     this.#refill(now);
-    return this.#tokens >= 1 ? now : now + ((1 - this.#tokens) * 1000) / this.#perSecond;
+    return this.#tokens >= WHOLE ? now : now + ((1 - this.#tokens) * 1000) / this.#perSecond;
   }
 
   #refill(now: number): void {
@@ -33,3 +33,9 @@ export class Allowance {
     this.#at = now;
   }
 }
+
+/**
+ * What counts as one token: time since the epoch in milliseconds has a grain, so that what `nextAt` promises may be a little
+ * short at that time. Without this, who waits for it would ask again at the same instant, for ever.
+ */
+const WHOLE = 1 - 1e-3;

@@ -86,7 +86,7 @@ export class Endings {
     this.#desk.timers.clear("closing", session.id);
     session.awaitingCounters.final = true;
     this.#lastWords.release(session, now);
-    this.#wantCounters(session, now);
+    this.wantCounters(session, now);
   }
 
   /** A connection is gone. Reattaching is not offered yet, so a bounded session ends at once and a persistent one is held. */
@@ -115,7 +115,7 @@ export class Endings {
   /** Asks the relay whether media flowed, and ends the session when it did not for too long. */
   idleCheck(session: Session, now: number): void {
     session.awaitingCounters.idle = true;
-    this.#wantCounters(session, now);
+    this.wantCounters(session, now);
   }
 
   /** Answers a QUERY once the relay has told its counters. */
@@ -124,8 +124,14 @@ export class Endings {
       return refuse("rate-limited", "Too many questions about this session wait already.");
     }
     session.awaitingCounters.queries.push(exchange);
-    this.#wantCounters(session, now);
+    this.wantCounters(session, now);
     return ok(undefined);
+  }
+
+  /** Asks the relay for the session's counters. */
+  wantCounters(session: Session, now: number): void {
+    this.#desk.outputs.push({ kind: "counters-wanted", sessionId: session.id });
+    this.#desk.timers.set("counters", session.id, now + COUNTERS_WAIT);
   }
 
   /** The relay's counters arrived; `undefined` when they were waited for in vain. */
@@ -144,11 +150,6 @@ export class Endings {
     if (awaitingCounters.idle) this.#judgeIdle(session, now);
     awaitingCounters.idle = false;
     if (awaitingCounters.final) this.#seal(session, now);
-  }
-
-  #wantCounters(session: Session, now: number): void {
-    this.#desk.outputs.push({ kind: "counters-wanted", sessionId: session.id });
-    this.#desk.timers.set("counters", session.id, now + COUNTERS_WAIT);
   }
 
   #judgeIdle(session: Session, now: number): void {

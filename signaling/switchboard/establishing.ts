@@ -21,6 +21,8 @@ import { establishedHeaders, establishedResult } from "./session-results.ts";
 const SESSION_ID_BYTES = 32;
 /** `frames_refused` events a second of one session; further refusals are added to the next one. */
 const REPORT_RATE = { perSecond: 10, burst: 10 };
+/** Narrowings and interrupts a second of one session, many times what people do; beyond: 429 `rate-limited`. */
+const STEERING_RATE = { perSecond: 10, burst: 40 };
 
 /** One end as it comes into a session. */
 interface Arrival {
@@ -75,11 +77,13 @@ export function establishSession(
     witness: makeCoreWitness(core, now, signer),
     terms,
     flows: flows.value,
+    epochs: new Map(),
     link: new SessionLink(answer.payload.session_id),
     establishedAt: now,
     ttl,
     expiresAt: now + ttl * 1000,
     reportAllowance: new Allowance(REPORT_RATE, now),
+    steeringAllowance: new Allowance(STEERING_RATE, now),
     reports: new Map(),
     state: activated(),
     artifacts: 0,
@@ -89,7 +93,7 @@ export function establishSession(
     admittedFrames: 0,
     counters: [],
     ending: undefined,
-    awaitingCounters: { idle: false, final: false, queries: [] },
+    awaitingCounters: { idle: false, final: false, queries: [], steering: [] },
   };
   for (const flow of session.flows) {
     desk.outputs.push({

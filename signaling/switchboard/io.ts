@@ -54,6 +54,12 @@ export type SwitchboardInput =
     }
   /** Answers `counters-wanted`. */
   | { readonly kind: "counters"; readonly sessionId: string; readonly counters: readonly FlowCounters[] }
+  /** Answers `records-wanted`. */
+  | {
+      readonly kind: "records";
+      readonly exchange: ExchangeId;
+      readonly records: readonly string[] | undefined;
+    }
   /** Answers `evidence-wanted`. */
   | { readonly kind: "evidence"; readonly exchange: ExchangeId; readonly evidence: EvidenceFile | undefined }
   /** Time passed: at least `nextTimeout()`. Harmless when early. */
@@ -83,7 +89,7 @@ export type SwitchboardOutput =
       readonly response: AgtpResponse;
       readonly final: boolean;
     }
-  /** Append these together. Nothing but `respond` and `evidence-wanted` waits for it. */
+  /** Append these together. Nothing but `respond`, `records-wanted` and `evidence-wanted` waits for it. */
   | { readonly kind: "append"; readonly entries: readonly LogEntry[] }
   /** Apply at once. */
   | { readonly kind: "admission"; readonly message: AdmissionMessage }
@@ -103,6 +109,17 @@ export type SwitchboardOutput =
    * same exchange; `undefined` when the log holds no such session.
    */
   | { readonly kind: "evidence-wanted"; readonly exchange: ExchangeId; readonly sessionId: string }
+  /**
+   * Read at most `count` of the session's records from number `from` on out of the log, once every earlier `append` is
+   * durable, and hand in `records` with the same exchange; `undefined` when they cannot be read.
+   */
+  | {
+      readonly kind: "records-wanted";
+      readonly exchange: ExchangeId;
+      readonly sessionId: string;
+      readonly from: number;
+      readonly count: number;
+    }
   /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */
   | {
       readonly kind: "close";

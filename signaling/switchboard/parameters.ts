@@ -83,7 +83,57 @@ export const TERMINATE: Shape<TerminateParameters> = object<TerminateParameters>
   OPEN,
 );
 
+/** ADJUST /sessions/{id}. */
+interface AdjustParameters {
+  readonly narrowing: string;
+}
+export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>({ narrowing: JWS }, OPEN);
+
+/** QUERY /sessions/{id}/records: those behind this `session_seq`. */
+interface RecordsParameters {
+  readonly after?: number;
+}
+export const RECORDS: Shape<RecordsParameters> = object<RecordsParameters>(
+  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
+  OPEN,
+);
+
 /** NOTIFY: what is told stands in `content`. */
+interface SessionNotice {
+  readonly content: { readonly event: "closing-statement" | "interrupt" };
+}
+export const SESSION_NOTICE: Shape<SessionNotice> = object<SessionNotice>(
+  {
+    content: object<SessionNotice["content"]>({ event: oneOf("closing-statement", "interrupt") }, OPEN),
+  },
+  OPEN,
+);
+
+/** What NOTIFY of an interrupt tells. */
+export interface InterruptContent {
+  readonly event: "interrupt";
+  readonly stream: number;
+  readonly epoch: number;
+  /** The signed interrupt, base64url. */
+  readonly interrupt: string;
+}
+export const INTERRUPT_NOTICE: Shape<{ readonly content: InterruptContent }> = object<{
+  readonly content: InterruptContent;
+}>(
+  {
+    content: object<InterruptContent>(
+      {
+        event: oneOf("interrupt"),
+        stream: integer(0, 2 ** 32 - 1),
+        epoch: integer(1, 2 ** 32 - 1),
+        interrupt: text({ min: 1, max: 1_024 }),
+      },
+      OPEN,
+    ),
+  },
+  OPEN,
+);
+
 interface ClosingNotice {
   readonly content: { readonly event: "closing-statement"; readonly closing: string };
 }

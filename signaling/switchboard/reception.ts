@@ -15,17 +15,23 @@ import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./in
 import type { ExchangeId } from "./io.ts";
 import {
   ACK_NOTICE,
+  ADJUST,
   AGENTS,
   CLOCK,
   CLOSING_NOTICE,
   CONFIRM,
   ESTABLISH,
+  INTERRUPT_NOTICE,
+  RECORDS,
+  SESSION_NOTICE,
   SUBSCRIBE,
   TERMINATE,
 } from "./parameters.ts";
+import type { RecordReading } from "./record-reading.ts";
 import type { Exchange } from "./replies.ts";
 import type { Ringing } from "./ringing.ts";
 import type { SessionRequests } from "./session-requests.ts";
+import type { Steering } from "./steering.ts";
 
 /** Refusals for rate in a row after which the connection is closed: answering them costs more than they are worth. */
 const MAX_RATE_REFUSALS = 50;
@@ -37,6 +43,8 @@ interface Departments {
   readonly answering: Answering;
   readonly requests: SessionRequests;
   readonly evidence: EvidenceReading;
+  readonly steering: Steering;
+  readonly records: RecordReading;
 }
 
 /** Takes requests in: rate, route, body, identity, then the part that answers. Every refusal is answered here. */
@@ -184,7 +192,7 @@ export class Reception {
   }
 
   #answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
-    const { ringing, answering, requests, evidence } = this.#departments;
+    const { ringing, answering, requests, evidence, steering, records } = this.#departments;
     switch (routed.route) {
       case "SUBSCRIBE /agents/{agent_id}/inbox": {
         const read = readShape(SUBSCRIBE, parameters, AT);
@@ -210,11 +218,15 @@ export class Reception {
         const read = readShape(TERMINATE, parameters, AT);
         return read.ok ? requests.terminate(asked, routed.params.session_id, read.value, now) : read;
       }
-      case "NOTIFY /sessions/{session_id}": {
-        const read = readShape(CLOSING_NOTICE, parameters, AT);
-        return read.ok
-          ? requests.close(asked, routed.params.session_id, read.value.content.closing, now)
-          : read;
+      case "NOTIFY /sessions/{session_id}":
+        return this.#notice(asked, routed.params.session_id, parameters, now);
+      case "ADJUST /sessions/{session_id}": {
+        const read = readShape(ADJUST, parameters, AT);
+        return read.ok ? steering.narrow(asked, routed.params.session_id, read.value.narrowing, now) : read;
+      }
+      case "QUERY /sessions/{session_id}/records": {
+        const read = readShape(RECORDS, parameters, AT);
+        return read.ok ? records.read(asked, routed.params.session_id, read.value.after, now) : read;
       }
       case "QUERY /sessions/{session_id}":
         return requests.query(asked, routed.params.session_id, now);
@@ -223,6 +235,18 @@ export class Reception {
       default:
         return this.#answerAnybody(routed, asked, parameters, now);
     }
+  }
+
+  #notice(asked: Asked, sessionId: string, parameters: JsonObject, now: number): Result<void> {
+    const { requests, steering } = this.#departments;
+    const notice = readShape(SESSION_NOTICE, parameters, AT);
+    if (!notice.ok) return notice;
+    if (notice.value.content.event === "interrupt") {
+      const read = readShape(INTERRUPT_NOTICE, parameters, AT);
+      return read.ok ? steering.interrupt(asked, sessionId, read.value.content, now) : read;
+    }
+    const read = readShape(CLOSING_NOTICE, parameters, AT);
+    return read.ok ? requests.close(asked, sessionId, read.value.content.closing, now) : read;
   }
 
   #subscribe(asked: Asked, agentId: string, after: number, now: number): Result<void> {

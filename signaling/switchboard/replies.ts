@@ -38,8 +38,9 @@ interface Reply {
   readonly headers?: readonly HeaderField[];
   /** In a series: whether this is the last message. Absent: the only one. */
   readonly final?: boolean;
-  /** Name of the event in the record. */
+  /** Name of the event in the record, and what the record says of it. */
   readonly event?: string;
+  readonly extra?: JsonObject;
   /** The session whose chain the record joins. */
   readonly link?: SessionLink | undefined;
   /** `Session-ID` of the answer. */
@@ -92,6 +93,12 @@ export class Replies {
     this.#send(exchange, status, body, { ...reply, event: fault.code }, now);
   }
 
+  /** Records what nobody waits for an answer to, together with `entries` before it. */
+  note(event: string, extra: JsonObject, link: SessionLink, entries: readonly LogEntry[], now: number): void {
+    const record = this.#chain.next({ status: 0, event, extra }, now, link);
+    this.#outputs.push({ kind: "append", entries: [...entries, recordEntry(record)] });
+  }
+
   /** Writes a session's last record, which answers nothing, together with `entries` before it. */
   close(
     event: "session-terminated" | "session-expired",
@@ -127,6 +134,7 @@ export class Replies {
         taskId: exchange.taskId,
         counterpartyAgentId: exchange.caller,
         event: reply.event?.replaceAll("_", "-"),
+        extra: reply.extra,
       },
       now,
       reply.link,

@@ -12,6 +12,7 @@ import type { Allowance } from "./allowance.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
+import type { SteeringChange } from "./steering.ts";
 
 /** 0 is the caller, 1 the callee. */
 export type LegNumber = 0 | 1;
@@ -22,7 +23,7 @@ export interface SessionLeg {
   readonly agent: RegisteredAgent;
   readonly mediaKey: MediaKey;
   /** Scope in force. */
-  readonly scope: ScopeSet;
+  scope: ScopeSet;
   /** Where its media flows; `undefined` once that connection is lost. */
   connection: ConnectionId | undefined;
   /** Its closing statement is in the evidence. */
@@ -57,14 +58,19 @@ export interface Session {
   readonly answer: Answer;
   readonly core: SessionCore;
   readonly witness: string;
-  readonly terms: Terms;
+  /** In force. */
+  terms: Terms;
   readonly flows: readonly MediaFlow[];
+  /** Media epochs in force; a flow that is not there is in epoch 0. */
+  readonly epochs: Map<MediaFlow, number>;
   readonly link: SessionLink;
   readonly establishedAt: number;
   /** Lifetime in seconds as accepted, and when it is over (ms). */
   readonly ttl: number;
   readonly expiresAt: number;
   readonly reportAllowance: Allowance;
+  /** For narrowings and interrupts. */
+  readonly steeringAllowance: Allowance;
   /** At most flows times reasons. */
   readonly reports: Map<string, RefusalReport>;
   state: SessionState;
@@ -79,7 +85,12 @@ export interface Session {
   counters: readonly FlowCounters[];
   ending: Ending | undefined;
   /** What waits for `counters`. */
-  awaitingCounters: { idle: boolean; final: boolean; readonly queries: Exchange[] };
+  awaitingCounters: {
+    idle: boolean;
+    final: boolean;
+    readonly queries: Exchange[];
+    readonly steering: SteeringChange[];
+  };
 }
 
 /** The leg of that agent, if it takes part. */

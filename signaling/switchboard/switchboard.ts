@@ -1,5 +1,6 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Fault, refuse } from "../../codecs/result.ts";
+import type { FlowCounters } from "../admission.ts";
 import { readGenesis } from "../genesis.ts";
 import { RecordChain } from "../record-chain.ts";
 import { parseScopes } from "../scope.ts";
@@ -17,13 +18,16 @@ import { LastWords } from "./last-words.ts";
 import { OfferBook } from "./offer-book.ts";
 import { Outputs } from "./outputs.ts";
 import { Reception } from "./reception.ts";
+import { RecordReading } from "./record-reading.ts";
 import { closeInterrupted } from "./recovery.ts";
 import { RefusalReports } from "./refusal-reports.ts";
 import { Registry } from "./registry.ts";
 import { Replies } from "./replies.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
+import type { Session } from "./session.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionTable } from "./session-table.ts";
+import { Steering } from "./steering.ts";
 import { type Timer, Timers } from "./timers.ts";
 
 // Codes of `sfu/carrier`, which this room cannot see.
@@ -59,6 +63,8 @@ export class Switchboard {
   readonly #ringing: Ringing;
   readonly #book: OfferBook;
   readonly #requests: SessionRequests;
+  readonly #steering: Steering;
+  readonly #records: RecordReading;
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
   readonly #reception: Reception;
@@ -102,6 +108,8 @@ export class Switchboard {
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
+    this.#steering = new Steering(this.#desk, this.#table, this.#endings);
+    this.#records = new RecordReading(this.#desk, this.#table);
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
     this.#reception = new Reception(this.#desk, this.#identification, {
@@ -109,6 +117,8 @@ export class Switchboard {
       answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings),
       requests: this.#requests,
       evidence: this.#evidence,
+      steering: this.#steering,
+      records: this.#records,
     });
   }
 
@@ -180,9 +190,12 @@ export class Switchboard {
         return;
       case "counters": {
         const session = this.#table.get(input.sessionId);
-        if (session !== undefined) this.#endings.counters(session, input.counters, now);
+        if (session !== undefined) this.#counters(session, input.counters, now);
         return;
       }
+      case "records":
+        this.#records.deliver(input.exchange, input.records, now);
+        return;
       case "evidence":
         this.#evidence.deliver(input.exchange, input.evidence, now);
         return;
@@ -235,12 +248,18 @@ export class Switchboard {
         if (session !== undefined) this.#endings.closingWindowOver(session, now);
         return;
       case "counters":
-        if (session !== undefined) this.#endings.counters(session, undefined, now);
+        if (session !== undefined) this.#counters(session, undefined, now);
         return;
       case "reports":
         if (session !== undefined) this.#reports.flush(session, now);
         return;
     }
+  }
+
+  /** Changes first: the session's last record may be written next, and nothing follows that. */
+  #counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
+    this.#steering.counted(session, counters, now);
+    this.#endings.counters(session, counters, now);
   }
 
   #opened(id: number, carrier: string, now: number): void {
@@ -285,6 +304,7 @@ export class Switchboard {
     if (offline !== undefined) this.#ringing.calleeLost(offline, orderly, now);
     if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
     this.#evidence.drop(id, exchange);
+    this.#records.drop(id, exchange);
     if (exchange === undefined) this.#endings.connectionLost(id, now);
     else this.#endings.exchangeLost(id, exchange);
   }

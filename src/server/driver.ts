@@ -228,6 +228,9 @@ export class Driver {
         this.#inputs.push({ kind: "counters", sessionId: output.sessionId, counters });
         return;
       }
+      case "records-wanted":
+        this.#records(output);
+        return;
       case "evidence-wanted":
         this.#evidence(output.exchange, output.sessionId);
         return;
@@ -261,6 +264,22 @@ export class Driver {
     this.#instruments.answered(peer.methods.get(exchange), response.status);
     if (final) peer.methods.delete(exchange);
     peer.exchanges.respond(exchange, response, final, this.#durable);
+  }
+
+  #records({
+    exchange,
+    sessionId,
+    from,
+    count,
+  }: Extract<SwitchboardOutput, { kind: "records-wanted" }>): void {
+    this.#durable
+      .then(() => this.#log.sessionRecords(sessionId, from, count))
+      .catch((error: unknown) => {
+        this.#events.log("error", "records-not-read", { sessionId, error: String(error) });
+        return undefined;
+      })
+      .then((records) => this.#input({ kind: "records", exchange, records }))
+      .catch((error: unknown) => this.#failed("records", error));
   }
 
   #evidence(exchange: ExchangeId, sessionId: string): void {

@@ -91,7 +91,12 @@ const changes: [string, AdmissionMessage, string][] = [
       termsNumber: 2,
       transmitAllowed: false,
     },
-    "terms",
+    "scope",
+  ],
+  [
+    "the speaker was interrupted",
+    { kind: "epoch", connection: SPEAKER_CONNECTION, flow: SPEAKER_FLOW, epoch: 1 },
+    "epoch",
   ],
 ];
 

@@ -3,7 +3,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
-import { Relay } from "../../sfu/relay.ts";
+import { Relay, type Verdict } from "../../sfu/relay.ts";
 import type { Egress, RelayEvent } from "../../sfu/relay-io.ts";
 import type { StrayCounters } from "../../sfu/stray-frames.ts";
 import type {
@@ -13,7 +13,7 @@ import type {
   FlowCounters,
 } from "../../signaling/admission.ts";
 import { type Instruments, timed } from "./instruments.ts";
-import type { OutgoingItems } from "./outgoing-items.ts";
+import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 
 /** Where the media plane finds the connections its egress names. */
@@ -60,6 +60,7 @@ export class MediaPlane {
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
     }
     this.#relay.apply(message, this.#clock.now());
+    this.#releaseHeld();
     this.#schedule();
   }
 
@@ -98,13 +99,9 @@ export class MediaPlane {
       this.#time.mediaAt(now),
       this.#time.wallAt(now),
     );
-    for (let index = 0; index < verdict.egressCount; index += 1) {
-      const egress = this.#relay.egress(index);
-      const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
-      this.#relay.account(fate);
-    }
+    this.#forward(verdict);
     if (verdict.egressCount > 0) this.#instruments.relayed(this.#clock.now() - now);
-    if (verdict.refusal !== undefined) this.#schedule();
+    if (verdict.refusal !== undefined || verdict.held) this.#schedule();
   }
 
   /**
@@ -115,12 +112,10 @@ export class MediaPlane {
     const now = this.#clock.now();
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
     const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
-    const isReliable = verdict.row?.reliable === true;
-    for (let index = 0; index < verdict.egressCount; index += 1) {
-      this.#enqueue(this.#relay.egress(index), isReliable);
-    }
-    if (verdict.refusal !== undefined) this.#schedule();
-    return isReliable && verdict.row !== undefined ? this.#room(verdict.row) : undefined;
+    this.#forward(verdict);
+    if (verdict.refusal !== undefined || verdict.held) this.#schedule();
+    const { row } = verdict;
+    return row?.reliable === true ? this.#room(row) : undefined;
   }
 
   /** Stops the timer. */
@@ -144,6 +139,30 @@ export class MediaPlane {
     return room;
   }
 
+  /** Every copy of the frame just admitted: datagrams leave at once, stream items wait for their turn. */
+  #forward(verdict: Verdict): void {
+    for (let index = 0; index < verdict.egressCount; index += 1) {
+      const egress = this.#relay.egress(index);
+      if (egress.carriage === "stream") {
+        this.#enqueue(egress, verdict.row?.reliable === true);
+        continue;
+      }
+      const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
+      this.#relay.account(fate);
+    }
+  }
+
+  /** Frames whose media epoch has come go on; those that waited too long are refused. */
+  #releaseHeld(): void {
+    const now = this.#clock.now();
+    const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
+    for (;;) {
+      const released = this.#relay.release(now, captured, date);
+      if (released === undefined) return;
+      this.#forward(released.verdict);
+    }
+  }
+
   #enqueue({ connection, flow, bytes }: Egress, isReliable: boolean): void {
     const account = this.#relay.accountLater();
     const items = this.#egresses.items(connection);
@@ -156,13 +175,17 @@ export class MediaPlane {
   #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" }>): void {
     if (message.kind === "terms") {
       const row = this.#relay.row(message.connection, message.flow);
-      if (row !== undefined && message.termsNumber >= row.termsNumber) this.#discard(row, "terms");
+      const isNarrowed = row !== undefined && message.termsNumber >= row.termsNumber;
+      if (isNarrowed && !message.transmitAllowed) this.#discard(row, "scope");
+    } else if (message.kind === "epoch") {
+      const row = this.#relay.row(message.connection, message.flow);
+      if (row !== undefined) this.#discard(row, "epoch");
     } else if (message.kind === "remove" || message.state !== "active") {
       for (const row of this.#relay.rows(message.sessionId)) this.#discard(row, "session-state");
     }
   }
 
-  #discard(row: AdmissionRow, reason: "session-state" | "terms"): void {
+  #discard(row: AdmissionRow, reason: TakenBack): void {
     for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.discard(flow, reason);
   }
 
@@ -182,6 +205,7 @@ export class MediaPlane {
     this.#timer?.cancel();
     const cancel = this.#clock.at(at, () => {
       this.#timer = undefined;
+      this.#releaseHeld();
       const now = this.#clock.now();
       for (let event = this.#relay.poll(now); event !== undefined; event = this.#relay.poll(now))
         this.#onEvent(event);

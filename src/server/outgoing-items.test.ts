@@ -117,7 +117,7 @@ it("lets a source that waits go on when what waits is taken back", async () => {
   const { items } = connected();
   for (let item = 0; item < 40; item += 1) items.send(4, Uint8Array.of(item));
   const room = items.room(4);
-  items.discard(4, "terms");
+  items.discard(4, "scope");
   await room;
   expect(items.room(4)).toBeUndefined();
 });

@@ -9,7 +9,10 @@ const ROOM_ITEMS = 32;
 const WRITE_BYTES = 16 * 1024;
 
 /** What became of an item: handed to the carrier, dropped with its stream, or taken back for a reason. */
-export type ItemFate = "sent" | "closed" | "session-state" | "terms";
+export type ItemFate = "sent" | "closed" | TakenBack;
+
+/** Why what waited is taken back. */
+export type TakenBack = "session-state" | "scope" | "epoch";
 
 /** The long-lived unidirectional streams toward one connection, one a flow. Items of a flow stay in order. */
 export class OutgoingItems {
@@ -80,7 +83,7 @@ export class OutgoingItems {
   }
 
   /** Takes back what waits for the flow's stream, which stays open. */
-  discard(flow: number, reason: "session-state" | "terms"): void {
+  discard(flow: number, reason: TakenBack): void {
     const stream = this.#streams.get(flow);
     if (stream === undefined) return;
     for (const { settled } of stream.waiting.splice(0)) settled?.(reason);

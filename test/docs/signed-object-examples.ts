@@ -1,11 +1,13 @@
 /** One worked example of every signed object, from fixed seeds: the call of `test/signed-call.ts`. */
 import { type Checkpoint, encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { buildFrame, FrameSigningContext, frameDigest, signFrame } from "../../codecs/frame.ts";
+import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt } from "../../codecs/receipt.ts";
 import { bodyHash } from "../../signaling/attribution.ts";
 import { makeClosing } from "../../signaling/closing.ts";
 import { SEAL, type SealPayload } from "../../signaling/evidence/lines.ts";
 import { signJws } from "../../signaling/jws.ts";
+import { makeNarrowing } from "../../signaling/narrowing.ts";
 import { makeProof } from "../../signaling/proof.ts";
 import { RecordChain, SessionLink } from "../../signaling/record-chain.ts";
 import { deriveTerms, termsBytes } from "../../signaling/terms.ts";
@@ -135,6 +137,32 @@ const record = new RecordChain(
   new SessionLink(SESSION_ID),
 );
 
+const narrowing = makeNarrowing(
+  {
+    v: 1,
+    session_id: SESSION_ID,
+    session_digest: CORE_DIGEST,
+    leg: 0,
+    number: 2,
+    scope: ["communication:audio:capture"],
+    last_audit_id: record.auditId,
+    iat: CALL_SECONDS + 7,
+  },
+  ALICE.identity,
+);
+const interruptBytes = encodeInterrupt(
+  {
+    sessionDigest: CORE.digest,
+    leg: 1,
+    speakerLeg: 0,
+    stream: STREAM,
+    keyGeneration: 0,
+    epoch: 1,
+    time: { seconds: capture.seconds + 1, fraction: 0 },
+  },
+  BOB.media,
+);
+
 const closing = makeClosing(
   {
     v: 1,
@@ -182,6 +210,8 @@ export const EXAMPLES: ReadonlyMap<string, Example> = new Map<string, Example>([
   ],
   ["checkpoint", { envelope: "bytes", ...aliceMedia, ...statement(checkpointBytes) }],
   ["receipt", { envelope: "bytes", ...bobMedia, ...statement(receiptBytes) }],
+  ["narrowing", { envelope: "JWS", ...alice, jws: narrowing }],
+  ["interrupt", { envelope: "bytes", ...bobMedia, ...statement(interruptBytes) }],
   ["closing statement", { envelope: "JWS", ...alice, jws: closing }],
   ["Attribution-Record", { envelope: "JWS", ...server, jws: record.jws }],
   ["evidence seal", { envelope: "JWS", ...server, jws: signJws(SEAL.typ, seal, SERVER.identity) }],

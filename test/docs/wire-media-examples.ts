@@ -9,6 +9,7 @@ import {
   parseFrame,
   signFrame,
 } from "../../codecs/frame.ts";
+import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt } from "../../codecs/receipt.ts";
 import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import { encodeVarint } from "../../codecs/varint.ts";
@@ -102,6 +103,19 @@ const finalCheckpoint = encodeCheckpoint(
   },
   signer,
 );
+const interrupt = encodeInterrupt(
+  {
+    sessionDigest,
+    leg: 1,
+    speakerLeg: LEG,
+    stream: STREAM,
+    keyGeneration: 0,
+    epoch: 4,
+    time: { seconds: 0xee8ad001, fraction: 0 },
+  },
+  signer,
+);
+
 const receipt = encodeReceipt(
   {
     sessionDigest,
@@ -247,6 +261,19 @@ export const EXAMPLES: ReadonlyMap<string, string> = new Map([
     ]),
   ],
   ["final-checkpoint", breakdown(finalCheckpoint, [...CHECKPOINT, SIGNATURE])],
+  [
+    "interrupt",
+    breakdown(interrupt, [
+      [32, "session digest"],
+      [2, "signed by leg 1, the listener"],
+      [2, "speaker's leg 0"],
+      [4, "stream 1"],
+      [1, "key generation 0"],
+      [4, "epoch 4 begins"],
+      [8, "time"],
+      [64, "Ed25519 signature by the listener's media key"],
+    ]),
+  ],
   [
     "receipt",
     breakdown(receipt, [

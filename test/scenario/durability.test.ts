@@ -28,6 +28,8 @@ class SlowLog implements RecordLog {
   head = () => this.#log.head();
   record = (auditId: string) => this.#log.record(auditId);
   session = (sessionId: string) => this.#log.session(sessionId);
+  sessionRecords = (sessionId: string, from: number, count: number) =>
+    this.#log.sessionRecords(sessionId, from, count);
   openSessions = () => this.#log.openSessions();
   agents = () => this.#log.agents();
   close = () => this.#log.close();

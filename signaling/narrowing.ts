@@ -1,0 +1,158 @@
+import { encodeHex } from "../codecs/hex.ts";
+import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
+import { SESSION_ID } from "./answer.ts";
+import { jwsDigest, type SignedForm, signJws, verifySigned } from "./jws.ts";
+import {
+  formatScopes,
+  LIMIT_NAMES,
+  MAX_SCOPE_TOKENS,
+  MAX_TOKEN_CHARACTERS,
+  missingScopes,
+  parseScopes,
+  type ScopeSet,
+} from "./scope.ts";
+import { DIGEST, integer, list, object, oneOf, SECONDS, text } from "./shape.ts";
+import type { Terms } from "./terms.ts";
+
+/** One end gives up part of its own scope. `iat` is Unix seconds. */
+export type NarrowingPayload = {
+  readonly v: 1;
+  readonly session_id: string;
+  /** 64 hex digits. */
+  readonly session_digest: string;
+  /** Whose scope it is, and who signs. */
+  readonly leg: 0 | 1;
+  /** Number of the terms that this makes: one more than those in force. */
+  readonly number: number;
+  /** What remains, as `formatScopes` writes it. */
+  readonly scope: readonly string[];
+  /** The last Audit-ID this end saw; 64 zeros when none. */
+  readonly last_audit_id: string;
+  readonly iat: number;
+};
+
+/** A verified narrowing and the terms that it makes. */
+export interface Narrowing {
+  readonly jws: string;
+  readonly payload: NarrowingPayload;
+  readonly scope: ScopeSet;
+  readonly terms: Terms;
+}
+
+/** Signs a narrowing with the identity key of the end that gives up scope. */
+export function makeNarrowing<Key extends IdentitySigner>(
+  payload: NarrowingPayload,
+  identity: Key,
+): Signed<Key, string> {
+  return signJws(NARROWING.typ, payload, identity);
+}
+
+/** What a narrowing must follow. */
+export interface NarrowingExpectation {
+  /** The identity key of that leg. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  readonly leg: 0 | 1;
+  /** The terms in force. */
+  readonly terms: Terms;
+}
+
+/**
+ * Judges a narrowing against the terms in force and makes the next ones of it. Faults: `signature-invalid`,
+ * `field-invalid`, `json-not-canonical`; `terms-outdated` when it does not make the next number, and those of
+ * {@link narrowedTerms}.
+ */
+export function verifyNarrowing(
+  jws: string,
+  expected: NarrowingExpectation,
+  verifier: Verifier,
+): Result<Narrowing> {
+  const verified = verifySigned(jws, NARROWING, expected.publicKey, verifier);
+  if (!verified.ok) return verified;
+  const payload = verified.value;
+  const { terms } = expected;
+  if (
+    payload.session_id !== terms.session_id ||
+    payload.session_digest !== encodeHex(expected.sessionDigest)
+  ) {
+    return refuse("field-invalid", "This narrows another session.", "narrowing.session_digest");
+  }
+  if (payload.leg !== expected.leg) {
+    return refuse("field-invalid", "This is the other leg's scope.", "narrowing.leg");
+  }
+  if (payload.number !== terms.number + 1) {
+    return refuse("terms-outdated", "This does not follow the terms in force.", "narrowing.number", {
+      number: terms.number,
+    });
+  }
+  const made = narrowedTerms(terms, payload.leg, payload.scope);
+  if (!made.ok) return made;
+  return ok({ jws, payload, scope: made.value.scope, terms: made.value.terms });
+}
+
+/**
+ * The terms that follow when `leg` keeps only `tokens` of its scope. Faults: `scope-malformed`, `field-invalid` for a scope
+ * that is not in its one written form or changes nothing, `scope-violation` with `details.missing_scopes` for one that
+ * grants more than the terms in force.
+ */
+export function narrowedTerms(
+  terms: Terms,
+  leg: 0 | 1,
+  tokens: readonly string[],
+): Result<{ readonly terms: Terms; readonly scope: ScopeSet }> {
+  const scope = parseScopes(tokens, "narrowing.scope");
+  if (!scope.ok) return scope;
+  const present = parseScopes(scopeOf(terms, leg), "terms.scope");
+  if (!present.ok) return present;
+  const written = formatScopes(scope.value);
+  if (!sameTokens(written, tokens)) {
+    return refuse("field-invalid", "This is not how a scope is written.", "narrowing.scope");
+  }
+  const missing = missingScopes(present.value, scope.value);
+  const raised = LIMIT_NAMES.some(
+    (name) =>
+      (scope.value.limits[name] ?? Number.POSITIVE_INFINITY) >
+      (present.value.limits[name] ?? Number.POSITIVE_INFINITY),
+  );
+  if (missing.length > 0 || raised) {
+    return refuse("scope-violation", "A narrowing only gives up scope.", "narrowing.scope", {
+      missing_scopes: missing,
+    });
+  }
+  if (sameTokens(written, formatScopes(present.value))) {
+    return refuse("field-invalid", "This gives up nothing.", "narrowing.scope");
+  }
+  const legs = terms.legs.map((entry) => (entry.leg === leg ? { leg, scope: written } : entry));
+  return ok({ terms: { ...terms, number: terms.number + 1, legs }, scope: scope.value });
+}
+
+/** The scope of one leg under these terms, as written. */
+export function scopeOf(terms: Terms, leg: 0 | 1): readonly string[] {
+  return terms.legs.find((entry) => entry.leg === leg)?.scope ?? [];
+}
+
+/** SHA-256 of a narrowing's compact form, 64 hex digits: how records name it. */
+export function narrowingDigest(jws: string): string {
+  return jwsDigest(jws);
+}
+
+function sameTokens(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((token, index) => token === right[index]);
+}
+
+export const NARROWING: SignedForm<NarrowingPayload> = {
+  typ: "parley-narrowing+jwt",
+  name: "narrowing",
+  shape: object<NarrowingPayload>({
+    v: oneOf(1),
+    session_id: SESSION_ID,
+    session_digest: DIGEST,
+    leg: oneOf(0, 1),
+    number: integer(2, 2 ** 32),
+    scope: list(text({ max: MAX_TOKEN_CHARACTERS }), { max: MAX_SCOPE_TOKENS }),
+    last_audit_id: DIGEST,
+    iat: SECONDS,
+  }),
+};

@@ -1,0 +1,245 @@
+import { decodeBase64url, encodeBase64url } from "../../codecs/base64url.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { interruptDigest, parseInterrupt, verifyInterrupt } from "../../codecs/interrupt.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { FlowCounters } from "../admission.ts";
+import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
+import { intersect, permitsSending } from "../scope.ts";
+import { step } from "../session-machine.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import type { Endings } from "./endings.ts";
+import type { InterruptContent } from "./parameters.ts";
+import type { Exchange } from "./replies.ts";
+import { artifact, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
+import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** A change that is in force and not yet recorded: its record names the last frame that the relay had let through. */
+export interface SteeringChange {
+  readonly exchange: Exchange;
+  /** Who made it. */
+  readonly leg: SessionLeg;
+  readonly event: "terms-narrowed" | "media-interrupted";
+  readonly kind: "narrowing" | "interrupt";
+  /** The signed object, as the evidence keeps it. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of the signed object, hex. */
+  readonly digest: string;
+  /** What changed: for the record, the answer and the other end. */
+  readonly facts: JsonObject;
+  /** For the other end's inbox: the event, and the signed object in the form it travels in. */
+  readonly notice: { readonly event: "terms-changed" | "interrupted"; readonly fields: JsonObject };
+  /** The streams it touches, and their speaker. */
+  readonly speaker: LegNumber;
+  readonly streams: readonly number[];
+}
+
+/**
+ * Takes what an end changes while it talks: its own scope, and the media epoch of a stream. The relay obeys at once; the
+ * record, the answer and the other end's event follow as soon as the relay has said how far it had got.
+ */
+export class Steering {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #endings: Endings;
+
+  constructor(desk: Desk, table: SessionTable, endings: Endings) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#endings = endings;
+  }
+
+  /** ADJUST /sessions/{id}: an end gives up part of its own scope. */
+  narrow(asked: Asked, sessionId: string, jws: string, now: number): Result<void> {
+    const found = this.#steering(asked, sessionId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    const narrowing = verifyNarrowing(
+      jws,
+      {
+        publicKey: leg.agent.genesis.agentKey,
+        sessionDigest: session.core.digest,
+        leg: leg.leg,
+        terms: session.terms,
+      },
+      this.#desk.verifier,
+    );
+    if (!narrowing.ok) return narrowing;
+    const bytes = new TextEncoder().encode(jws);
+    const room = this.#takeRoom(session, bytes);
+    if (!room.ok) return room;
+    const { terms, scope, payload } = narrowing.value;
+    session.terms = terms;
+    leg.scope = intersect(leg.scope, scope);
+    for (const flow of session.flows) {
+      this.#desk.outputs.push({
+        kind: "admission",
+        message: {
+          kind: "terms",
+          connection: flow.ingress.connection,
+          flow: flow.ingress.frames,
+          termsNumber: terms.number,
+          transmitAllowed: permitsSending(session.legs[flow.speaker].scope, flow.agreed.modality),
+        },
+      });
+    }
+    const facts = { number: terms.number, leg: leg.leg, scope: payload.scope };
+    this.#await(
+      session,
+      {
+        exchange: asked.exchange,
+        leg,
+        event: "terms-narrowed",
+        kind: "narrowing",
+        bytes,
+        digest: narrowingDigest(jws),
+        facts,
+        notice: { event: "terms-changed", fields: { narrowing: jws } },
+        speaker: leg.leg,
+        streams: session.flows.filter(({ speaker }) => speaker === leg.leg).map(({ stream }) => stream),
+      },
+      now,
+    );
+    return ok(undefined);
+  }
+
+  /** NOTIFY /sessions/{id}, event `interrupt`: the listener, or the speaker itself, ends what a stream is saying. */
+  interrupt(asked: Asked, sessionId: string, content: InterruptContent, now: number): Result<void> {
+    const found = this.#steering(asked, sessionId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    const decoded = decodeBase64url(content.interrupt, "content.interrupt");
+    if (!decoded.ok) return decoded;
+    const bytes = decoded.value;
+    const parsed = parseInterrupt(bytes);
+    if (!parsed.ok) return parsed;
+    const interrupt = parsed.value;
+    const { stream, epoch } = interrupt;
+    const flow = session.flows.find(
+      (candidate) =>
+        candidate.stream === stream &&
+        candidate.speaker === interrupt.speakerLeg &&
+        candidate.agreed.modality === "audio",
+    );
+    if (flow === undefined || encodeHex(interrupt.sessionDigest) !== encodeHex(session.core.digest)) {
+      return refuse("field-invalid", "This interrupts no stream of this session.", "content.interrupt");
+    }
+    if (stream !== content.stream || epoch !== content.epoch) {
+      return refuse("field-invalid", "What is signed says otherwise.", "content");
+    }
+    const { mediaKey } = leg;
+    if (interrupt.leg !== leg.leg || interrupt.keyGeneration !== mediaKey.generation) {
+      return refuse("field-invalid", "This is another leg's, or another key's.", "content.interrupt");
+    }
+    if (!verifyInterrupt(bytes, mediaKey.ed25519, this.#desk.verifier)) {
+      return refuse("signature-invalid", "The media key did not sign this.", "content.interrupt");
+    }
+    const present = session.epochs.get(flow) ?? 0;
+    if (epoch !== present + 1) {
+      return refuse("epoch-outdated", "The epoch rises by one.", "content.epoch", { epoch: present });
+    }
+    const room = this.#takeRoom(session, bytes);
+    if (!room.ok) return room;
+    session.epochs.set(flow, epoch);
+    this.#desk.outputs.push({
+      kind: "admission",
+      message: {
+        kind: "epoch",
+        connection: flow.ingress.connection,
+        flow: flow.ingress.frames,
+        epoch,
+      },
+    });
+    this.#await(
+      session,
+      {
+        exchange: asked.exchange,
+        leg,
+        event: "media-interrupted",
+        kind: "interrupt",
+        bytes,
+        digest: encodeHex(interruptDigest(bytes)),
+        facts: { leg: flow.speaker, stream, epoch },
+        notice: { event: "interrupted", fields: { interrupt: encodeBase64url(bytes) } },
+        speaker: flow.speaker,
+        streams: [stream],
+      },
+      now,
+    );
+    return ok(undefined);
+  }
+
+  /** The relay has told how far it had got, or did not (`undefined`): records, answers and tells what waited for it. */
+  counted(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
+    for (const change of session.awaitingCounters.steering.splice(0)) {
+      const { exchange, leg, event, kind, facts, notice } = change;
+      const by = leg.agent.agentId;
+      const letThrough = counters === undefined ? {} : { streams: lastSequences(change, counters) };
+      const extra = { ...facts, ...letThrough, [kind]: change.digest };
+      const entries = [artifact(session, kind, leg.leg, change.bytes)];
+      const isHere = this.#desk.connections.get(exchange.connection) !== undefined;
+      const { replies, inboxes } = this.#desk;
+      if (isHere) {
+        const result = { ...facts, ...letThrough };
+        replies.answer(
+          exchange,
+          { result, event, extra, entries, sessionId: session.id, link: session.link },
+          now,
+        );
+      } else {
+        replies.note(event, { ...extra, by }, session.link, entries, now);
+      }
+      if (session.ending !== undefined) continue;
+      inboxes.post(
+        peerOf(session, leg).agent.agentId,
+        { event: notice.event, sessionId: session.id, fields: { ...facts, ...notice.fields, by } },
+        now,
+        session.link,
+      );
+    }
+  }
+
+  #steering(
+    asked: Asked,
+    sessionId: string,
+    now: number,
+  ): Result<{ readonly session: Session; readonly leg: SessionLeg }> {
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (!found.ok) return found;
+    const { session } = found.value;
+    const taken = step(session.state, "control");
+    if (!taken.ok) return taken;
+    if (!session.steeringAllowance.take(now)) {
+      const wait = Math.ceil(session.steeringAllowance.nextAt(now) - now);
+      return refuse("rate-limited", "Too many changes.", undefined, { retry_after_ms: wait });
+    }
+    session.lastActivity = Math.max(session.lastActivity, now);
+    return found;
+  }
+
+  #takeRoom(session: Session, bytes: Uint8Array): Result<void> {
+    if (session.statementBytes + bytes.length > MAX_STATEMENT_BYTES) {
+      return refuse("capacity", "The session has left as many statements as are kept.");
+    }
+    session.statementBytes += bytes.length;
+    return ok(undefined);
+  }
+
+  #await(session: Session, change: SteeringChange, now: number): void {
+    session.awaitingCounters.steering.push(change);
+    this.#endings.wantCounters(session, now);
+  }
+}
+
+/** How far the relay had got on the streams that changed; null where it had let nothing through. */
+function lastSequences(
+  { speaker, streams }: SteeringChange,
+  counters: readonly FlowCounters[],
+): JsonObject[] {
+  return streams.map((stream) => {
+    const flow = counters.find((entry) => entry.leg === speaker && entry.stream === stream);
+    return { leg: speaker, stream, last_sequence: flow?.lastSequence ?? null };
+  });
+}
