@@ -1,13 +1,15 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Call } from "../../agent/call.ts";
+import type { AudioFormat } from "../../codecs/audio-codec.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { parseWav, type Wav } from "../../codecs/wav.ts";
 import { packageFolder } from "../package-info.ts";
 import type { Mouth } from "./mouth.ts";
+import { Resampler } from "./resample.ts";
 import { synthesize } from "./synthesis.ts";
-import { converted } from "./utterance.ts";
+import { converted, type Utterance } from "./utterance.ts";
 
 /** Between the answer and the first word, and between two texts, ms. */
 const FIRST_PAUSE_MS = 500;
@@ -28,6 +30,8 @@ export async function readersText(): Promise<Wav> {
 export class Reader {
   readonly #text: Wav;
   readonly #synthesize: (text: string) => Promise<Wav>;
+  /** One for each pair of rates: they take longer to make than to use. */
+  readonly #resamplers = new Map<string, Resampler>();
   #atWork = 0;
 
   constructor(text: Wav, speech: (text: string) => Promise<Wav> = synthesize) {
@@ -38,7 +42,7 @@ export class Reader {
   /** Lives one call to its end. */
   async live(call: Call, mouth: Mouth): Promise<void> {
     const { sends } = call.audio;
-    if (sends !== undefined) mouth.begin(converted(this.#text, sends), FIRST_PAUSE_MS);
+    if (sends !== undefined) mouth.begin(this.#utterance(this.#text, sends), FIRST_PAUSE_MS);
     if (call.data === undefined) return;
     for await (const { value } of call.data) await call.data.send(await this.#answer(call, mouth, value));
   }
@@ -52,12 +56,19 @@ export class Reader {
       if (mouth.waiting >= MAX_WAITING) throw refusal("buffer-full", `${MAX_WAITING} texts wait already.`);
       if (this.#atWork >= MAX_AT_WORK) throw refusal("capacity", "Too many texts are being read here now.");
       const sound = await this.#speech(text);
-      mouth.begin(converted(sound, sends), PAUSE_MS);
+      mouth.begin(this.#utterance(sound, sends), PAUSE_MS);
       return { reading: text, seconds: Math.round((100 * sound.samples.length) / sound.sampleRate) / 100 };
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
       return { error: error.code, message: error.message };
     }
+  }
+
+  #utterance({ samples, sampleRate }: Wav, { clockRate, channels }: AudioFormat): Utterance {
+    const rates = `${sampleRate} ${clockRate}`;
+    const resampler = this.#resamplers.get(rates) ?? new Resampler(sampleRate, clockRate);
+    this.#resamplers.set(rates, resampler);
+    return converted(samples, resampler, channels);
   }
 
   async #speech(text: string): Promise<Wav> {

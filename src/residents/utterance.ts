@@ -1,6 +1,4 @@
-import type { AudioFormat } from "../../codecs/audio-codec.ts";
-import type { Wav } from "../../codecs/wav.ts";
-import { Resampler } from "./resample.ts";
+import type { Resampler } from "./resample.ts";
 
 /** Something to say, made piece by piece while it is said: the server's other work goes on between. */
 export interface Utterance {
@@ -15,9 +13,8 @@ export function spoken(pcm: Int16Array): Utterance {
   return { length: pcm.length, piece: (start, end) => pcm.subarray(start, end) };
 }
 
-/** Mono sound of any rate, as a call of `format` takes it. */
-export function converted({ samples, sampleRate }: Wav, { clockRate, channels }: AudioFormat): Utterance {
-  const resampler = new Resampler(sampleRate, clockRate);
+/** Mono sound as a call of so many channels takes it, at the rate that `resampler` leads to. */
+export function converted(samples: Int16Array, resampler: Resampler, channels: 1 | 2): Utterance {
   const moments = resampler.lengthOf(samples.length);
   return {
     length: moments * channels,
