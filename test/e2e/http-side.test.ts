@@ -1,5 +1,8 @@
 /** The HTTP side beside QUIC: what a page is told, who is let in, what is measured and what is logged. */
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -10,6 +13,7 @@ import { systemClock } from "../../platform/node/clock.ts";
 import type { CloseInfo } from "../../sfu/carrier.ts";
 import { type ServeOptions, serve } from "../../src/server/serve.ts";
 import { webSocketCarrier } from "../../transports/websocket/client.ts";
+import { CERTIFICATE_FILE, storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
 import { connectCall } from "../calling.ts";
 import { RunningCommand } from "../command-line.ts";
@@ -111,6 +115,20 @@ describe("listeners in any combination", () => {
     expect((await json(`${noPage.httpUrl}/connect.json`)).status).toBe(404);
     expect((await json(`${noPage.httpUrl}/healthz`)).status).toBe(200);
   });
+});
+
+it("the page is on TLS, too, with an operator's certificate, which browsers judge themselves", async () => {
+  await storedCertificate({ folder, now: Date.now() });
+  const pem = join(folder, CERTIFICATE_FILE);
+  const server = await running({ certificateFile: pem, certificateKeyFile: pem });
+  const { port } = new URL(server.webSocketUrl as string);
+  const asked = get({ host: "127.0.0.1", port, path: "/connect.json", rejectUnauthorized: false });
+  const [response] = (await once(asked, "response")) as [IncomingMessage];
+  const info = JSON.parse((await response.toArray()).join(""));
+  expect(response.statusCode).toBe(200);
+  expect(info.websocket.url).toBe(`wss://127.0.0.1:${port}/agtp`);
+  expect(info.webtransport.certificate_hashes).toEqual([]);
+  expect(await dial(info.webtransport.url, server.certificateHash)).toBe("open");
 });
 
 describe("WebSockets carry a call where there is no UDP", () => {
