@@ -8,6 +8,7 @@ export type { PacketTap } from "./audio-receiver.ts";
 export type { BackOff } from "./back-off.ts";
 export type { Call, CallEnd, CallEvents, CallPeer, FramesRefused } from "./call.ts";
 export type { CallAudio } from "./call-audio.ts";
+export type { CallData, DataMessage } from "./call-data.ts";
 export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
 export type { SessionRecord } from "./call-records.ts";
 export type { CallStats } from "./call-stats.ts";
