@@ -95,7 +95,9 @@ export async function startResidents(options: {
         if (own.has(incoming.caller.agentId)) return await incoming.decline();
         if (agent.calls.length >= MAX_CALLS) return await incoming.decline("busy");
         const call = await incoming.accept();
-        lives[kind](call, new Mouth(call, clock, report)).catch((error: unknown) => {
+        const mouth = new Mouth(call, clock, report);
+        call.on("interrupted", () => mouth.stop());
+        lives[kind](call, mouth).catch((error: unknown) => {
           // The call may end while something is being answered.
           if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
         });

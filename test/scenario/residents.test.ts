@@ -97,6 +97,32 @@ describe("Echo", () => {
     expect(world.reported).toEqual([]);
   });
 
+  it("stops at once when it is interrupted, and listens again", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const call = await world.during(ada.call(echo, { audio: { codecs: ["pcmu"] } }));
+    const recording = new Recording(call);
+    const long = resample(speech("ada-3"), 48_000, 8_000);
+    const open = new Int16Array(8_000);
+    await world.during(call.audio.write(long));
+    await world.during(call.audio.write(open));
+    while (recording.count("speech") < 50) await world.clock.advance(20);
+    await world.during(call.interrupt());
+    await world.clock.advance(200);
+    const heard = recording.count("speech");
+    expect(heard).toBeLessThan(75);
+    await world.clock.advance(3_000);
+    expect(recording.count("speech")).toBe(heard);
+    const from = recording.pcm().length;
+    const next = resample(speech("ada-1"), 48_000, 8_000);
+    await world.during(call.audio.write(next));
+    await world.during(call.audio.write(open));
+    await world.clock.advance(6_000);
+    expect(compareUtterance(next, recording.pcm(), 8_000, from).correlation).toBeGreaterThan(0.9);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
   it("takes several callers at once and gives each its own words", async () => {
     const { world, echo } = await populated();
     const callers = await Promise.all(
