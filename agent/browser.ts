@@ -6,6 +6,9 @@ import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/brows
 import { random } from "../platform/browser/random.ts";
 import { loadSodium } from "../platform/browser/sodium.ts";
 import type { Carrier } from "../sfu/carrier.ts";
+import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
+import { webSocketCarrier } from "../transports/websocket/browser-client.ts";
+import { hasWebTransport, webTransportCarrier } from "../transports/webtransport/browser-client.ts";
 import type { AddressSource } from "./address.ts";
 import type { Agent as ConnectedAgent } from "./agent.ts";
 import { type ConnectOptions, connectAgent } from "./connect.ts";
@@ -48,6 +51,21 @@ export const Agent = {
     });
   },
 } as const;
+
+/**
+ * What a page dials through: by default WebTransport, and WebSocket (`webSocketUrl`, or the same host and port) where that is missing
+ * or does not answer; `agent.carrier` says which and why.
+ */
+export function browserCarrier(choice: CarrierChoice = "auto", webSocketUrl?: string): Carrier {
+  const clock = createClock();
+  return choosingCarrier({
+    clock,
+    choice,
+    webSocketUrl,
+    webTransport: hasWebTransport() ? webTransportCarrier({ clock }) : undefined,
+    webSocket: webSocketCarrier({ clock }),
+  });
+}
 
 /** A platform for a browser's agents. Rejects with `native-unavailable` where the page may not run wasm. */
 export async function browserPlatform(carrier: Carrier): Promise<AgentPlatform> {

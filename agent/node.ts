@@ -12,6 +12,8 @@ import {
   random,
   verifier,
 } from "../platform/node/sodium.ts";
+import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
+import { webSocketCarrier } from "../transports/websocket/client.ts";
 import { webTransportCarrier } from "../transports/webtransport/client.ts";
 import type { AddressSource } from "./address.ts";
 import type { Agent as ConnectedAgent } from "./agent.ts";
@@ -26,6 +28,10 @@ export * from "./exports.ts";
 export interface NodeConnectOptions extends Omit<ConnectOptions, "identity"> {
   /** The agent, or the path of its identity file. A file that does not exist is made: a new agent that vouches for itself. */
   readonly identity: AgentIdentity | string;
+  /** Default `auto`: WebTransport, and WebSocket where it does not answer; `agent.carrier` says which and why. */
+  readonly carrier?: CarrierChoice;
+  /** Where WebSocket goes, `wss://host:port/agtp`. Default: the same host and port. */
+  readonly webSocketUrl?: string;
 }
 
 /** An agent that is online at one server. */
@@ -37,8 +43,8 @@ export const Agent = {
    * inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted`, `key-file-invalid`, or the refusal of the inbox.
    */
   async connect(address: AddressSource, options: NodeConnectOptions): Promise<ConnectedAgent> {
-    const { identity, ...rest } = options;
-    return await connectAgent(nodePlatform(), address, {
+    const { identity, carrier, webSocketUrl, ...rest } = options;
+    return await connectAgent(nodePlatform({ choice: carrier, webSocketUrl }), address, {
       ...rest,
       identity: typeof identity === "string" ? await openIdentity(identity) : identity,
     });
@@ -46,16 +52,24 @@ export const Agent = {
 } as const;
 
 /** A platform for Node agents. It holds nothing but what the machine offers: share one or make many. */
-export function nodePlatform(): AgentPlatform {
+export function nodePlatform(
+  wanted: { readonly choice?: CarrierChoice | undefined; readonly webSocketUrl?: string | undefined } = {},
+): AgentPlatform {
+  const clock = createClock();
   return {
-    clock: createClock(),
+    clock,
     random,
     verifier,
     createSigner,
     createExchangeKey: createX25519KeyPair,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
-    carrier: webTransportCarrier({ clock: createClock() }),
+    carrier: choosingCarrier({
+      ...wanted,
+      clock,
+      webTransport: webTransportCarrier({ clock }),
+      webSocket: webSocketCarrier({ clock }),
+    }),
   };
 }
 

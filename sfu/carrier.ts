@@ -104,6 +104,8 @@ export interface Carrier {
 export interface ConnectOptions {
   /** SHA-256 hashes (32 bytes) of the certificates to accept. Absent: system roots. There is no way to skip verification. */
   readonly certificateHashes?: readonly Uint8Array[];
+  /** What the connection says as its `choice`. */
+  readonly choice?: string;
   /** Milliseconds until `connect-timeout`. Default 5,000. */
   readonly connectTimeout?: number;
 }

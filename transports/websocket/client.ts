@@ -30,7 +30,7 @@ export function webSocketCarrier(options: EndOptions): Carrier {
       const cancel = options.clock.at(options.clock.now() + timeout, () => attempt.timedOut(timeout));
       try {
         return await attempt.run((socket, pinned) => {
-          const facts = { url: dialled.href, pinned };
+          const facts = { url: dialled.href, pinned, choice: connect.choice };
           const connection = new WebSocketConnection(
             "client",
             socketPort(socket, options.clock),

@@ -20,6 +20,8 @@ export interface SocketFacts {
   readonly peerAddress?: string | undefined;
   /** SHA-256 of the certificate that was pinned. */
   readonly pinned?: Uint8Array | undefined;
+  /** Why it is this carrier. */
+  readonly choice?: string | undefined;
 }
 
 /** The WebSocket under a connection, whoever made it. */
@@ -37,7 +39,7 @@ export class WebSocketConnection implements Connection {
   readonly carrier = "websocket";
   readonly url: string;
   readonly pinned: Uint8Array | undefined;
-  readonly choice = undefined;
+  readonly choice: string | undefined;
   readonly peerAddress: string | undefined;
   readonly maxDatagram = MAX_DATAGRAM_BYTES;
   readonly #role: "client" | "server";
@@ -53,6 +55,7 @@ export class WebSocketConnection implements Connection {
     this.#socket = socket;
     this.url = facts.url;
     this.pinned = facts.pinned;
+    this.choice = facts.choice;
     this.peerAddress = facts.peerAddress;
     const end = new ConnectionEnd(
       {

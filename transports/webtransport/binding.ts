@@ -77,11 +77,6 @@ export function canDial(): boolean {
   return process.platform !== "linux" || existsSync("/proc/net/if_inet6");
 }
 
-/** What the binding gave, without Buffer's own ways: `slice` copies. */
-export function plainBytes(data: Uint8Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.length);
-}
-
 let loaded: NativeBinding | undefined;
 let kind: "plain" | "rebound" = "plain";
 

@@ -38,7 +38,7 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
       const open = async (client: NativeClient, pinned: Uint8Array | undefined): Promise<Connection> => {
         const attempt = dial(client, dialled, pinned !== undefined, options.clock);
         const session = await within(attempt, timeout, options, dialled);
-        const facts = { role: "client", url: dialled.href, pinned } as const;
+        const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice } as const;
         const connection = new WebTransportConnection(session, facts, options);
         try {
           connection.start(handlers);

@@ -10,7 +10,8 @@ import {
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
 import { StreamOpener } from "../stream-opener.ts";
-import { type NativeSession, plainBytes } from "./binding.ts";
+import type { NativeSession } from "./binding.ts";
+import { plainBytes } from "./plain-bytes.ts";
 import { duplexOf, type StreamPort, WebTransportReceiveStream, WebTransportSendStream } from "./streams.ts";
 
 /** What is known of a session besides itself. */
@@ -20,6 +21,8 @@ export interface SessionFacts {
   readonly url: string;
   /** SHA-256 of the certificate that was pinned. */
   readonly pinned?: Uint8Array | undefined;
+  /** Why it is this carrier. */
+  readonly choice?: string | undefined;
 }
 
 /** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
@@ -27,7 +30,7 @@ export class WebTransportConnection implements Connection {
   readonly carrier = "webtransport";
   readonly url: string;
   readonly pinned: Uint8Array | undefined;
-  readonly choice = undefined;
+  readonly choice: string | undefined;
   readonly peerAddress = undefined;
   /** The stack drops what waits too long without a word. */
   readonly drops = undefined;
@@ -47,6 +50,7 @@ export class WebTransportConnection implements Connection {
     this.#role = facts.role;
     this.url = facts.url;
     this.pinned = facts.pinned;
+    this.choice = facts.choice;
     this.#end = new ConnectionEnd(
       {
         send: (bytes) => this.#sendOwn(bytes),

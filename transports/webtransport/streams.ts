@@ -1,12 +1,8 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { DuplexStream, ReceiveStream, SendStream } from "../../sfu/carrier.ts";
 import { streamLost } from "../memory-stream.ts";
-import {
-  type NativeBidirectionalStream,
-  type NativeReceiveStream,
-  type NativeSendStream,
-  plainBytes,
-} from "./binding.ts";
+import type { NativeBidirectionalStream, NativeReceiveStream, NativeSendStream } from "./binding.ts";
+import { plainBytes } from "./plain-bytes.ts";
 
 /** Most bytes one `read` returns. */
 const READ_BYTES = 64 * 1024;

@@ -1,0 +1,68 @@
+import { decodeHex } from "../../codecs/hex.ts";
+import { createClock } from "../../platform/browser/clock.ts";
+import type { Carrier, CloseInfo, ReceiveStream } from "../../sfu/carrier.ts";
+import { webSocketCarrier } from "../../transports/websocket/browser-client.ts";
+import { webTransportCarrier } from "../../transports/webtransport/browser-client.ts";
+
+declare global {
+  var tryCarrier: (kind: "webtransport" | "websocket", url: string, hash: string) => Promise<CarrierReport>;
+}
+
+/** What a page saw of one connection. */
+export interface CarrierReport {
+  readonly carrier: string;
+  readonly isPinned: boolean;
+  readonly echoed: number;
+  readonly datagram: readonly number[];
+  readonly fromServer: number;
+  readonly toServer: number;
+  readonly closed: CloseInfo;
+}
+
+globalThis.tryCarrier = async (kind, url, hash) => {
+  const clock = createClock();
+  const carrier: Carrier =
+    kind === "websocket" ? webSocketCarrier({ clock }) : webTransportCarrier({ clock });
+  const pinned = decodeHex(hash, 32, "hash");
+  if (!pinned.ok) throw new Error(pinned.fault.message);
+  const datagram = Promise.withResolvers<number[]>();
+  const stream = Promise.withResolvers<ReceiveStream>();
+  const closed = Promise.withResolvers<CloseInfo>();
+  const options = { certificateHashes: [pinned.value] };
+  const connection = await carrier.connect(url, options, () => ({
+    datagram: (bytes) => datagram.resolve([...bytes]),
+    stream: stream.resolve,
+    exchange() {},
+    closed: closed.resolve,
+  }));
+  const exchange = await connection.openExchange();
+  // Read while writing: the echo comes back through a window.
+  const written = exchange.send.write(new Uint8Array(300_000).fill(7)).then(() => exchange.send.finish());
+  const echoed = await lengthOf(exchange.receive);
+  await written;
+  connection.sendDatagram(Uint8Array.of(5, 6, 7));
+  const sending = await connection.openStream();
+  await sending.write(new Uint8Array(40_000));
+  await sending.finish();
+  const fromServer = await lengthOf(await stream.promise);
+  const answered = await connection.openExchange();
+  await answered.send.write(Uint8Array.of(1));
+  await answered.send.finish();
+  const toServer = await lengthOf(answered.receive);
+  return {
+    carrier: connection.carrier,
+    isPinned: connection.pinned !== undefined,
+    echoed,
+    datagram: await datagram.promise,
+    fromServer,
+    toServer,
+    closed: await closed.promise,
+  };
+};
+
+async function lengthOf(stream: ReceiveStream): Promise<number> {
+  let length = 0;
+  for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read())
+    length += chunk.length;
+  return length;
+}

@@ -1,0 +1,163 @@
+import { ParleyError } from "../../codecs/parley-error.ts";
+import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
+import type { Accept, EndOptions } from "../connection-end.ts";
+import { pinOneAtATime } from "../pinning.ts";
+import { dialUrl } from "../url.ts";
+import type { NativeReceiveStream, NativeSendStream, NativeSession } from "./binding.ts";
+import { WebTransportConnection } from "./connection.ts";
+
+/** Milliseconds until `connect-timeout` unless told otherwise. */
+const CONNECT_TIMEOUT = 5_000;
+/** Milliseconds after which the browser drops a datagram that still waits. */
+const MAX_DATAGRAM_AGE = 200;
+
+/** WebTransport of the browser, where there is one: see `webTransportCarrier`. */
+export function hasWebTransport(): boolean {
+  return typeof WebTransport === "function";
+}
+
+/**
+ * WebTransport through the browser's own, client side. `connect` throws `usage`, `connect-timeout` and `connect-refused`; browsers do
+ * not tell why.
+ */
+export function webTransportCarrier(options: EndOptions): Carrier {
+  return {
+    async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
+      const dialled = dialUrl(url);
+      const timeout = connect.connectTimeout ?? CONNECT_TIMEOUT;
+      const open = async (pinned: Uint8Array | undefined): Promise<Connection> => {
+        const transport = await ready(dialled, pinned, timeout, options);
+        const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice } as const;
+        const connection = new WebTransportConnection(sessionOf(transport), facts, options);
+        try {
+          connection.start(handlers);
+        } catch (error) {
+          connection.close(CLOSE_CODES.normal, "");
+          throw error;
+        }
+        return connection;
+      };
+      const hashes = connect.certificateHashes;
+      return hashes === undefined ? await open(undefined) : await pinOneAtATime(hashes, open);
+    },
+  };
+}
+
+function ready(
+  url: URL,
+  pinned: Uint8Array | undefined,
+  timeout: number,
+  { clock }: EndOptions,
+): Promise<WebTransport> {
+  const hashes = pinned && [{ algorithm: "sha-256", value: pinned as Uint8Array<ArrayBuffer> }];
+  const transport = new WebTransport(url.href, hashes ? { serverCertificateHashes: hashes } : {});
+  // Whoever is told of the end is told by `closed` of the session.
+  transport.closed.catch(() => {});
+  const details = { url: url.href };
+  return new Promise((resolve, reject) => {
+    const cancel = clock.at(clock.now() + timeout, () => {
+      reject(
+        new ParleyError({
+          code: "connect-timeout",
+          message: `No answer from ${url.host} within ${timeout} ms.`,
+          details,
+        }),
+      );
+      transport.close();
+    });
+    transport.ready.then(
+      () => {
+        cancel();
+        resolve(transport);
+      },
+      (cause: unknown) => {
+        cancel();
+        const message = `No connection to ${url.host}: ${textOf(cause)}.`;
+        reject(new ParleyError({ code: "connect-refused", message, details }, { cause }));
+      },
+    );
+  });
+}
+
+/** The browser's session with the ways of the Node binding, whose connection is the same. */
+function sessionOf(transport: WebTransport): NativeSession {
+  const { datagrams } = transport;
+  // Newer drafts give writables on demand, and some browsers have these alone.
+  const { createWritable } = datagrams as { createWritable?: () => WritableStream<Uint8Array> };
+  const writable = datagrams.writable ?? createWritable?.call(datagrams);
+  const sending = writable.getWriter();
+  sending.closed.catch(() => {});
+  datagrams.outgoingMaxAge = MAX_DATAGRAM_AGE;
+  const receiving = datagrams.readable.getReader();
+  const streams = transport.incomingUnidirectionalStreams.getReader();
+  const never = new Promise<never>(() => {});
+  return {
+    acceptUni: async () => receiveStreamOf(await nextOf<ReadableStream<Uint8Array>>(streams)),
+    // Clients open every exchange.
+    acceptBi: () => never,
+    openUni: async () => sendStreamOf(await transport.createUnidirectionalStream()),
+    openBi: async () => {
+      const stream = await transport.createBidirectionalStream();
+      return {
+        takeSend: () => sendStreamOf(stream.writable),
+        takeRecv: () => receiveStreamOf(stream.readable),
+      };
+    },
+    sendDatagram(data) {
+      if (data.length > datagrams.maxDatagramSize) throw new Error("datagram too large");
+      sending.write(data.slice()).catch(() => {});
+    },
+    recvDatagram: () => nextOf<Uint8Array>(receiving),
+    maxDatagramSize: () => datagrams.maxDatagramSize,
+    close: (closeCode, reason) => transport.close({ closeCode, reason }),
+    closed: () =>
+      transport.closed.then(
+        ({ closeCode, reason }) => ({ closeCode: closeCode ?? 0, reason: reason ?? "" }),
+        (error: unknown) => ({ closeCode: 0, reason: textOf(error) }),
+      ),
+  };
+}
+
+async function nextOf<T>(reader: ReadableStreamDefaultReader<T>): Promise<T> {
+  const { value, done } = await reader.read();
+  if (done) throw new Error("the session is over");
+  return value;
+}
+
+function sendStreamOf(stream: WritableStream<Uint8Array>): NativeSendStream {
+  const writer = stream.getWriter();
+  writer.closed.catch(() => {});
+  return {
+    write: (data) => writer.write(data.slice()).catch(told("STOP_SENDING")),
+    finish: () => writer.close().catch(told("STOP_SENDING")),
+    reset: (code) => writer.abort(streamError(code)),
+  };
+}
+
+function receiveStreamOf(stream: ReadableStream<Uint8Array>): NativeReceiveStream {
+  const reader = stream.getReader();
+  reader.closed.catch(() => {});
+  return {
+    read: async () => {
+      const { value, done } = await reader.read().catch(told("RESET_STREAM"));
+      return done ? null : value;
+    },
+    stop: (code) => reader.cancel(streamError(code)),
+  };
+}
+
+function streamError(streamErrorCode: number): WebTransportError {
+  return new WebTransportError("", { source: "stream", streamErrorCode });
+}
+
+/** Says the peer's code in the words of the Node binding. */
+function told(frame: "STOP_SENDING" | "RESET_STREAM"): (error: unknown) => never {
+  return (error) => {
+    const code = error instanceof WebTransportError ? error.streamErrorCode : null;
+    throw code === null ? error : new Error(`${frame}: ${code}`);
+  };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
