@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { SeededRandom } from "../test/net/seeded-random.ts";
+import { SeededRandom } from "../src/emulation/seeded-random.ts";
 import { backOffDelay, DEFAULT_BACK_OFF } from "./back-off.ts";
 
 const bytes = (value: number) => () => {

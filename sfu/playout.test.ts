@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Link, type LinkConditions } from "../test/net/link.ts";
-import { SeededRandom } from "../test/net/seeded-random.ts";
+import { Link, type LinkConditions } from "../src/emulation/link.ts";
+import { SeededRandom } from "../src/emulation/seeded-random.ts";
 import type { BufferedFrame } from "./jitter-buffer.ts";
 import { CONCEALMENT_LIMIT, MAX_CATCH_UP, Playout, type PlayoutStep } from "./playout.ts";
 

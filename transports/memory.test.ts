@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { CLOSE_CODES, type CloseInfo, type ConnectionHandlers, type ReceiveStream } from "../sfu/carrier.ts";
-import { Link, type LinkConditions } from "../test/net/link.ts";
-import { SeededRandom } from "../test/net/seeded-random.ts";
+import { Link, type LinkConditions } from "../src/emulation/link.ts";
+import { SeededRandom } from "../src/emulation/seeded-random.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { type MemoryOptions, memoryPair } from "./memory.ts";
 import { STREAM_BUFFER_BYTES } from "./memory-stream.ts";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { audioLevel } from "../../agent/audio-level.ts";
 import { parseWav } from "../../codecs/wav.ts";
-import { SeededRandom } from "../../test/net/seeded-random.ts";
+import { SeededRandom } from "../emulation/seeded-random.ts";
 import { TurnDetector } from "./turn-detector.ts";
 
 const RATE = 48_000;

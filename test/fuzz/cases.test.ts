@@ -1,7 +1,7 @@
 /** Inputs that once went wrong, and a few thousand fresh ones for every reader; `npm run test:long` makes a million of each. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { announceSeed } from "../net/seeded-random.ts";
+import { announceSeed } from "../net/announce-seed.ts";
 import { inputOf } from "./target.ts";
 import { TARGETS } from "./targets.ts";
 

@@ -1,6 +1,6 @@
 /** Makes odd inputs from sound ones. Everything comes from the source of chance handed over, so an input can be made again. */
 import type { JsonValue } from "../../codecs/canonical-json.ts";
-import type { SeededRandom } from "../net/seeded-random.ts";
+import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
 
 /** Changes stacked on one input, at most. */
 const MOST_CHANGES = 6;

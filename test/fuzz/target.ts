@@ -1,5 +1,5 @@
 import { canonicalBytes, type JsonValue } from "../../codecs/canonical-json.ts";
-import { SeededRandom } from "../net/seeded-random.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { mutateBytes, mutateJson } from "./mutate.ts";
 
 /** One reader under test. */

@@ -2,9 +2,9 @@ import { canonicalBytes, type JsonObject, parseCanonical } from "../../codecs/ca
 import { decodeLine, type LineKind, splitLines } from "../../signaling/evidence/lines.ts";
 import { verifyMedia } from "../../signaling/evidence/media.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { strictVerifier } from "../keys.ts";
 import { ANCHORS, loggedCall } from "../logged-call.ts";
-import type { SeededRandom } from "../net/seeded-random.ts";
 import { type FuzzTarget, oddJson } from "./target.ts";
 
 const call = loggedCall();

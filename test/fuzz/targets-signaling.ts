@@ -10,7 +10,7 @@ import { MessageReader } from "../../codecs/message-reader.ts";
 import { MEDIA_TYPE, readRequestBody, readResponseBody } from "../../signaling/body.ts";
 import { type Route, routeRequest } from "../../signaling/paths.ts";
 import { parseScopes } from "../../signaling/scope.ts";
-import type { SeededRandom } from "../net/seeded-random.ts";
+import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { CallScene } from "../scenario/signaling-call.ts";
 import { BOB } from "../signed-call.ts";
 import { type FuzzTarget, oddJson } from "./target.ts";

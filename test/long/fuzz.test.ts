@@ -9,7 +9,7 @@ import { expect, it } from "vitest";
 import { type FuzzOrder, type FuzzOutcome, runFuzz } from "../fuzz/run.ts";
 import { type FuzzTarget, inputOf } from "../fuzz/target.ts";
 import { TARGETS } from "../fuzz/targets.ts";
-import { announceSeed } from "../net/seeded-random.ts";
+import { announceSeed } from "../net/announce-seed.ts";
 
 const INPUTS = Number(process.env.PARLEY_FUZZ_INPUTS ?? 1_000_000);
 /** Inputs after which the time is looked at, and the most they may take, ms. */

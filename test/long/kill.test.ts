@@ -15,10 +15,11 @@ import { buildEvidence } from "../../signaling/evidence/build.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { readGenesis } from "../../signaling/genesis.ts";
 import { verifyServerChain, verifySessionChain } from "../../signaling/record-chain.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { RunningCommand } from "../command-line.ts";
+import { announceSeed } from "../net/announce-seed.ts";
 import { AnswerTap } from "../net/answer-tap.ts";
-import { announceSeed, SeededRandom } from "../net/seeded-random.ts";
 import { must } from "../signed-call.ts";
 import { pause, until, within } from "../waiting.ts";
 

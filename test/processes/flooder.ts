@@ -4,8 +4,8 @@
  */
 import { systemClock } from "../../platform/node/clock.ts";
 import type { Connection } from "../../sfu/carrier.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
-import { SeededRandom } from "../net/seeded-random.ts";
 
 export type Flood = "datagrams" | "streams" | "requests" | "unfinished" | "connections";
 

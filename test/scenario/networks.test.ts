@@ -1,9 +1,9 @@
 /** Calls over networks that lose, delay and reorder; and very many at once. */
 import { expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
+import { Link, PRESETS } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
-import { Link, PRESETS } from "../net/link.ts";
-import { SeededRandom } from "../net/seeded-random.ts";
 import { connected, Recording, say, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 

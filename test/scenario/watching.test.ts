@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FrameFate } from "../../agent/frame-fate.ts";
-import { Link, PRESETS } from "../net/link.ts";
-import { SeededRandom } from "../net/seeded-random.ts";
+import { Link, PRESETS } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { connected, say } from "./talking.ts";
 import { World } from "./world.ts";
 

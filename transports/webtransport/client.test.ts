@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { CloseInfo, ConnectionHandlers } from "../../sfu/carrier.ts";
-import { startUdpEmulator } from "../../test/net/udp-emulator.ts";
+import { startUdpEmulator } from "../../src/emulation/udp-emulator.ts";
 import { type ServerCertificate, storedCertificate } from "./certificate.ts";
 import { webTransportCarrier } from "./client.ts";
 import { listenWebTransport, type WebTransportListener } from "./server.ts";

@@ -1,5 +1,3 @@
-import { randomInt } from "node:crypto";
-
 /**
  * Chance that repeats: xoshiro128** 1.1 (Blackman and Vigna, prng.di.unimi.it), its state filled from the seed by
  * splitmix32. Not for secrets.
@@ -54,17 +52,6 @@ export class SeededRandom {
   fork(): SeededRandom {
     return new SeededRandom(this.u32());
   }
-}
-
-/**
- * The seed of a run: `PARLEY_SEED` from the environment, else a fresh one. It is printed with `name`, so that a failed run can
- * be repeated.
- */
-export function announceSeed(name: string): number {
-  const given = Number(process.env.PARLEY_SEED ?? Number.NaN);
-  const seed = Number.isInteger(given) ? given >>> 0 : randomInt(2 ** 32);
-  console.info(`${name}: PARLEY_SEED=${seed}`);
-  return seed;
 }
 
 function rotateLeft(word: number, bits: number): number {
