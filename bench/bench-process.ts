@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { cpuSecondsOf } from "../src/bots/process-watch.ts";
 
 /** Bytes of a child's last error output that an exception quotes. */
 const ERROR_TAIL = 2_000;
@@ -112,17 +113,6 @@ export class BenchProcess {
   }
 }
 
-/** Seconds of user and system time in the text of `/proc/<pid>/stat` (proc(5)). */
-export function cpuSecondsOf(stat: string): number {
-  // The second field is the program's name in parentheses and may hold anything.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = Number(fields[11]) + Number(fields[12]);
-  if (!Number.isFinite(ticks)) throw new Error("/proc tells no CPU time");
-  return ticks / TICKS_PER_SECOND;
-}
-
-/** USER_HZ: 100 on every architecture Linux runs Node on. */
-const TICKS_PER_SECOND = 100;
 const running = new Set<BenchProcess>();
 process.on("exit", () => {
   for (const child of running) child.kill();

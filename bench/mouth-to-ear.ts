@@ -1,6 +1,7 @@
 /** From a sound at one agent's microphone to the same sound at the other's loudspeaker (target P5). */
+
+import { Latencies } from "../src/bots/latencies.ts";
 import { BenchProcess } from "./bench-process.ts";
-import { Latencies } from "./latency.ts";
 import type { EarReport } from "./load/ear.ts";
 import type { MouthOrder, MouthReport } from "./load/mouth.ts";
 import { withParleyServer } from "./parley-server.ts";

@@ -5,7 +5,7 @@ import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import { createIdentity, nodePlatform } from "../../agent/node.ts";
-import { Latencies, type LatencySummary } from "../latency.ts";
+import { Latencies, type LatencySummary } from "../../src/bots/latencies.ts";
 import { inParallel, type LoadTarget } from "./link.ts";
 
 export interface CallOrder {

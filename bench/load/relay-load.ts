@@ -12,7 +12,7 @@ import {
 import { unixMsToNtp } from "../../codecs/ntp.ts";
 import { varintLength, varintSize, writeVarint } from "../../codecs/varint.ts";
 import { verifier } from "../../platform/node/sodium.ts";
-import { Latencies, type LatencySummary } from "../latency.ts";
+import { Latencies, type LatencySummary } from "../../src/bots/latencies.ts";
 import { bareCalls, udpCalls } from "./baseline-link.ts";
 import type { LoadCall, LoadEnd, LoadTarget, Refusals } from "./link.ts";
 import { parleyCalls } from "./parley-link.ts";

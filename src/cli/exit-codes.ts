@@ -20,6 +20,8 @@ export const EXIT = {
   certificate: 22,
   native: 23,
   unfit: 24,
+  partial: 25,
+  overloaded: 26,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -46,6 +48,8 @@ export const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   certificate: "`serve`: the certificate or its key cannot be used.",
   native: "A native part could not be loaded on this machine.",
   unfit: "`doctor`: something failed; its line says what to do.",
+  partial: "`bots`: the data is partial; calls failed or were broken off, or a process of bots was lost.",
+  overloaded: "`bots`: every call went well, but the bots could not keep their own schedule.",
 };
 
 /** The exit code for a failure. */

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from "commander";
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import { END_REASON } from "../../signaling/closing.ts";
 import { readShape } from "../../signaling/shape.ts";
+import { parseDurations, parseRates, type Range } from "../bots/ranges.ts";
 
 /** A whole number between two bounds. */
 export function integer(least: number, most: number): (text: string) => number {
@@ -27,6 +28,20 @@ export function seconds(text: string): number {
   const value = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 0) return value;
   throw new InvalidArgumentError("It is a number of seconds.");
+}
+
+/** A duration with its unit, or a range of them; milliseconds. */
+export function durations(text: string): Range {
+  const parsed = parseDurations(text);
+  if (parsed.ok) return parsed.value;
+  throw new InvalidArgumentError(parsed.fault.message);
+}
+
+/** Bits a second, or a range of them. */
+export function rates(text: string): Range {
+  const parsed = parseRates(text);
+  if (parsed.ok) return parsed.value;
+  throw new InvalidArgumentError(parsed.fault.message);
 }
 
 /** 64 hex digits. */

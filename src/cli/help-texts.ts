@@ -116,3 +116,25 @@ Examples:
 A trust file lists issuers' keys and agents:
   {"anchors": [{"type": "key", "value": "BASE64URL"}, {"type": "agent", "value": "AGENT-ID"}]}
 parley keygen --trust and parley serve --trust write one.`;
+
+export const BOTS = `Load a server with calls between bots, and say how they went.
+
+A bot is a whole agent: it proves who it is, signs every frame and verifies what it hears. It says speech that was made and encoded
+beforehand, so that it is cheap. The two bots of a call take turns; with --duplex both speak at once. They run in processes of
+their own, beside a server given or started for the run.`;
+
+export const BOTS_AFTER = `
+Ranges like 10s..20s or 16k..32k are drawn for every bot from the seed; the same seed gives the same plan. --network puts each bot
+behind a network of its own with these conditions both ways, so that they count twice between two bots: wifi 5±2 ms, 1 % lost;
+lossy-wifi 15±10 ms, 5 %; cellular 50±15 ms, 2 %, 30 Mbit/s; congested 80±40 ms, 10 %, 10 Mbit/s; satellite 600±30 ms, 3 %.
+
+Latency counts from the capture time that the speaker signed, the start of the frame's 20 ms, until the listener has verified it:
+bots and clocks of one machine. A tester whose event loop is late by more than 40 ms at p99, or that skips one frame interval in
+1,000, says so: its figures may then be its own and not the server's.
+
+Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the bots could not keep their schedule; 2 wrong usage.
+
+Examples:
+  parley bots --calls 10 --duration 20s                              a server of its own on this machine
+  parley bots --calls 100 --duration 10s..20s --ramp 10s --network wifi --seed 7
+  parley bots --calls 50 --duration 1m --server https://127.0.0.1:4480/agtp --cert-hash HASH --jsonl run.jsonl`;

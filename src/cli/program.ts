@@ -1,6 +1,8 @@
 /** The `parley` command: what it takes and what it teaches. The work itself is loaded when a command runs. */
 import { Command, CommanderError, Option } from "commander";
+import { NETWORKS } from "../bots/plan.ts";
 import type { AnswerFlags } from "./answer-command.ts";
+import type { BotsFlags } from "./bots-command.ts";
 import type { CallFlags } from "./call-command.ts";
 import type { DoctorFlags } from "./doctor-command.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -51,6 +53,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addCall(program, exit);
   addAnswer(program, exit);
   addVerify(program, exit);
+  addBots(program, exit);
   return program;
 }
 
@@ -272,6 +275,45 @@ function addVerify(program: Command, exit: Exit): void {
         await attempt(json === true, async (output) => {
           const { verifyCommand } = await import("./verify-command.ts");
           return await verifyCommand(file, flags, output);
+        }),
+      );
+    });
+}
+
+function addBots(program: Command, exit: Exit): void {
+  program
+    .command("bots")
+    .summary(help.summary(help.BOTS))
+    .description(help.prose(help.BOTS))
+    .option("--calls <number>", "calls to make, of two bots each", values.integer(1, 10_000), 10)
+    .addOption(
+      new Option("--duration <time>", "how long each call is talked: 20s, 2m, 10s..20s")
+        .argParser(values.durations)
+        .default({ least: 20_000, most: 20_000 }, "20s"),
+    )
+    .option("--ramp <time>", "time over which the calls are placed (default: all at once)", values.durations)
+    .addOption(
+      new Option("--media <kind>", "what the bots say").choices(["opus", "g711", "data"]).default("opus"),
+    )
+    .addOption(
+      new Option("--rate <bits>", "bits a second of what a bot says: 24k, 16k..32k; G.711 has 64k")
+        .argParser(values.rates)
+        .default({ least: 24_000, most: 24_000 }, "24k"),
+    )
+    .addOption(new Option("--network <preset>", "network before each bot").choices(NETWORKS))
+    .option("--seed <number>", "what is left to chance repeats with it", values.integer(0, 999_999_999), 1)
+    .option("--duplex", "both bots of a call speak at once")
+    .option("--decode", "decode what is heard")
+    .option("--server <url>", "the server (default: one is started, in a process of its own)")
+    .option("--cert-hash <hash>", "SHA-256 of its certificate", values.certificateHashes)
+    .option("--jsonl <file>", "write counters that only grow, one line a second, and the summary")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", help.BOTS_AFTER)
+    .action(async ({ json, ...flags }: BotsFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { botsCommand } = await import("./bots-command.ts");
+          return await botsCommand(flags, output);
         }),
       );
     });

@@ -8,8 +8,8 @@ import type { KeptFrame } from "../../codecs/kept-frames.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyMedia } from "../../signaling/evidence/media.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
-import { Link, PRESETS } from "../net/link.ts";
-import { SeededRandom } from "../net/seeded-random.ts";
+import { Link, PRESETS } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { connected, refusal, say } from "./talking.ts";
 import { World } from "./world.ts";
 

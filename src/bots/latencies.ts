@@ -1,4 +1,9 @@
-import { build, type Histogram } from "hdr-histogram-js";
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+} from "hdr-histogram-js";
 
 /** Percentiles of times between 1 us and 60 s, to three significant digits; longer ones count as 60 s. */
 export class Latencies {
@@ -24,10 +29,21 @@ export class Latencies {
     return this.#histogram.getValueAtPercentile(share * 100) / 1_000;
   }
 
+  /** All that was recorded, as text that `add` of another process takes. */
+  encode(): string {
+    return encodeIntoCompressedBase64(this.#histogram);
+  }
+
+  /** Takes what another recorded. */
+  add(encoded: string): void {
+    this.#histogram.add(decodeFromCompressedBase64(encoded));
+  }
+
   summary(): LatencySummary {
     return {
       count: this.count,
       p50: this.percentile(0.5),
+      p95: this.percentile(0.95),
       p99: this.percentile(0.99),
       max: this.percentile(1),
     };
@@ -38,6 +54,7 @@ export class Latencies {
 export interface LatencySummary {
   readonly count: number;
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly max: number;
 }

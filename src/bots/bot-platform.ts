@@ -1,0 +1,29 @@
+import { nodePlatform } from "../../agent/node.ts";
+import type { AgentPlatform } from "../../agent/platform.ts";
+import { PRESETS } from "../emulation/link.ts";
+import { emulatedCarrier } from "./emulated-carrier.ts";
+import type { BotsPlan, PlannedCall } from "./plan.ts";
+import { preparedOpus } from "./speech.ts";
+
+/** Node's platform for one bot: prepared speech, its own network, and a wall clock that tells fractions of a millisecond. */
+export function botPlatform(plan: BotsPlan, call: PlannedCall, end: 0 | 1): AgentPlatform {
+  const platform = nodePlatform();
+  const conditions = plan.network === undefined ? undefined : PRESETS[plan.network];
+  return {
+    ...platform,
+    clock: { ...platform.clock, wall: preciseWall },
+    createAudioCodec: (format, options) =>
+      format.name === "opus"
+        ? preparedOpus(format, call.rates[end], plan.decode)
+        : platform.createAudioCodec(format, options),
+    carrier:
+      conditions === undefined
+        ? platform.carrier
+        : emulatedCarrier(platform.carrier, conditions, call.random.u32()),
+  };
+}
+
+/** Unix milliseconds, the same in all processes of a host. */
+export function preciseWall(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,0 +1,54 @@
+import { PRESETS } from "../emulation/link.ts";
+import { SeededRandom } from "../emulation/seeded-random.ts";
+import { draw, type Range } from "./ranges.ts";
+
+/** What a call's bots say to each other. */
+export type BotsMedia = "opus" | "g711" | "data";
+
+/** Networks that can stand between each bot and the server. */
+export type BotsNetwork = keyof typeof PRESETS;
+
+export const NETWORKS = Object.keys(PRESETS) as readonly BotsNetwork[];
+
+/** A load, as every process of bots is told it. JSON. */
+export interface BotsPlan {
+  readonly calls: number;
+  /** How long each call is talked, ms. */
+  readonly duration: Range;
+  /** Time over which the calls are placed, evenly, ms. */
+  readonly ramp: number;
+  readonly media: BotsMedia;
+  /** Bits a second of what a bot says; G.711 has one rate of its own. */
+  readonly rate: Range;
+  readonly network: BotsNetwork | undefined;
+  readonly seed: number;
+  /** Both bots of a call speak at once; else they take turns. */
+  readonly duplex: boolean;
+  /** What is heard is also decoded. */
+  readonly decode: boolean;
+}
+
+/** One call of a plan. Times are milliseconds. */
+export interface PlannedCall {
+  readonly index: number;
+  /** From the start of the run until the call's bots connect. */
+  readonly startsAt: number;
+  readonly duration: number;
+  /** Bits a second of the caller and of the callee. */
+  readonly rates: readonly [number, number];
+  /** What else is left to chance in this call. */
+  readonly random: SeededRandom;
+}
+
+/** The call number `index` of a plan, 0 to `calls` - 1: the same for the same plan, whoever asks and in whatever order. */
+export function planCall(plan: BotsPlan, index: number): PlannedCall {
+  // Spreads neighbouring numbers over the seeds.
+  const random = new SeededRandom((plan.seed ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0);
+  return {
+    index,
+    startsAt: (plan.ramp * index) / plan.calls,
+    duration: draw(plan.duration, random),
+    rates: [draw(plan.rate, random), draw(plan.rate, random)],
+    random,
+  };
+}

@@ -1,0 +1,60 @@
+/** Bots as people run them: a server, processes of bots, and one object on standard output. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { BotsSummary } from "../../src/bots/summary.ts";
+import { EXIT } from "../../src/cli/exit-codes.ts";
+import { parley } from "../command-line.ts";
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "parley-bots-test-"));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it("loads a server of its own and says how it went", async () => {
+  const jsonl = join(folder, "run.jsonl");
+  const run = await parley(
+    "bots",
+    "--calls",
+    "4",
+    "--duration",
+    "3s",
+    "--seed",
+    "5",
+    "--jsonl",
+    jsonl,
+    "--json",
+  );
+  // Where other work holds the processor up the bots say so, with a code of their own.
+  expect([EXIT.done, EXIT.overloaded], run.stderr).toContain(run.code);
+  const summary = JSON.parse(run.stdout) as BotsSummary;
+  expect(summary.partial).toBe(false);
+  expect(summary.calls).toEqual({ wanted: 4, made: 4, completed: 4, failed: {} });
+  expect(summary.setup_ms.count).toBe(4);
+  expect(summary.first_frame_ms.count).toBe(4);
+  expect(summary.frames.sent).toBeGreaterThan(100);
+  expect(summary.frames.refused).toEqual({});
+  expect(summary.frames.verified + summary.frames.lost).toBe(summary.frames.sent);
+  expect(summary.latency_ms.count).toBe(summary.frames.verified);
+  expect(summary.server?.memory_after).toBeGreaterThan(0);
+
+  const lines = (await readFile(jsonl, "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines.at(-1)).toMatchObject({ kind: "summary", seconds: summary.seconds });
+  const sent: number[] = lines.slice(0, -1).map((line) => line.sent);
+  expect(sent.length).toBeGreaterThanOrEqual(3);
+  expect(sent).toEqual(sent.toSorted((a, b) => a - b));
+});
+
+it("exits with a code of its own when calls fail", async () => {
+  const nowhere = ["--server", "https://127.0.0.1:9/agtp", "--cert-hash", "0".repeat(64)];
+  const run = await parley("bots", "--calls", "1", "--duration", "1s", ...nowhere, "--json");
+  expect(run.code).toBe(EXIT.partial);
+  const summary = JSON.parse(run.stdout) as BotsSummary;
+  expect(summary.calls.completed).toBe(0);
+  expect(Object.keys(summary.calls.failed)).toEqual([expect.stringMatching(/^connect-/)]);
+});
