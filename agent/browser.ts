@@ -5,7 +5,6 @@ import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts
 import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/browser/identity-store.ts";
 import { random } from "../platform/browser/random.ts";
 import { loadSodium } from "../platform/browser/sodium.ts";
-import type { Carrier } from "../sfu/carrier.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { webSocketCarrier } from "../transports/websocket/browser-client.ts";
 import { hasWebTransport, webTransportCarrier } from "../transports/webtransport/browser-client.ts";
@@ -30,8 +29,10 @@ export * from "./exports.ts";
 export interface BrowserConnectOptions extends Omit<ConnectOptions, "identity"> {
   /** The agent, or the name it is kept under. A name under which none is kept makes one: a new agent that vouches for itself. */
   readonly identity: AgentIdentity | string;
-  /** What to dial through. */
-  readonly carrier: Carrier;
+  /** Default `auto`: WebTransport, and WebSocket where it is missing or does not answer; `agent.carrier` says which and why. */
+  readonly carrier?: CarrierChoice;
+  /** Where WebSocket goes, `wss://host:port/agtp`. Default: the same host and port. */
+  readonly webSocketUrl?: string;
 }
 
 /** An agent that is online at one server. */
@@ -44,41 +45,34 @@ export const Agent = {
    * `native-unavailable`, or the refusal of the inbox.
    */
   async connect(address: AddressSource, options: BrowserConnectOptions): Promise<ConnectedAgent> {
-    const { identity, carrier, ...rest } = options;
-    return await connectAgent(await browserPlatform(carrier), address, {
+    const { identity, carrier, webSocketUrl, ...rest } = options;
+    return await connectAgent(await browserPlatform({ choice: carrier, webSocketUrl }), address, {
       ...rest,
       identity: typeof identity === "string" ? await openIdentity(identity) : identity,
     });
   },
 } as const;
 
-/**
- * What a page dials through: by default WebTransport, and WebSocket (`webSocketUrl`, or the same host and port) where that is missing
- * or does not answer; `agent.carrier` says which and why.
- */
-export function browserCarrier(choice: CarrierChoice = "auto", webSocketUrl?: string): Carrier {
-  const clock = createClock();
-  return choosingCarrier({
-    clock,
-    choice,
-    webSocketUrl,
-    webTransport: hasWebTransport() ? webTransportCarrier({ clock }) : undefined,
-    webSocket: webSocketCarrier({ clock }),
-  });
-}
-
 /** A platform for a browser's agents. Rejects with `native-unavailable` where the page may not run wasm. */
-export async function browserPlatform(carrier: Carrier): Promise<AgentPlatform> {
+export async function browserPlatform(
+  wanted: { readonly choice?: CarrierChoice | undefined; readonly webSocketUrl?: string | undefined } = {},
+): Promise<AgentPlatform> {
   const { verifier, createSigner, createX25519KeyPair } = await loadSodium();
+  const clock = createClock();
   return {
-    clock: createClock(),
+    clock,
     random,
     verifier,
     createSigner,
     createExchangeKey: createX25519KeyPair,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
-    carrier,
+    carrier: choosingCarrier({
+      ...wanted,
+      clock,
+      webTransport: hasWebTransport() ? webTransportCarrier({ clock }) : undefined,
+      webSocket: webSocketCarrier({ clock }),
+    }),
   };
 }
 

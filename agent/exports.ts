@@ -1,7 +1,7 @@
 /** What both entries of the library export besides their own: the Node one and the browser one. */
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { IdentitySigner, Signer } from "../codecs/signer.ts";
-export type { Carrier } from "../sfu/carrier.ts";
+export type { CarrierChoice } from "../transports/choosing.ts";
 export type { AddressSource, ServerAddress } from "./address.ts";
 export type { AgentCarrier, AgentEvents } from "./agent.ts";
 export type { PacketTap } from "./audio-receiver.ts";
