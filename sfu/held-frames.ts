@@ -6,7 +6,7 @@ import type { Carriage } from "./frame-gate.ts";
 export const HOLD_MS = 200;
 
 /** Frames of one flow that wait so; one more is refused. Twice what a speaker of 20 ms frames sends in that time. */
-const MAX_HELD_FRAMES = 20;
+export const MAX_HELD_FRAMES = 20;
 
 /** A frame that came before its epoch. */
 export interface HeldFrame {

@@ -6,6 +6,7 @@ import {
 } from "../../codecs/checkpoint.ts";
 import { decodeDataMessage, encodeDataMessage } from "../../codecs/data-message.ts";
 import { FrameSigningContext, FrameView, parseFrame } from "../../codecs/frame.ts";
+import { encodeInterrupt, parseInterrupt } from "../../codecs/interrupt.ts";
 import { encodeKeptFrames, keptFramesTitle, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { parseOpusPacket } from "../../codecs/opus.ts";
 import { MAX_RECEIPT_BYTES, parseReceipt, receiptDigest } from "../../codecs/receipt.ts";
@@ -13,6 +14,7 @@ import { encodeStreamItems, encodeStreamStart, StreamItemReader } from "../../co
 import { encodeWav, parseWav } from "../../codecs/wav.ts";
 import { loggedCall } from "../logged-call.ts";
 import { datagram, packet, relayWith, row, SPEAKER_CONNECTION, WALL } from "../relay-scene.ts";
+import { BOB } from "../signed-call.ts";
 import type { FuzzTarget } from "./target.ts";
 
 const call = loggedCall();
@@ -91,6 +93,30 @@ export const MEDIA_TARGETS: readonly FuzzTarget[] = [
       for (const { first, last } of [...parsed.value.received, ...parsed.value.heard])
         if (first > last) throw new Error("a range that ends before it begins");
       receiptDigest(input);
+      return true;
+    },
+  },
+  {
+    name: "interrupt",
+    examples: [
+      encodeInterrupt(
+        {
+          sessionDigest: new Uint8Array(32).fill(1),
+          leg: 1,
+          speakerLeg: 0,
+          stream: 1,
+          keyGeneration: 0,
+          epoch: 1,
+          time: { seconds: 1, fraction: 0 },
+        },
+        BOB.media,
+      ),
+    ],
+    tokens: ["\u0000\u0001", "\u0000parley interrupt v1\u0000"],
+    run(input) {
+      const parsed = parseInterrupt(input);
+      if (!parsed.ok) return false;
+      if (parsed.value.epoch < 1) throw new Error("an interrupt that begins nothing");
       return true;
     },
   },

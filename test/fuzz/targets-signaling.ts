@@ -93,6 +93,12 @@ const QUESTIONS: readonly { readonly route: Route; readonly parameters: (scene: 
       route: "NOTIFY /sessions/{session_id}",
       parameters: (scene) => ({ content: { event: "closing-statement", closing: scene.closing(0) } }),
     },
+    {
+      route: "NOTIFY /sessions/{session_id}",
+      parameters: () => ({ content: { event: "interrupt", stream: 0, epoch: 1, interrupt: "AAECAw" } }),
+    },
+    { route: "ADJUST /sessions/{session_id}", parameters: () => ({ narrowing: "e30.e30.AA" }) },
+    { route: "QUERY /sessions/{session_id}/records", parameters: () => ({ after: 0 }) },
     { route: "SUBSCRIBE /agents/{agent_id}/inbox", parameters: () => ({ after: 0 }) },
     {
       route: "NOTIFY /agents/{agent_id}/inbox",

@@ -10,17 +10,26 @@ import { readIdentityDocument } from "../../signaling/identity-document.ts";
 import { decodeJws, readSigned, verifySigned } from "../../signaling/jws.ts";
 import { keyId } from "../../signaling/keys.ts";
 import { MEDIA_KEY, verifyMediaKey } from "../../signaling/media-key.ts";
+import {
+  makeNarrowing,
+  NARROWING,
+  type NarrowingPayload,
+  verifyNarrowing,
+} from "../../signaling/narrowing.ts";
 import { OFFER, verifyOffer } from "../../signaling/offer.ts";
 import { makeProof, PROOF, verifyProof } from "../../signaling/proof.ts";
 import { CORE_WITNESS, readSessionCore, verifyCoreWitness } from "../../signaling/session-core.ts";
+import { deriveTerms } from "../../signaling/terms.ts";
 import { strictVerifier } from "../keys.ts";
 import { loggedCall } from "../logged-call.ts";
 import {
+  ANSWER as AGREED_ANSWER,
   OFFER as AGREED_OFFER,
   ALICE,
   BOB,
   CALL_TIME,
   CORE,
+  CORE_DIGEST,
   mediaKey,
   OFFER_ID,
   offerPayload,
@@ -38,6 +47,16 @@ const call = loggedCall();
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const artifact = (kind: string) =>
   text(call.session.artifacts.find((entry) => entry.artifact === kind)?.bytes ?? new Uint8Array(0));
+const NARROWED: NarrowingPayload = {
+  v: 1,
+  session_id: SESSION_ID,
+  session_digest: CORE_DIGEST,
+  leg: 0,
+  number: 2,
+  scope: [],
+  last_audit_id: "0".repeat(64),
+  iat: CALL_TIME / 1000,
+};
 const NONCE = "n".repeat(43);
 const PARAMETERS: JsonObject = { after: 0 };
 const JWS_TOKENS = [".", "..", "=", "AA", "eyJhbGciOiJub25lIn0", "-", "_", "+", "\u00e9"];
@@ -156,6 +175,23 @@ const KINDS: readonly SignedKind[] = [
     signer: SERVER,
     judge: (jws) =>
       verifyCoreWitness(jws, { digest: CORE.digest, serverKey: SERVER.identity.publicKey }, strictVerifier),
+  },
+  {
+    name: "narrowing",
+    form: NARROWING,
+    example: makeNarrowing(NARROWED, ALICE.identity),
+    signer: ALICE,
+    judge: (jws) =>
+      verifyNarrowing(
+        jws,
+        {
+          publicKey: ALICE.identity.publicKey,
+          sessionDigest: CORE.digest,
+          leg: 0,
+          terms: deriveTerms(AGREED_OFFER, AGREED_ANSWER),
+        },
+        strictVerifier,
+      ),
   },
   {
     name: "closing",

@@ -197,6 +197,11 @@ export class Stage {
         const counters = this.counters.has(sessionId) ? this.counters.get(sessionId) : [];
         return counters === undefined ? undefined : { kind: "counters", sessionId, counters };
       }
+      case "records-wanted": {
+        const { exchange, sessionId, from, count } = output;
+        const records = this.sessionRecords(sessionId).slice(from, from + count);
+        return { kind: "records", exchange, records };
+      }
       case "evidence-wanted":
         return { kind: "evidence", exchange: output.exchange, evidence: this.#evidence(output.sessionId) };
     }
