@@ -9,6 +9,8 @@ const LOOK_UP_MS = 10_000;
 export interface ServerAddress {
   /** `https://host:4480/agtp`. */
   readonly url: string;
+  /** Where WebSocket goes, should it be taken. Default: as `Agent.connect` was told, else the same host and port. */
+  readonly webSocketUrl?: string | undefined;
   /** SHA-256 of the certificates to accept: 32 bytes, or 64 hex digits. Without it, what the system's roots vouch for. */
   readonly certificateHashes?: readonly (Uint8Array | string)[] | undefined;
 }
@@ -19,6 +21,7 @@ export type AddressSource = string | (() => Promise<ServerAddress>);
 /** An address as it is dialled. */
 export interface DialledAddress {
   readonly url: string;
+  readonly webSocketUrl?: string | undefined;
   readonly certificateHashes: readonly Uint8Array[] | undefined;
 }
 
@@ -31,7 +34,7 @@ export async function lookUp(
   certificateHashes: ServerAddress["certificateHashes"],
   clock: Clock,
 ): Promise<DialledAddress> {
-  const found = typeof source === "string" ? { url: source } : await inTime(source(), clock);
+  const found: ServerAddress = typeof source === "string" ? { url: source } : await inTime(source(), clock);
   const hashes = found.certificateHashes ?? certificateHashes;
   return { ...found, certificateHashes: hashes?.map(hashBytes) };
 }

@@ -77,9 +77,11 @@ async function comeOnline(
   const port = new MediaPort(platform.clock);
   const report = options.report ?? (() => {});
   const ending = new Ending();
-  const { url, certificateHashes } = await lookUp(address, options.certificateHashes, platform.clock);
+  const dialled = await lookUp(address, options.certificateHashes, platform.clock);
+  const { url, webSocketUrl, certificateHashes } = dialled;
   const dialling = {
     ...(certificateHashes === undefined ? {} : { certificateHashes }),
+    ...(webSocketUrl === undefined ? {} : { webSocketUrl }),
     ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout }),
   };
   const connection = await platform.carrier.connect(url, dialling, () => ({

@@ -106,6 +106,8 @@ export interface ConnectOptions {
   readonly certificateHashes?: readonly Uint8Array[];
   /** What the connection says as its `choice`. */
   readonly choice?: string;
+  /** Where WebSocket goes, for a carrier that chooses. Default: its own, else the same host and port as the URL dialled. */
+  readonly webSocketUrl?: string;
   /** Milliseconds until `connect-timeout`. Default 5,000. */
   readonly connectTimeout?: number;
 }

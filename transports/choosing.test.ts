@@ -46,6 +46,22 @@ describe("the choice of a carrier", () => {
     expect(asked).toEqual(["tcp: WebTransport is missing here"]);
   });
 
+  test("sends WebSocket where the connection says, else where the carrier was told, else to the same host and port", async () => {
+    const { parts } = world();
+    const dialled: string[] = [];
+    const webSocket: Carrier = {
+      connect: (url, options, handlers) => {
+        dialled.push(url);
+        return parts.webSocket.connect(URL, options, handlers);
+      },
+    };
+    const told = { ...parts, webSocket, choice: "websocket", webSocketUrl: "wss://told.test/agtp" } as const;
+    await choosingCarrier(told).connect(URL, { webSocketUrl: "wss://said.test/agtp" }, () => ignore);
+    await choosingCarrier(told).connect(URL, {}, () => ignore);
+    await choosingCarrier({ ...told, webSocketUrl: undefined }).connect(URL, {}, () => ignore);
+    expect(dialled).toEqual(["wss://said.test/agtp", "wss://told.test/agtp", URL]);
+  });
+
   test("falls on WebSocket where datagrams do not come back; the owner hears nothing of the trial's end", async () => {
     const { asked, parts, settled } = world(noDatagrams);
     const closed: CloseInfo[] = [];

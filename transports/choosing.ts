@@ -20,7 +20,7 @@ export interface ChoosingOptions {
   readonly webSocket: Carrier;
   /** Default `auto`. */
   readonly choice?: CarrierChoice | undefined;
-  /** Where WebSocket goes. Default: the same host and port as WebTransport. */
+  /** Where WebSocket goes unless a connection says otherwise. Default: the same host and port as WebTransport. */
   readonly webSocketUrl?: string | undefined;
 }
 
@@ -40,7 +40,11 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
   return {
     async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
       const overWebSocket = (why: string): Promise<Connection> =>
-        webSocket.connect(options.webSocketUrl ?? url, { ...connect, choice: why }, handlers);
+        webSocket.connect(
+          connect.webSocketUrl ?? options.webSocketUrl ?? url,
+          { ...connect, choice: why },
+          handlers,
+        );
       if (choice === "websocket") return await overWebSocket("WebSocket was asked for");
       if (/^wss?:/.test(url)) return await overWebSocket("the address is a WebSocket's");
       if (choice === "webtransport") {

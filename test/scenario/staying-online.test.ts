@@ -110,14 +110,17 @@ describe("an agent told to reconnect", () => {
   it("looks the address up before every try, as certificates change with restarts", async () => {
     const world = new World();
     const shown: (readonly Uint8Array[] | undefined)[] = [];
+    const socketUrls: (string | undefined)[] = [];
     const carrier: typeof world.network.connect = (url, options, handlers) => {
       shown.push(options.certificateHashes);
+      socketUrls.push(options.webSocketUrl);
       return world.network.connect(url, options, handlers);
     };
     const identity = world.identity({ name: "Ada" });
     let certificate = 1;
     const address = async () => ({
       url: ORIGIN,
+      webSocketUrl: `wss://${certificate}.test/agtp`,
       certificateHashes: [`${certificate}`.padStart(64, "0")],
     });
     const platform = world.platform({ connect: carrier });
@@ -128,6 +131,7 @@ describe("an agent told to reconnect", () => {
     await world.clock.advance(3_000);
     expect(ada.isOnline).toBe(true);
     expect(shown.map((hashes) => hashes?.[0]?.at(-1))).toEqual([1, 2]);
+    expect(socketUrls).toEqual(["wss://1.test/agtp", "wss://2.test/agtp"]);
   });
 
   it("takes a look-up that fails or hangs as a failed try", async () => {
