@@ -147,7 +147,13 @@ function receiveStreamOf(stream: ReadableStream<Uint8Array>): NativeReceiveStrea
 }
 
 function streamError(streamErrorCode: number): WebTransportError {
-  return new WebTransportError("", { source: "stream", streamErrorCode });
+  try {
+    return new WebTransportError("", { source: "stream", streamErrorCode });
+  } catch {
+    // Chromium takes one dictionary, as the drafts before had it.
+    const init = { message: "", streamErrorCode } as unknown as string;
+    return new WebTransportError(init);
+  }
 }
 
 /** Says the peer's code in the words of the Node binding. */
