@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { run as callSetup } from "./call-setup.ts";
+import { run as churn } from "./churn.ts";
 import { run as frameDecode } from "./frame-decode.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar } from "./mouth-to-ear.ts";
@@ -17,15 +18,16 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "mouth-to-ear": mouthToEar,
   "call-setup": callSetup,
   "relay-cost": relayCost,
+  churn,
 };
 
-const USAGE = `npm run bench -- [--only NAME]... [--json]
+const USAGE = `npm run bench -- [NAME]... [--json]
 
 Measures, prints a table and appends the figures to out/bench/<time>.jsonl. A missed target is no failure; a figure that
 is missing is.
 
-  --only NAME  one of: ${Object.keys(BENCHES).join(", ")}; may be repeated
-  --json       prints the figures as JSON lines instead of the table
+  NAME    one of: ${Object.keys(BENCHES).join(", ")}; default: all
+  --json  prints the figures as JSON lines instead of the table
 `;
 
 const chosen = readArguments();
@@ -69,9 +71,9 @@ function record(line: object): void {
 
 function readArguments(): { names: readonly string[]; json: boolean } {
   try {
-    const { values } = parseArgs({
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
       options: {
-        only: { type: "string", multiple: true },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
@@ -80,7 +82,7 @@ function readArguments(): { names: readonly string[]; json: boolean } {
       process.stdout.write(USAGE);
       process.exit(0);
     }
-    const names = values.only ?? Object.keys(BENCHES);
+    const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
     const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
     if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
     return { names, json: values.json };

@@ -17,6 +17,8 @@ import { count, type Tally } from "./tally.ts";
 /** Where the server is. */
 export interface BotsTarget {
   readonly url: string;
+  /** Absent: the same host and port. */
+  readonly webSocketUrl?: string;
   /** SHA-256 of its certificate, hex; absent: the system's roots vouch for it. */
   readonly certificateHash?: string;
 }
@@ -53,8 +55,8 @@ export async function runBotCall(
 
 function online(plan: BotsPlan, planned: PlannedCall, target: BotsTarget, end: 0 | 1): Promise<Agent> {
   const { identity } = createIdentity({ name: `bot ${planned.index}${end === 0 ? "a" : "b"}` });
-  const { url, certificateHash } = target;
-  return connectAgent(botPlatform(plan, planned, end), url, {
+  const { url, webSocketUrl, certificateHash } = target;
+  return connectAgent(botPlatform(plan, planned, end, webSocketUrl), url, {
     identity,
     ...(certificateHash === undefined ? {} : { certificateHashes: [Buffer.from(certificateHash, "hex")] }),
   });

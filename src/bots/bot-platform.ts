@@ -6,8 +6,13 @@ import type { BotsPlan, PlannedCall } from "./plan.ts";
 import { preparedOpus } from "./speech.ts";
 
 /** Node's platform for one bot: prepared speech, its own network, and a wall clock that tells fractions of a millisecond. */
-export function botPlatform(plan: BotsPlan, call: PlannedCall, end: 0 | 1): AgentPlatform {
-  const platform = nodePlatform();
+export function botPlatform(
+  plan: BotsPlan,
+  call: PlannedCall,
+  end: 0 | 1,
+  webSocketUrl?: string,
+): AgentPlatform {
+  const platform = nodePlatform({ choice: plan.carrier, webSocketUrl });
   const conditions = plan.network === undefined ? undefined : PRESETS[plan.network];
   return {
     ...platform,

@@ -5,7 +5,14 @@ import { draw, parseDurations, parseRates } from "./ranges.ts";
 
 const PLAN: BotsPlan = {
   ...{ calls: 10, duration: { least: 10_000, most: 20_000 }, ramp: 5_000, media: "opus" },
-  ...{ rate: { least: 16_000, most: 32_000 }, network: undefined, seed: 7, duplex: false, decode: false },
+  ...{
+    rate: { least: 16_000, most: 32_000 },
+    network: undefined,
+    seed: 7,
+    carrier: "webtransport",
+    duplex: false,
+    decode: false,
+  },
 };
 
 describe("ranges", () => {

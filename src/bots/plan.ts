@@ -1,3 +1,4 @@
+import type { CarrierChoice } from "../../transports/choosing.ts";
 import { PRESETS } from "../emulation/link.ts";
 import { SeededRandom } from "../emulation/seeded-random.ts";
 import { draw, type Range } from "./ranges.ts";
@@ -21,6 +22,7 @@ export interface BotsPlan {
   /** Bits a second of what a bot says; G.711 has one rate of its own. */
   readonly rate: Range;
   readonly network: BotsNetwork | undefined;
+  readonly carrier: CarrierChoice;
   readonly seed: number;
   /** Both bots of a call speak at once; else they take turns. */
   readonly duplex: boolean;

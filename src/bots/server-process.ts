@@ -9,10 +9,18 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 /** A server in a process of its own, over a data folder that goes when it stops. */
 export interface ServerProcess {
   readonly url: string;
+  readonly webSocketUrl: string;
   /** Hex. */
   readonly certificateHash: string;
   readonly pid: number;
   stop(): Promise<void>;
+}
+
+/** What `parley serve --json` says of itself. */
+interface Announced {
+  readonly url: string;
+  readonly websocket_url: string;
+  readonly certificate_hash: string;
 }
 
 /** Starts `parley serve` on a free port of this machine, open to any agent. Throws `server-error` when it does not come up. */
@@ -46,8 +54,14 @@ export async function startServerProcess(): Promise<ServerProcess> {
     await stop();
     throw new ParleyError({ code: "server-error", message: `The server did not come up. ${errors.trim()}` });
   }
-  const { url, certificate_hash } = JSON.parse(line) as { url: string; certificate_hash: string };
-  return { url, certificateHash: certificate_hash, pid: child.pid ?? -1, stop };
+  const told = JSON.parse(line) as Announced;
+  return {
+    url: told.url,
+    webSocketUrl: told.websocket_url,
+    certificateHash: told.certificate_hash,
+    pid: child.pid ?? -1,
+    stop,
+  };
 }
 
 /** A module of this package beside this one, in the sources as in what is built from them. */
@@ -56,7 +70,7 @@ export function moduleUrl(path: string): URL {
 }
 
 const SERVE = [
-  ...["serve", "--port", "0", "--tcp-port", "off", "--http-port", "off", "--no-page", "--no-residents"],
+  ...["serve", "--port", "0", "--tcp-port", "0", "--http-port", "off", "--no-page", "--no-residents"],
   ...["--registration", "open", "--log-level", "error", "--grace", "0", "--json"],
 ];
 const ERROR_TAIL = 2_000;

@@ -7,7 +7,13 @@ import { emptyTally, sumTallies } from "./tally.ts";
 
 const PLAN: BotsPlan = {
   ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", network: undefined },
-  ...{ rate: { least: 24_000, most: 24_000 }, seed: 1, duplex: false, decode: false },
+  ...{
+    rate: { least: 24_000, most: 24_000 },
+    seed: 1,
+    carrier: "webtransport",
+    duplex: false,
+    decode: false,
+  },
 };
 const TIMES = { count: 2, p50: 1, p95: 2, p99: 3, max: 4 };
 const TALLY = {

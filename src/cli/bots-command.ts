@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import type { CarrierChoice } from "../../transports/choosing.ts";
 import type { BotsMedia, BotsNetwork, BotsPlan } from "../bots/plan.ts";
 import { processOfUdpPort } from "../bots/process-watch.ts";
 import type { Range } from "../bots/ranges.ts";
@@ -19,6 +20,7 @@ export interface BotsFlags {
   readonly media: BotsMedia;
   readonly rate: Range;
   readonly network?: BotsNetwork;
+  readonly carrier: CarrierChoice;
   readonly seed: number;
   readonly duplex?: true;
   readonly decode?: true;
@@ -39,7 +41,11 @@ export async function botsCommand(flags: BotsFlags, output: Output): Promise<Exi
     output.note(`${plan.calls} calls to ${url}, seed ${plan.seed}`);
     const summary = await runBots({
       plan,
-      target: { url, ...(certificateHash === undefined ? {} : { certificateHash }) },
+      target: {
+        url,
+        ...(started === undefined ? {} : { webSocketUrl: started.webSocketUrl }),
+        ...(certificateHash === undefined ? {} : { certificateHash }),
+      },
       serverPid: started?.pid ?? pidBehind(url),
       progress: (seen) => {
         output.note(progressLine(plan, seen));
@@ -71,9 +77,12 @@ function planOf(flags: BotsFlags): BotsPlan {
   if (flags.certHash !== undefined && flags.server === undefined) {
     throw usageError("--cert-hash is for a server given with --server.");
   }
-  const { calls, duration, media, rate, seed } = flags;
+  if (flags.network !== undefined && flags.carrier !== "webtransport") {
+    throw usageError("--network stands before UDP alone: it goes with --carrier webtransport.");
+  }
+  const { calls, duration, media, rate, seed, carrier } = flags;
   return {
-    ...{ calls, duration, media, rate, seed },
+    ...{ calls, duration, media, rate, seed, carrier },
     ramp: flags.ramp?.most ?? 0,
     network: flags.network,
     duplex: flags.duplex === true,

@@ -301,6 +301,11 @@ function addBots(program: Command, exit: Exit): void {
         .default({ least: 24_000, most: 24_000 }, "24k"),
     )
     .addOption(new Option("--network <preset>", "network before each bot").choices(NETWORKS))
+    .addOption(
+      new Option("--carrier <kind>", "what the bots connect by")
+        .choices(["webtransport", "websocket", "auto"])
+        .default("webtransport"),
+    )
     .option("--seed <number>", "what is left to chance repeats with it", values.integer(0, 999_999_999), 1)
     .option("--duplex", "both bots of a call speak at once")
     .option("--decode", "decode what is heard")

@@ -1,0 +1,142 @@
+/** What calls leave behind in a server, and what they take while they are up (target P9). */
+import type { Agent } from "../agent/agent.ts";
+import { createIdentity, Agent as NodeAgent } from "../agent/node.ts";
+import type { BotsPlan } from "../src/bots/plan.ts";
+import { type ProcessSample, sampleProcess } from "../src/bots/process-watch.ts";
+import { runBots } from "../src/bots/run-bots.ts";
+import { type ServerProcess, startServerProcess } from "../src/bots/server-process.ts";
+import type { BotsSummary } from "../src/bots/summary.ts";
+import { type BenchRow, formatRows } from "./row.ts";
+
+/** A server as it stands after a number of calls have come and gone. */
+export interface AfterCalls {
+  readonly calls: number;
+  readonly failed: number;
+  readonly server: ProcessSample;
+}
+
+/** About a minute. */
+export async function run(): Promise<BenchRow[]> {
+  const [early, late] = await churn([EARLY_CALLS, LATE_CALLS]);
+  const perAgent = await withServer(memoryPerAgent);
+  const perCall = await withServer(memoryPerCall);
+  if (early === undefined || late === undefined) throw new Error("the calls were not made");
+  const name = `churn, ${early.calls} to ${late.calls} calls`;
+  return [
+    {
+      ...{ name, metric: "server memory", value: (late.server.memory - early.server.memory) / 2 ** 20 },
+      ...{ unit: "MiB more", better: "less", target: FLAT_MIB },
+      note: `P9; ${(late.server.memory / 2 ** 20).toFixed(0)} MiB in the end, what ${2 * late.calls} agents registered with included`,
+    },
+    {
+      ...{ name, metric: "server handles", value: (late.server.handles ?? 0) - (early.server.handles ?? 0) },
+      ...{ unit: "more", better: "less", target: 0, note: "P9" },
+    },
+    { name, metric: "failed", value: late.failed, unit: "calls", better: "less", target: 0 },
+    {
+      ...{ name: "memory", metric: "per agent online", value: perAgent / 1_000 },
+      ...{ unit: "KB", better: "less", target: 100, note: `P9; ${AGENTS} agents` },
+    },
+    {
+      ...{ name: "memory", metric: "per call", value: perCall / 1_000 },
+      ...{
+        unit: "KB",
+        better: "less",
+        target: 300,
+        note: `P9; ${MEMORY_CALLS} calls, their agents included`,
+      },
+    },
+  ];
+}
+
+/** Makes and ends short calls through one server, each between two new agents; looks at the server after each number of `counts`. */
+export async function churn(counts: readonly number[]): Promise<AfterCalls[]> {
+  return await withServer(async (server) => {
+    const looks: AfterCalls[] = [];
+    let calls = 0;
+    let failed = 0;
+    for (const count of counts) {
+      const more = count - calls;
+      const summary = await load(server, { calls: more, ramp: (more * 1_000) / CALLS_PER_SECOND }, 200);
+      failed += more - summary.calls.completed;
+      calls = count;
+      await settle();
+      looks.push({ calls, failed, server: look(server) });
+    }
+    return looks;
+  });
+}
+
+async function memoryPerCall(server: ServerProcess): Promise<number> {
+  // Code is compiled and pools are filled by calls that do not count.
+  await load(server, { calls: WARM_UP_CALLS, ramp: 500 }, 500);
+  const before = look(server).memory;
+  const { server: used } = await load(server, { calls: MEMORY_CALLS, ramp: 2_500 }, 6_000);
+  return ((used?.memory_peak ?? Number.NaN) - before) / MEMORY_CALLS;
+}
+
+async function memoryPerAgent(server: ServerProcess): Promise<number> {
+  const agents: Agent[] = [];
+  const connect = async (): Promise<void> => {
+    const { identity } = createIdentity({ name: `idle ${agents.length}` });
+    const certificateHashes = [Buffer.from(server.certificateHash, "hex")];
+    agents.push(
+      await NodeAgent.connect(server.url, { identity, certificateHashes, carrier: "webtransport" }),
+    );
+  };
+  for (let made = 0; made < WARM_UP_AGENTS; made += 1) await connect();
+  await settle();
+  const before = look(server).memory;
+  for (let made = 0; made < AGENTS; made += 1) await connect();
+  await settle();
+  const after = look(server).memory;
+  await Promise.all(agents.map((agent) => agent.close()));
+  return (after - before) / AGENTS;
+}
+
+async function load(
+  { url, webSocketUrl, certificateHash, pid }: ServerProcess,
+  { calls, ramp }: { readonly calls: number; readonly ramp: number },
+  duration: number,
+): Promise<BotsSummary> {
+  const plan: BotsPlan = {
+    ...{ calls, ramp, duration: { least: duration, most: duration }, rate: { least: 24_000, most: 24_000 } },
+    ...{ media: "opus", network: undefined, carrier: "webtransport", seed: 1, duplex: false, decode: false },
+  };
+  const target = { url, webSocketUrl, certificateHash };
+  const { signal: stop } = new AbortController();
+  return await runBots({ plan, target, serverPid: pid, progress: () => {}, stop });
+}
+
+async function withServer<Value>(use: (server: ServerProcess) => Promise<Value>): Promise<Value> {
+  const server = await startServerProcess();
+  try {
+    return await use(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+function look({ pid }: ServerProcess): ProcessSample {
+  const sample = sampleProcess(pid);
+  if (sample === undefined) throw new Error("the server is gone, or this machine does not tell");
+  return sample;
+}
+
+/** Connections that are over are let go of after a while. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}
+
+const EARLY_CALLS = 100;
+const LATE_CALLS = 1_000;
+const CALLS_PER_SECOND = 20;
+const WARM_UP_CALLS = 10;
+const MEMORY_CALLS = 50;
+const WARM_UP_AGENTS = 20;
+const AGENTS = 100;
+const SETTLE_MS = 3_000;
+/** Memory that may differ between two looks for reasons of its own. */
+const FLAT_MIB = 24;
+
+if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);
