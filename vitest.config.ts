@@ -10,7 +10,7 @@ export default defineConfig({
         test: {
           name: "fast",
           include: [
-            "{codecs,signaling,sfu,platform,transports,store,agent,src}/**/*.test.ts",
+            "{codecs,signaling,sfu,platform,transports,store,agent,src,web-demo}/**/*.test.ts",
             "test/**/*.test.ts",
           ],
           exclude: ["test/{browser,e2e,interop,long,lint-fixtures}/**"],

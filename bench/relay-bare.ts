@@ -4,9 +4,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { loadBinding, type NativeSession } from "../transports/webtransport/binding.ts";
+import { loadBinding } from "../transports/webtransport/binding.ts";
 import { storedCertificate } from "../transports/webtransport/certificate.ts";
 import { freePort } from "../transports/webtransport/free-port.ts";
+import type { NativeSession } from "../transports/webtransport/native.ts";
 import { answerStats, type RelayCounts } from "./relay-stats.ts";
 
 /** By pair and side, e.g. `3a`. */

@@ -2,9 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { packageFolder } from "../package-info.ts";
 
-/** Where the built page is: in the package, else in a checkout; `undefined` while it is not built. */
+/** Where the built page is: in a checkout, else in the package; `undefined` while it is not built. */
 export function pageFolder(): string | undefined {
-  const folders = [join(packageFolder(), "dist", "web-demo"), join(packageFolder(), "web-demo", "dist")];
+  const folders = [join(packageFolder(), "web-demo", "dist"), join(packageFolder(), "dist", "web-demo")];
   return folders.find((folder) => existsSync(join(folder, "index.html")));
 }
 

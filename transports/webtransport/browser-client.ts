@@ -3,8 +3,8 @@ import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from 
 import type { Accept, EndOptions } from "../connection-end.ts";
 import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
-import type { NativeReceiveStream, NativeSendStream, NativeSession } from "./binding.ts";
 import { WebTransportConnection } from "./connection.ts";
+import type { NativeReceiveStream, NativeSendStream, NativeSession } from "./native.ts";
 
 /** Milliseconds until `connect-timeout` unless told otherwise. */
 const CONNECT_TIMEOUT = 5_000;

@@ -4,8 +4,9 @@ import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from 
 import type { Accept, EndOptions } from "../connection-end.ts";
 import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
-import { canDial, loadBinding, type NativeClient, type NativeSession } from "./binding.ts";
+import { canDial, loadBinding } from "./binding.ts";
 import { WebTransportConnection } from "./connection.ts";
+import type { NativeClient, NativeSession } from "./native.ts";
 
 /** What a WebTransport client carrier is made with. */
 export interface WebTransportCarrierOptions extends EndOptions {

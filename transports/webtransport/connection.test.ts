@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { CLOSE_CODES, type CloseInfo, MAX_DATAGRAM_BYTES } from "../../sfu/carrier.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
-import type { NativeSession } from "./binding.ts";
 import { WebTransportConnection } from "./connection.ts";
+import type { NativeSession } from "./native.ts";
 
 const never = new Promise<never>(() => {});
 

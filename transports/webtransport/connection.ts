@@ -10,7 +10,7 @@ import {
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
 import { StreamOpener } from "../stream-opener.ts";
-import type { NativeSession } from "./binding.ts";
+import type { NativeSession } from "./native.ts";
 import { plainBytes } from "./plain-bytes.ts";
 import { duplexOf, type StreamPort, WebTransportReceiveStream, WebTransportSendStream } from "./streams.ts";
 

@@ -5,17 +5,11 @@ import { CLOSE_CODES, type Listener } from "../../sfu/carrier.ts";
 import { TokenBucket } from "../../sfu/token-bucket.ts";
 import { type Accept, type EndOptions, rethrowLater } from "../connection-end.ts";
 import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
-import {
-  canDial,
-  loadBinding,
-  type NativeBinding,
-  type NativeRequest,
-  type NativeServer,
-  type NativeSession,
-} from "./binding.ts";
+import { canDial, loadBinding } from "./binding.ts";
 import type { ServerCertificate } from "./certificate.ts";
 import { WebTransportConnection } from "./connection.ts";
 import { bindFault, freePort } from "./free-port.ts";
+import type { NativeBinding, NativeRequest, NativeServer, NativeSession } from "./native.ts";
 
 /** What a WebTransport listener is made with. */
 export interface WebTransportListenOptions extends EndOptions {

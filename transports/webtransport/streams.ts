@@ -1,7 +1,7 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { DuplexStream, ReceiveStream, SendStream } from "../../sfu/carrier.ts";
 import { streamLost } from "../memory-stream.ts";
-import type { NativeBidirectionalStream, NativeReceiveStream, NativeSendStream } from "./binding.ts";
+import type { NativeBidirectionalStream, NativeReceiveStream, NativeSendStream } from "./native.ts";
 import { plainBytes } from "./plain-bytes.ts";
 
 /** Most bytes one `read` returns. */

@@ -1,0 +1,4 @@
+import { Agent } from "@parley-rt/parley/agent";
+import { words } from "../model/words.ts";
+
+export const both = [Agent, words];

@@ -1,0 +1,2 @@
+// refused by lint/correctness/noNodejsModules
+export { join } from "node:path";

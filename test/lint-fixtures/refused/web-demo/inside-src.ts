@@ -1,0 +1,2 @@
+// refused by lint/style/noRestrictedImports
+export { it } from "../src/it.ts";

@@ -1,0 +1,14 @@
+/** What moves many times a second in a call: painted from here, never through the page's state. */
+import { FrameStrip } from "./frame-strip.ts";
+import { LevelMeter } from "./level.ts";
+import { Series } from "./series.ts";
+
+export class LiveMedia {
+  readonly heard = new FrameStrip();
+  readonly sent = new FrameStrip();
+  readonly myLevel = new LevelMeter();
+  readonly peerLevel = new LevelMeter();
+  readonly roundTrip = new Series();
+  readonly loss = new Series();
+  readonly playoutDelay = new Series();
+}

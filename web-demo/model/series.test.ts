@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { lossBetween, Series } from "./series.ts";
+
+it("keeps the last minute and leaves out what is no number", () => {
+  const series = new Series();
+  for (let at = 0; at <= 120_000; at += 500) series.add(at, at / 1000);
+  series.add(120_500, undefined);
+  series.add(121_000, Number.NaN);
+  expect(series.latest).toBe(120);
+  expect(series.samples[0]).toEqual({ at: 60_000, value: 60 });
+});
+
+it.each([
+  [[], 50],
+  [[12, 49], 50],
+  [[51], 100],
+  [[101], 200],
+  [[201], 500],
+  [[501], 1_000],
+])("ends the scale of %j at %d", (values, top) => {
+  const series = new Series();
+  for (const [index, value] of values.entries()) series.add(index, value);
+  expect(series.ceiling(50)).toBe(top);
+});
+
+it("tells loss by what was missing of what was due", () => {
+  const before = { heard: 100, missing: 2 };
+  expect(lossBetween(before, { heard: 124, missing: 3 })).toBe(4);
+  expect(lossBetween(before, { heard: 150, missing: 2 })).toBe(0);
+  expect(lossBetween(before, { heard: 100, missing: 5 })).toBe(100);
+  expect(lossBetween(before, before)).toBeUndefined();
+});

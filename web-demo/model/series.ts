@@ -1,0 +1,50 @@
+/** A measured quantity over the last while: what a small chart shows. */
+
+export interface Sample {
+  /** Monotonic milliseconds. */
+  readonly at: number;
+  readonly value: number;
+}
+
+/** How far back a series reaches, ms. Older samples go. */
+export const SERIES_MS = 60_000;
+/** Samples kept at most, whatever their times; the oldest goes. */
+const SAMPLES = 600;
+
+export class Series {
+  #samples: Sample[] = [];
+
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  get latest(): number | undefined {
+    return this.#samples.at(-1)?.value;
+  }
+
+  /** Adds a sample; what is not a number says nothing and is left out. */
+  add(at: number, value: number | undefined): void {
+    if (value === undefined || !Number.isFinite(value)) return;
+    this.#samples.push({ at, value });
+    const first = this.#samples.findIndex((sample) => at - sample.at <= SERIES_MS);
+    this.#samples.splice(0, Math.max(first, this.#samples.length - SAMPLES));
+  }
+
+  /** Top of the chart: the highest sample, rounded up to 1, 2 or 5 times a power of ten, and at least `floor`. */
+  ceiling(floor: number): number {
+    const highest = this.#samples.reduce((top, { value }) => Math.max(top, value), 0);
+    if (highest <= floor) return floor;
+    const power = 10 ** Math.floor(Math.log10(highest));
+    return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= highest) ?? highest;
+  }
+}
+
+/** Share of frames missing between two looks at monotonic counters, in percent; undefined when nothing was due. */
+export function lossBetween(
+  before: { readonly heard: number; readonly missing: number },
+  now: { readonly heard: number; readonly missing: number },
+): number | undefined {
+  const missing = now.missing - before.missing;
+  const due = now.heard - before.heard + missing;
+  return due <= 0 ? undefined : (100 * missing) / due;
+}

@@ -1,0 +1,94 @@
+/** What happened, in plain sentences. Codes are shown beside them, so that nothing is hidden by the wording. */
+
+const ENDED: Readonly<Record<string, string>> = {
+  "hung-up": "the call was hung up",
+  done: "the call was hung up",
+  "agent-closed": "the agent went offline",
+  "connection-lost": "the connection to the server was lost",
+  "transport-closed": "the other end's connection was lost",
+  "ttl-expired": "the agreed time was over",
+  "server-shutdown": "the server stopped",
+  draining: "the server stopped",
+};
+
+/** Sentences for error codes of the library. */
+export const FAILED: Readonly<Record<string, string>> = {
+  "agent-not-found": "This agent is not known to the server.",
+  "callee-unreachable": "This agent is not online now.",
+  "callee-busy": "This agent is busy.",
+  declined: "The call was declined.",
+  "no-answer": "It rang and nobody answered.",
+  cancelled: "You took the call back.",
+  "offer-dead": "The caller had hung up already.",
+  "proposal-rejected": "The two ends have no voice format in common.",
+  "scope-violation": "The authority for this is missing.",
+  "peer-untrusted": "The other end's identity does not check out, so no call was made.",
+  "session-core-mismatch":
+    "The server presented something else than what both ends signed, so no call was made.",
+  "connect-timeout": "The server did not answer in time.",
+  "connect-refused": "The server cannot be reached.",
+  "connection-lost": "The connection to the server was lost.",
+  "request-timeout": "The server did not answer in time.",
+  "evidence-not-ready": "The server has not gathered the evidence yet. Try again in a moment.",
+  "session-terminated": "The call is over.",
+  capacity: "The server is full.",
+  draining: "The server is about to stop and takes no new calls.",
+  closed: "This page is offline.",
+  "buffer-full": "More sound waits to be sent than there is room for.",
+};
+
+const REFUSED: Readonly<Record<string, string>> = {
+  signature: "the signature did not hold",
+  scope: "the scope does not allow it",
+  terms: "it was not sent under the terms in force",
+  replayed: "it had been seen before",
+  window: "it was too old",
+  stale: "it was captured too long ago",
+  early: "it claims to come from the future",
+  rate: "more came than was agreed",
+  epoch: "it was cut off by an interrupt",
+  expired: "the key or the terms had run out",
+  "session-state": "the call was not active",
+  "unknown-flow": "nobody agreed on this stream",
+  "too-large": "the packet was too large",
+  malformed: "it was not a frame",
+  profile: "it was not signed in the agreed way",
+  "key-generation": "the key is not known",
+};
+
+/** Who ended a call, and why. */
+export function endSentence(
+  end: { readonly reason: string; readonly by: "me" | "peer" | "server" },
+  peer: string,
+): string {
+  const known = ENDED[end.reason];
+  if (known === ENDED.done && end.by === "me") return "You hung up.";
+  if (known === ENDED.done && end.by === "peer") return `${peer} hung up.`;
+  if (end.reason === "agent-closed" && end.by === "me") return "You went offline here.";
+  const why = known ?? end.reason.replaceAll("-", " ");
+  if (end.by === "peer") return `${peer} ended the call: ${why}.`;
+  return `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
+}
+
+/** Why something did not work. */
+export function failureSentence(code: string, message: string): string {
+  return FAILED[code] ?? message;
+}
+
+/** Why a frame was refused, to follow "refused:". */
+export function refusalWords(reason: string): string {
+  return REFUSED[reason] ?? reason;
+}
+
+/** Name of a carrier as people know it. */
+export function carrierName(kind: string): string {
+  if (kind === "webtransport") return "WebTransport";
+  if (kind === "websocket") return "WebSocket";
+  return kind;
+}
+
+/** Minutes and seconds. */
+export function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+}

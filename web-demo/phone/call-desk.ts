@@ -1,0 +1,309 @@
+/** One call of this page: from before it is placed or accepted until its evidence is saved. */
+import { type Call, type CallOptions, type FrameFate, ParleyError } from "@parley-rt/parley/agent";
+import { LiveMedia } from "../model/live-media.ts";
+import {
+  type CallState,
+  type Notice,
+  newCall,
+  type PageState,
+  withMessage,
+  withNotice,
+} from "../model/page-state.ts";
+import { mergeRecords } from "../model/record-line.ts";
+import { lossBetween } from "../model/series.ts";
+import type { Store } from "../model/store.ts";
+import { Recording } from "../model/wav.ts";
+import { endSentence, failureSentence, refusalWords } from "../model/words.ts";
+import { evidenceName } from "../view/stage-view.ts";
+import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
+import { download } from "./download.ts";
+import type { CallSound } from "./sound.ts";
+
+/** How often counters are read for the charts, and records asked for, ms. */
+const SAMPLE_MS = 500;
+const RECORDS_MS = 1_000;
+/** How long after the end records are still asked for: the closing statements come then, ms. */
+const LAST_RECORDS_MS = 3_000;
+
+export class CallDesk {
+  readonly live = new LiveMedia();
+  readonly #store: Store<PageState>;
+  readonly #sound: CallSound;
+  readonly #roundTrip: () => number | undefined;
+  readonly #report: (error: unknown) => void;
+  readonly #placing = new AbortController();
+  #call: Call | undefined;
+  #recording: Recording | undefined;
+  #tampering = false;
+  /** Reasons of refusal that were told already; told again after each deliberate act. */
+  readonly #told = new Set<string>();
+  #timers: ReturnType<typeof setInterval>[] = [];
+  #counted = { heard: 0, missing: 0 };
+  #askingRecords = false;
+
+  constructor(options: {
+    readonly store: Store<PageState>;
+    readonly sound: CallSound;
+    readonly peer: { readonly agentId: string; readonly name: string };
+    readonly roundTrip: () => number | undefined;
+    readonly report: (error: unknown) => void;
+  }) {
+    this.#store = options.store;
+    this.#sound = options.sound;
+    this.#roundTrip = options.roundTrip;
+    this.#report = options.report;
+    this.#store.set({ call: newCall(options.peer.agentId, options.peer.name) });
+  }
+
+  /** Aborted when people take the call back before it is answered. */
+  get placing(): AbortSignal {
+    return this.#placing.signal;
+  }
+
+  /** What the call is made or taken with. */
+  options(): CallOptions {
+    return {
+      data: true,
+      keepSending: true,
+      watch: (fate) => this.#frame(fate),
+      outgoing: (packet) => this.#packet(packet),
+    };
+  }
+
+  ringing(): void {
+    this.#update((state) => ({ ...state, phase: "ringing" }));
+  }
+
+  /** The call could not be made or taken. */
+  failed(error: unknown): void {
+    const code = error instanceof ParleyError ? error.code : "unknown";
+    const message = error instanceof Error ? error.message : String(error);
+    this.#update((state) => ({
+      ...state,
+      phase: "failed",
+      outcome: { sentence: failureSentence(code, message), code },
+    }));
+  }
+
+  /** Both ends agreed: sound, data and records begin. */
+  up(call: Call): void {
+    this.#call = call;
+    this.#recording = new Recording(call.audio.hears?.clockRate ?? 48_000);
+    const { name } = this.#store.state;
+    this.#update((state) => ({
+      ...state,
+      ...endpointsOf(call, name),
+      ...termsFacts(call),
+      phase: "up",
+      sessionId: call.id,
+      since: Date.now(),
+      hasData: call.data !== undefined,
+    }));
+    call.on("interrupted", () =>
+      this.#notice(`${call.peer.name} interrupted: what waited to be said was dropped.`),
+    );
+    call.on("terms-changed", () =>
+      this.#update((state) => ({ ...state, ...endpointsOf(call, name), ...termsFacts(call) })),
+    );
+    this.#timers = [
+      setInterval(() => this.#sample(call), SAMPLE_MS),
+      setInterval(() => this.#records(call), RECORDS_MS),
+    ];
+    this.#records(call);
+    this.#sound.begin(call);
+    this.#hear(call).catch(this.#report);
+    this.#readData(call).catch(this.#report);
+    void call.ended.then((end) => {
+      this.#sound.end();
+      this.#over(endSentence(end, call.peer.name), end.reason);
+    });
+  }
+
+  hangUp(): void {
+    if (this.#call === undefined) {
+      this.#placing.abort();
+      return;
+    }
+    this.#update((state) => (state.phase === "up" ? { ...state, phase: "ending" } : state));
+    this.#sound.end();
+    this.#call.end("hung-up").catch(this.#report);
+  }
+
+  mute(): void {
+    const { audio } = this.#up();
+    audio.muted = !audio.muted;
+    this.#update((state) => ({ ...state, muted: audio.muted }));
+  }
+
+  async interrupt(): Promise<void> {
+    const call = this.#up();
+    this.#sound.silence();
+    await this.#try(call.interrupt());
+    this.#notice(`You interrupted ${call.peer.name}. What it had said and you had not heard was dropped.`);
+  }
+
+  async narrow(): Promise<void> {
+    const call = this.#up();
+    this.#told.clear();
+    this.#update((state) => ({ ...state, narrowed: true }));
+    this.#notice(
+      "You gave up the authority to transmit. This page goes on sending, to show what the server does.",
+    );
+    await this.#try(call.narrow(withoutTransmit(call)));
+  }
+
+  tamper(): void {
+    this.#told.clear();
+    this.#tampering = true;
+  }
+
+  async send(value: object): Promise<void> {
+    const { data } = this.#up();
+    if (data === undefined) return;
+    await this.#try(data.send(value));
+    this.#update((state) => withMessage(state, { mine: true, value, at: Date.now() }));
+  }
+
+  async saveEvidence(): Promise<void> {
+    const call = this.#call;
+    if (call === undefined) return;
+    this.#update((state) => ({ ...state, evidence: "fetching", evidenceProblem: undefined }));
+    try {
+      const bytes = await call.evidence();
+      const state = this.#store.state.call;
+      if (state !== undefined) download(evidenceName(state), new Uint8Array(bytes), "application/json");
+      this.#update((now) => ({ ...now, evidence: "saved" }));
+    } catch (error) {
+      this.#update((now) => ({ ...now, evidence: "none", evidenceProblem: sentenceOf(error) }));
+    }
+  }
+
+  saveSound(): void {
+    const state = this.#store.state.call;
+    if (this.#recording === undefined || state === undefined) return;
+    download(evidenceName(state).replace(/evidence$/, "wav"), this.#recording.wav(), "audio/wav");
+  }
+
+  /** Nothing of this call runs or is kept any more. */
+  leave(): void {
+    this.#placing.abort();
+    this.#stopTimers();
+    this.#sound.end();
+  }
+
+  /** A sentence about the call, read aloud by screen readers. */
+  #notice(text: string, tone: Notice["tone"] = "plain"): void {
+    this.#update((state) => withNotice(state, text, tone));
+  }
+
+  #update(change: (call: CallState) => CallState): void {
+    const { call } = this.#store.state;
+    if (call !== undefined) this.#store.set({ call: change(call) });
+  }
+
+  #up(): Call {
+    if (this.#call !== undefined) return this.#call;
+    throw new Error("There is no call.");
+  }
+
+  /** A refusal is said on the page; anything else is a fault. */
+  async #try(act: Promise<void>): Promise<void> {
+    try {
+      await act;
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      this.#notice(sentenceOf(error), "warning");
+    }
+  }
+
+  #frame({ direction, sequence, fate, reason, level }: FrameFate): void {
+    const strip = direction === "sent" ? this.live.sent : this.live.heard;
+    strip.add({ sequence, fate, reason, level });
+    if (fate === "sent" && level !== undefined) this.live.myLevel.hear(-level, performance.now());
+    if (fate !== "refused" || reason === undefined || this.#told.has(direction + reason)) return;
+    this.#told.add(direction + reason);
+    const which = sequence === undefined ? "A frame" : `Frame ${sequence}`;
+    const whose =
+      direction === "sent" ? "of yours was refused by the server" : "of the other end was refused";
+    this.#notice(`${which} ${whose}, reason ${reason}: ${refusalWords(reason)}.`, "warning");
+  }
+
+  #packet(packet: Uint8Array): void {
+    if (!this.#tampering) return;
+    this.#tampering = false;
+    const last = packet.length - 1;
+    packet[last] = (packet[last] as number) ^ 1;
+    this.#notice("One bit of your next frame was flipped, after it was signed.");
+  }
+
+  async #hear(call: Call): Promise<void> {
+    for await (const heard of call.audio.heard({ silence: true })) {
+      this.#sound.play(heard.pcm);
+      if (heard.kind === "silence") continue;
+      this.#recording?.put(heard.pcm, heard.position, heard.channels);
+      this.live.peerLevel.hearPcm(heard.pcm, performance.now());
+    }
+  }
+
+  async #readData(call: Call): Promise<void> {
+    if (call.data === undefined) return;
+    for await (const { value } of call.data)
+      this.#update((state) => withMessage(state, { mine: false, value, at: Date.now() }));
+  }
+
+  #sample(call: Call): void {
+    const now = performance.now();
+    const { heard } = call.stats();
+    this.live.roundTrip.add(now, this.#roundTrip());
+    this.live.playoutDelay.add(now, heard?.delay);
+    if (heard !== undefined) {
+      const counted = { heard: heard.heard, missing: heard.concealed };
+      this.live.loss.add(now, lossBetween(this.#counted, counted));
+      this.#counted = counted;
+    }
+    const recordedSeconds = Math.floor(this.#recording?.seconds ?? 0);
+    if (recordedSeconds !== this.#store.state.call?.recordedSeconds)
+      this.#update((state) => ({ ...state, recordedSeconds }));
+  }
+
+  #records(call: Call): void {
+    if (this.#askingRecords) return;
+    this.#askingRecords = true;
+    const after = this.#store.state.call?.records.at(-1)?.seq;
+    call
+      .records(after)
+      .then((records) =>
+        this.#update((state) => ({ ...state, records: mergeRecords(state.records, records) })),
+      )
+      .catch((error: unknown) => {
+        // Asked for again in a moment; a connection that is gone is told elsewhere.
+        if (!(error instanceof ParleyError)) this.#report(error);
+      })
+      .finally(() => {
+        this.#askingRecords = false;
+      });
+  }
+
+  #over(sentence: string, code: string): void {
+    const [sampling] = this.#timers;
+    clearInterval(sampling);
+    setTimeout(() => this.#stopTimers(), LAST_RECORDS_MS);
+    this.#update((state) => ({
+      ...state,
+      phase: "ended",
+      until: Date.now(),
+      outcome: { sentence, code },
+      recordedSeconds: this.#recording?.seconds ?? 0,
+    }));
+  }
+
+  #stopTimers(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#timers = [];
+  }
+}
+
+function sentenceOf(error: unknown): string {
+  const code = error instanceof ParleyError ? error.code : "unknown";
+  return failureSentence(code, error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,15 @@
+/** What the server that gave this page says about itself. */
+export interface ConnectInfo {
+  readonly server: { readonly agent_id: string; readonly name: string };
+  readonly webtransport: { readonly url: string; readonly certificate_hashes: readonly string[] } | null;
+  readonly websocket: { readonly url: string };
+  readonly residents: readonly { readonly agent_id: string; readonly name: string; readonly kind: string }[];
+  readonly version: string;
+}
+
+/** Asks anew each time: tokens are short-lived, and certificates change with restarts. */
+export async function fetchConnectInfo(): Promise<ConnectInfo> {
+  const response = await fetch(new URL("connect.json", document.baseURI), { cache: "no-store" });
+  if (!response.ok) throw new Error(`The server answered ${response.status} to connect.json.`);
+  return (await response.json()) as ConnectInfo;
+}

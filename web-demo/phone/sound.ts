@@ -1,0 +1,120 @@
+/** The sound of calls: what this end speaks with, and the loudspeaker. */
+import { type Call, type Loudspeaker, openLoudspeaker, ParleyError } from "@parley-rt/parley/agent";
+import { decodeFile, speakSamples } from "../audio/file.ts";
+import { speakMicrophone } from "../audio/microphone.ts";
+import { speakTone } from "../audio/tone.ts";
+import type { Voice } from "../audio/voice.ts";
+import type { PageState, SourceKind } from "../model/page-state.ts";
+import type { Store } from "../model/store.ts";
+
+export class CallSound {
+  readonly #store: Store<PageState>;
+  readonly #report: (error: unknown) => void;
+  /** A voice that speaks on while its call ends is no fault. */
+  readonly #lateWord = (error: unknown): void => {
+    if (!(error instanceof ParleyError) || error.code !== "closed") this.#report(error);
+  };
+  #file: File | undefined;
+  #call: Call | undefined;
+  #voice: Voice | undefined;
+  #loudspeaker: Loudspeaker | undefined;
+  /** Rises with every choice: what an earlier one still brings is stopped. */
+  #turn = 0;
+
+  constructor(store: Store<PageState>, report: (error: unknown) => void) {
+    this.#store = store;
+    this.#report = report;
+  }
+
+  /** Chooses what to speak with, now and in later calls. */
+  choose(source: SourceKind, file?: File): void {
+    if (file !== undefined) this.#file = file;
+    this.#store.set({ source, fileName: this.#file?.name, sourceNotice: undefined });
+    this.#speak();
+  }
+
+  /** A call is up: speaks into it, and plays it. */
+  begin(call: Call): void {
+    this.#call = call;
+    this.#speak();
+    const { hears } = call.audio;
+    if (hears === undefined) return;
+    openLoudspeaker({ clockRate: hears.clockRate })
+      .then(async (loudspeaker) => {
+        if (call !== this.#call) {
+          await loudspeaker.close();
+          return;
+        }
+        this.#loudspeaker = loudspeaker;
+        await loudspeaker.resume();
+      })
+      .catch(this.#report);
+  }
+
+  /** Plays what the other end said, in the order it comes, pauses included. */
+  play(pcm: Int16Array): void {
+    this.#loudspeaker?.play(pcm);
+  }
+
+  /** Stops what plays: it is not to be heard any more. */
+  silence(): void {
+    this.#loudspeaker?.flush().catch(this.#report);
+  }
+
+  /** The call is over. Idempotent. */
+  end(): void {
+    this.#call = undefined;
+    this.#hush();
+    this.#loudspeaker?.close().catch(this.#report);
+    this.#loudspeaker = undefined;
+  }
+
+  #speak(): void {
+    this.#hush();
+    const call = this.#call;
+    if (call === undefined || call.audio.sends === undefined) return;
+    const turn = this.#turn;
+    this.#voiceOf(call)
+      .then((voice) => {
+        if (turn === this.#turn) this.#voice = voice;
+        else voice.stop();
+      })
+      .catch((error: unknown) => {
+        if (turn === this.#turn) this.#fallBack(error);
+      });
+  }
+
+  #hush(): void {
+    this.#turn += 1;
+    this.#voice?.stop();
+    this.#voice = undefined;
+  }
+
+  async #voiceOf({ audio }: Call): Promise<Voice> {
+    const { source } = this.#store.state;
+    if (source === "tone") return speakTone(audio, this.#lateWord);
+    if (source === "file" && this.#file !== undefined) {
+      this.#store.set({ sourceNotice: undefined });
+      const samples = await decodeFile(this.#file, audio.sends?.clockRate ?? 48_000);
+      return speakSamples(audio, samples, {
+        over: () => this.#store.set({ sourceNotice: "The file is over." }),
+        report: this.#lateWord,
+      });
+    }
+    return await speakMicrophone(audio, this.#lateWord);
+  }
+
+  /** Without the chosen source the call goes on with a tone, and the page says why. */
+  #fallBack(error: unknown): void {
+    const { source } = this.#store.state;
+    if (source === "tone") {
+      this.#report(error);
+      return;
+    }
+    const isRefused = error instanceof ParleyError && error.code === "microphone-refused";
+    const microphone = isRefused ? "The microphone was not allowed" : "No microphone was found";
+    const why = source === "file" ? "This browser cannot read that file" : microphone;
+    this.#store.set({ source: "tone", sourceNotice: `${why}, so a tone speaks for you.` });
+    this.#speak();
+  }
+}

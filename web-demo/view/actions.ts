@@ -1,0 +1,26 @@
+import type { SourceKind } from "../model/page-state.ts";
+
+/** What people can do on the page. */
+export interface PageActions {
+  call(agentId: string, name: string): void;
+  /** Takes a ringing call back, or hangs up. */
+  hangUp(): void;
+  accept(sessionId: string): void;
+  decline(sessionId: string): void;
+  mute(): void;
+  interrupt(): void;
+  /** Gives up this end's authority to transmit, and goes on sending to show what happens. */
+  narrow(): void;
+  /** Flips one bit of the next packet after it was signed. */
+  tamper(): void;
+  send(typed: string): void;
+  saveEvidence(): void;
+  saveSound(): void;
+  /** Puts the call that is over away. */
+  leaveCall(): void;
+  rename(name: string): void;
+  takeOver(): void;
+  beSomebodyElse(): void;
+  reconnect(): void;
+  chooseSource(kind: SourceKind, file?: File): void;
+}

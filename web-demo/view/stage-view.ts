@@ -1,0 +1,220 @@
+/** The middle of the page: what this is while idle, the call while there is one, and how it ended. */
+import type { LiveMedia } from "../model/live-media.ts";
+import { type CallState, isBusy, type Notice, type PageState } from "../model/page-state.ts";
+import { clockText } from "../model/words.ts";
+import type { PageActions } from "./actions.ts";
+import { ChartsView } from "./charts-view.ts";
+import { ControlsView } from "./controls-view.ts";
+import { button, el, type Row, RowList, setText } from "./dom.ts";
+import { EndsView } from "./ends-view.ts";
+import { StripsView } from "./strips-view.ts";
+
+/** Notices shown at a time. */
+const NOTICES = 3;
+
+export class StageView {
+  readonly element: HTMLElement;
+  readonly #title = el("h1", { tabindex: "-1", "data-testid": "call-title" });
+  readonly #facts = el("p", { class: "call-facts", "data-testid": "call-facts" });
+  readonly #ends = new EndsView();
+  readonly #waiting = el(
+    "p",
+    { class: "lead" },
+    "Both ends sign what they agree on. No frame is sent before this page has checked the other end's signature.",
+  );
+  readonly #strips = new StripsView();
+  readonly #charts = new ChartsView();
+  readonly #controls: ControlsView;
+  readonly #notices = el("ul", { class: "notices", "data-testid": "notices" });
+  readonly #noticeRows = new RowList<Notice>(this.#notices, ({ id }) => String(id), noticeRow);
+  readonly #outcome: OutcomeView;
+
+  constructor(actions: PageActions) {
+    this.#controls = new ControlsView(actions);
+    this.#outcome = new OutcomeView(actions);
+    this.element = el(
+      "section",
+      { class: "stage", "aria-label": "Call" },
+      el("div", { class: "stage-head" }, el("div", {}, this.#title, this.#facts), this.#controls.element),
+      this.#outcome.element,
+      this.#waiting,
+      this.#notices,
+      this.#ends.element,
+      this.#strips.element,
+      this.#charts.element,
+    );
+  }
+
+  /** Where the keyboard goes when what had it is gone. */
+  focus(): void {
+    this.#title.focus({ preventScroll: true });
+  }
+
+  show(state: PageState): void {
+    const { call } = state;
+    this.element.hidden = call === undefined;
+    if (call === undefined) return;
+    setText(this.#title, titleOf(call));
+    this.#ends.show(call);
+    this.#controls.show(call);
+    this.#outcome.show(state, call);
+    const had = call.since !== undefined;
+    this.#ends.element.hidden = !had;
+    this.#waiting.hidden = had || call.phase === "failed";
+    this.#strips.element.hidden = !had;
+    this.#charts.element.hidden = !had;
+    this.#noticeRows.show(call.phase === "up" ? call.notices.slice(-NOTICES) : []);
+    this.#factsAt(call);
+  }
+
+  paint(call: CallState, live: LiveMedia, now: number): void {
+    this.#ends.paint(live, call, now);
+    this.#strips.paint(live);
+    this.#charts.paint(live, now);
+    this.#factsAt(call);
+  }
+
+  #factsAt(call: CallState): void {
+    const clock = call.since === undefined ? "" : clockText((call.until ?? Date.now()) - call.since);
+    const facts = [
+      phaseText(call),
+      clock,
+      call.codec,
+      call.since === undefined ? undefined : `terms ${call.terms}`,
+    ];
+    setText(this.#facts, facts.filter(Boolean).join(" · "));
+  }
+}
+
+/** What the page is, shown while there is no call. */
+export class WelcomeView {
+  readonly element: HTMLElement;
+  readonly #call: HTMLButtonElement;
+  #first: { readonly agentId: string; readonly name: string } | undefined;
+
+  constructor(actions: PageActions, source: HTMLElement) {
+    this.#call = button("Call", { class: "primary big", "data-testid": "call-first" }, () => {
+      if (this.#first !== undefined) actions.call(this.#first.agentId, this.#first.name);
+    });
+    const points = POINTS.map(([title, text]) => el("li", {}, el("h2", {}, title), el("p", {}, text)));
+    this.element = el(
+      "section",
+      { class: "welcome", "aria-labelledby": "welcome-title" },
+      el("h1", { id: "welcome-title" }, "Talk to an agent, and see who is speaking"),
+      el(
+        "p",
+        { class: "lead" },
+        "Every 20 milliseconds of voice is signed by the one who sends it. The server checks each of these frames, and this page checks it again before you hear it.",
+      ),
+      el("div", { class: "row begin" }, this.#call, source),
+      el("ul", { class: "points" }, ...points),
+    );
+  }
+
+  show(state: PageState): void {
+    this.element.hidden =
+      state.call !== undefined || state.line.kind === "elsewhere" || state.line.kind === "closed";
+    this.#first = state.dial.find(({ online }) => online);
+    this.#call.disabled = this.#first === undefined || state.line.kind !== "online" || isBusy(state);
+    setText(this.#call, `Call ${this.#first?.name ?? "an agent"}`);
+  }
+}
+
+const POINTS: readonly (readonly [string, string])[] = [
+  ["Try to cheat", "Flip a bit, or give up your authority and speak on. You see the frame refused, and why."],
+  [
+    "Keep the proof",
+    "After the call one file shows who sent which frames, under what authority. Anybody can check it offline.",
+  ],
+  [
+    "Know the limits",
+    "The server can still listen, delay or drop: voice is encrypted to it, not through it. A signature proves who sent a frame, not what was meant.",
+  ],
+];
+
+class OutcomeView {
+  readonly element: HTMLElement;
+  readonly #sentence = el("p", { class: "outcome-text", "data-testid": "outcome" });
+  readonly #code = el("code", { "data-testid": "outcome-code" });
+  readonly #evidence: HTMLButtonElement;
+  readonly #sound: HTMLButtonElement;
+  readonly #again: HTMLButtonElement;
+  readonly #problem = el("p", { class: "problem", role: "status", "data-testid": "evidence-problem" });
+  readonly #check = el("p", { class: "hint", "data-testid": "check-command" });
+  #peer: { readonly agentId: string; readonly name: string } | undefined;
+
+  constructor(actions: PageActions) {
+    this.#evidence = button("Download the evidence", { "data-testid": "evidence" }, () =>
+      actions.saveEvidence(),
+    );
+    this.#sound = button("Save what I heard", { "data-testid": "save-sound" }, () => actions.saveSound());
+    this.#again = button("Call again", { class: "primary", "data-testid": "call-again" }, () => {
+      if (this.#peer !== undefined) actions.call(this.#peer.agentId, this.#peer.name);
+    });
+    const back = button("Done", { class: "quiet", "data-testid": "leave-call" }, () => actions.leaveCall());
+    this.element = el(
+      "div",
+      { class: "panel outcome" },
+      this.#sentence,
+      el("p", { class: "hint" }, "Reason code ", this.#code),
+      el("div", { class: "row" }, this.#again, this.#evidence, this.#sound, back),
+      this.#problem,
+      this.#check,
+    );
+  }
+
+  show(state: PageState, call: CallState): void {
+    const isOver = call.phase === "ended" || call.phase === "failed";
+    this.element.hidden = !isOver;
+    if (!isOver) return;
+    this.#peer = { agentId: call.peerId, name: call.peerName };
+    setText(this.#sentence, call.outcome?.sentence ?? "");
+    setText(this.#code, call.outcome?.code ?? "");
+    const isOnline = state.line.kind === "online";
+    this.#again.disabled = !isOnline;
+    this.#evidence.hidden = call.sessionId === undefined;
+    this.#evidence.disabled = call.evidence === "fetching" || !isOnline;
+    setText(
+      this.#evidence,
+      call.evidence === "fetching" ? "Gathering the evidence" : "Download the evidence",
+    );
+    setText(this.#problem, call.evidenceProblem ?? "");
+    this.#sound.hidden = call.recordedSeconds === 0;
+    this.#check.hidden = call.sessionId === undefined;
+    this.#check.replaceChildren(
+      "Check it offline, on any machine, with ",
+      el("code", {}, `parley verify ${evidenceName(call)}`),
+      ". Without trust anchors of your own the verdict is “consistent, not anchored”.",
+    );
+  }
+}
+
+/** Name of the file that holds a call's evidence. */
+export function evidenceName(call: CallState): string {
+  return `parley-${(call.sessionId ?? "call").replace(/^sess-/, "").slice(0, 8)}.evidence`;
+}
+
+/** The newest word on a call, for those who listen to the page. */
+export function newsOf(call: CallState): string {
+  if (call.outcome !== undefined) return call.outcome.sentence;
+  return call.notices.at(-1)?.text ?? `${titleOf(call)}. ${phaseText(call)}.`;
+}
+
+function titleOf(call: CallState): string {
+  if (call.phase === "calling" || call.phase === "ringing") return `Calling ${call.peerName}`;
+  if (call.phase === "ended") return `Call with ${call.peerName} is over`;
+  if (call.phase === "failed") return `No call with ${call.peerName}`;
+  return `Talking with ${call.peerName}`;
+}
+
+function phaseText(call: CallState): string {
+  if (call.phase === "calling") return "Asking the server";
+  if (call.phase === "ringing") return "It rings";
+  if (call.phase === "up") return "In a call";
+  if (call.phase === "ending") return "Signing the last statements";
+  return "";
+}
+
+function noticeRow(notice: Notice): Row<Notice> {
+  return { element: el("li", { "data-tone": notice.tone }, notice.text), update() {} };
+}
