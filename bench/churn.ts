@@ -130,7 +130,7 @@ function settle(): Promise<void> {
 
 const EARLY_CALLS = 100;
 const LATE_CALLS = 1_000;
-const CALLS_PER_SECOND = 20;
+const CALLS_PER_SECOND = 25;
 const WARM_UP_CALLS = 10;
 const MEMORY_CALLS = 50;
 const WARM_UP_AGENTS = 20;

@@ -3,21 +3,22 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { run as callSetup } from "./call-setup.ts";
+import { run as setupStorm } from "./call-setup.ts";
 import { run as churn } from "./churn.ts";
 import { run as frameDecode } from "./frame-decode.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar } from "./mouth-to-ear.ts";
 import { run as records } from "./records.ts";
-import { run as relayCost } from "./relay-cost.ts";
+import { runFan as fan, run as pairs } from "./relay-cost.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
   records,
   "mouth-to-ear": mouthToEar,
-  "call-setup": callSetup,
-  "relay-cost": relayCost,
+  "setup-storm": setupStorm,
+  pairs,
+  fan,
   churn,
 };
 

@@ -31,6 +31,14 @@ export async function run(): Promise<BenchRow[]> {
   return rows;
 }
 
+/** About half a minute: the audio profile of MoQ relays' benchmarks, 120 bytes every 20 ms, as that many one-way calls. */
+export async function runFan(calls = FAN_CALLS): Promise<BenchRow[]> {
+  return rowsAt(await atLoad(calls, FAN), `${calls} one-way calls`);
+}
+
+/** Who speaks, and how much. */
+type Shape = Pick<LoadOrder, "oneWay" | "payloadBytes">;
+
 /** The three relays at one load. */
 export type RelayPoints = Readonly<Record<RelayKind, RelayPoint>>;
 
@@ -46,7 +54,7 @@ export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
   for (const kind of ["udp", "bare", "parley"] as const) {
     const point = points[kind];
     const { report } = point;
-    const about = `${LABELS[kind]}: ${point.calls} calls both ways, ${report.sent} frames; ${lateNote(report)}`;
+    const about = `${LABELS[kind]}: ${point.calls} calls, ${report.sent} frames; ${lateNote(report)}`;
     rows.push(
       {
         ...{ name, metric: `${kind} server CPU`, value: costPerFrame(point) / 10 },
@@ -95,10 +103,10 @@ function refusedNote({ refused }: LoadReport): string {
   return reasons.length === 0 ? "" : `refused by the relay: ${reasons.join(", ")}`;
 }
 
-async function atLoad(calls: number): Promise<RelayPoints> {
-  const udp = await measure("udp", calls);
-  const bare = await measure("bare", calls);
-  return { udp, bare, parley: await measure("parley", calls) };
+async function atLoad(calls: number, shape: Shape = PAIRS): Promise<RelayPoints> {
+  const udp = await measure("udp", calls, shape);
+  const bare = await measure("bare", calls, shape);
+  return { udp, bare, parley: await measure("parley", calls, shape) };
 }
 
 /** The bare relay at the largest load tried at which every frame arrives, going up until one does not. */
@@ -113,23 +121,19 @@ async function highestWithoutLoss(known: RelayPoint): Promise<RelayPoint> {
 }
 
 /** One relay under one load, relay and load generator each in a process of its own. */
-async function measure(kind: RelayKind, calls: number): Promise<RelayPoint> {
-  if (kind === "parley") return await withParleyServer((relay, target) => load(kind, calls, relay, target));
+async function measure(kind: RelayKind, calls: number, shape: Shape = PAIRS): Promise<RelayPoint> {
+  const order = { kind, calls, ...shape, warmUpFrames: WARM_UP_FRAMES, frames: FRAMES };
+  if (kind === "parley") return await withParleyServer((relay, target) => load({ ...order, target }, relay));
   const relay = new BenchProcess(SCRIPTS[kind]);
   try {
-    return await load(kind, calls, relay, await relay.next<LoadTarget>(START_TIMEOUT));
+    return await load({ ...order, target: await relay.next<LoadTarget>(START_TIMEOUT) }, relay);
   } finally {
     await relay.stop();
   }
 }
 
-async function load(
-  kind: RelayKind,
-  calls: number,
-  relay: BenchProcess,
-  target: LoadTarget,
-): Promise<RelayPoint> {
-  const order: LoadOrder = { kind, target, calls, warmUpFrames: WARM_UP_FRAMES, frames: FRAMES };
+async function load(order: LoadOrder, relay: BenchProcess): Promise<RelayPoint> {
+  const { kind, calls } = order;
   const generator = new BenchProcess(new URL("./load/relay-load.ts", import.meta.url), [
     JSON.stringify(order),
   ]);
@@ -161,6 +165,9 @@ const LABELS = {
   parley: "profile frame, every signature verified",
 } as const;
 const COMMON_CALLS = 50;
+const FAN_CALLS = 50;
+const PAIRS: Shape = { oneWay: false, payloadBytes: 160 };
+const FAN: Shape = { oneWay: true, payloadBytes: 120 };
 const SEARCH_CALLS = [75, 100, 125, 150, 200];
 const WARM_UP_FRAMES = 100;
 const FRAMES = 300;

@@ -23,6 +23,10 @@ export interface LoadOrder {
   readonly kind: RelayKind;
   readonly target: LoadTarget;
   readonly calls: number;
+  /** Only the callers speak. */
+  readonly oneWay: boolean;
+  /** Of each frame. */
+  readonly payloadBytes: number;
   /** Frames of each end before those that count: the relay's code gets hot. */
   readonly warmUpFrames: number;
   readonly frames: number;
@@ -61,7 +65,7 @@ class Speaker {
     const { end } = this;
     const context = new FrameSigningContext(end.sessionDigest, end.leg, end.stream);
     const headroom = varintSize(end.flow);
-    const payload = new Uint8Array(PAYLOAD_BYTES);
+    const payload = new Uint8Array(order.payloadBytes);
     for (let index = 0; index < this.sentAt.length; index += 1) {
       const capture = unixMsToNtp(performance.timeOrigin + first + index * FRAME_MS);
       const datagram = buildFrame(
@@ -72,7 +76,7 @@ class Speaker {
           captureSeconds: capture.seconds,
           captureFraction: capture.fraction,
           payloadType: end.payloadType,
-          timestamp: (index + 1) * PAYLOAD_BYTES,
+          timestamp: (index + 1) * TIMESTAMP_STEP,
           ssrc: end.ssrc,
           audioLevel: { level: 20, voice: true },
           payload,
@@ -87,7 +91,8 @@ class Speaker {
 }
 
 const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
-const PAYLOAD_BYTES = 160;
+/** Samples of a frame at 8 kHz. */
+const TIMESTAMP_STEP = 160;
 const FRAME_MS = 20;
 /** One frame in this many is verified where it arrives. */
 const VERIFY_EVERY = 100;
@@ -111,7 +116,7 @@ const speakers = calls.flatMap(([a, b]) => {
   const [first, second] = [new Speaker(a, count), new Speaker(b, count)];
   a.receive = listener(second);
   b.receive = listener(first);
-  return [first, second];
+  return order.oneWay ? [first] : [first, second];
 });
 print({ mark: "ready" });
 for await (const line of createInterface({ input: process.stdin })) if (line.includes("go")) break;
