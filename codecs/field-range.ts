@@ -5,10 +5,11 @@ export const MAX_U16 = 0xffff;
 export const MAX_U32 = 0xffffffff;
 export const MAX_U48 = 0xffffffffffff;
 
-/** Throws `field-invalid` naming `field` unless `value` is an integer of 0 to `max`. For what a local caller hands an encoder. */
-export function requireInteger(value: number, max: number, field: string): void {
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new ParleyError({ code: "field-invalid", message: `must be an integer of 0 to ${max}`, at: field });
+/** Throws `field-invalid` naming `field` unless `value` is an integer of `min` to `max`. For what a local caller hands an encoder. */
+export function requireInteger(value: number, max: number, field: string, min = 0): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    const message = `must be an integer of ${min} to ${max}`;
+    throw new ParleyError({ code: "field-invalid", message, at: field });
   }
 }
 

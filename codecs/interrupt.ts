@@ -41,7 +41,7 @@ export function encodeInterrupt(interrupt: Interrupt, signer: Signer): Uint8Arra
   requireInteger(interrupt.speakerLeg, MAX_U16, "speakerLeg");
   requireInteger(interrupt.stream, MAX_U32, "stream");
   requireInteger(interrupt.keyGeneration, MAX_KEY_GENERATION, "keyGeneration");
-  requireInteger(interrupt.epoch, MAX_U32, "epoch");
+  requireInteger(interrupt.epoch, MAX_U32, "epoch", 1);
   requireInteger(interrupt.time.seconds, MAX_U32, "time");
   requireInteger(interrupt.time.fraction, MAX_U32, "time");
   const body = new Uint8Array(BODY_BYTES);
