@@ -184,6 +184,14 @@ export class CallDesk {
     download(evidenceName(state).replace(/evidence$/, "wav"), this.#recording.wav(), "audio/wav");
   }
 
+  /** The server will stop; `deadline` is when it ends the calls that are still up, Unix milliseconds. */
+  serverStops(deadline: number | undefined): void {
+    const until =
+      deadline === undefined ? "" : ` This call can go on until ${new Date(deadline).toLocaleTimeString()}.`;
+    if (this.#store.state.call?.phase === "up")
+      this.#notice(`The server is about to stop.${until}`, "warning");
+  }
+
   /** Nothing of this call runs or is kept any more. */
   leave(): void {
     this.#placing.abort();

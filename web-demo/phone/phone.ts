@@ -183,6 +183,7 @@ export class Phone implements PageActions {
       });
     });
     agent.on("online", () => this.#online(agent));
+    agent.on("server-shutdown", ({ deadline }) => this.#desk?.serverStops(deadline));
     agent.on("closed", ({ code, reason }) => {
       if (era !== this.#era) return;
       const why =
@@ -207,8 +208,8 @@ export class Phone implements PageActions {
 
   #online(agent: Agent): void {
     const { kind, reason } = agent.carrier;
-    const why = this.#hasWebTransport ? (reason ?? "") : "This server offers no WebTransport.";
-    this.store.set({ line: { kind: "online", carrier: kind, why } });
+    const why = this.#hasWebTransport ? (reason ?? "") : "This server offers no WebTransport";
+    this.store.set({ line: { kind: "online", carrier: kind, why: `${why.replace(/\.$/, "")}.` } });
     this.#listAgents();
   }
 

@@ -13,7 +13,12 @@ export class HeaderView {
   readonly #line = el("span", { class: "line", role: "status", "data-testid": "line" });
   readonly #why = el("p", { "data-testid": "carrier-why" });
   readonly #carrier = el("summary", { "data-testid": "carrier" });
-  readonly #carrierDetails = el("details", { class: "carrier" }, this.#carrier, this.#why);
+  readonly #carrierDetails = el(
+    "details",
+    { class: "carrier" },
+    this.#carrier,
+    el("div", {}, el("span", { class: "label" }, "Why this carrier"), this.#why),
+  );
   readonly #picture = new KeyPicture();
   readonly #name = el("span", { class: "own-name", "data-testid": "own-name" });
   readonly #key = new KeyDetails("Agent-ID", "own-id");
