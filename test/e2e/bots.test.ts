@@ -33,6 +33,8 @@ it("loads a server of its own and says how it went", async () => {
   expect(summary.partial).toBe(false);
   expect(summary.calls).toEqual({ wanted: 4, made: 4, completed: 4, failed: {} });
   expect(summary.setup_ms.count).toBe(4);
+  // To the server, to the callee, and both ways back, 50 ms less 15 ms of jitter each.
+  expect(summary.setup_ms.p50).toBeGreaterThan(139);
   expect(summary.first_frame_ms.count).toBe(4);
   expect(summary.frames.sent).toBeGreaterThan(100);
   expect(summary.frames.refused).toEqual({});
