@@ -7,7 +7,18 @@ it("keeps the last minute and leaves out what is no number", () => {
   series.add(120_500, undefined);
   series.add(121_000, Number.NaN);
   expect(series.latest).toBe(120);
-  expect(series.samples[0]).toEqual({ at: 60_000, value: 60 });
+  expect(series.runs(120_000)[0]?.[0]).toEqual({ at: 60_000, value: 60 });
+});
+
+it("breaks where nothing was measured, and leaves out what is long ago", () => {
+  const series = new Series();
+  for (const at of [0, 500, 2_500, 5_000, 5_500]) series.add(at, at);
+  const runs = (now: number) => series.runs(now).map((run) => run.map(({ at }) => at));
+  expect(runs(5_500)).toEqual([
+    [0, 500, 2_500],
+    [5_000, 5_500],
+  ]);
+  expect(runs(65_200)).toEqual([[5_500]]);
 });
 
 it.each([

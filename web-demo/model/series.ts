@@ -8,15 +8,13 @@ export interface Sample {
 
 /** How far back a series reaches, ms. Older samples go. */
 export const SERIES_MS = 60_000;
+/** A longer time without a sample is a gap, ms. */
+const GAP_MS = 2_000;
 /** Samples kept at most, whatever their times; the oldest goes. */
 const SAMPLES = 600;
 
 export class Series {
   #samples: Sample[] = [];
-
-  get samples(): readonly Sample[] {
-    return this.#samples;
-  }
 
   get latest(): number | undefined {
     return this.#samples.at(-1)?.value;
@@ -28,6 +26,19 @@ export class Series {
     this.#samples.push({ at, value });
     const first = this.#samples.findIndex((sample) => at - sample.at <= SERIES_MS);
     this.#samples.splice(0, Math.max(first, this.#samples.length - SAMPLES));
+  }
+
+  /** The samples of the last while as runs: where nothing was measured for two seconds a new one begins. */
+  runs(now: number): readonly (readonly Sample[])[] {
+    const runs: Sample[][] = [];
+    for (const sample of this.#samples) {
+      if (now - sample.at > SERIES_MS) continue;
+      const run = runs.at(-1);
+      const before = run?.at(-1);
+      if (run === undefined || before === undefined || sample.at - before.at > GAP_MS) runs.push([sample]);
+      else run.push(sample);
+    }
+    return runs;
   }
 
   /** Top of the chart: the highest sample, rounded up to 1, 2 or 5 times a power of ten, and at least `floor`. */

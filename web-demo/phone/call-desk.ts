@@ -233,7 +233,9 @@ export class CallDesk {
     const which = sequence === undefined ? "A frame" : `Frame ${sequence}`;
     const whose =
       direction === "sent" ? "of yours was refused by the server" : "of the other end was refused";
-    this.#notice(`${which} ${whose}, reason ${reason}: ${refusalWords(reason)}.`, "warning");
+    // What an interrupt cut off was meant to be refused.
+    const tone = reason === "epoch" ? "plain" : "warning";
+    this.#notice(`${which} ${whose}, reason ${reason}: ${refusalWords(reason)}.`, tone);
   }
 
   #packet(packet: Uint8Array): void {

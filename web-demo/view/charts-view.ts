@@ -77,24 +77,24 @@ class Chart {
     pen.fillStyle = colors.rule;
     pen.fillRect(0, 0, width, 1);
     pen.fillRect(0, height - 1, width, 1);
-    const points = series.samples
-      .filter(({ at }) => now - at <= SERIES_MS)
-      .map(({ at, value }) => ({
-        x: width - ((now - at) / SERIES_MS) * width,
-        y: height - 2 - (Math.min(value, ceiling) / ceiling) * (height - 6),
-      }));
-    const [first] = points;
-    const last = points.at(-1);
-    if (first === undefined || last === undefined) return;
-    pen.beginPath();
-    for (const { x, y } of points) pen.lineTo(x, y);
-    pen.strokeStyle = colors.accent;
-    pen.lineWidth = 2;
-    pen.lineJoin = "round";
-    pen.stroke();
-    pen.lineTo(last.x, height - 1);
-    pen.lineTo(first.x, height - 1);
-    pen.fillStyle = colors["accent-soft"];
-    pen.fill();
+    const xOf = (at: number) => width - ((now - at) / SERIES_MS) * width;
+    const yOf = (value: number) => height - 2 - (Math.min(value, ceiling) / ceiling) * (height - 6);
+    for (const run of series.runs(now)) {
+      const points = run.map(({ at, value }) => ({ x: xOf(at), y: yOf(value) }));
+      const left = points[0]?.x ?? 0;
+      // A lone sample is a short dash.
+      const right = Math.max(points.at(-1)?.x ?? 0, left + 2);
+      pen.beginPath();
+      for (const { x, y } of points) pen.lineTo(x, y);
+      pen.lineTo(right, points.at(-1)?.y ?? height);
+      pen.strokeStyle = colors.accent;
+      pen.lineWidth = 2;
+      pen.lineJoin = "round";
+      pen.stroke();
+      pen.lineTo(right, height - 1);
+      pen.lineTo(left, height - 1);
+      pen.fillStyle = colors["accent-soft"];
+      pen.fill();
+    }
   }
 }
