@@ -55,6 +55,9 @@ export interface ConnectionHandlers {
   closed(info: CloseInfo): void;
 }
 
+/** What a probe found missing: datagrams that come back, or streams that the server opens. */
+export type Unreached = "datagrams" | "streams";
+
 export type CarrierKind = "memory" | "webtransport" | "websocket";
 
 /** Datagrams dropped, counted. */
@@ -88,6 +91,11 @@ export interface Connection {
   openStream(): Promise<SendStream>;
   /** Hands one datagram over, unreliably and without waiting. The bytes are copied before it returns. */
   sendDatagram(bytes: Uint8Array): DatagramFate;
+  /**
+   * Asks the server for a datagram and for a stream of its own opening, and resolves with what did not come within `ms`, or before the
+   * connection was over; `undefined` when both came. For clients, once, with pings on.
+   */
+  probe(ms: number): Promise<Unreached | undefined>;
   /** Orderly close. Idempotent. */
   close(code: number, reason: string): void;
 }

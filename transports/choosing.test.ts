@@ -1,17 +1,27 @@
 import { describe, expect, test } from "vitest";
-import type { Carrier, CloseInfo, Connection, ConnectionHandlers, ConnectOptions } from "../sfu/carrier.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import {
+  type Carrier,
+  CLOSE_CODES,
+  type CloseInfo,
+  type Connection,
+  type ConnectionHandlers,
+  type ConnectOptions,
+} from "../sfu/carrier.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { choosingCarrier, FAILURE_KEPT, PROBE_TIMEOUT } from "./choosing.ts";
 import { type LinkModel, MemoryNetwork } from "./memory.ts";
 
 const URL = "https://parley.test:4480/agtp";
 const ignore: ConnectionHandlers = { datagram() {}, stream() {}, exchange() {}, closed() {} };
+/** A way back on which streams do not arrive. */
+const noStreams: LinkModel = { datagram: (_, now) => now + 5, reliable: () => Number.POSITIVE_INFINITY };
 /** A way on which nothing but streams gets through. */
 const noDatagrams: LinkModel = { datagram: () => undefined, reliable: (_, now) => now + 5 };
 const good: LinkModel = { datagram: (_, now) => now + 5, reliable: (_, now) => now + 5 };
 
 /** Two networks in memory stand for the two carriers; what each was asked is noted. */
-function world(link: LinkModel = good, isListening = true) {
+function world(link: LinkModel = good, isListening = true, back = link) {
   const clock = new VirtualClock();
   const asked: string[] = [];
   const carrier = (name: string, network: MemoryNetwork): Carrier => ({
@@ -20,7 +30,7 @@ function world(link: LinkModel = good, isListening = true) {
       return network.connect(url, options, handlers);
     },
   });
-  const udp = new MemoryNetwork({ clock, toServer: link, toClient: link });
+  const udp = new MemoryNetwork({ clock, toServer: link, toClient: back });
   const tcp = new MemoryNetwork({ clock });
   if (isListening) udp.listen("parley.test:4480", () => ignore);
   tcp.listen("parley.test:4480", () => ignore);
@@ -29,7 +39,7 @@ function world(link: LinkModel = good, isListening = true) {
     for (let ms = 0; ms < 2 * PROBE_TIMEOUT; ms += 10) await clock.advance(10);
     return await connecting;
   };
-  return { clock, asked, parts, settled };
+  return { clock, asked, parts, settled, udp };
 }
 
 describe("the choice of a carrier", () => {
@@ -69,6 +79,77 @@ describe("the choice of a carrier", () => {
     await settled(choosingCarrier(parts).connect(URL, {}, () => handlers));
     expect(asked).toEqual(["quic: WebTransport works here", "tcp: datagrams do not come back"]);
     expect(closed).toEqual([]);
+  });
+
+  test("falls on WebSocket where streams that the server opens do not arrive", async () => {
+    const { asked, parts, settled } = world(good, true, noStreams);
+    await settled(choosingCarrier(parts).connect(URL, {}, () => ignore));
+    expect(asked.slice(1)).toEqual(["tcp: streams that the server opens do not arrive"]);
+  });
+
+  test("outlives lost pings, and the probe's stream is no business of the owner's", async () => {
+    let passed = 0;
+    const lossy: LinkModel = { ...good, datagram: (_, now) => (++passed > 4 ? now + 5 : undefined) };
+    const { asked, parts, settled } = world(lossy);
+    const streams: unknown[] = [];
+    const handlers = { ...ignore, stream: (stream: unknown) => void streams.push(stream) };
+    await settled(choosingCarrier(parts).connect(URL, {}, () => handlers));
+    expect(asked).toEqual(["quic: WebTransport works here"]);
+    expect(streams).toEqual([]);
+  });
+
+  test("leaves a server's refusal as it is, and falls on WebSocket where WebTransport just breaks", async () => {
+    for (const [code, takes] of [
+      [CLOSE_CODES.overloaded, "quic"],
+      [CLOSE_CODES.normal, "tcp"],
+    ] as const) {
+      const { asked, parts, settled, udp } = world();
+      udp.listen("full.test:4480", (connection) => {
+        parts.clock.at(1, () => connection.close(code, "no more"));
+        return ignore;
+      });
+      const closed: CloseInfo[] = [];
+      const handlers = { ...ignore, closed: (info: CloseInfo) => void closed.push(info) };
+      const connecting = choosingCarrier({
+        ...parts,
+        webSocketUrl: URL,
+      }).connect("https://full.test:4480/agtp", {}, () => handlers);
+      const connection = await settled(connecting);
+      expect(asked.at(-1)?.split(":")[0]).toBe(takes);
+      expect(closed).toEqual(takes === "quic" ? [{ code, reason: "no more" }] : []);
+      expect(connection.sendDatagram(Uint8Array.of(1))).toBe(takes === "quic" ? "closed" : "sent");
+    }
+  });
+
+  test("that ends in nothing tells what became of both", async () => {
+    const refusing = (code: "connect-refused" | "connect-timeout", message: string): Carrier => ({
+      connect: () => Promise.reject(new ParleyError({ code, message, details: { url: URL } })),
+    });
+    const clock = new VirtualClock();
+    const timedOut = refusing("connect-timeout", "No answer.");
+    const refused = refusing("connect-refused", "Nobody there.");
+    const both = (webTransport: Carrier | undefined, webSocket: Carrier) =>
+      choosingCarrier({ clock, webTransport, webSocket }).connect(URL, {}, () => ignore);
+    const attempts = [
+      { carrier: "webtransport", code: "connect-timeout", message: "No answer." },
+      { carrier: "websocket", code: "connect-refused", message: "Nobody there." },
+    ];
+    const message = "Nobody there. Over WebTransport: No answer.";
+    await expect(both(timedOut, refused)).rejects.toMatchObject({
+      code: "connect-refused",
+      message,
+      details: { url: URL, attempts },
+    });
+    await expect(both(refused, timedOut)).rejects.toMatchObject({
+      code: "connect-refused",
+      message: "Nobody there. Over WebSocket: No answer.",
+    });
+    await expect(both(undefined, timedOut)).rejects.toMatchObject({
+      code: "connect-timeout",
+      details: {
+        attempts: [{ carrier: "webtransport", code: "native-unavailable" }, { code: "connect-timeout" }],
+      },
+    });
   });
 
   test("remembers a failure for a while", async () => {

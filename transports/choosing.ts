@@ -1,4 +1,5 @@
 import type { Clock } from "../codecs/clock.ts";
+import type { ErrorCode } from "../codecs/error-codes.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import {
   type Carrier,
@@ -6,6 +7,7 @@ import {
   type CloseInfo,
   type Connection,
   type ConnectOptions,
+  type Unreached,
 } from "../sfu/carrier.ts";
 import type { Accept } from "./connection-end.ts";
 
@@ -24,19 +26,26 @@ export interface ChoosingOptions {
   readonly webSocketUrl?: string | undefined;
 }
 
-/** Milliseconds that WebTransport has to connect, and then for its first datagram to come back, before WebSocket is taken. */
+/** Milliseconds that WebTransport has to connect, and then for a datagram and a stream to come back, before WebSocket is taken. */
 export const PROBE_TIMEOUT = 1_500;
 /** Milliseconds for which a failure of WebTransport is remembered, so that reconnecting does not wait for it again. */
 export const FAILURE_KEPT = 60_000;
 
+/** What became of one carrier when none worked: in `details.attempts` of the error, in the order tried. */
+export interface CarrierAttempt {
+  readonly carrier: "webtransport" | "websocket";
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /**
  * Chooses between WebTransport and WebSocket; the connection's `choice` says why. WebSocket is taken where WebTransport is missing, does
- * not connect in time, or does not bring a datagram back. Throws what the carrier taken throws; `native-unavailable` where
- * WebTransport alone is wanted and missing.
+ * not connect in time, or does not bring a datagram and a stream of the server's. Throws what the carrier taken throws; where both
+ * failed, the more telling of both errors with `details.attempts`; `native-unavailable` where WebTransport alone is wanted and missing.
  */
 export function choosingCarrier(options: ChoosingOptions): Carrier {
   const { clock, webTransport, webSocket, choice = "auto" } = options;
-  const failures = new Map<string, { readonly why: string; readonly until: number }>();
+  const failures = new Map<string, { readonly failure: Failure; readonly until: number }>();
   return {
     async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
       const overWebSocket = (why: string): Promise<Connection> =>
@@ -45,76 +54,119 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
           { ...connect, choice: why },
           handlers,
         );
+      const insteadOf = async ({ why, error }: Failure): Promise<Connection> => {
+        try {
+          return await overWebSocket(why);
+        } catch (last) {
+          throw last instanceof ParleyError && last.code !== "usage" ? bothFailed(error, last) : last;
+        }
+      };
       if (choice === "websocket") return await overWebSocket("WebSocket was asked for");
       if (/^wss?:/.test(url)) return await overWebSocket("the address is a WebSocket's");
       if (choice === "webtransport") {
-        if (webTransport === undefined)
-          throw new ParleyError({ code: "native-unavailable", message: "WebTransport is missing here." });
+        if (webTransport === undefined) throw missing();
         return await webTransport.connect(
           url,
           { ...connect, choice: "WebTransport was asked for" },
           handlers,
         );
       }
-      if (webTransport === undefined) return await overWebSocket("WebTransport is missing here");
+      if (webTransport === undefined)
+        return await insteadOf({ why: "WebTransport is missing here", error: missing() });
       const { host } = new URL(url);
       const known = failures.get(host);
-      if (known !== undefined && clock.now() < known.until) return await overWebSocket(known.why);
-      const found = await probe(clock, webTransport, url, connect, handlers);
-      if (typeof found !== "string") {
+      if (known !== undefined && clock.now() < known.until) return await insteadOf(known.failure);
+      const found = await probe(webTransport, url, connect, handlers);
+      if (!("why" in found)) {
         failures.delete(host);
         return found;
       }
       if (failures.size >= MAX_FAILURES) failures.clear();
-      failures.set(host, { why: found, until: clock.now() + FAILURE_KEPT });
-      return await overWebSocket(found);
+      failures.set(host, { failure: found, until: clock.now() + FAILURE_KEPT });
+      return await insteadOf(found);
     },
   };
 }
 
-/** A connection over which datagrams come back, or why there is none. */
+/** Why WebTransport was not taken: for people, and as an error. */
+interface Failure {
+  readonly why: string;
+  readonly error: ParleyError;
+}
+
+/** A connection over which datagrams and the server's streams come, or why there is none. */
 async function probe(
-  clock: Clock,
   carrier: Carrier,
   url: string,
   connect: ConnectOptions,
   handlers: Accept,
-): Promise<Connection | string> {
-  let isGivenUp = false;
+): Promise<Connection | Failure> {
+  let isTrial = true;
   let ended: CloseInfo | undefined;
+  let tell = (_: CloseInfo): void => {};
   const timeout = Math.min(PROBE_TIMEOUT, connect.connectTimeout ?? PROBE_TIMEOUT);
   const trial = { ...connect, connectTimeout: timeout, choice: "WebTransport works here" };
   let connection: Connection;
   try {
     connection = await carrier.connect(url, trial, (made) => {
       const owner = handlers(made);
+      tell = (info) => owner.closed(info);
       return {
         ...owner,
         closed: (info) => {
           ended = info;
-          if (!isGivenUp) owner.closed(info);
+          if (!isTrial) owner.closed(info);
         },
       };
     });
   } catch (error) {
     if (!(error instanceof ParleyError) || error.code === "usage") throw error;
-    return error.code === "connect-timeout"
-      ? `no answer over UDP within ${timeout / 1000} s`
-      : `WebTransport failed: ${error.message.replace(/\.$/, "")}`;
+    const why =
+      error.code === "connect-timeout"
+        ? `no answer over UDP within ${timeout / 1000} s`
+        : `WebTransport failed: ${error.message.replace(/\.$/, "")}`;
+    return { why, error };
   }
-  const deadline = clock.now() + timeout;
-  // A server that ends the connection of its own will has answered as well.
-  while (connection.roundTrip === undefined && ended === undefined) {
-    if (clock.now() >= deadline) {
-      isGivenUp = true;
-      connection.close(CLOSE_CODES.normal, "datagrams do not come back");
-      return "datagrams do not come back";
-    }
-    await new Promise<void>((resolve) => clock.at(clock.now() + LOOK_EVERY, resolve));
+  const unreached = await connection.probe(timeout);
+  if (ended !== undefined && ended.code !== CLOSE_CODES.normal) {
+    // The server ended it of its own will: that is its answer.
+    tell(ended);
+    return connection;
   }
-  return connection;
+  const why = ended === undefined ? unreached && MISSING[unreached] : `WebTransport broke: ${ended.reason}`;
+  if (why === undefined) {
+    isTrial = false;
+    return connection;
+  }
+  connection.close(CLOSE_CODES.normal, why);
+  return { why, error: new ParleyError({ code: "connection-lost", message: `No WebTransport: ${why}.` }) };
 }
 
-const LOOK_EVERY = 10;
+/** One error for two: that of WebSocket, unless it only says that nothing was heard. */
+function bothFailed(first: ParleyError, last: ParleyError): ParleyError {
+  const attempts: readonly CarrierAttempt[] = [
+    { carrier: "webtransport", code: first.code, message: first.message },
+    { carrier: "websocket", code: last.code, message: last.message },
+  ];
+  const isSilent = last.code === "connect-timeout" && first.code === "connect-refused";
+  const [telling, other] = isSilent ? [first, last] : [last, first];
+  return new ParleyError(
+    {
+      code: telling.code,
+      message: `${telling.message} Over ${isSilent ? "WebSocket" : "WebTransport"}: ${other.message}`,
+      details: { ...telling.details, attempts },
+    },
+    { cause: telling },
+  );
+}
+
+function missing(): ParleyError {
+  return new ParleyError({ code: "native-unavailable", message: "WebTransport is missing here." });
+}
+
+const MISSING: Readonly<Record<Unreached, string>> = {
+  datagrams: "datagrams do not come back",
+  streams: "streams that the server opens do not arrive",
+};
 /** Servers whose failures are remembered; all are forgotten before one more. */
 const MAX_FAILURES = 64;

@@ -7,8 +7,11 @@ import {
   type ConnectionHandlers,
   type DuplexStream,
   type ReceiveStream,
+  type SendStream,
+  type Unreached,
 } from "../sfu/carrier.ts";
 import { CARRIER_FLOW, Liveness, type LivenessOptions } from "./liveness.ts";
+import { Probe } from "./probe.ts";
 
 /** Tells an owner of its new connection and takes what the connection should call. */
 export type Accept = (connection: Connection) => ConnectionHandlers;
@@ -22,10 +25,12 @@ export interface EndOptions {
   readonly fault?: (error: unknown) => void;
 }
 
-/** The two things a carrier does for its end. */
+/** What a carrier does for its end. */
 export interface EndPort {
   /** Sends one of the carrier's own datagrams. Must not throw. */
   send(bytes: Uint8Array): void;
+  /** Opens a unidirectional stream. Servers give it: they answer the probes of clients. */
+  readonly openStream?: (() => Promise<SendStream>) | undefined;
   /** Closes the connection under the end. Called once, when the end closes locally. */
   close(code: number, reason: string): void;
 }
@@ -37,12 +42,15 @@ export interface EndPort {
 export class ConnectionEnd {
   readonly liveness: Liveness | undefined;
   readonly #port: EndPort;
+  readonly #clock: Clock;
   readonly #fault: (error: unknown) => void;
+  #probe: Probe | undefined;
   #handlers: ConnectionHandlers | undefined;
   #over: { readonly info: CloseInfo; readonly locally: boolean } | undefined;
 
   constructor(port: EndPort, options: EndOptions) {
     this.#port = port;
+    this.#clock = options.clock;
     this.#fault = options.fault ?? rethrowLater;
     this.liveness =
       options.liveness === false
@@ -51,6 +59,7 @@ export class ConnectionEnd {
             options.clock,
             {
               send: (bytes) => port.send(bytes),
+              sendOnStream: (pong) => void sendOnce(port, pong),
               dead: () => this.close(CLOSE_CODES.livenessTimeout, "no sign of life from the peer"),
             },
             options.liveness,
@@ -73,6 +82,7 @@ export class ConnectionEnd {
     this.liveness?.heard();
     if (bytes[0] === CARRIER_FLOW) {
       this.liveness?.datagram(bytes);
+      this.#probe?.look();
       return;
     }
     try {
@@ -86,7 +96,23 @@ export class ConnectionEnd {
   stream(stream: ReceiveStream): void {
     if (this.#over !== undefined) return;
     this.liveness?.heard();
-    this.#call((handlers) => handlers.stream(stream));
+    const pass = (passed: ReceiveStream): void => {
+      if (this.#over === undefined) this.#call((handlers) => handlers.stream(passed));
+    };
+    if (this.#probe === undefined) pass(stream);
+    else void this.#probe.stream(stream, pass);
+  }
+
+  /** For clients: see `Connection.probe`. */
+  async probe(ms: number): Promise<Unreached | undefined> {
+    if (this.liveness === undefined || this.#port.openStream !== undefined || this.#probe !== undefined)
+      throw new ParleyError({ code: "usage", message: "Clients with pings may probe their server, once." });
+    if (this.closed) return "datagrams";
+    const probe = new Probe(this.#clock, this.liveness);
+    this.#probe = probe;
+    const unreached = await probe.run(ms);
+    this.#probe = undefined;
+    return unreached;
   }
 
   /** An exchange from the peer. */
@@ -127,6 +153,7 @@ export class ConnectionEnd {
     if (this.#over !== undefined) return;
     this.#over = { info, locally };
     this.liveness?.stop();
+    this.#probe?.end();
     // Not within close(): an owner must not be called back from its own call.
     queueMicrotask(() => this.#call((handlers) => handlers.closed(info)));
   }
@@ -138,6 +165,16 @@ export class ConnectionEnd {
     } catch (error) {
       this.#fault(error);
     }
+  }
+}
+
+async function sendOnce(port: EndPort, bytes: Uint8Array): Promise<void> {
+  try {
+    const stream = await port.openStream?.();
+    await stream?.write(bytes);
+    await stream?.finish();
+  } catch {
+    // The connection is over, or the client does not read: its probe says so.
   }
 }
 

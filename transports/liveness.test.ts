@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
-import { Liveness, PING, PING_BYTES, PONG } from "./liveness.ts";
+import { Liveness, PING, PING_BYTES, PING_FOR_STREAM, PONG } from "./liveness.ts";
 
 /** A `Liveness` with what it sent, and a peer that answers pings after `answerAfter` ms while it is alive. */
 function subject(options: { answerAfter?: number; pingInterval?: number; timeout?: number } = {}) {
@@ -112,12 +112,36 @@ describe("liveness", () => {
     liveness.datagram(forged);
     liveness.datagram(Uint8Array.of(0, PONG));
     liveness.datagram(Uint8Array.of(0));
-    liveness.datagram(new Uint8Array(PING_BYTES).fill(3, 1));
+    liveness.datagram(new Uint8Array(PING_BYTES).fill(9, 1));
     expect(liveness.roundTrip).toBeUndefined();
     liveness.datagram(pong);
     expect(liveness.roundTrip).toBe(30);
     liveness.datagram(pong);
     expect(liveness.malformed).toBe(5);
+  });
+
+  test("answers a ping for a stream on one as well, once however often it is asked", () => {
+    const clock = new VirtualClock();
+    const sent: Uint8Array[] = [];
+    const onStreams: Uint8Array[] = [];
+    const server = new Liveness(clock, {
+      send: (bytes) => void sent.push(bytes.slice()),
+      sendOnStream: (bytes) => void onStreams.push(bytes.slice()),
+      dead() {},
+    });
+    const asks: Uint8Array[] = [];
+    const client = new Liveness(clock, { send: (bytes) => void asks.push(bytes.slice()), dead() {} });
+    for (let i = 0; i < 5; i++) client.pingForStream();
+    for (const ask of asks) server.datagram(ask);
+    expect(asks.every((ask) => ask[1] === PING_FOR_STREAM)).toBe(true);
+    expect(sent.length).toBe(5);
+    expect(onStreams).toEqual([sent[0]]);
+    expect(client.isOwnPong(onStreams[0] as Uint8Array)).toBe(true);
+    expect(client.isOwnPong(asks[0] as Uint8Array)).toBe(false);
+    expect(server.isOwnPong(onStreams[0] as Uint8Array)).toBe(false);
+    for (const pong of sent) client.datagram(pong);
+    expect(client.roundTrip).toBe(0);
+    expect(client.malformed).toBe(0);
   });
 
   test("stops for good", () => {

@@ -12,16 +12,20 @@ export interface LivenessOptions {
 export interface LivenessPort {
   /** Sends one datagram. The bytes are copied before it returns. */
   send(bytes: Uint8Array): void;
+  /** Sends one pong on a new unidirectional stream as well. Servers have it; called once at most. */
+  sendOnStream?(pong: Uint8Array): void;
   /** The peer was silent for the whole timeout. Called at most once. */
   dead(): void;
 }
 
 /** First byte of a carrier's own datagrams: flow identifier 0. */
 export const CARRIER_FLOW = 0;
-/** A ping or pong: flow 0, kind, id (u32, big-endian), the pinger's own time (8 bytes, opaque to the other end). */
+/** A ping or pong, docs/wire.md: flow 0, kind, id (u32, big-endian), the pinger's own time (8 bytes, opaque to the other end). */
 export const PING_BYTES = 14;
 /** Second byte of a ping. */
 export const PING = 1;
+/** Second byte of a ping that a server answers, the first time, with the same pong on a stream of its own too. */
+export const PING_FOR_STREAM = 3;
 /** Second byte of a pong: the ping's remaining bytes come back unchanged. */
 export const PONG = 2;
 
@@ -42,6 +46,7 @@ export class Liveness {
   #roundTrip: number | undefined;
   #cancel: (() => void) | undefined;
   #malformed = 0;
+  #hasAnsweredOnStream = false;
 
   constructor(clock: Clock, port: LivenessPort, options: LivenessOptions = {}) {
     this.#clock = clock;
@@ -85,10 +90,14 @@ export class Liveness {
       this.#malformed++;
       return;
     }
-    if (bytes[1] === PING) {
+    if (bytes[1] === PING || bytes[1] === PING_FOR_STREAM) {
       const pong = new Uint8Array(bytes);
       pong[1] = PONG;
       this.#port.send(pong);
+      // Once: who asks for ever gets no streams for it.
+      if (bytes[1] === PING || this.#hasAnsweredOnStream) return;
+      this.#hasAnsweredOnStream = true;
+      this.#port.sendOnStream?.(pong);
       return;
     }
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -104,6 +113,18 @@ export class Liveness {
       this.#roundTrip === undefined ? sample : this.#roundTrip + (sample - this.#roundTrip) / 8;
   }
 
+  /** Sends a ping that asks for a pong on a stream of the server's as well. */
+  pingForStream(): void {
+    this.#sendPing(this.#clock.now(), PING_FOR_STREAM);
+  }
+
+  /** Whether these are the bytes of a pong to a ping of ours, however often they came. */
+  isOwnPong(bytes: Uint8Array): boolean {
+    if (bytes.length !== PING_BYTES || bytes[0] !== CARRIER_FLOW || bytes[1] !== PONG) return false;
+    const id = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(2);
+    return id > 0 && id < this.#nextId;
+  }
+
   #tick(): void {
     const now = this.#clock.now();
     const late = now - this.#nextTick;
@@ -115,18 +136,18 @@ export class Liveness {
       this.#port.dead();
       return;
     }
-    this.#sendPing(now);
+    this.#sendPing(now, PING);
     const pace = silence >= this.#timeout / 2 ? this.#interval / PROBES_PER_INTERVAL : this.#interval;
     this.#nextTick = Math.min(now + pace, this.#lastHeard + this.#timeout);
     this.#cancel = this.#clock.at(this.#nextTick, () => this.#tick());
   }
 
-  #sendPing(now: number): void {
+  #sendPing(now: number, kind: typeof PING | typeof PING_FOR_STREAM): void {
     const id = this.#nextId;
     this.#nextId = (id + 1) >>> 0;
     const view = new DataView(this.#ping.buffer);
     this.#ping[0] = CARRIER_FLOW;
-    this.#ping[1] = PING;
+    this.#ping[1] = kind;
     view.setUint32(2, id);
     view.setFloat64(6, now);
     this.#outstanding.set(id, now);

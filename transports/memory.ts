@@ -11,6 +11,7 @@ import {
   type Listener,
   MAX_DATAGRAM_BYTES,
   type SendStream,
+  type Unreached,
 } from "../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "./connection-end.ts";
 import { MemoryPipe, type PipePort } from "./memory-stream.ts";
@@ -142,6 +143,7 @@ export class MemoryConnection implements Connection {
     this.#end = new ConnectionEnd(
       {
         send: (bytes) => this.sendDatagram(bytes),
+        openStream: role === "server" ? () => this.openStream() : undefined,
         close: (code, reason) => {
           this.#carry(0, () => this.peer?.lose({ code, reason }));
           this.#over();
@@ -197,6 +199,10 @@ export class MemoryConnection implements Connection {
       this.#options.clock.at(at, arrive);
     }
     return "sent";
+  }
+
+  probe(ms: number): Promise<Unreached | undefined> {
+    return this.#end.probe(ms);
   }
 
   close(code: number, reason: string): void {

@@ -124,6 +124,7 @@ function tapped(connection: Connection, sent: (bytes: Uint8Array) => void): Conn
       sent(bytes);
       return connection.sendDatagram(bytes);
     },
+    probe: (ms) => connection.probe(ms),
     close: (code, reason) => connection.close(code, reason),
   };
 }

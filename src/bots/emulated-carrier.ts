@@ -73,6 +73,7 @@ function asDialled(connection: Connection, url: string): Connection {
     openExchange: () => connection.openExchange(),
     openStream: () => connection.openStream(),
     sendDatagram: (bytes) => connection.sendDatagram(bytes),
+    probe: (ms) => connection.probe(ms),
     close: (code, reason) => connection.close(code, reason),
   };
 }

@@ -104,6 +104,7 @@ export class HostileRelay implements Carrier {
         for (const passed of this.datagram("to-server", bytes.slice())) inner.sendDatagram(passed);
         return "sent";
       },
+      probe: (ms) => inner.probe(ms),
       close: (code, reason) => inner.close(code, reason),
     };
   }

@@ -7,6 +7,7 @@ import {
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
   type SendStream,
+  type Unreached,
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
 import { StreamOpener } from "../stream-opener.ts";
@@ -60,6 +61,7 @@ export class WebSocketConnection implements Connection {
     const end = new ConnectionEnd(
       {
         send: (bytes) => this.#mux.sendDatagram(bytes),
+        openStream: role === "server" ? () => this.openStream() : undefined,
         close: (code, reason) => {
           this.#mux.close(code, reason);
           this.#over();
@@ -118,6 +120,10 @@ export class WebSocketConnection implements Connection {
     if (bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
     this.#mux.sendDatagram(bytes);
     return "sent";
+  }
+
+  probe(ms: number): Promise<Unreached | undefined> {
+    return this.#end.probe(ms);
   }
 
   close(code: number, reason: string): void {

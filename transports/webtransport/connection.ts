@@ -7,6 +7,7 @@ import {
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
   type SendStream,
+  type Unreached,
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
 import { StreamOpener } from "../stream-opener.ts";
@@ -54,6 +55,7 @@ export class WebTransportConnection implements Connection {
     this.#end = new ConnectionEnd(
       {
         send: (bytes) => this.#sendOwn(bytes),
+        openStream: facts.role === "server" ? () => this.openStream() : undefined,
         close: (code, reason) => session.close(code, reason),
       },
       options,
@@ -114,6 +116,10 @@ export class WebTransportConnection implements Connection {
     } catch (error) {
       return textOf(error).includes("too large") ? "too-large" : "closed";
     }
+  }
+
+  probe(ms: number): Promise<Unreached | undefined> {
+    return this.#end.probe(ms);
   }
 
   close(code: number, reason: string): void {
