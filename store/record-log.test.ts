@@ -94,6 +94,33 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     expect(log.session("")?.artifacts).toEqual([artifact("", 0)]);
   });
 
+  test("a session's records are read page by page, from any place on, and no other session's", async () => {
+    const log = await open();
+    const entries = Array.from({ length: 150 }, (_, seq) => [
+      record(2 * seq, "s", seq),
+      record(2 * seq + 1, "s1", seq),
+    ]).flat();
+    await log.append(entries.slice(0, 100));
+    await log.append(entries.slice(100));
+    const jws = (from: number, to: number) =>
+      entries
+        .filter((entry) => entry.sessionId === "s")
+        .slice(from, to)
+        .map((entry) => entry.jws);
+    const pages = [0, 64, 128].flatMap((from) => [log.sessionRecords("s", from, 64)]);
+    expect(pages).toEqual([jws(0, 64), jws(64, 128), jws(128, 150)]);
+    expect(log.sessionRecords("s", 70, 64)).toEqual(jws(70, 134));
+    expect(log.sessionRecords("s", 149, 64)).toEqual(jws(149, 150));
+    for (const [name, from, count] of [
+      ["s", 150, 64],
+      ["s", 1_000, 64],
+      ["s", 3, 0],
+      ["none", 0, 64],
+      ["", 0, 64],
+    ] as const)
+      expect(log.sessionRecords(name, from, count), `${name} ${from} ${count}`).toEqual([]);
+  });
+
   test("artifacts come back byte for byte, of every kind and leg", async () => {
     const log = await open();
     const kinds = ["genesis", "offer", "core-witness", "checkpoint", "counters"] as const;

@@ -1,9 +1,12 @@
 /** Changes to an evidence file, as somebody who found it makes them, and as the server that sealed it can. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { encodeBase64url } from "../codecs/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "../codecs/base64url.ts";
 import type { JsonObject } from "../codecs/canonical-json.ts";
+import { parseCheckpoint } from "../codecs/checkpoint.ts";
 import { encodeHex } from "../codecs/hex.ts";
+import { parseInterrupt } from "../codecs/interrupt.ts";
+import { parseReceipt } from "../codecs/receipt.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import { auditId, buildRecord, readRecord, ZERO_AUDIT_ID } from "../signaling/attribution.ts";
 import {
@@ -80,6 +83,19 @@ export function resigned(lines: readonly EvidenceLine[], server: Signer, from: n
 /** Places of the lines of one kind. */
 export function placesOf(lines: readonly EvidenceLine[], ...kinds: readonly LineKind[]): number[] {
   return lines.flatMap(({ kind }, at) => (kinds.includes(kind) ? [at] : []));
+}
+
+/** The speaker's leg and the stream that a line is about, where it is about one. */
+export function streamOf(line: EvidenceLine | undefined): string | undefined {
+  if (line?.kind !== "checkpoint" && line?.kind !== "receipt" && line?.kind !== "interrupt") return undefined;
+  const bytes = must(decodeBase64url(line.bytes));
+  if (line.kind === "checkpoint") {
+    const { leg, stream } = must(parseCheckpoint(bytes));
+    return `${leg}/${stream}`;
+  }
+  const { speakerLeg, stream } =
+    line.kind === "receipt" ? must(parseReceipt(bytes)) : must(parseInterrupt(bytes));
+  return `${speakerLeg}/${stream}`;
 }
 
 export function without<Item>(items: readonly Item[], at: number): Item[] {

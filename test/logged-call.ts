@@ -1,37 +1,42 @@
 /** A whole ended call as the log keeps it, made by the parts that make real ones, from fixed seeds and a fixed time. */
-import { canonicalBytes } from "../codecs/canonical-json.ts";
+import { canonicalBytes, type JsonObject } from "../codecs/canonical-json.ts";
 import { encodeHex } from "../codecs/hex.ts";
+import { encodeInterrupt, interruptDigest } from "../codecs/interrupt.ts";
 import type { KeptFrame } from "../codecs/kept-frames.ts";
-import { Checkpointer } from "../sfu/checkpointer.ts";
-import { FrameSender } from "../sfu/frame-sender.ts";
-import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import { unixMsToNtp } from "../codecs/ntp.ts";
 import { verifyAnswer } from "../signaling/answer.ts";
 import { makeClosing } from "../signaling/closing.ts";
 import { buildEvidence } from "../signaling/evidence/build.ts";
 import type { TrustAnchors } from "../signaling/evidence/parties.ts";
+import { makeNarrowing, narrowingDigest } from "../signaling/narrowing.ts";
 import { verifyOffer } from "../signaling/offer.ts";
 import { RecordChain, SessionLink } from "../signaling/record-chain.ts";
 import type { ArtifactKind, SessionLog } from "../signaling/record-log.ts";
 import { buildSessionCore, makeCoreWitness, type SessionCore } from "../signaling/session-core.ts";
 import { strictVerifier } from "./keys.ts";
+import { AUDIO_STREAM, DATA_STREAM, type Speech, speak } from "./logged-speech.ts";
 import {
   ALICE,
   answerPayload,
   BOB,
+  CALL_SECONDS,
   CALL_TIME,
   mediaKey,
   must,
+  offerPayload,
   SERVER,
   SERVER_IDENTITY,
+  scopes,
   signedAnswer,
   signedOffer,
-  type TestAgent,
+  testAgent,
+  ZERO_DIGEST,
 } from "./signed-call.ts";
 
 export interface LoggedCallOptions {
   /** Which call: another number is another session of the same agents. 1 to 9, default 1. */
   readonly number?: number;
-  /** Checkpoints of each speaker before the final one, and frames in each. Default 2 and 3. */
+  /** Checkpoints of each speaker's voice before the final one, and frames in each. Default 2 and 3. */
   readonly checkpoints?: number;
   readonly frames?: number;
   /** Legs that send a closing statement. Default both. */
@@ -45,7 +50,7 @@ export interface LoggedCall {
   readonly core: SessionCore;
   /** The evidence file, as the server builds it. */
   readonly evidence: Uint8Array;
-  /** Every frame of both speakers, as a listener keeps them. */
+  /** Every frame of both speakers, as a listener keeps them: all voice before all messages. */
   readonly kept: readonly KeptFrame[];
 }
 
@@ -55,12 +60,30 @@ export const ANCHORS: TrustAnchors = {
   agentIds: [],
 };
 
-const STREAM = 0;
-const TEN_SECONDS = 10_000;
+/** Records up to the last that an end countersigned: by the callee; the caller's is the one before. */
+export const COUNTERSIGNED = 5;
+/** All records of a logged call. */
+export const RECORDS = 7;
 
-/** Two agents talk, both at once, over one stream each way; then both close. */
+const CAPTURE = "communication:audio:capture";
+const SCOPE = [
+  CAPTURE,
+  "communication:audio:transmit",
+  "communication:data:capture",
+  "communication:data:transmit",
+];
+/** The two agents with documents that let them send data too. */
+const ENDS = [
+  testAgent("alice", 1, { document: { scope: scopes(SCOPE.join(", ")) } }),
+  testAgent("bob", 2, { document: { scope: scopes(SCOPE.join(", ")) } }),
+] as const;
+
+/**
+ * Two agents talk and send each other a message. After the first round the callee interrupts the caller, and takes back what
+ * itself was about to say; in the end the caller gives up sending, and both close.
+ */
 export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
-  const { number = 1, closes = [0, 1] } = options;
+  const { number = 1, checkpoints = 2, frames = 3, closes = [0, 1], spokenAfter = 0 } = options;
   const { offer, answer } = agreed(number);
   const core = buildSessionCore(SERVER_IDENTITY, offer, answer);
   const sessionId = answer.payload.session_id;
@@ -69,7 +92,7 @@ export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
     artifacts.push({ artifact, leg, bytes: typeof content === "string" ? utf8(content) : content });
   keep("genesis", undefined, SERVER.genesis.bytes);
   keep("identity-document", undefined, SERVER.document.bytes);
-  for (const [leg, { genesis, document }] of [ALICE, BOB].entries()) {
+  for (const [leg, { genesis, document }] of ENDS.entries()) {
     keep("genesis", leg, genesis.bytes);
     keep("identity-document", leg, document.bytes);
     keep("agent-status", leg, canonicalBytes({ agent_id: genesis.agentId, status: "active" }));
@@ -83,23 +106,69 @@ export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
   const chain = new RecordChain({ agentId, ownerId: "example.org", serverId: "media.test" }, SERVER.identity);
   const link = new SessionLink(sessionId);
   const records: string[] = [];
+  const auditIds: string[] = [];
   const record = (fields: Parameters<RecordChain["next"]>[0]) => {
     const made = chain.next(fields, CALL_TIME + records.length, link);
     records.push(made.jws);
-    return made.auditId;
+    auditIds.push(made.auditId);
   };
-  const seen = [
-    record({ status: 200, method: "ESTABLISH", path: "/sessions" }),
-    record({ status: 200, method: "CONFIRM", path: `/sessions/${sessionId}` }),
-  ];
-  const speech = [ALICE, BOB].map((agent, leg) => speak(agent, leg as 0 | 1, core, options));
-  for (const [leg, { statements }] of speech.entries()) {
+  const path = `/sessions/${sessionId}`;
+  record({ status: 200, method: "ESTABLISH", path: "/sessions" });
+  record({ status: 200, method: "CONFIRM", path });
+  const shared = { sessionDigest: core.digest, frames, spokenAfter };
+  const voices = ([0, 1] as const).map((leg) =>
+    speak({ ...shared, leg, stream: AUDIO_STREAM, rounds: checkpoints + 1, interrupted: 1 }),
+  );
+  const messages = ([0, 1] as const).map((leg) =>
+    speak({ ...shared, leg, stream: DATA_STREAM, rounds: 1, frames: Math.min(frames, 1) }),
+  );
+  const speech = [...voices, ...messages];
+  for (const { leg, statements } of [...messages, ...voices]) {
     for (const { kind, of, bytes } of statements) keep(kind, of === "speaker" ? leg : 1 - leg, bytes);
   }
-  record({ status: 200, method: "TERMINATE", path: `/sessions/${sessionId}` });
+
+  for (const speakerLeg of [0, 1] as const) {
+    const time = unixMsToNtp(CALL_TIME + 5_000);
+    const named = { leg: 1, speakerLeg, stream: AUDIO_STREAM, keyGeneration: 0, epoch: 1, time };
+    const bytes = encodeInterrupt({ sessionDigest: core.digest, ...named }, BOB.media);
+    keep("interrupt", 1, bytes);
+    const streams = [letThrough(voices[speakerLeg] as Speech, 0)];
+    const facts = { leg: speakerLeg, stream: AUDIO_STREAM, epoch: 1, streams };
+    const extra = { ...facts, interrupt: encodeHex(interruptDigest(bytes)) };
+    record({ status: 200, method: "NOTIFY", path, event: "media-interrupted", extra });
+  }
+  const narrowing = makeNarrowing(
+    {
+      v: 1,
+      session_id: sessionId,
+      session_digest: encodeHex(core.digest),
+      leg: 0,
+      number: 2,
+      scope: [CAPTURE],
+      last_audit_id: auditIds.at(-1) ?? ZERO_DIGEST,
+      iat: CALL_SECONDS + 60,
+    },
+    ALICE.identity,
+  );
+  keep("narrowing", 0, narrowing);
+  record({
+    status: 200,
+    method: "ADJUST",
+    path,
+    event: "terms-narrowed",
+    extra: {
+      number: 2,
+      leg: 0,
+      scope: [CAPTURE],
+      streams: speech.filter(({ leg }) => leg === 0).map((said) => letThrough(said)),
+      narrowing: narrowingDigest(narrowing),
+    },
+  });
+  record({ status: 200, method: "TERMINATE", path });
   for (const leg of closes) {
-    const [sent, heard] = [speech[leg], speech[1 - leg]] as [Speech, Speech];
-    const received = heard.sent.frames;
+    const sent = speech.filter((said) => said.leg === leg);
+    const heard = speech.filter((said) => said.leg !== leg);
+    const received = sum(heard, (said) => said.sent.frames);
     keep(
       "closing",
       leg,
@@ -109,26 +178,32 @@ export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
           session_id: sessionId,
           session_digest: encodeHex(core.digest),
           leg,
-          last_audit_id: seen[leg] as string,
+          last_audit_id: auditIds[COUNTERSIGNED - 2 + leg] as string,
           reason: "done",
           totals: {
-            sent: sent.sent,
+            sent: {
+              frames: sum(sent, (said) => said.sent.frames),
+              checkpoints: sum(sent, (said) => said.sent.checkpoints),
+            },
             received: {
               frames: received,
               heard: received,
               concealed: 0,
               late: 0,
               refused: 0,
-              receipts: heard.receipts,
+              receipts: sum(heard, ({ receipts }) => receipts),
             },
           },
           iat: CALL_TIME / 1000,
         },
-        (leg === 0 ? ALICE : BOB).identity,
+        ENDS[leg].identity,
       ),
     );
   }
-  const counters = speech.map(({ sent }, leg) => ({ leg, stream: STREAM, admitted: sent.frames }));
+  const counters = speech.map(({ leg, stream, sent, lastOfEpoch }): JsonObject => {
+    const last = lastOfEpoch.at(-1);
+    return { leg, stream, admitted: sent.frames, ...(last === undefined ? {} : { lastSequence: last }) };
+  });
   keep("counters", undefined, canonicalBytes(counters));
   const extra = { reason: "done", by: ALICE.genesis.agentId, counters, artifacts: artifacts.length };
   record({ status: 0, event: "session-terminated", extra });
@@ -147,9 +222,16 @@ export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
 function agreed(number: number) {
   const offerId = `019b76da-a800-7000-8000-00000000000${number}`;
   const sessionId = `sess-${String(number).repeat(43)}`;
+  const data = { stream: DATA_STREAM, modality: "data", direction: "sendrecv" } as const;
+  const json = { name: "json", payload_type: 100 };
   const offer = must(
     verifyOffer(
-      signedOffer({ offer_id: offerId, media_key: mediaKey(ALICE, { offerId }) }),
+      signedOffer({
+        offer_id: offerId,
+        media_key: mediaKey(ALICE, { offerId }),
+        scope: SCOPE,
+        streams: [...offerPayload().streams, { ...data, ssrc: 11, formats: [json] }],
+      }),
       { publicKey: ALICE.identity.publicKey, caller: ALICE.genesis.agentId },
       strictVerifier,
     ),
@@ -158,6 +240,8 @@ function agreed(number: number) {
     session_id: sessionId,
     offer_digest: offer.digest,
     media_key: mediaKey(BOB, { offerId }),
+    scope: SCOPE,
+    streams: [...answerPayload().streams, { ...data, ssrc: 12, format: json }],
   });
   const answer = must(
     verifyAnswer(
@@ -169,71 +253,13 @@ function agreed(number: number) {
   return { offer, answer };
 }
 
-interface Speech {
-  readonly kept: readonly KeptFrame[];
-  readonly sent: { readonly frames: number; readonly checkpoints: number };
-  readonly receipts: number;
-  readonly statements: readonly {
-    readonly kind: "checkpoint" | "receipt";
-    readonly of: "speaker" | "listener";
-    readonly bytes: Uint8Array;
-  }[];
+/** How a record names the last frame of an epoch, by default of all. */
+function letThrough({ leg, stream, lastOfEpoch }: Speech, epoch = lastOfEpoch.length - 1): JsonObject {
+  return { leg, stream, last_sequence: lastOfEpoch[epoch] ?? null };
 }
 
-/** What `agent` says on its leg and what the other end signs about it. */
-function speak(agent: TestAgent, leg: 0 | 1, core: SessionCore, options: LoggedCallOptions): Speech {
-  const { checkpoints = 2, frames = 3, spokenAfter = 0 } = options;
-  const shared = { sessionDigest: core.digest, stream: STREAM, keyGeneration: 0 };
-  const startSequence = 70_000 + leg;
-  const sender = new FrameSender({
-    ...shared,
-    leg,
-    flow: 2,
-    ssrc: leg + 1,
-    payloadType: 111,
-    clockRate: 48_000,
-    frameSamples: 960,
-    signer: agent.media,
-    startSequence,
-    startTimestamp: 0,
-  });
-  const checkpointer = new Checkpointer({ ...shared, leg, startSequence, signer: agent.media });
-  const tracker = new ReceiptTracker({
-    ...shared,
-    listenerLeg: 1 - leg,
-    speakerLeg: leg,
-    signer: (leg === 0 ? BOB : ALICE).media,
-    start: 0,
-  });
-  const kept: KeptFrame[] = [];
-  const statements: Speech["statements"][number][] = [];
-  const note = (kind: "checkpoint" | "receipt", bytes: Uint8Array | undefined) => {
-    const of = kind === "checkpoint" ? "speaker" : "listener";
-    if (bytes !== undefined) statements.push({ kind, of, bytes });
-  };
-  for (let round = 0; round <= checkpoints; round += 1) {
-    const now = round * TEN_SECONDS;
-    for (let index = 0; index < frames; index += 1) {
-      const captured = CALL_TIME + spokenAfter + now + index * 20;
-      const sent = sender.send(Uint8Array.of(leg, round, index), captured);
-      checkpointer.add(sent.sequence, captured, sent.digest, now);
-      tracker.received(sent.sequence);
-      tracker.heard(sent.sequence);
-      kept.push({ leg, stream: STREAM, packet: sent.packet });
-    }
-    if (round === checkpoints) break;
-    note("checkpoint", checkpointer.poll(now + TEN_SECONDS));
-    note("receipt", tracker.poll(now + TEN_SECONDS, CALL_TIME + now));
-  }
-  note("checkpoint", checkpointer.finish());
-  for (const receipt of tracker.finish(CALL_TIME)) note("receipt", receipt);
-  const receipts = statements.filter(({ kind }) => kind === "receipt").length;
-  return {
-    kept,
-    statements,
-    receipts,
-    sent: { frames: kept.length, checkpoints: statements.length - receipts },
-  };
+function sum<Item>(items: readonly Item[], count: (item: Item) => number): number {
+  return items.reduce((total, item) => total + count(item), 0);
 }
 
 function utf8(text: string): Uint8Array {

@@ -7,10 +7,11 @@ import {
   rememberingVerifier,
   resigned,
   sealed,
+  streamOf,
   swapped,
   without,
 } from "../../test/evidence-edit.ts";
-import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
+import { ANCHORS, COUNTERSIGNED as HEAD, loggedCall, RECORDS } from "../../test/logged-call.ts";
 import { must, SERVER, testAgent } from "../../test/signed-call.ts";
 import { buildRecord, readRecord } from "../attribution.ts";
 import type { EvidenceLine, LineKind } from "./lines.ts";
@@ -18,9 +19,9 @@ import { verifyEvidence } from "./verify.ts";
 
 const LINES = contentLines(loggedCall().evidence);
 const OTHER = contentLines(loggedCall({ number: 2 }).evidence);
-const SIGNED: readonly LineKind[] = ["record", "checkpoint", "receipt", "closing"];
-/** Records up to the countersigned head: the callee's closing statement names the second. */
-const HEAD = 2;
+/** What an end signed after the answer. */
+const SAID: readonly LineKind[] = ["checkpoint", "receipt", "narrowing", "interrupt", "closing"];
+const SIGNED: readonly LineKind[] = ["record", ...SAID];
 const verifier = rememberingVerifier();
 
 function judged(file: Uint8Array) {
@@ -75,21 +76,22 @@ describe("a server that seals the file anew", () => {
   });
 
   it("cannot put another call's line in the place of one that somebody else signed", () => {
-    for (const at of placesOf(LINES, "offer", "answer", "checkpoint", "receipt", "closing")) {
+    for (const at of placesOf(LINES, "offer", "answer", ...SAID)) {
       const replaced = inserted(without(LINES, at), at, OTHER[at] as EvidenceLine);
       expectInvalidBothWays(replaced, `foreign ${LINES[at]?.kind} at ${at}`);
     }
   });
 
-  it("cannot move signed lines", () => {
+  it("cannot move signed lines of one stream, or of the session", () => {
     for (const at of placesOf(LINES, ...SIGNED)) {
       if (LINES[at + 1]?.kind !== LINES[at]?.kind || afterHead.includes(at)) continue;
+      if (streamOf(LINES[at]) !== streamOf(LINES[at + 1])) continue;
       expectInvalidBothWays(swapped(LINES, at, at + 1), `${LINES[at]?.kind} at ${at}`);
     }
   });
 
   it("cannot give one end's statements to the other", () => {
-    for (const at of placesOf(LINES, "checkpoint", "receipt", "closing")) {
+    for (const at of placesOf(LINES, ...SAID)) {
       const line = LINES[at] as EvidenceLine;
       if (!("of" in line)) continue;
       for (const of of ["caller", "callee", "server"] as const) {
@@ -100,7 +102,7 @@ describe("a server that seals the file anew", () => {
   });
 
   it("cannot alter what an end signed", () => {
-    for (const at of placesOf(LINES, "offer", "answer", "closing", "checkpoint", "receipt")) {
+    for (const at of placesOf(LINES, "offer", "answer", ...SAID)) {
       const line = LINES[at] as EvidenceLine;
       const [field, text] = "jws" in line ? ["jws", line.jws] : ["bytes", "bytes" in line ? line.bytes : ""];
       for (let step = 1; step < 8; step += 1) {
@@ -146,6 +148,12 @@ describe("a server that seals the file anew", () => {
   });
 });
 
+/** Whether a record names a narrowing or an interrupt. */
+function namesChange(line: EvidenceLine): boolean {
+  const extra = line.kind === "record" ? must(readRecord(line.jws)).extra : undefined;
+  return extra?.narrowing !== undefined || extra?.interrupt !== undefined;
+}
+
 /** Another order of the same claims is another record. */
 function restated(line: EvidenceLine): EvidenceLine {
   return line.kind === "agent-status" ? { ...line, document: "{}" } : line;
@@ -157,17 +165,20 @@ describe("what a server can still do, and how the file then speaks", () => {
 
   it("withhold records after the countersigned head: the head is named, and nothing after it is vouched for", () => {
     const report = file(without(LINES, afterHead[0] as number));
-    expect(report).toMatchObject({ verdict: "verified", records: { count: 3, countersigned: HEAD } });
+    expect(report).toMatchObject({
+      verdict: "verified",
+      records: { count: RECORDS - 1, countersigned: HEAD },
+    });
     expect(said(report)).toContain(
-      "3 records, nothing missing up to record 2, the last that the callee countersigned",
+      "6 records, nothing missing up to record 5, the last that the callee countersigned",
     );
   });
 
   it("withhold one end's closing statement: that end is said to have vanished", () => {
     const [caller, callee] = placesOf(LINES, "closing") as [number, number];
     expect(said(file(without(LINES, caller)))).toContain("caller: vanished without a closing statement");
-    const report = judged(resigned(without(LINES, callee), SERVER.identity, 1));
-    expect(report).toMatchObject({ verdict: "verified", records: { countersigned: 1 } });
+    const report = judged(resigned(without(LINES, callee), SERVER.identity, HEAD - 1));
+    expect(report).toMatchObject({ verdict: "verified", records: { countersigned: HEAD - 1 } });
     expect(said(report)).toContain("callee: vanished without a closing statement");
   });
 
@@ -186,13 +197,12 @@ describe("what a server can still do, and how the file then speaks", () => {
   });
 
   it("with both closing statements, withhold everything either end signed since the answer", () => {
-    const bare = LINES.filter(({ kind }) => !["closing", "checkpoint", "receipt"].includes(kind));
+    const bare = LINES.filter((line) => !SAID.includes(line.kind) && !namesChange(line));
     const report = judged(resigned(bare, SERVER.identity, 0));
     expect(report).toMatchObject({ verdict: "verified", records: { countersigned: 0 } });
-    expect(report.streams.map(({ frames, closedBySpeaker }) => [frames, closedBySpeaker])).toEqual([
-      [0, false],
-      [0, false],
-    ]);
+    expect(report.streams.map(({ frames, closedBySpeaker }) => [frames, closedBySpeaker])).toEqual(
+      [0, 1, 2, 3].map(() => [0, false]),
+    );
     expect(said(report).filter((text) => text.includes("vanished"))).toHaveLength(2);
   });
 
@@ -201,11 +211,24 @@ describe("what a server can still do, and how the file then speaks", () => {
     for (const at of placesOf(open, "checkpoint", "receipt")) {
       const line = open[at] as EvidenceLine;
       const next = open[at + 1] as EvidenceLine;
-      const isLast = next.kind !== line.kind || ("of" in next && "of" in line && next.of !== line.of);
+      const isLast = next.kind !== line.kind || streamOf(next) !== streamOf(line);
       if (!isLast) expectInvalid(resigned(without(open, at), SERVER.identity, 0), `${line.kind} at ${at}`);
     }
     for (const at of placesOf(LINES, "checkpoint", "receipt")) {
       expectInvalidBothWays(without(LINES, at), `${LINES[at]?.kind} at ${at}`);
+    }
+  });
+
+  it("nor, while it is countersigned, a narrowing or an interrupt together with the record that names it", () => {
+    const records = LINES.flatMap((line, at) => (namesChange(line) ? [at] : []));
+    const changes = placesOf(LINES, "narrowing", "interrupt");
+    expect(records).toHaveLength(changes.length);
+    for (const record of records) {
+      for (const change of changes) {
+        const both = LINES.filter((_, at) => at !== record && at !== change);
+        for (const from of [0, HEAD])
+          expectInvalid(resigned(both, SERVER.identity, from), `${record}, ${change}`);
+      }
     }
   });
 

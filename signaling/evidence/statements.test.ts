@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { type Checkpoint, encodeCheckpoint, parseCheckpoint } from "../../codecs/checkpoint.ts";
 import { encodeReceipt, parseReceipt, type Receipt } from "../../codecs/receipt.ts";
-import { contentLines, placesOf, resigned } from "../../test/evidence-edit.ts";
+import { contentLines, placesOf, resigned, streamOf } from "../../test/evidence-edit.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
 import { ALICE, BOB, must, SERVER } from "../../test/signed-call.ts";
@@ -26,9 +26,10 @@ function bytesAt(at: number): Uint8Array {
     : new Uint8Array(0);
 }
 
-/** Place of the caller's `nth` line of a kind. */
+/** Place of the caller's `nth` line of a kind: about its own voice, or about the callee's. */
 function nth(kind: "checkpoint" | "receipt", index: number): number {
-  return placesOf(LINES, kind)[index] as number;
+  const about = kind === "checkpoint" ? "0/0" : "1/0";
+  return placesOf(LINES, kind).filter((at) => streamOf(LINES[at]) === about)[index] as number;
 }
 
 describe("a speaker's checkpoint", () => {

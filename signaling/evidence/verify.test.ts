@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { contentLines, resigned } from "../../test/evidence-edit.ts";
 import { seedSigner, strictVerifier } from "../../test/keys.ts";
-import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
+import { ANCHORS, COUNTERSIGNED, loggedCall, RECORDS } from "../../test/logged-call.ts";
 import { ALICE, BOB, SERVER, scopes, testAgent } from "../../test/signed-call.ts";
 import { verifyEvidence } from "./verify.ts";
 
@@ -21,31 +21,36 @@ describe("the evidence of a call", () => {
       ["caller", "alice"],
       ["callee", "bob"],
     ]);
-    expect(report.records).toEqual({ count: 4, countersigned: 2 });
-    for (const leg of [0, 1] as const) {
-      expect(report.streams[leg]).toEqual({
-        leg,
-        stream: 0,
-        modality: "audio",
-        frames: 9,
-        checkpoints: 3,
-        closedBySpeaker: true,
-        received: 9,
-        heard: 9,
-        receipts: 3,
-        closedByListener: true,
-      });
-    }
+    expect(report.records).toEqual({ count: RECORDS, countersigned: COUNTERSIGNED });
+    const streams = [0, 1].flatMap((leg) => [
+      { leg, stream: 0, modality: "audio", frames: 9, checkpoints: 3, received: 9, heard: 9, receipts: 3 },
+      { leg, stream: 1, modality: "data", frames: 1, checkpoints: 1, received: 1, heard: 1, receipts: 1 },
+    ]);
+    const closed = { closedBySpeaker: true, closedByListener: true };
+    expect(report.streams).toEqual(streams.map((stream) => ({ ...stream, ...closed })));
     const said = (by: string) => report.statements.filter((statement) => statement.by === by).length;
     expect(
       ["issuer-signed", "speaker-signed", "listener-signed", "both", "server-claimed"].map(said),
-    ).toEqual([5, 6, 2, 5, 4]);
+    ).toEqual([5, 10, 5, 8, 6]);
+  });
+
+  it("tells what the ends changed while they talked, and whose word that is", () => {
+    const { statements } = judged(CALL.evidence);
+    for (const said of [
+      "listener-signed: caller, stream 0: interrupted by the callee, epoch 1",
+      "speaker-signed: callee, stream 0: took back what was not yet heard, epoch 1",
+      "speaker-signed: caller: gave up scope, from terms 2 on keeps communication:audio:capture",
+      "server-claimed: caller, stream 0: frames up to 70008 let through before the narrowing",
+      "server-claimed: caller, stream 1: frames up to 70000 let through before the narrowing",
+    ]) {
+      expect(statements.map(({ by, text }) => `${by}: ${text}`)).toContain(said);
+    }
   });
 
   it("may hold no frame at all", () => {
     const report = judged(loggedCall({ checkpoints: 0, frames: 0 }).evidence);
     expect(report).toMatchObject({ verdict: "verified", faults: [] });
-    expect(report.streams.map(({ frames }) => frames)).toEqual([0, 0]);
+    expect(report.streams.map(({ frames }) => frames)).toEqual([0, 0, 0, 0]);
   });
 
   it("says so where an end vanished without its closing statement", () => {
@@ -53,7 +58,7 @@ describe("the evidence of a call", () => {
     expect(report).toMatchObject({
       verdict: "verified",
       faults: [],
-      records: { count: 4, countersigned: 1 },
+      records: { count: RECORDS, countersigned: COUNTERSIGNED - 1 },
     });
     expect(report.statements).toContainEqual({
       by: "server-claimed",
@@ -63,10 +68,10 @@ describe("the evidence of a call", () => {
 
   it("claims nothing as countersigned where both ends vanished", () => {
     const report = judged(loggedCall({ closes: [] }).evidence);
-    expect(report).toMatchObject({ verdict: "verified", records: { count: 4, countersigned: 0 } });
+    expect(report).toMatchObject({ verdict: "verified", records: { count: RECORDS, countersigned: 0 } });
     expect(report.statements).toContainEqual({
       by: "server-claimed",
-      text: "4 records, nothing missing up to record 0: no end countersigned one",
+      text: "7 records, nothing missing up to record 0: no end countersigned one",
     });
   });
 
@@ -93,7 +98,7 @@ describe("authority", () => {
         ? { ...line, document: new TextDecoder().decode(other.document.bytes) }
         : line,
     );
-    const report = judged(resigned(lines, SERVER.identity, 2));
+    const report = judged(resigned(lines, SERVER.identity, COUNTERSIGNED));
     expect(report.verdict).toBe("invalid");
     expect(report.faults).toContainEqual(
       expect.objectContaining({ at: "caller, scope", message: expect.stringContaining(why) }),
@@ -139,7 +144,7 @@ it("a text in the file cannot write lines of its own report", () => {
   const lines = contentLines(CALL.evidence).map((line) =>
     line.kind === "agent-status" ? { ...line, document: forged } : line,
   );
-  const report = judged(resigned(lines, SERVER.identity, 2));
+  const report = judged(resigned(lines, SERVER.identity, COUNTERSIGNED));
   for (const text of [
     ...report.statements.map((said) => said.text),
     ...report.faults.map((f) => f.message),

@@ -69,6 +69,50 @@ describe("what is answered is on record", () => {
     log.release();
   });
 
+  it("the records of a call are told once they are durable, all that were signed when they were asked for", async () => {
+    const log = new SlowLog();
+    const world = new World({ log });
+    const ada = await world.agent("Ada");
+    const bob = await world.agent("Bob");
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    const call = await world.during(ada.call(bob.id));
+    const before = await world.during(call.records());
+    log.held = true;
+    const interrupting = call.interrupt();
+    await world.clock.advance(100);
+    let told = false;
+    const reading = call.records().finally(() => {
+      told = true;
+    });
+    await world.clock.advance(2_000);
+    expect(told).toBe(false);
+    log.release();
+    await world.during(interrupting);
+    const after = await world.during(reading);
+    expect(after.slice(0, before.length)).toEqual(before);
+    expect(after.map(({ event }) => event)).toContain("media-interrupted");
+    expect(world.reported).toEqual([]);
+  });
+
+  it("records that cannot be read are refused by name, and the call goes on", async () => {
+    const log = new SlowLog();
+    const world = new World({ log });
+    const ada = await world.agent("Ada");
+    const bob = await world.agent("Bob");
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    const call = await world.during(ada.call(bob.id));
+    const { sessionRecords } = log;
+    log.sessionRecords = () => {
+      throw new Error("the disk is gone");
+    };
+    const refused = await world.during(call.records().catch((error: { code: string }) => error.code));
+    expect(refused).toBe("server-error");
+    log.sessionRecords = sessionRecords;
+    expect((await world.during(call.records())).length).toBeGreaterThan(0);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
   it("a log that cannot be written stops the server instead of answering", async () => {
     const log = new SlowLog();
     const world = new World({ log });

@@ -202,6 +202,9 @@ describe("records", () => {
     expect(all.slice(0, first.length)).toEqual(first);
     const later = await world.during(call.records(first.length - 1));
     expect(later).toEqual(all.slice(first.length));
+    const middle = all.length - 66;
+    expect(await world.during(call.records(middle))).toEqual(all.slice(middle + 1));
+    expect(await world.during(call.records(all.length - 1))).toEqual([]);
     expect(later.filter(({ event }) => event === "media-interrupted")).toHaveLength(40);
     expect(later.find(({ event }) => event === "terms-narrowed")).toMatchObject({
       method: "ADJUST",
