@@ -8,8 +8,8 @@ import { ReceiveHalf, SendHalf, type SendPort } from "./mux-stream.ts";
 
 /** Unfinished streams of one kind that a peer may have open. */
 export const MAX_UNFINISHED_STREAMS = 100;
-/** Bytes taken after which the peer is told at once. */
-export const FEEDBACK_BYTES = 4 * 1024;
+/** Messages taken after which the peer is told at once: the least window holds as many, and timers may be slow. */
+export const FEEDBACK_MESSAGES = 2;
 /** Milliseconds after which the peer is told in any case. */
 export const FEEDBACK_MS = 50;
 
@@ -51,7 +51,8 @@ export class Mux {
   };
   /** Bytes of datagram and data messages that came. */
   #taken = 0;
-  #told = 0;
+  /** Messages that came since the peer was told. */
+  #untold = 0;
   #cancelFeedback: (() => void) | undefined;
   #isPumping = false;
 
@@ -247,7 +248,7 @@ export class Mux {
   /** Counts what came and tells the peer, soon enough for it to go on. */
   #count(bytes: number): void {
     this.#taken += bytes;
-    if (this.#taken - this.#told >= FEEDBACK_BYTES) this.#tell();
+    if (++this.#untold >= FEEDBACK_MESSAGES) this.#tell();
     else
       this.#cancelFeedback ??= this.#clock.at(this.#clock.now() + FEEDBACK_MS, () => {
         this.#cancelFeedback = undefined;
@@ -258,7 +259,7 @@ export class Mux {
   #tell(): void {
     this.#cancelFeedback?.();
     this.#cancelFeedback = undefined;
-    this.#told = this.#taken;
+    this.#untold = 0;
     this.#send({ type: "taken", total: this.#taken });
   }
 
@@ -266,29 +267,32 @@ export class Mux {
   #pump(): void {
     if (this.#isPumping || this.#port.over()) return;
     this.#isPumping = true;
-    while (this.#sendOne()) {}
+    let fate: "sent" | "full" | "idle";
+    do fate = this.#sendOne();
+    while (fate === "sent");
+    if (fate === "idle") this.#flight.idle();
     this.#isPumping = false;
   }
 
-  #sendOne(): boolean {
+  #sendOne(): "sent" | "full" | "idle" {
     const now = this.#clock.now();
     if (!this.#datagrams.isEmpty) {
-      if (!this.#flight.takesDatagram) return false;
+      if (!this.#flight.takesDatagram) return "full";
       const datagram = this.#datagrams.next(now);
       if (datagram !== undefined) this.#sendCounted(datagram, now);
-      return true;
+      return "sent";
     }
     for (const [id, half] of this.#sending) {
       const length = Math.min(half.ready, this.#flight.chunk, MAX_CHUNK_BYTES);
       if (length === 0) continue;
-      if (!this.#flight.takesChunk) return false;
+      if (!this.#flight.takesChunk) return "full";
       this.#sendCounted(encodeFrame({ type: "data", stream: id, bytes: half.take(length) }), now);
       // To the end of the line: the others' turn.
       this.#sending.delete(id);
       this.#sending.set(id, half);
-      return true;
+      return "sent";
     }
-    return false;
+    return "idle";
   }
 
   #sendCounted(message: Uint8Array, now: number): void {
