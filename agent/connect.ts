@@ -164,7 +164,6 @@ async function meetServer(
   return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };
 }
 
-/** Measures this machine's clock against the server's. */
 /** What this agent's own documents say: its key, and the widest scope it may claim. */
 function ownFacts(
   identity: AgentIdentity,
@@ -176,6 +175,7 @@ function ownFacts(
   return { publicKey: genesis.agentKey, declaredScope };
 }
 
+/** Measures this machine's clock against the server's. */
 async function compareClocks(control: ControlChannel, time: MediaTime): Promise<AgentContext["clock"]> {
   const sync = new ClockSync();
   for (let sample = 0; sample < CLOCK_SAMPLES; sample += 1) {

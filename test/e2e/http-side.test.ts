@@ -15,6 +15,7 @@ import { type ServeOptions, serve } from "../../src/server/serve.ts";
 import { webSocketCarrier } from "../../transports/websocket/client.ts";
 import { CERTIFICATE_FILE, storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
+import { addressOf } from "../../web-demo/phone/connect-info.ts";
 import { connectCall } from "../calling.ts";
 import { RunningCommand } from "../command-line.ts";
 import { until } from "../waiting.ts";
@@ -129,6 +130,22 @@ it("the page is on TLS, too, with an operator's certificate, which browsers judg
   expect(info.websocket.url).toBe(`wss://127.0.0.1:${port}/agtp`);
   expect(info.webtransport.certificate_hashes).toEqual([]);
   expect(await dial(info.webtransport.url, server.certificateHash)).toBe("open");
+});
+
+it.each([
+  ["the server's own certificate, pinned", false],
+  ["an operator's certificate, which nobody pins", true],
+])("the page comes online with %s", async (_name, isOperators) => {
+  await storedCertificate({ folder, now: Date.now() });
+  const pem = join(folder, CERTIFICATE_FILE);
+  const server = await running(isOperators ? { certificateFile: pem, certificateKeyFile: pem } : {});
+  const { body } = await json(`${server.httpUrl}/connect.json`);
+  const platform = nodePlatform({ webSocketUrl: body.websocket.url });
+  const { identity } = createIdentity({ name: "Ada" });
+  const agent = await connectAgent(platform, async () => addressOf(body), { identity });
+  onTestFinished(() => agent.close());
+  // Node's roots do not vouch for this certificate: there is WebSocket then.
+  expect(agent.carrier.kind).toBe(isOperators ? "websocket" : "webtransport");
 });
 
 describe("WebSockets carry a call where there is no UDP", () => {

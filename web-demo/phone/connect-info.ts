@@ -1,6 +1,7 @@
 /** What the server that gave this page says about itself. */
 export interface ConnectInfo {
   readonly server: { readonly agent_id: string; readonly name: string };
+  /** `certificate_hashes`: SHA-256 in hex, empty where the browser's own roots vouch. */
   readonly webtransport: { readonly url: string; readonly certificate_hashes: readonly string[] } | null;
   readonly websocket: { readonly url: string };
   readonly residents: readonly { readonly agent_id: string; readonly name: string; readonly kind: string }[];
@@ -12,4 +13,14 @@ export async function fetchConnectInfo(): Promise<ConnectInfo> {
   const response = await fetch(new URL("connect.json", document.baseURI), { cache: "no-store" });
   if (!response.ok) throw new Error(`The server answered ${response.status} to connect.json.`);
   return (await response.json()) as ConnectInfo;
+}
+
+/** Where to dial: certificates are pinned where the server names them, and judged by the browser's own roots where not. */
+export function addressOf({ webtransport, websocket }: ConnectInfo): {
+  readonly url: string;
+  readonly certificateHashes?: readonly string[];
+} {
+  if (webtransport === null) return { url: websocket.url };
+  const { url, certificate_hashes: certificateHashes } = webtransport;
+  return certificateHashes.length === 0 ? { url } : { url, certificateHashes };
 }

@@ -15,7 +15,7 @@ import { Store } from "../model/store.ts";
 import { failureSentence } from "../model/words.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
-import { type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
+import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
 import { keepGuestForTab, keepName, keptName } from "./own-name.ts";
 import { CallSound } from "./sound.ts";
 import { TabLock } from "./tab-lock.ts";
@@ -200,10 +200,7 @@ export class Phone implements PageActions {
     this.#residents = info.residents;
     this.#hasWebTransport = info.webtransport !== null;
     this.store.set({ version: info.version });
-    return {
-      url: info.webtransport?.url ?? info.websocket.url,
-      ...(info.webtransport === null ? {} : { certificateHashes: info.webtransport.certificate_hashes }),
-    };
+    return addressOf(info);
   }
 
   #online(agent: Agent): void {
