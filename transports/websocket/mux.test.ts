@@ -137,6 +137,17 @@ describe("streams and credit", () => {
   });
 });
 
+test("as many openings go on as the peer allows, and no more", async () => {
+  const subject = new Subject("client");
+  let opened = 0;
+  for (let i = 0; i < MAX_UNFINISHED_STREAMS + 3; i++) void subject.mux.openStream().then(() => opened++);
+  await subject.clock.settle();
+  expect(opened).toBe(MAX_UNFINISHED_STREAMS);
+  subject.says({ type: "streams", kind: "stream", limit: MAX_UNFINISHED_STREAMS + 2 });
+  await subject.clock.settle();
+  expect(opened).toBe(MAX_UNFINISHED_STREAMS + 2);
+});
+
 describe("what is on the way", () => {
   test("is limited by the peer's feedback, and datagrams still find room", async () => {
     const subject = new Subject("client");
@@ -260,6 +271,17 @@ describe("a hostile peer", () => {
     "takes allowed streams back": [
       [{ type: "streams", kind: "stream", limit: 1 }],
       "allowed streams taken back",
+    ],
+    "allows one stream more than may be unfinished": [
+      [
+        { type: "streams", kind: "stream", limit: MAX_UNFINISHED_STREAMS },
+        { type: "streams", kind: "stream", limit: MAX_UNFINISHED_STREAMS + 1 },
+      ],
+      "more streams allowed than may be unfinished",
+    ],
+    "allows streams beyond number": [
+      [{ type: "streams", kind: "stream", limit: Number.MAX_SAFE_INTEGER }],
+      "more streams allowed than may be unfinished",
     ],
     "took what was never sent": [[{ type: "taken", total: 1 }], "feedback on bytes that were never sent"],
   };

@@ -191,8 +191,10 @@ export class Mux {
 
   #allow(kind: StreamKind, limit: number): string | undefined {
     if (limit < this.#allowed[kind]) return "allowed streams taken back";
+    if (limit > this.#opened[kind] + MAX_UNFINISHED_STREAMS)
+      return "more streams allowed than may be unfinished";
     this.#allowed[kind] = limit;
-    for (let room = limit - this.#opened[kind]; room > 0; room--) this.#openers[kind].shift()?.();
+    for (const opener of this.#openers[kind].splice(0, limit - this.#opened[kind])) opener();
     return undefined;
   }
 
