@@ -1,5 +1,5 @@
 import { ParleyError } from "../codecs/parley-error.ts";
-import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
+import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from "../sfu/carrier.ts";
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
@@ -16,6 +16,10 @@ export interface AgentCarrier {
   readonly kind: Connection["carrier"];
   /** One sentence: why this one, where there was a choice. */
   readonly reason: string | undefined;
+  /** Smoothed round trip of the carrier's own pings, milliseconds, once known. */
+  readonly roundTrip: number | undefined;
+  /** Datagrams that this end dropped before they reached the network, by reason; WebTransport's stack does not tell. */
+  readonly drops: Readonly<DatagramDrops> | undefined;
 }
 
 export type AgentEvents = {
@@ -162,5 +166,6 @@ export class Agent {
 }
 
 function carrierOf({ connection }: Presence): AgentCarrier {
-  return { kind: connection.carrier, reason: connection.choice };
+  const { carrier, choice, roundTrip, drops } = connection;
+  return { kind: carrier, reason: choice, roundTrip, drops: drops && { ...drops } };
 }

@@ -31,6 +31,7 @@ export const METRICS = {
   parley_frames_refused_total: { type: "counter", labels: ["reason"], help: "Media packets that were refused, by the first reason found." },
   parley_frames_forwarded_total: { type: "counter", help: "Copies of admitted packets handed to a carrier." },
   parley_frames_dropped_total: { type: "counter", labels: ["reason"], help: "Copies of admitted packets that did not leave." },
+  parley_datagrams_dropped_total: { type: "counter", labels: ["carrier", "reason"], help: "Datagrams toward agents that waited for more than 200 ms (`late`) or were the oldest of too many (`full`). QUIC's stack drops without a word, so that `webtransport` is not among them." },
   parley_relay_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "From a media datagram's arrival in the process to its last copy handed to a carrier." },
   parley_frame_verification_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "One frame's signature check." },
   parley_records_appended_total: { type: "counter", help: "Entries of the record log that became durable." },

@@ -9,6 +9,7 @@ const OVERVIEW: ServerOverview = {
   ringing: 1,
   agents: 9,
   online: 4,
+  datagramDrops: { websocket: { late: 12, full: 3 } },
   queues: { outgoing_items: 5, open_streams: 6, exchanges: 7, inbox_events: 8 },
   frames: {
     received: 100,
@@ -51,6 +52,8 @@ it("reads what the server counts, packets of no flow included", async () => {
     'parley_frames_refused_total{reason="unknown-flow"} 4',
     'parley_frames_refused_total{reason="signature"} 7',
     'parley_frames_dropped_total{reason="congested"} 1',
+    'parley_datagrams_dropped_total{carrier="websocket",reason="late"} 12',
+    'parley_datagrams_dropped_total{carrier="websocket",reason="full"} 3',
     'parley_queue_depth{queue="inbox_events"} 8',
   ])
     expect(lines).toContain(line);

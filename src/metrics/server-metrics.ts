@@ -141,6 +141,10 @@ export class ServerMetrics implements Instruments {
         return one(frames.forwarded);
       case "parley_frames_dropped_total":
         return by("reason", frames.dropped);
+      case "parley_datagrams_dropped_total":
+        return Object.entries(overview.datagramDrops).flatMap(([carrier, drops]) =>
+          by("reason", { ...drops }).map(({ labels, value }) => ({ labels: { carrier, ...labels }, value })),
+        );
       case "parley_records_appended_total":
         return one(this.#entries);
       case "parley_queue_depth":

@@ -5,6 +5,7 @@ import {
   type CloseInfo,
   type Connection,
   type ConnectionHandlers,
+  type DatagramDrops,
   type ReceiveStream,
 } from "../../sfu/carrier.ts";
 import type { RelayEvent } from "../../sfu/relay-io.ts";
@@ -58,6 +59,8 @@ export class Driver {
   #turning = false;
   #nextConnection: ConnectionId = 1;
   #nextExchange: ExchangeId = 1;
+  /** Datagrams dropped by connections that are over. */
+  readonly #pastDrops: DropsByCarrier = {};
   /** Settles when everything appended so far is durable; later appends are never durable before earlier ones. */
   #durable: Promise<void> = Promise.resolve();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -110,8 +113,10 @@ export class Driver {
   overview(): ServerOverview {
     const connections: Record<string, number> = {};
     const queues = { outgoing_items: 0, open_streams: 0, exchanges: 0 };
+    const datagramDrops = structuredClone(this.#pastDrops);
     for (const { connection, items, exchanges } of this.#peers.values()) {
       connections[connection.carrier] = (connections[connection.carrier] ?? 0) + 1;
+      addDrops(datagramDrops, connection);
       queues.outgoing_items += items.waiting;
       queues.open_streams += items.open;
       queues.exchanges += exchanges.size;
@@ -123,6 +128,7 @@ export class Driver {
       ringing,
       agents,
       online,
+      datagramDrops,
       queues: { ...queues, inbox_events: inboxEvents },
       frames: this.#media.totals(),
       strays: this.#media.strays(),
@@ -306,6 +312,7 @@ export class Driver {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
     this.#peers.delete(id);
+    addDrops(this.#pastDrops, peer.connection);
     peer.exchanges.end();
     const { malformed, unknownFlow } = this.#media.strays(id);
     if (malformed + unknownFlow > 0)
@@ -357,4 +364,12 @@ export class Driver {
     });
     this.#timer = { at, cancel };
   }
+}
+
+type DropsByCarrier = Record<string, DatagramDrops>;
+
+function addDrops(sums: DropsByCarrier, { carrier, drops }: Connection): void {
+  if (drops === undefined) return;
+  const sum = sums[carrier] ?? { late: 0, full: 0 };
+  sums[carrier] = { late: sum.late + drops.late, full: sum.full + drops.full };
 }

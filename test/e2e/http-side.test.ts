@@ -168,6 +168,7 @@ describe("WebSockets carry a call where there is no UDP", () => {
     await until("frames heard", () => (answered.stats().heard?.verified ?? 0) > 0);
     const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
     expect(metrics).toMatch(/^parley_connections\{carrier="websocket"\} 2$/m);
+    expect(metrics).toMatch(/^parley_datagrams_dropped_total\{carrier="websocket",reason="late"\} \d+$/m);
     await call.end();
     await server.stop(0);
     await expect(fetch(`${server.httpUrl}/healthz`)).rejects.toThrow();

@@ -56,7 +56,7 @@ it("an agent whose UDP is blocked comes online by WebSocket without being told, 
     certificateHashes: [server.certificateHash],
   });
   onTestFinished(() => agent.close());
-  expect(agent.carrier).toEqual({ kind: "websocket", reason: "no answer over UDP within 1.5 s" });
+  expect(agent.carrier).toMatchObject({ kind: "websocket", reason: "no answer over UDP within 1.5 s" });
 });
 
 async function agent(name: string, choice: "webtransport" | "websocket"): Promise<Agent> {
