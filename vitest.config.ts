@@ -22,7 +22,9 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["{test/e2e,test/interop,test/browser,bench}/**/*.test.ts"],
+          globalSetup: "test/browser/page/built-page.ts",
           testTimeout: 60_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
           sequence: { groupOrder: 1 },
         },

@@ -23,6 +23,8 @@ export interface ChromiumOptions {
   readonly width?: number;
   readonly height?: number;
   readonly colorScheme?: "light" | "dark";
+  /** Leads what goes to one host and port to others, e.g. `127.0.0.1:4480 127.0.0.1:9`: a network that is not what it seems. */
+  readonly reroute?: string;
 }
 
 /** A browser whose storage outlives reloads, and what its pages complained about. */
@@ -46,6 +48,7 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Chro
       ...(options.microphone === undefined
         ? []
         : [`--use-file-for-fake-audio-capture=${options.microphone}%noloop`]),
+      ...(options.reroute === undefined ? [] : [`--host-resolver-rules=MAP ${options.reroute}`]),
     ],
     viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? "light",

@@ -1,0 +1,47 @@
+/** From the page to Echo and back, over each carrier: what was spoken is heard. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Chromium, startChromium } from "../chromium.ts";
+import { melodyIn, writeMicrophone } from "./melody.ts";
+import { Site } from "./site.ts";
+import { Visitor } from "./visitor.ts";
+
+const SUNG = "adbehg";
+const folder = mkdtempSync(join(tmpdir(), "parley-page-echo-"));
+let browser: Chromium;
+
+beforeAll(async () => {
+  browser = await startChromium({ microphone: writeMicrophone(join(folder, "microphone.wav"), SUNG) });
+});
+afterAll(async () => {
+  await browser?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test.each([
+  { carrier: "WebTransport", why: /^WebTransport works here/, settings: {} },
+  // UDP cannot be had: nobody tells the page.
+  { carrier: "WebSocket", why: /^This server offers no WebTransport/, settings: { webTransport: false } },
+])("Echo says back over $carrier what was spoken", async ({ carrier, why, settings }) => {
+  const site = await Site.start(settings);
+  const ada = await Visitor.arrive(browser, site.url, folder);
+  expect(await ada.text("carrier")).toBe(`by ${carrier}`);
+  await ada.page.getByTestId("carrier").click();
+  expect(await ada.text("carrier-why")).toMatch(why);
+
+  await ada.call("Echo");
+  await ada.reads("peer-verdict", /Verified: signed by this key/);
+  await ada.reads("peer-verdict", /Silent: nothing to verify/);
+  expect(await ada.count("heard-verified")).toBeGreaterThan(80);
+  expect(await ada.count("sent-sent")).toBeGreaterThan(200);
+  expect([await ada.text("heard-reasons"), await ada.text("sent-reasons")]).toEqual(["", ""]);
+  await ada.hangUp();
+  expect(await ada.outcome()).toEqual(["You hung up.", "hung-up"]);
+
+  expect(melodyIn(await ada.heard())).toBe(SUNG);
+  expect(browser.complaints).toEqual([]);
+  await ada.page.close();
+  await site.stop();
+});

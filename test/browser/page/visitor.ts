@@ -1,0 +1,146 @@
+/** Somebody at the page: does what people do there, and reads what they see. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Download, Locator, Page } from "playwright-core";
+import { expect } from "vitest";
+import { parseWav, type Wav } from "../../../codecs/wav.ts";
+import type { Chromium } from "../chromium.ts";
+
+/** How long anything on the page may take on a busy machine, ms. */
+const PATIENCE = 20_000;
+
+export class Visitor {
+  readonly page: Page;
+  readonly #folder: string;
+
+  private constructor(page: Page, folder: string) {
+    this.page = page;
+    this.#folder = folder;
+  }
+
+  /** Opens the page in a tab of its own. What is downloaded goes to `folder`. */
+  static async open(browser: Chromium, url: string, folder: string): Promise<Visitor> {
+    const page = await browser.open();
+    page.setDefaultTimeout(PATIENCE);
+    await page.goto(url);
+    return new Visitor(page, folder);
+  }
+
+  /** The same, once the page is online. */
+  static async arrive(browser: Chromium, url: string, folder: string): Promise<Visitor> {
+    const visitor = await Visitor.open(browser, url, folder);
+    await visitor.line("online");
+    return visitor;
+  }
+
+  /** Waits until the page stands so with the server. */
+  async line(line: "online" | "offline" | "closed" | "elsewhere"): Promise<void> {
+    await this.#sees(this.page.locator(`#page[data-line="${line}"]`));
+  }
+
+  /** Waits until the page's call stands so. */
+  async phase(...phases: ("idle" | "ringing" | "up" | "ended" | "failed")[]): Promise<void> {
+    await this.#sees(this.page.locator(phases.map((phase) => `#page[data-state="${phase}"]`).join()));
+  }
+
+  async press(name: string): Promise<void> {
+    await this.page.getByRole("button", { name, exact: true }).click();
+  }
+
+  /** Goes by another name from now on. */
+  async introduce(name: string): Promise<void> {
+    await this.page.getByTestId("who").locator("summary").first().click();
+    await this.page.getByLabel("Your name").fill(name);
+    await this.press("Use this name");
+    await this.page.getByTestId("own-name").filter({ hasText: name }).waitFor();
+    await this.line("online");
+  }
+
+  /** Sends something in the data pane. */
+  async send(text: string): Promise<void> {
+    await this.page.getByLabel("Message: JSON, or plain text").fill(text);
+    await this.press("Send");
+  }
+
+  /** Calls somebody from the dial pad and waits until they answered. */
+  async call(name: string): Promise<void> {
+    await this.ring(name);
+    await this.phase("up");
+  }
+
+  /** Calls somebody from the dial pad. */
+  async ring(name: string): Promise<void> {
+    await this.page
+      .getByTestId("dial")
+      .getByRole("button", { name: `Call ${name}`, exact: true })
+      .click();
+  }
+
+  /** Hangs up and waits until the call is over. */
+  async hangUp(): Promise<void> {
+    await this.press("Hang up");
+    await this.phase("ended");
+  }
+
+  text(id: string): Promise<string> {
+    return this.page.getByTestId(id).innerText();
+  }
+
+  /** One of the page's counts, e.g. `heard-verified`. */
+  async count(id: string): Promise<number> {
+    return Number(await this.page.getByTestId(id).textContent());
+  }
+
+  /** A whole key or Agent-ID, hex, e.g. `peer-id`. */
+  async key(id: string): Promise<string> {
+    const full = await this.page.getByTestId(id).locator("code.full").textContent();
+    return (full ?? "").replaceAll(" ", "");
+  }
+
+  /** Waits until one of the page's counts is more than `least`. */
+  async counts(id: string, least: number): Promise<void> {
+    await expect.poll(() => this.count(id), { interval: 100, timeout: PATIENCE }).toBeGreaterThan(least);
+  }
+
+  /** Waits until something on the page reads so. */
+  async reads(id: string, pattern: RegExp): Promise<void> {
+    await this.#sees(this.page.getByTestId(id).filter({ hasText: pattern }).first());
+  }
+
+  /** How the call ended: sentence and code. */
+  async outcome(): Promise<readonly [string, string]> {
+    await this.phase("ended", "failed");
+    return [await this.text("outcome"), await this.text("outcome-code")];
+  }
+
+  /** What the page heard, by its own download. */
+  async heard(): Promise<Wav> {
+    const wav = parseWav(await readFile(await this.#download("Save what I heard")));
+    if (!wav.ok) throw new Error(wav.fault.message);
+    return wav.value;
+  }
+
+  /** Path of the evidence that the page downloads. */
+  evidence(): Promise<string> {
+    return this.#download("Download the evidence");
+  }
+
+  /** Waits for something on the page; without it, rejects with all that stands there. */
+  async #sees(wanted: Locator): Promise<void> {
+    try {
+      await wanted.waitFor();
+    } catch (error) {
+      const shown = await this.page.locator("body").innerText();
+      throw new Error(`${(error as Error).message}\nThe page shows:\n${shown}`, { cause: error });
+    }
+  }
+
+  async #download(button: string): Promise<string> {
+    const coming: Promise<Download> = this.page.waitForEvent("download");
+    await this.press(button);
+    const download = await coming;
+    const path = join(this.#folder, download.suggestedFilename());
+    await download.saveAs(path);
+    return path;
+  }
+}
