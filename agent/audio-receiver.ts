@@ -215,11 +215,12 @@ export class AudioReceiver {
   }
 
   #judged(verdict: Verdict, bytes: Uint8Array, now: number): void {
-    if (this.#finished || verdict.held) return;
-    if (verdict.refusal !== undefined) {
+    const { outcome } = verdict;
+    if (this.#finished || outcome === "held") return;
+    if (outcome !== "admitted") {
       this.#receipts.refused();
       const sequence = verdict.sequence < 0 ? undefined : verdict.sequence;
-      this.#tell("refused", sequence, now, undefined, verdict.refusal);
+      this.#tell("refused", sequence, now, undefined, outcome);
       return;
     }
     const { view } = verdict;
@@ -236,7 +237,7 @@ export class AudioReceiver {
       bytes: bytes.slice(view.start, view.end),
     });
     if (this.#playout === undefined) this.#startPlayout(now);
-    const outcome = this.#playout?.insert(
+    const place = this.#playout?.insert(
       {
         sequence: view.sequence,
         timestamp: view.timestamp,
@@ -248,8 +249,8 @@ export class AudioReceiver {
       },
       now,
     );
-    if (outcome === "late") this.#receipts.late();
-    this.#tell(outcome === "late" ? "late" : "verified", view.sequence, now, view.audioLevel);
+    if (place === "late") this.#receipts.late();
+    this.#tell(place === "late" ? "late" : "verified", view.sequence, now, view.audioLevel);
     this.#schedule();
   }
 

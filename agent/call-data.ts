@@ -48,7 +48,8 @@ export class CallData implements AsyncIterable<DataMessage> {
   /**
    * Messages of the other end, from the first one on, until the call ends. Readers share them: each message goes to one. While
    * 64 wait unread the other end's `send` waits too; after 10 s of that the stream is given up, and reading throws `data-unread`
-   * once what waited has been read.
+   * once what waited has been read. It throws `data-contradicted` when the other end signed a message and then a checkpoint that
+   * lists another one in its place: `details.sequence` says which.
    */
   [Symbol.asyncIterator](): AsyncIterator<DataMessage, undefined> {
     if (this.#receiver !== undefined) return this.#receiver.messages();

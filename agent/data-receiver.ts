@@ -27,7 +27,7 @@ export interface DataReceiverCounters {
   readonly missing: number;
   /** Messages that wait for a reader. */
   readonly unread: number;
-  /** The stream was given up, because nobody read. */
+  /** The stream was given up: nobody read, or its speaker contradicted what was read. */
   readonly givenUp: boolean;
   /** Checkpoints of the speaker that held, and that did not; frames that verified and that a checkpoint lists otherwise. */
   readonly checkpoints: { readonly good: number; readonly bad: number; readonly contradicted: number };
@@ -47,7 +47,8 @@ export class DataReceiver {
   readonly #watch: FrameWatch | undefined;
   readonly #queue = new MessageQueue<DataMessage>(UNREAD_MESSAGES);
   #finished = false;
-  #givenUp = false;
+  /** Why the stream was given up. */
+  #failure: ParleyError | undefined;
   #last: number | undefined;
   #verified = 0;
   #undecodable = 0;
@@ -90,7 +91,7 @@ export class DataReceiver {
       undecodable: this.#undecodable,
       missing: this.#missing,
       unread: this.#queue.size,
-      givenUp: this.#givenUp,
+      givenUp: this.#failure !== undefined,
       checkpoints: {
         good: this.#goodCheckpoints,
         bad: this.#badCheckpoints,
@@ -137,7 +138,7 @@ export class DataReceiver {
 
   /**
    * One frame of the flow's stream, valid during the call. Where it returns a promise no more is to be given until that resolves;
-   * it rejects with `data-unread` when the stream is given up.
+   * it rejects with `data-unread` or `data-contradicted` when the stream is given up.
    */
   item(bytes: Uint8Array): Promise<void> | undefined {
     const now = this.#clock.now();
@@ -145,6 +146,7 @@ export class DataReceiver {
     const time = this.#time.wallAt(now);
     const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
     const room = this.#judged(verdict, bytes, now);
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return room === undefined ? undefined : this.#waitFor(room);
   }
 
@@ -153,7 +155,7 @@ export class DataReceiver {
     const checked = this.#checkpoints.check(bytes);
     if (checked.ok) {
       this.#goodCheckpoints += 1;
-      this.#contradicted += checked.value.contradicted.length;
+      for (const sequence of checked.value.contradicted) this.#contradict(sequence);
     } else {
       this.#badCheckpoints += 1;
     }
@@ -180,13 +182,13 @@ export class DataReceiver {
   }
 
   #judged(verdict: Verdict, bytes: Uint8Array, now: number): Promise<void> | undefined {
-    if (this.#finished) return undefined;
-    const { refusal, view } = verdict;
+    if (this.#finished || this.#failure !== undefined) return undefined;
+    const { outcome, view } = verdict;
     const { stream, leg } = this.#row;
-    if (refusal !== undefined) {
+    if (outcome !== "admitted") {
       this.#receipts.refused();
       const sequence = verdict.sequence === -1 ? undefined : verdict.sequence;
-      this.#watch?.({ direction: "heard", stream, sequence, fate: "refused", reason: refusal, at: now });
+      this.#watch?.({ direction: "heard", stream, sequence, fate: "refused", reason: outcome, at: now });
       return undefined;
     }
     const { sequence } = view;
@@ -194,11 +196,13 @@ export class DataReceiver {
     this.#missing += sequence - (this.#last ?? sequence - 1) - 1;
     this.#last = sequence;
     this.#receipts.received(sequence);
-    if (this.#checkpoints.note(sequence, frameDigest(verdict.signed), now) === "contradicted") {
-      this.#contradicted += 1;
-    }
+    const listed = this.#checkpoints.note(sequence, frameDigest(verdict.signed), now);
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
     this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
+    if (listed === "contradicted") {
+      this.#contradict(sequence);
+      return undefined;
+    }
     const decoded = decodeDataMessage(view.payload(bytes));
     if (!decoded.ok) {
       this.#undecodable += 1;
@@ -213,18 +217,35 @@ export class DataReceiver {
     });
   }
 
+  /** The speaker signed one thing in a frame and another in a checkpoint: nothing it says in this stream is taken any more. */
+  #contradict(sequence: number): void {
+    this.#contradicted += 1;
+    this.#giveUp(
+      new ParleyError({
+        code: "data-contradicted",
+        message: "The other end signed a message and a checkpoint that lists another one in its place.",
+        details: { sequence },
+      }),
+    );
+  }
+
+  #giveUp(failure: ParleyError): void {
+    this.#failure ??= failure;
+    this.#queue.end(this.#failure);
+  }
+
   async #waitFor(room: Promise<void>): Promise<void> {
     const late = Promise.withResolvers<"late">();
     const cancel = this.#clock.at(this.#clock.now() + READER_STALL_MS, () => late.resolve("late"));
     const outcome = await Promise.race([room, late.promise]);
     cancel();
+    if (this.#failure !== undefined) throw this.#failure;
     if (outcome !== "late") return;
-    this.#givenUp = true;
     const failure = new ParleyError({
       code: "data-unread",
       message: `${UNREAD_MESSAGES} messages waited for a reader: the stream is given up.`,
     });
-    this.#queue.end(failure);
+    this.#giveUp(failure);
     throw failure;
   }
 }

@@ -114,6 +114,7 @@ export const ERRORS = {
   "too-large": { retryable: false, meaning: "A data message is longer than `details.limit` bytes; `details.bytes` says how long." },
   "data-stalled": { retryable: false, meaning: "The network or the other end takes no more data messages: the stream is given up." },
   "data-unread": { retryable: false, meaning: "Nobody read the data messages of the other end: their stream was given up." },
+  "data-contradicted": { retryable: false, meaning: "The other end signed a data message and then a checkpoint that says otherwise: its stream was given up." },
   usage: { retryable: false, meaning: "The command line or configuration is wrong." },
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FrameSigningContext, FrameView, frameDigest, parseFrame, verifyFrame } from "../codecs/frame.ts";
 import { readVarint, varintLength } from "../codecs/varint.ts";
 import { seedSigner, strictVerifier } from "../test/keys.ts";
-import { outcome, relayWith, row, SPEAKER_CONNECTION, WALL } from "../test/relay-scene.ts";
+import { relayWith, row, SPEAKER_CONNECTION, WALL } from "../test/relay-scene.ts";
 import { FrameSender, type FrameSenderOptions, type SentFrame } from "./frame-sender.ts";
 
 const signer = seedSigner(21);
@@ -82,7 +82,7 @@ describe("a sent frame", () => {
       const sent = sender.send(payload, WALL + index * 20);
       expect(sent.sequence).toBe(0xffff_ffff + index);
       timestamps.push(sent.timestamp);
-      expect(outcome(relay.admit(SPEAKER_CONNECTION, sent.datagram, 0, WALL))).toBe("admitted");
+      expect(relay.admit(SPEAKER_CONNECTION, sent.datagram, 0, WALL).outcome).toBe("admitted");
     }
     expect(timestamps).toEqual([2 ** 32 - 960, 0, 960, 1920]);
     expect(sender.nextSequence).toBe(0xffff_ffff + 4);

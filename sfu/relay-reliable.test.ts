@@ -15,38 +15,46 @@ import {
 function scene(reliable: boolean) {
   const relay = relayWith(row({ reliable }));
   const item = (options: FrameOptions = {}) =>
-    relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet(options), 0, WALL).refusal;
+    relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet(options), 0, WALL).outcome;
   return { relay, item };
 }
 
 describe("a reliable stream", () => {
   it("takes frames in order, gaps and all, and none that comes after a later one", () => {
     const { item } = scene(true);
-    expect(item({ sequence: FIRST_SEQUENCE })).toBeUndefined();
-    expect(item({ sequence: FIRST_SEQUENCE + 2 })).toBeUndefined();
+    expect(item({ sequence: FIRST_SEQUENCE })).toBe("admitted");
+    expect(item({ sequence: FIRST_SEQUENCE + 2 })).toBe("admitted");
     expect(item({ sequence: FIRST_SEQUENCE + 1 })).toBe("window");
     expect(item({ sequence: FIRST_SEQUENCE })).toBe("replayed");
-    expect(item({ sequence: FIRST_SEQUENCE + 3 })).toBeUndefined();
+    expect(item({ sequence: FIRST_SEQUENCE + 3 })).toBe("admitted");
+  });
+
+  it("has no media epochs, so no frame waits for one", () => {
+    const { relay, item } = scene(true);
+    expect(item({ epoch: 1 })).toBe("epoch");
+    expect(relay.nextTimeout()).toBe(0);
+    expect(relay.release(0, WALL)).toBeUndefined();
+    expect(item()).toBe("admitted");
   });
 
   it("is not carried by datagrams", () => {
     const { relay } = scene(true);
-    expect(relay.admit(SPEAKER_CONNECTION, datagram(packet()), 0, WALL).refusal).toBe("terms");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(packet()), 0, WALL).outcome).toBe("terms");
   });
 
   it.each([
-    [-RELIABLE_FRESHNESS_MS, undefined],
+    [-RELIABLE_FRESHNESS_MS, "admitted"],
     [-RELIABLE_FRESHNESS_MS - 10, "stale"],
-    [2_000, undefined],
+    [2_000, "admitted"],
     [2_010, "early"],
-  ])("takes a frame captured %i ms from now: %s", (age, refusal) => {
-    expect(scene(true).item({ captured: WALL + age })).toBe(refusal);
+  ])("takes a frame captured %i ms from now: %s", (age, outcome) => {
+    expect(scene(true).item({ captured: WALL + age })).toBe(outcome);
   });
 });
 
 it("live media on a stream may overtake itself and is fresh or refused", () => {
   const { item } = scene(false);
-  expect(item({ sequence: FIRST_SEQUENCE + 1 })).toBeUndefined();
-  expect(item({ sequence: FIRST_SEQUENCE })).toBeUndefined();
+  expect(item({ sequence: FIRST_SEQUENCE + 1 })).toBe("admitted");
+  expect(item({ sequence: FIRST_SEQUENCE })).toBe("admitted");
   expect(item({ sequence: FIRST_SEQUENCE + 2, captured: WALL - 2_010 })).toBe("stale");
 });

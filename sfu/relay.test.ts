@@ -6,7 +6,6 @@ import {
   datagram,
   FIRST_SEQUENCE,
   LISTENER_CONNECTION,
-  outcome,
   packet,
   relayWith,
   row,
@@ -29,7 +28,7 @@ describe("an admitted frame", () => {
     const incoming = datagram(bytes, 300);
     const before = incoming.slice();
     const verdict = relay.admit(SPEAKER_CONNECTION, incoming, 0, WALL);
-    expect(outcome(verdict)).toBe("admitted");
+    expect(verdict.outcome).toBe("admitted");
     expect(verdict).toMatchObject({ sequence: FIRST_SEQUENCE, packetOffset: 2, egressCount: flows.length });
     for (const [index, flow] of flows.entries()) {
       const out = relay.egress(index);
@@ -59,7 +58,7 @@ describe("an admitted frame", () => {
     const relay = relayWith(row());
     for (const [index, length] of [400, 20, 900, 20].entries()) {
       const bytes = packet({ sequence: FIRST_SEQUENCE + index, payload: new Uint8Array(length).fill(index) });
-      expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(bytes), 0, WALL))).toBe("admitted");
+      expect(relay.admit(SPEAKER_CONNECTION, datagram(bytes), 0, WALL).outcome).toBe("admitted");
       expect(relay.egress(0).bytes.subarray(4)).toEqual(bytes);
     }
   });
@@ -163,7 +162,7 @@ describe("the rate", () => {
     for (let index = 0; index < 40; index++) send(relay, { sequence: FIRST_SEQUENCE + index });
     expect(relay.counters("session-a")[0]?.refused.rate).toBeGreaterThan(0);
     const theirs = packet({ boundTo: row(other) });
-    expect(outcome(relay.admit(3, datagram(theirs, 6), 0, WALL))).toBe("admitted");
+    expect(relay.admit(3, datagram(theirs, 6), 0, WALL).outcome).toBe("admitted");
   });
 });
 
@@ -207,12 +206,12 @@ describe("what steers the relay", () => {
   it("moves a stream to another connection with its window and counters; the old one loses it", () => {
     const relay = relayWith(row());
     const first = packet();
-    expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(first), 0, WALL))).toBe("admitted");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(first), 0, WALL).outcome).toBe("admitted");
     relay.apply({ kind: "install", row: row({ connection: 9, flow: 40 }) }, 0);
-    expect(outcome(relay.admit(9, datagram(first, 40), 0, WALL))).toBe("replayed");
+    expect(relay.admit(9, datagram(first, 40), 0, WALL).outcome).toBe("replayed");
     const next = packet({ sequence: FIRST_SEQUENCE + 1 });
-    expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(next), 0, WALL))).toBe("unknown-flow");
-    expect(outcome(relay.admit(9, datagram(next, 40), 0, WALL))).toBe("admitted");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(next), 0, WALL).outcome).toBe("unknown-flow");
+    expect(relay.admit(9, datagram(next, 40), 0, WALL).outcome).toBe("admitted");
     expect(relay.counters("session-a")).toMatchObject([
       { received: 3, admitted: 2, refused: { replayed: 1 } },
     ]);
@@ -226,7 +225,7 @@ describe("what steers the relay", () => {
     expect(send(relay, { sequence: FIRST_SEQUENCE + 1 })).toBe("unknown-flow");
     expect(relay.counters("session-a")).toMatchObject([{ admitted: 1 }]);
     relay.apply({ kind: "install", row: row({ connection: 8 }) }, 0);
-    expect(outcome(relay.admit(8, datagram(first), 0, WALL))).toBe("replayed");
+    expect(relay.admit(8, datagram(first), 0, WALL).outcome).toBe("replayed");
   });
 
   it("gives each key generation a window of its own", () => {
@@ -253,7 +252,7 @@ describe("frames on streams", () => {
     const relay = relayWith(row());
     const large = packet({ payload: new Uint8Array(50_000).fill(3) });
     const verdict = relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, large, 0, WALL);
-    expect(outcome(verdict)).toBe("admitted");
+    expect(verdict.outcome).toBe("admitted");
     expect(verdict.packetOffset).toBe(0);
     expect(relay.egress(0)).toMatchObject({ carriage: "stream", flow: 70_000 });
     expect(relay.egress(0).bytes).toBe(large);
@@ -262,17 +261,17 @@ describe("frames on streams", () => {
   it("are replays of what came in a datagram, and the other way round", () => {
     const relay = relayWith(row());
     const [first, second] = [packet(), packet({ sequence: FIRST_SEQUENCE + 1 })];
-    expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(first), 0, WALL))).toBe("admitted");
-    expect(outcome(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, first, 0, WALL))).toBe("replayed");
-    expect(outcome(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, second, 0, WALL))).toBe("admitted");
-    expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(second), 0, WALL))).toBe("replayed");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(first), 0, WALL).outcome).toBe("admitted");
+    expect(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, first, 0, WALL).outcome).toBe("replayed");
+    expect(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, second, 0, WALL).outcome).toBe("admitted");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(second), 0, WALL).outcome).toBe("replayed");
   });
 
   it("may lag less than datagrams", () => {
     const relay = relayWith(row());
     expect(send(relay, { sequence: FIRST_SEQUENCE + STREAM_WINDOW })).toBe("admitted");
     const lagging = packet({ sequence: FIRST_SEQUENCE });
-    expect(outcome(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, lagging, 0, WALL))).toBe("window");
-    expect(outcome(relay.admit(SPEAKER_CONNECTION, datagram(lagging), 0, WALL))).toBe("admitted");
+    expect(relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, lagging, 0, WALL).outcome).toBe("window");
+    expect(relay.admit(SPEAKER_CONNECTION, datagram(lagging), 0, WALL).outcome).toBe("admitted");
   });
 });

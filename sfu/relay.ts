@@ -18,16 +18,17 @@ import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
 
 /** What became of one packet. The relay has one of these and fills it anew for each. */
 export interface Verdict {
-  /** Why it was refused; `undefined` when it was let through. */
-  readonly refusal: Refusal | undefined;
+  /**
+   * `admitted`: everything held, its signature last. `held`: it is of a media epoch that is yet to come and waits for it, see
+   * `release`; nothing about it is proved. Else why it was refused.
+   */
+  readonly outcome: "admitted" | "held" | Refusal;
   /** The row it was judged by; `undefined` for stray packets. */
   readonly row: AdmissionRow | undefined;
   /** 48 bits; -1 when the packet could not be read. */
   readonly sequence: number;
   /** Where the packet begins in the bytes handed in, after the flow identifier. */
   readonly packetOffset: number;
-  /** It is of a media epoch that is yet to come, and waits for it: see `release`. */
-  readonly held: boolean;
   /** Legs it goes out to: 0 when it was refused or waits. */
   readonly egressCount: number;
   /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
@@ -63,11 +64,10 @@ export class Relay {
   constructor(options: { readonly verifier: Verifier }) {
     this.#gate = new FrameGate(options.verifier);
     this.#verdict = {
-      refusal: undefined,
+      outcome: "malformed",
       row: undefined,
       sequence: -1,
       packetOffset: 0,
-      held: false,
       egressCount: 0,
       view: this.#view,
       signed: EMPTY,
@@ -262,11 +262,10 @@ export class Relay {
 
   #hold(entry: FlowEntry, offset: number): Verdict {
     this.#nothingAdmitted();
-    this.#verdict.refusal = undefined;
+    this.#verdict.outcome = "held";
     this.#verdict.row = entry.row;
     this.#verdict.sequence = this.#view.sequence;
     this.#verdict.packetOffset = offset;
-    this.#verdict.held = true;
     return this.#verdict;
   }
 
@@ -285,16 +284,16 @@ export class Relay {
     const refusal = isMalformed
       ? "malformed"
       : this.#gate.judge(entry, bytes, this.#view, carriage, now, wall, date);
-    if (refusal === "epoch" && how === "judge-or-hold" && this.#view.epoch > entry.epoch) {
+    const mayWait = how === "judge-or-hold" && entry.row.reliable !== true;
+    if (refusal === "epoch" && mayWait && this.#view.epoch > entry.epoch) {
       const frame = { entry, connection, bytes: bytes.slice(), offset, carriage, epoch: this.#view.epoch };
       if (this.#held.add({ ...frame, until: now + HOLD_MS })) return this.#hold(entry, offset);
     }
     const verdict = this.#verdict;
-    verdict.refusal = refusal;
+    verdict.outcome = refusal ?? "admitted";
     verdict.row = entry.row;
     verdict.sequence = isMalformed ? -1 : this.#view.sequence;
     verdict.packetOffset = offset;
-    verdict.held = false;
     this.#outputLength = 0;
     if (refusal === undefined) {
       entry.tally.admitted(this.#view.sequence, bytes.length - offset);
@@ -334,7 +333,7 @@ export class Relay {
   #refuseStray(connection: ConnectionId, reason: "malformed" | "unknown-flow", offset: number): Verdict {
     this.#nothingAdmitted();
     this.#strays.add(connection, reason);
-    this.#verdict.refusal = reason;
+    this.#verdict.outcome = reason;
     this.#verdict.row = undefined;
     this.#verdict.sequence = reason === "unknown-flow" ? this.#view.sequence : -1;
     this.#verdict.packetOffset = offset;
@@ -345,7 +344,6 @@ export class Relay {
     this.#admitted = undefined;
     this.#bytes = EMPTY;
     this.#verdict.egressCount = 0;
-    this.#verdict.held = false;
     this.#verdict.signed = EMPTY;
   }
 }

@@ -5,7 +5,7 @@ import type { Signer } from "../codecs/signer.ts";
 import { encodeVarint } from "../codecs/varint.ts";
 import { Relay, type Verdict } from "../sfu/relay.ts";
 import type { RelayEvent } from "../sfu/relay-io.ts";
-import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { AdmissionRow } from "../signaling/admission.ts";
 import { seedSigner, strictVerifier } from "./keys.ts";
 
 export const WALL = 1_767_225_600_000;
@@ -93,12 +93,8 @@ export function send(
   now = 0,
   wall = WALL,
   date = wall,
-): Refusal | "admitted" {
-  return outcome(relay.admit(SPEAKER_CONNECTION, datagram(packet(options)), now, wall, date));
-}
-
-export function outcome(verdict: Verdict): Refusal | "admitted" {
-  return verdict.refusal ?? "admitted";
+): Verdict["outcome"] {
+  return relay.admit(SPEAKER_CONNECTION, datagram(packet(options)), now, wall, date).outcome;
 }
 
 /** All events there are at `now`. */

@@ -101,7 +101,7 @@ export class MediaPlane {
     );
     this.#forward(verdict);
     if (verdict.egressCount > 0) this.#instruments.relayed(this.#clock.now() - now);
-    if (verdict.refusal !== undefined || verdict.held) this.#schedule();
+    if (verdict.outcome !== "admitted") this.#schedule();
   }
 
   /**
@@ -113,7 +113,7 @@ export class MediaPlane {
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
     const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
     this.#forward(verdict);
-    if (verdict.refusal !== undefined || verdict.held) this.#schedule();
+    if (verdict.outcome !== "admitted") this.#schedule();
     const { row } = verdict;
     return row?.reliable === true ? this.#room(row) : undefined;
   }

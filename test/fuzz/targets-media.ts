@@ -61,7 +61,7 @@ export const MEDIA_TARGETS: readonly FuzzTarget[] = [
     run(input) {
       const relay = relayWith(row());
       const verdict = relay.admit(SPEAKER_CONNECTION, input, 0, WALL);
-      if (verdict.refusal !== undefined) return false;
+      if (verdict.outcome !== "admitted") return false;
       // The flow identifier may be written in more than one way; what follows it may not.
       const admitted = input.subarray(verdict.packetOffset);
       if (Buffer.compare(admitted, signed.subarray(1)) !== 0)

@@ -2,6 +2,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import type { JsonValue } from "../../codecs/canonical-json.ts";
+import { buildFrame, FrameView, parseFrame } from "../../codecs/frame.ts";
+import { unixMsToNtp } from "../../codecs/ntp.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { connected } from "./talking.ts";
@@ -41,6 +43,27 @@ async function send(...values: readonly JsonValue[]): Promise<void> {
     await world.during(call.data?.send(value) ?? Promise.resolve());
     await world.clock.advance(20);
   }
+}
+
+/** A frame in the place and time of `frame` that says `payload`, with zeros for a signature. */
+function reworded(frame: Uint8Array, payload: string, epoch: number): Uint8Array {
+  const view = new FrameView();
+  if (parseFrame(frame, 0, view) !== undefined) throw new Error("no frame");
+  const { keyGeneration, sequence, payloadType, marker, timestamp, ssrc } = view;
+  const { seconds, fraction } = unixMsToNtp(view.captureMs);
+  return buildFrame({
+    profile: "frame",
+    keyGeneration,
+    sequence,
+    captureSeconds: seconds,
+    captureFraction: fraction,
+    payloadType,
+    marker,
+    timestamp,
+    ssrc,
+    epoch,
+    payload: new TextEncoder().encode(payload),
+  });
 }
 
 const refused = () => answered.stats().data?.heard?.refused;
@@ -137,6 +160,15 @@ describe("a relay that", () => {
     await send("two");
     expect(heard).toEqual(["two"]);
     expect(refused()).toEqual({ stale: 1 });
+  });
+
+  it("words a message itself, in a media epoch yet to come: epoch, and nobody reads it", async () => {
+    tamper((frame, index) => (index === 1 ? [reworded(frame, '{"pay":"mallory"}', 7)] : [frame]));
+    await send("one", { pay: "bob" }, "three");
+    await world.clock.advance(1_000);
+    expect(heard).toEqual(["one", "three"]);
+    expect(refused()).toEqual({ epoch: 1 });
+    expect(answered.stats().data?.heard).toMatchObject({ verified: 2, missing: 1 });
   });
 
   it("puts a message into a datagram: terms", async () => {
