@@ -54,6 +54,7 @@ export class AudioReceiver {
   #finished = false;
   #verified = 0;
   #epoch = 0;
+  #heardInEpoch = false;
   #lowest = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #undecodable = 0;
@@ -147,15 +148,16 @@ export class AudioReceiver {
     return this.#epoch;
   }
 
-  /** Throws away what waits to be played; what is being played fades out. */
-  flush(): void {
-    this.#playout?.flush();
+  /** Whether a frame of it has come. */
+  get heardInEpoch(): boolean {
+    return this.#heardInEpoch;
   }
 
-  /** Throws away what waits, and refuses frames of epochs below `epoch` from now on. */
+  /** Throws away what waits to be played, fades out what is, and refuses frames of epochs below `epoch` from now on. */
   beginEpoch(epoch: number): void {
-    this.flush();
+    this.#playout?.flush();
     this.#epoch = epoch;
+    this.#heardInEpoch = false;
     const { connection, flow } = this.#row;
     this.#admission.apply({ kind: "epoch", connection, flow, epoch }, this.#clock.now());
     this.#release();
@@ -225,6 +227,7 @@ export class AudioReceiver {
     }
     const { view } = verdict;
     this.#verified += 1;
+    this.#heardInEpoch = true;
     this.#lowest = Math.min(this.#lowest, view.sequence);
     this.#highest = Math.max(this.#highest, view.sequence);
     this.#receipts.received(view.sequence);

@@ -60,6 +60,7 @@ export class AudioSender {
   #muted = false;
   #permitted = true;
   #epoch = 0;
+  #sentInEpoch = false;
   #finished = false;
   #sent = 0;
   #bytes = 0;
@@ -111,6 +112,11 @@ export class AudioSender {
   /** Media epoch of what is sent. */
   get epoch(): number {
     return this.#epoch;
+  }
+
+  /** Whether a frame of it has gone. */
+  get sentInEpoch(): boolean {
+    return this.#sentInEpoch;
   }
 
   /** While false, due frames are thrown away like muted ones: the terms do not let this end send. */
@@ -180,6 +186,7 @@ export class AudioSender {
   beginEpoch(epoch: number): void {
     this.flush();
     this.#epoch = epoch;
+    this.#sentInEpoch = false;
     this.#frames.beginEpoch(epoch);
     const due = this.#checkpointer.beginEpoch(epoch);
     if (due !== undefined) this.#owe(due);
@@ -258,6 +265,7 @@ export class AudioSender {
       audioLevel: { level, voice: !closing },
     });
     this.#sent += 1;
+    this.#sentInEpoch = true;
     this.#bytes += frame.packet.length;
     const now = this.#clock.now();
     const { sequence } = frame;

@@ -1,6 +1,5 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { Result } from "../codecs/result.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -8,6 +7,7 @@ import { Call } from "./call.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
 import { readStreamParameters } from "./stream-parameters.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** A session as one end signed it and as the server's answer to ESTABLISH or CONFIRM presents it. */
 export interface AnsweredSession {
@@ -125,12 +125,6 @@ export async function refuseSession(context: AgentContext, sessionId: string, er
   } catch (failure) {
     if (!(failure instanceof ParleyError)) context.report(failure);
   }
-}
-
-/** The value, or the fault thrown as `ParleyError`. */
-export function unwrap<Value>(result: Result<Value>): Value {
-  if (result.ok) return result.value;
-  throw new ParleyError(result.fault);
 }
 
 /** A text member of an answer or event; throws `body-malformed` naming it. */

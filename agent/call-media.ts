@@ -1,6 +1,7 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
+import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
 import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
@@ -27,6 +28,8 @@ export interface CallMedia {
   readonly receiver: AudioReceiver | undefined;
   /** Structured data, as far as it was agreed. */
   readonly messages: DataMedia;
+  /** `take` gets the interrupts that the server hands on beside the statements of the voice, unproved. */
+  interruptedWith(take: (bytes: Uint8Array) => void): void;
   /** Tells the watcher, if there is one, what the relay refused. */
   refusedByRelay(report: FramesRefused): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
@@ -72,7 +75,8 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     hears === undefined || hearCodec === undefined
       ? undefined
       : makeReceiver(options, hears, hearCodec, audio);
-  const releases = claimFlows(options.port, sends, hears, receiver);
+  let interrupted: (bytes: Uint8Array) => void = () => {};
+  const releases = claimFlows(options.port, sends, hears, receiver, (bytes) => interrupted(bytes));
   const messages = openDataMedia(options);
   let finished: Promise<void> | undefined;
   const finish = async () => {
@@ -92,6 +96,9 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     sender,
     receiver,
     messages,
+    interruptedWith: (take) => {
+      interrupted = take;
+    },
     refusedByRelay: (refused) => tellRefused(options, refused),
     finish: () => {
       finished ??= finish();
@@ -224,19 +231,26 @@ function claimFlows(
   sends: StreamParameters | undefined,
   hears: StreamParameters | undefined,
   receiver: AudioReceiver | undefined,
+  interrupted: (bytes: Uint8Array) => void,
 ): (() => void)[] {
   const releases: (() => void)[] = [];
   const nothing = () => {};
+  const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
+    bytes.length === INTERRUPT_BYTES ? interrupted(bytes.slice()) : take(bytes);
   if (hears !== undefined && receiver !== undefined) {
     releases.push(
       port.claim(hears.flow, {
         datagram: (bytes) => receiver.datagram(bytes),
         item: (bytes) => receiver.item(bytes),
       }),
-      port.claim(hears.checkpointFlow, { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) }),
+      port.claim(hears.checkpointFlow, {
+        datagram: nothing,
+        item: statement((bytes) => receiver.checkpoint(bytes)),
+      }),
     );
   }
   // The listener's receipts travel on to the record; the speaker has no use for them while the call is up.
-  if (sends !== undefined) releases.push(port.claim(sends.receiptFlow, { datagram: nothing, item: nothing }));
+  if (sends !== undefined)
+    releases.push(port.claim(sends.receiptFlow, { datagram: nothing, item: statement(nothing) }));
   return releases;
 }

@@ -1,7 +1,7 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { verifyRecord, ZERO_AUDIT_ID } from "../signaling/attribution.ts";
-import type { ControlChannel } from "./control.ts";
+import type { ControlAnswer, ControlChannel } from "./control.ts";
 
 /** One record of a session, signed by the server, its signature and its place checked. */
 export interface SessionRecord {
@@ -73,4 +73,14 @@ export async function readRecords(
     more = result.more === true && page.length > 0;
   }
   return records;
+}
+
+/** Throws `signature-invalid` unless the record of an answer names what this end signed: the server could deny that it was told. */
+export function requireRecorded(answer: ControlAnswer, name: string, digest: string): void {
+  if (answer.recorded[name] === digest) return;
+  throw new ParleyError({
+    code: "signature-invalid",
+    message: "The server's record does not name what was signed.",
+    at: `Attribution-Record.extra.${name}`,
+  });
 }

@@ -9,10 +9,11 @@ import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { CallAudio } from "./call-audio.ts";
 import type { CallData } from "./call-data.ts";
+import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats, closingTotals } from "./call-stats.ts";
-import { CallSteering, type Interrupted, type TermsChanged } from "./call-steering.ts";
+import { CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { TypedEvents } from "./typed-events.ts";
@@ -81,7 +82,8 @@ export class Call {
   readonly #wall: () => number;
   readonly #media: CallMedia;
   readonly #verifier: Verifier;
-  readonly #steering: CallSteering;
+  readonly #terms: CallTerms;
+  readonly #interrupts: CallInterrupts;
   readonly #events: TypedEvents<CallEvents>;
   readonly #report: (error: unknown) => void;
   readonly #resolveEnded: (end: CallEnd) => void;
@@ -125,12 +127,15 @@ export class Call {
     this.#events = new TypedEvents(options.report);
     this.#report = options.report;
     this.#verifier = options.verifier;
-    this.#steering = new CallSteering({
+    this.#terms = new CallTerms({
       ...options,
       changed: (event) => this.#events.emit("terms-changed", event),
+    });
+    this.#interrupts = new CallInterrupts({
+      ...options,
       interrupted: (event) => this.#events.emit("interrupted", event),
     });
-    this.audio.flushWith(() => this.#steering.flush());
+    this.audio.flushWith(() => this.#interrupts.flush());
     const { promise, resolve } = Promise.withResolvers<CallEnd>();
     this.ended = promise;
     this.#resolveEnded = resolve;
@@ -158,7 +163,7 @@ export class Call {
 
   /** The terms in force: number, expiry, each end's scope, streams. */
   get terms(): Terms {
-    return this.#steering.terms;
+    return this.#terms.present;
   }
 
   /**
@@ -168,7 +173,7 @@ export class Call {
    * itself, `scope-malformed`, `terms-outdated` when the other end keeps being quicker.
    */
   async narrow(scope: readonly string[]): Promise<void> {
-    await this.#steering.narrow(scope);
+    await this.#terms.narrow(scope);
   }
 
   /**
@@ -177,7 +182,7 @@ export class Call {
    * record. Throws `field-invalid` when this end does not hear audio, `session-terminated` when the call has ended.
    */
   async interrupt(): Promise<void> {
-    await this.#steering.interrupt();
+    await this.#interrupts.interrupt();
   }
 
   /**
@@ -233,8 +238,8 @@ export class Call {
 
   /** @internal The other end narrowed its scope, or interrupted, as the server says. */
   steered(event: "terms-changed" | "interrupted", fields: JsonObject): void {
-    if (event === "terms-changed") this.#steering.termsChanged(fields).catch(this.#report);
-    else this.#steering.mediaInterrupted(fields);
+    if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
+    else this.#interrupts.told(fields);
   }
 
   /** @internal */

@@ -9,7 +9,7 @@ import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./back-off.ts";
-import { objectOf, textOf, unwrap } from "./call-assembly.ts";
+import { objectOf, textOf } from "./call-assembly.ts";
 import { ControlChannel, type ServerPeer } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
@@ -17,6 +17,7 @@ import { MediaPort } from "./media-port.ts";
 import { MediaTime } from "./media-time.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { Presence, type PresenceOwner } from "./presence.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** Samples of the clock exchange made on connecting. */
 const CLOCK_SAMPLES = 4;

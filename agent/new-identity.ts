@@ -8,8 +8,8 @@ import {
 import { type Archetype, createGenesis, type Genesis } from "../signaling/genesis.ts";
 import { createIdentityDocument, type IdentityDocument } from "../signaling/identity-document.ts";
 import { parseScopes, sendingScopes } from "../signaling/scope.ts";
-import { unwrap } from "./call-assembly.ts";
 import type { AgentIdentity } from "./identity.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** What an agent may claim unless its issuer says otherwise: to speak, and to send structured data. */
 const TALKING_SCOPE = [...sendingScopes("audio"), ...sendingScopes("data")];

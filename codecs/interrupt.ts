@@ -18,6 +18,9 @@ import type { Signer, Verifier } from "./signer.ts";
 /** First bytes of what an interrupt's signature covers; never sent. */
 const INTERRUPT_DOMAIN = "\0parley interrupt v1\0";
 
+/** Length of every interrupt: shorter than any checkpoint or receipt. */
+export const INTERRUPT_BYTES = 117;
+
 /** What an interrupt says. */
 export interface Interrupt {
   /** 32 bytes. */
@@ -61,7 +64,7 @@ export function encodeInterrupt(interrupt: Interrupt, signer: Signer): Uint8Arra
  * `verifyInterrupt`. Never throws.
  */
 export function parseInterrupt(bytes: Uint8Array): Result<Interrupt> {
-  if (bytes.length !== BODY_BYTES + STATEMENT_SIGNATURE_BYTES) {
+  if (bytes.length !== INTERRUPT_BYTES) {
     return refuse("interrupt-malformed", "an interrupt has one length", `byte ${bytes.length}`);
   }
   const keyGeneration = bytes[GENERATION] as number;
@@ -97,4 +100,4 @@ const STREAM = SPEAKER + 2;
 const GENERATION = STREAM + 4;
 const EPOCH = GENERATION + 1;
 const TIME = EPOCH + 4;
-const BODY_BYTES = TIME + 8;
+const BODY_BYTES = INTERRUPT_BYTES - STATEMENT_SIGNATURE_BYTES;

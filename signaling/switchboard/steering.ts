@@ -10,6 +10,7 @@ import { step } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
+import type { MediaFlow } from "./flows.ts";
 import type { InterruptContent } from "./parameters.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
@@ -143,6 +144,7 @@ export class Steering {
     const room = this.#takeRoom(session, bytes);
     if (!room.ok) return room;
     session.epochs.set(flow, epoch);
+    this.#handOn(session, leg.leg, flow, bytes);
     this.#desk.outputs.push({
       kind: "admission",
       message: {
@@ -169,6 +171,14 @@ export class Steering {
       now,
     );
     return ok(undefined);
+  }
+
+  /** Before it is on record: it is proof of itself, and silence must not wait for a disk. */
+  #handOn(session: Session, signer: LegNumber, { speaker, stream }: MediaFlow, bytes: Uint8Array): void {
+    const route = this.#table
+      .routesOf(session)
+      .find((each) => each.signer === signer && each.speaker === speaker && each.stream === stream);
+    if (route?.isFinal === false) this.#desk.outputs.push({ kind: "item", ...route.to, bytes });
   }
 
   /** The relay has told how far it had got, or did not (`undefined`): records, answers and tells what waited for it. */

@@ -1,39 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LogEntry, RecordLog } from "../../signaling/record-log.ts";
-import { createMemoryLog } from "../../store/memory-log.ts";
+import { SlowLog } from "./slow-log.ts";
 import { World } from "./world.ts";
-
-/** A log whose appends become durable only when told, or fail. */
-class SlowLog implements RecordLog {
-  readonly #log = createMemoryLog();
-  #waiting: (() => void)[] = [];
-  #failure: Error | undefined;
-  held = false;
-
-  async append(entries: readonly LogEntry[]): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    await this.#log.append(entries);
-  }
-
-  release(): void {
-    this.held = false;
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
-
-  fail(error: Error): void {
-    this.#failure = error;
-  }
-
-  head = () => this.#log.head();
-  record = (auditId: string) => this.#log.record(auditId);
-  session = (sessionId: string) => this.#log.session(sessionId);
-  sessionRecords = (sessionId: string, from: number, count: number) =>
-    this.#log.sessionRecords(sessionId, from, count);
-  openSessions = () => this.#log.openSessions();
-  agents = () => this.#log.agents();
-  close = () => this.#log.close();
-}
 
 describe("what is answered is on record", () => {
   it("no answer leaves before its record is durable", async () => {

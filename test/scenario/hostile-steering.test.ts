@@ -1,24 +1,28 @@
 /** A relay, or a participant, that plays foul with narrowings and interrupts. */
 import { describe, expect, it } from "vitest";
-import { encodeBase64url } from "../../codecs/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "../../codecs/base64url.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
-import { encodeInterrupt, type Interrupt } from "../../codecs/interrupt.ts";
+import { encodeInterrupt, INTERRUPT_BYTES, type Interrupt } from "../../codecs/interrupt.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
 import type { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { contentLines, placesOf, resigned, sealed, swapped, without } from "../evidence-edit.ts";
 import { strictVerifier } from "../keys.ts";
-import { ALICE, BOB, CALL_TIME } from "../signed-call.ts";
+import { ALICE, BOB, CALL_TIME, must } from "../signed-call.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { CallScene } from "./signaling-call.ts";
 import { connected, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 
-/** A call whose caller hears of everything through a relay of ill will. */
-async function betrayed(rewrite: (event: JsonObject) => JsonObject) {
+/** A call whose caller hears of everything through a relay of ill will; `item` rewrites interrupts handed on at once. */
+async function betrayed(
+  rewrite: (event: JsonObject) => JsonObject,
+  item: (interrupt: Uint8Array) => Uint8Array = (interrupt) => interrupt,
+) {
   const world = new World();
   const relay = new HostileRelay(world);
+  relay.item = (_way, _flow, bytes) => [bytes.length === INTERRUPT_BYTES ? item(bytes) : bytes];
   relay.answer = ({ method }, result) => (method === "SUBSCRIBE" ? rewrite(result) : result);
   const ada = await world.agent("Ada", {}, relay);
   const bob = await world.agent("Bob");
@@ -36,8 +40,10 @@ function otherCharacter(text: unknown, at: number): string {
 
 describe("a relay that", () => {
   it("alters an interrupt is reported, and the speaker is not stopped", async () => {
-    const { world, call, answered, interrupted, codes } = await betrayed((event) =>
-      event.event === "interrupted" ? { ...event, interrupt: otherCharacter(event.interrupt, 100) } : event,
+    const { world, call, answered, interrupted, codes } = await betrayed(
+      (event) =>
+        event.event === "interrupted" ? { ...event, interrupt: otherCharacter(event.interrupt, 100) } : event,
+      (interrupt) => interrupt.with(100, (interrupt[100] as number) ^ 1),
     );
     void call.audio.write(utterance(5, 48_000)).catch(() => undefined);
     await world.clock.advance(500);
@@ -45,22 +51,42 @@ describe("a relay that", () => {
     await world.clock.advance(200);
     const sent = call.stats().sent?.sent ?? 0;
     await world.clock.advance(200);
-    expect([interrupted, codes()]).toEqual([[], ["signature-invalid"]]);
+    expect([interrupted, codes()]).toEqual([[], ["signature-invalid", "signature-invalid"]]);
     expect(call.stats().sent?.sent).toBeGreaterThan(sent);
   });
 
   it("replays an old interrupt in place of a new one stops nobody again", async () => {
-    let first: JsonObject | undefined;
-    const { world, answered, interrupted, codes } = await betrayed((event) => {
-      if (event.event !== "interrupted") return event;
-      first ??= event;
-      return { ...event, interrupt: first.interrupt ?? "" };
-    });
+    let first: Uint8Array | undefined;
+    const replayed = (interrupt: Uint8Array) => {
+      first ??= interrupt.slice();
+      return first;
+    };
+    const { world, answered, interrupted, codes } = await betrayed(
+      (event) =>
+        event.event === "interrupted"
+          ? { ...event, interrupt: encodeBase64url(replayed(must(decodeBase64url(String(event.interrupt))))) }
+          : event,
+      replayed,
+    );
     for (let times = 0; times < 3; times += 1) {
       await world.during(answered.interrupt());
       await world.clock.advance(200);
     }
     expect([interrupted, codes()]).toEqual([[1], []]);
+  });
+
+  it("makes one up, for this end, from this end or from nowhere, is reported", async () => {
+    const sent: Uint8Array[] = [];
+    const { world, answered, interrupted, codes } = await betrayed(
+      (event) => event,
+      (interrupt) => {
+        sent.push(interrupt);
+        return new Uint8Array(INTERRUPT_BYTES).fill(sent.length);
+      },
+    );
+    await world.during(answered.interrupt());
+    await world.clock.advance(200);
+    expect([sent.length, interrupted, codes()]).toEqual([1, [1], ["field-invalid"]]);
   });
 
   it("alters or withholds a narrowing leaves the terms as they were, and says so where it shows", async () => {

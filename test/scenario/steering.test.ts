@@ -1,12 +1,15 @@
 /** Narrowing one's own scope, interrupting, and reading the records while a call is up. */
 import { describe, expect, it } from "vitest";
-import type { Interrupted, TermsChanged } from "../../agent/call-steering.ts";
+import type { Interrupted } from "../../agent/call-interrupts.ts";
+import type { TermsChanged } from "../../agent/call-terms.ts";
 import type { FrameFate } from "../../agent/frame-fate.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import type { RecordLog } from "../../signaling/record-log.ts";
 import { strictVerifier } from "../keys.ts";
 import { testAgent } from "../signed-call.ts";
 import { CallScene } from "./signaling-call.ts";
 import { SignalingPeer } from "./signaling-peer.ts";
+import { SlowLog } from "./slow-log.ts";
 import { connected, Recording, refusal, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 
@@ -17,8 +20,11 @@ const link = {
   reliable: (_bytes: number, now: number) => now + ONE_WAY,
 };
 
-async function pair(options: Parameters<typeof connected>[3] = {}, network = false) {
-  const world = new World(network ? { toServer: link, toClient: link } : {});
+async function pair(options: Parameters<typeof connected>[3] = {}, network = false, log?: RecordLog) {
+  const world = new World({
+    ...(network ? { toServer: link, toClient: link } : {}),
+    ...(log === undefined ? {} : { log }),
+  });
   const ada = await world.agent("Ada");
   const bob = await world.agent("Bob");
   return { world, ada, bob, ...(await connected(world, ada, bob, options)) };
@@ -185,6 +191,145 @@ describe("an interrupt", () => {
     expect((answered.stats().heard?.heard ?? 0) - heard).toBeGreaterThan(45);
     expect(world.reported).toEqual([]);
   });
+});
+
+describe("where the log takes 3 s to be durable", () => {
+  it("an interrupt silences the speaker all the same, once and again; only the answers wait", async () => {
+    const log = new SlowLog();
+    const { world, bob, call, answered } = await pair({}, true, log);
+    const events: Interrupted[] = [];
+    call.on("interrupted", (event) => events.push(event));
+    const recording = new Recording(answered);
+    void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    log.held = true;
+    let answers = 0;
+    const interrupt = () =>
+      answered.interrupt().then(() => {
+        answers += 1;
+      });
+    const asked = [interrupt()];
+    await world.clock.advance(2 * ONE_WAY + 50);
+    expect(events).toEqual([{ stream: 1, epoch: 1, by: bob.id }]);
+    const stopped = call.stats().sent?.sent;
+    await world.clock.advance(400);
+    expect(call.stats().sent?.sent).toBe(stopped);
+    void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+    await world.clock.advance(500);
+    const spoken = recording.count("speech");
+    asked.push(interrupt());
+    await world.clock.advance(2 * ONE_WAY + 50);
+    expect(events).toHaveLength(2);
+    await world.clock.advance(1_400);
+    expect([recording.count("speech"), answers]).toEqual([spoken, 0]);
+    log.release();
+    await world.during(Promise.all(asked));
+    await world.clock.advance(500);
+    expect([events.length, answers]).toEqual([2, 2]);
+    await world.during(call.end());
+    await world.during(answered.settled);
+    expect(evidenceOf(world, await world.during(call.evidence()))).toMatchObject({ faults: [] });
+    expect(world.reported).toEqual([]);
+  });
+
+  it("what a speaker takes back is gone at the listener too", async () => {
+    const log = new SlowLog();
+    const { world, call, answered } = await pair({}, true, log);
+    const recording = new Recording(answered);
+    void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    log.held = true;
+    const at = world.clock.wall();
+    const flushed = call.audio.flush();
+    const next = call.audio.write(utterance(1, 48_000)).then(() => call.audio.endTurn());
+    await world.clock.advance(2 * ONE_WAY + 50);
+    const before = recording.frames.length;
+    await world.clock.advance(1_500);
+    const heard = recording.frames.slice(before).flatMap((frame) => (frame.kind === "speech" ? [frame] : []));
+    expect(heard.length).toBeGreaterThan(40);
+    expect(heard.filter(({ capturedAt }) => capturedAt < at - 20)).toEqual([]);
+    expect(answered.stats().heard?.refused).toEqual({});
+    log.release();
+    await world.during(Promise.all([flushed, next]));
+    expect(world.reported).toEqual([]);
+  });
+
+  it("a narrowing silences its end all the same", async () => {
+    const log = new SlowLog();
+    const { world, call, answered } = await pair({ keepSending: true }, true, log);
+    const recording = new Recording(answered);
+    void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    log.held = true;
+    let isAnswered = false;
+    const narrowed = call.narrow([CAPTURE]).then(() => {
+      isAnswered = true;
+    });
+    await world.clock.advance(2 * ONE_WAY + 150);
+    const spoken = recording.count("speech");
+    await world.clock.advance(1_000);
+    expect([recording.count("speech"), isAnswered, answered.terms.number]).toEqual([spoken, false, 1]);
+    log.release();
+    await world.during(narrowed);
+    await world.clock.advance(200);
+    expect([call.terms.number, answered.terms.number]).toEqual([2, 2]);
+  });
+});
+
+describe("a flush and an interrupt that cross", () => {
+  /** The speaker takes back and begins a new turn of 1 s; the listener interrupts so much earlier (or later), ms. */
+  async function crossing(earlier: number) {
+    const scene = await pair({}, true);
+    const { world, call, answered } = scene;
+    const told: Interrupted[] = [];
+    call.on("interrupted", (event) => told.push(event));
+    const recording = new Recording(answered);
+    void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    let [begun, heardBefore] = [0, 0];
+    const interrupt = () => {
+      heardBefore = recording.frames.length;
+      return answered.interrupt();
+    };
+    const turn = async () => {
+      begun = world.clock.wall();
+      const flushed = call.audio.flush();
+      await Promise.all([flushed, call.audio.write(utterance(1, 48_000)).then(() => call.audio.endTurn())]);
+    };
+    const first = earlier > 0 ? interrupt() : turn();
+    await world.clock.advance(Math.abs(earlier));
+    const second = earlier > 0 ? turn() : interrupt();
+    await world.during(Promise.all([first, second]));
+    await world.clock.advance(1_500);
+    const heard = recording.frames
+      .slice(heardBefore)
+      .flatMap((frame) => (frame.kind === "speech" ? [frame] : []));
+    await world.during(call.end());
+    await world.during(answered.settled);
+    const { faults } = evidenceOf(world, await world.during(call.evidence()));
+    expect([faults, world.reported]).toEqual([[], []]);
+    // A frame is captured in the 20 ms before it goes.
+    return { told, heard, old: heard.filter(({ capturedAt }) => capturedAt < begun - 20) };
+  }
+
+  it.each([0, -10, -30])(
+    "the speaker's first (%i ms): nothing old is heard, the new turn is heard whole",
+    async (earlier) => {
+      const { told, heard, old } = await crossing(earlier);
+      expect([told, old]).toEqual([[], []]);
+      expect(heard.length).toBeGreaterThanOrEqual(50);
+      expect(heard.at(-1)?.endOfTurn).toBe(true);
+    },
+  );
+
+  it.each([10, 30, 70])(
+    "the listener's first (%i ms): nothing old is heard, of the new turn a round trip",
+    async (earlier) => {
+      const { told, heard, old } = await crossing(earlier);
+      expect([told.map(({ epoch }) => epoch), old]).toEqual([[1], []]);
+      expect(heard.length).toBeLessThanOrEqual(Math.ceil((2 * ONE_WAY - earlier) / 20) + 1);
+    },
+  );
 });
 
 describe("records", () => {

@@ -1,0 +1,164 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import {
+  makeNarrowing,
+  narrowedTerms,
+  narrowingDigest,
+  scopeOf,
+  verifyNarrowing,
+} from "../signaling/narrowing.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
+import type { Terms } from "../signaling/terms.ts";
+import type { CallMedia } from "./call-media.ts";
+import { requireRecorded } from "./call-records.ts";
+import type { ControlChannel } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** Times a narrowing is signed anew because the other end was quicker, and how long its event is waited for, ms. */
+const NARROWING_TRIES = 5;
+const TERMS_WAIT_MS = 2_000;
+
+/** The terms of a call changed: one end gave up scope. */
+export interface TermsChanged {
+  /** Number of the terms now in force. */
+  readonly number: number;
+  /** Whose scope it was, 0 the caller's. */
+  readonly leg: 0 | 1;
+  /** What remains of it. */
+  readonly scope: readonly string[];
+  /** Agent-ID of that end, which signed it. */
+  readonly by: string;
+}
+
+export interface CallTermsOptions {
+  readonly session: CheckedSession;
+  readonly control: ControlChannel;
+  readonly identity: AgentIdentity;
+  readonly clock: Clock;
+  /** Unix milliseconds. */
+  readonly wall: () => number;
+  readonly media: CallMedia;
+  readonly verifier: Verifier;
+  /** Goes on sending what it has given up; see `CallOptions.keepSending`. */
+  readonly keepSending: boolean;
+  readonly changed: (event: TermsChanged) => void;
+}
+
+/** The terms of a call while it is up: either end narrows its own scope, and both go by what is left. */
+export class CallTerms {
+  readonly #options: CallTermsOptions;
+  #present: Terms;
+  /** The narrowing that the server has not answered: what it tells meanwhile may follow from that. */
+  #inFlight: Promise<unknown> = Promise.resolve();
+  #waiters: (() => void)[] = [];
+
+  constructor(options: CallTermsOptions) {
+    this.#options = options;
+    this.#present = options.session.terms;
+  }
+
+  get present(): Terms {
+    return this.#present;
+  }
+
+  async narrow(wanted: readonly string[]): Promise<void> {
+    const scope = formatScopes(unwrap(parseScopes(wanted, "scope")));
+    const { leg } = this.#options.session;
+    for (let tries = 1; ; tries += 1) {
+      const { terms } = unwrap(narrowedTerms(this.#present, leg, scope));
+      // Nothing more is sent from here on: what is given up is given up, whenever the server hears of it.
+      this.#holdBack(terms);
+      try {
+        await this.#send(terms, scope);
+        return;
+      } catch (error) {
+        this.#holdBack(this.#present);
+        const overtaken = error instanceof ParleyError && error.code === "terms-outdated";
+        if (!overtaken || tries === NARROWING_TRIES) throw error;
+        await this.#later(terms.number);
+      }
+    }
+  }
+
+  /** The server says that the other end narrowed its scope. */
+  async changed(fields: JsonObject): Promise<void> {
+    await this.#inFlight.catch(() => undefined);
+    const { session, verifier } = this.#options;
+    const { peer } = session;
+    const leg = session.leg === 0 ? 1 : 0;
+    const jws = typeof fields.narrowing === "string" ? fields.narrowing : "";
+    const { sessionDigest } = session;
+    const expected = { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: this.#present } as const;
+    const { terms, payload } = unwrap(verifyNarrowing(jws, expected, verifier));
+    this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: peer.agentId });
+  }
+
+  async #send(terms: Terms, scope: readonly string[]): Promise<void> {
+    const { session, control, identity, wall } = this.#options;
+    const { leg, sessionId } = session;
+    const narrowing = await makeNarrowing(
+      {
+        v: 1,
+        session_id: sessionId,
+        session_digest: encodeHex(session.sessionDigest),
+        leg,
+        number: terms.number,
+        scope,
+        last_audit_id: control.lastAuditIdOf(sessionId),
+        iat: Math.floor(wall() / 1000),
+      },
+      identity.signer,
+    );
+    const path = `/sessions/${sessionId}`;
+    const asked = control.request({ method: "ADJUST", path, parameters: { narrowing } });
+    this.#inFlight = asked.then((answer) => {
+      requireRecorded(answer, "narrowing", narrowingDigest(narrowing));
+      this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
+    });
+    await this.#inFlight;
+  }
+
+  #adopt(terms: Terms, event: TermsChanged): void {
+    this.#present = terms;
+    this.#permit(terms);
+    for (const wake of this.#waiters.splice(0)) wake();
+    this.#options.changed(event);
+  }
+
+  /** Tells the media what may be sent and heard under `terms`. */
+  #permit(terms: Terms): void {
+    const { session, media } = this.#options;
+    this.#holdBack(terms);
+    const peer = session.leg === 0 ? 1 : 0;
+    media.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "audio"));
+    media.messages.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "data"));
+  }
+
+  #holdBack(terms: Terms): void {
+    const { session, media, keepSending } = this.#options;
+    const { sender, messages } = media;
+    if (sender !== undefined) sender.permitted = keepSending || mayTransmit(terms, session.leg, "audio");
+    if (messages.sender !== undefined)
+      messages.sender.permitted = keepSending || mayTransmit(terms, session.leg, "data");
+  }
+
+  /** Waits until terms of at least this number are in force, or for as long as that is worth it. */
+  async #later(number: number): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#present.number >= number) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiters.push(resolve);
+    const cancel = clock.at(clock.now() + TERMS_WAIT_MS, resolve);
+    await promise;
+    cancel();
+  }
+}
+
+function mayTransmit(terms: Terms, leg: 0 | 1, modality: Modality): boolean {
+  return permitsSending(unwrap(parseScopes(scopeOf(terms, leg))), modality);
+}
