@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Clock } from "../codecs/clock.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { Liveness, PING, PING_BYTES, PING_FOR_STREAM, PONG } from "./liveness.ts";
 
@@ -142,6 +143,43 @@ describe("liveness", () => {
     for (const pong of sent) client.datagram(pong);
     expect(client.roundTrip).toBe(0);
     expect(client.malformed).toBe(0);
+  });
+
+  test("outlives timers that come a minute late at one end, as in a page that was left", () => {
+    const clock = new VirtualClock();
+    const slow: Clock = { now: () => clock.now(), wall: () => clock.wall(), at: late };
+    function late(at: number, fire: () => void): () => void {
+      return clock.at(Math.ceil(at / 60_000) * 60_000, fire);
+    }
+    const deaths: string[] = [];
+    const page: Liveness = new Liveness(slow, {
+      send: (bytes) =>
+        void clock.at(
+          clock.now() + 20,
+          arriving(() => server, bytes),
+        ),
+      dead: () => void deaths.push("of the server, as the page sees it"),
+    });
+    const server: Liveness = new Liveness(clock, {
+      send: (bytes) =>
+        void clock.at(
+          clock.now() + 20,
+          arriving(() => page, bytes),
+        ),
+      dead: () => void deaths.push("of the page, as the server sees it"),
+    });
+    function arriving(to: () => Liveness, bytes: Uint8Array): () => void {
+      const copy = bytes.slice();
+      return () => {
+        to().heard();
+        to().datagram(copy);
+      };
+    }
+    page.start();
+    server.start();
+    clock.runSync(600_000);
+    expect(deaths).toEqual([]);
+    expect([page.roundTrip, server.roundTrip]).toEqual([40, 40]);
   });
 
   test("stops for good", () => {

@@ -18,7 +18,7 @@ export function hasWebTransport(): boolean {
 
 /**
  * WebTransport through the browser's own, client side. `connect` throws `usage`, `connect-timeout` and `connect-refused`; browsers do
- * not tell why.
+ * not tell why. `native-unavailable` where the browser's WebTransport sends no datagrams.
  */
 export function webTransportCarrier(options: EndOptions): Carrier {
   return {
@@ -27,8 +27,16 @@ export function webTransportCarrier(options: EndOptions): Carrier {
       const timeout = connect.connectTimeout ?? CONNECT_TIMEOUT;
       const open = async (pinned: Uint8Array | undefined): Promise<Connection> => {
         const transport = await ready(dialled, pinned, timeout, options);
+        const sending = datagramWriter(transport);
+        if (sending === undefined) {
+          transport.close();
+          throw new ParleyError({
+            code: "native-unavailable",
+            message: "It takes no datagrams in this browser.",
+          });
+        }
         const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice } as const;
-        const connection = new WebTransportConnection(sessionOf(transport), facts, options);
+        const connection = new WebTransportConnection(sessionOf(transport, sending), facts, options);
         try {
           connection.start(handlers);
         } catch (error) {
@@ -79,13 +87,18 @@ function ready(
   });
 }
 
+/** Takes datagrams, where this browser has any way for that: newer drafts give writables on demand, and some browsers these alone. */
+function datagramWriter({ datagrams }: WebTransport): WritableStreamDefaultWriter<Uint8Array> | undefined {
+  const { writable, createWritable } = datagrams as {
+    readonly writable?: WritableStream<Uint8Array>;
+    createWritable?(): WritableStream<Uint8Array>;
+  };
+  return (writable ?? createWritable?.call(datagrams))?.getWriter();
+}
+
 /** The browser's session with the ways of the Node binding, whose connection is the same. */
-function sessionOf(transport: WebTransport): NativeSession {
+function sessionOf(transport: WebTransport, sending: WritableStreamDefaultWriter<Uint8Array>): NativeSession {
   const { datagrams } = transport;
-  // Newer drafts give writables on demand, and some browsers have these alone.
-  const { createWritable } = datagrams as { createWritable?: () => WritableStream<Uint8Array> };
-  const writable = datagrams.writable ?? createWritable?.call(datagrams);
-  const sending = writable.getWriter();
   sending.closed.catch(() => {});
   datagrams.outgoingMaxAge = MAX_DATAGRAM_AGE;
   const receiving = datagrams.readable.getReader();
