@@ -41,6 +41,8 @@ export const CLOSE_CODES = {
   replaced: 5,
   forbidden: 6,
   overloaded: 7,
+  /** The token in the URL is missing, wrong or old: a fresh one may open the way. */
+  tokenRefused: 8,
 } as const;
 
 /** What a connection tells its owner. Set once, before anything can arrive; called from the carrier's own turn. */

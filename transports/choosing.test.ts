@@ -164,6 +164,40 @@ describe("the choice of a carrier", () => {
     expect(asked.slice(3)).toEqual(["quic: WebTransport works here", why]);
   });
 
+  test("remembers no failure where WebSocket works no better", async () => {
+    const { asked, clock, parts, settled, udp } = world(good, false);
+    const refusing: Carrier = {
+      connect: () => Promise.reject(new ParleyError({ code: "connect-refused", message: "Not trusted." })),
+    };
+    const carrier = choosingCarrier({ ...parts, webSocket: refusing });
+    await expect(carrier.connect(URL, {}, () => ignore)).rejects.toMatchObject({ code: "connect-refused" });
+    udp.listen("parley.test:4480", () => ignore);
+    await clock.advance(1_000);
+    await settled(carrier.connect(URL, {}, () => ignore));
+    expect(asked).toEqual(["quic: WebTransport works here", "quic: WebTransport works here"]);
+  });
+
+  test("forgets a failure once WebSocket fails, too", async () => {
+    const { asked, parts, settled, udp } = world(good, false);
+    let isBroken = false;
+    const webSocket: Carrier = {
+      connect: (...args) =>
+        isBroken
+          ? Promise.reject(new ParleyError({ code: "connect-timeout", message: "No answer." }))
+          : parts.webSocket.connect(...args),
+    };
+    const carrier = choosingCarrier({ ...parts, webSocket });
+    await settled(carrier.connect(URL, {}, () => ignore));
+    isBroken = true;
+    await expect(carrier.connect(URL, {}, () => ignore)).rejects.toMatchObject({
+      details: { attempts: [{ carrier: "webtransport" }, { carrier: "websocket", code: "connect-timeout" }] },
+    });
+    udp.listen("parley.test:4480", () => ignore);
+    const before = asked.length;
+    await settled(carrier.connect(URL, {}, () => ignore));
+    expect(asked.slice(before)).toEqual(["quic: WebTransport works here"]);
+  });
+
   test("is the caller's where one is forced", async () => {
     const { asked, parts, settled } = world(noDatagrams);
     for (const choice of ["webtransport", "websocket"] as const)

@@ -28,7 +28,7 @@ export interface ChoosingOptions {
 
 /** Milliseconds that WebTransport has to connect, and then for a datagram and a stream to come back, before WebSocket is taken. */
 export const PROBE_TIMEOUT = 1_500;
-/** Milliseconds for which a failure of WebTransport is remembered, so that reconnecting does not wait for it again. */
+/** Milliseconds for which a failure of WebTransport is remembered where WebSocket works, so that reconnecting does not wait for it again. */
 export const FAILURE_KEPT = 60_000;
 
 /** What became of one carrier when none worked: in `details.attempts` of the error, in the order tried. */
@@ -75,15 +75,23 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
         return await insteadOf({ why: "WebTransport is missing here", error: missing() });
       const { host } = new URL(url);
       const known = failures.get(host);
-      if (known !== undefined && clock.now() < known.until) return await insteadOf(known.failure);
+      if (known !== undefined && clock.now() < known.until) {
+        try {
+          return await insteadOf(known.failure);
+        } catch (error) {
+          failures.delete(host);
+          throw error;
+        }
+      }
       const found = await probe(webTransport, url, connect, handlers);
       if (!("why" in found)) {
         failures.delete(host);
         return found;
       }
+      const connection = await insteadOf(found);
       if (failures.size >= MAX_FAILURES) failures.clear();
       failures.set(host, { failure: found, until: clock.now() + FAILURE_KEPT });
-      return await insteadOf(found);
+      return connection;
     },
   };
 }

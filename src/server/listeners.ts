@@ -130,7 +130,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
         host,
         port,
         maxConnections: config.limits.connections,
-        forbids: (url) => tokens.fault(url, config.urlTokens === "required"),
+        tokenFault: (url) => tokens.fault(url, config.urlTokens === "required"),
         fault: options.fault,
       },
       options.accept,
@@ -187,7 +187,7 @@ function listenersOf(parts: {
 function refusals(counters: WebTransportListener["counters"]): Readonly<Record<string, number>> {
   return {
     path: counters.refusedPath,
-    forbidden: counters.refusedForbidden,
+    token: counters.refusedToken,
     full: counters.refusedFull,
     stopping: counters.refusedStopping,
     failed: counters.failed,

@@ -73,13 +73,11 @@ describe("tokens in WebTransport URLs", () => {
     const { body } = await json(`${server.httpUrl}/connect.json`);
     expect(new URL(body.webtransport.url).origin).toBe(new URL(server.url).origin);
     const hash = body.webtransport.certificate_hashes[0];
-    expect(await dial(server.url, hash)).toEqual({ code: 6, reason: "token-missing" });
-    expect(await dial(`${server.url}?token=AAAA`, hash)).toEqual({ code: 6, reason: "token-invalid" });
+    expect(await dial(server.url, hash)).toEqual({ code: 8, reason: "token-missing" });
+    expect(await dial(`${server.url}?token=AAAA`, hash)).toEqual({ code: 8, reason: "token-invalid" });
     expect(await dial(body.webtransport.url, hash)).toBe("open");
     const metrics = await (await fetch(`${server.httpUrl}/metrics`)).text();
-    expect(metrics).toContain(
-      'parley_connections_refused_total{listener="webtransport",reason="forbidden"} 2',
-    );
+    expect(metrics).toContain('parley_connections_refused_total{listener="webtransport",reason="token"} 2');
   });
 });
 

@@ -66,6 +66,34 @@ describe("an agent told to reconnect", () => {
     expect((await world.during(bob.call(newer.id))).peer.agentId).toBe(newer.id);
   });
 
+  it("tries again with a fresh address after its token was refused, and not at all where it is forbidden", async () => {
+    for (const [code, told] of [
+      [CLOSE_CODES.tokenRefused, ["offline", "online over memory"]],
+      [CLOSE_CODES.forbidden, [`closed ${CLOSE_CODES.forbidden}`]],
+    ] as const) {
+      const world = new World();
+      const dialled: string[] = [];
+      const close: ((code: number) => void)[] = [];
+      const connect: typeof world.network.connect = async (url, options, handlers) => {
+        dialled.push(url);
+        const connection = await world.network.connect(url, options, handlers);
+        close.push((code) => connection.close(code, "refused"));
+        return connection;
+      };
+      let lookUps = 0;
+      const address = async () => ({ url: `${ORIGIN}?token=${++lookUps}` });
+      const identity = world.identity({ name: "Ada" });
+      const platform = world.platform({ connect });
+      const ada = await world.during(connectAgent(platform, address, { identity, reconnect: true }));
+      const { events } = diary(world, ada);
+      close[0]?.(code);
+      await world.clock.advance(3_000);
+      expect(events()).toEqual(told);
+      expect(dialled).toHaveLength(code === CLOSE_CODES.tokenRefused ? 2 : 1);
+      expect(new Set(dialled).size).toBe(dialled.length);
+    }
+  });
+
   it("may be closed while it waits, and tries no more", async () => {
     const world = new World();
     const ada = await world.agent("Ada", { reconnect: true });

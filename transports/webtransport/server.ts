@@ -24,8 +24,8 @@ export interface WebTransportListenOptions extends EndOptions {
   readonly handshakeBurst?: number;
   /** Open connections; one more is closed with `CLOSE_CODES.overloaded`. Default 10,000. */
   readonly maxConnections?: number;
-  /** Judges the whole URL dialled: the reason to close the connection with `forbidden`, or `undefined` to take it. */
-  readonly forbids?: (url: string) => string | undefined;
+  /** Judges the token in the URL dialled: the reason to close the connection with `tokenRefused`, or `undefined` to take it. */
+  readonly tokenFault?: (url: string) => string | undefined;
   /** Where a copy of the binding may be written on older systems. Default: inside node_modules. */
   readonly bindingFolder?: string;
 }
@@ -36,8 +36,8 @@ export interface ListenerCounters {
   accepted: number;
   /** Closed with `forbidden`: another path. */
   refusedPath: number;
-  /** Closed with `forbidden`: `forbids` said so. */
-  refusedForbidden: number;
+  /** Closed with `tokenRefused`: `tokenFault` said so. */
+  refusedToken: number;
   /** Closed with `overloaded`: `maxConnections` are open. */
   refusedFull: number;
   /** Came while the listener was stopping. */
@@ -89,7 +89,7 @@ class QuicListener implements WebTransportListener {
   readonly counters: ListenerCounters = {
     accepted: 0,
     refusedPath: 0,
-    refusedForbidden: 0,
+    refusedToken: 0,
     refusedFull: 0,
     refusedStopping: 0,
     failed: 0,
@@ -188,12 +188,12 @@ class QuicListener implements WebTransportListener {
       const url = await request.url;
       // A refused CONNECT loses its status on the way to the client: accept, then close with code and reason.
       const session = await request.ok();
-      const forbidden = this.#options.forbids?.(url);
+      const tokenFault = this.#options.tokenFault?.(url);
       if (this.#stopping) refuse(session, this.counters, "refusedStopping");
       else if (!isServed(url)) refuse(session, this.counters, "refusedPath");
-      else if (forbidden !== undefined) {
-        this.counters.refusedForbidden++;
-        session.close(CLOSE_CODES.forbidden, forbidden);
+      else if (tokenFault !== undefined) {
+        this.counters.refusedToken++;
+        session.close(CLOSE_CODES.tokenRefused, tokenFault);
       } else if (this.#connections.size >= (this.#options.maxConnections ?? MAX_CONNECTIONS))
         refuse(session, this.counters, "refusedFull");
       else this.#own(session, withoutQuery(url));
