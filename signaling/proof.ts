@@ -94,7 +94,7 @@ export interface ProofExpectation {
   readonly parameters: JsonObject;
   /** The nonce given to this connection. */
   readonly nonce: string;
-  /** The server's configured origins. */
+  /** What the client of this connection may have dialled. */
   readonly origins: readonly string[];
   /** SHA-256 (32 bytes each) of its live certificates. */
   readonly certificateHashes: readonly Uint8Array[];

@@ -38,7 +38,6 @@ export async function startRealServer(options: RealServerOptions = {}) {
   const log = await openLmdbLog(join(folder, "records"));
   const events: LoggedEvent[] = [];
   const faults: unknown[] = [];
-  const origins: string[] = [];
   let media: MediaServer | undefined;
   const listener = await listenWebTransport(
     {
@@ -48,14 +47,13 @@ export async function startRealServer(options: RealServerOptions = {}) {
       fault: (error) => faults.push(error),
       ...(options.liveness === undefined ? {} : { liveness: options.liveness }),
     },
-    (connection) => (media as MediaServer).accept(connection),
+    (connection) => (media as MediaServer).accept(connection, [`https://${listener.address}`]),
   );
-  origins.push(`https://${listener.address}`);
   const { identity } = createIdentity({ name: "Server under test" }, registrar);
   const server = new MediaServer({
     config: {
       serverId: "media.test",
-      origins,
+      bindings: ["webtransport"],
       certificateHashes: () => [certificate.hash],
       registration: "open",
       policyScope: ["communication:bilateral"],

@@ -42,8 +42,8 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
 export interface SwitchboardConfig {
   /** `Server-ID` of every answer. */
   readonly serverId: string;
-  /** Origins clients may dial, e.g. `https://127.0.0.1:4480`: the only audiences a proof may name. */
-  readonly origins: readonly string[];
+  /** Carriers that clients can come over, as `DESCRIBE /` lists them: `webtransport`, `websocket`. */
+  readonly bindings: readonly string[];
   /** SHA-256 of the certificates in use now, 32 bytes each. Asked at every proof. */
   readonly certificateHashes: () => readonly Uint8Array[];
   /** `open`: an agent registers itself with its Genesis on its first proof. `closed`: only known agents are served. */

@@ -22,6 +22,8 @@ const MAX_FLOW = 2 ** 30;
 export interface ConnectionState {
   readonly id: ConnectionId;
   readonly carrier: string;
+  /** What its client may have dialled: the only audiences a proof on it may name. */
+  readonly origins: readonly string[];
   /** Base64url; every proof made on this connection names it. */
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
@@ -58,11 +60,13 @@ export class Connections {
   }
 
   /** Takes a new connection, or `undefined` at the cap. */
-  open(id: ConnectionId, carrier: string, now: number): ConnectionState | undefined {
+  open(
+    opened: Pick<ConnectionState, "id" | "carrier" | "origins">,
+    now: number,
+  ): ConnectionState | undefined {
     if (this.#byId.size >= this.#limits.connections) return undefined;
     const state: ConnectionState = {
-      id,
-      carrier,
+      ...opened,
       nonce: encodeBase64url(this.#random(NONCE_BYTES)),
       agentId: undefined,
       allowance: new Allowance(this.#limits.anonymousRate, now),
@@ -72,7 +76,7 @@ export class Connections {
       overfull: false,
       closing: false,
     };
-    this.#byId.set(id, state);
+    this.#byId.set(opened.id, state);
     return state;
   }
 

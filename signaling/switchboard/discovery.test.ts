@@ -19,7 +19,11 @@ describe("discovery", () => {
     });
     expect(ask("DESCRIBE", "/")).toMatchObject({
       modalities: ["audio", "data"],
-      communication: { audio_codecs: ["opus", "pcmu", "pcma"], data_formats: ["json"] },
+      communication: {
+        audio_codecs: ["opus", "pcmu", "pcma"],
+        bindings: ["webtransport", "websocket"],
+        data_formats: ["json"],
+      },
     });
     expect(ask("DISCOVER", "/genesis")).toEqual({
       genesis: new TextDecoder().decode(stage.server.genesis.bytes),

@@ -38,7 +38,7 @@ export function capabilities(desk: Desk): JsonObject {
       audio_codecs: AUDIO_FORMATS.map((format) => format.name),
       data_formats: DATA_FORMATS.map((format) => format.name),
       max_sessions: desk.config.limits.sessionsPerAgent,
-      bindings: ["webtransport"],
+      bindings: [...desk.config.bindings],
     },
   };
 }

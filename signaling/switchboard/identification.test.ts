@@ -37,6 +37,19 @@ describe("possession proofs", () => {
     });
   });
 
+  test("for an origin that is dialled elsewhere at this server: refused where nobody dials it", () => {
+    const stage = new Stage();
+    const audience = "http://127.0.0.1:8480";
+    stage.origins = ["https://media.example"];
+    expect(new SignalingPeer(stage, ALICE).subscribe(undefined, { proof: { audience } }).last).toMatchObject({
+      error: { code: "proof-invalid", details: { at: "proof.aud" } },
+    });
+    stage.origins = [audience];
+    expect(new SignalingPeer(stage, ALICE).subscribe(undefined, { proof: { audience } }).outcome).toBe(
+      "ok 200",
+    );
+  });
+
   test("over the pinned certificate: taken while that certificate is in use", () => {
     const alice = new SignalingPeer(new Stage(), ALICE);
     expect(alice.subscribe(undefined, { proof: { certificateHash: CERTIFICATE } }).events).toEqual([

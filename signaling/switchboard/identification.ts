@@ -88,7 +88,7 @@ export class Identification {
         path: exchange.path,
         parameters,
         nonce: connection.nonce,
-        origins: this.#config.origins,
+        origins: connection.origins,
         certificateHashes: this.#config.certificateHashes(),
         now,
       },

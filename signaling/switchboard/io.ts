@@ -8,8 +8,16 @@ export type ExchangeId = number;
 
 /** What the driver tells the switchboard. Every `handle` is followed by draining `poll` until `undefined`. */
 export type SwitchboardInput =
-  /** A connection is up. Before anything else of that connection. */
-  | { readonly kind: "opened"; readonly connection: ConnectionId; readonly carrier: string }
+  /**
+   * A connection is up. Before anything else of that connection. `origins`: what its client may have dialled to come to where
+   * it was accepted, e.g. `https://127.0.0.1:4480`: the only audiences that proofs on it may name.
+   */
+  | {
+      readonly kind: "opened";
+      readonly connection: ConnectionId;
+      readonly carrier: string;
+      readonly origins: readonly string[];
+    }
   /** A whole request arrived. */
   | {
       readonly kind: "request";

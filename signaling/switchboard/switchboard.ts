@@ -158,7 +158,7 @@ export class Switchboard {
   #take(input: SwitchboardInput, now: number, mediaTime: number): void {
     switch (input.kind) {
       case "opened":
-        this.#opened(input.connection, input.carrier, now);
+        this.#opened(input, now);
         return;
       case "request": {
         const connection = this.#connection(input.connection);
@@ -262,12 +262,13 @@ export class Switchboard {
     this.#endings.counters(session, counters, now);
   }
 
-  #opened(id: number, carrier: string, now: number): void {
+  #opened(opened: Extract<SwitchboardInput, { kind: "opened" }>, now: number): void {
+    const { connection: id, carrier, origins } = opened;
     if (this.#draining === "drained") {
       this.#refuseConnection(id, CLOSE_SHUTDOWN, "server-shutdown");
       return;
     }
-    const connection = this.#desk.connections.open(id, carrier, now);
+    const connection = this.#desk.connections.open({ id, carrier, origins }, now);
     if (connection === undefined) this.#refuseConnection(id, CLOSE_OVERLOADED, "connections-cap");
     else this.#desk.timers.set("unbound", String(id), now + BIND_WITHIN);
   }

@@ -9,6 +9,7 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { storedCertificate } from "../../transports/webtransport/certificate.ts";
+import { originsOf } from "../server/origins.ts";
 import { openSite, type PageParts, type Site, type SiteOptions } from "./site.ts";
 import type { SocketFacts } from "./upgrades.ts";
 
@@ -43,15 +44,15 @@ interface Scene {
 }
 
 async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
-  const origins: string[] = [];
+  const scheme = options.tls === undefined ? "http" : "https";
   const taken: SocketFacts[] = [];
   const told: { unready: string | undefined } = { unready: undefined };
   const site = await openSite({
     host: "127.0.0.1",
     port: 0,
     setting: "httpPort",
-    origins: () => origins,
-    allowedOrigins: [ELSEWHERE],
+    origins: (address) => originsOf(address, scheme),
+    pageOrigins: () => [ELSEWHERE, `${scheme}://${site.address}`],
     maxSockets: 2,
     unready: () => told.unready,
     accept: (_socket, facts) => taken.push(facts),
@@ -64,9 +65,7 @@ async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
     ...options,
   });
   onTestFinished(() => site.close());
-  const origin = `${options.tls === undefined ? "http" : "https"}://${site.address}`;
-  origins.push(origin);
-  return Object.assign(told, { site, origin, taken });
+  return Object.assign(told, { site, origin: `${scheme}://${site.address}`, taken });
 }
 
 /** How a WebSocket attempt ended: `open`, or status and code of the refusal. */

@@ -36,7 +36,7 @@ export interface WatchParts {
 }
 
 /** One HTTP listener. */
-export interface SiteOptions extends Omit<UpgradeOptions, "secure"> {
+export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> {
   /** IP address. */
   readonly host: string;
   /** TCP port; 0 picks a free one. */
@@ -45,6 +45,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure"> {
   readonly setting: "httpPort" | "tcpPort";
   /** Certificate with its chain and key: TLS 1.3, nothing older. */
   readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** What clients dial to come here, once it listens on `host:port`. */
+  readonly origins: (address: string) => readonly string[];
   readonly page?: PageParts;
   readonly watch?: WatchParts;
 }
@@ -63,7 +65,9 @@ export interface Site {
  * Throws `port-taken` naming the port, `certificate-broken`, or `usage` for an address that cannot be bound.
  */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const upgrades = new Upgrades({ ...options, secure: options.tls !== undefined });
+  let own: readonly string[] = [];
+  const origins = (): readonly string[] => own;
+  const upgrades = new Upgrades({ ...options, origins, secure: options.tls !== undefined });
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -76,11 +80,13 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       return server;
     },
   });
-  await addRoutes(app, options);
+  await addRoutes(app, options, origins);
   await listen(app, options);
   const { address, family, port } = app.server.address() as AddressInfo;
+  const bound = family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
+  own = options.origins(bound);
   return {
-    address: family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`,
+    address: bound,
     counters: upgrades.counters,
     async close() {
       upgrades.close();
@@ -121,12 +127,16 @@ function serverOf(handler: RequestListener, { tls }: SiteOptions): HttpServer {
   }
 }
 
-async function addRoutes(app: FastifyInstance, options: SiteOptions): Promise<void> {
+async function addRoutes(
+  app: FastifyInstance,
+  options: SiteOptions,
+  origins: () => readonly string[],
+): Promise<void> {
   const { page, watch } = options;
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(PLAIN_HEADERS);
     const secure = options.tls !== undefined;
-    const origin = pageOrigin({ secure, host: request.headers.host }, options.origins());
+    const origin = pageOrigin({ secure, host: request.headers.host }, origins());
     if (origin === undefined) return refuse(reply, HOST_REFUSED);
     request.pageOrigin = origin;
   });

@@ -18,10 +18,10 @@ export interface SocketFacts {
 /** Who may come, and what becomes of them. */
 export interface UpgradeOptions {
   readonly secure: boolean;
-  /** Origins of this server's own. */
+  /** What clients dial to come here. */
   readonly origins: () => readonly string[];
-  /** Origins of pages elsewhere that may connect. */
-  readonly allowedOrigins: readonly string[];
+  /** Origins of pages that may connect: the server's own, and those elsewhere that it allows. */
+  readonly pageOrigins: () => readonly string[];
   /** Open WebSockets; one more is refused. */
   readonly maxSockets: number;
   /** Why nobody is taken now, if so. */
@@ -54,9 +54,8 @@ export class Upgrades {
   /** For the event `upgrade` of a server. */
   take(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const { secure, origins } = this.#options;
-    const own = origins();
-    const dialled = pageOrigin({ secure, host: request.headers.host }, own);
-    const refusal = this.#refusal(request, dialled, own);
+    const dialled = pageOrigin({ secure, host: request.headers.host }, origins());
+    const refusal = this.#refusal(request, dialled);
     if (refusal !== undefined || dialled === undefined) {
       this.counters.refused++;
       refuse(stream, refusal ?? HOST_REFUSED);
@@ -78,18 +77,13 @@ export class Upgrades {
     for (const socket of this.#open) socket.terminate();
   }
 
-  #refusal(
-    request: IncomingMessage,
-    dialled: string | undefined,
-    own: readonly string[],
-  ): Refusal | undefined {
-    const { allowedOrigins, maxSockets, unready } = this.#options;
+  #refusal(request: IncomingMessage, dialled: string | undefined): Refusal | undefined {
+    const { pageOrigins, maxSockets, unready } = this.#options;
     const { origin } = request.headers;
     if (pathOf(request) !== AGTP_PATH) return NOT_FOUND;
     if (dialled === undefined) return HOST_REFUSED;
     // Without an Origin it is no browser: any program could write what it likes there.
-    if (origin !== undefined && !own.includes(origin) && !allowedOrigins.includes(origin))
-      return ORIGIN_REFUSED;
+    if (origin !== undefined && !pageOrigins().includes(origin)) return ORIGIN_REFUSED;
     const why = unready();
     if (why !== undefined) return { status: 503, code: "draining", message: why };
     if (this.#open.size >= maxSockets) return FULL;

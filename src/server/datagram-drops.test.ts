@@ -7,7 +7,7 @@ it("counts the datagrams that connections gave up, of those that are over as wel
   const accepted = Promise.withResolvers<Connection>();
   world.network.listen("parley.test:4480", (connection) => {
     accepted.resolve(connection);
-    return world.server.accept(connection);
+    return world.server.accept(connection, ["https://parley.test:4480"]);
   });
   const ignore = { datagram() {}, stream() {}, exchange() {}, closed() {} };
   const client = await world.network.connect("https://parley.test:4480/agtp", {}, () => ignore);

@@ -135,8 +135,8 @@ export class Driver {
     };
   }
 
-  /** Takes a connection that a listener accepted. */
-  accept(connection: Connection): ConnectionHandlers {
+  /** Takes a connection that a listener accepted; `origins`: what its client may have dialled to come there. */
+  accept(connection: Connection, origins: readonly string[]): ConnectionHandlers {
     const id = this.#nextConnection++;
     const items = new OutgoingItems(connection);
     const exchanges = new PeerExchanges({
@@ -147,7 +147,7 @@ export class Driver {
     });
     this.#peers.set(id, { connection, items, exchanges, methods: new Map() });
     this.#instruments.connected(connection.carrier);
-    this.#input({ kind: "opened", connection: id, carrier: connection.carrier });
+    this.#input({ kind: "opened", connection: id, carrier: connection.carrier, origins });
     const failed = (error: unknown) => this.#failed("stream", error);
     return {
       datagram: (bytes) => this.#media.datagram(id, bytes),

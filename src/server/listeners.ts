@@ -2,7 +2,7 @@ import type { WebSocket } from "ws";
 import type { Clock } from "../../codecs/clock.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import type { Accept } from "../../transports/connection-end.ts";
+import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import type { ServerCertificate } from "../../transports/webtransport/certificate.ts";
 import { listenWebTransport, type WebTransportListener } from "../../transports/webtransport/server.ts";
@@ -24,8 +24,11 @@ export interface ListenersOptions {
   readonly watch: WatchParts;
   /** The agents that the server itself runs now. */
   readonly residents: () => readonly ResidentListing[];
-  /** Takes a WebTransport connection. Not before the listeners are open. */
-  readonly accept: Accept;
+  /**
+   * Takes a WebTransport connection, whose client may have dialled any of these origins: the stack tells the URL, which is as
+   * the client likes. Not before the listeners are open.
+   */
+  readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
   readonly fault: (error: unknown) => void;
@@ -38,8 +41,10 @@ export interface Listeners {
   readonly tls: Site | undefined;
   /** The plain side, loopback alone. */
   readonly http: Site | undefined;
-  /** Every origin that clients may dial. */
+  /** Every origin that clients may dial, of all listeners. */
   readonly origins: readonly string[];
+  /** Carriers that clients can come over. */
+  readonly bindings: readonly ("webtransport" | "websocket")[];
   /** `host:port` that the server is known by. */
   readonly address: string;
   /** Where agents connect. */
@@ -75,6 +80,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
   const origins: string[] = [];
   const tokens = new UrlTokens({ origins: () => origins, wall: () => clock.wall() });
   let webTransport: WebTransportListener | undefined;
+  const dialledOverUdp: string[] = [];
   let isOpen = false;
   const page: PageParts = {
     folder: pageFolder(),
@@ -86,8 +92,8 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
         : [webTransportOrigin([...originsOf(webTransport.address), ...config.origins], origin)],
   };
   const site = {
-    origins: () => origins,
-    allowedOrigins: config.allowedOrigins,
+    // Its pages may connect to any listener.
+    pageOrigins: () => [...origins, ...config.allowedOrigins],
     maxSockets: config.limits.connections,
     unready: () => (isOpen ? options.watch.unready() : "The server starts."),
     accept: options.acceptSocket,
@@ -98,6 +104,8 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
   if (config.httpPort !== "off") {
     http = await openSite({
       ...site,
+      // A proxy on this machine may end TLS for further origins.
+      origins: (address) => [...originsOf(address, "http"), ...config.origins],
       host: "127.0.0.1",
       port: config.httpPort,
       setting: "httpPort",
@@ -111,6 +119,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
   if (config.tcpPort !== "off") {
     tls = await openSite({
       ...site,
+      origins: (address) => [...originsOf(address), ...config.origins],
       host,
       port: config.tcpPort ?? config.port,
       setting: "tcpPort",
@@ -133,9 +142,10 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
         tokenFault: (url) => tokens.fault(url, config.urlTokens === "required"),
         fault: options.fault,
       },
-      options.accept,
+      (connection) => options.accept(connection, dialledOverUdp),
     );
     const listener = webTransport;
+    dialledOverUdp.push(...originsOf(listener.address), ...config.origins);
     opened.defer(() => listener.close());
     origins.push(...originsOf(listener.address));
   }
@@ -168,6 +178,10 @@ function listenersOf(parts: {
     tls,
     http,
     origins,
+    bindings: [
+      ...(webTransport === undefined ? [] : ["webtransport" as const]),
+      ...(socketOrigin === undefined ? [] : ["websocket" as const]),
+    ],
     address,
     url: main === undefined ? (webSocketUrl as string) : `${main}${AGTP_PATH}`,
     httpUrl,

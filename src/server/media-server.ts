@@ -73,9 +73,12 @@ export class MediaServer {
     return this.#isDraining ? "The server stops." : undefined;
   }
 
-  /** Takes a connection that a listener accepted. */
-  accept(connection: Connection): ConnectionHandlers {
-    return this.#driver.accept(connection);
+  /**
+   * Takes a connection that a listener accepted. `origins`: what its client may have dialled to come to that listener,
+   * e.g. `https://127.0.0.1:4480`; possession proofs on it may name no other audience.
+   */
+  accept(connection: Connection, origins: readonly string[]): ConnectionHandlers {
+    return this.#driver.accept(connection, origins);
   }
 
   /** Takes no new calls, ends what is up after `grace` ms, and resolves when every connection was told to close. */

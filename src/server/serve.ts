@@ -4,6 +4,7 @@ import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
+import { audienceOf } from "../../transports/url.ts";
 import { acceptWebSocket } from "../../transports/websocket/server.ts";
 import { parseServerConfig, type ServerSettings } from "../config.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
@@ -80,19 +81,19 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       metrics: () => metrics.text(),
     },
     residents: () => residents?.listings ?? [],
-    accept: (connection) => (media as MediaServer).accept(connection),
+    accept: (connection, origins) => (media as MediaServer).accept(connection, origins),
     acceptSocket: (socket, facts) =>
       void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
-        (media as MediaServer).accept(connection),
+        (media as MediaServer).accept(connection, [audienceOf(facts.url)]),
       ),
     fault,
   });
-  const { close, address, origins } = listeners;
+  const { close, address, bindings } = listeners;
   opened.defer(close);
   media = new MediaServer({
     config: {
       serverId: config.serverId ?? address,
-      origins: [...origins, RESIDENTS_ORIGIN],
+      bindings,
       certificateHashes: () => [certificate.hash],
       registration: config.registration,
       policyScope: config.policyScope,
@@ -115,7 +116,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       identities,
       serverId: agentId,
       clock,
-      accept: (connection) => (media as MediaServer).accept(connection),
+      accept: (connection) => (media as MediaServer).accept(connection, [RESIDENTS_ORIGIN]),
       report: (error) => events.log("error", "resident-fault", { error: String(error) }),
     });
     opened.defer(residents.close);

@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { connectAgent } from "../../agent/connect.ts";
 import { Agent, createIdentity, nodePlatform } from "../../agent/node.ts";
+import type { AgentPlatform } from "../../agent/platform.ts";
 import { decodeHex } from "../../codecs/hex.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { CloseInfo } from "../../sfu/carrier.ts";
 import { type ServeOptions, serve } from "../../src/server/serve.ts";
@@ -144,6 +146,55 @@ it.each([
   onTestFinished(() => agent.close());
   // Node's roots do not vouch for this certificate: there is WebSocket then.
   expect(agent.carrier.kind).toBe(isOperators ? "websocket" : "webtransport");
+});
+
+it("a proof that was made for one listener is no good at another", async () => {
+  const server = await running({ webTransport: false, origins: ["https://media.example"] });
+  const plain = `${server.httpUrl}`;
+  const secure = server.url.replace("/agtp", "");
+  const platform = nodePlatform({ choice: "websocket" });
+  /** Dials one listener with a proof that names what somebody else dialled. */
+  const relayed = (dialled: string, named: string): AgentPlatform => ({
+    ...platform,
+    carrier: {
+      connect: async (_url, options, handlers) => {
+        const url = `${dialled.replace("http", "ws")}/agtp`;
+        const pinned = dialled === secure ? { certificateHashes: [decoded(server.certificateHash)] } : {};
+        const connection = await webSocketCarrier({ clock: systemClock }).connect(
+          url,
+          { ...options, ...pinned },
+          handlers,
+        );
+        return new Proxy(connection, {
+          get(target, member) {
+            if (member === "url") return `${named}/agtp`;
+            const value: unknown = Reflect.get(target, member, target);
+            return typeof value === "function" ? value.bind(target) : value;
+          },
+        });
+      },
+    },
+  });
+  const come = async (dialled: string, named: string): Promise<string> => {
+    const { identity } = createIdentity({ name: "Eve" });
+    const coming = connectAgent(relayed(dialled, named), "https://nobody.example/agtp", { identity });
+    return await coming.then(
+      async (agent) => {
+        await agent.close();
+        return "online";
+      },
+      (error: unknown) => (error instanceof ParleyError ? error.code : String(error)),
+    );
+  };
+  for (const [dialled, named, outcome] of [
+    [secure, secure, "online"],
+    [plain, plain, "online"],
+    [secure, plain, "proof-invalid"],
+    [secure, "https://residents.invalid", "proof-invalid"],
+    [secure, "https://media.example", "proof-invalid"],
+    [plain, secure, "proof-invalid"],
+  ] as const)
+    expect([dialled, named, await come(dialled, named)]).toEqual([dialled, named, outcome]);
 });
 
 describe("WebSockets carry a call where there is no UDP", () => {

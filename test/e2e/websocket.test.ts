@@ -17,13 +17,11 @@ import { listenWebSocket, type WebSocketListener } from "../web-socket-server.ts
 let server: RealServer;
 let sockets: WebSocketListener;
 beforeAll(async () => {
-  const origins: string[] = [];
-  server = await startRealServer({ config: { origins } });
+  server = await startRealServer();
   const certificate = await storedCertificate({ folder: server.folder, now: Date.now() });
   sockets = await listenWebSocket({ clock: systemClock, certificate }, (connection) =>
-    server.server.accept(connection),
+    server.server.accept(connection, [new URL(server.url).origin, `https://${sockets.address}`]),
   );
-  origins.push(new URL(server.url).origin, `https://${sockets.address}`);
 });
 afterAll(async () => {
   expect(server.faults).toEqual([]);

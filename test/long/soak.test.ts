@@ -40,7 +40,7 @@ it(`keeps nothing of ${CALLS} calls`, async () => {
   const server = new MediaServer({
     config: {
       serverId: "media.test",
-      origins: [ORIGIN],
+      bindings: [],
       certificateHashes: () => [],
       registration: "open",
       policyScope: ["communication:bilateral"],
@@ -56,7 +56,7 @@ it(`keeps nothing of ${CALLS} calls`, async () => {
     events: SILENT_LOG,
     onFatal: fault,
   });
-  const listener = network.listen("127.0.0.1:4480", (connection) => server.accept(connection));
+  const listener = network.listen("127.0.0.1:4480", (connection) => server.accept(connection, [ORIGIN]));
   const identities = Array.from(
     { length: 2 * PAIRS },
     (_, at) => createIdentity({ name: `Agent ${at}` }).identity,

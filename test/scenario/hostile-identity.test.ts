@@ -80,7 +80,7 @@ function documents({ genesis, identityDocument }: AgentIdentity): JsonObject {
 
 describe("a possession proof", () => {
   it("passed on to another server with that server's own nonce is refused there: it names whom it was made for", async () => {
-    const other = new World({ config: { origins: [ELSEWHERE] } });
+    const other = new World({ origins: [ELSEWHERE] });
     const connection = await openConnection(other);
     const there = new ControlChannel({
       connection,

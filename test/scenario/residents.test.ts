@@ -38,14 +38,13 @@ async function populated(options: WorldOptions = {}) {
     ...options,
     log,
     serverIdentity,
-    config: { ...options.config, origins: [ORIGIN, RESIDENTS_ORIGIN] },
   });
   const residents = await world.during(
     startResidents({
       identities,
       serverId: world.serverId,
       clock: world.clock,
-      accept: (connection) => world.server.accept(connection),
+      accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
       report: (error) => world.reported.push(error),
     }),
   );

@@ -46,6 +46,8 @@ export class Stage {
   /** What the relay will answer to `counters-wanted`; set a session to `undefined` to leave it unanswered. */
   readonly counters = new Map<string, readonly FlowCounters[] | undefined>();
   isDrained = false;
+  /** What the clients of connections that are opened now may have dialled. */
+  origins: readonly string[] = [ORIGIN];
   /** Whether clients take what is sent to them. */
   isTaking = true;
   /** Flows whose streams were ended. */
@@ -67,7 +69,7 @@ export class Stage {
     this.#switchboard = new Switchboard({
       config: {
         serverId: "parley.test",
-        origins: [ORIGIN],
+        bindings: ["webtransport", "websocket"],
         certificateHashes: () => [CERTIFICATE],
         registration: "open",
         policyScope: ["communication:*"],
@@ -92,7 +94,7 @@ export class Stage {
 
   open(): number {
     const connection = this.#nextConnection++;
-    this.handle({ kind: "opened", connection, carrier: "memory" });
+    this.handle({ kind: "opened", connection, carrier: "memory", origins: this.origins });
     return connection;
   }
 

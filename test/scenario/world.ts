@@ -22,6 +22,8 @@ export interface WorldOptions {
   readonly toServer?: LinkModel;
   readonly toClient?: LinkModel;
   readonly config?: Partial<SwitchboardConfig>;
+  /** What the server's clients may have dialled. Default: what agents here do dial. */
+  readonly origins?: readonly string[];
   /** Default: a fresh one in memory. */
   readonly log?: RecordLog;
   /** Default: a fresh one. */
@@ -40,6 +42,7 @@ export class World {
   /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
   readonly reported: unknown[] = [];
   readonly #config: Partial<SwitchboardConfig>;
+  readonly #origins: readonly string[];
   #listener: Listener;
   #seed = 1;
 
@@ -56,6 +59,7 @@ export class World {
     this.serverId = identity.agentId;
     this.serverIdentity = identity;
     this.#config = options.config ?? {};
+    this.#origins = options.origins ?? [ORIGIN];
     this.server = this.#makeServer();
     this.#listener = this.#listen();
   }
@@ -73,14 +77,16 @@ export class World {
   }
 
   #listen(): Listener {
-    return this.network.listen("127.0.0.1:4480", (connection) => this.server.accept(connection));
+    return this.network.listen("127.0.0.1:4480", (connection) =>
+      this.server.accept(connection, this.#origins),
+    );
   }
 
   #makeServer(): MediaServer {
     return new MediaServer({
       config: {
         serverId: "media.test",
-        origins: [ORIGIN],
+        bindings: [],
         certificateHashes: () => [],
         registration: "open",
         policyScope: ["communication:bilateral"],
