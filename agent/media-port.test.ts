@@ -102,6 +102,20 @@ describe("the media side of a connection", () => {
     expect(port.counters.unclaimed).toBe(2);
   });
 
+  it("stops a stream of a flow that was given up at once, and drops its datagrams", async () => {
+    collect(8).release();
+    const stream = await server.openStream();
+    await stream.write(encodeStreamStart(8));
+    server.sendDatagram(Uint8Array.of(8, 1));
+    await clock.settle();
+    await expect(stream.write(encodeStreamItems([Uint8Array.of(2)]))).rejects.toMatchObject({
+      code: "connection-lost",
+    });
+    expect(port.counters.unclaimed).toBe(1);
+    await clock.advance(400);
+    expect(collect(8)).toMatchObject({ datagrams: [], items: [] });
+  });
+
   it("reads a stream at the pace of its sink, and stops it when the sink wants no more", async () => {
     const items: number[] = [];
     const paces = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;

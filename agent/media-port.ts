@@ -15,6 +15,8 @@ const HELD_PACKETS = 64;
 const HOLD_MS = 500;
 /** How long a stream of an unclaimed flow waits, unread, before its items are dropped, ms. */
 const STREAM_HOLD_MS = 5_000;
+/** Flows given up that are remembered, so that nothing of theirs waits any more; the oldest is forgotten. */
+const RELEASED_FLOWS = 256;
 /** Items waiting to be written to one outgoing stream; beyond it the stream is given up and its items counted. */
 const OUTGOING_ITEMS = 1024;
 
@@ -30,7 +32,7 @@ export interface FlowSink {
 }
 
 export interface MediaPortCounters {
-  /** Datagrams and items of flows that were never claimed, or claimed too late. */
+  /** Datagrams and items of flows that were never claimed, claimed too late, or given up. */
   readonly unclaimed: number;
   /** Datagrams too short to carry a flow identifier, and streams with broken framing. */
   readonly malformed: number;
@@ -46,12 +48,14 @@ interface Held {
 
 /**
  * The media side of one connection: hands what arrives to whoever claimed its flow, and writes what leaves. A flow's
- * packets may overtake the answer that names it, so unclaimed ones are held a moment; a stream waits, unread.
+ * packets may overtake the answer that names it, so unclaimed ones are held a moment; a stream waits, unread. Of a flow
+ * given up datagrams are dropped and new streams stopped at once: a server never uses a flow identifier twice.
  */
 export class MediaPort {
   readonly #clock: Clock;
   #connection: Connection | undefined;
   readonly #sinks = new Map<number, FlowSink>();
+  readonly #released = new Set<number>();
   readonly #streams = new Map<number, OutgoingStream>();
   #held: Held[] = [];
   /** Streams that wait for their flow to be claimed. */
@@ -76,6 +80,7 @@ export class MediaPort {
   /** Claims a flow and delivers what was held for it. The returned function gives it up. */
   claim(flow: number, sink: FlowSink): () => void {
     this.#sinks.set(flow, sink);
+    this.#released.delete(flow);
     this.#dropStale();
     const mine = this.#held.filter((held) => held.flow === flow);
     this.#held = this.#held.filter((held) => held.flow !== flow);
@@ -84,7 +89,11 @@ export class MediaPort {
     this.#awaited.delete(flow);
     for (const wake of waiting ?? []) wake();
     return () => {
-      if (this.#sinks.get(flow) === sink) this.#sinks.delete(flow);
+      if (this.#sinks.get(flow) !== sink) return;
+      this.#sinks.delete(flow);
+      this.#released.add(flow);
+      if (this.#released.size > RELEASED_FLOWS)
+        this.#released.delete(this.#released.values().next().value ?? -1);
     };
   }
 
@@ -97,8 +106,9 @@ export class MediaPort {
     }
     const flow = readVarint(bytes, 0);
     const sink = this.#sinks.get(flow);
-    if (sink === undefined) this.#hold(flow, bytes);
-    else sink.datagram(bytes);
+    if (sink !== undefined) sink.datagram(bytes);
+    else if (this.#released.has(flow)) this.#unclaimed += 1;
+    else this.#hold(flow, bytes);
   }
 
   /** Reads one incoming stream of items to its end. */
@@ -110,6 +120,11 @@ export class MediaPort {
       for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
         const { items, fault } = reader.push(chunk);
         const flow = reader.flow;
+        if (mayWait && flow !== undefined && this.#released.has(flow)) {
+          this.#unclaimed += items.length;
+          stream.stop(CLOSE_CODES.normal);
+          return;
+        }
         if (flow !== undefined && items.length > 0) {
           if (!this.#sinks.has(flow) && mayWait) await this.#claimed(flow);
           mayWait = false;

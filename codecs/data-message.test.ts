@@ -23,6 +23,12 @@ describe("a data message", () => {
     );
   });
 
+  it("of more than 16 KiB is not read", () => {
+    const read = (bytes: number) => decodeDataMessage(new TextEncoder().encode(`"${"x".repeat(bytes - 2)}"`));
+    expect(read(MAX_DATA_MESSAGE_BYTES).ok).toBe(true);
+    expect(read(MAX_DATA_MESSAGE_BYTES + 1)).toMatchObject({ fault: { code: "too-large" } });
+  });
+
   it.each([undefined, Number.NaN, () => 1, { a: undefined }])("is not %s", (value) => {
     expect(() => encodeDataMessage(value)).toThrow(expect.objectContaining({ code: "json-unrepresentable" }));
   });

@@ -1,8 +1,8 @@
 import { canonicalBytes, type JsonValue, parseCanonical } from "./canonical-json.ts";
 import { ParleyError } from "./parley-error.ts";
-import type { Result } from "./result.ts";
+import { type Result, refuse } from "./result.ts";
 
-/** Longest payload of one data message, bytes. A longer one is refused where it is made. */
+/** Longest payload of one data message, bytes. A longer one is refused where it is made, by the relay and where it is read. */
 export const MAX_DATA_MESSAGE_BYTES = 16 * 1024;
 
 /**
@@ -19,7 +19,10 @@ export function encodeDataMessage(value: unknown): Uint8Array {
   });
 }
 
-/** The value of one message. Faults: `json-not-canonical`. */
+/** The value of one message. Faults: `too-large`, `json-not-canonical`. */
 export function decodeDataMessage(payload: Uint8Array): Result<JsonValue> {
+  if (payload.length > MAX_DATA_MESSAGE_BYTES) {
+    return refuse("too-large", `A data message has at most ${MAX_DATA_MESSAGE_BYTES} bytes.`);
+  }
   return parseCanonical(payload);
 }

@@ -111,7 +111,7 @@ export const ERRORS = {
   "device-unavailable": { retryable: true, meaning: "No such sound device, or it cannot be used now." },
   "native-unavailable": { retryable: false, meaning: "A native part could not be loaded on this machine." },
   "buffer-full": { retryable: true, meaning: "More audio or data waits to be sent than the queue holds: await write() or send()." },
-  "too-large": { retryable: false, meaning: "A data message is longer than `details.limit` bytes; `details.bytes` says how long." },
+  "too-large": { retryable: false, meaning: "A data message is longer than 16 KiB: at its sender `details.bytes` says how long, `details.limit` the most." },
   "data-stalled": { retryable: false, meaning: "The network or the other end takes no more data messages: the stream is given up." },
   "data-unread": { retryable: false, meaning: "Nobody read the data messages of the other end: their stream was given up." },
   "data-contradicted": { retryable: false, meaning: "The other end signed a data message and then a checkpoint that says otherwise: its stream was given up." },

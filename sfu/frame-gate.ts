@@ -1,3 +1,4 @@
+import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
 import type { FrameView } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { type AdmissionRow, RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
@@ -71,6 +72,7 @@ export class FrameGate {
     const signed = entry.context.signedBytes(bytes, view);
     if (!this.#verifier.verify(key, signed, view.tag(bytes))) return "signature";
     if (carriage === "datagram" && bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
+    if (row.reliable === true && view.payload(bytes).length > MAX_DATA_MESSAGE_BYTES) return "too-large";
     windowOf(entry, view.keyGeneration).commit(view.sequence);
     this.#signed = signed;
     return undefined;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
 import { RELIABLE_FRESHNESS_MS } from "../signaling/admission.ts";
 import {
   datagram,
@@ -35,6 +36,13 @@ describe("a reliable stream", () => {
     expect(relay.nextTimeout()).toBe(0);
     expect(relay.release(0, WALL)).toBeUndefined();
     expect(item()).toBe("admitted");
+  });
+
+  it("takes messages of 16 KiB and none that is longer", () => {
+    const { item } = scene(true);
+    expect(item({ payload: new Uint8Array(MAX_DATA_MESSAGE_BYTES) })).toBe("admitted");
+    const payload = new Uint8Array(MAX_DATA_MESSAGE_BYTES + 1);
+    expect(item({ sequence: FIRST_SEQUENCE + 1, payload })).toBe("too-large");
   });
 
   it("is not carried by datagrams", () => {
