@@ -5,9 +5,10 @@ import { contentLines, resigned } from "../../test/evidence-edit.ts";
 import { bitFlips } from "../../test/generators/media.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
-import { SERVER } from "../../test/signed-call.ts";
+import { packet } from "../../test/relay-scene.ts";
+import { ALICE, CALL_TIME, SERVER } from "../../test/signed-call.ts";
 import { verifyMedia } from "./media.ts";
-import { verifyEvidence } from "./verify.ts";
+import { type JudgedEvidence, verifyEvidence } from "./verify.ts";
 
 const CALL = loggedCall();
 const OTHER = loggedCall({ number: 2 });
@@ -80,6 +81,63 @@ describe("kept frames", () => {
     const { frames, faults } = verifyMedia(CALL.kept, evidence, strictVerifier);
     expect(faults).toEqual([]);
     expect(frames.map(({ checkpointed }) => checkpointed)).toEqual(new Array(20).fill(false));
+  });
+
+  it("are of the epochs that interrupts began, each in its place", () => {
+    const { frames } = verifyMedia(CALL.kept, EVIDENCE, strictVerifier);
+    const epochs = frames.filter(({ leg, stream }) => leg === 0 && stream === 0).map(({ epoch }) => epoch);
+    expect(epochs).toEqual([0, 0, 0, 1, 1, 1, 1, 1, 1]);
+    expect(frames.filter(({ interrupted }) => interrupted)).toEqual([]);
+  });
+
+  it("of an epoch that nobody began, that is over, or that the checkpoint lists otherwise are refused", () => {
+    const bare: JudgedEvidence = {
+      ...EVIDENCE,
+      streams: EVIDENCE.streams.map((stream) => ({ ...stream, checkpoints: [] })),
+    };
+    const told = (kept: readonly KeptFrame[], evidence = bare) =>
+      verifyMedia(kept, evidence, strictVerifier).faults.map(({ message }) => message);
+    const signed = (sequence: number, epoch: number): KeptFrame => ({
+      leg: 0,
+      stream: 0,
+      packet: packet({
+        ...{ sequence, payloadType: 111, ssrc: 1, signer: ALICE.media, captured: CALL_TIME },
+        ...(epoch === 0 ? {} : { epoch }),
+        boundTo: { sessionDigest: CALL.core.digest, leg: 0, stream: 0 },
+      }),
+    });
+    expect(told([signed(1, 0), signed(2, 1)])).toEqual([]);
+    expect(told([signed(1, 2)])).toEqual(["Of epoch 2, which no interrupt began."]);
+    expect(told([signed(1, 0), signed(2, 1), signed(3, 0)])).toEqual([
+      "Of epoch 0, and sent after a frame of epoch 1.",
+    ]);
+    const early = { ...EVIDENCE, epochs: [] };
+    expect(new Set(told(CALL.kept.slice(3, 9), early))).toEqual(
+      new Set(["Of epoch 1, which no interrupt began."]),
+    );
+    const moved = {
+      ...EVIDENCE,
+      streams: EVIDENCE.streams.map((stream) => ({
+        ...stream,
+        checkpoints: stream.checkpoints.map((checkpoint) => ({ ...checkpoint, epoch: 1 })),
+      })),
+    };
+    expect(told([CALL.kept[0] as KeptFrame], moved)).toEqual([
+      "Of epoch 0, and the speaker's checkpoint lists it in epoch 1.",
+    ]);
+  });
+
+  it("that the relay says it no longer let through are named, and are the speaker's all the same", () => {
+    const epochs = EVIDENCE.epochs.map((start) =>
+      start.leg === 0 ? { ...start, lastBefore: 70_000 } : start,
+    );
+    const { frames, faults } = verifyMedia(CALL.kept, { ...EVIDENCE, epochs }, strictVerifier);
+    expect(faults).toEqual([]);
+    const named = frames.filter(({ interrupted }) => interrupted);
+    expect(named.map(({ leg, stream, sequence }) => [leg, stream, sequence])).toEqual([
+      [0, 0, 70_001],
+      [0, 0, 70_002],
+    ]);
   });
 
   it("prove nothing against a file without an agreement", () => {

@@ -16,6 +16,12 @@ export interface ProvenFrame {
   readonly payload: Uint8Array;
   /** A checkpoint of the speaker lists it too. */
   readonly checkpointed: boolean;
+  readonly epoch: number;
+  /**
+   * By the relay's own record it was never let through: its epoch had ended before it came. The speaker sent it all the same;
+   * who kept it had it from somewhere else, or the record is wrong.
+   */
+  readonly interrupted: boolean;
 }
 
 /** What kept frames are worth. */
@@ -26,8 +32,8 @@ export interface MediaReport {
 }
 
 /**
- * Judges kept frames against a judged file: each must carry its speaker's signature for this call and place. `progress`
- * hears how many were judged.
+ * Judges kept frames against a judged file: each must carry its speaker's signature for this call and place, in a media epoch
+ * that was begun there and not over yet. `progress` hears how many were judged.
  */
 export function verifyMedia(
   kept: readonly KeptFrame[],
@@ -36,7 +42,7 @@ export function verifyMedia(
   progress: (judged: number) => void = () => {},
 ): MediaReport {
   const faults: EvidenceFault[] = [];
-  const frames: ProvenFrame[] = [];
+  const frames: (ProvenFrame & { readonly at: string })[] = [];
   const contexts = new Map<CheckedStream, FrameSigningContext>();
   const places = new Set<string>();
   const view = new FrameView();
@@ -59,10 +65,9 @@ export function verifyMedia(
       faults.push({ code: "signature-invalid", message: "It was not signed for this call and place.", at });
       continue;
     }
-    const { sequence, timestamp } = view;
-    const listed = known.checkpoints
-      .map((checkpoint) => digestOf(checkpoint, sequence))
-      .find((digest) => digest !== undefined);
+    const { sequence, timestamp, epoch } = view;
+    const lists = known.checkpoints.find((checkpoint) => digestOf(checkpoint, sequence) !== undefined);
+    const listed = lists && digestOf(lists, sequence);
     const digest = frameDigest(context.signedBytes(packet, view));
     if (listed !== undefined && !sameBytes(listed, digest)) {
       faults.push({
@@ -70,6 +75,11 @@ export function verifyMedia(
         message: "The speaker's checkpoint lists another frame in its place.",
         at,
       });
+      continue;
+    }
+    const wrong = wrongEpoch(evidence, known, epoch, lists?.epoch);
+    if (wrong !== undefined) {
+      faults.push({ code: "evidence-invalid", message: wrong, at });
       continue;
     }
     const place = `${leg}/${stream}/${sequence}`;
@@ -89,8 +99,47 @@ export function verifyMedia(
       timestamp,
       payload: view.payload(packet),
       checkpointed: listed !== undefined,
+      epoch,
+      interrupted: epochsOf(evidence, known).some(
+        (start) => start.epoch > epoch && start.lastBefore !== undefined && sequence > start.lastBefore,
+      ),
+      at,
     });
   }
   frames.sort((a, b) => a.leg - b.leg || a.stream - b.stream || a.sequence - b.sequence);
-  return { frames, faults };
+  return { frames: inOrderOfEpochs(frames, faults), faults };
+}
+
+/** A speaker that began an epoch sends nothing of an older one after it: such a frame is a fault. */
+function inOrderOfEpochs(
+  frames: readonly (ProvenFrame & { readonly at: string })[],
+  faults: EvidenceFault[],
+): ProvenFrame[] {
+  let [stream, newest] = ["", 0];
+  return frames.flatMap(({ at, ...frame }) => {
+    const own = `${frame.leg}/${frame.stream}`;
+    newest = own === stream ? Math.max(newest, frame.epoch) : frame.epoch;
+    stream = own;
+    if (frame.epoch === newest) return [frame];
+    const message = `Of epoch ${frame.epoch}, and sent after a frame of epoch ${newest}.`;
+    faults.push({ code: "evidence-invalid", message, at });
+    return [];
+  });
+}
+
+function epochsOf({ epochs }: JudgedEvidence, { leg, stream }: CheckedStream) {
+  return epochs.filter((start) => start.leg === leg && start.stream === stream);
+}
+
+/** Why a frame cannot be of this epoch, if so. `listed`: what the checkpoint that lists it says. */
+function wrongEpoch(
+  evidence: JudgedEvidence,
+  stream: CheckedStream,
+  epoch: number,
+  listed: number | undefined,
+): string | undefined {
+  if (listed !== undefined && listed !== epoch)
+    return `Of epoch ${epoch}, and the speaker's checkpoint lists it in epoch ${listed}.`;
+  const isBegun = epoch === 0 || epochsOf(evidence, stream).some((start) => start.epoch === epoch);
+  return isBegun ? undefined : `Of epoch ${epoch}, which no interrupt began.`;
 }

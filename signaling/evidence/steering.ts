@@ -26,16 +26,28 @@ export interface SteeringInput {
   readonly findings: Findings;
 }
 
+/** Where a media epoch of a stream begins: an interrupt that an end signed. */
+export interface EpochStart {
+  /** Leg of the speaker. */
+  readonly leg: number;
+  readonly stream: number;
+  readonly epoch: number;
+  /** The last frame that the relay says it let through before; -1 for none. Undefined where its record does not say. */
+  readonly lastBefore: number | undefined;
+}
+
 /**
  * Judges what the ends changed during the session: narrowings as the history of the terms, interrupts as that of each
- * stream's media epoch, both against the records that name them and against what was sent, let through and received.
+ * stream's media epoch, both against the records that name them and against what was sent, let through and received. Returns where each epoch begins.
  */
-export function checkSteering(input: SteeringInput): void {
+export function checkSteering(input: SteeringInput): readonly EpochStart[] {
   const { lines, findings } = input;
   lines.none("narrowing", findings, "server");
   lines.none("interrupt", findings, "server");
   checkNamed(input, "narrowing", checkNarrowings(input));
-  checkNamed(input, "interrupt", checkInterrupts(input));
+  const { byDigest, starts } = checkInterrupts(input);
+  checkNamed(input, "interrupt", byDigest);
+  return starts;
 }
 
 /** Line numbers by the digest that records name them by. */
@@ -78,16 +90,13 @@ function checkNarrowings(input: SteeringInput): ByDigest {
 
 /** After an end gave up sending, nothing beyond what the record names may have been let through or received. */
 function checkSilence(input: SteeringInput, digest: string, leg: 0 | 1, stream: number): void {
-  const { lines, records, streams, findings } = input;
-  const named = records.records.find(({ payload }) => payload.extra?.narrowing === digest)?.payload.extra;
-  const listed = Array.isArray(named?.streams) ? named.streams : undefined;
-  const entry = listed?.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
+  const { lines, streams, findings } = input;
   const what = `${ROLES[leg]}, stream ${stream}`;
-  if (!isJsonObject(entry)) {
+  const last = lastLetThrough(input, "narrowing", digest, leg, stream);
+  if (last === undefined) {
     findings.say("server-claimed", `${what}: no word on which frame was the last before the narrowing`);
     return;
   }
-  const last = typeof entry.last_sequence === "number" ? entry.last_sequence : -1;
   findings.say(
     "server-claimed",
     `${what}: ${last < 0 ? "nothing" : `frames up to ${last}`} let through before the narrowing`,
@@ -109,9 +118,28 @@ function checkSilence(input: SteeringInput, digest: string, leg: 0 | 1, stream: 
   }
 }
 
-function checkInterrupts(input: SteeringInput): ByDigest {
+/** What the record of a change says of how far the relay had got with a stream; -1 for nowhere. */
+function lastLetThrough(
+  { records }: SteeringInput,
+  kind: "narrowing" | "interrupt",
+  digest: string,
+  leg: number,
+  stream: number,
+): number | undefined {
+  const named = records.records.find(({ payload }) => payload.extra?.[kind] === digest)?.payload.extra;
+  const listed = Array.isArray(named?.streams) ? named.streams : undefined;
+  const entry = listed?.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
+  if (!isJsonObject(entry)) return undefined;
+  return typeof entry.last_sequence === "number" ? entry.last_sequence : -1;
+}
+
+function checkInterrupts(input: SteeringInput): {
+  readonly byDigest: ByDigest;
+  readonly starts: readonly EpochStart[];
+} {
   const { lines, agreement, streams, verifier, findings } = input;
   const byDigest = new Map<string, number>();
+  const starts: EpochStart[] = [];
   const byStream = new Map<CheckedStream, { readonly interrupt: Interrupt; readonly number: number }[]>();
   for (const { number, line } of lines.of("interrupt")) {
     const decoded = decodeBase64url(line.bytes);
@@ -120,7 +148,8 @@ function checkInterrupts(input: SteeringInput): ByDigest {
       findings.fault("This is not an interrupt.", `line ${number}, interrupt`);
       continue;
     }
-    byDigest.set(encodeHex(interruptDigest(decoded.value)), number);
+    const digest = encodeHex(interruptDigest(decoded.value));
+    byDigest.set(digest, number);
     if (line.of === "server") continue;
     const interrupt = parsed.value;
     const side = line.of === "caller" ? agreement.offer : agreement.answer;
@@ -136,10 +165,15 @@ function checkInterrupts(input: SteeringInput): ByDigest {
       encodeHex(interrupt.sessionDigest) !== encodeHex(agreement.core.digest)
     )
       findings.fault("It belongs to another session, stream, leg or key.", `line ${number}, interrupt`);
-    else byStream.set(stream, [...(byStream.get(stream) ?? []), { interrupt, number }]);
+    else {
+      byStream.set(stream, [...(byStream.get(stream) ?? []), { interrupt, number }]);
+      const place = { leg: interrupt.speakerLeg, stream: interrupt.stream };
+      const lastBefore = lastLetThrough(input, "interrupt", digest, place.leg, place.stream);
+      starts.push({ ...place, epoch: interrupt.epoch, lastBefore });
+    }
   }
   for (const stream of streams) checkEpochs(stream, byStream.get(stream) ?? [], findings);
-  return byDigest;
+  return { byDigest, starts };
 }
 
 function checkEpochs(

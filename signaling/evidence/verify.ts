@@ -5,7 +5,7 @@ import { checkSeal, readLines } from "./integrity.ts";
 import { checkParties, type TrustAnchors } from "./parties.ts";
 import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
-import { checkSteering } from "./steering.ts";
+import { checkSteering, type EpochStart } from "./steering.ts";
 import { type CheckedStream, checkStreams } from "./streams.ts";
 
 /** A judged file, with what is needed to judge kept frames against it. */
@@ -14,6 +14,8 @@ export interface JudgedEvidence {
   /** Absent when the file does not even hold an agreement. */
   readonly agreement: Agreement | undefined;
   readonly streams: readonly CheckedStream[];
+  /** Where the media epochs of the streams begin, epoch 0 apart. */
+  readonly epochs: readonly EpochStart[];
 }
 
 /**
@@ -33,6 +35,7 @@ export function verifyEvidence(
   const callee = parties.get("callee");
   let agreement: Agreement | undefined;
   let streams: CheckedStream[] = [];
+  let epochs: readonly EpochStart[] = [];
   let records = { count: lines.of("record").length, countersigned: 0 };
   if (server !== undefined && caller !== undefined && callee !== undefined) {
     const all = { server, caller, callee };
@@ -41,7 +44,15 @@ export function verifyEvidence(
       const checked = checkRecords(lines, agreement, all, verifier, findings);
       records = { count: checked.records.length, countersigned: checked.countersigned };
       streams = checkStreams(lines, agreement, checked, verifier, findings);
-      checkSteering({ lines, agreement, parties: all, records: checked, streams, verifier, findings });
+      epochs = checkSteering({
+        lines,
+        agreement,
+        parties: all,
+        records: checked,
+        streams,
+        verifier,
+        findings,
+      });
       for (const { line } of lines.of("counters"))
         findings.say("server-claimed", `the relay counted ${line.document}`);
     }
@@ -54,6 +65,7 @@ export function verifyEvidence(
   return {
     agreement,
     streams,
+    epochs,
     report: {
       verdict: findings.faults.length > 0 ? "invalid" : anchored ? "verified" : "unanchored",
       faults: findings.faults,

@@ -1,7 +1,7 @@
 import { type KeptFrame, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { verifier } from "../../platform/node/sodium.ts";
-import { type MediaReport, verifyMedia } from "../../signaling/evidence/media.ts";
+import { type MediaReport, type ProvenFrame, verifyMedia } from "../../signaling/evidence/media.ts";
 import type { EvidenceReport, Verdict } from "../../signaling/evidence/report.ts";
 import { type JudgedEvidence, verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { loadTrustFile } from "../trust-file.ts";
@@ -78,9 +78,20 @@ function mediaSummary(media: MediaReport, wav: ProvenWav | undefined) {
   return {
     proven: media.frames.length,
     checkpointed: media.frames.filter(({ checkpointed }) => checkpointed).length,
+    interrupted: interruptedFrames(media),
     faults: media.faults,
     wav,
   };
+}
+
+/** Kept frames that the relay says it did not let through any more, by stream and epoch. */
+function interruptedFrames({ frames }: MediaReport) {
+  const late = frames.filter(({ interrupted }) => interrupted);
+  const groups = Map.groupBy(late, ({ leg, stream, epoch }) => `${leg}/${stream}/${epoch}`);
+  return [...groups.values()].map((group) => {
+    const [{ leg, stream, epoch, sequence: first }] = group as [ProvenFrame];
+    return { leg, stream, epoch, first, last: group.at(-1)?.sequence ?? first, count: group.length };
+  });
 }
 
 function describeReport(
@@ -103,6 +114,14 @@ function describeReport(
             `${media.frames.length} kept frames belong, ${checkpointed} of them in checkpoints`,
           ),
         ]),
+    ...(media === undefined
+      ? []
+      : interruptedFrames(media).map(({ leg, stream, epoch, first, last, count }) =>
+          said(
+            "server-claimed",
+            `${leg === 0 ? "caller" : "callee"}, stream ${stream}: ${count} kept frames of epoch ${epoch} (${first} to ${last}) not let through: interrupted before`,
+          ),
+        )),
     ...(wav === undefined
       ? []
       : [
