@@ -1,4 +1,5 @@
 import type { Clock } from "../../codecs/clock.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import {
   CLOSE_CODES,
@@ -149,9 +150,10 @@ export class Driver {
     this.#instruments.connected(connection.carrier);
     this.#input({ kind: "opened", connection: id, carrier: connection.carrier, origins });
     const failed = (error: unknown) => this.#failed("stream", error);
+    const flowsRead = new Set<number>();
     return {
       datagram: (bytes) => this.#media.datagram(id, bytes),
-      stream: (stream) => void this.#readItems(id, stream).catch(failed),
+      stream: (stream) => void this.#readItems(id, stream, flowsRead).catch(failed),
       exchange: (stream) => void exchanges.read(stream).catch(failed),
       closed: (info) => this.#connectionClosed(id, info),
     };
@@ -322,9 +324,24 @@ export class Driver {
     this.#input({ kind: "closed", connection: id, orderly: info.code === CLOSE_CODES.normal });
   }
 
-  async #readItems(connection: ConnectionId, stream: ReceiveStream): Promise<void> {
-    const fault = await readItems(stream, (flow, bytes) => this.#item(connection, flow, bytes));
-    if (fault !== undefined) this.#events.log("warn", "stream-malformed", { connection, at: fault.at });
+  /** Media frames of a flow come on one stream at a time: what waits for a slow listener is bounded by that. Further streams are stopped. */
+  async #readItems(connection: ConnectionId, stream: ReceiveStream, flowsRead: Set<number>): Promise<void> {
+    let own: number | undefined;
+    const take = (flow: number, bytes: Uint8Array) => {
+      if (own === undefined && this.#media.carriesMedia(connection, flow)) {
+        if (flowsRead.has(flow))
+          throw new ParleyError({ code: "capacity", message: "The flow has a stream already." });
+        flowsRead.add(flow);
+        own = flow;
+      }
+      return this.#item(connection, flow, bytes);
+    };
+    try {
+      const fault = await readItems(stream, take);
+      if (fault !== undefined) this.#events.log("warn", "stream-malformed", { connection, at: fault.at });
+    } finally {
+      if (own !== undefined) flowsRead.delete(own);
+    }
   }
 
   /** Statements may be read after their connection is gone: what arrived before counts. */

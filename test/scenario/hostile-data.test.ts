@@ -4,7 +4,9 @@ import type { Call } from "../../agent/call.ts";
 import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { buildFrame, FrameView, parseFrame } from "../../codecs/frame.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
+import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
+import { CLOSE_CODES } from "../../sfu/carrier.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
@@ -67,6 +69,38 @@ function reworded(frame: Uint8Array, payload: string, epoch: number): Uint8Array
 }
 
 const refused = () => answered.stats().data?.heard?.refused;
+
+it("a speaker that opens more streams for one flow is stopped on all but the first, and heard on that one", async () => {
+  const sending = new HostileRelay(world);
+  const carol = await world.agent("Carol", {}, sending);
+  const dave = await world.agent("Dave");
+  const pair = await connected(world, carol, dave, DATA_ONLY);
+  const read: JsonValue[] = [];
+  void (async () => {
+    for await (const { value } of pair.answered.data ?? []) read.push(value);
+  })();
+  const own: { flow?: number; frame?: Uint8Array } = {};
+  sending.item = (way, flow, bytes) => {
+    if (way === "to-server" && bytes[0] === FRAME) Object.assign(own, { flow, frame: bytes.slice() });
+    return true;
+  };
+  await world.during(pair.call.data?.send("first") ?? Promise.resolve());
+  const connection = await sending.connection();
+  for (let further = 0; further < 3; further++) {
+    const stream = await world.during(connection.openStream());
+    const item = encodeStreamItems([own.frame as Uint8Array]);
+    await world.during(stream.write(encodeStreamStart(own.flow as number)));
+    await world.during(stream.write(item));
+    await world.clock.advance(20);
+    await expect(world.during(stream.write(item))).rejects.toMatchObject({
+      details: { stream_code: CLOSE_CODES.overloaded },
+    });
+  }
+  await world.during(pair.call.data?.send("second") ?? Promise.resolve());
+  await world.clock.advance(20);
+  expect(read).toEqual(["first", "second"]);
+  expect(pair.answered.stats().data?.heard?.refused).toEqual({});
+});
 
 describe("a relay that", () => {
   it.each([

@@ -1,6 +1,7 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { ReceiveStream, SendStream } from "../../sfu/carrier.ts";
 import { streamLost } from "../memory-stream.ts";
+import { UnreadBytes } from "./unread-bytes.ts";
 
 /** Bytes of one stream that its reader has not taken yet, at most; the writer waits when they are reached. */
 export const STREAM_WINDOW_BYTES = 64 * 1024;
@@ -133,7 +134,7 @@ export interface ReceivePort {
 /** The half of a stream that reads. */
 export class ReceiveHalf implements ReceiveStream {
   readonly #port: ReceivePort;
-  readonly #arrived: Uint8Array[] = [];
+  readonly #arrived = new UnreadBytes();
   #received = 0;
   #read = 0;
   #limit = STREAM_WINDOW_BYTES;
@@ -151,7 +152,7 @@ export class ReceiveHalf implements ReceiveStream {
     for (;;) {
       if (this.#isStopped)
         throw new ParleyError({ code: "closed", message: "This side stopped the stream." });
-      const chunk = this.#arrived.shift();
+      const chunk = this.#arrived.take();
       if (chunk !== undefined) {
         this.#give(chunk.length);
         return chunk;
@@ -173,18 +174,18 @@ export class ReceiveHalf implements ReceiveStream {
   stop(code: number): void {
     if (this.#isStopped || this.#isDone) return;
     this.#isStopped = true;
-    this.#arrived.length = 0;
+    this.#arrived.clear();
     if (this.#ending === undefined) this.#port.stop(code);
     else this.#finish();
     this.#wake?.();
   }
 
-  /** A chunk, in bytes of its own. False when it exceeds the credit given, or comes after the end. */
+  /** A chunk; copied. False when it exceeds the credit given, or comes after the end. */
   chunk(bytes: Uint8Array): boolean {
     this.#received += bytes.length;
     if (this.#ending !== undefined || this.#received > this.#limit) return false;
     if (!this.#isStopped) {
-      this.#arrived.push(bytes);
+      this.#arrived.add(bytes);
       this.#wake?.();
     }
     return true;
@@ -194,7 +195,7 @@ export class ReceiveHalf implements ReceiveStream {
   end(ending: "finished" | { readonly code: number }): boolean {
     if (this.#ending !== undefined) return false;
     this.#ending = ending;
-    if (ending !== "finished") this.#arrived.length = 0;
+    if (ending !== "finished") this.#arrived.clear();
     if (ending !== "finished" || this.#isStopped) this.#finish();
     this.#wake?.();
     return true;

@@ -214,6 +214,16 @@ describe("datagrams that wait", () => {
   });
 });
 
+test("single bytes of a stream that nobody reads wait together", async () => {
+  const subject = new Subject();
+  subject.says({ type: "open", stream: 2 });
+  for (let i = 0; i < STREAM_WINDOW_BYTES; i++) subject.says(data(2, 1));
+  expect(subject.violations).toEqual([]);
+  let [reads, read] = [0, 0];
+  for (; read < STREAM_WINDOW_BYTES; reads++) read += (await subject.streams[0]?.read())?.length ?? 0;
+  expect([reads, read]).toEqual([16, STREAM_WINDOW_BYTES]);
+});
+
 describe("a hostile peer", () => {
   const cases: Readonly<Record<string, readonly [readonly MuxFrame[], string]>> = {
     "opens more streams than are allowed": [

@@ -127,7 +127,7 @@ export class Mux {
       case "data": {
         const half = this.#receiving.get(frame.stream);
         if (half === undefined) return "data for a stream that is not open";
-        return half.chunk(frame.bytes.slice()) ? undefined : "a stream carries more than its credit";
+        return half.chunk(frame.bytes) ? undefined : "a stream carries more than its credit";
       }
       case "finish":
       case "reset": {
