@@ -17,16 +17,21 @@ export interface AfterCalls {
 
 /** About a minute. */
 export async function run(): Promise<BenchRow[]> {
-  const [early, late] = await churn([EARLY_CALLS, LATE_CALLS]);
+  const [early, late] = await withServer((server) => churn(server, [EARLY_CALLS, LATE_CALLS]));
   const perAgent = await withServer(memoryPerAgent);
   const perCall = await withServer(memoryPerCall);
   if (early === undefined || late === undefined) throw new Error("the calls were not made");
   const name = `churn, ${early.calls} to ${late.calls} calls`;
   return [
     {
-      ...{ name, metric: "server memory", value: (late.server.memory - early.server.memory) / 2 ** 20 },
+      ...{ name, metric: "server's own memory", value: mib(late.server.ownMemory - early.server.ownMemory) },
       ...{ unit: "MiB more", better: "less", target: FLAT_MIB },
-      note: `P9; ${(late.server.memory / 2 ** 20).toFixed(0)} MiB in the end, what ${2 * late.calls} agents registered with included`,
+      note: `P9; ${mib(late.server.ownMemory).toFixed(0)} MiB in the end, what ${2 * late.calls} agents registered with included`,
+    },
+    {
+      ...{ name, metric: "files in memory", value: mib(filesIn(late.server) - filesIn(early.server)) },
+      ...{ unit: "MiB more", better: "less" },
+      note: "the record log as far as it was touched; the system takes it back when it needs to",
     },
     {
       ...{ name, metric: "server handles", value: (late.server.handles ?? 0) - (early.server.handles ?? 0) },
@@ -49,30 +54,38 @@ export async function run(): Promise<BenchRow[]> {
   ];
 }
 
-/** Makes and ends short calls through one server, each between two new agents; looks at the server after each number of `counts`. */
-export async function churn(counts: readonly number[]): Promise<AfterCalls[]> {
-  return await withServer(async (server) => {
-    const looks: AfterCalls[] = [];
-    let calls = 0;
-    let failed = 0;
-    for (const count of counts) {
-      const more = count - calls;
-      const summary = await load(server, { calls: more, ramp: (more * 1_000) / CALLS_PER_SECOND }, 200);
-      failed += more - summary.calls.completed;
-      calls = count;
-      await settle();
-      looks.push({ calls, failed, server: look(server) });
-    }
-    return looks;
-  });
+/** Makes and ends short calls, each between two new agents; looks at the server after each number of `counts`. */
+export async function churn(server: ServerProcess, counts: readonly number[]): Promise<AfterCalls[]> {
+  const looks: AfterCalls[] = [];
+  let calls = 0;
+  let failed = 0;
+  for (const count of counts) {
+    const more = count - calls;
+    const summary = await load(server, { calls: more, ramp: (more * 1_000) / CALLS_PER_SECOND }, 200);
+    failed += more - summary.calls.completed;
+    calls = count;
+    await settle();
+    looks.push({ calls, failed, server: look(server) });
+  }
+  return looks;
 }
 
 async function memoryPerCall(server: ServerProcess): Promise<number> {
   // Code is compiled and pools are filled by calls that do not count.
   await load(server, { calls: WARM_UP_CALLS, ramp: 500 }, 500);
-  const before = look(server).memory;
-  const { server: used } = await load(server, { calls: MEMORY_CALLS, ramp: 2_500 }, 6_000);
-  return ((used?.memory_peak ?? Number.NaN) - before) / MEMORY_CALLS;
+  await settle();
+  const before = look(server).ownMemory;
+  const loaded = load(server, { calls: MEMORY_CALLS, ramp: RAMP_MS }, CALL_MS);
+  let most = 0;
+  const looking = setInterval(() => {
+    most = Math.max(most, look(server).ownMemory);
+  }, LOOK_EVERY_MS);
+  try {
+    await loaded;
+  } finally {
+    clearInterval(looking);
+  }
+  return (most - before) / MEMORY_CALLS;
 }
 
 async function memoryPerAgent(server: ServerProcess): Promise<number> {
@@ -86,10 +99,10 @@ async function memoryPerAgent(server: ServerProcess): Promise<number> {
   };
   for (let made = 0; made < WARM_UP_AGENTS; made += 1) await connect();
   await settle();
-  const before = look(server).memory;
+  const before = look(server).ownMemory;
   for (let made = 0; made < AGENTS; made += 1) await connect();
   await settle();
-  const after = look(server).memory;
+  const after = look(server).ownMemory;
   await Promise.all(agents.map((agent) => agent.close()));
   return (after - before) / AGENTS;
 }
@@ -108,7 +121,16 @@ async function load(
   return await runBots({ plan, target, serverPid: pid, progress: () => {}, stop });
 }
 
-async function withServer<Value>(use: (server: ServerProcess) => Promise<Value>): Promise<Value> {
+function filesIn({ memory, ownMemory }: ProcessSample): number {
+  return memory - ownMemory;
+}
+
+function mib(bytes: number): number {
+  return bytes / 2 ** 20;
+}
+
+/** A server of its own, in a process of its own, while it is used. */
+export async function withServer<Value>(use: (server: ServerProcess) => Promise<Value>): Promise<Value> {
   const server = await startServerProcess();
   try {
     return await use(server);
@@ -117,14 +139,15 @@ async function withServer<Value>(use: (server: ServerProcess) => Promise<Value>)
   }
 }
 
-function look({ pid }: ServerProcess): ProcessSample {
+/** Throws where the server is gone or the machine does not tell. */
+export function look({ pid }: ServerProcess): ProcessSample {
   const sample = sampleProcess(pid);
   if (sample === undefined) throw new Error("the server is gone, or this machine does not tell");
   return sample;
 }
 
 /** Connections that are over are let go of after a while. */
-function settle(): Promise<void> {
+export function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }
 
@@ -133,10 +156,11 @@ const LATE_CALLS = 1_000;
 const CALLS_PER_SECOND = 25;
 const WARM_UP_CALLS = 10;
 const MEMORY_CALLS = 50;
+const [RAMP_MS, CALL_MS, LOOK_EVERY_MS] = [2_500, 6_000, 250];
 const WARM_UP_AGENTS = 20;
 const AGENTS = 100;
 const SETTLE_MS = 3_000;
-/** Memory that may differ between two looks for reasons of its own. */
-const FLAT_MIB = 24;
+/** Until the young generation has its full size and the allocator its pools: some 50 MiB, measured. */
+const FLAT_MIB = 64;
 
 if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);

@@ -86,6 +86,11 @@ export class AdmissionTable {
     }
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    return { sessions: this.#sessions.size, connections: this.#connections.size };
+  }
+
   find(connection: ConnectionId, flow: number): FlowEntry | undefined {
     return this.#connections.get(connection)?.flows.get(flow);
   }

@@ -30,6 +30,10 @@ export interface HeldFrame {
 export class HeldFrames {
   #frames: HeldFrame[] = [];
 
+  get size(): number {
+    return this.#frames.length;
+  }
+
   /** Keeps a frame; false when its flow has as many as may wait. */
   add(frame: HeldFrame): boolean {
     const waiting = this.#frames.filter(({ entry }) => entry === frame.entry).length;

@@ -224,6 +224,12 @@ export class Relay {
     return this.#table.totals;
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const [held, reporting, closing] = [this.#held.size, this.#reporting.size, this.#closing.length];
+    return { ...this.#table.sizes(), held, reporting, closing, strays: this.#strays.size };
+  }
+
   /** Tells that a connection is gone: its flows lead nowhere until they are installed on another one. */
   forget(connection: ConnectionId): void {
     this.#held.forget((frame) => frame.connection === connection);

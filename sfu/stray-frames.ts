@@ -16,6 +16,11 @@ export class StrayFrames {
   readonly #byConnection = new Map<ConnectionId, { malformed: number; unknownFlow: number }>();
   readonly #others = { malformed: 0, unknownFlow: 0 };
 
+  /** Connections counted apart. */
+  get size(): number {
+    return this.#byConnection.size;
+  }
+
   add(connection: ConnectionId, reason: "malformed" | "unknown-flow"): void {
     let counters = this.#byConnection.get(connection);
     if (counters === undefined) {

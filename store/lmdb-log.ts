@@ -29,7 +29,7 @@ export async function openLmdbLog(folder: string): Promise<RecordLog> {
   prepareFolder(folder);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 7 });
+    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 7, mapSize: MAP_BYTES });
     return new LmdbLog(root);
   } catch (cause) {
     await root?.close();
@@ -287,6 +287,11 @@ function closed(): ParleyError {
 }
 
 const FORMAT_VERSION = 1;
+/**
+ * Address space for the file from the start. Beyond it lmdb maps the file again, twice as much, and keeps the older maps: pages
+ * seen through several are counted as resident several times.
+ */
+const MAP_BYTES = 2 ** 30;
 /** Keys and bookkeeping of one entry, bytes, roughly. */
 const ENTRY_OVERHEAD = 512;
 const DENIED = /permission denied|read-only file system|no space left/i;

@@ -59,6 +59,11 @@ export class Connections {
     return this.#byId.size;
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    return { up: this.size, agents: this.#perAgent.size };
+  }
+
   /** Takes a new connection, or `undefined` at the cap. */
   open(
     opened: Pick<ConnectionState, "id" | "carrier" | "origins">,

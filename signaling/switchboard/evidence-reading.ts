@@ -39,6 +39,11 @@ export class EvidenceReading {
     this.#table = table;
   }
 
+  /** Readings under way. */
+  get size(): number {
+    return this.#readings.size;
+  }
+
   /** QUERY /sessions/{id}/evidence. A session nobody here remembers may still be in the log. */
   read(asked: Asked, sessionId: string, now: number): Result<void> {
     const { agentId } = asked.agent;

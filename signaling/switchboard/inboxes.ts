@@ -71,6 +71,11 @@ export class Inboxes {
     return { online, inboxEvents };
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    return { inboxes: this.#byAgent.size, ...this.overview() };
+  }
+
   /** Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again. */
   subscribe(exchange: Exchange, agentId: string, after: number, now: number): void {
     const inbox = this.#inbox(agentId, now);

@@ -58,6 +58,13 @@ export class OfferBook {
     return this.#ringing.size;
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const indexed = this.#bySession.size + this.#byCaller.size + this.#byCallee.size;
+    const settled = this.#settled.size + this.#settledSessions.size;
+    return { ringing: this.size, indexed, settled };
+  }
+
   all(): RingingOffer[] {
     return [...this.#ringing.values()];
   }

@@ -32,6 +32,11 @@ export class RecordReading {
     this.#table = table;
   }
 
+  /** Readings under way. */
+  get size(): number {
+    return this.#readings.size;
+  }
+
   /** QUERY /sessions/{id}/records: those behind number `after`. A session that is over is read too while it is remembered. */
   read(asked: Asked, sessionId: string, after: number | undefined, now: number): Result<void> {
     const { exchange, agent } = asked;

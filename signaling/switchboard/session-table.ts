@@ -52,6 +52,13 @@ export class SessionTable {
     return [...this.#byId.values()];
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const [agents, connections] = [this.#byAgent.size, this.#byConnection.size];
+    const past = this.#past.size;
+    return { live: this.size, agents, connections, routes: this.#routes.size, flows: this.#flows.size, past };
+  }
+
   /** Sessions an agent takes part in. */
   countOf(agentId: string): number {
     return this.#byAgent.get(agentId)?.size ?? 0;

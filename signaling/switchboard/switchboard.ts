@@ -150,6 +150,20 @@ export class Switchboard {
     return { sessions, ringing: this.#book.size, agents: registry.size, ...inboxes.overview() };
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const { connections, inboxes, registry, timers } = this.#desk;
+    return {
+      sessions: this.#table.sizes(),
+      offers: this.#book.sizes(),
+      connections: connections.sizes(),
+      inboxes: inboxes.sizes(),
+      agents: registry.size,
+      timers: timers.size,
+      readings: this.#evidence.size + this.#records.size,
+    };
+  }
+
   /** When a `tick` is due at the latest, in the time of `now`; `undefined` when nothing waits. */
   nextTimeout(): number | undefined {
     return this.#desk.timers.next();

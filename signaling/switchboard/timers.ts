@@ -40,6 +40,11 @@ export class Timers {
   #heap: Entry[] = [];
   readonly #live = new Map<string, Entry>();
 
+  /** Deadlines that stand. */
+  get size(): number {
+    return this.#live.size;
+  }
+
   /** Sets or moves the deadline, in the time of `now`. */
   set(kind: TimerKind, id: string, at: number): void {
     const key = `${kind} ${id}`;

@@ -12,6 +12,8 @@ test("CPU time is read from /proc/<pid>/stat whatever the program is called", ()
 test("a process is sampled from outside, and found by the port it listens on", async () => {
   const own = sampleProcess(process.pid);
   expect(own?.memory).toBeGreaterThan(10 * 2 ** 20);
+  expect(own?.ownMemory).toBeGreaterThan(10 * 2 ** 20);
+  expect(own?.ownMemory).toBeLessThan(own?.memory ?? 0);
   expect(own?.cpuSeconds).toBeGreaterThan(0);
   expect(own?.handles).toBeGreaterThan(3);
   expect(sampleProcess(2 ** 30)).toBeUndefined();

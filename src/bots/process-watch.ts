@@ -6,6 +6,8 @@ export interface ProcessSample {
   readonly cpuSeconds: number;
   /** Resident memory, bytes. */
   readonly memory: number;
+  /** The same without pages of files, which the system takes back when it needs them: programs, and a server's record log. */
+  readonly ownMemory: number;
   /** Open file descriptors; undefined where they may not be counted. */
   readonly handles: number | undefined;
 }
@@ -16,7 +18,8 @@ export function sampleProcess(pid: number): ProcessSample | undefined {
     const status = readFileSync(`/proc/${pid}/status`, "utf8");
     return {
       cpuSeconds: cpuSecondsOf(readFileSync(`/proc/${pid}/stat`, "utf8")),
-      memory: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN) * 1_024,
+      memory: bytesOf("VmRSS", status),
+      ownMemory: bytesOf("RssAnon", status),
       handles: countOf(`/proc/${pid}/fd`),
     };
   } catch {
@@ -48,6 +51,10 @@ export function cpuSecondsOf(stat: string): number {
   const ticks = Number(fields[11]) + Number(fields[12]);
   if (!Number.isFinite(ticks)) throw new Error("/proc tells no CPU time");
   return ticks / TICKS_PER_SECOND;
+}
+
+function bytesOf(field: string, status: string): number {
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? Number.NaN) * 1_024;
 }
 
 function hasOpen(pid: number, sockets: ReadonlySet<string>): boolean {

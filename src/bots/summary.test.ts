@@ -26,8 +26,8 @@ const RUN: BotsMeasured = {
   ...{ processes: 1, lostProcesses: 0, loopDelay: { p99: 1, max: 5 } },
   server: {
     pid: 7,
-    before: { cpuSeconds: 1, memory: 100, handles: 30 },
-    after: { cpuSeconds: 3, memory: 150, handles: 31 },
+    before: { cpuSeconds: 1, memory: 100, ownMemory: 60, handles: 30 },
+    after: { cpuSeconds: 3, memory: 150, ownMemory: 80, handles: 31 },
     peakMemory: 200,
   },
 };
@@ -39,7 +39,7 @@ describe("a summary", () => {
     expect(frames.concealed_share).toBe(0.02);
     expect(frames.per_second).toBe(2_475);
     expect(bits_per_second).toBe(2_000_000);
-    expect(server).toMatchObject({ cpu_seconds: 2, cores: 0.5, memory_peak: 200 });
+    expect(server).toMatchObject({ cpu_seconds: 2, cores: 0.5, memory_peak: 200, own_memory_after: 80 });
     expect({ partial, tester_overloaded }).toEqual({ partial: false, tester_overloaded: false });
   });
 

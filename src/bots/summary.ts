@@ -73,6 +73,8 @@ export function summarize(measured: BotsMeasured) {
             memory_before: server.before.memory,
             memory_after: server.after.memory,
             memory_peak: server.peakMemory,
+            own_memory_before: server.before.ownMemory,
+            own_memory_after: server.after.ownMemory,
             handles_before: server.before.handles ?? null,
             handles_after: server.after.handles ?? null,
           },
@@ -109,7 +111,7 @@ export function tableOf(summary: BotsSummary): string[] {
       "server",
       server === null
         ? "not on this machine, or not ours to see"
-        : `${server.cpu_seconds.toFixed(2)} CPU-s (${server.cores.toFixed(2)} cores), memory ${mib(server.memory_before)} before, ${mib(server.memory_peak)} at most, ${mib(server.memory_after)} after; handles ${server.handles_before} before, ${server.handles_after} after`,
+        : `${server.cpu_seconds.toFixed(2)} CPU-s (${server.cores.toFixed(2)} cores), memory ${mib(server.memory_before)} before, ${mib(server.memory_peak)} at most, ${mib(server.memory_after)} after, without files ${mib(server.own_memory_before)} and ${mib(server.own_memory_after)}; handles ${server.handles_before} before, ${server.handles_after} after`,
     ],
     [
       "bots",

@@ -1,6 +1,7 @@
 import { readConfigFile, type ServerSettings } from "../config.ts";
 import { type RunningServer, serve } from "../server/serve.ts";
 import { addToTrustFile } from "../trust-file.ts";
+import { collectEarly } from "./collect-early.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { takeInterrupts } from "./interrupts.ts";
 import type { Output } from "./output.ts";
@@ -16,6 +17,7 @@ export interface ServeFlags extends ServerSettings {
 /** `parley serve`: runs a server until a signal stops it. */
 export async function serveCommand(flags: ServeFlags, output: Output): Promise<ExitCode> {
   const { config, trust, ...settings } = flags;
+  collectEarly();
   const fromFile = config === undefined ? {} : await readConfigFile(config);
   const server = await serve({ ...fromFile, ...settings } as ServerSettings);
   const interrupts = takeInterrupts(() => {

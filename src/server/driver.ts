@@ -136,6 +136,18 @@ export class Driver {
     };
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const [inputs, evidence] = [this.#inputs.length, this.#evidenceFiles.size];
+    return {
+      ...this.#switchboard.sizes(),
+      media: this.#media.sizes(),
+      peers: this.#peers.size,
+      inputs,
+      evidence,
+    };
+  }
+
   /** Takes a connection that a listener accepted; `origins`: what its client may have dialled to come there. */
   accept(connection: Connection, origins: readonly string[]): ConnectionHandlers {
     const id = this.#nextConnection++;

@@ -15,6 +15,10 @@ export class EvidenceCache {
     this.#build = build;
   }
 
+  get size(): number {
+    return this.#files.size;
+  }
+
   /** The session's file; `undefined` when there is no such session. Throws what building throws. */
   get(sessionId: string): EvidenceFile | undefined {
     const file = this.#take(sessionId) ?? this.#build(sessionId);

@@ -83,6 +83,11 @@ export class MediaPlane {
     return this.#relay.totals();
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    return { ...this.#relay.sizes(), mediaFlows: this.#mediaFlows.size };
+  }
+
   /** The connection is closed: its rows go, the sessions' counters stay. */
   forget(connection: ConnectionId): void {
     this.#relay.forget(connection);

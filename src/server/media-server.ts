@@ -68,6 +68,11 @@ export class MediaServer {
     return this.#driver.overview();
   }
 
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    return this.#driver.sizes();
+  }
+
   /** Why no new calls are taken, if so. */
   get unready(): string | undefined {
     return this.#isDraining ? "The server stops." : undefined;
