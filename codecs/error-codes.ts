@@ -97,7 +97,7 @@ export const ERRORS = {
     meaning: "The agent has no connection now; `details.retry_at` (Unix milliseconds) says when it tries next.",
   },
   "closed": { retryable: false, meaning: "Used after close()." },
-  "host-refused": { retryable: false, meaning: "HTTP 421: the request names this server by none of its origins." },
+  "host-refused": { retryable: false, meaning: "HTTP 421: the request names this server by none of the origins that this is told under." },
   "origin-refused": { retryable: false, meaning: "HTTP 403: a page of this origin may not connect here." },
   "upgrade-required": { retryable: false, meaning: "HTTP 426: this path takes WebSocket upgrades only." },
   "port-taken": { retryable: false, meaning: "Another process listens on the port." },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../signaling/switchboard/config.ts";
 import { DEFAULT_SERVER_CONFIG, parseServerConfig, readConfigFile } from "./config.ts";
+import { DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 
 function faultOf(...sources: Readonly<Record<string, unknown>>[]) {
   const parsed = parseServerConfig(...sources);
@@ -66,8 +67,18 @@ describe("parseServerConfig", () => {
     ["limits", { toString: 1 }],
     ["limits", { boundRate: 5 }],
     ["limits", null],
+    ["addressLimits", { sockets: 0 }],
+    ["addressLimits", { connections: 9 }],
+    ["watching", "public"],
   ])("refuses %s = %j and names it", (name, value) => {
     expect(faultOf({ [name]: value })).toMatchObject({ code: "usage", at: name });
+  });
+
+  it("lays limits over the default ones", () => {
+    const addressLimits = { sockets: 9, upgradeRate: { perSecond: 1, burst: 2 } };
+    expect(parseServerConfig({ addressLimits })).toMatchObject({
+      value: { addressLimits: { ...DEFAULT_ADDRESS_LIMITS, ...addressLimits }, limits: DEFAULT_LIMITS },
+    });
   });
 
   it("takes ports that are off, but not all of them", () => {

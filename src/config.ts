@@ -6,6 +6,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
+import { type AddressLimits, DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 import { flag, integer, isOrigin, limits, list, oneOf, portOrOff, text, Wrong } from "./setting-parsers.ts";
 
 /** Levels of the log, from everything to nothing. */
@@ -30,6 +31,11 @@ export interface ServerConfig {
   readonly page: boolean;
   /** Whether the resident agents are there. Default true. */
   readonly residents: boolean;
+  /**
+   * `loopback`: `/healthz`, `/readyz` and `/metrics` answer only who dials 127.0.0.1 or localhost. `everywhere`: under every
+   * name of the server, so that a proxy makes them public. Default `loopback`.
+   */
+  readonly watching: "loopback" | "everywhere";
   /** `required`: WebTransport takes only who brings a token from `/connect.json` in the URL. Default `optional`. */
   readonly urlTokens: "optional" | "required";
   /** Folder of the record log, the server's identity and its certificate; made when missing. Default `parley-data`. */
@@ -61,12 +67,14 @@ export interface ServerConfig {
   readonly agentDisclosure: "public" | "authenticated";
   /** What bounds the server; members left out keep their default. */
   readonly limits: SwitchboardLimits;
+  /** What one address may have on the TCP ports; members left out keep their default. */
+  readonly addressLimits: AddressLimits;
 }
 
 /** Settings of one source; what is left out is decided by the source before it, in the end by the defaults. */
 export type ServerSettings = {
   readonly [Name in keyof ServerConfig]?:
-    | (Name extends "limits" ? Partial<SwitchboardLimits> : ServerConfig[Name])
+    | (Name extends "limits" | "addressLimits" ? Partial<ServerConfig[Name]> : ServerConfig[Name])
     | undefined;
 };
 
@@ -80,6 +88,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   allowedOrigins: [],
   page: true,
   residents: true,
+  watching: "loopback",
   urlTokens: "optional",
   dataFolder: "parley-data",
   name: "Parley server",
@@ -94,6 +103,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   lowestTrustTier: 2,
   agentDisclosure: "authenticated",
   limits: DEFAULT_LIMITS,
+  addressLimits: DEFAULT_ADDRESS_LIMITS,
 };
 
 /**
@@ -157,6 +167,7 @@ const SETTINGS: Parsers = {
     ),
   page: flag,
   residents: flag,
+  watching: (value) => oneOf(value, ["loopback", "everywhere"]),
   urlTokens: (value) => oneOf(value, ["optional", "required"]),
   dataFolder: text,
   name: (value) =>
@@ -186,5 +197,6 @@ const SETTINGS: Parsers = {
     ),
   lowestTrustTier: (value) => oneOf(value, [1, 2, 3]),
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
-  limits,
+  limits: (value) => limits(value, DEFAULT_LIMITS),
+  addressLimits: (value) => limits(value, DEFAULT_ADDRESS_LIMITS),
 };

@@ -1,5 +1,4 @@
 /** Single settings of any origin, read into their types. */
-import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
 
 /** What a setting should have been. */
 export class Wrong {
@@ -45,11 +44,12 @@ export function isOrigin(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && new URL(value).origin === value && schemes.includes(new URL(value).protocol);
 }
 
-export function limits(value: unknown): SwitchboardLimits | Wrong {
+/** Limits laid over the default ones: numbers, or rates with a burst. */
+export function limits<Limits extends object>(value: unknown, standards: Limits): Limits | Wrong {
   if (typeof value !== "object" || value === null) return new Wrong("It is an object of limits");
-  const merged: Record<string, unknown> = { ...DEFAULT_LIMITS };
+  const merged: Record<string, unknown> = Object.fromEntries(Object.entries(standards));
   for (const [name, limit] of Object.entries(value)) {
-    const standard = Object.hasOwn(DEFAULT_LIMITS, name) ? merged[name] : undefined;
+    const standard = Object.hasOwn(standards, name) ? merged[name] : undefined;
     if (standard === undefined) return new Wrong(`There is no limit "${name}"`);
     if (typeof standard === "number") {
       const parsed = integer(limit, 1, LARGEST_LIMIT);
@@ -65,7 +65,7 @@ export function limits(value: unknown): SwitchboardLimits | Wrong {
       return new Wrong(`${name}: It has perSecond and burst, whole numbers from 1`);
     merged[name] = { perSecond, burst };
   }
-  return merged as unknown as SwitchboardLimits;
+  return merged as Limits;
 }
 
 const LARGEST_LIMIT = 1_000_000_000;

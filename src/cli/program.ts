@@ -95,6 +95,12 @@ function addServe(program: Command, exit: Exit): void {
     )
     .addOption(
       new Option(
+        "--watching <where>",
+        "everywhere: health and metrics answer under every name of the server, also through a proxy (default: loopback)",
+      ).choices(["loopback", "everywhere"]),
+    )
+    .addOption(
+      new Option(
         "--url-tokens <when>",
         "required: WebTransport takes only who brings a token from /connect.json (default: optional)",
       ).choices(["optional", "required"]),

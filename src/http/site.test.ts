@@ -8,9 +8,11 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
+import { systemClock } from "../../platform/node/clock.ts";
 import { storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { originsOf } from "../server/origins.ts";
-import { openSite, type PageParts, type Site, type SiteOptions } from "./site.ts";
+import { AddressBook, DEFAULT_ADDRESS_LIMITS } from "./address-limits.ts";
+import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "./site.ts";
 import type { SocketFacts } from "./upgrades.ts";
 
 const ELSEWHERE = "https://pages.example";
@@ -36,6 +38,13 @@ const page = (built = true): PageParts => ({
   connectsTo: () => ["https://127.0.0.1:4480"],
 });
 
+const watch: WatchParts = {
+  agentId: "ab",
+  unready: () => undefined,
+  metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
+  everywhere: false,
+};
+
 interface Scene {
   readonly site: Site;
   readonly origin: string;
@@ -56,11 +65,8 @@ async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
     maxSockets: 2,
     unready: () => told.unready,
     accept: (_socket, facts) => taken.push(facts),
-    watch: {
-      agentId: "ab",
-      unready: () => told.unready,
-      metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
-    },
+    addresses: new AddressBook({ limits: DEFAULT_ADDRESS_LIMITS, clock: systemClock }),
+    watch: { ...watch, unready: () => told.unready },
     page: page(),
     ...options,
   });
@@ -168,6 +174,51 @@ describe("who watches", () => {
     expect(await unready.json()).toEqual({ status: "not-ready", why: "The server stops." });
     expect((await fetch(`${told.origin}/healthz`)).status).toBe(200);
   });
+
+  it.each([
+    [false, 421],
+    [true, 200],
+  ])(
+    "reads nothing under the name that a proxy shows, unless told everywhere (%s)",
+    async (everywhere, status) => {
+      const { origin } = await scene({
+        origins: (address) => [...originsOf(address, "http"), "https://media.example"],
+        watch: { ...watch, everywhere },
+      });
+      const { port } = new URL(origin);
+      for (const path of ["/healthz", "/readyz", "/metrics"]) {
+        expect(await get(`${origin}${path}`, "media.example"), path).toBe(status);
+        expect(await get(`${origin}${path}`, `localhost:${port}`), path).toBe(200);
+      }
+      expect(await get(`${origin}/`, "media.example")).toBe(200);
+    },
+  );
+});
+
+describe("one address", () => {
+  const LIMITS = { ...DEFAULT_ADDRESS_LIMITS, upgradeRate: { perSecond: 1, burst: 2 } };
+  const addresses = (limits: typeof LIMITS) =>
+    new AddressBook({ limits, clock: systemClock, exempt: () => false });
+
+  it("is refused by name when it asks for WebSockets too often", async () => {
+    const { site, origin } = await scene({ addresses: addresses(LIMITS), maxSockets: 9 });
+    const url = `${origin.replace("http", "ws")}/agtp`;
+    expect([await dial(url), await dial(url)]).toEqual(["open", "open"]);
+    expect(await dial(url)).toEqual([429, "rate-limited"]);
+    expect(site.refused).toMatchObject({ "address-upgrade-rate": 1 });
+  });
+
+  it.each([
+    ["address-sockets", { ...LIMITS, sockets: 2 }],
+    ["address-socket-rate", { ...LIMITS, socketRate: { perSecond: 1, burst: 2 } }],
+  ])("is dropped before TLS with too many connections: %s", async (reason, limits) => {
+    const tls = await storedCertificate({ folder, now: Date.now() });
+    const { site, origin } = await scene({ tls, addresses: addresses(limits), maxSockets: 9 });
+    const url = `${origin.replace("https", "wss")}/agtp`;
+    expect([await dial(url), await dial(url)]).toEqual(["open", "open"]);
+    await expect(dial(url)).rejects.toThrow();
+    expect(site.refused).toMatchObject({ [reason]: 1 });
+  });
 });
 
 describe("a WebSocket", () => {
@@ -197,7 +248,7 @@ describe("a WebSocket", () => {
     expect(await dial(`${base}/agtp`)).toEqual([503, "capacity"]);
     told.unready = "The server stops.";
     expect(await dial(`${base}/agtp`)).toEqual([503, "draining"]);
-    expect(told.site.counters).toEqual({ accepted: 2, refused: 6 });
+    expect(told.site.refused).toMatchObject({ origin: 2, host: 1, path: 1, full: 1, stopping: 1 });
     const plain = await fetch(`${told.origin}/agtp`);
     expect([plain.status, (await plain.json()).error.code]).toEqual([426, "upgrade-required"]);
   });

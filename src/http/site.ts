@@ -4,16 +4,17 @@ import {
   type RequestListener,
 } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import fastifyStatic from "@fastify/static";
-import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
+import { bare, isLoopback } from "../server/origins.ts";
 import type { ConnectInfo } from "./connect-info.ts";
 import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
 import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
 import { pageOrigin } from "./page-origin.ts";
-import { HOST_REFUSED, type UpgradeCounters, type UpgradeOptions, Upgrades } from "./upgrades.ts";
+import { HOST_REFUSED, type UpgradeOptions, Upgrades } from "./upgrades.ts";
 
 /** The page and what it is told. */
 export interface PageParts {
@@ -31,6 +32,8 @@ export interface WatchParts {
   readonly agentId: string;
   /** Why the server should get no new clients, if so. */
   readonly unready: () => string | undefined;
+  /** Whether everybody may ask, and not only who dials this machine's loopback. */
+  readonly everywhere: boolean;
   /** The text of `/metrics` and its type. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
 }
@@ -55,7 +58,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> 
 export interface Site {
   /** `host:port` actually bound. */
   readonly address: string;
-  readonly counters: Readonly<UpgradeCounters>;
+  /** Connections and WebSockets that were turned away, by reason. */
+  readonly refused: Readonly<Record<string, number>>;
   /** Ends every connection and frees the port. Idempotent. */
   close(): Promise<void>;
 }
@@ -68,6 +72,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   let own: readonly string[] = [];
   const origins = (): readonly string[] => own;
   const upgrades = new Upgrades({ ...options, origins, secure: options.tls !== undefined });
+  const dropped = { full: 0, "address-sockets": 0, "address-socket-rate": 0 };
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -76,6 +81,16 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       const server = serverOf(handler, options);
       // Room for requests that open no WebSocket, and are short.
       server.maxConnections = options.maxSockets + MAX_REQUESTS;
+      server.on("drop", () => dropped.full++);
+      server.on("connection", (socket: Socket) => {
+        const close = options.addresses.open(socket.remoteAddress);
+        if (typeof close === "function") {
+          socket.once("close", close);
+          return;
+        }
+        dropped[close]++;
+        socket.destroy();
+      });
       server.on("upgrade", (request, stream, head) => upgrades.take(request, stream, head));
       return server;
     },
@@ -87,7 +102,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   own = options.origins(bound);
   return {
     address: bound,
-    counters: upgrades.counters,
+    get refused() {
+      const { refused } = upgrades;
+      return { ...refused, ...dropped, full: refused.full + dropped.full };
+    },
     async close() {
       upgrades.close();
       await app.close();
@@ -161,12 +179,17 @@ async function addRoutes(
 }
 
 function addWatching(app: FastifyInstance, watch: WatchParts): void {
-  app.get("/healthz", () => ({ status: "up", agent_id: watch.agentId }));
-  app.get("/readyz", (_request, reply) => {
+  // Behind a proxy this side has a public name.
+  const preHandler = async (request: FastifyRequest, reply: FastifyReply) => {
+    const { hostname } = new URL(request.pageOrigin);
+    return watch.everywhere || isLoopback(bare(hostname)) ? undefined : refuse(reply, WATCHED_HERE_ALONE);
+  };
+  app.get("/healthz", { preHandler }, () => ({ status: "up", agent_id: watch.agentId }));
+  app.get("/readyz", { preHandler }, (_request, reply) => {
     const why = watch.unready();
     return why === undefined ? { status: "ready" } : reply.code(503).send({ status: "not-ready", why });
   });
-  app.get("/metrics", async (_request, reply) => {
+  app.get("/metrics", { preHandler }, async (_request, reply) => {
     const { type, text } = await watch.metrics();
     return reply.type(type).send(text);
   });
@@ -207,6 +230,12 @@ async function listen(app: FastifyInstance, { host, port, setting: at }: SiteOpt
     );
   }
 }
+
+const WATCHED_HERE_ALONE = {
+  status: 421,
+  code: "host-refused",
+  message: "Health and metrics are told at 127.0.0.1 and localhost; the setting `watching` opens them.",
+} as const;
 
 function refuse(reply: FastifyReply, refusal: typeof HOST_REFUSED): FastifyReply {
   const { status, code, message } = refusal;

@@ -4,6 +4,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { ErrorCode } from "../../codecs/error-codes.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { WEBSOCKET_SERVER_OPTIONS } from "../../transports/websocket/server.ts";
+import type { AddressBook } from "./address-limits.ts";
 import { PLAIN_HEADERS } from "./headers.ts";
 import { pageOrigin } from "./page-origin.ts";
 
@@ -27,17 +28,23 @@ export interface UpgradeOptions {
   /** Why nobody is taken now, if so. */
   readonly unready: () => string | undefined;
   readonly accept: (socket: WebSocket, facts: SocketFacts) => void;
+  /** Who asks too often. */
+  readonly addresses: AddressBook;
 }
 
-/** Counts by what became of those who asked. */
-export interface UpgradeCounters {
-  accepted: number;
-  refused: number;
-}
+type RefusalReason = "path" | "host" | "origin" | "stopping" | "full" | "address-upgrade-rate";
 
 /** Turns requests for `/agtp` into WebSockets, or answers why not: one JSON object with a stable code. */
 export class Upgrades {
-  readonly counters: UpgradeCounters = { accepted: 0, refused: 0 };
+  /** Who was turned away, counted by reason. */
+  readonly refused: Record<RefusalReason, number> = {
+    path: 0,
+    host: 0,
+    origin: 0,
+    stopping: 0,
+    full: 0,
+    "address-upgrade-rate": 0,
+  };
   readonly #options: UpgradeOptions;
   readonly #server = new WebSocketServer({ ...WEBSOCKET_SERVER_OPTIONS, noServer: true });
   readonly #open = new Set<WebSocket>();
@@ -55,17 +62,16 @@ export class Upgrades {
   take(request: IncomingMessage, stream: Duplex, head: Buffer): void {
     const { secure, origins } = this.#options;
     const dialled = pageOrigin({ secure, host: request.headers.host }, origins());
-    const refusal = this.#refusal(request, dialled);
-    if (refusal !== undefined || dialled === undefined) {
-      this.counters.refused++;
-      refuse(stream, refusal ?? HOST_REFUSED);
+    const reason = this.#reason(request, dialled);
+    if (reason !== undefined || dialled === undefined) {
+      this.refused[reason ?? "host"]++;
+      refuse(stream, this.#refusal(reason ?? "host"));
       return;
     }
     const { remoteAddress, remotePort } = request.socket;
     const peerAddress = remoteAddress === undefined ? undefined : hostAndPort(remoteAddress, remotePort);
     const url = `${dialled.replace(/^http/, "ws")}${AGTP_PATH}`;
     this.#server.handleUpgrade(request, stream, head, (socket) => {
-      this.counters.accepted++;
       this.#open.add(socket);
       socket.once("close", () => this.#open.delete(socket));
       this.#options.accept(socket, { url, peerAddress });
@@ -77,17 +83,22 @@ export class Upgrades {
     for (const socket of this.#open) socket.terminate();
   }
 
-  #refusal(request: IncomingMessage, dialled: string | undefined): Refusal | undefined {
-    const { pageOrigins, maxSockets, unready } = this.#options;
+  #reason(request: IncomingMessage, dialled: string | undefined): RefusalReason | undefined {
+    const { addresses, pageOrigins, maxSockets, unready } = this.#options;
     const { origin } = request.headers;
-    if (pathOf(request) !== AGTP_PATH) return NOT_FOUND;
-    if (dialled === undefined) return HOST_REFUSED;
+    if (!addresses.mayUpgrade(request.socket.remoteAddress)) return "address-upgrade-rate";
+    if (pathOf(request) !== AGTP_PATH) return "path";
+    if (dialled === undefined) return "host";
     // Without an Origin it is no browser: any program could write what it likes there.
-    if (origin !== undefined && !pageOrigins().includes(origin)) return ORIGIN_REFUSED;
-    const why = unready();
-    if (why !== undefined) return { status: 503, code: "draining", message: why };
-    if (this.#open.size >= maxSockets) return FULL;
+    if (origin !== undefined && !pageOrigins().includes(origin)) return "origin";
+    if (unready() !== undefined) return "stopping";
+    if (this.#open.size >= maxSockets) return "full";
     return undefined;
+  }
+
+  #refusal(reason: RefusalReason): Refusal {
+    if (reason !== "stopping") return REFUSALS[reason];
+    return { status: 503, code: "draining", message: this.#options.unready() ?? "The server stops." };
   }
 }
 
@@ -117,6 +128,20 @@ const FULL: Refusal = {
   status: 503,
   code: "capacity",
   message: "The server has all the connections it takes.",
+};
+
+const TOO_OFTEN: Refusal = {
+  status: 429,
+  code: "rate-limited",
+  message: "Too many connections from this address.",
+};
+
+const REFUSALS: Readonly<Record<Exclude<RefusalReason, "stopping">, Refusal>> = {
+  path: NOT_FOUND,
+  host: HOST_REFUSED,
+  origin: ORIGIN_REFUSED,
+  full: FULL,
+  "address-upgrade-rate": TOO_OFTEN,
 };
 
 /** The path of a request, its query left out. */

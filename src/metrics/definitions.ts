@@ -16,7 +16,7 @@ const DISK_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5
 export const METRICS = {
   parley_connections: { type: "gauge", labels: ["carrier"], help: "Connections that are up." },
   parley_connections_total: { type: "counter", labels: ["carrier"], help: "Connections taken since the start." },
-  parley_connections_refused_total: { type: "counter", labels: ["listener", "reason"], help: "Connections turned away by a listener." },
+  parley_connections_refused_total: { type: "counter", labels: ["listener", "reason"], help: "Connections turned away by a listener, by reason; `address-sockets`, `address-socket-rate` and `address-upgrade-rate`: by what one address may have." },
   parley_agents: { type: "gauge", help: "Registered agents." },
   parley_agents_online: { type: "gauge", help: "Agents with a live inbox: who can be called now." },
   parley_sessions: { type: "gauge", labels: ["state"], help: "Sessions without their final record." },

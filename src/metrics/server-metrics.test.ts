@@ -23,7 +23,7 @@ const OVERVIEW: ServerOverview = {
 };
 
 async function scraped(fill: (metrics: ServerMetrics) => void = () => {}): Promise<readonly string[]> {
-  const metrics = new ServerMetrics({ overview: () => OVERVIEW, refused: () => ({ http: { upgrade: 2 } }) });
+  const metrics = new ServerMetrics({ overview: () => OVERVIEW, refused: () => ({ http: { origin: 2 } }) });
   fill(metrics);
   const { type, text } = await metrics.text();
   expect(type).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -44,7 +44,7 @@ it("reads what the server counts, packets of no flow included", async () => {
   const lines = await scraped();
   for (const line of [
     'parley_connections{carrier="websocket"} 1',
-    'parley_connections_refused_total{listener="http",reason="upgrade"} 2',
+    'parley_connections_refused_total{listener="http",reason="origin"} 2',
     'parley_sessions{state="active"} 2',
     "parley_agents_online 4",
     "parley_frames_received_total 106",

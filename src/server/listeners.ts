@@ -7,6 +7,7 @@ import { AGTP_PATH } from "../../transports/url.ts";
 import type { ServerCertificate } from "../../transports/webtransport/certificate.ts";
 import { listenWebTransport, type WebTransportListener } from "../../transports/webtransport/server.ts";
 import type { ServerConfig } from "../config.ts";
+import { AddressBook } from "../http/address-limits.ts";
 import { connectInfo, type ResidentListing, webTransportOrigin } from "../http/connect-info.ts";
 import { pageFolder } from "../http/page-files.ts";
 import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "../http/site.ts";
@@ -21,7 +22,7 @@ export interface ListenersOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
   readonly certificate: ServerCertificate;
-  readonly watch: WatchParts;
+  readonly watch: Omit<WatchParts, "everywhere">;
   /** The agents that the server itself runs now. */
   readonly residents: () => readonly ResidentListing[];
   /**
@@ -97,6 +98,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     maxSockets: config.limits.connections,
     unready: () => (isOpen ? options.watch.unready() : "The server starts."),
     accept: options.acceptSocket,
+    addresses: new AddressBook({ limits: config.addressLimits, clock }),
   } satisfies Partial<SiteOptions>;
   await using opened = new AsyncDisposableStack();
   const host = config.host === "localhost" ? "127.0.0.1" : config.host;
@@ -109,7 +111,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
       host: "127.0.0.1",
       port: config.httpPort,
       setting: "httpPort",
-      watch: { ...options.watch, unready: site.unready },
+      watch: { ...options.watch, unready: site.unready, everywhere: config.watching === "everywhere" },
       ...(config.page ? { page } : {}),
     });
     opened.defer(() => http?.close());
@@ -188,8 +190,8 @@ function listenersOf(parts: {
     webSocketUrl,
     refused: () => ({
       ...(webTransport === undefined ? {} : { webtransport: refusals(webTransport.counters) }),
-      ...(tls === undefined ? {} : { tls: { upgrade: tls.counters.refused } }),
-      ...(http === undefined ? {} : { http: { upgrade: http.counters.refused } }),
+      ...(tls === undefined ? {} : { tls: tls.refused }),
+      ...(http === undefined ? {} : { http: http.refused }),
     }),
     close: () => {
       closing ??= opened.disposeAsync();

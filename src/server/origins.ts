@@ -25,6 +25,7 @@ export function bare(hostname: string): string {
   return hostname.replace(/^\[|\]$/g, "");
 }
 
-function isLoopback(host: string): boolean {
+/** True for a name or an address of this machine alone; IPv6 without brackets. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }

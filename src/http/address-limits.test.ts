@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../../test/net/virtual-clock.ts";
+import { AddressBook, type AddressLimits, networkOf } from "./address-limits.ts";
+
+const LIMITS: AddressLimits = {
+  sockets: 2,
+  socketRate: { perSecond: 1, burst: 4 },
+  upgradeRate: { perSecond: 1, burst: 1 },
+};
+const ADDRESS = "203.0.113.7";
+
+function scene() {
+  const clock = new VirtualClock();
+  return { clock, book: new AddressBook({ limits: LIMITS, clock }) };
+}
+
+function opened(book: AddressBook, address: string): () => void {
+  const close = book.open(address);
+  if (typeof close === "string") throw new Error(close);
+  return close;
+}
+
+describe("one address", () => {
+  it("has so many connections at once, and another has its own", () => {
+    const { book } = scene();
+    const close = opened(book, ADDRESS);
+    opened(book, ADDRESS);
+    expect(book.open(ADDRESS)).toBe("address-sockets");
+    opened(book, "203.0.113.8");
+    close();
+    opened(book, ADDRESS);
+  });
+
+  it("opens so many in a time, whether they stay or not", async () => {
+    const { book, clock } = scene();
+    for (let count = 0; count < LIMITS.socketRate.burst; count += 1) opened(book, ADDRESS)();
+    expect(book.open(ADDRESS)).toBe("address-socket-rate");
+    await clock.advance(1_000);
+    opened(book, ADDRESS)();
+    expect(book.open(ADDRESS)).toBe("address-socket-rate");
+  });
+
+  it("asks for so many WebSockets in a time", async () => {
+    const { book, clock } = scene();
+    opened(book, ADDRESS);
+    expect([book.mayUpgrade(ADDRESS), book.mayUpgrade(ADDRESS)]).toEqual([true, false]);
+    await clock.advance(1_000);
+    expect(book.mayUpgrade(ADDRESS)).toBe(true);
+  });
+
+  it("is forgotten only after thousands of others", () => {
+    const { book } = scene();
+    for (let count = 0; count < LIMITS.socketRate.burst; count += 1) opened(book, ADDRESS)();
+    const pass = (count: number, net: number) => {
+      for (let at = 0; at < count; at += 1) opened(book, `10.${net}.${at >> 8}.${at & 255}`)();
+    };
+    pass(9_999, 1);
+    expect(book.open(ADDRESS)).toBe("address-socket-rate");
+    pass(10_000, 2);
+    opened(book, ADDRESS);
+  });
+});
+
+it("of this machine is never counted: everybody behind a proxy here has it", () => {
+  const { book } = scene();
+  for (const address of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", undefined])
+    for (let count = 0; count < 10; count += 1) {
+      expect(book.open(address)).toBeTypeOf("function");
+      expect(book.mayUpgrade(address)).toBe(true);
+    }
+});
+
+it.each([
+  ["203.0.113.7", "203.0.113.7"],
+  ["::ffff:203.0.113.7", "203.0.113.7"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+  ["2001:db8:1:2::1", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8:0:0::/64"],
+  ["fe80::1%eth0", "fe80:0:0:0::/64"],
+  ["::", "0:0:0:0::/64"],
+  ["64:ff9b::198.51.100.1", "64:ff9b:0:0::/64"],
+])("%s counts as %s", (address, network) => {
+  expect(networkOf(address)).toBe(network);
+});

@@ -1,0 +1,123 @@
+import type { Clock } from "../../codecs/clock.ts";
+import { TokenBucket } from "../../sfu/token-bucket.ts";
+import { bare, isLoopback } from "../server/origins.ts";
+
+/** What one address may have on the TCP ports together: an IPv4 address, or an IPv6 network of 64 bits. */
+export interface AddressLimits {
+  /** TCP connections open at once; beyond: dropped before TLS, counted `address-sockets`. */
+  readonly sockets: number;
+  /** New TCP connections a second, and their burst; beyond: dropped before TLS, counted `address-socket-rate`. */
+  readonly socketRate: { readonly perSecond: number; readonly burst: number };
+  /** WebSockets asked for a second, and their burst; beyond: 429 `rate-limited`, counted `address-upgrade-rate`. */
+  readonly upgradeRate: { readonly perSecond: number; readonly burst: number };
+}
+
+/** Room for a building behind one address, not for one machine that wants everything. */
+export const DEFAULT_ADDRESS_LIMITS: AddressLimits = {
+  sockets: 256,
+  socketRate: { perSecond: 50, burst: 200 },
+  upgradeRate: { perSecond: 10, burst: 60 },
+};
+
+/** Addresses without a connection that are remembered; beyond, who left first is forgotten and starts with a full burst again. */
+const REMEMBERED = 10_000;
+
+interface Account {
+  sockets: number;
+  readonly socketRate: TokenBucket;
+  readonly upgradeRate: TokenBucket;
+}
+
+/**
+ * Who has how much of the TCP ports. Loopback addresses are exempt: every program of this machine and everybody behind a proxy
+ * on it comes from there, so one would spend what is another's; the ports' totals bound them.
+ */
+export class AddressBook {
+  readonly #limits: AddressLimits;
+  readonly #clock: Clock;
+  readonly #exempt: (address: string) => boolean;
+  readonly #connected = new Map<string, Account>();
+  /** In the order in which they left. */
+  readonly #gone = new Map<string, Account>();
+
+  /** `exempt`: addresses that nothing is counted of. Default: loopback. */
+  constructor(options: {
+    readonly limits: AddressLimits;
+    readonly clock: Clock;
+    readonly exempt?: (address: string) => boolean;
+  }) {
+    this.#limits = options.limits;
+    this.#clock = options.clock;
+    this.#exempt = options.exempt ?? isLoopbackPeer;
+  }
+
+  /** One connection came: what to call once when it is gone, or why it may not stay. */
+  open(address: string | undefined): (() => void) | "address-sockets" | "address-socket-rate" {
+    if (address === undefined || this.#exempt(address)) return () => {};
+    const network = networkOf(address);
+    const account = this.#account(network);
+    if (account.sockets >= this.#limits.sockets) return "address-sockets";
+    if (!take(account.socketRate, this.#clock.now())) {
+      if (account.sockets === 0) this.#leave(network, account);
+      return "address-socket-rate";
+    }
+    account.sockets += 1;
+    this.#connected.set(network, account);
+    return () => {
+      account.sockets -= 1;
+      if (account.sockets === 0) this.#leave(network, account);
+    };
+  }
+
+  /** Whether an open connection of this address may ask for a WebSocket now. */
+  mayUpgrade(address: string | undefined): boolean {
+    if (address === undefined || this.#exempt(address)) return true;
+    const account = this.#connected.get(networkOf(address));
+    return account === undefined || take(account.upgradeRate, this.#clock.now());
+  }
+
+  #account(network: string): Account {
+    const known = this.#connected.get(network) ?? this.#gone.get(network);
+    if (known !== undefined) {
+      this.#gone.delete(network);
+      return known;
+    }
+    const { socketRate, upgradeRate } = this.#limits;
+    const now = this.#clock.now();
+    return {
+      sockets: 0,
+      socketRate: new TokenBucket(socketRate.perSecond, socketRate.burst, now),
+      upgradeRate: new TokenBucket(upgradeRate.perSecond, upgradeRate.burst, now),
+    };
+  }
+
+  #leave(network: string, account: Account): void {
+    this.#connected.delete(network);
+    this.#gone.set(network, account);
+    if (this.#gone.size <= REMEMBERED) return;
+    const [first] = this.#gone.keys();
+    this.#gone.delete(first as string);
+  }
+}
+
+/** What is counted as one: an IPv4 address, also where it is written as IPv6, or the first 64 bits of an IPv6 address. */
+export function networkOf(address: string): string {
+  const [plain = ""] = address.split("%", 1);
+  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(plain)?.[1];
+  if (mapped !== undefined || !plain.includes(":")) return mapped ?? plain;
+  const [head = "", tail = ""] = plain.split("::");
+  const [left, right] = [head, tail].map((part) => (part === "" ? [] : part.split(":")));
+  const between = Array<string>(Math.max(0, 8 - (left?.length ?? 0) - (right?.length ?? 0))).fill("0");
+  const groups = [...(left ?? []), ...between, ...(right ?? [])].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
+}
+
+function isLoopbackPeer(address: string): boolean {
+  return isLoopback(bare(address.replace(/^::ffff:/i, "")));
+}
+
+function take(bucket: TokenBucket, now: number): boolean {
+  if (!bucket.has(1, now)) return false;
+  bucket.take(1);
+  return true;
+}
