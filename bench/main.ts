@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { run as setupStorm } from "./call-setup.ts";
 import { run as churn } from "./churn.ts";
 import { run as frameDecode } from "./frame-decode.ts";
+import { run as interrupt } from "./interrupt.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar } from "./mouth-to-ear.ts";
 import { run as records } from "./records.ts";
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
   records,
   "mouth-to-ear": mouthToEar,
+  interrupt,
   "setup-storm": setupStorm,
   pairs,
   fan,

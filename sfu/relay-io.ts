@@ -1,6 +1,28 @@
-import type { ConnectionId } from "../signaling/admission.ts";
+import type { FrameView } from "../codecs/frame.ts";
+import type { AdmissionRow, ConnectionId, Refusal } from "../signaling/admission.ts";
 import type { Carriage } from "./frame-gate.ts";
 import type { RefusalReport } from "./refusal-reports.ts";
+
+/** What became of one packet. The relay has one of these and fills it anew for each. */
+export interface Verdict {
+  /**
+   * `admitted`: everything held, its signature last. `held`: it is of a media epoch that is yet to come and waits for it, see
+   * `release`; nothing about it is proved. Else why it was refused.
+   */
+  readonly outcome: "admitted" | "held" | Refusal;
+  /** The row it was judged by; `undefined` for stray packets. */
+  readonly row: AdmissionRow | undefined;
+  /** 48 bits; -1 when the packet could not be read. */
+  readonly sequence: number;
+  /** Where the packet begins in the bytes handed in, after the flow identifier. */
+  readonly packetOffset: number;
+  /** Legs it goes out to: 0 when it was refused or waits. */
+  readonly egressCount: number;
+  /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
+  readonly view: FrameView;
+  /** What its signature covers, for `frameDigest`. Only of a frame that was let through. */
+  readonly signed: Uint8Array;
+}
 
 /** One copy of an admitted frame on its way out. The relay has one of these and fills it anew for each leg. */
 export interface Egress {

@@ -1,41 +1,15 @@
 import { FrameView, parseFrame } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { MAX_VARINT_BYTES, readVarint, varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
-import type {
-  AdmissionMessage,
-  AdmissionRow,
-  ConnectionId,
-  FlowCounters,
-  Refusal,
-} from "../signaling/admission.ts";
-import { AdmissionTable, type FlowEntry, type SessionEntry } from "./admission-table.ts";
-import { CLOSE_CODES, MAX_DATAGRAM_BYTES } from "./carrier.ts";
+import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../signaling/admission.ts";
+import { AdmissionTable, type FlowEntry } from "./admission-table.ts";
+import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
 import { type Carriage, FrameGate } from "./frame-gate.ts";
 import type { FrameTotals } from "./frame-totals.ts";
 import { HeldFrames, HOLD_MS } from "./held-frames.ts";
-import type { Egress, EgressFate, RelayEvent } from "./relay-io.ts";
+import type { Egress, EgressFate, RelayEvent, Verdict } from "./relay-io.ts";
+import { RelayNews } from "./relay-news.ts";
 import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
-
-/** What became of one packet. The relay has one of these and fills it anew for each. */
-export interface Verdict {
-  /**
-   * `admitted`: everything held, its signature last. `held`: it is of a media epoch that is yet to come and waits for it, see
-   * `release`; nothing about it is proved. Else why it was refused.
-   */
-  readonly outcome: "admitted" | "held" | Refusal;
-  /** The row it was judged by; `undefined` for stray packets. */
-  readonly row: AdmissionRow | undefined;
-  /** 48 bits; -1 when the packet could not be read. */
-  readonly sequence: number;
-  /** Where the packet begins in the bytes handed in, after the flow identifier. */
-  readonly packetOffset: number;
-  /** Legs it goes out to: 0 when it was refused or waits. */
-  readonly egressCount: number;
-  /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
-  readonly view: FrameView;
-  /** What its signature covers, for `frameDigest`. Only of a frame that was let through. */
-  readonly signed: Uint8Array;
-}
 
 /**
  * Admits media frames and routes them (`design` 5), steered by admission messages alone. Does no I/O and reads no clock:
@@ -50,8 +24,7 @@ export class Relay {
   readonly #gate: FrameGate;
   readonly #strays = new StrayFrames();
   readonly #held = new HeldFrames();
-  readonly #reporting = new Set<SessionEntry>();
-  readonly #closing: { connection: ConnectionId; at: number }[] = [];
+  readonly #news = new RelayNews();
   readonly #view = new FrameView();
   readonly #verdict: { -readonly [K in keyof Verdict]: Verdict[K] };
   readonly #egress: { -readonly [K in keyof Egress]: Egress[K] };
@@ -83,7 +56,7 @@ export class Relay {
   apply(message: AdmissionMessage, now: number): void {
     if (message.kind === "remove") {
       const session = this.#table.session(message.sessionId);
-      if (session !== undefined) this.#reporting.delete(session);
+      if (session !== undefined) this.#news.forget(session);
       this.#held.forget(({ entry }) => entry.session === session);
     }
     this.#table.apply(message, now);
@@ -178,34 +151,14 @@ export class Relay {
 
   /** The next event, or `undefined`. Reports are held back to ten a second for each session, merging meanwhile. */
   poll(now: number): RelayEvent | undefined {
-    const closing = this.#closing.shift();
-    if (closing !== undefined) {
-      return {
-        kind: "close-connection",
-        connection: closing.connection,
-        code: CLOSE_CODES.badSignatures,
-        reason: "repeated bad signatures",
-      };
-    }
-    for (const session of this.#reporting) {
-      const report = session.reports.take(now);
-      if (report === undefined) continue;
-      if (session.reports.size === 0) this.#reporting.delete(session);
-      return { kind: "frames-refused", ...report };
-    }
-    return undefined;
+    return this.#news.poll(now);
   }
 
-  /** When `poll` has something next, possibly in the past; `undefined` while there is nothing to wait for. */
+  /** When `poll` or `release` has something next, possibly in the past; `undefined` while there is nothing to wait for. */
   nextTimeout(): number | undefined {
-    let next = this.#closing[0]?.at;
     const held = this.#held.nextTimeout();
-    if (held !== undefined && (next === undefined || held < next)) next = held;
-    for (const session of this.#reporting) {
-      const at = session.reports.nextTimeout();
-      if (at !== undefined && (next === undefined || at < next)) next = at;
-    }
-    return next;
+    const news = this.#news.nextTimeout();
+    return held === undefined || (news !== undefined && news < held) ? news : held;
   }
 
   /** Counters of each of a session's streams, whichever connections carried them; empty for a session that is not here. */
@@ -226,8 +179,8 @@ export class Relay {
 
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
-    const [held, reporting, closing] = [this.#held.size, this.#reporting.size, this.#closing.length];
-    return { ...this.#table.sizes(), held, reporting, closing, strays: this.#strays.size };
+    const [held, strays] = [this.#held.size, this.#strays.size];
+    return { ...this.#table.sizes(), ...this.#news.sizes(), held, strays };
   }
 
   /** Tells that a connection is gone: its flows lead nowhere until they are installed on another one. */
@@ -309,31 +262,12 @@ export class Relay {
       this.#admitted = entry;
       this.#bytes = bytes;
     } else {
-      this.#refuse(connection, entry, refusal, isMalformed ? undefined : this.#view.sequence, now);
+      const sequence = isMalformed ? undefined : this.#view.sequence;
+      this.#nothingAdmitted();
+      const carrier = refusal === "signature" ? this.#table.connection(connection) : undefined;
+      this.#news.refused(connection, carrier, entry, refusal, sequence, now);
     }
     return verdict;
-  }
-
-  #refuse(
-    connection: ConnectionId,
-    entry: FlowEntry,
-    refusal: Refusal,
-    sequence: number | undefined,
-    now: number,
-  ): void {
-    this.#nothingAdmitted();
-    entry.tally.refused(refusal);
-    entry.session.reports.add(entry.row, refusal, sequence);
-    this.#reporting.add(entry.session);
-    if (refusal !== "signature") return;
-    const carrier = this.#table.connection(connection);
-    if (carrier === undefined || carrier.condemned) return;
-    if (carrier.badSignatures.has(1, now)) {
-      carrier.badSignatures.take(1);
-    } else {
-      carrier.condemned = true;
-      this.#closing.push({ connection, at: now });
-    }
   }
 
   #refuseStray(connection: ConnectionId, reason: "malformed" | "unknown-flow", offset: number): Verdict {

@@ -3,8 +3,8 @@ import { buildFrame, type FrameFields, FrameSigningContext, signFrame } from "..
 import { unixMsToNtp } from "../codecs/ntp.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { encodeVarint } from "../codecs/varint.ts";
-import { Relay, type Verdict } from "../sfu/relay.ts";
-import type { RelayEvent } from "../sfu/relay-io.ts";
+import { Relay } from "../sfu/relay.ts";
+import type { RelayEvent, Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import { seedSigner, strictVerifier } from "./keys.ts";
 

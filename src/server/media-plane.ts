@@ -3,8 +3,8 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
-import { Relay, type Verdict } from "../../sfu/relay.ts";
-import type { Egress, RelayEvent } from "../../sfu/relay-io.ts";
+import { Relay } from "../../sfu/relay.ts";
+import type { Egress, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { StrayCounters } from "../../sfu/stray-frames.ts";
 import type {
   AdmissionMessage,
