@@ -164,6 +164,14 @@ export class AudioReceiver {
     this.#release();
   }
 
+  /** The server refused the epoch that was begun here: what is said goes on in `epoch`. */
+  returnToEpoch(epoch: number): void {
+    this.#epoch = epoch;
+    const { connection, flow } = this.#row;
+    this.#admission.apply({ kind: "epoch", connection, flow, epoch, goesBack: true }, this.#clock.now());
+    this.#release();
+  }
+
   /** Whether the terms of this number let the other end send: what it may not send is not played. */
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
     const { connection, flow } = this.#row;

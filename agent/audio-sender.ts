@@ -185,11 +185,12 @@ export class AudioSender {
   /** Throws away what waits; what follows is of media epoch `epoch`. */
   beginEpoch(epoch: number): void {
     this.flush();
-    this.#epoch = epoch;
-    this.#sentInEpoch = false;
-    this.#frames.beginEpoch(epoch);
-    const due = this.#checkpointer.beginEpoch(epoch);
-    if (due !== undefined) this.#owe(due);
+    this.#sayIn(epoch);
+  }
+
+  /** The server refused the epoch that was begun here: what follows, and what waits, is of `epoch` again. */
+  returnToEpoch(epoch: number): void {
+    if (!this.#finished) this.#sayIn(epoch);
   }
 
   /** Throws away what waits and stops; signs the final checkpoint. Idempotent. */
@@ -208,6 +209,14 @@ export class AudioSender {
   poll(now: number): void {
     if (this.#finished) return;
     const due = this.#checkpointer.poll(now);
+    if (due !== undefined) this.#owe(due);
+  }
+
+  #sayIn(epoch: number): void {
+    this.#epoch = epoch;
+    this.#sentInEpoch = false;
+    this.#frames.beginEpoch(epoch);
+    const due = this.#checkpointer.beginEpoch(epoch);
     if (due !== undefined) this.#owe(due);
   }
 

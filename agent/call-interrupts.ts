@@ -14,13 +14,14 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import { isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallMedia } from "./call-media.ts";
 import { requireRecorded } from "./call-records.ts";
 import type { ControlChannel } from "./control.ts";
 import { unwrap } from "./unwrap.ts";
 
-/** Pause before an interrupt that the server could not take yet is sent again, where it does not say, ms. */
-const RETRY_MS = 100;
+/** How long the server may take to answer an interrupt before it is sent again, ms: until it has it, one end hears nothing. */
+const ANSWER_MS = 2_000;
 
 /** What this end was saying was interrupted: nothing of it that waited is sent any more. */
 export interface Interrupted {
@@ -41,6 +42,8 @@ export interface CallInterruptsOptions {
   readonly mediaSigner: Signer;
   readonly verifier: Verifier;
   readonly interrupted: (event: Interrupted) => void;
+  /** Whether the call has ended: nothing is asked again then. */
+  readonly isOver: () => boolean;
   readonly report: (error: unknown) => void;
 }
 
@@ -48,7 +51,7 @@ export interface CallInterruptsOptions {
 interface OwnEpoch {
   readonly epoch: number;
   readonly answered: Promise<void>;
-  state: "asked" | "recorded" | "overtaken";
+  state: "asked" | "recorded" | "overtaken" | "refused";
 }
 
 /** What is known of the epochs of one stream. */
@@ -57,13 +60,23 @@ interface Epochs {
   own: OwnEpoch | undefined;
   /** The last that the other end began. */
   told: number;
+  /** The last that the server is known to have. */
+  begun: number;
+}
+
+/** One end's side of a stream. */
+interface StreamEnd {
+  readonly stream: number;
+  readonly epoch: number;
+  beginEpoch(epoch: number): void;
+  returnToEpoch(epoch: number): void;
 }
 
 /** The media epochs of a call: either end ends what is being said on a stream. */
 export class CallInterrupts {
   readonly #options: CallInterruptsOptions;
-  readonly #sent: Epochs = { own: undefined, told: 0 };
-  readonly #heard: Epochs = { own: undefined, told: 0 };
+  readonly #sent: Epochs = { own: undefined, told: 0, begun: 0 };
+  readonly #heard: Epochs = { own: undefined, told: 0, begun: 0 };
 
   constructor(options: CallInterruptsOptions) {
     this.#options = options;
@@ -78,7 +91,7 @@ export class CallInterrupts {
     if (own?.state === "asked" && own.epoch === receiver.epoch && !receiver.heardInEpoch) return own.answered;
     const epoch = receiver.epoch + 1;
     receiver.beginEpoch(epoch);
-    return this.#announce(this.#heard, 1 - this.#options.session.leg, receiver.stream, epoch);
+    return this.#announce(this.#heard, 1 - this.#options.session.leg, receiver);
   }
 
   /** Ends what this end is saying. Until something of the new epoch was sent, it is enough to drop what waits. */
@@ -92,7 +105,7 @@ export class CallInterrupts {
     }
     const epoch = sender.epoch + 1;
     sender.beginEpoch(epoch);
-    return this.#announce(this.#sent, this.#options.session.leg, sender.stream, epoch);
+    return this.#announce(this.#sent, this.#options.session.leg, sender);
   }
 
   /** The server says that the other end signed an interrupt. Throws where that is not so. */
@@ -125,23 +138,32 @@ export class CallInterrupts {
       throw new ParleyError({ code: "field-invalid", message: "The epoch jumps.", at: "interrupt.epoch" });
     }
     epochs.told = epoch;
+    epochs.begun = Math.max(epochs.begun, epoch);
     if (epoch > end.epoch) end.beginEpoch(epoch);
     // Both ends began this epoch: the listener wants none of what the speaker has gone on to say in it.
     else if (epoch === end.epoch && isMine) media.sender?.flush();
     if (isMine) interrupted({ stream, epoch, by: session.peer.agentId });
   }
 
-  #announce(epochs: Epochs, speakerLeg: number, stream: number, epoch: number): Promise<void> {
+  /** Tells the server of the epoch that `end` has begun. Where it refuses that for good, `end` goes back to the last that it has. */
+  #announce(epochs: Epochs, speakerLeg: number, end: StreamEnd): Promise<void> {
+    const { epoch } = end;
     const before = epochs.own;
-    const answered = this.#send(speakerLeg, stream, epoch, () => before?.state === "asked").then(
-      (state) => {
-        own.state = state;
-      },
-      (error: unknown) => {
-        if (epochs.own === own) epochs.own = undefined;
-        throw error;
-      },
-    );
+    const took = (state: "recorded" | "overtaken") => {
+      own.state = state;
+      epochs.begun = Math.max(epochs.begun, epoch);
+    };
+    const isEarly = () => before?.state === "asked";
+    const answered = this.#send(speakerLeg, end.stream, epoch, isEarly, took).catch((error: unknown) => {
+      if (own.state === "asked") {
+        own.state = "refused";
+        if (epochs.own === own) {
+          epochs.own = undefined;
+          if (end.epoch === epoch && epochs.begun < epoch) end.returnToEpoch(epochs.begun);
+        }
+      }
+      throw error;
+    });
     const own: OwnEpoch = { epoch, answered, state: "asked" };
     epochs.own = own;
     return answered;
@@ -153,8 +175,9 @@ export class CallInterrupts {
     stream: number,
     epoch: number,
     isEarly: () => boolean,
-  ): Promise<"recorded" | "overtaken"> {
-    const { session, control, clock, wall, mediaSigner } = this.#options;
+    took: (state: "recorded" | "overtaken") => void,
+  ): Promise<void> {
+    const { session, control, clock, wall, mediaSigner, isOver } = this.#options;
     const { sessionDigest, leg, mediaKey, sessionId } = session;
     const keyGeneration = mediaKey.generation;
     const time = unixMsToNtp(wall());
@@ -166,19 +189,24 @@ export class CallInterrupts {
     for (;;) {
       try {
         const path = `/sessions/${sessionId}`;
-        const answer = await control.request({ method: "NOTIFY", path, parameters: { content } });
+        const answer = await control.request({
+          method: "NOTIFY",
+          path,
+          parameters: { content },
+          timeout: ANSWER_MS,
+        });
+        took("recorded");
         requireRecorded(answer, "interrupt", encodeHex(interruptDigest(bytes)));
-        return "recorded";
+        return;
       } catch (error) {
-        if (!(error instanceof ParleyError)) throw error;
-        const { epoch: present, retry_after_ms: pause } = error.details;
+        if (!(error instanceof ParleyError) || isOver()) throw error;
+        const { epoch: present } = error.details;
         const isOutdated = error.code === "epoch-outdated" && typeof present === "number";
-        // The other end was quicker: what was to end has ended.
-        if (isOutdated && present >= epoch) return "overtaken";
-        const isToWait = error.code === "rate-limited" || (isOutdated && isEarly());
-        if (!isToWait) throw error;
-        const wait = typeof pause === "number" ? pause : RETRY_MS;
-        await new Promise<void>((resolve) => clock.at(clock.now() + wait, resolve));
+        // The other end was quicker, or this had arrived when its answer was not waited for: what was to end has ended.
+        if (isOutdated && present >= epoch) return took("overtaken");
+        const isToRepeat = isTooEarly(error) || isUnanswered(error) || (isOutdated && isEarly());
+        if (!isToRepeat) throw error;
+        await pauseAfter(error, clock);
       }
     }
   }

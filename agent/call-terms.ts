@@ -13,15 +13,20 @@ import {
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
 import type { Terms } from "../signaling/terms.ts";
+import { isTooEarly, pauseAfter } from "./asking-again.ts";
 import type { CallMedia } from "./call-media.ts";
 import { requireRecorded } from "./call-records.ts";
-import type { ControlChannel } from "./control.ts";
+import type { ControlAnswer, ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** Times a narrowing is signed anew because the other end was quicker, and how long its event is waited for, ms. */
 const NARROWING_TRIES = 5;
 const TERMS_WAIT_MS = 2_000;
+/** Refusals that say that there is no such narrowing: then nothing was given up. */
+const INVALID: ReadonlySet<string> = new Set(["scope-violation", "scope-malformed", "field-invalid"]);
+/** What a call can carry. */
+const MODALITIES = ["audio", "data"] as const satisfies readonly Modality[];
 
 /** The terms of a call changed: one end gave up scope. */
 export interface TermsChanged {
@@ -46,6 +51,8 @@ export interface CallTermsOptions {
   readonly verifier: Verifier;
   /** Goes on sending what it has given up; see `CallOptions.keepSending`. */
   readonly keepSending: boolean;
+  /** Whether the call has ended: nothing is asked again then. */
+  readonly isOver: () => boolean;
   readonly changed: (event: TermsChanged) => void;
 }
 
@@ -56,6 +63,8 @@ export class CallTerms {
   /** The narrowing that the server has not answered: what it tells meanwhile may follow from that. */
   #inFlight: Promise<unknown> = Promise.resolve();
   #waiters: (() => void)[] = [];
+  /** What this end sends no more of in this call, whatever the server says to that. */
+  readonly #givenUp = new Set<Modality>();
 
   constructor(options: CallTermsOptions) {
     this.#options = options;
@@ -71,14 +80,16 @@ export class CallTerms {
     const { leg } = this.#options.session;
     for (let tries = 1; ; tries += 1) {
       const { terms } = unwrap(narrowedTerms(this.#present, leg, scope));
-      // Nothing more is sent from here on: what is given up is given up, whenever the server hears of it.
-      this.#holdBack(terms);
+      // Nothing more is sent from here on: what is given up is given up, whenever, and whether, the server hears of it.
+      const before = [...this.#givenUp];
+      this.#giveUp(terms);
       try {
         await this.#send(terms, scope);
         return;
       } catch (error) {
-        this.#holdBack(this.#present);
-        const overtaken = error instanceof ParleyError && error.code === "terms-outdated";
+        const code = error instanceof ParleyError ? error.code : undefined;
+        if (code !== undefined && INVALID.has(code)) this.#giveUpOnly(before);
+        const overtaken = code === "terms-outdated";
         if (!overtaken || tries === NARROWING_TRIES) throw error;
         await this.#later(terms.number);
       }
@@ -115,12 +126,25 @@ export class CallTerms {
       identity.signer,
     );
     const path = `/sessions/${sessionId}`;
-    const asked = control.request({ method: "ADJUST", path, parameters: { narrowing } });
-    this.#inFlight = asked.then((answer) => {
+    const ask = () => control.request({ method: "ADJUST", path, parameters: { narrowing } });
+    this.#inFlight = this.#insist(ask).then((answer) => {
       requireRecorded(answer, "narrowing", narrowingDigest(narrowing));
       this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
     });
     await this.#inFlight;
+  }
+
+  /** Asks until the server takes the time to answer. */
+  async #insist(ask: () => Promise<ControlAnswer>): Promise<ControlAnswer> {
+    const { clock, isOver } = this.#options;
+    for (;;) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (!(error instanceof ParleyError) || !isTooEarly(error) || isOver()) throw error;
+        await pauseAfter(error, clock);
+      }
+    }
   }
 
   #adopt(terms: Terms, event: TermsChanged): void {
@@ -133,18 +157,26 @@ export class CallTerms {
   /** Tells the media what may be sent and heard under `terms`. */
   #permit(terms: Terms): void {
     const { session, media } = this.#options;
-    this.#holdBack(terms);
+    this.#giveUp(terms);
     const peer = session.leg === 0 ? 1 : 0;
     media.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "audio"));
     media.messages.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "data"));
   }
 
-  #holdBack(terms: Terms): void {
-    const { session, media, keepSending } = this.#options;
+  /** Sends nothing more of what `terms` do not let this end send. */
+  #giveUp(terms: Terms): void {
+    const { leg } = this.#options.session;
+    const lost = MODALITIES.filter((modality) => !mayTransmit(terms, leg, modality));
+    this.#giveUpOnly([...this.#givenUp, ...lost]);
+  }
+
+  #giveUpOnly(modalities: readonly Modality[]): void {
+    const { media, keepSending } = this.#options;
     const { sender, messages } = media;
-    if (sender !== undefined) sender.permitted = keepSending || mayTransmit(terms, session.leg, "audio");
-    if (messages.sender !== undefined)
-      messages.sender.permitted = keepSending || mayTransmit(terms, session.leg, "data");
+    this.#givenUp.clear();
+    for (const modality of modalities) this.#givenUp.add(modality);
+    if (sender !== undefined) sender.permitted = keepSending || !this.#givenUp.has("audio");
+    if (messages.sender !== undefined) messages.sender.permitted = keepSending || !this.#givenUp.has("data");
   }
 
   /** Waits until terms of at least this number are in force, or for as long as that is worth it. */

@@ -129,10 +129,12 @@ export class Call {
     this.#verifier = options.verifier;
     this.#terms = new CallTerms({
       ...options,
+      isOver: () => this.#end !== undefined,
       changed: (event) => this.#events.emit("terms-changed", event),
     });
     this.#interrupts = new CallInterrupts({
       ...options,
+      isOver: () => this.#end !== undefined,
       interrupted: (event) => this.#events.emit("interrupted", event),
     });
     this.audio.flushWith(() => this.#interrupts.flush());
@@ -169,7 +171,7 @@ export class Call {
   /**
    * Gives up part of this end's own scope: `scope` is what remains. Signed by this agent's identity key; in force from the
    * moment the server takes it, and never to be had back in this call. Sending stops at once where the right to it is given
-   * up. Throws `scope-violation` for a scope that asks for more than the present one, `field-invalid` for the present one
+   * up, and stays so when the server cannot be told. Throws `scope-violation` for a scope that asks for more than the present one, `field-invalid` for the present one
    * itself, `scope-malformed`, `terms-outdated` when the other end keeps being quicker.
    */
   async narrow(scope: readonly string[]): Promise<void> {
@@ -179,7 +181,7 @@ export class Call {
   /**
    * Ends what the other end is saying: playout stops at once with a 10 ms fade, and frames said before are not heard any
    * more, here or on their way. The other end's queue is flushed when it hears of it. Resolves when the server has it on
-   * record. Throws `field-invalid` when this end does not hear audio, `session-terminated` when the call has ended.
+   * record; is sent again until it answers. Where it refuses, the other end is heard again. Throws `field-invalid` when this end does not hear audio, `session-terminated` when the call has ended.
    */
   async interrupt(): Promise<void> {
     await this.#interrupts.interrupt();

@@ -68,7 +68,8 @@ export class AdmissionTable {
       }
       case "epoch": {
         const entry = this.find(message.connection, message.flow);
-        if (entry !== undefined && message.epoch > entry.epoch) entry.epoch = message.epoch;
+        const takesHold = entry !== undefined && (message.epoch > entry.epoch || message.goesBack === true);
+        if (takesHold) entry.epoch = message.epoch;
         return;
       }
       case "state": {

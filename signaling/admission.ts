@@ -85,12 +85,13 @@ export type AdmissionMessage =
       readonly termsNumber: number;
       readonly transmitAllowed: boolean;
     }
-  /** Raises the media epoch: frames of older ones are refused, those of a later one wait for it. Lower ones change nothing. */
+  /** Raises the media epoch: frames of older ones are refused, those of a later one wait for it. Lower ones change nothing, except where `goesBack`: at a listener whose own interrupt was refused. */
   | {
       readonly kind: "epoch";
       readonly connection: ConnectionId;
       readonly flow: number;
       readonly epoch: number;
+      readonly goesBack?: true;
     }
   | { readonly kind: "state"; readonly sessionId: string; readonly state: "active" | "held" | "ended" }
   | { readonly kind: "remove"; readonly sessionId: string };

@@ -70,7 +70,7 @@ export function establishSession(
   const session: Session = {
     id: answer.payload.session_id,
     model: offer.payload.session.model,
-    legs: [sessionLeg(0, arrivals[0], offer), sessionLeg(1, arrivals[1], answer)],
+    legs: [sessionLeg(0, arrivals[0], offer, now), sessionLeg(1, arrivals[1], answer, now)],
     offer,
     answer,
     core,
@@ -83,11 +83,9 @@ export function establishSession(
     ttl,
     expiresAt: now + ttl * 1000,
     reportAllowance: new Allowance(REPORT_RATE, now),
-    steeringAllowance: new Allowance(STEERING_RATE, now),
     reports: new Map(),
     state: activated(),
     artifacts: 0,
-    statementBytes: 0,
     statementsDropped: {},
     lastActivity: now,
     admittedFrames: 0,
@@ -127,7 +125,12 @@ export function answerEstablished(
   );
 }
 
-function sessionLeg(leg: LegNumber, arrival: Arrival, signed: Pick<Offer | Answer, "mediaKey">): SessionLeg {
+function sessionLeg(
+  leg: LegNumber,
+  arrival: Arrival,
+  signed: Pick<Offer | Answer, "mediaKey">,
+  now: number,
+): SessionLeg {
   const { agent, connection, scope } = arrival;
   return {
     leg,
@@ -135,6 +138,8 @@ function sessionLeg(leg: LegNumber, arrival: Arrival, signed: Pick<Offer | Answe
     mediaKey: signed.mediaKey,
     scope,
     connection: connection.id,
+    steeringAllowance: new Allowance(STEERING_RATE, now),
+    statementBytes: 0,
     hasClosed: false,
     waiting: [],
   };

@@ -11,10 +11,10 @@ import type { SessionTable } from "./session-table.ts";
 import { takeStatement } from "./statements.ts";
 
 /**
- * Bytes of checkpoints and receipts kept of one session, some times what an hour of talk in both directions leaves. Beyond
- * it a flow takes no more, as {@link takeStatement} says; the drops are counted in the final record.
+ * Bytes of checkpoints, receipts and interrupts kept of one end of a session, some times what an hour of talk in both
+ * directions leaves. Beyond it a flow takes no more, as {@link takeStatement} says; the drops are counted in the final record.
  */
-export const MAX_STATEMENT_BYTES = 32 * 1024 * 1024;
+export const MAX_STATEMENT_BYTES = 16 * 1024 * 1024;
 
 /** What participants do with a session, and what their streams bring for it. */
 export class SessionRequests {
@@ -106,7 +106,8 @@ export class SessionRequests {
       outputs.log("debug", "statement-dropped", { connection, flow, code: "unknown-flow" });
       return;
     }
-    const room = MAX_STATEMENT_BYTES - session.statementBytes;
+    const signer = session.legs[route.signer];
+    const room = MAX_STATEMENT_BYTES - signer.statementBytes;
     const taken = takeStatement(route, bytes, { verifier, room, now });
     if (!taken.ok) {
       const { code, at } = taken.fault;
@@ -115,7 +116,7 @@ export class SessionRequests {
       this.#endings.finishIfComplete(session, now);
       return;
     }
-    session.statementBytes += bytes.length;
+    signer.statementBytes += bytes.length;
     // Who signs statements is there, even when nobody says anything.
     session.lastActivity = Math.max(session.lastActivity, now);
     outputs.push({ kind: "item", ...route.to, bytes });

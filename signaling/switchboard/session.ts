@@ -26,6 +26,10 @@ export interface SessionLeg {
   scope: ScopeSet;
   /** Where its media flows; `undefined` once that connection is lost. */
   connection: ConnectionId | undefined;
+  /** For its narrowings and interrupts: what one end uses up is not the other's. */
+  readonly steeringAllowance: Allowance;
+  /** Bytes kept of its checkpoints, receipts and interrupts. */
+  statementBytes: number;
   /** Its closing statement is in the evidence. */
   hasClosed: boolean;
   /** Requests of this end that are answered once its last statements are there. */
@@ -69,15 +73,12 @@ export interface Session {
   readonly ttl: number;
   readonly expiresAt: number;
   readonly reportAllowance: Allowance;
-  /** For narrowings and interrupts. */
-  readonly steeringAllowance: Allowance;
   /** At most flows times reasons. */
   readonly reports: Map<string, RefusalReport>;
   state: SessionState;
   /** Artifacts in the log so far. */
   artifacts: number;
-  /** Bytes of checkpoints and receipts among them, and those dropped, by reason. */
-  statementBytes: number;
+  /** Checkpoints and receipts dropped, by reason. */
   readonly statementsDropped: Record<string, number>;
   lastActivity: number;
   /** Frames the relay had let through when it was last asked. */

@@ -68,9 +68,8 @@ export class Steering {
       this.#desk.verifier,
     );
     if (!narrowing.ok) return narrowing;
+    // Kept whatever else is: each leaves less to give up, so there are few.
     const bytes = new TextEncoder().encode(jws);
-    const room = this.#takeRoom(session, bytes);
-    if (!room.ok) return room;
     const { terms, scope, payload } = narrowing.value;
     session.terms = terms;
     leg.scope = intersect(leg.scope, scope);
@@ -141,8 +140,10 @@ export class Steering {
     if (epoch !== present + 1) {
       return refuse("epoch-outdated", "The epoch rises by one.", "content.epoch", { epoch: present });
     }
-    const room = this.#takeRoom(session, bytes);
-    if (!room.ok) return room;
+    if (leg.statementBytes + bytes.length > MAX_STATEMENT_BYTES) {
+      return refuse("capacity", "This end has left as many statements as are kept.");
+    }
+    leg.statementBytes += bytes.length;
     session.epochs.set(flow, epoch);
     this.#handOn(session, leg.leg, flow, bytes);
     this.#desk.outputs.push({
@@ -218,23 +219,15 @@ export class Steering {
   ): Result<{ readonly session: Session; readonly leg: SessionLeg }> {
     const found = this.#table.participation(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
-    const { session } = found.value;
+    const { session, leg } = found.value;
     const taken = step(session.state, "control");
     if (!taken.ok) return taken;
-    if (!session.steeringAllowance.take(now)) {
-      const wait = Math.ceil(session.steeringAllowance.nextAt(now) - now);
+    if (!leg.steeringAllowance.take(now)) {
+      const wait = Math.ceil(leg.steeringAllowance.nextAt(now) - now);
       return refuse("rate-limited", "Too many changes.", undefined, { retry_after_ms: wait });
     }
     session.lastActivity = Math.max(session.lastActivity, now);
     return found;
-  }
-
-  #takeRoom(session: Session, bytes: Uint8Array): Result<void> {
-    if (session.statementBytes + bytes.length > MAX_STATEMENT_BYTES) {
-      return refuse("capacity", "The session has left as many statements as are kept.");
-    }
-    session.statementBytes += bytes.length;
-    return ok(undefined);
   }
 
   #await(session: Session, change: SteeringChange, now: number): void {
