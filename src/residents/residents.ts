@@ -18,8 +18,17 @@ import { Reader, readersText } from "./reader.ts";
 
 /** What the proofs of residents name as their server: an origin that cannot be dialled from outside (RFC 6761 6.4). */
 export const RESIDENTS_ORIGIN = "https://residents.invalid";
-/** Calls that one resident takes at once; further callers are told that it is busy. */
-const MAX_CALLS = 32;
+/** What callers may have of one resident. Whoever would have more is told that it is busy. */
+export interface ResidentBounds {
+  /** Calls at once, those that are being taken included. */
+  readonly calls: number;
+  /** Of these, calls of one caller. */
+  readonly callsOfCaller: number;
+  /** Longest call, ms; the resident then hangs up, with reason `time-over`. */
+  readonly callMs: number;
+}
+
+const BOUNDS: ResidentBounds = { calls: 32, callsOfCaller: 4, callMs: 15 * 60_000 };
 
 const KINDS = ["echo", "reader"] as const;
 /** What a resident does. */
@@ -67,8 +76,10 @@ export async function startResidents(options: {
   /** Takes connections as a listener's. */
   readonly accept: (connection: Connection) => ConnectionHandlers;
   readonly report: (error: unknown) => void;
+  /** Default: 32 calls, 4 of one caller, 15 minutes. */
+  readonly bounds?: ResidentBounds;
 }): Promise<Residents> {
-  const { clock, report, serverId } = options;
+  const { clock, report, serverId, bounds = BOUNDS } = options;
   const network = new MemoryNetwork({ clock, liveness: false });
   const listener = network.listen(new URL(RESIDENTS_ORIGIN).host, options.accept);
   const platform = { ...nodePlatform(), clock, carrier: network };
@@ -91,10 +102,20 @@ export async function startResidents(options: {
         report,
       });
       agents.push(agent);
+      const seats = new Seats(bounds);
       agent.onCall(async (incoming) => {
-        if (own.has(incoming.caller.agentId)) return await incoming.decline();
-        if (agent.calls.length >= MAX_CALLS) return await incoming.decline("busy");
-        const call = await incoming.accept();
+        const { agentId } = incoming.caller;
+        if (own.has(agentId)) return await incoming.decline();
+        if (!seats.take(agentId)) return await incoming.decline("busy");
+        const call = await incoming.accept().catch((error: unknown) => {
+          seats.leave(agentId);
+          throw error;
+        });
+        const cancel = clock.at(clock.now() + bounds.callMs, () => void call.end("time-over").catch(report));
+        void call.ended.then(() => {
+          cancel();
+          seats.leave(agentId);
+        });
         const mouth = new Mouth(call, clock, report);
         call.on("interrupted", () => mouth.stop());
         lives[kind](call, mouth).catch((error: unknown) => {
@@ -109,4 +130,31 @@ export async function startResidents(options: {
     throw error;
   }
   return { listings, close };
+}
+
+/** Who talks to one resident, or is about to. */
+class Seats {
+  readonly #bounds: ResidentBounds;
+  readonly #taken = new Map<string, number>();
+  #count = 0;
+
+  constructor(bounds: ResidentBounds) {
+    this.#bounds = bounds;
+  }
+
+  /** False: there is none left, for this caller or at all. */
+  take(caller: string): boolean {
+    const own = this.#taken.get(caller) ?? 0;
+    if (this.#count >= this.#bounds.calls || own >= this.#bounds.callsOfCaller) return false;
+    this.#count += 1;
+    this.#taken.set(caller, own + 1);
+    return true;
+  }
+
+  leave(caller: string): void {
+    this.#count -= 1;
+    const own = (this.#taken.get(caller) ?? 1) - 1;
+    if (own === 0) this.#taken.delete(caller);
+    else this.#taken.set(caller, own);
+  }
 }

@@ -12,6 +12,7 @@ import { readersText } from "../../src/residents/reader.ts";
 import { resample } from "../../src/residents/resample.ts";
 import {
   RESIDENTS_ORIGIN,
+  type ResidentBounds,
   type Residents,
   registerResidents,
   residentIdentities,
@@ -29,7 +30,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function populated(options: WorldOptions = {}) {
+async function populated(options: WorldOptions & { readonly bounds?: ResidentBounds } = {}) {
   const log = createMemoryLog();
   const serverIdentity = createIdentity({ name: "Server" }).identity;
   const identities = await residentIdentities(folder, { name: "Server", signer: serverIdentity.signer });
@@ -46,6 +47,7 @@ async function populated(options: WorldOptions = {}) {
       clock: world.clock,
       accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
       report: (error) => world.reported.push(error),
+      ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
     }),
   );
   return { world, residents, echo: idOf(residents, "echo"), reader: idOf(residents, "reader") };
@@ -138,6 +140,30 @@ describe("Echo", () => {
       const own = compareUtterance(said, recording.pcm(), 8_000).correlation;
       expect(own).toBeGreaterThan(0.9);
     }
+    expect(world.reported).toEqual([]);
+  });
+
+  it("takes as many calls as it may, also of callers who come at once, and hangs up when their time is over", async () => {
+    const bounds = { calls: 3, callsOfCaller: 2, callMs: 60_000 };
+    const { world, echo } = await populated({ bounds });
+    const [ada, bob, eve] = [await caller(world), await caller(world), await caller(world)];
+    /** The calls that were taken; the others were told that it is busy. */
+    const place = async (...callers: readonly Agent[]): Promise<Call[]> => {
+      const calling = callers.map((agent) => agent.call(echo, { audio: { codecs: ["pcmu"] } }));
+      const placed = await world.during(Promise.allSettled(calling));
+      for (const one of placed)
+        if (one.status === "rejected") expect(one.reason).toMatchObject({ code: "callee-busy" });
+      return placed.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    };
+    expect(await place(ada, ada, ada)).toHaveLength(2);
+    const [left] = await place(bob, eve);
+    expect(await place(ada, bob, eve)).toEqual([]);
+    await world.during(left?.end() ?? Promise.reject());
+    const [call] = await place(eve);
+    expect(await place(bob)).toEqual([]);
+    await world.clock.advance(bounds.callMs);
+    expect(await world.during(call?.ended ?? Promise.reject())).toMatchObject({ reason: "time-over" });
+    expect(await place(bob, eve, eve)).toHaveLength(3);
     expect(world.reported).toEqual([]);
   });
 

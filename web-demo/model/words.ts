@@ -7,6 +7,7 @@ const ENDED: Readonly<Record<string, string>> = {
   "connection-lost": "the connection to the server was lost",
   "transport-closed": "the other end's connection was lost",
   "ttl-expired": "the agreed time was over",
+  "time-over": "it takes calls for a limited time",
   "server-shutdown": "the server stopped",
   draining: "the server stopped",
 };

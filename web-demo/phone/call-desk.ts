@@ -1,14 +1,8 @@
 /** One call of this page: from before it is placed or accepted until its evidence is saved. */
 import { type Call, type CallOptions, type FrameFate, ParleyError } from "@parley-rt/parley/agent";
 import { LiveMedia } from "../model/live-media.ts";
-import {
-  type CallState,
-  type Notice,
-  newCall,
-  type PageState,
-  withMessage,
-  withNotice,
-} from "../model/page-state.ts";
+import { OwnCall } from "../model/own-call.ts";
+import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
 import { mergeRecords } from "../model/record-line.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
@@ -28,6 +22,7 @@ const LAST_RECORDS_MS = 3_000;
 export class CallDesk {
   readonly live = new LiveMedia();
   readonly #store: Store<PageState>;
+  readonly #own: OwnCall;
   readonly #sound: CallSound;
   readonly #roundTrip: () => number | undefined;
   readonly #report: (error: unknown) => void;
@@ -52,7 +47,7 @@ export class CallDesk {
     this.#sound = options.sound;
     this.#roundTrip = options.roundTrip;
     this.#report = options.report;
-    this.#store.set({ call: newCall(options.peer.agentId, options.peer.name) });
+    this.#own = new OwnCall(options.store, options.peer);
   }
 
   /** Aborted when people take the call back before it is answered. */
@@ -170,8 +165,8 @@ export class CallDesk {
     this.#update((state) => ({ ...state, evidence: "fetching", evidenceProblem: undefined }));
     try {
       const bytes = await call.evidence();
-      const state = this.#store.state.call;
-      if (state !== undefined) download(evidenceName(state), new Uint8Array(bytes), "application/json");
+      if (this.#own.isShown)
+        download(evidenceName(this.#own.state), new Uint8Array(bytes), "application/json");
       this.#update((now) => ({ ...now, evidence: "saved" }));
     } catch (error) {
       this.#update((now) => ({ ...now, evidence: "none", evidenceProblem: sentenceOf(error) }));
@@ -179,17 +174,15 @@ export class CallDesk {
   }
 
   saveSound(): void {
-    const state = this.#store.state.call;
-    if (this.#recording === undefined || state === undefined) return;
-    download(evidenceName(state).replace(/evidence$/, "wav"), this.#recording.wav(), "audio/wav");
+    if (this.#recording === undefined) return;
+    download(evidenceName(this.#own.state).replace(/evidence$/, "wav"), this.#recording.wav(), "audio/wav");
   }
 
   /** The server will stop; `deadline` is when it ends the calls that are still up, Unix milliseconds. */
   serverStops(deadline: number | undefined): void {
     const until =
       deadline === undefined ? "" : ` This call can go on until ${new Date(deadline).toLocaleTimeString()}.`;
-    if (this.#store.state.call?.phase === "up")
-      this.#notice(`The server is about to stop.${until}`, "warning");
+    if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
   }
 
   /** Nothing of this call runs or is kept any more. */
@@ -205,8 +198,7 @@ export class CallDesk {
   }
 
   #update(change: (call: CallState) => CallState): void {
-    const { call } = this.#store.state;
-    if (call !== undefined) this.#store.set({ call: change(call) });
+    this.#own.update(change);
   }
 
   #up(): Call {
@@ -272,14 +264,14 @@ export class CallDesk {
       this.#counted = counted;
     }
     const recordedSeconds = Math.floor(this.#recording?.seconds ?? 0);
-    if (recordedSeconds !== this.#store.state.call?.recordedSeconds)
+    if (recordedSeconds !== this.#own.state.recordedSeconds)
       this.#update((state) => ({ ...state, recordedSeconds }));
   }
 
   #records(call: Call): void {
     if (this.#askingRecords) return;
     this.#askingRecords = true;
-    const after = this.#store.state.call?.records.at(-1)?.seq;
+    const after = this.#own.state.records.at(-1)?.seq;
     call
       .records(after)
       .then((records) =>
