@@ -75,7 +75,7 @@ export class WebSocketConnection implements Connection {
       send: (message) => {
         if (this.#isOver) return;
         socket.send(message);
-        this.checkBuffer();
+        this.#checkBuffer();
       },
       datagram: (bytes) => end.datagram(bytes),
       stream: (stream) => end.stream(stream),
@@ -149,8 +149,8 @@ export class WebSocketConnection implements Connection {
     this.#end.close(CLOSE_CODES.protocolViolation, "a message is too large");
   }
 
-  /** @internal A peer that talks and does not read would make this side answer into the void. */
-  checkBuffer(): void {
+  /** A peer that talks and does not read would make this side answer into the void. */
+  #checkBuffer(): void {
     if (this.#socket.buffered > MAX_BUFFERED_BYTES)
       this.#end.close(CLOSE_CODES.overloaded, "the peer does not read");
   }

@@ -28,7 +28,6 @@ export function listenTo(socket: WebSocket, connection: WebSocketConnection): vo
     const plain = new Uint8Array(data.buffer, data.byteOffset, data.length);
     connection.message(isBinary ? plain : undefined);
   });
-  socket.on("ping", () => connection.checkBuffer());
   socket.on("error", (error: Error & { readonly code?: string }) => {
     if (error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH") connection.oversized();
     else connection.gone(`the connection broke: ${error.message}`);
