@@ -10,7 +10,7 @@ import { run as interrupt } from "./interrupt.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar } from "./mouth-to-ear.ts";
 import { run as records } from "./records.ts";
-import { runFan as fan, run as pairs } from "./relay-cost.ts";
+import { runFan as fan, run as pairs, runSockets as sockets } from "./relay-cost.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "setup-storm": setupStorm,
   pairs,
   fan,
+  sockets,
   churn,
 };
 

@@ -36,11 +36,25 @@ export async function runFan(calls = FAN_CALLS): Promise<BenchRow[]> {
   return rowsAt(await atLoad(calls, FAN), `${calls} one-way calls`);
 }
 
+/** About half a minute: a relay of plain WebSocket messages, and Parley's WebSocket carrier, both without TLS. */
+export async function runSockets(): Promise<BenchRow[]> {
+  const name = `relay over WebSockets, ${COMMON_CALLS} calls`;
+  const [ws, parley] = [await measure("ws", COMMON_CALLS), await measure("parley-ws", COMMON_CALLS)];
+  return [
+    ...rowsOf(ws, name),
+    ...rowsOf(parley, name),
+    {
+      ...{ name, metric: "frame beyond ws", value: costPerFrame(parley) - costPerFrame(ws) },
+      ...{ unit: "us/frame", better: "less" },
+    },
+  ];
+}
+
 /** Who speaks, and how much. */
 type Shape = Pick<LoadOrder, "oneWay" | "payloadBytes">;
 
 /** The three relays at one load. */
-export type RelayPoints = Readonly<Record<RelayKind, RelayPoint>>;
+export type RelayPoints = Readonly<Record<(typeof QUIC_KINDS)[number], RelayPoint>>;
 
 /** Microseconds of the server process per frame relayed: what it spent on frames it dropped counts as well. */
 export function costPerFrame(point: RelayPoint): number {
@@ -51,30 +65,7 @@ export function costPerFrame(point: RelayPoint): number {
 export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
   const rows: BenchRow[] = [];
   const name = `relay, ${load}`;
-  for (const kind of ["udp", "bare", "parley"] as const) {
-    const point = points[kind];
-    const { report } = point;
-    const about = `${LABELS[kind]}: ${point.calls} calls, ${report.sent} frames; ${lateNote(report)}`;
-    rows.push(
-      {
-        ...{ name, metric: `${kind} server CPU`, value: costPerFrame(point) / 10 },
-        ...{ unit: "CPU-s/100k frames", better: "less", note: about },
-      },
-      {
-        ...{ name, metric: `${kind} latency p50`, value: report.latency.p50 },
-        ...{ unit: "ms", better: "less" },
-      },
-      {
-        ...{ name, metric: `${kind} latency p99`, value: report.latency.p99 },
-        ...{ unit: "ms", better: "less" },
-      },
-      {
-        ...{ name, metric: `${kind} lost`, value: ((report.sent - report.received) / report.sent) * 100 },
-        ...{ unit: "%", better: "less", ...(kind === "parley" ? { target: 0 } : {}) },
-        note: refusedNote(report),
-      },
-    );
-  }
+  for (const kind of QUIC_KINDS) rows.push(...rowsOf(points[kind], name));
   const { bare, parley } = points;
   return [
     ...rows,
@@ -90,6 +81,31 @@ export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
         note: "P3",
       }),
     ),
+  ];
+}
+
+/** What one relay cost under its load. */
+function rowsOf(point: RelayPoint, name: string): BenchRow[] {
+  const { kind, report } = point;
+  const about = `${LABELS[kind]}: ${point.calls} calls, ${report.sent} frames; ${lateNote(report)}`;
+  return [
+    {
+      ...{ name, metric: `${kind} server CPU`, value: costPerFrame(point) / 10 },
+      ...{ unit: "CPU-s/100k frames", better: "less", note: about },
+    },
+    {
+      ...{ name, metric: `${kind} latency p50`, value: report.latency.p50 },
+      ...{ unit: "ms", better: "less" },
+    },
+    {
+      ...{ name, metric: `${kind} latency p99`, value: report.latency.p99 },
+      ...{ unit: "ms", better: "less" },
+    },
+    {
+      ...{ name, metric: `${kind} lost`, value: ((report.sent - report.received) / report.sent) * 100 },
+      ...{ unit: "%", better: "less", ...(kind.startsWith("parley") ? { target: 0 } : {}) },
+      note: refusedNote(report),
+    },
   ];
 }
 
@@ -123,7 +139,10 @@ async function highestWithoutLoss(known: RelayPoint): Promise<RelayPoint> {
 /** One relay under one load, relay and load generator each in a process of its own. */
 async function measure(kind: RelayKind, calls: number, shape: Shape = PAIRS): Promise<RelayPoint> {
   const order = { kind, calls, ...shape, warmUpFrames: WARM_UP_FRAMES, frames: FRAMES };
-  if (kind === "parley") return await withParleyServer((relay, target) => load({ ...order, target }, relay));
+  if (kind === "parley" || kind === "parley-ws") {
+    const run = (relay: BenchProcess, target: LoadTarget) => load({ ...order, target }, relay);
+    return await withParleyServer(run, kind === "parley" ? [] : ["ws"]);
+  }
   const relay = new BenchProcess(SCRIPTS[kind]);
   try {
     return await load({ ...order, target: await relay.next<LoadTarget>(START_TIMEOUT) }, relay);
@@ -158,11 +177,15 @@ async function load(order: LoadOrder, relay: BenchProcess): Promise<RelayPoint> 
 const SCRIPTS = {
   udp: new URL("./relay-udp.ts", import.meta.url),
   bare: new URL("./relay-bare.ts", import.meta.url),
+  ws: new URL("./relay-ws.ts", import.meta.url),
 } as const;
+const QUIC_KINDS = ["udp", "bare", "parley"] as const;
 const LABELS = {
   udp: "plain node:dgram",
   bare: "QUIC binding alone: read, look up, send",
   parley: "profile frame, every signature verified",
+  ws: "package ws alone: read, look up, send",
+  "parley-ws": "profile frame, every signature verified",
 } as const;
 const COMMON_CALLS = 50;
 const FAN_CALLS = 50;

@@ -1,6 +1,7 @@
-/** Calls through the two baselines: plain UDP, and the bare relay on Parley's QUIC binding. */
+/** Calls through the baselines: plain UDP, the bare relay on Parley's QUIC binding, and one on WebSockets. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { WebSocket } from "ws";
 import { systemClock } from "../../platform/node/clock.ts";
 import { createSigner, random } from "../../platform/node/sodium.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
@@ -52,6 +53,21 @@ export function bareCalls(target: LoadTarget, calls: number): Promise<LoadCall[]
       return made;
     };
     return [await end(0), await end(1)];
+  });
+}
+
+/** Connects `calls` pairs of WebSockets. */
+export function webSocketCalls(target: LoadTarget, calls: number): Promise<LoadCall[]> {
+  return inParallel(calls, CONNECTS_AT_ONCE, async (pair) => {
+    const end = async (side: "a" | "b"): Promise<LoadEnd> => {
+      const url = `ws://${target.address}/?pair=${pair}&side=${side}`;
+      const socket = new WebSocket(url, { perMessageDeflate: false });
+      await once(socket, "open");
+      const made = unsigned(side === "a" ? 0 : 1, (bytes) => socket.send(bytes, { binary: true }));
+      socket.on("message", (bytes: Buffer) => made.receive(bytes));
+      return made;
+    };
+    return [await end("a"), await end("b")];
   });
 }
 

@@ -29,6 +29,8 @@ export interface LoadTarget {
   readonly address: string;
   /** Hex; absent for plain UDP. */
   readonly certificateHash?: string;
+  /** Where a Parley server takes WebSockets, when they are what is measured. */
+  readonly webSocketUrl?: string;
 }
 
 /** Runs `make` for 0 to `count` - 1, at most `width` at a time. */

@@ -39,7 +39,9 @@ interface OnlineBot {
 }
 
 async function online(target: LoadTarget, name: string): Promise<OnlineBot> {
-  const platform = nodePlatform();
+  const { webSocketUrl } = target;
+  const choice = webSocketUrl === undefined ? "webtransport" : "websocket";
+  const platform = nodePlatform({ choice, webSocketUrl });
   const { identity } = createIdentity({ name });
   const bot = { receive: () => {}, sent: () => {}, mediaSigner: undefined } as {
     -readonly [Key in keyof OnlineBot]?: OnlineBot[Key];

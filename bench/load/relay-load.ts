@@ -13,11 +13,11 @@ import { unixMsToNtp } from "../../codecs/ntp.ts";
 import { varintLength, varintSize, writeVarint } from "../../codecs/varint.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { Latencies, type LatencySummary } from "../../src/bots/latencies.ts";
-import { bareCalls, udpCalls } from "./baseline-link.ts";
+import { bareCalls, udpCalls, webSocketCalls } from "./baseline-link.ts";
 import type { LoadCall, LoadEnd, LoadTarget, Refusals } from "./link.ts";
 import { parleyCalls } from "./parley-link.ts";
 
-export type RelayKind = "udp" | "bare" | "parley";
+export type RelayKind = "udp" | "bare" | "parley" | "ws" | "parley-ws";
 
 export interface LoadOrder {
   readonly kind: RelayKind;
@@ -124,7 +124,13 @@ await speak();
 process.exit(0);
 
 function connect(): Promise<LoadCall[]> {
-  const connectors = { udp: udpCalls, bare: bareCalls, parley: parleyCalls } as const;
+  const connectors = {
+    udp: udpCalls,
+    bare: bareCalls,
+    parley: parleyCalls,
+    ws: webSocketCalls,
+    "parley-ws": parleyCalls,
+  } as const;
   return connectors[order.kind](order.target, order.calls, refused);
 }
 

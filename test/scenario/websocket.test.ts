@@ -4,7 +4,7 @@ import type { Call } from "../../agent/call.ts";
 import type { Carrier } from "../../sfu/carrier.ts";
 import { type SocketPort, WebSocketConnection } from "../../transports/websocket/connection.ts";
 import { connected, Recording, say } from "./talking.ts";
-import { World } from "./world.ts";
+import { ORIGIN, World } from "./world.ts";
 
 /** WebSockets to the world's server that take 5 ms. */
 function webSockets(world: World): Carrier {
@@ -30,7 +30,7 @@ function webSockets(world: World): Carrier {
         facts,
         options,
       );
-      server.start((connection) => world.server.accept(connection));
+      server.start((connection) => world.server.accept(connection, [ORIGIN]));
       client.start(accept);
       return client;
     },

@@ -17,12 +17,12 @@ export class Flight {
   /** More would be sent if the window took it. */
   #isLimited = false;
   #least = Number.POSITIVE_INFINITY;
-  /** When the least round trip was last seen. */
+  /** When the least round trip was learnt. */
   #leastAt = 0;
-  /** Until when streams hold back so that the path runs empty and shows its least round trip. */
-  #drainsUntil: number | undefined;
-  #leastDrained = Number.POSITIVE_INFINITY;
-  #round: Round = { endsAt: 0, rate: 0, least: Number.POSITIVE_INFINITY, isLimited: false };
+  /** While streams hold back so that the path runs empty: from when on it is. */
+  #emptyFrom: number | undefined;
+  #drains = 0;
+  #round: Round = { endsAt: 0, rate: 0, least: Number.POSITIVE_INFINITY, isLimited: false, isLoaded: false };
 
   /** Bytes that may be under way at once. */
   get window(): number {
@@ -46,7 +46,7 @@ export class Flight {
 
   /** Stream bytes one message should carry now, at most: the thinner the way, the smaller, so that audio gets between. */
   get chunk(): number {
-    return Math.floor(this.#window / CHUNKS_IN_WINDOW);
+    return Math.max(MIN_CHUNK, Math.floor(this.#streamWindow / CHUNKS_IN_WINDOW));
   }
 
   /** There is nothing more to send: what comes back from here on says nothing about what the path could carry. */
@@ -84,58 +84,61 @@ export class Flight {
   #learn(mark: Mark, fresh: number, now: number): void {
     const roundTrip = now - mark.at;
     const rate = (this.#taken - mark.taken) / Math.max(now - mark.takenAt, LEAST_INTERVAL_MS);
-    this.#learnLeast(roundTrip, now);
+    this.#learnLeast(roundTrip, mark.at, now);
     // One sample may be above what the path carries: messages come in bunches.
     if (rate > this.#rate) this.#rate += (rate - this.#rate) / (this.#isStarting ? 1 : GROWING);
     const round = this.#round;
     round.rate = Math.max(round.rate, rate);
     round.least = Math.min(round.least, roundTrip);
     round.isLimited ||= mark.isLimited;
-    if (mark.isLimited && roundTrip > this.#least + QUEUE_MS / 2) this.#isStarting = false;
+    const isLoaded = mark.isLimited || mark.total - mark.taken > MIN_WINDOW;
+    round.isLoaded ||= isLoaded;
+    if (isLoaded && roundTrip > this.#least + QUEUE_MS / 2) this.#isStarting = false;
     if (mark.total >= round.endsAt) this.#endRound(round);
     if (this.#isStarting && mark.isLimited) this.#window = Math.min(MAX_WINDOW, this.#window + fresh);
-    this.#size(now);
+    this.#size();
   }
 
-  #learnLeast(roundTrip: number, now: number): void {
-    if (roundTrip <= this.#least + LEAST_TOLERANCE_MS) {
-      this.#least = Math.min(this.#least, roundTrip);
+  /** The least round trip is learnt anew again and again, from what goes out once the path has run empty: it may have become a longer one. */
+  #learnLeast(roundTrip: number, sentAt: number, now: number): void {
+    if (this.#emptyFrom !== undefined && sentAt >= this.#emptyFrom) {
+      // A path that has just become thinner takes longer to run empty.
+      const again = roundTrip > this.#least + QUEUE_MS && this.#drains < MAX_DRAINS;
+      this.#emptyFrom = again ? now + roundTrip : undefined;
+      this.#drains = again ? this.#drains + 1 : 0;
+      if (again) return;
+      this.#least = roundTrip;
       this.#leastAt = now;
-    }
-    if (this.#drainsUntil === undefined) {
-      if (now - this.#leastAt < LEAST_KEPT_MS) return;
-      this.#drainsUntil = now + 2 * roundTrip;
-      this.#leastDrained = roundTrip;
-      return;
-    }
-    this.#leastDrained = Math.min(this.#leastDrained, roundTrip);
-    if (now < this.#drainsUntil) return;
-    // What an empty path takes now is its least, even if it was less before.
-    this.#drainsUntil = undefined;
-    this.#least = this.#leastDrained;
-    this.#leastAt = now;
+    } else if (roundTrip < this.#least) {
+      this.#least = roundTrip;
+      this.#leastAt = now;
+    } else if (this.#emptyFrom === undefined && now - this.#leastAt > LEAST_KEPT_MS)
+      this.#emptyFrom = now + roundTrip;
   }
 
   /** Every byte that was under way when the round began has been taken. */
-  #endRound({ rate, least, isLimited }: Round): void {
-    if (isLimited) {
-      // A queue that stood for the whole round is this side's own, and what came through is all the path carries. Otherwise one slow round
-      // may be chance.
-      const stood = least > this.#least + QUEUE_MS;
-      this.#rate = stood ? rate : this.#rate + (rate - this.#rate) / SLOWING;
-    }
-    this.#round = { endsAt: this.#sent, rate: 0, least: Number.POSITIVE_INFINITY, isLimited: false };
+  #endRound({ rate, least, isLimited, isLoaded }: Round): void {
+    // A queue that stood for the whole round is this side's own, and what came through is all the path carries. Otherwise one slow round
+    // may be chance.
+    if (isLoaded && least > this.#least + QUEUE_MS) this.#rate = rate;
+    else if (isLimited) this.#rate += (rate - this.#rate) / SLOWING;
+    this.#round = {
+      endsAt: this.#sent,
+      rate: 0,
+      least: Number.POSITIVE_INFINITY,
+      isLimited: false,
+      isLoaded: false,
+    };
   }
 
-  #size(now: number): void {
+  #size(): void {
     if (this.#isStarting) {
       this.#streamWindow = this.#window * STREAM_SHARE;
       return;
     }
-    const isDraining = this.#drainsUntil !== undefined && now < this.#drainsUntil;
-    const streams = isDraining ? this.#least / 2 : this.#least + STREAM_QUEUE_MS;
+    const streams = this.#emptyFrom === undefined ? this.#least + STREAM_QUEUE_MS : this.#least / 2;
     this.#window = clamp(this.#rate * (this.#least + QUEUE_MS), MIN_WINDOW);
-    this.#streamWindow = clamp(this.#rate * streams, MIN_WINDOW / 2);
+    this.#streamWindow = clamp(this.#rate * streams, MIN_STREAM_WINDOW);
   }
 }
 
@@ -157,6 +160,8 @@ interface Round {
   rate: number;
   least: number;
   isLimited: boolean;
+  /** Enough was under way for a queue to be of this side's making, be it for want of credit that no more was. */
+  isLoaded: boolean;
 }
 
 function clamp(window: number, least: number): number {
@@ -165,8 +170,14 @@ function clamp(window: number, least: number): number {
 
 /** Bytes under way before anything is known: ten packets. */
 export const INITIAL_WINDOW = 12 * 1024;
-/** Two packets: the peer tells at the latest after two what it took, so that sending never waits for a timer. */
-const MIN_WINDOW = 2_400;
+/**
+ * For datagrams, which have a limit in time as well: half a second of audio. Less would take a peer that is slow to answer, being busy, for a
+ * thin path.
+ */
+const MIN_WINDOW = 6 * 1024;
+/** For streams, two packets: the peer tells at the latest after two what it took, so that sending never waits for a timer. */
+const MIN_STREAM_WINDOW = 2_400;
+const MIN_CHUNK = 256;
 const MAX_WINDOW = 1024 * 1024;
 /** Milliseconds that bytes may queue on the way beyond the least round trip. */
 const QUEUE_MS = 60;
@@ -174,6 +185,7 @@ const QUEUE_MS = 60;
 const STREAM_QUEUE_MS = 30;
 /** What streams may fill of the window before the path is known. */
 const STREAM_SHARE = 3 / 4;
+/** In that of streams. */
 const CHUNKS_IN_WINDOW = 8;
 const MARKS_IN_WINDOW = 64;
 /** Samples over which a known rate gives way to a higher one. */
@@ -182,6 +194,7 @@ const GROWING = 4;
 const SLOWING = 8;
 /** Milliseconds below which a measured interval says more about the clock than about the path. */
 const LEAST_INTERVAL_MS = 1;
-const LEAST_TOLERANCE_MS = 1;
-/** Milliseconds after which the least round trip has to show itself again. */
+/** Milliseconds after which the least round trip is learnt anew. */
 const LEAST_KEPT_MS = 10_000;
+/** Times that the path is emptied once more before a much longer round trip is believed. */
+const MAX_DRAINS = 3;
