@@ -1,18 +1,18 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
-import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
-import { type ClosingPayload, END_REASON, makeClosing } from "../signaling/closing.ts";
+import { END_REASON } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { CallAudio } from "./call-audio.ts";
 import type { CallData } from "./call-data.ts";
+import { type CallEnd, CallEnding } from "./call-ending.ts";
 import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
-import { type CallStats, callStats, closingTotals } from "./call-stats.ts";
+import { type CallStats, callStats } from "./call-stats.ts";
 import { CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -20,18 +20,9 @@ import { TypedEvents } from "./typed-events.ts";
 
 /** How often signed checkpoints and receipts that fell due are looked for, ms. */
 const UPKEEP_MS = 250;
-/** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
-const FLUSH_MS = 1_000;
 /** How often and how long `evidence()` asks while the server still gathers the last statements. */
 const EVIDENCE_RETRY_MS = 300;
 const EVIDENCE_TRIES = 40;
-
-/** How a call ended. */
-export interface CallEnd {
-  /** The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … */
-  readonly reason: string;
-  readonly by: "me" | "peer" | "server";
-}
 
 /** Frames of this call that a relay or this end refused. */
 export interface FramesRefused {
@@ -77,19 +68,14 @@ export class Call {
   /** Resolves when the call is over, by whichever side. Never rejects. */
   readonly ended: Promise<CallEnd>;
   readonly #control: ControlChannel;
-  readonly #identity: AgentIdentity;
   readonly #clock: Clock;
-  readonly #wall: () => number;
   readonly #media: CallMedia;
   readonly #verifier: Verifier;
   readonly #terms: CallTerms;
   readonly #interrupts: CallInterrupts;
   readonly #events: TypedEvents<CallEvents>;
   readonly #report: (error: unknown) => void;
-  readonly #resolveEnded: (end: CallEnd) => void;
-  readonly #settling = Promise.withResolvers<void>();
-  #ending: Promise<void> | undefined;
-  #end: CallEnd | undefined;
+  readonly #ending: CallEnding;
   #cancelUpkeep: () => void = () => {};
   readonly #cancelExpiry: () => void;
 
@@ -120,27 +106,31 @@ export class Call {
     this.audio = options.media.audio;
     this.data = options.media.messages.data;
     this.#control = options.control;
-    this.#identity = options.identity;
     this.#clock = options.clock;
-    this.#wall = options.wall;
     this.#media = options.media;
     this.#events = new TypedEvents(options.report);
     this.#report = options.report;
     this.#verifier = options.verifier;
     this.#terms = new CallTerms({
       ...options,
-      isOver: () => this.#end !== undefined,
+      isOver: () => this.#ending.isOver,
       changed: (event) => this.#events.emit("terms-changed", event),
     });
     this.#interrupts = new CallInterrupts({
       ...options,
-      isOver: () => this.#end !== undefined,
+      isOver: () => this.#ending.isOver,
       interrupted: (event) => this.#events.emit("interrupted", event),
     });
     this.audio.flushWith(() => this.#interrupts.flush());
-    const { promise, resolve } = Promise.withResolvers<CallEnd>();
-    this.ended = promise;
-    this.#resolveEnded = resolve;
+    this.#ending = new CallEnding({
+      ...options,
+      leaving: () => this.#cancelUpkeep(),
+      ended: (end) => {
+        this.#cancelExpiry();
+        this.#events.emit("ended", end);
+      },
+    });
+    this.ended = this.#ending.ended;
     this.#scheduleUpkeep();
     const left = options.session.terms.expires_at * 1000 - options.wall();
     this.#cancelExpiry = this.#clock.at(this.#clock.now() + left, () => {
@@ -150,7 +140,7 @@ export class Call {
 
   /** Resolves when the call is over and this end's last statements are with the server, or cannot be. */
   get settled(): Promise<void> {
-    return this.#settling.promise;
+    return this.#ending.settled;
   }
 
   /** Adds a listener; the returned function removes it. */
@@ -204,7 +194,7 @@ export class Call {
   async end(reason = "done"): Promise<void> {
     const given = readShape(END_REASON, reason, "reason");
     if (!given.ok) throw new ParleyError(given.fault);
-    await this.#leave(() => this.#hangUp(reason));
+    await this.#ending.hangUp(reason);
   }
 
   /**
@@ -217,7 +207,7 @@ export class Call {
         return await this.#readEvidence();
       } catch (error) {
         const again = error instanceof ParleyError && error.code === "evidence-not-ready";
-        if (!again || this.#end === undefined || tries === EVIDENCE_TRIES) throw error;
+        if (!again || !this.#ending.isOver || tries === EVIDENCE_TRIES) throw error;
         await new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + EVIDENCE_RETRY_MS, resolve));
       }
     }
@@ -225,17 +215,12 @@ export class Call {
 
   /** @internal The server says that the session ended. */
   sessionEnded(fields: JsonObject): void {
-    const reason = typeof fields.reason === "string" ? fields.reason : "unknown";
-    const by =
-      fields.by === this.peer.agentId ? "peer" : fields.by === this.#identity.agentId ? "me" : "server";
-    this.#finished({ reason, by });
-    this.#leave(() => this.#acknowledgeEnd(reason)).catch(this.#report);
+    this.#ending.told(fields);
   }
 
   /** @internal The connection is gone: nothing more can be said or heard. */
   connectionLost(): void {
-    this.#finished({ reason: "connection-lost", by: "server" });
-    this.#leave(() => this.#media.finish()).catch(this.#report);
+    this.#ending.connectionLost();
   }
 
   /** @internal The other end narrowed its scope, or interrupted, as the server says. */
@@ -252,89 +237,6 @@ export class Call {
     const refused = { flow, first: numberOf(first), last: numberOf(last), reason, count };
     this.#events.emit("frames-refused", refused);
     this.#media.refusedByRelay(refused);
-  }
-
-  /** Leaves once, in the way that comes first. */
-  #leave(how: () => Promise<void>): Promise<void> {
-    if (this.#ending === undefined) {
-      this.#ending = how();
-      this.#settling.resolve(this.#ending);
-    }
-    return this.#ending;
-  }
-
-  async #hangUp(reason: string): Promise<void> {
-    await this.#flush();
-    if (this.#end !== undefined) {
-      // The other end was quicker: what is left to say is the closing statement.
-      await this.#sendClosing(this.#end.reason);
-      return;
-    }
-    try {
-      await this.#control.request({
-        method: "TERMINATE",
-        path: `/sessions/${this.id}`,
-        parameters: { reason, closing: await this.#closing(reason) },
-      });
-      this.#finished({ reason, by: "me" });
-    } catch (error) {
-      if (!(error instanceof ParleyError)) throw error;
-      // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
-      if (error.code === "session-terminated" || error.code === "session-state-conflict") {
-        await this.#sendClosing(reason);
-        this.#finished({ reason, by: "peer" });
-        return;
-      }
-      const isLost = error.code === "closed" || error.code === "request-timeout";
-      this.#finished({ reason: isLost ? "connection-lost" : error.code, by: "server" });
-    }
-  }
-
-  async #acknowledgeEnd(reason: string): Promise<void> {
-    await this.#flush();
-    await this.#sendClosing(reason);
-  }
-
-  async #sendClosing(reason: string): Promise<void> {
-    try {
-      await this.#control.request({
-        method: "NOTIFY",
-        path: `/sessions/${this.id}`,
-        parameters: { content: { event: "closing-statement", closing: await this.#closing(reason) } },
-      });
-    } catch (error) {
-      // Without it the evidence says that this end vanished, which is then the truth.
-      if (!(error instanceof ParleyError)) throw error;
-    }
-  }
-
-  #flush(): Promise<unknown> {
-    this.#cancelUpkeep();
-    const late = new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + FLUSH_MS, resolve));
-    return Promise.race([this.#media.finish(), late]);
-  }
-
-  async #closing(reason: string): Promise<string> {
-    const payload: ClosingPayload = {
-      v: 1,
-      session_id: this.id,
-      session_digest: encodeHex(this.sessionDigest),
-      leg: this.leg,
-      last_audit_id: this.#control.lastAuditIdOf(this.id),
-      reason,
-      totals: closingTotals(this.#media),
-      iat: Math.floor(this.#wall() / 1000),
-    };
-    return await makeClosing(payload, this.#identity.signer);
-  }
-
-  #finished(end: CallEnd): void {
-    if (this.#end !== undefined) return;
-    this.#end = end;
-    this.#cancelUpkeep();
-    this.#cancelExpiry();
-    this.#resolveEnded(end);
-    this.#events.emit("ended", end);
   }
 
   #scheduleUpkeep(): void {

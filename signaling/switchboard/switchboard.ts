@@ -1,37 +1,28 @@
-import { ParleyError } from "../../codecs/parley-error.ts";
-import { type Fault, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
-import { readGenesis } from "../genesis.ts";
-import { RecordChain } from "../record-chain.ts";
-import { parseScopes } from "../scope.ts";
 import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
 import type { SwitchboardOptions } from "./config.ts";
-import { BIND_WITHIN, type ConnectionState, Connections } from "./connections.ts";
-import type { Desk } from "./desk.ts";
+import { BIND_WITHIN, type ConnectionState } from "./connections.ts";
+import { type Desk, makeDesk } from "./desk.ts";
+import { CLOSE_SHUTDOWN, Draining } from "./draining.ts";
 import { Endings } from "./endings.ts";
 import { EvidenceReading } from "./evidence-reading.ts";
 import { Identification } from "./identification.ts";
-import { Inboxes } from "./inboxes.ts";
 import type { SwitchboardInput, SwitchboardOutput } from "./io.ts";
 import { LastWords } from "./last-words.ts";
 import { OfferBook } from "./offer-book.ts";
-import { Outputs } from "./outputs.ts";
 import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
 import { closeInterrupted } from "./recovery.ts";
 import { RefusalReports } from "./refusal-reports.ts";
-import { Registry } from "./registry.ts";
-import { Replies } from "./replies.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
 import type { Session } from "./session.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionTable } from "./session-table.ts";
 import { Steering } from "./steering.ts";
-import { type Timer, Timers } from "./timers.ts";
+import type { Timer } from "./timers.ts";
 
 // Codes of `sfu/carrier`, which this room cannot see.
-const CLOSE_SHUTDOWN = 4;
 const CLOSE_FORBIDDEN = 6;
 const CLOSE_OVERLOADED = 7;
 
@@ -68,45 +59,19 @@ export class Switchboard {
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
   readonly #reception: Reception;
-  #draining: "no" | "draining" | "drained" = "no";
+  readonly #draining: Draining;
 
   /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
   constructor(options: SwitchboardOptions) {
-    const { config, identity, verifier, random } = options;
-    const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
-    const genesis = orThrow(readGenesis(identity.genesis, verifier));
-    const outputs = new Outputs();
-    const timers = new Timers();
-    const { serverId } = config;
-    const { ownerId, trustTier, verificationPath } = genesis;
-    const chain = new RecordChain(
-      { agentId: identity.agentId, ownerId, serverId },
-      identity.signer,
-      options.head,
-    );
-    const replies = new Replies(outputs, chain, random, { serverId, ownerId, trustTier, verificationPath });
-    const registry = new Registry(config, policy, verifier, outputs);
-    registry.load(options.agents);
-    const connections = new Connections(config.limits, random);
-    const inboxes = new Inboxes(outputs, replies, timers);
-    this.#desk = {
-      config,
-      identity,
-      verifier,
-      random,
-      outputs,
-      timers,
-      connections,
-      replies,
-      registry,
-      inboxes,
-    };
+    this.#desk = makeDesk(options);
+    const { config, verifier, outputs, connections, registry } = this.#desk;
     this.#identification = new Identification(config, verifier, connections, registry, outputs);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     const book = new OfferBook();
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
+    this.#draining = new Draining(this.#desk, this.#table, this.#ringing);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
     this.#steering = new Steering(this.#desk, this.#table, this.#endings);
     this.#records = new RecordReading(this.#desk, this.#table);
@@ -134,7 +99,7 @@ export class Switchboard {
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
-    this.#finishDraining(now);
+    this.#draining.finishIfEmpty(now);
   }
 
   /** The next thing to do, `undefined` when that was all. */
@@ -220,7 +185,7 @@ export class Switchboard {
       case "stepped":
         return;
       case "shutdown":
-        this.#drain(now + input.grace, now);
+        this.#draining.begin(now + input.grace, now);
         return;
     }
   }
@@ -278,7 +243,7 @@ export class Switchboard {
 
   #opened(opened: Extract<SwitchboardInput, { kind: "opened" }>, now: number): void {
     const { connection: id, carrier, origins } = opened;
-    if (this.#draining === "drained") {
+    if (this.#draining.isOver) {
       this.#refuseConnection(id, CLOSE_SHUTDOWN, "server-shutdown");
       return;
     }
@@ -323,37 +288,4 @@ export class Switchboard {
     if (exchange === undefined) this.#endings.connectionLost(id, now);
     else this.#endings.exchangeLost(id, exchange);
   }
-
-  #drain(deadline: number, now: number): void {
-    if (this.#draining !== "no") return;
-    this.#draining = "draining";
-    this.#desk.outputs.log("info", "draining", { deadline, sessions: this.#table.size });
-    this.#desk.inboxes.announce({ event: "shutdown", deadline }, now);
-    this.#ringing.drain(now);
-    this.#desk.timers.set("drain", "", Math.max(deadline, now));
-  }
-
-  #finishDraining(now: number): void {
-    if (this.#draining !== "draining" || this.#table.size > 0) return;
-    this.#draining = "drained";
-    this.#desk.timers.clear("drain", "");
-    this.#desk.inboxes.endAll("server-shutdown", now);
-    for (const connection of this.#desk.connections.all()) {
-      connection.closing = true;
-      this.#desk.outputs.push({
-        kind: "close",
-        connection: connection.id,
-        code: CLOSE_SHUTDOWN,
-        reason: "server-shutdown",
-      });
-    }
-    this.#desk.outputs.push({ kind: "drained" });
-  }
-}
-
-function orThrow<T>(
-  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly fault: Fault },
-): T {
-  if (result.ok) return result.value;
-  throw new ParleyError({ ...result.fault, code: refuse("usage", "").fault.code });
 }

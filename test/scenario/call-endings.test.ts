@@ -1,7 +1,7 @@
 /** How a call ends, and what each end sees of it. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
-import type { CallEnd } from "../../agent/call.ts";
+import type { CallEnd } from "../../agent/call-ending.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { connected, refusal, say } from "./talking.ts";

@@ -1,7 +1,8 @@
 /** How a call is made, refused, taken back and ended: what each agent sees of it. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
-import type { Call, CallEnd } from "../../agent/call.ts";
+import type { Call } from "../../agent/call.ts";
+import type { CallEnd } from "../../agent/call-ending.ts";
 import type { OutgoingCallOptions } from "../../agent/call-options.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";

@@ -1,0 +1,167 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { makeClosing } from "../signaling/closing.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { CallMedia } from "./call-media.ts";
+import { closingTotals } from "./call-stats.ts";
+import type { ControlChannel } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+
+/** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
+const FLUSH_MS = 1_000;
+
+/** How a call ended. */
+export interface CallEnd {
+  /** The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … */
+  readonly reason: string;
+  readonly by: "me" | "peer" | "server";
+}
+
+export interface CallEndingOptions {
+  readonly session: CheckedSession;
+  readonly control: ControlChannel;
+  readonly identity: AgentIdentity;
+  readonly clock: Clock;
+  /** Unix milliseconds. */
+  readonly wall: () => number;
+  readonly media: CallMedia;
+  /** This end stops sending and hearing. May be told twice. */
+  readonly leaving: () => void;
+  /** The call is over. Told once. */
+  readonly ended: (end: CallEnd) => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** The end of a call, by whichever side: says the last words of this end once, and knows how it ended. */
+export class CallEnding {
+  readonly #options: CallEndingOptions;
+  readonly #over = Promise.withResolvers<CallEnd>();
+  readonly #settling = Promise.withResolvers<void>();
+  #leaving: Promise<void> | undefined;
+  #end: CallEnd | undefined;
+
+  constructor(options: CallEndingOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the call is over. Never rejects. */
+  get ended(): Promise<CallEnd> {
+    return this.#over.promise;
+  }
+
+  get isOver(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Resolves when this end's last statements are with the server, or cannot be. */
+  get settled(): Promise<void> {
+    return this.#settling.promise;
+  }
+
+  /** Hangs up, unless this end is leaving already. */
+  hangUp(reason: string): Promise<void> {
+    return this.#leave(() => this.#terminate(reason));
+  }
+
+  /** The server says that the session ended. */
+  told(fields: JsonObject): void {
+    const { session, identity, report } = this.#options;
+    const reason = typeof fields.reason === "string" ? fields.reason : "unknown";
+    const by = fields.by === session.peer.agentId ? "peer" : fields.by === identity.agentId ? "me" : "server";
+    this.#finished({ reason, by });
+    this.#leave(async () => {
+      await this.#flush();
+      await this.#sendClosing(reason);
+    }).catch(report);
+  }
+
+  /** The connection is gone: nothing more can be said or heard. */
+  connectionLost(): void {
+    this.#finished({ reason: "connection-lost", by: "server" });
+    this.#leave(() => this.#options.media.finish()).catch(this.#options.report);
+  }
+
+  /** Leaves once, in the way that comes first. */
+  #leave(how: () => Promise<void>): Promise<void> {
+    if (this.#leaving === undefined) {
+      this.#leaving = how();
+      this.#settling.resolve(this.#leaving);
+    }
+    return this.#leaving;
+  }
+
+  async #terminate(reason: string): Promise<void> {
+    await this.#flush();
+    if (this.#end !== undefined) {
+      // The other end was quicker: what is left to say is the closing statement.
+      await this.#sendClosing(this.#end.reason);
+      return;
+    }
+    try {
+      await this.#options.control.request({
+        method: "TERMINATE",
+        path: `/sessions/${this.#options.session.sessionId}`,
+        parameters: { reason, closing: await this.#closing(reason) },
+      });
+      this.#finished({ reason, by: "me" });
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
+      if (error.code === "session-terminated" || error.code === "session-state-conflict") {
+        await this.#sendClosing(reason);
+        this.#finished({ reason, by: "peer" });
+        return;
+      }
+      const isLost = error.code === "closed" || error.code === "request-timeout";
+      this.#finished({ reason: isLost ? "connection-lost" : error.code, by: "server" });
+    }
+  }
+
+  async #sendClosing(reason: string): Promise<void> {
+    try {
+      await this.#options.control.request({
+        method: "NOTIFY",
+        path: `/sessions/${this.#options.session.sessionId}`,
+        parameters: { content: { event: "closing-statement", closing: await this.#closing(reason) } },
+      });
+    } catch (error) {
+      // Without it the evidence says that this end vanished, which is then the truth.
+      if (!(error instanceof ParleyError)) throw error;
+    }
+  }
+
+  #flush(): Promise<unknown> {
+    const { clock, media, leaving } = this.#options;
+    leaving();
+    const late = new Promise<void>((resolve) => clock.at(clock.now() + FLUSH_MS, resolve));
+    return Promise.race([media.finish(), late]);
+  }
+
+  async #closing(reason: string): Promise<string> {
+    const { session, control, identity, media, wall } = this.#options;
+    const { sessionId, sessionDigest, leg } = session;
+    return await makeClosing(
+      {
+        v: 1,
+        session_id: sessionId,
+        session_digest: encodeHex(sessionDigest),
+        leg,
+        last_audit_id: control.lastAuditIdOf(sessionId),
+        reason,
+        totals: closingTotals(media),
+        iat: Math.floor(wall() / 1000),
+      },
+      identity.signer,
+    );
+  }
+
+  #finished(end: CallEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#options.leaving();
+    this.#over.resolve(end);
+    this.#options.ended(end);
+  }
+}
