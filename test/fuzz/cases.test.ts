@@ -12,22 +12,20 @@ describe.each(TARGETS)("$name", (target) => {
   const folder = new URL(`cases/${target.name}/`, import.meta.url);
   const cases = existsSync(folder) ? readdirSync(folder) : [];
 
-  it("takes its own examples", () => {
-    for (const example of target.examples) expect(target.run(example)).toBe(true);
+  it("takes its own examples", async () => {
+    for (const example of target.examples) expect(await target.run(example)).toBe(true);
   });
 
-  it.each(cases)("deals with %s", (name) => {
-    target.run(readFileSync(new URL(name, folder)));
+  it.each(cases)("deals with %s", async (name) => {
+    await target.run(readFileSync(new URL(name, folder)));
   });
 
-  it("deals with odd inputs", () => {
-    const inputs = Math.ceil(INPUTS / (target.every ?? 1));
+  it("deals with odd inputs", async () => {
+    const inputs = target.few ?? Math.ceil(INPUTS / (target.every ?? 1));
     for (let index = 0; index < inputs; index += 1) {
       const input = inputOf(target, seed, index);
-      expect(
-        () => target.run(input),
-        `input ${index}: ${Buffer.from(input).toString("base64")}`,
-      ).not.toThrow();
+      const named = `input ${index}: ${Buffer.from(input).toString("base64")}`;
+      await expect((async () => await target.run(input))(), named).resolves.toBeTypeOf("boolean");
     }
   });
 });

@@ -13,8 +13,10 @@ export interface FuzzTarget {
   readonly inside?: (random: SeededRandom) => Uint8Array;
   /** One input in this many is enough: each takes that much longer. Default 1. */
   readonly every?: number;
-  /** Reads one input; whether it was accepted. Throws when it is not dealt with as it should be. */
-  run(input: Uint8Array): boolean;
+  /** Inputs in the quick run. Default 1,000, over `every`. */
+  readonly few?: number;
+  /** Reads one input; whether it was accepted. Throws or rejects when it is not dealt with as it should be. */
+  run(input: Uint8Array): boolean | Promise<boolean>;
 }
 
 /** The input of this number in the run of this seed. */

@@ -1,5 +1,6 @@
 /** Every reader of bytes that come from others. */
 import type { FuzzTarget } from "./target.ts";
+import { CARRIER_TARGETS } from "./targets-carrier.ts";
 import { EVIDENCE_TARGETS } from "./targets-evidence.ts";
 import { MEDIA_TARGETS } from "./targets-media.ts";
 import { SIGNALING_TARGETS } from "./targets-signaling.ts";
@@ -10,4 +11,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...SIGNALING_TARGETS,
   ...SIGNED_TARGETS,
   ...EVIDENCE_TARGETS,
+  ...CARRIER_TARGETS,
 ];

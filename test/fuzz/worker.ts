@@ -9,15 +9,16 @@ const LOOK_EVERY = 10_000;
 
 const { order, progress } = workerData as { readonly order: FuzzOrder; readonly progress: Int32Array };
 
-parentPort?.postMessage(fuzz() satisfies FuzzMessage);
+parentPort?.postMessage((await fuzz()) satisfies FuzzMessage);
 
-function fuzz(): FuzzMessage {
+async function fuzz(): Promise<FuzzMessage> {
   const target = TARGETS.find(({ name }) => name === order.target);
   if (target === undefined) return { index: order.from, error: `there is no target ${order.target}` };
   for (let index = order.from; index < order.to; index += 1) {
     Atomics.store(progress, 0, index);
     try {
-      target.run(inputOf(target, order.seed, index));
+      const running = target.run(inputOf(target, order.seed, index));
+      if (typeof running !== "boolean") await running;
     } catch (error) {
       return { index, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
     }
