@@ -6,8 +6,11 @@ import { encodeWav, type Wav } from "../../../codecs/wav.ts";
 const PITCHES = { a: 440, b: 523, c: 622, d: 740, e: 988, f: 1175, g: 1397, h: 1661 } as const;
 type Note = keyof typeof PITCHES;
 
-/** Writes a melody, after `wait` seconds of silence, to the file that a fake microphone plays; gives its path. */
-export function writeMicrophone(path: string, melody: string, wait = 0.5): string {
+/**
+ * Writes a melody, after `wait` seconds of silence, to the file that a fake microphone plays; gives its path. The file plays
+ * from when the microphone is asked for, which on a busy machine is a second before the page hears it.
+ */
+export function writeMicrophone(path: string, melody: string, wait = 1.5): string {
   const lead = Math.round(wait * RATE);
   const samples = new Int16Array(lead + (melody.length + 1) * NOTE);
   [...melody].forEach((note, index) => {
@@ -31,6 +34,16 @@ export function melodyIn({ samples, sampleRate, channels }: Wav): string {
   }
   return melody;
 }
+
+/** How many notes of `sung` are missing in `heard`; all that one could think of when there are others, or in another order. */
+export function missing(sung: string, heard: string): number {
+  let at = 0;
+  for (const note of sung) if (note === heard[at]) at += 1;
+  return at === heard.length ? sung.length - heard.length : Number.POSITIVE_INFINITY;
+}
+
+/** Notes that may be missing where a machine is too busy for sound: one stall of its is as long as a note. */
+export const SPARED = 1;
 
 function noteOf(samples: Int16Array, rate: number): Note | undefined {
   const energy = samples.reduce((sum, sample) => sum + sample * sample, 0);
@@ -59,7 +72,7 @@ function sung(hz: number): Int16Array {
 
 const RATE = 48_000;
 /** Samples of one note, and of its rise and fall. */
-const NOTE = 0.3 * RATE;
+const NOTE = 0.4 * RATE;
 const EDGE = 0.02 * RATE;
 /** Seconds over which a recording is looked at at a time. */
 const WINDOW_S = 0.04;

@@ -1,4 +1,5 @@
 /** Somebody at the page: does what people do there, and reads what they see. */
+import { mkdtempSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Download, Locator, Page } from "playwright-core";
@@ -18,7 +19,7 @@ export class Visitor {
     this.#folder = folder;
   }
 
-  /** Opens the page in a tab of its own. What is downloaded goes to `folder`. */
+  /** Opens the page in a tab of its own. What is downloaded goes to folders in `folder`. */
   static async open(browser: Chromium, url: string, folder: string): Promise<Visitor> {
     const page = await browser.open();
     page.setDefaultTimeout(PATIENCE);
@@ -113,6 +114,39 @@ export class Visitor {
     return [await this.text("outcome"), await this.text("outcome-code")];
   }
 
+  /** Why frames of this call were refused, either way, beside those that a busy machine brought too late. */
+  async refusals(): Promise<readonly string[]> {
+    const reasons = await Promise.all([this.text("heard-reasons"), this.text("sent-reasons")]);
+    return reasons.filter(
+      (text) => !/^(Refused for stale \(\d+\): it was captured too long ago\.)?$/.test(text),
+    );
+  }
+
+  /** Begins to watch the page's main thread; the function it gives tells how that went since. */
+  async timing(): Promise<() => Promise<{ readonly framesPerSecond: number; readonly longestTask: number }>> {
+    const look = () =>
+      this.page.evaluate(() => {
+        const kept = globalThis as { tasks?: number[] };
+        if (kept.tasks === undefined) {
+          const tasks: number[] = [];
+          kept.tasks = tasks;
+          new PerformanceObserver((list) => {
+            for (const { duration } of list.getEntries()) tasks.push(duration);
+          }).observe({ type: "longtask" });
+        }
+        const sent = Number(document.querySelector('[data-testid="sent-sent"]')?.textContent);
+        return { at: performance.now(), sent, tasks: kept.tasks };
+      });
+    const before = await look();
+    return async () => {
+      const { at, sent, tasks } = await look();
+      return {
+        framesPerSecond: ((sent - before.sent) * 1000) / (at - before.at),
+        longestTask: Math.max(0, ...tasks),
+      };
+    };
+  }
+
   /** What the page heard, by its own download. */
   async heard(): Promise<Wav> {
     const wav = parseWav(await readFile(await this.#download("Save what I heard")));
@@ -139,7 +173,8 @@ export class Visitor {
     const coming: Promise<Download> = this.page.waitForEvent("download");
     await this.press(button);
     const download = await coming;
-    const path = join(this.#folder, download.suggestedFilename());
+    // Both ends of a call give its files the same names.
+    const path = join(mkdtempSync(join(this.#folder, "visitor-")), download.suggestedFilename());
     await download.saveAs(path);
     return path;
   }
