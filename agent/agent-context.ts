@@ -15,6 +15,8 @@ export interface AgentContext {
   /** The widest scope its documents let it claim. */
   readonly declaredScope: ScopeSet;
   readonly control: ControlChannel;
+  /** `control` while its connection lives, then that of the agent's present one. Throws `offline`, or `closed` after the agent's end. */
+  readonly reachable: () => ControlChannel;
   readonly port: MediaPort;
   readonly time: MediaTime;
   readonly server: ServerPeer;

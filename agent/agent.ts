@@ -141,6 +141,7 @@ export class Agent {
   #owner(): PresenceOwner {
     return {
       callHandler: () => this.#callHandler,
+      control: () => this.#present().context.control,
       inboxCursor: this.#inboxCursor,
       shutdownAnnounced: (deadline) => this.#events.emit("server-shutdown", { deadline }),
     };

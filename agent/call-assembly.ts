@@ -99,6 +99,7 @@ async function assembleCall(
     leg,
     session,
     control: context.control,
+    reachable: context.reachable,
     identity: context.identity,
     clock: context.platform.clock,
     wall: () => context.platform.clock.wall(),

@@ -25,11 +25,16 @@ export interface SessionRecord {
  * the one before it: throws `signature-invalid` or `evidence-invalid` otherwise.
  */
 export async function readRecords(
-  control: ControlChannel,
-  verifier: Verifier,
+  server: {
+    readonly control: ControlChannel;
+    /** That the call was made with, raw. */
+    readonly serverKey: Uint8Array;
+    readonly verifier: Verifier;
+  },
   sessionId: string,
   after: number | undefined,
 ): Promise<SessionRecord[]> {
+  const { control, serverKey, verifier } = server;
   const records: SessionRecord[] = [];
   let seq = after === undefined ? 0 : after + 1;
   let previous = after === undefined ? ZERO_AUDIT_ID : undefined;
@@ -41,7 +46,7 @@ export async function readRecords(
     });
     const page = Array.isArray(result.records) ? result.records : [];
     for (const jws of page) {
-      const record = verifyRecord(String(jws), control.serverKey, verifier);
+      const record = verifyRecord(String(jws), serverKey, verifier);
       if (!record.ok) throw new ParleyError(record.fault);
       const { payload, auditId } = record.value;
       const isNext =

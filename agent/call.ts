@@ -68,6 +68,7 @@ export class Call {
   /** Resolves when the call is over, by whichever side. Never rejects. */
   readonly ended: Promise<CallEnd>;
   readonly #control: ControlChannel;
+  readonly #reachable: () => ControlChannel;
   readonly #clock: Clock;
   readonly #media: CallMedia;
   readonly #verifier: Verifier;
@@ -85,6 +86,8 @@ export class Call {
     readonly leg: 0 | 1;
     readonly session: CheckedSession;
     readonly control: ControlChannel;
+    /** For what is read of the call, also when its connection is gone: see `AgentContext`. */
+    readonly reachable: () => ControlChannel;
     readonly identity: AgentIdentity;
     readonly clock: Clock;
     readonly wall: () => number;
@@ -106,6 +109,7 @@ export class Call {
     this.audio = options.media.audio;
     this.data = options.media.messages.data;
     this.#control = options.control;
+    this.#reachable = options.reachable;
     this.#clock = options.clock;
     this.#media = options.media;
     this.#events = new TypedEvents(options.report);
@@ -179,11 +183,16 @@ export class Call {
 
   /**
    * The session's records behind number `after` (default: all), as far as they are durable: what the server did, in order, each
-   * signed by it and checked. Also for a while after the call. Throws `signature-invalid` or `evidence-invalid` when they do
-   * not hold.
+   * signed by it and checked. Also for a while after the call, over the agent's present connection where that of the call is lost.
+   * Throws `signature-invalid` or `evidence-invalid` when they do not hold, `offline` while there is no connection,
+   * `session-not-found` after a restart of the server: then the evidence has them.
    */
   async records(after?: number): Promise<SessionRecord[]> {
-    return await readRecords(this.#control, this.#verifier, this.id, after);
+    return await readRecords(
+      { control: this.#reachable(), serverKey: this.#control.serverKey, verifier: this.#verifier },
+      this.id,
+      after,
+    );
   }
 
   /**
@@ -199,7 +208,8 @@ export class Call {
 
   /**
    * The call's evidence file, as `parley verify` reads it. Waits for the server to gather both ends' last statements.
-   * Throws `evidence-not-ready` while the call is up.
+   * Where the call's connection is lost it is read over the agent's present one. Throws `evidence-not-ready` while the call is
+   * up, `offline` (with `details.retry_at`) while the agent has no connection.
    */
   async evidence(): Promise<Uint8Array> {
     for (let tries = 1; ; tries += 1) {
@@ -252,7 +262,7 @@ export class Call {
 
   async #readEvidence(): Promise<Uint8Array> {
     const chunks: string[] = [];
-    const series = this.#control.series({ method: "QUERY", path: `/sessions/${this.id}/evidence` });
+    const series = this.#reachable().series({ method: "QUERY", path: `/sessions/${this.id}/evidence` });
     for await (const { result } of series) {
       if (typeof result.chunk !== "string") {
         throw new ParleyError({ code: "body-malformed", message: "An evidence answer without a chunk." });

@@ -130,6 +130,7 @@ async function bringUp(
     identity,
     ...ownFacts(identity, platform),
     control,
+    reachable: () => (ending.isOver ? owner.control() : control),
     port,
     time,
     server,
@@ -234,6 +235,10 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
 class Ending {
   #info: CloseInfo | undefined;
   #watcher: ((info: CloseInfo) => void) | undefined;
+
+  get isOver(): boolean {
+    return this.#info !== undefined;
+  }
 
   set(info: CloseInfo): void {
     this.#info = info;

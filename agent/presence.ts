@@ -4,6 +4,7 @@ import type { AgentContext } from "./agent-context.ts";
 import type { Call } from "./call.ts";
 import { textOf } from "./call-assembly.ts";
 import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
+import type { ControlChannel } from "./control.ts";
 import type { InboxCursor, InboxEvent } from "./inbox.ts";
 import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
 import { placeCall } from "./outgoing-call.ts";
@@ -19,6 +20,8 @@ const CALL_EVENTS = new Set(["session-ended", "frames_refused", "terms-changed",
 export interface PresenceOwner {
   /** Who decides on incoming calls now. */
   callHandler(): CallHandler | undefined;
+  /** How to ask the server now, whichever connection that takes. Throws `offline`, or `closed` after the agent's end. */
+  control(): ControlChannel;
   /** What of its inbox the agent has seen. */
   readonly inboxCursor: InboxCursor;
   /** The server says that it will stop, by when on its own clock. */
