@@ -66,6 +66,8 @@ export interface CallState {
   /** Why the evidence could not be had, in a sentence. */
   readonly evidenceProblem: string | undefined;
   readonly recordedSeconds: number;
+  /** The recording is as long as it may be: what is heard now is not in it. */
+  readonly recordingFull: boolean;
 }
 
 export interface Ringing {
@@ -89,6 +91,8 @@ export interface PageState {
   readonly fileName: string | undefined;
   /** Why the source is not what was chosen, in a sentence. */
   readonly sourceNotice: string | undefined;
+  /** Whether calls that come in are to be heard. */
+  readonly ringsAloud: boolean;
 }
 
 /** Messages and notices kept of a call; the oldest goes. */
@@ -105,6 +109,7 @@ export const FIRST_STATE: PageState = {
   source: "microphone",
   fileName: undefined,
   sourceNotice: undefined,
+  ringsAloud: true,
 };
 
 /** A call that begins: it is being placed, or was just accepted. */
@@ -131,6 +136,7 @@ export function newCall(peerId: string, peerName: string): CallState {
     evidence: "none",
     evidenceProblem: undefined,
     recordedSeconds: 0,
+    recordingFull: false,
   };
 }
 
@@ -138,6 +144,11 @@ export function newCall(peerId: string, peerName: string): CallState {
 export function isBusy(state: PageState): boolean {
   const phase = state.call?.phase;
   return phase === "calling" || phase === "ringing" || phase === "up" || phase === "ending";
+}
+
+/** Whether somebody's call is to be heard ringing: nobody is talking, and people did not choose silence. */
+export function isRingingAloud(state: PageState): boolean {
+  return state.ringsAloud && state.incoming.length > 0 && !isBusy(state);
 }
 
 /** The call with a notice more. */

@@ -3,6 +3,9 @@
 /** Longest recording, seconds. What comes later is not kept, and the page says so. */
 const LONGEST_S = 600;
 
+/** What the page says when it stops recording, and where the recording is to be saved. */
+export const RECORDING_IS_FULL = `The recording of what you hear stopped after ${LONGEST_S / 60} minutes; what came later is not in it.`;
+
 /** Mono 16-bit sound on the call's own timeline: gaps stay silent. */
 export class Recording {
   readonly clockRate: number;

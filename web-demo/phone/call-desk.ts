@@ -6,7 +6,7 @@ import { type CallState, type Notice, type PageState, withMessage, withNotice } 
 import { mergeRecords } from "../model/record-line.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
-import { Recording } from "../model/wav.ts";
+import { RECORDING_IS_FULL, Recording } from "../model/wav.ts";
 import { endSentence, failureSentence, refusalWords } from "../model/words.ts";
 import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
@@ -262,6 +262,10 @@ export class CallDesk {
       const counted = { heard: heard.heard, missing: heard.concealed };
       this.live.loss.add(now, lossBetween(this.#counted, counted));
       this.#counted = counted;
+    }
+    if (this.#recording?.overflowed === true && !this.#own.state.recordingFull) {
+      this.#update((state) => ({ ...state, recordingFull: true }));
+      this.#notice(RECORDING_IS_FULL);
     }
     const recordedSeconds = Math.floor(this.#recording?.seconds ?? 0);
     if (recordedSeconds !== this.#own.state.recordedSeconds)

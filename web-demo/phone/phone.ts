@@ -2,26 +2,39 @@
 import {
   Agent,
   type AgentIdentity,
+  forgetIdentity,
   type IncomingCall,
   openIdentity,
   ParleyError,
 } from "@parley-rt/parley/agent";
+import { Ringer } from "../audio/ringer.ts";
 import { messageFrom } from "../model/data-message.ts";
 import { dialEntries } from "../model/dial-pad.ts";
 import type { LiveMedia } from "../model/live-media.ts";
 import { nameFrom } from "../model/own-name.ts";
-import { FIRST_STATE, isBusy, type PageState, type SourceKind } from "../model/page-state.ts";
+import { FIRST_STATE, isBusy, isRingingAloud, type PageState, type SourceKind } from "../model/page-state.ts";
 import { Store } from "../model/store.ts";
 import { failureSentence } from "../model/words.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
 import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
-import { keepGuestForTab, keepName, keptName } from "./own-name.ts";
+import {
+  forgetGuest,
+  guestsToForget,
+  isGuest,
+  keepGuestForTab,
+  keepName,
+  keptName,
+  seeGuest,
+} from "./own-name.ts";
+import { keepRingsAloud, ringsAloud } from "./ring-choice.ts";
 import { CallSound } from "./sound.ts";
 import { TabLock } from "./tab-lock.ts";
 
 /** How often the list of agents is asked for, ms. */
 const DIRECTORY_MS = 3_000;
+/** How often it is noted that this tab still goes by a guest's name, ms. */
+const SEEN_MS = 3_600_000;
 /** The code a connection is closed with when its agent came online elsewhere. */
 const REPLACED = 5;
 
@@ -45,8 +58,14 @@ export class Phone implements PageActions {
   /** Comes online under the kept name. */
   start(): void {
     setInterval(() => this.#listAgents(), DIRECTORY_MS);
+    setInterval(() => seeGuest(this.store.state.name), SEEN_MS);
+    const ringer = new Ringer();
+    this.store.subscribe((state) => ringer.ring(isRingingAloud(state)));
+    this.store.set({ ringsAloud: ringsAloud() });
     addEventListener("pagehide", () => void this.#agent?.close());
-    this.#become(keptName(), false).catch((error: unknown) => this.#giveUp(error));
+    this.#become(keptName(), false)
+      .then(() => this.#forgetGuests(guestsToForget()))
+      .catch((error: unknown) => this.#giveUp(error));
   }
 
   call(agentId: string, name: string): void {
@@ -72,10 +91,8 @@ export class Phone implements PageActions {
 
   decline(sessionId: string): void {
     const ringing = this.#ringing.get(sessionId);
-    ringing?.call
-      .decline()
-      .catch((error: unknown) => this.#report(error))
-      .finally(() => this.#stopRinging(sessionId));
+    ringing?.call.decline().catch((error: unknown) => this.#report(error));
+    this.#stopRinging(sessionId);
   }
 
   hangUp(): void {
@@ -136,6 +153,11 @@ export class Phone implements PageActions {
     this.#become(this.store.state.name, false).catch((error: unknown) => this.#giveUp(error));
   }
 
+  ringAloud(isAloud: boolean): void {
+    keepRingsAloud(isAloud);
+    this.store.set({ ringsAloud: isAloud });
+  }
+
   chooseSource(kind: SourceKind, file?: File): void {
     this.#sound.choose(kind, file);
   }
@@ -144,7 +166,12 @@ export class Phone implements PageActions {
   async #become(name: string, steal: boolean): Promise<void> {
     this.#era += 1;
     const era = this.#era;
+    const { name: former } = this.store.state;
+    // Another tab may be online as the same guest where this one is not.
+    const wasOwn = this.#lock !== undefined;
     await this.#goOffline();
+    seeGuest(name);
+    if (wasOwn && former !== name && isGuest(former)) await this.#forgetGuests([former]);
     this.store.set({ line: { kind: "connecting" }, name, agentId: undefined, dial: [] });
     const identity = await openIdentity(name);
     if (era !== this.#era) return;
@@ -263,6 +290,19 @@ export class Phone implements PageActions {
       report: (error) => this.#report(error),
     });
     return this.#desk;
+  }
+
+  /** Nobody goes by these names any more: their keys are of no use. */
+  async #forgetGuests(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      if (name === this.store.state.name && this.#lock !== undefined) continue;
+      try {
+        await forgetIdentity(name);
+        forgetGuest(name);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
   }
 
   #takenOver(era: number): void {

@@ -22,5 +22,7 @@ export interface PageActions {
   takeOver(): void;
   beSomebodyElse(): void;
   reconnect(): void;
+  /** Whether calls that come in are to be heard. */
+  ringAloud(isAloud: boolean): void;
   chooseSource(kind: SourceKind, file?: File): void;
 }

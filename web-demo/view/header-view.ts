@@ -30,6 +30,7 @@ export class HeaderView {
     required: true,
   });
   readonly #save = el("button", { type: "submit", class: "quiet" }, "Use this name");
+  readonly #ringAloud = el("input", { type: "checkbox", "data-testid": "ring-aloud" });
   readonly #form: HTMLFormElement;
   readonly #who: HTMLDetailsElement;
 
@@ -42,10 +43,12 @@ export class HeaderView {
       el(
         "p",
         { class: "hint" },
-        "The name is part of who you are here: another name is another agent, with a key of its own. Both stay in this browser.",
+        "The name is part of who you are here: another name is another agent, with a key of its own. Both stay in this browser; a guest made up for one tab goes with it.",
       ),
       this.#key.element,
+      el("label", { class: "tick" }, this.#ringAloud, "Ring aloud when somebody calls"),
     );
+    this.#ringAloud.addEventListener("change", () => actions.ringAloud(this.#ringAloud.checked));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#who.open = false;
@@ -80,6 +83,7 @@ export class HeaderView {
     setText(this.#name, state.name);
     if (document.activeElement !== this.#input) this.#input.value = state.name;
     setAttribute(this.#save, "disabled", isBusy(state) ? "" : undefined);
+    this.#ringAloud.checked = state.ringsAloud;
     this.#key.show(state.agentId);
     if (state.agentId !== undefined) this.#picture.show(state.agentId);
   }

@@ -1,6 +1,7 @@
 /** The middle of the page: what this is while idle, the call while there is one, and how it ended. */
 import type { LiveMedia } from "../model/live-media.ts";
 import { type CallState, isBusy, type Notice, type PageState } from "../model/page-state.ts";
+import { RECORDING_IS_FULL } from "../model/wav.ts";
 import { clockText } from "../model/words.ts";
 import type { PageActions } from "./actions.ts";
 import { ChartsView } from "./charts-view.ts";
@@ -139,6 +140,7 @@ class OutcomeView {
   readonly #evidence: HTMLButtonElement;
   readonly #sound: HTMLButtonElement;
   readonly #again: HTMLButtonElement;
+  readonly #limit = el("p", { class: "hint", "data-testid": "recording-limit" }, RECORDING_IS_FULL);
   readonly #problem = el("p", { class: "problem", role: "status", "data-testid": "evidence-problem" });
   readonly #check = el("p", { class: "hint", "data-testid": "check-command" });
   #peer: { readonly agentId: string; readonly name: string } | undefined;
@@ -158,6 +160,7 @@ class OutcomeView {
       this.#sentence,
       el("p", { class: "hint" }, "Reason code ", this.#code),
       el("div", { class: "row" }, this.#again, this.#evidence, this.#sound, back),
+      this.#limit,
       this.#problem,
       this.#check,
     );
@@ -180,6 +183,7 @@ class OutcomeView {
     );
     setText(this.#problem, call.evidenceProblem ?? "");
     this.#sound.hidden = call.recordedSeconds === 0;
+    this.#limit.hidden = !call.recordingFull;
     this.#check.hidden = call.sessionId === undefined;
     this.#check.replaceChildren(
       "Check it offline, on any machine, with ",
