@@ -34,6 +34,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   "session-terminated": "The call is over.",
   capacity: "The server is full.",
   draining: "The server is about to stop and takes no new calls.",
+  offline: "This page is offline. Try again when it is back.",
   closed: "This page is offline.",
   "buffer-full": "More sound waits to be sent than there is room for.",
 };

@@ -185,6 +185,11 @@ export class CallDesk {
     if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
   }
 
+  /** The page is online again: what the server recorded of a call whose connection was lost can be read now. */
+  backOnline(): void {
+    if (this.#call !== undefined && this.#own.state.phase === "ended") this.#records(this.#call);
+  }
+
   /** Nothing of this call runs or is kept any more. */
   leave(): void {
     this.#placing.abort();

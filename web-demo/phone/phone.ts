@@ -209,7 +209,10 @@ export class Phone implements PageActions {
         dial: [],
       });
     });
-    agent.on("online", () => this.#online(agent));
+    agent.on("online", () => {
+      this.#online(agent);
+      this.#desk?.backOnline();
+    });
     agent.on("server-shutdown", ({ deadline }) => this.#desk?.serverStops(deadline));
     agent.on("closed", ({ code, reason }) => {
       if (era !== this.#era) return;

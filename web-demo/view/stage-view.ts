@@ -181,7 +181,9 @@ class OutcomeView {
       this.#evidence,
       call.evidence === "fetching" ? "Gathering the evidence" : "Download the evidence",
     );
-    setText(this.#problem, call.evidenceProblem ?? "");
+    const waits = state.line.kind === "offline" && call.sessionId !== undefined;
+    const later = "The evidence can be had as soon as this page is online again.";
+    setText(this.#problem, waits ? later : (call.evidenceProblem ?? ""));
     this.#sound.hidden = call.recordedSeconds === 0;
     this.#limit.hidden = !call.recordingFull;
     this.#check.hidden = call.sessionId === undefined;

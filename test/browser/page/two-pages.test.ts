@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { RunningCommand } from "../../command-line.ts";
+import { parley, RunningCommand } from "../../command-line.ts";
 import { type Chromium, startChromium } from "../chromium.ts";
 import { melodyIn, missing, SPARED, writeMicrophone } from "./melody.ts";
 import { Visitor } from "./visitor.ts";
@@ -112,15 +112,18 @@ test("a reload ends the call for the other page, and who comes back is the same 
   expect(complaints()).toEqual([]);
 });
 
-test("a server that starts anew ends calls; the page comes back by itself and can call", async () => {
+test("a server that starts anew ends calls; the page comes back by itself, gets the evidence and can call", async () => {
   server.kill("SIGTERM");
   await server.finished;
   for (const one of [ada, bob])
     expect(await one.outcome()).toEqual(["The server stopped.", "server-shutdown"]);
   await ada.line("offline");
   expect(await ada.text("line")).toBe("Offline: The connection to the server was lost. Trying again.");
+  await ada.reads("evidence-problem", /as soon as this page is online again/);
   await startServer();
   await Promise.all([ada.line("online"), bob.line("online")]);
+  // Over a connection that the call never had: consistent, and no anchors were given.
+  expect((await parley("verify", await ada.evidence())).code).toBe(3);
   await ada.press("Done");
   await talk();
   // Chromium's own word on a server that is not there.
