@@ -6,12 +6,14 @@ import { type ProcessSample, sampleProcess } from "../src/bots/process-watch.ts"
 import { runBots } from "../src/bots/run-bots.ts";
 import { type ServerProcess, startServerProcess } from "../src/bots/server-process.ts";
 import type { BotsSummary } from "../src/bots/summary.ts";
+import { count, total } from "../src/bots/tally.ts";
 import { type BenchRow, formatRows } from "./row.ts";
 
 /** A server as it stands after a number of calls have come and gone. */
 export interface AfterCalls {
   readonly calls: number;
-  readonly failed: number;
+  /** By reason. */
+  readonly failed: Readonly<Record<string, number>>;
   readonly server: ProcessSample;
 }
 
@@ -37,7 +39,7 @@ export async function run(): Promise<BenchRow[]> {
       ...{ name, metric: "server handles", value: (late.server.handles ?? 0) - (early.server.handles ?? 0) },
       ...{ unit: "more", better: "less", target: 0, note: "P9" },
     },
-    { name, metric: "failed", value: late.failed, unit: "calls", better: "less", target: 0 },
+    { name, metric: "failed", value: total(late.failed), unit: "calls", better: "less", target: 0 },
     {
       ...{ name: "memory", metric: "per agent online", value: perAgent / 1_000 },
       ...{ unit: "KB", better: "less", target: 100, note: `P9; ${AGENTS} agents` },
@@ -55,17 +57,21 @@ export async function run(): Promise<BenchRow[]> {
 }
 
 /** Makes and ends short calls, each between two new agents; looks at the server after each number of `counts`. */
-export async function churn(server: ServerProcess, counts: readonly number[]): Promise<AfterCalls[]> {
+export async function churn(
+  server: ServerProcess,
+  counts: readonly number[],
+  callsPerSecond = CALLS_PER_SECOND,
+): Promise<AfterCalls[]> {
   const looks: AfterCalls[] = [];
   let calls = 0;
-  let failed = 0;
-  for (const count of counts) {
-    const more = count - calls;
-    const summary = await load(server, { calls: more, ramp: (more * 1_000) / CALLS_PER_SECOND }, 200);
-    failed += more - summary.calls.completed;
-    calls = count;
+  const failed: Record<string, number> = {};
+  for (const upTo of counts) {
+    const more = upTo - calls;
+    const summary = await load(server, { calls: more, ramp: (more * 1_000) / callsPerSecond }, 200);
+    for (const [reason, times] of Object.entries(summary.calls.failed)) count(failed, reason, times);
+    calls = upTo;
     await settle();
-    looks.push({ calls, failed, server: look(server) });
+    looks.push({ calls, failed: { ...failed }, server: look(server) });
   }
   return looks;
 }

@@ -3,9 +3,10 @@
 import { connectAgent } from "../../agent/connect.ts";
 import type { HeardAudio } from "../../agent/heard-audio.ts";
 import { createIdentity } from "../../agent/node.ts";
+import { preciseWall } from "../../src/bots/bot-platform.ts";
 import { findMarkers, markerTone } from "../marker.ts";
 import type { LoadTarget } from "./link.ts";
-import { precisePlatform, preciseWall } from "./precise-platform.ts";
+import { precisePlatform } from "./precise-platform.ts";
 
 export interface EarReport {
   /** When each marker's first sample left for the loudspeaker, Unix milliseconds. */

@@ -2,9 +2,10 @@
 // a `MouthOrder` as JSON. Prints a `MouthReport` when the call is over.
 import { connectAgent } from "../../agent/connect.ts";
 import { createIdentity } from "../../agent/node.ts";
+import { preciseWall } from "../../src/bots/bot-platform.ts";
 import { markerTone } from "../marker.ts";
 import type { LoadTarget } from "./link.ts";
-import { precisePlatform, preciseWall } from "./precise-platform.ts";
+import { precisePlatform } from "./precise-platform.ts";
 
 export interface MouthOrder {
   readonly target: LoadTarget;

@@ -16,7 +16,7 @@ export function botPlatform(
   const conditions = plan.network === undefined ? undefined : PRESETS[plan.network];
   return {
     ...platform,
-    clock: { ...platform.clock, wall: preciseWall },
+    clock: { ...platform.clock, wall: () => preciseWall() },
     createAudioCodec: (format, options) =>
       format.name === "opus"
         ? preparedOpus(format, call.rates[end], plan.decode)
@@ -28,7 +28,7 @@ export function botPlatform(
   };
 }
 
-/** Unix milliseconds, the same in all processes of a host. */
-export function preciseWall(): number {
-  return performance.timeOrigin + performance.now();
+/** Unix milliseconds at monotonic time `at` of this process, now if left out; the same in all processes of a host. */
+export function preciseWall(at = performance.now()): number {
+  return performance.timeOrigin + at;
 }

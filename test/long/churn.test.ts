@@ -4,39 +4,46 @@ import { type Agent, createIdentity, Agent as NodeAgent } from "../../agent/node
 import { churn, look, settle, withServer } from "../../bench/churn.ts";
 import type { ProcessSample } from "../../src/bots/process-watch.ts";
 import type { ServerProcess } from "../../src/bots/server-process.ts";
+import { total } from "../../src/bots/tally.ts";
 import { connectCall, say } from "../calling.ts";
 import { within } from "../waiting.ts";
 
-const [FEW, MANY] = [100, 1_000];
+const LOOKS = [100, 550, 1_000] as const;
+/** Few enough for a machine that is busy with something else. */
+const CALLS_PER_SECOND = 8;
 const PAIRS = 5;
 /**
- * The process's own memory: between 100 and 1,000 calls the young generation reaches its full size and the allocator fills its
- * pools, 20 to 55 MiB together, and calls leave a few kilobytes each for as long as is said (agents, ended sessions). A leak of what
- * the QUIC binding keeps of a connection would be 90 MiB more.
+ * The process's own memory, garbage included: by a few hundred calls the young generation has reached its full size and the
+ * allocator has filled its pools, 45 to 75 MiB together. After that a call may leave its few kilobytes for as long as is said
+ * (agents, ended sessions); a leak of what the QUIC binding keeps of its connections would be another 45 MiB.
  */
-const SLACK_BYTES = 80 * 2 ** 20;
+const [POOLS_BYTES, SLACK_BYTES] = [96 * 2 ** 20, 36 * 2 ** 20];
+/** Calls that may run out of time where other work holds the processors up: they are not what is looked at. */
+const SLACK_CALLS = 10;
 /** Timers of the runtime come and go. */
 const SLACK_HANDLES = 2;
 
 it("gives back what calls between new agents took", async () => {
-  const [few, many] = await withServer((server) => churn(server, [FEW, MANY]));
-  expect(many?.failed).toBe(0);
-  expectBack(few?.server as ProcessSample, many?.server as ProcessSample);
+  const looks = await withServer((server) => churn(server, LOOKS, CALLS_PER_SECOND));
+  const { failed = {} } = looks.at(-1) ?? {};
+  expect(total(failed), JSON.stringify(failed)).toBeLessThanOrEqual(SLACK_CALLS);
+  expectBack(looks.map(({ server }) => server));
 });
 
 it("gives back what calls between the same agents took", async () => {
-  const [few, many] = await withServer(callAgainAndAgain);
-  expectBack(few, many);
+  expectBack(await withServer(callAgainAndAgain));
 });
 
-function expectBack(few: ProcessSample, many: ProcessSample): void {
-  console.info(JSON.stringify({ few, many }));
-  expect(many.handles).toBeLessThanOrEqual((few.handles ?? 0) + SLACK_HANDLES);
-  expect(many.ownMemory).toBeLessThan(few.ownMemory + SLACK_BYTES);
+function expectBack(looks: readonly ProcessSample[]): void {
+  console.info(looks.map((look) => JSON.stringify(look)).join("\n"));
+  const [few, half, all] = looks as [ProcessSample, ProcessSample, ProcessSample];
+  expect(all.handles).toBeLessThanOrEqual((few.handles ?? 0) + SLACK_HANDLES);
+  expect(all.ownMemory).toBeLessThan(few.ownMemory + POOLS_BYTES);
+  expect(all.ownMemory).toBeLessThan(half.ownMemory + SLACK_BYTES);
 }
 
-/** Pairs that stay online, looked at after few calls and after many. */
-async function callAgainAndAgain(server: ServerProcess): Promise<[ProcessSample, ProcessSample]> {
+/** Pairs that stay online. */
+async function callAgainAndAgain(server: ServerProcess): Promise<ProcessSample[]> {
   const certificateHashes = [Buffer.from(server.certificateHash, "hex")];
   const connect = (name: string): Promise<Agent> =>
     NodeAgent.connect(server.url, {
@@ -61,10 +68,13 @@ async function callAgainAndAgain(server: ServerProcess): Promise<[ProcessSample,
     );
     await settle();
   };
-  await calls(FEW);
-  const few = look(server);
-  await calls(MANY - FEW);
-  const many = look(server);
+  const looks: ProcessSample[] = [];
+  let made = 0;
+  for (const upTo of LOOKS) {
+    await calls(upTo - made);
+    made = upTo;
+    looks.push(look(server));
+  }
   await Promise.all(agents.map((agent) => agent.close()));
-  return [few, many];
+  return looks;
 }
