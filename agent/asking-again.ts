@@ -1,6 +1,8 @@
 import type { Clock } from "../codecs/clock.ts";
 import type { ParleyError } from "../codecs/parley-error.ts";
 
+/** How long the server may take to answer what steers a call before it is asked again, ms: until it has it, an end may hear nothing. */
+export const ANSWER_MS = 2_000;
 /** Pause before a request is sent again, where the server does not say, and the longest that it may ask for, ms. */
 const PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;

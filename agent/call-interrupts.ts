@@ -14,14 +14,11 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
-import { isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallMedia } from "./call-media.ts";
 import { requireRecorded } from "./call-records.ts";
 import type { ControlChannel } from "./control.ts";
 import { unwrap } from "./unwrap.ts";
-
-/** How long the server may take to answer an interrupt before it is sent again, ms: until it has it, one end hears nothing. */
-const ANSWER_MS = 2_000;
 
 /** What this end was saying was interrupted: nothing of it that waited is sent any more. */
 export interface Interrupted {

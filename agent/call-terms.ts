@@ -3,6 +3,7 @@ import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
+import { readRecord } from "../signaling/attribution.ts";
 import {
   makeNarrowing,
   narrowedTerms,
@@ -13,10 +14,10 @@ import {
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
 import type { Terms } from "../signaling/terms.ts";
-import { isTooEarly, pauseAfter } from "./asking-again.ts";
+import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallMedia } from "./call-media.ts";
-import { requireRecorded } from "./call-records.ts";
-import type { ControlAnswer, ControlChannel } from "./control.ts";
+import { readRecords, requireRecorded } from "./call-records.ts";
+import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { unwrap } from "./unwrap.ts";
 
@@ -125,26 +126,40 @@ export class CallTerms {
       },
       identity.signer,
     );
-    const path = `/sessions/${sessionId}`;
-    const ask = () => control.request({ method: "ADJUST", path, parameters: { narrowing } });
-    this.#inFlight = this.#insist(ask).then((answer) => {
-      requireRecorded(answer, "narrowing", narrowingDigest(narrowing));
+    this.#inFlight = this.#insist(narrowing).then(() => {
       this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
     });
     await this.#inFlight;
   }
 
-  /** Asks until the server takes the time to answer. */
-  async #insist(ask: () => Promise<ControlAnswer>): Promise<ControlAnswer> {
-    const { clock, isOver } = this.#options;
+  /** Asks until the server answers, and resolves when it has the narrowing on record. */
+  async #insist(narrowing: string): Promise<void> {
+    const { session, control, clock, isOver } = this.#options;
+    const path = `/sessions/${session.sessionId}`;
+    const digest = narrowingDigest(narrowing);
+    let mayBeTaken = false;
     for (;;) {
       try {
-        return await ask();
+        const parameters = { narrowing };
+        const answer = await control.request({ method: "ADJUST", path, parameters, timeout: ANSWER_MS });
+        requireRecorded(answer, "narrowing", digest);
+        return;
       } catch (error) {
-        if (!(error instanceof ParleyError) || !isTooEarly(error) || isOver()) throw error;
+        if (!(error instanceof ParleyError) || isOver()) throw error;
+        // What took its place may be this very narrowing, its answer not waited for.
+        if (mayBeTaken && error.code === "terms-outdated" && (await this.#isRecorded(digest))) return;
+        mayBeTaken ||= isUnanswered(error);
+        if (!isUnanswered(error) && !isTooEarly(error)) throw error;
         await pauseAfter(error, clock);
       }
     }
+  }
+
+  async #isRecorded(digest: string): Promise<boolean> {
+    const { session, control, verifier } = this.#options;
+    const server = { control, serverKey: control.serverKey, verifier };
+    const records = await readRecords(server, session.sessionId, undefined);
+    return records.some(({ jws }) => unwrap(readRecord(jws)).extra?.narrowing === digest);
   }
 
   #adopt(terms: Terms, event: TermsChanged): void {

@@ -8,10 +8,12 @@ import { openExchange } from "../../transports/exchange.ts";
 import { strictVerifier } from "../keys.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { CallScene } from "./signaling-call.ts";
+import { SlowLog } from "./slow-log.ts";
 import { connected, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 
 let world: World;
+let log: SlowLog;
 /** Between Bob, the listener, and the server; and between Ada, the speaker, and the server. */
 let bobs: HostileRelay;
 let adas: HostileRelay;
@@ -19,7 +21,8 @@ let call: Call;
 let answered: Call;
 
 beforeEach(async () => {
-  world = new World();
+  log = new SlowLog();
+  world = new World({ log });
   [adas, bobs] = [new HostileRelay(world), new HostileRelay(world)];
   const ada = await world.agent("Ada", {}, adas);
   const bob = await world.agent("Bob", {}, bobs);
@@ -167,13 +170,39 @@ describe("a narrowing", () => {
     await world.during(Promise.all(flushes));
   });
 
-  it("that got no answer leaves this end silent, also under later terms", async () => {
+  it("that is lost on the way is sent again; nothing is sent meanwhile", async () => {
     delayFirst(adas);
-    expect(await code(call.narrow([]))).not.toBe("done");
+    const outcome = call.narrow([]);
+    const sent = call.stats().sent?.sent;
+    expect(await code(outcome)).toBe("done");
+    await world.clock.advance(20_000);
+    expect([call.terms.number, call.stats().sent?.sent]).toEqual([2, sent]);
+  });
+
+  it("that is taken and answered late is known to be in force", async () => {
+    log.held = true;
+    world.clock.at(world.clock.now() + 7_000, () => log.release());
+    expect(await code(call.narrow([]))).toBe("done");
+    await world.during(answered.narrow([]));
+    await world.clock.advance(1_000);
+    expect([call.terms.number, answered.terms.number]).toEqual([3, 3]);
+    await endsWithGoodEvidence();
+  });
+
+  it("that the server could not be told leaves this end silent, also under later terms", async () => {
+    adas.request = (request, parameters) => {
+      if (request.method !== "ADJUST") return;
+      const body = JSON.parse(new TextDecoder().decode(request.body));
+      const narrowing = `${String(parameters.narrowing).slice(0, -4)}AAAA`;
+      Object.assign(request, {
+        body: new TextEncoder().encode(JSON.stringify({ ...body, parameters: { narrowing } })),
+      });
+    };
+    expect(await code(call.narrow([]))).toBe("signature-invalid");
     const sent = call.stats().sent?.sent;
     await world.during(answered.narrow([]));
     await world.clock.advance(2_000);
-    expect(call.stats().sent?.sent).toBe(sent);
+    expect([call.terms.number, call.stats().sent?.sent]).toEqual([2, sent]);
   });
 
   it("refused as none leaves this end heard", async () => {
