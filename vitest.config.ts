@@ -9,6 +9,9 @@ export default defineConfig({
         extends: true,
         test: {
           name: "fast",
+          // Loading the same modules anew for each of two hundred files would take as long as the tests themselves.
+          isolate: false,
+          maxWorkers: 2,
           include: [
             "{codecs,signaling,sfu,platform,transports,store,agent,src,web-demo}/**/*.test.ts",
             "test/**/*.test.ts",
@@ -17,16 +20,30 @@ export default defineConfig({
         },
       },
       {
-        // Real processes, sockets and browsers: after everything else and one file at a time, so that nothing disturbs their clocks.
+        // Real browsers and an installed package: their tests wait for events and judge no clock, so two files at a time do.
         extends: true,
         test: {
-          name: "e2e",
-          include: ["{test/e2e,test/interop,test/browser,bench}/**/*.test.ts"],
+          name: "browser",
+          include: ["test/browser/**/*.test.ts", "test/e2e/package.test.ts"],
           globalSetup: "test/browser/page/built-page.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // Real processes and sockets: after everything else and one file at a time, so that nothing disturbs their clocks.
+        extends: true,
+        test: {
+          name: "e2e",
+          include: ["{test/e2e,test/interop,bench}/**/*.test.ts"],
+          exclude: ["test/e2e/package.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          isolate: false,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

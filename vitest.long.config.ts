@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/long/**/*.test.ts"],
+    globalSetup: "test/browser/page/built-page.ts",
+    hookTimeout: 60_000,
     testTimeout: 1_800_000,
     fileParallelism: false,
     reporters: ["default", ["json", { outputFile: "out/test-long-results.json" }]],

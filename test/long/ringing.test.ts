@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Chromium, startChromium } from "../chromium.ts";
-import { Site } from "./site.ts";
-import { Visitor } from "./visitor.ts";
+import { type Chromium, startChromium } from "../browser/chromium.ts";
+import { Site } from "../browser/page/site.ts";
+import { Visitor } from "../browser/page/visitor.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parley-page-ringing-"));
 let site: Site;
