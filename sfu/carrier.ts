@@ -1,3 +1,5 @@
+import type { AgtpRequest, AgtpResponse } from "../codecs/message.ts";
+
 /** Reads the bytes of one stream in order. One reader at a time. */
 export interface ReceiveStream {
   /** The next bytes, at least one; `undefined` once the peer finished cleanly. Throws `connection-lost` on a reset. */
@@ -20,6 +22,11 @@ export interface SendStream {
 export interface DuplexStream {
   readonly receive: ReceiveStream;
   readonly send: SendStream;
+  /**
+   * SHA-256 (32 bytes) of the exporter of the TLS connection this exchange runs on (RFC 9266, `EXPORTER-Channel-Binding`), where
+   * exchanges may run on different ones.
+   */
+  readonly channelBinding?: Uint8Array | undefined;
 }
 
 /** What became of a datagram handed to the carrier. */
@@ -60,7 +67,7 @@ export interface ConnectionHandlers {
 /** What a probe found missing: datagrams that come back, or streams that the server opens. */
 export type Unreached = "datagrams" | "streams";
 
-export type CarrierKind = "memory" | "webtransport" | "websocket";
+export type CarrierKind = "memory" | "webtransport" | "websocket" | "tls";
 
 /** Datagrams dropped, counted. */
 export interface DatagramDrops {
@@ -81,6 +88,12 @@ export interface Connection {
   readonly choice: string | undefined;
   /** `host:port` of the peer, where the carrier tells. */
   readonly peerAddress: string | undefined;
+  /** At servers: SHA-256 (32 bytes) of the TLS exporter (RFC 9266), where the carrier tells. */
+  readonly channelBinding?: Uint8Array | undefined;
+  /** At servers: the raw Ed25519 key (32 bytes) of the certificate that the client proved to hold in the handshake, where it showed one. */
+  readonly peerKey?: Uint8Array | undefined;
+  /** At clients whose media needs connections of its own; elsewhere media flows on this one. */
+  readonly media?: MediaDoor | undefined;
   /** Smoothed round trip in milliseconds from the carrier's own ping, once known. */
   readonly roundTrip: number | undefined;
   /** Datagrams that this side dropped before they reached the network, by reason, where the carrier tells. */
@@ -98,8 +111,29 @@ export interface Connection {
    * connection was over; `undefined` when both came. For clients, once, with pings on.
    */
   probe(ms: number): Promise<Unreached | undefined>;
+  /** At servers: the final answer given last turns this connection into one for media, which takes no request any more. */
+  beginMedia?(): void;
   /** Orderly close. Idempotent. */
   close(code: number, reason: string): void;
+}
+
+/** Opens connections for media where they are not those of requests. */
+export interface MediaDoor {
+  /**
+   * Opens a connection and sends on it the one request that `request` makes for its channel binding. A success turns it into a
+   * connection for datagrams and streams, which the caller closes. Throws as `Carrier.connect` does, and `connection-lost`.
+   */
+  open(
+    request: (channelBinding: Uint8Array) => Promise<AgtpRequest>,
+    handlers: (connection: Connection) => ConnectionHandlers,
+  ): Promise<MediaOpening>;
+}
+
+/** What a server answered to a connection for media. */
+export interface MediaOpening {
+  readonly answer: AgtpResponse;
+  /** `undefined` when the answer is a refusal. */
+  readonly connection: Connection | undefined;
 }
 
 /** Makes client connections of one carrier. */

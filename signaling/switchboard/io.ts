@@ -17,6 +17,9 @@ export type SwitchboardInput =
       readonly connection: ConnectionId;
       readonly carrier: string;
       readonly origins: readonly string[];
+      /** As `Connection.channelBinding` and `Connection.peerKey` say. */
+      readonly channelBinding?: Uint8Array | undefined;
+      readonly peerKey?: Uint8Array | undefined;
     }
   /** A whole request arrived. */
   | {
@@ -128,6 +131,8 @@ export type SwitchboardOutput =
       readonly from: number;
       readonly count: number;
     }
+  /** The final answer given last on this connection turns it into one for media: `Connection.beginMedia` once it is sent. */
+  | { readonly kind: "media"; readonly connection: ConnectionId }
   /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */
   | {
       readonly kind: "close";

@@ -160,7 +160,8 @@ export class Driver {
     });
     this.#peers.set(id, { connection, items, exchanges, methods: new Map() });
     this.#instruments.connected(connection.carrier);
-    this.#input({ kind: "opened", connection: id, carrier: connection.carrier, origins });
+    const { carrier, channelBinding, peerKey } = connection;
+    this.#input({ kind: "opened", connection: id, carrier, origins, channelBinding, peerKey });
     const failed = (error: unknown) => this.#failed("stream", error);
     const flowsRead = new Set<number>();
     return {
@@ -254,6 +255,11 @@ export class Driver {
       case "evidence-wanted":
         this.#evidence(output.exchange, output.sessionId);
         return;
+      case "media": {
+        const peer = this.#peers.get(output.connection);
+        void peer?.exchanges.answered.then(() => peer.connection.beginMedia?.());
+        return;
+      }
       case "close":
         this.#close(output.connection, output.code, output.reason);
         return;
