@@ -26,7 +26,7 @@ export const SOURCE_ENTRY = fileURLToPath(new URL("../agent/browser.ts", import.
 
 /** Rooms and files of ours that are Node's. */
 const OURS =
-  /^(?:dist\/)?(?:platform\/node\/|store\/|src\/|agent\/node|transports\/(?:webtransport|websocket)\/(?:client|server|node-|ws-))/;
+  /^(?:dist\/)?(?:platform\/node\/|store\/|src\/|agent\/node|transports\/(?:webtransport|websocket|tls)\/(?:client|server|node-|ws-))/;
 /** Packages that only Node can run. */
 const PACKAGES = [
   "@fastify/static",

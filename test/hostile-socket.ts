@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
 import { Agent, type Call, createIdentity } from "../agent/node.ts";
-import { decodeFrame, encodeFrame, type MuxFrame } from "../transports/websocket/frames.ts";
+import { decodeFrame, encodeFrame, type MuxFrame } from "../transports/mux/frames.ts";
 import { connectCall } from "./calling.ts";
 import { RunningCommand } from "./command-line.ts";
 import { CallListener } from "./listener.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
-import { encodeFrame, type MuxFrame } from "../../transports/websocket/frames.ts";
+import { encodeFrame, type MuxFrame } from "../../transports/mux/frames.ts";
 
 /** Which side the multiplexer under test is. */
 export type MuxRole = "client" | "server";

@@ -2,9 +2,9 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { ReceiveStream, SendStream } from "../../sfu/carrier.ts";
-import { decodeFrame, encodeFrame, type MuxFrame } from "../../transports/websocket/frames.ts";
-import { MAX_UNFINISHED_STREAMS, Mux } from "../../transports/websocket/mux.ts";
-import { STREAM_WINDOW_BYTES } from "../../transports/websocket/mux-stream.ts";
+import { decodeFrame, encodeFrame, type MuxFrame } from "../../transports/mux/frames.ts";
+import { MAX_UNFINISHED_STREAMS, Mux } from "../../transports/mux/mux.ts";
+import { STREAM_WINDOW_BYTES } from "../../transports/mux/mux-stream.ts";
 import { decodeScript, encodeScript, type MuxStep, oddScript } from "./mux-script.ts";
 import type { FuzzTarget } from "./target.ts";
 

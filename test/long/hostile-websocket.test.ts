@@ -1,6 +1,6 @@
 /** Peers of a real server's WebSocket that wear it out for a while: a call goes on meanwhile, and its memory has an end. */
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { MuxFrame } from "../../transports/websocket/frames.ts";
+import type { MuxFrame } from "../../transports/mux/frames.ts";
 import { BesiegedServer, HostileSocket } from "../hostile-socket.ts";
 import { pause, within } from "../waiting.ts";
 

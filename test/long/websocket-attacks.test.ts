@@ -1,6 +1,6 @@
 /** Peers of a real server's WebSocket that break its rules: each is closed by name, and the call that is up goes on. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import type { MuxFrame } from "../../transports/websocket/frames.ts";
+import type { MuxFrame } from "../../transports/mux/frames.ts";
 import { BesiegedServer, HostileSocket } from "../hostile-socket.ts";
 import { within } from "../waiting.ts";
 

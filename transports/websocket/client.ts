@@ -5,10 +5,10 @@ import { WebSocket } from "ws";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
 import type { Accept, EndOptions } from "../connection-end.ts";
+import { MAX_MESSAGE_BYTES } from "../mux/frames.ts";
 import { checkHashes } from "../pinning.ts";
 import { dialWebSocketUrl } from "../url.ts";
 import { WebSocketConnection } from "./connection.ts";
-import { MAX_MESSAGE_BYTES } from "./frames.ts";
 import { listenTo, socketPort } from "./node-socket.ts";
 
 /** Milliseconds until `connect-timeout` unless told otherwise. */

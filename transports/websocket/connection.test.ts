@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { CLOSE_CODES, type CloseInfo } from "../../sfu/carrier.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
+import { encodeFrame } from "../mux/frames.ts";
 import { WebSocketConnection } from "./connection.ts";
-import { encodeFrame } from "./frames.ts";
 
 const MIB = 1024 * 1024;
 

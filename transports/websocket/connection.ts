@@ -10,8 +10,8 @@ import {
   type Unreached,
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
+import { Mux } from "../mux/mux.ts";
 import { StreamOpener } from "../stream-opener.ts";
-import { Mux } from "./mux.ts";
 
 /** What is known of a WebSocket besides itself. */
 export interface SocketFacts {

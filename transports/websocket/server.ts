@@ -1,9 +1,9 @@
 import type { WebSocket } from "ws";
 import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { type Accept, type EndOptions, rethrowLater } from "../connection-end.ts";
+import { MAX_MESSAGE_BYTES } from "../mux/frames.ts";
 import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
 import { type SocketFacts, WebSocketConnection } from "./connection.ts";
-import { MAX_MESSAGE_BYTES } from "./frames.ts";
 import { listenTo, socketPort } from "./node-socket.ts";
 
 /** What a `WebSocketServer` of the package `ws` is made with to serve this carrier. */
