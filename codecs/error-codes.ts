@@ -21,8 +21,8 @@ export const ERRORS = {
   "media-type-unsupported": { status: 422, retryable: false, meaning: "A body of a type this server does not read." },
   "field-invalid": { status: 422, retryable: false, meaning: "A field is missing, of the wrong type or out of range; `at` names it." },
   // identity
-  "proof-required": { status: 401, retryable: true, meaning: "The request needs a possession proof over the nonce given in `details.nonce`." },
-  "proof-invalid": { status: 401, retryable: false, meaning: "The possession proof does not hold: signature, method, path, body, nonce, audience or time." },
+  "proof-required": { status: 401, retryable: true, meaning: "The request needs a possession proof over the nonce given in `details.nonce`, or over the TLS exporter of its connection." },
+  "proof-invalid": { status: 401, retryable: false, meaning: "The possession proof does not hold: signature, method, path, body, nonce, channel binding, audience or time." },
   "proof-replayed": { status: 401, retryable: false, meaning: "The proof's jti was used before." },
   "agent-unknown": { status: 401, retryable: false, meaning: "The calling agent is not registered here." },
   "agent-suspended": { status: 503, retryable: true, meaning: "The agent's identity document says it is suspended." },

@@ -18,12 +18,13 @@ const PINNED = new Uint8Array(32).fill(0xcc);
 const OTHER = new Uint8Array(32).fill(0xdd);
 const PARAMETERS = { target_agent_id: BOB.genesis.agentId, session_ttl: 600 };
 
+const NONCE = "n0nce-n0nce-n0nce-n0nce";
 const input: ProofInput = {
   agentId: ALICE.genesis.agentId,
   method: "ESTABLISH",
   path: "/sessions",
   parameters: PARAMETERS,
-  nonce: "n0nce-n0nce-n0nce-n0nce",
+  nonce: NONCE,
   audience: "https://127.0.0.1:4480",
   certificateHash: PINNED,
   jti: "019b76da-a800-7000-8000-00000000000a",
@@ -36,11 +37,14 @@ const expected: ProofExpectation = {
   method: "ESTABLISH",
   path: "/sessions",
   parameters: PARAMETERS,
-  nonce: input.nonce,
+  nonce: NONCE,
   origins: ["https://parley.example", "https://127.0.0.1:4480"],
   certificateHashes: [OTHER, PINNED],
   now: CALL_TIME,
 };
+
+const BINDING = new Uint8Array(32).fill(0xb1);
+const { nonce: _nonce, ...withoutNonce } = input;
 
 const proof = makeProof(input, ALICE.identity);
 const payload = must(readProof(proof));
@@ -59,7 +63,7 @@ describe("a proof", () => {
         path: "/sessions",
         body_sha256: hashParameters(PARAMETERS),
         jti: input.jti,
-        nonce: input.nonce,
+        nonce: NONCE,
         aud: "https://127.0.0.1:4480",
         cert: "cc".repeat(32),
         iat: CALL_SECONDS,
@@ -78,6 +82,15 @@ describe("a proof", () => {
       true,
     );
     expect(hashParameters({ proof: "x" })).toBe(hashParameters({}));
+  });
+
+  test("names the channel binding of its connection instead of the nonce, or both", () => {
+    const bound = makeProof({ ...withoutNonce, channelBinding: BINDING }, ALICE.identity);
+    expect(must(verify({ channelBinding: BINDING }, bound))).toMatchObject({ cb: "b1".repeat(32) });
+    expect(must(readProof(bound)).nonce).toBeUndefined();
+    const both = makeProof({ ...input, channelBinding: BINDING }, ALICE.identity);
+    expect(verify({ channelBinding: BINDING }, both).ok).toBe(true);
+    expect(verify({ channelBinding: BINDING }).ok, "a nonce is enough where there is a binding").toBe(true);
   });
 
   test("says whose it is before it is judged", () => {
@@ -131,6 +144,33 @@ describe("every check names its member", () => {
 });
 
 describe("what is no proof", () => {
+  const bound = makeProof({ ...withoutNonce, channelBinding: BINDING }, ALICE.identity);
+  const both = makeProof({ ...input, channelBinding: BINDING }, ALICE.identity);
+
+  test.each<[what: string, jws: string, changes: Partial<ProofExpectation>, member: string]>([
+    ["the channel binding of another connection", bound, { channelBinding: OTHER }, "cb"],
+    ["a channel binding where the connection has none", bound, {}, "cb"],
+    ["the right nonce with another channel binding", both, { channelBinding: OTHER }, "cb"],
+    ["the right nonce with a channel binding where there is none", both, {}, "cb"],
+    [
+      "the right channel binding with another nonce",
+      both,
+      { channelBinding: BINDING, nonce: "another-nonce-another-nonce" },
+      "nonce",
+    ],
+    ["neither nonce nor channel binding", makeProof(withoutNonce, ALICE.identity), {}, "nonce"],
+    [
+      "neither, where there would be a channel binding",
+      makeProof(withoutNonce, ALICE.identity),
+      { channelBinding: BINDING },
+      "nonce",
+    ],
+    ["a channel binding in another form", signed({ cb: "B1".repeat(32) }), { channelBinding: BINDING }, "cb"],
+    ["one that is cut", signed({ cb: "b1".repeat(16) }), { channelBinding: BINDING }, "cb"],
+  ])("%s", (_, jws, changes, member) => {
+    expect(verify(changes, jws)).toMatchObject({ fault: { code: "proof-invalid", at: `proof.${member}` } });
+  });
+
   test("one signed by another key in Alice's name", () => {
     expect(verify({}, makeProof(input, seedSigner(66)))).toMatchObject({ fault: { code: "proof-invalid" } });
   });

@@ -20,8 +20,10 @@ export type ProofPayload = {
   readonly body_sha256: string;
   /** A UUID never used before. */
   readonly jti: string;
-  /** What the server gave this connection. */
-  readonly nonce: string;
+  /** What the server gave this connection. A proof names this, or `cb`, or both. */
+  readonly nonce?: string;
+  /** SHA-256 of the TLS exporter of this connection (RFC 9266), hex. */
+  readonly cb?: string;
   /** The origin the client dialled, e.g. `https://127.0.0.1:4480`. */
   readonly aud: string;
   /** SHA-256 of the certificate the client pinned, hex. */
@@ -40,7 +42,8 @@ export const PROOF: SignedForm<ProofPayload> = {
     path: text({ min: 1, max: 2048, pattern: /^\/[!-~]*$/ }),
     body_sha256: DIGEST,
     jti: text({ max: 36, pattern: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ }),
-    nonce: text({ min: 16, max: 128, pattern: /^[A-Za-z0-9_-]+$/ }),
+    nonce: optional(text({ min: 16, max: 128, pattern: /^[A-Za-z0-9_-]+$/ })),
+    cb: optional(DIGEST),
     aud: text({ min: 1, max: 256, pattern: /^[!-~]+$/ }),
     cert: optional(DIGEST),
     iat: SECONDS,
@@ -55,7 +58,10 @@ export interface ProofInput {
   readonly path: string;
   /** The request's `parameters`; a member `proof` is left out of the hash. */
   readonly parameters: JsonObject;
-  readonly nonce: string;
+  /** What the server gave this connection; needed where there is no `channelBinding`. */
+  readonly nonce?: string | undefined;
+  /** SHA-256 (32 bytes) of the TLS exporter of the connection that the request goes out on. */
+  readonly channelBinding?: Uint8Array | undefined;
   /** The origin dialled; never a name taken from an answer. */
   readonly audience: string;
   /** SHA-256 (32 bytes) of the pinned certificate, where one was. */
@@ -75,7 +81,8 @@ export function makeProof<Key extends IdentitySigner>(input: ProofInput, signer:
     path: input.path,
     body_sha256: hashParameters(input.parameters),
     jti: input.jti,
-    nonce: input.nonce,
+    ...(input.nonce === undefined ? {} : { nonce: input.nonce }),
+    ...(input.channelBinding === undefined ? {} : { cb: encodeHex(input.channelBinding) }),
     aud: input.audience,
     ...(input.certificateHash === undefined ? {} : { cert: encodeHex(input.certificateHash) }),
     iat,
@@ -94,6 +101,8 @@ export interface ProofExpectation {
   readonly parameters: JsonObject;
   /** The nonce given to this connection. */
   readonly nonce: string;
+  /** SHA-256 (32 bytes) of its TLS exporter, where it has one. */
+  readonly channelBinding?: Uint8Array | undefined;
   /** What the client of this connection may have dialled. */
   readonly origins: readonly string[];
   /** SHA-256 (32 bytes each) of its live certificates. */
@@ -114,12 +123,19 @@ export function verifyProof(
   const verified = verifySigned(jws, PROOF, expected.publicKey, verifier);
   if (!verified.ok) return verified;
   const proof = verified.value;
-  const { cert } = proof;
+  const { cert, nonce, cb } = proof;
+  const binding = expected.channelBinding;
   const checks: readonly (readonly [holds: boolean, member: keyof ProofPayload, message: string])[] = [
     [proof.agent_id === expected.agentId, "agent_id", "The proof is another agent's."],
     [proof.method === expected.method, "method", "The proof is for another method."],
     [proof.path === expected.path, "path", "The proof is for another path."],
-    [proof.nonce === expected.nonce, "nonce", "The nonce is not this connection's."],
+    [nonce !== undefined || cb !== undefined, "nonce", "The proof names no connection."],
+    [nonce === undefined || nonce === expected.nonce, "nonce", "The nonce is not this connection's."],
+    [
+      cb === undefined || (binding !== undefined && cb === encodeHex(binding)),
+      "cb",
+      "The channel binding is not this connection's.",
+    ],
     [expected.origins.includes(proof.aud), "aud", "The proof is for another origin."],
     [
       cert === undefined || expected.certificateHashes.some((hash) => encodeHex(hash) === cert),

@@ -66,7 +66,8 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     mark: PROOF.typ,
     key: "agent's identity key",
     says: "this agent sends this request",
-    audience: "one server: origin dialled, pinned certificate, the connection's nonce, method, path, body",
+    audience:
+      "one server: origin dialled, pinned certificate, the connection's nonce or TLS exporter, method, path, body",
     verifiers: "server, within 60 s, once",
     module: "signaling/proof.ts",
   },

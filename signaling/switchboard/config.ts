@@ -13,8 +13,10 @@ export interface SwitchboardLimits {
   readonly agents: number;
   /** Connections; beyond: closed with `overloaded`. */
   readonly connections: number;
-  /** Connections one agent may have proved itself on; a further one is refused with 503 `capacity` and closed with `overloaded`. */
+  /** Connections one agent may have proved itself on, without those over TLS; a further one is refused with 503 `capacity` and closed with `overloaded`. */
   readonly connectionsPerAgent: number;
+  /** The same for connections over TLS, where a connection is for one request at a time, or for the media of one session. */
+  readonly tlsConnectionsPerAgent: number;
   /** Longest and default lifetime of a session, seconds. A longer wish is cut to it. */
   readonly sessionTtl: number;
   /** Requests a second, and their burst, on a connection nobody has proved an identity on; beyond: 429 `rate-limited`. */
@@ -32,6 +34,7 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   agents: 100_000,
   connections: 20_000,
   connectionsPerAgent: 8,
+  tlsConnectionsPerAgent: 80,
   sessionTtl: 3_600,
   anonymousRate: { perSecond: 10, burst: 30 },
   anonymousTotalRate: { perSecond: 1_000, burst: 10_000 },

@@ -34,6 +34,23 @@ test("an agent has so many connections; a further one is refused and closed, one
   expect(subscribe(new SignalingPeer(stage, ALICE))).toBe("ok 200");
 });
 
+test("connections over TLS, one for each request, count apart from the others", () => {
+  const stage = limited({ connectionsPerAgent: 1, tlsConnectionsPerAgent: 2 });
+  const overTls = (seed: number) =>
+    new SignalingPeer(stage, ALICE, { carrier: "tls", channelBinding: new Uint8Array(32).fill(seed) });
+  expect(new SignalingPeer(stage, ALICE).subscribe().outcome).toBe("ok 200");
+  const first = overTls(1);
+  const asks = (peer: SignalingPeer) => peer.ask("QUERY", "/clock", { t0: 1 }, { proof: true }).outcome;
+  expect(asks(first)).toBe("ok 200");
+  expect(asks(overTls(2))).toBe("ok 200");
+  const third = overTls(3);
+  expect(asks(third)).toBe("capacity");
+  expect(stage.closes).toMatchObject([{ connection: third.connection, code: 7 }]);
+  first.drop();
+  expect(asks(overTls(4))).toBe("ok 200");
+  expect(new SignalingPeer(stage, ALICE).subscribe().outcome).toBe("capacity");
+});
+
 test("who reconnects gets no more anonymous requests: all unbound connections share a rate", () => {
   const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 3 } });
   const alice = new SignalingPeer(stage, ALICE);

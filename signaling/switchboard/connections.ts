@@ -7,8 +7,8 @@ import type { SwitchboardLimits } from "./config.ts";
 const NONCE_BYTES = 16;
 
 /**
- * Proof identifiers remembered per connection until they expire. A proof holds on one connection only (its nonce), so
- * that is where replays are caught. Beyond the cap further proofs are refused: forgetting one would let it in again.
+ * Proof identifiers remembered per connection until they expire. A proof holds on one connection only (its nonce or channel
+ * binding), so that is where replays are caught. Beyond the cap further proofs are refused: forgetting one would let it in again.
  */
 const MAX_PROOF_IDS = 8_192;
 
@@ -24,7 +24,10 @@ export interface ConnectionState {
   readonly carrier: string;
   /** What its client may have dialled: the only audiences a proof on it may name. */
   readonly origins: readonly string[];
-  /** Base64url; every proof made on this connection names it. */
+  /** SHA-256 (32 bytes) of its TLS exporter, and the raw Ed25519 key of the certificate its client showed, where there is one. */
+  readonly channelBinding: Uint8Array | undefined;
+  readonly peerKey: Uint8Array | undefined;
+  /** Base64url; proofs made on this connection name it, or the channel binding. */
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
   agentId: string | undefined;
@@ -46,8 +49,8 @@ export class Connections {
   readonly #limits: SwitchboardLimits;
   readonly #random: (n: number) => Uint8Array;
   readonly #byId = new Map<ConnectionId, ConnectionState>();
-  /** Bound connections of each agent that has any. */
-  readonly #perAgent = new Map<string, number>();
+  /** Bound connections of each agent that has any: those over TLS, and the others. */
+  readonly #perAgent = { tls: new Map<string, number>(), other: new Map<string, number>() };
   #anonymous: Allowance | undefined;
 
   constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array) {
@@ -61,12 +64,12 @@ export class Connections {
 
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
-    return { up: this.size, agents: this.#perAgent.size };
+    return { up: this.size, agents: this.#perAgent.tls.size + this.#perAgent.other.size };
   }
 
   /** Takes a new connection, or `undefined` at the cap. */
   open(
-    opened: Pick<ConnectionState, "id" | "carrier" | "origins">,
+    opened: Pick<ConnectionState, "id" | "carrier" | "origins" | "channelBinding" | "peerKey">,
     now: number,
   ): ConnectionState | undefined {
     if (this.#byId.size >= this.#limits.connections) return undefined;
@@ -94,11 +97,13 @@ export class Connections {
   }
 
   close(id: ConnectionId): void {
-    const agentId = this.#byId.get(id)?.agentId;
-    if (!this.#byId.delete(id) || agentId === undefined) return;
-    const left = (this.#perAgent.get(agentId) ?? 0) - 1;
-    if (left > 0) this.#perAgent.set(agentId, left);
-    else this.#perAgent.delete(agentId);
+    const state = this.#byId.get(id);
+    if (!this.#byId.delete(id) || state?.agentId === undefined) return;
+    const { agentId } = state;
+    const { counts } = this.#allotment(state);
+    const left = (counts.get(agentId) ?? 0) - 1;
+    if (left > 0) counts.set(agentId, left);
+    else counts.delete(agentId);
   }
 
   /**
@@ -107,9 +112,10 @@ export class Connections {
    */
   bind(state: ConnectionState, agentId: string, now: number): boolean {
     if (state.agentId !== undefined) return state.agentId === agentId;
-    const others = this.#perAgent.get(agentId) ?? 0;
-    if (others >= this.#limits.connectionsPerAgent) return false;
-    this.#perAgent.set(agentId, others + 1);
+    const { counts, most } = this.#allotment(state);
+    const others = counts.get(agentId) ?? 0;
+    if (others >= most) return false;
+    counts.set(agentId, others + 1);
     state.agentId = agentId;
     state.allowance = new Allowance(this.#limits.boundRate, now);
     return true;
@@ -119,6 +125,14 @@ export class Connections {
   takeAnonymous(now: number): boolean {
     this.#anonymous ??= new Allowance(this.#limits.anonymousTotalRate, now);
     return this.#anonymous.take(now);
+  }
+
+  /** What a connection counts against once it is bound. */
+  #allotment({ carrier }: ConnectionState): { readonly counts: Map<string, number>; readonly most: number } {
+    const { tlsConnectionsPerAgent, connectionsPerAgent } = this.#limits;
+    return carrier === "tls"
+      ? { counts: this.#perAgent.tls, most: tlsConnectionsPerAgent }
+      : { counts: this.#perAgent.other, most: connectionsPerAgent };
   }
 }
 

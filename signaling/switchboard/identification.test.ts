@@ -89,6 +89,56 @@ describe("possession proofs", () => {
   });
 });
 
+describe("channel bindings", () => {
+  const tls = (seed: number) => ({ carrier: "tls", channelBinding: new Uint8Array(32).fill(seed) });
+
+  test("a client proves itself in its first request on a fresh connection", () => {
+    const stage = new Stage();
+    const alice = new SignalingPeer(stage, ALICE, tls(1));
+    expect(alice.subscribe().outcome).toBe("ok 200");
+    expect(alice.ask("QUERY", "/clock", { t0: 1 }).outcome, "and is known from then on").toBe("ok 200");
+  });
+
+  test("a proof made for one connection: refused on every other, with a binding of its own or without", () => {
+    const stage = new Stage();
+    const rawProof = new SignalingPeer(stage, ALICE, tls(1)).proof("SUBSCRIBE", INBOX, DOCUMENTS);
+    for (const facts of [tls(2), undefined]) {
+      const thief = new SignalingPeer(stage, ALICE, facts);
+      expect(thief.subscribe(undefined, { rawProof, documents: true }).last).toMatchObject({
+        status: 401,
+        error: { code: "proof-invalid", details: { at: "proof.cb" } },
+      });
+      expect(thief.ask("NOTIFY", INBOX, {}, { proof: false }).outcome, "nobody is bound").toBe(
+        "proof-required",
+      );
+    }
+    expect(stage.log.some((entry) => entry.kind === "agent")).toBe(false);
+  });
+
+  test("a proof that names neither: refused", () => {
+    const alice = new SignalingPeer(new Stage(), ALICE, tls(1));
+    expect(alice.subscribe(undefined, { proof: { channelBinding: undefined } }).last).toMatchObject({
+      error: { code: "proof-invalid", details: { at: "proof.nonce" } },
+    });
+  });
+
+  test("used again on its own connection: refused as replayed", () => {
+    const alice = new SignalingPeer(new Stage(), ALICE, tls(1));
+    const rawProof = alice.proof("SUBSCRIBE", INBOX, DOCUMENTS);
+    expect(alice.subscribe(undefined, { rawProof, documents: true }).outcome).toBe("ok 200");
+    expect(alice.subscribe(undefined, { rawProof, documents: true }).outcome).toBe("proof-replayed");
+  });
+
+  test("the nonce still holds where the client does not read its exporter", () => {
+    const alice = new SignalingPeer(new Stage(), ALICE, tls(1));
+    const { result } = alice.ask("DISCOVER", "/", {}, { proof: false }).last;
+    const { nonce } = result.connection as { readonly nonce: string };
+    expect(alice.subscribe(undefined, { proof: { channelBinding: undefined, nonce } }).outcome).toBe(
+      "ok 200",
+    );
+  });
+});
+
 describe("binding", () => {
   test("a connection speaks for one agent", () => {
     const stage = new Stage();

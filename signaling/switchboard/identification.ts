@@ -88,6 +88,7 @@ export class Identification {
         path: exchange.path,
         parameters,
         nonce: connection.nonce,
+        channelBinding: connection.channelBinding,
         origins: connection.origins,
         certificateHashes: this.#config.certificateHashes(),
         now,

@@ -10,7 +10,7 @@ import { jwsDigest } from "../../signaling/jws.ts";
 import { makeOffer, type OfferPayload, readOffer } from "../../signaling/offer.ts";
 import { makeProof, type ProofInput } from "../../signaling/proof.ts";
 import { answerPayload, mediaKey, must, offerPayload, type TestAgent } from "../signed-call.ts";
-import { type Arrivals, ORIGIN, type Stage } from "./signaling-stage.ts";
+import { type Arrivals, type OpeningFacts, ORIGIN, type Stage } from "./signaling-stage.ts";
 
 export interface AskOptions {
   readonly dialect?: Dialect;
@@ -80,14 +80,18 @@ export class SignalingPeer {
   readonly agent: TestAgent;
   readonly connection: number;
   readonly nonce: string;
+  /** What its proofs name instead of the nonce. */
+  readonly channelBinding: Uint8Array | undefined;
   #jti = 0;
 
-  /** Connects and fetches the nonce, or speaks on the connection of `host`. */
-  constructor(stage: Stage, agent: TestAgent, host?: SignalingPeer) {
+  /** Connects and, where there is no channel binding, fetches the nonce; or speaks on the connection of `host`. */
+  constructor(stage: Stage, agent: TestAgent, host?: SignalingPeer | OpeningFacts) {
     this.stage = stage;
     this.agent = agent;
-    this.connection = host?.connection ?? stage.open();
-    this.nonce = host?.nonce ?? this.#fetchNonce();
+    this.channelBinding = host?.channelBinding;
+    const there = host instanceof SignalingPeer ? host : undefined;
+    this.connection = there?.connection ?? stage.open(host as OpeningFacts | undefined);
+    this.nonce = there?.nonce ?? (this.channelBinding === undefined ? this.#fetchNonce() : "");
   }
 
   get id(): string {
@@ -135,7 +139,9 @@ export class SignalingPeer {
         method,
         path,
         parameters,
-        nonce: this.nonce,
+        ...(this.channelBinding === undefined
+          ? { nonce: this.nonce }
+          : { channelBinding: this.channelBinding }),
         audience: ORIGIN,
         jti: this.newUuid(),
         now: this.stage.now,

@@ -26,6 +26,11 @@ export interface Arrivals {
 export const ORIGIN = "https://127.0.0.1:4480";
 export const CERTIFICATE = new Uint8Array(32).fill(0xce);
 
+/** What is said of a connection besides where it was accepted. */
+export type OpeningFacts = Partial<
+  Pick<Extract<SwitchboardInput, { kind: "opened" }>, "carrier" | "channelBinding" | "peerKey">
+>;
+
 export interface StageOptions {
   readonly config?: Partial<SwitchboardConfig>;
   /** Seed byte of the server's key; default 3. */
@@ -92,9 +97,9 @@ export class Stage {
     this.#drain();
   }
 
-  open(): number {
+  open(facts: OpeningFacts = {}): number {
     const connection = this.#nextConnection++;
-    this.handle({ kind: "opened", connection, carrier: "memory", origins: this.origins });
+    this.handle({ kind: "opened", connection, carrier: "memory", origins: this.origins, ...facts });
     return connection;
   }
 
