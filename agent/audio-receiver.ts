@@ -46,6 +46,7 @@ export class AudioReceiver {
   readonly #checkpoints: CheckpointCheck;
   readonly #speaker: string;
   readonly #heard: (heard: HeardAudio) => void;
+  readonly #silenceIsHeard: () => boolean;
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #tap: PacketTap | undefined;
   readonly #watch: FrameWatch | undefined;
@@ -75,6 +76,8 @@ export class AudioReceiver {
     readonly checkpoints: CheckpointCheck;
     readonly speaker: string;
     readonly heard: (heard: HeardAudio) => void;
+    /** Whether anybody hears the intervals in which nobody speaks; else they are not made. */
+    readonly silenceIsHeard: () => boolean;
     /** Takes a signed receipt for the flow's reliable stream. */
     readonly receipt: (bytes: Uint8Array) => void;
     /** Must not throw. */
@@ -91,6 +94,7 @@ export class AudioReceiver {
     this.#checkpoints = options.checkpoints;
     this.#speaker = options.speaker;
     this.#heard = options.heard;
+    this.#silenceIsHeard = options.silenceIsHeard;
     this.#receipt = options.receipt;
     this.#tap = options.tap;
     this.#watch = options.watch;
@@ -308,6 +312,7 @@ export class AudioReceiver {
   }
 
   #play(step: PlayoutStep): void {
+    if (step.kind === "silence" && !this.#silenceIsHeard()) return;
     const { clockRate, channels } = this.#codec.format;
     const playedAt = this.#time.wallAt(step.at);
     const position = Math.round(((step.at - this.#start) * clockRate) / 1000);

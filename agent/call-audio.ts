@@ -19,6 +19,8 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
   readonly #queues = new Set<BoundedQueue<HeardAudio>>();
+  /** Those of them whose readers want to hear silence too. */
+  readonly #gapless = new Set<BoundedQueue<HeardAudio>>();
 
   constructor(options: {
     readonly sends: AudioFormat | undefined;
@@ -79,7 +81,9 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     const queue = this.#preroll ?? new BoundedQueue<HeardAudio>(HEARD_FRAMES);
     this.#preroll = undefined;
     this.#queues.add(queue);
+    if (options.silence === true) this.#gapless.add(queue);
     if (this.#finished) queue.end();
+    // What was kept for the first reader may hold silence.
     return options.silence === true ? queue : withoutSilence(queue);
   }
 
@@ -93,10 +97,15 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     this.#flush = flush;
   }
 
+  /** @internal Whether a reader, or the first one to come, wants the intervals in which nobody speaks. */
+  get silenceIsHeard(): boolean {
+    return this.#preroll !== undefined || this.#gapless.size > 0;
+  }
+
   /** @internal One frame from the receiver. */
   deliver(heard: HeardAudio): void {
     this.#preroll?.push(heard);
-    for (const queue of this.#queues) queue.push(heard);
+    for (const queue of heard.kind === "silence" ? this.#gapless : this.#queues) queue.push(heard);
   }
 
   /** @internal The call is over: readers get what is left, then the end. */

@@ -220,6 +220,7 @@ function makeReceiver(
     ...listeningParts(options, entry, { rate }),
     speaker: options.speaker,
     heard: (heard) => audio.deliver(heard),
+    silenceIsHeard: () => audio.silenceIsHeard,
     receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),
     tap: options.tap,
     watch: options.watch,

@@ -36,9 +36,7 @@ export class DelayEstimator {
 
   /** Takes one frame's transit time, milliseconds, late frames' too. */
   observe(transit: number): void {
-    this.#transits[this.#position] = transit;
-    this.#position = (this.#position + 1) % DELAY_SAMPLES;
-    this.#count = Math.min(this.#count + 1, DELAY_SAMPLES);
+    this.#replace(transit);
     this.#stale++;
     const surprised = this.#offset === undefined || transit > this.#offset;
     if (surprised || this.#count < 2 * RECOMPUTE_EVERY || this.#stale >= RECOMPUTE_EVERY) this.#recompute();
@@ -54,11 +52,37 @@ export class DelayEstimator {
     return this.#needed;
   }
 
+  /** Puts a sample in the place of the oldest, and into the order. */
+  #replace(transit: number): void {
+    const sorted = this.#sorted;
+    if (this.#count === DELAY_SAMPLES) {
+      const gone = this.#place(this.#transits[this.#position] as number);
+      sorted.copyWithin(gone, gone + 1, this.#count);
+      this.#count -= 1;
+    }
+    const place = this.#place(transit);
+    sorted.copyWithin(place + 1, place, this.#count);
+    sorted[place] = transit;
+    this.#count += 1;
+    this.#transits[this.#position] = transit;
+    this.#position = (this.#position + 1) % DELAY_SAMPLES;
+  }
+
+  /** How many samples are below `transit`: where it stands, or would, among them. */
+  #place(transit: number): number {
+    let low = 0;
+    let high = this.#count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#sorted[middle] as number) < transit) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   #recompute(): void {
     this.#stale = 0;
-    const sorted = this.#sorted.subarray(0, this.#count);
-    sorted.set(this.#transits.subarray(0, this.#count));
-    sorted.sort();
+    const sorted = this.#sorted;
     const at = (quantile: number): number => sorted[Math.max(0, Math.ceil(quantile * this.#count) - 1)] ?? 0;
     const ceiling = at(0) + this.#maximum;
     this.#needed = Math.min(at(ON_TIME_QUANTILE), ceiling);

@@ -83,7 +83,7 @@ function planOf(flags: BotsFlags): BotsPlan {
   const { calls, duration, media, rate, seed, carrier } = flags;
   return {
     ...{ calls, duration, media, rate, seed, carrier },
-    ramp: flags.ramp?.most ?? 0,
+    ramp: flags.ramp?.most ?? calls * RAMP_MS_PER_CALL,
     network: flags.network,
     duplex: flags.duplex === true,
     decode: flags.decode === true,
@@ -111,6 +111,9 @@ function progressLine(plan: BotsPlan, { elapsed, tally }: Seen): string {
 function progressObject({ elapsed, tally, server }: Seen): object {
   return { kind: "second", elapsed_ms: Math.round(elapsed), ...tally, server: server ?? null };
 }
+
+/** Unless told otherwise: what is asked is how calls go that are up, not how many come up at the same moment. */
+const RAMP_MS_PER_CALL = 100;
 
 /** A file of JSON lines, each there as soon as it is written. */
 class LineFile {

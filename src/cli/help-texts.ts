@@ -125,7 +125,7 @@ parley keygen --trust and parley serve --trust write one.`;
 export const BOTS = `Load a server with calls between bots, and say how they went.
 
 A bot is a whole agent: it proves who it is, signs every frame and verifies what it hears. It says speech that was made and encoded
-beforehand, so that it is cheap. The two bots of a call take turns; with --duplex both speak at once. They run in processes of
+beforehand, so that it is cheap. The two bots of a call take turns of 1 to 4 s, 0.65 s apart; with --duplex both speak at once. They run in processes of
 their own, beside a server given or started for the run.`;
 
 export const BOTS_AFTER = `

@@ -297,7 +297,11 @@ function addBots(program: Command, exit: Exit): void {
         .argParser(values.durations)
         .default({ least: 20_000, most: 20_000 }, "20s"),
     )
-    .option("--ramp <time>", "time over which the calls are placed (default: all at once)", values.durations)
+    .option(
+      "--ramp <time>",
+      "time over which the calls are placed, 0s for all at once (default: 100 ms a call)",
+      values.durations,
+    )
     .addOption(
       new Option("--media <kind>", "what the bots say").choices(["opus", "g711", "data"]).default("opus"),
     )

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { rebindToOlderGlibc } from "./glibc-shim.ts";
@@ -33,6 +34,8 @@ export function loadBinding(folder?: string): NativeBinding {
 }
 
 function load(folder: string | undefined): NativeBinding {
+  // Read once, when the binding starts its threads. JavaScript has one of its own, and they work for it: more only take turns with it.
+  process.env.TOKIO_WORKER_THREADS ??= String(Math.max(1, Math.floor(availableParallelism() / 2)));
   const require = createRequire(import.meta.url);
   let root: string;
   try {

@@ -5,7 +5,8 @@ import type { Accept, EndOptions } from "../connection-end.ts";
 import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
 import { canDial, loadBinding } from "./binding.ts";
-import { WebTransportConnection } from "./connection.ts";
+import { type SessionFacts, WebTransportConnection } from "./connection.ts";
+import { endOfTurn } from "./end-of-turn.ts";
 import type { NativeClient, NativeSession } from "./native.ts";
 
 /** What a WebTransport client carrier is made with. */
@@ -39,7 +40,14 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
       const open = async (client: NativeClient, pinned: Uint8Array | undefined): Promise<Connection> => {
         const attempt = dial(client, dialled, pinned !== undefined, options.clock);
         const session = await within(attempt, timeout, options, dialled);
-        const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice } as const;
+        const { choice } = connect;
+        const facts: SessionFacts = {
+          role: "client",
+          url: dialled.href,
+          pinned,
+          choice,
+          beforeNext: endOfTurn,
+        };
         const connection = new WebTransportConnection(session, facts, options);
         try {
           connection.start(handlers);

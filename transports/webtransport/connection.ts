@@ -24,6 +24,8 @@ export interface SessionFacts {
   readonly pinned?: Uint8Array | undefined;
   /** Why it is this carrier. */
   readonly choice?: string | undefined;
+  /** Waited for before the next datagram is asked for. Default: nothing. */
+  readonly beforeNext?: (() => Promise<void>) | undefined;
 }
 
 /** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
@@ -39,6 +41,7 @@ export class WebTransportConnection implements Connection {
   readonly ended: Promise<void>;
   readonly #session: NativeSession;
   readonly #role: "client" | "server";
+  readonly #beforeNext: (() => Promise<void>) | undefined;
   readonly #end: ConnectionEnd;
   readonly #streamPort: StreamPort;
   readonly #streams: StreamOpener<SendStream>;
@@ -49,6 +52,7 @@ export class WebTransportConnection implements Connection {
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
     this.#role = facts.role;
+    this.#beforeNext = facts.beforeNext;
     this.url = facts.url;
     this.pinned = facts.pinned;
     this.choice = facts.choice;
@@ -148,7 +152,10 @@ export class WebTransportConnection implements Connection {
   async #pumpDatagrams(): Promise<void> {
     try {
       // One outstanding call: the stack hands several out in any order.
-      while (!this.#end.closed) this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
+      while (!this.#end.closed) {
+        this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
+        await this.#beforeNext?.();
+      }
     } catch {
       // The session is over: `closed` says why.
     }

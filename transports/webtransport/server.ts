@@ -8,6 +8,7 @@ import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
 import { canDial, loadBinding } from "./binding.ts";
 import type { ServerCertificate } from "./certificate.ts";
 import { WebTransportConnection } from "./connection.ts";
+import { endOfTurn } from "./end-of-turn.ts";
 import { bindFault, freePort } from "./free-port.ts";
 import type { NativeBinding, NativeRequest, NativeServer, NativeSession } from "./native.ts";
 
@@ -207,7 +208,11 @@ class QuicListener implements WebTransportListener {
 
   #own(session: NativeSession, url: string): void {
     this.counters.accepted++;
-    const connection = new WebTransportConnection(session, { role: "server", url }, this.#options);
+    const connection = new WebTransportConnection(
+      session,
+      { role: "server", url, beforeNext: endOfTurn },
+      this.#options,
+    );
     this.#connections.add(connection);
     void connection.ended.then(() => this.#connections.delete(connection));
     try {

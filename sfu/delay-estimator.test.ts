@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { DelayEstimator } from "./delay-estimator.ts";
+
+/** Transits of 40 ms and up to 30 ms more, the same every time. */
+function* transits(count: number): Generator<number> {
+  let seed = 1;
+  for (let at = 0; at < count; at += 1) {
+    seed = (seed * 48_271) % 2_147_483_647;
+    yield 40 + (30 * seed) / 2_147_483_647;
+  }
+}
+
+describe("DelayEstimator", () => {
+  it("knows nothing before the first frame", () => {
+    const estimator = new DelayEstimator();
+    expect([estimator.offset, estimator.needed]).toEqual([undefined, undefined]);
+  });
+
+  it("asks for what 99.5 % of the last 500 transits need, whatever order they came in", () => {
+    const estimator = new DelayEstimator();
+    const seen = [...transits(1_000)];
+    for (const transit of seen) estimator.observe(transit);
+    const last = seen.slice(-500).sort((a, b) => a - b);
+    expect(estimator.needed).toBeGreaterThanOrEqual(last[496] as number);
+    expect(estimator.needed).toBeLessThanOrEqual(last[499] as number);
+    expect(estimator.offset).toBe((estimator.needed as number) + 5);
+  });
+
+  it("forgets a bad time once 500 frames have passed", () => {
+    const estimator = new DelayEstimator();
+    for (let at = 0; at < 100; at += 1) estimator.observe(300);
+    for (let at = 0; at < 510; at += 1) estimator.observe(20);
+    expect(estimator.needed).toBe(20);
+    expect(estimator.offset).toBe(30);
+  });
+
+  it("never asks for more than the fastest frame and the limit", () => {
+    const estimator = new DelayEstimator({ maximumDelay: 100 });
+    estimator.observe(20);
+    for (let at = 0; at < 50; at += 1) estimator.observe(900);
+    expect(estimator.offset).toBe(120);
+  });
+});
