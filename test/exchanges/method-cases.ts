@@ -1,0 +1,174 @@
+/** Which methods and paths there are, and how others are refused. */
+import { expect } from "vitest";
+import type { ExchangeCase } from "./exchange-case.ts";
+
+const NO_SUCH = `sess-${"A".repeat(43)}`;
+
+const unknown: readonly ExchangeCase[] = (
+  [
+    ["a verb that is in no catalog", "FROBNICATE", {}],
+    ["a verb of another protocol", "GET", { preferred: "FETCH" }],
+    ["a verb in lower case", "discover", {}],
+    ["an experimental verb", "X-TALK", {}],
+    ["a verb that only seems one of the family", "ADAPT", {}],
+    ["a verb of two letters", "GO", {}],
+  ] as const
+).flatMap(([name, method, more]) =>
+  [`AGTP/1.0 ${method} /`, `${method} / HTTP/AGTP/1.0`].map(
+    (line): ExchangeCase => ({
+      name: `${name}: ${line}`,
+      send: { line },
+      gets: { status: 459, code: "method-unknown", details: { method, ...more } },
+    }),
+  ),
+);
+
+const badPaths: readonly ExchangeCase[] = (
+  [
+    ["/agents/", ""],
+    ["/agents//x", ""],
+    ["/stream", "stream"],
+    ["/sessions/get", "get"],
+    ["/sessions/sus-pend", "sus-pend"],
+    ["/Audit_Log", "Audit_Log"],
+  ] as const
+).map(([path, segment]) => ({
+  name: `a path that breaks the grammar: ${path}`,
+  send: { line: `AGTP/1.0 QUERY ${path}` },
+  gets: { status: 460, code: "path-invalid", details: { segment } },
+}));
+
+const elsewhere: readonly ExchangeCase[] = [
+  {
+    name: "a path that is not here",
+    send: { line: "AGTP/1.0 QUERY /weather" },
+    gets: { status: 404, code: "not-found" },
+  },
+  {
+    name: "an agent that is not here",
+    send: { line: `AGTP/1.0 DISCOVER /agents/${"0".repeat(64)}` },
+    gets: { status: 404, code: "agent-not-found" },
+  },
+  {
+    name: "a session that is not here",
+    send: { line: `AGTP/1.0 QUERY /sessions/${NO_SUCH}` },
+    gets: { status: 404, code: "session-not-found" },
+  },
+  {
+    name: "an offer that is not here",
+    send: { line: "AGTP/1.0 TERMINATE /offers/019b76da-a801-7a55-9d11-0242ac120002" },
+    gets: { status: 404, code: "offer-not-found" },
+  },
+  {
+    name: "a method that the path does not take",
+    send: { line: "AGTP/1.0 ESTABLISH /clock" },
+    gets: {
+      status: 405,
+      code: "method-not-allowed",
+      details: { allowed_methods_for_path: expect.arrayContaining(["QUERY"]) },
+    },
+  },
+  {
+    name: "a catalog verb that nothing here takes",
+    send: { line: "AGTP/1.0 BOOK /clock" },
+    gets: { status: 405, code: "method-not-allowed" },
+  },
+];
+
+const discovery: readonly ExchangeCase[] = [
+  {
+    name: "what this server can do",
+    send: { line: "AGTP/1.0 DESCRIBE /" },
+    gets: {
+      status: 200,
+      result: {
+        version: "1.0",
+        methods: expect.arrayContaining(["DISCOVER", "ESTABLISH", "TERMINATE"]),
+        modalities: ["audio", "data"],
+        communication: expect.objectContaining({ audio_codecs: expect.arrayContaining(["opus"]) }),
+      },
+    },
+  },
+  {
+    name: "the server's own documents",
+    send: { line: "AGTP/1.0 DISCOVER /genesis" },
+    gets: ({ server }) => ({
+      status: 200,
+      result: {
+        genesis: expect.stringContaining("agtp-genesis/1"),
+        identity_document: expect.stringContaining(server.agentId),
+      },
+    }),
+  },
+  {
+    name: "the agents that are here",
+    send: { line: "AGTP/1.0 DISCOVER /agents" },
+    gets: ({ bob }) => ({
+      status: 200,
+      result: {
+        agents: expect.arrayContaining([expect.objectContaining({ agent_id: bob.id, online: true })]),
+      },
+    }),
+  },
+  {
+    name: "one agent",
+    send: { line: "AGTP/1.0 DISCOVER /agents/{bob}" },
+    gets: { status: 200, result: { agent_id: "{bob}", online: true, genesis: expect.any(String) } },
+  },
+  {
+    name: "an anonymous look at the directory",
+    by: "nobody",
+    send: { line: "AGTP/1.0 DISCOVER /" },
+    gets: {
+      status: 200,
+      result: {
+        connection: { nonce: expect.any(String), server_id: expect.any(String), server_agent_id: "{server}" },
+      },
+    },
+  },
+];
+
+const identity: readonly ExchangeCase[] = [
+  {
+    name: "a request that needs a caller, from nobody",
+    by: "nobody",
+    send: { line: "AGTP/1.0 QUERY /sessions/{session}" },
+    gets: { status: 401, code: "proof-required", details: { nonce: expect.any(String) } },
+  },
+  {
+    name: "an ESTABLISH without a proof, from nobody",
+    by: "nobody",
+    send: { line: "AGTP/1.0 ESTABLISH /sessions", parameters: { target_agent_id: "{bob}", offer: "x" } },
+    gets: { status: 401, code: "proof-required" },
+  },
+  {
+    name: "a caller that is not the connection's",
+    send: { line: "AGTP/1.0 DESCRIBE /", headers: [["Agent-ID", "{bob}"]], proof: true },
+    gets: { status: 401, code: "agent-mismatch", headers: { "Agent-ID": "{bob}" } },
+  },
+  ...(
+    [
+      ["of another agent", { agent_id: "{bob}" }, "proof.agent_id"],
+      ["for another method", { method: "DISCOVER" }, "proof.method"],
+      ["for another path", { path: "/sessions" }, "proof.path"],
+      ["for another body", { body_sha256: "0".repeat(64) }, "proof.body_sha256"],
+      ["for another server", { aud: "https://elsewhere.example:4480" }, "proof.aud"],
+      ["for another certificate", { cert: "0".repeat(64) }, "proof.cert"],
+      ["that lives too long", { exp: 4_102_444_800 }, "proof.exp"],
+    ] as const
+  ).map(
+    ([name, changes, at]): ExchangeCase => ({
+      name: `a proof ${name}`,
+      send: { line: "AGTP/1.0 QUERY /clock", parameters: { t0: 1 }, proof: changes },
+      gets: { status: 401, code: "proof-invalid", details: { at } },
+    }),
+  ),
+];
+
+export const METHOD_CASES: readonly ExchangeCase[] = [
+  ...unknown,
+  ...badPaths,
+  ...elsewhere,
+  ...discovery,
+  ...identity,
+];

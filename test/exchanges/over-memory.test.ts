@@ -1,0 +1,18 @@
+import { expect } from "vitest";
+import { ORIGIN, World } from "../scenario/world.ts";
+import { exchangesOver } from "./suite.ts";
+import { ROOMY, SILENT } from "./ways.ts";
+
+exchangesOver("memory, on virtual time", async () => {
+  const world = new World({ config: { limits: ROOMY } });
+  return {
+    connect: () => world.network.connect(ORIGIN, {}, () => SILENT),
+    origin: ORIGIN,
+    wall: () => world.clock.wall(),
+    during: (promise) => world.during(promise),
+    close: async () => {
+      expect(world.reported).toEqual([]);
+      await world.stopServer();
+    },
+  };
+});
