@@ -69,6 +69,8 @@ describe("parseServerConfig", () => {
     ["limits", null],
     ["addressLimits", { sockets: 0 }],
     ["addressLimits", { connections: 9 }],
+    ["tlsLimits", { handshakes: 0 }],
+    ["clientCertificates", "required"],
     ["watching", "public"],
   ])("refuses %s = %j and names it", (name, value) => {
     expect(faultOf({ [name]: value })).toMatchObject({ code: "usage", at: name });

@@ -7,6 +7,7 @@ import { ok, type Result, refuse } from "../codecs/result.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
 import { type AddressLimits, DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
+import { DEFAULT_TLS_LIMITS, type TlsLimits } from "./server/tls-door.ts";
 import { flag, integer, isOrigin, limits, list, oneOf, portOrOff, text, Wrong } from "./setting-parsers.ts";
 
 /** Levels of the log, from everything to nothing. */
@@ -21,7 +22,7 @@ export interface ServerConfig {
   readonly port: number;
   /** Whether WebTransport is served at all. Default true. */
   readonly webTransport: boolean;
-  /** TCP port of WebSocket over TLS 1.3; 0 picks a free one, `off`: none. Default: the number of the UDP port. */
+  /** TCP port of AGTP and WebSocket over TLS 1.3; 0 picks a free one, `off`: none. Default: the number of the UDP port. */
   readonly tcpPort: number | "off" | undefined;
   /** TCP port of the plain HTTP side, on 127.0.0.1 whatever `host` is; 0 picks a free one, `off`: none. Default 8480. */
   readonly httpPort: number | "off";
@@ -55,6 +56,11 @@ export interface ServerConfig {
   readonly certificateFile: string | undefined;
   /** PEM file of its private key. Goes with `certificateFile`. */
   readonly certificateKeyFile: string | undefined;
+  /**
+   * `asked`: clients are asked for a certificate in the handshake of the TLS port; browsers ask their users then. Who shows none comes in
+   * as well, and chains are not judged. Default `off`.
+   */
+  readonly clientCertificates: "off" | "asked";
   /** Seconds that calls may go on after an orderly stop began, 0 to 3,600. Default 10. */
   readonly grace: number;
   /** Least weighty events that are logged. Default `info`. */
@@ -69,12 +75,16 @@ export interface ServerConfig {
   readonly limits: SwitchboardLimits;
   /** What one address may have on the TCP ports; members left out keep their default. */
   readonly addressLimits: AddressLimits;
+  /** What bounds the TLS port; members left out keep their default. */
+  readonly tlsLimits: TlsLimits;
 }
 
 /** Settings of one source; what is left out is decided by the source before it, in the end by the defaults. */
 export type ServerSettings = {
   readonly [Name in keyof ServerConfig]?:
-    | (Name extends "limits" | "addressLimits" ? Partial<ServerConfig[Name]> : ServerConfig[Name])
+    | (Name extends "limits" | "addressLimits" | "tlsLimits"
+        ? Partial<ServerConfig[Name]>
+        : ServerConfig[Name])
     | undefined;
 };
 
@@ -97,6 +107,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   origins: [],
   certificateFile: undefined,
   certificateKeyFile: undefined,
+  clientCertificates: "off",
   grace: 10,
   logLevel: "info",
   policyScope: ["communication:bilateral"],
@@ -104,6 +115,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   agentDisclosure: "authenticated",
   limits: DEFAULT_LIMITS,
   addressLimits: DEFAULT_ADDRESS_LIMITS,
+  tlsLimits: DEFAULT_TLS_LIMITS,
 };
 
 /**
@@ -187,6 +199,7 @@ const SETTINGS: Parsers = {
     ),
   certificateFile: text,
   certificateKeyFile: text,
+  clientCertificates: (value) => oneOf(value, ["off", "asked"]),
   grace: (value) => integer(value, 0, 3_600),
   logLevel: (value) => oneOf(value, LOG_LEVELS),
   policyScope: (value) =>
@@ -199,4 +212,5 @@ const SETTINGS: Parsers = {
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
   limits: (value) => limits(value, DEFAULT_LIMITS),
   addressLimits: (value) => limits(value, DEFAULT_ADDRESS_LIMITS),
+  tlsLimits: (value) => limits(value, DEFAULT_TLS_LIMITS),
 };

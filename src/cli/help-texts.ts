@@ -45,12 +45,17 @@ the server starts with less than a day left: restart it before then. Agents trus
 take such hashes for WebTransport alone: pages off this machine, and wss: from browsers, need --certificate-file.
 
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
-lowestTrustTier, agentDisclosure, limits and addressLimits:
+lowestTrustTier, agentDisclosure, limits, addressLimits and tlsLimits:
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
 addressLimits bound what one address (IPv6: one /64) has on the TCP ports: sockets, 256 connections at once; socketRate, 50 new
-ones a second after a burst of 200; upgradeRate, 10 WebSockets a second after a burst of 60. Addresses of this machine are exempt:
-everybody behind a proxy here has the same. Raise them for many agents behind one address, such as bots on another machine.`;
+ones a second after a burst of 200; handshakes, 64 unfinished TLS handshakes; upgradeRate, 10 WebSockets a second after a burst of 60.
+Addresses of this machine are exempt: everybody behind a proxy here has the same. Raise them for many agents behind one address, such
+as bots on another machine.
+
+tlsLimits bound the TLS port as a whole: handshakes, 512 unfinished ones, the oldest of which goes when one more comes; connections,
+20,000 of AGTP; idleSeconds, 60 without a request; pressedIdleSeconds, 10 while three quarters of connections are taken. A handshake, and
+the first line of a client that names no protocol, may take 10 s each.`;
 
 export const DOCTOR = `Say what of this machine and its settings a server could not work with.
 

@@ -110,6 +110,12 @@ function addServe(program: Command, exit: Exit): void {
       "certificate and chain (default: self-made, 13 days, kept in the data folder)",
     )
     .option("--certificate-key-file <pem>", "private key of the certificate")
+    .addOption(
+      new Option(
+        "--client-certificates <when>",
+        "asked: the TLS port asks clients for a certificate, as browsers then ask their users (default: off)",
+      ).choices(["off", "asked"]),
+    )
     .option("--name <name>", "name in the server's Genesis, on the first start")
     .option("--server-id <id>", "Server-ID of every answer (default: the address it listens on)")
     .option(

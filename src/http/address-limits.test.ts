@@ -5,6 +5,7 @@ import { AddressBook, type AddressLimits, networkOf } from "./address-limits.ts"
 const LIMITS: AddressLimits = {
   sockets: 2,
   socketRate: { perSecond: 1, burst: 4 },
+  handshakes: 9,
   upgradeRate: { perSecond: 1, burst: 1 },
 };
 const ADDRESS = "203.0.113.7";
@@ -15,12 +16,25 @@ function scene() {
 }
 
 function opened(book: AddressBook, address: string): () => void {
-  const close = book.open(address);
-  if (typeof close === "string") throw new Error(close);
-  return close;
+  const admitted = book.open(address);
+  if (typeof admitted === "string") throw new Error(admitted);
+  return () => admitted.close();
 }
 
 describe("one address", () => {
+  it("has so many connections whose handshake is not over", () => {
+    const clock = new VirtualClock();
+    const book = new AddressBook({ limits: { ...LIMITS, sockets: 9, handshakes: 2 }, clock });
+    const [first] = [book.open(ADDRESS), book.open(ADDRESS)];
+    expect(book.open(ADDRESS)).toBe("address-handshakes");
+    if (typeof first !== "object") throw new Error("not admitted");
+    first.arrived();
+    // Its end is not another arrival.
+    opened(book, ADDRESS);
+    first.close();
+    expect(book.open(ADDRESS)).toBe("address-handshakes");
+  });
+
   it("has so many connections at once, and another has its own", () => {
     const { book } = scene();
     const close = opened(book, ADDRESS);
@@ -65,7 +79,7 @@ it("of this machine is never counted: everybody behind a proxy here has it", () 
   const { book } = scene();
   for (const address of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", undefined])
     for (let count = 0; count < 10; count += 1) {
-      expect(book.open(address)).toBeTypeOf("function");
+      expect(book.open(address)).toBeTypeOf("object");
       expect(book.mayUpgrade(address)).toBe(true);
     }
 });

@@ -8,6 +8,8 @@ export interface AddressLimits {
   readonly sockets: number;
   /** New TCP connections a second, and their burst; beyond: dropped before TLS, counted `address-socket-rate`. */
   readonly socketRate: { readonly perSecond: number; readonly burst: number };
+  /** Connections whose TLS handshake, or first line, is not there yet; beyond: dropped before TLS, counted `address-handshakes`. */
+  readonly handshakes: number;
   /** WebSockets asked for a second, and their burst; beyond: 429 `rate-limited`, counted `address-upgrade-rate`. */
   readonly upgradeRate: { readonly perSecond: number; readonly burst: number };
 }
@@ -16,6 +18,7 @@ export interface AddressLimits {
 export const DEFAULT_ADDRESS_LIMITS: AddressLimits = {
   sockets: 256,
   socketRate: { perSecond: 50, burst: 200 },
+  handshakes: 64,
   upgradeRate: { perSecond: 10, burst: 60 },
 };
 
@@ -24,8 +27,18 @@ const REMEMBERED = 10_000;
 
 interface Account {
   sockets: number;
+  /** Of them, those that have not arrived. */
+  arriving: number;
   readonly socketRate: TokenBucket;
   readonly upgradeRate: TokenBucket;
+}
+
+/** A connection that may stay. */
+export interface Admitted {
+  /** Its handshake is over. Idempotent. */
+  arrived(): void;
+  /** It is gone. To be called once. */
+  close(): void;
 }
 
 /**
@@ -51,22 +64,33 @@ export class AddressBook {
     this.#exempt = options.exempt ?? isLoopbackPeer;
   }
 
-  /** One connection came: what to call once when it is gone, or why it may not stay. */
-  open(address: string | undefined): (() => void) | "address-sockets" | "address-socket-rate" {
-    if (address === undefined || this.#exempt(address)) return () => {};
+  /** One connection came: what to tell of it, or why it may not stay. */
+  open(
+    address: string | undefined,
+  ): Admitted | "address-sockets" | "address-socket-rate" | "address-handshakes" {
+    if (address === undefined || this.#exempt(address)) return EXEMPT;
     const network = networkOf(address);
     const account = this.#account(network);
     if (account.sockets >= this.#limits.sockets) return "address-sockets";
+    if (account.arriving >= this.#limits.handshakes) return "address-handshakes";
     if (!take(account.socketRate, this.#clock.now())) {
       if (account.sockets === 0) this.#leave(network, account);
       return "address-socket-rate";
     }
     account.sockets += 1;
+    account.arriving += 1;
     this.#connected.set(network, account);
-    return () => {
+    let isArriving = true;
+    const arrived = (): void => {
+      if (isArriving) account.arriving -= 1;
+      isArriving = false;
+    };
+    const close = (): void => {
+      arrived();
       account.sockets -= 1;
       if (account.sockets === 0) this.#leave(network, account);
     };
+    return { arrived, close };
   }
 
   /** Whether an open connection of this address may ask for a WebSocket now. */
@@ -86,6 +110,7 @@ export class AddressBook {
     const now = this.#clock.now();
     return {
       sockets: 0,
+      arriving: 0,
       socketRate: new TokenBucket(socketRate.perSecond, socketRate.burst, now),
       upgradeRate: new TokenBucket(upgradeRate.perSecond, upgradeRate.burst, now),
     };
@@ -111,6 +136,8 @@ export function networkOf(address: string): string {
   const groups = [...(left ?? []), ...between, ...(right ?? [])].slice(0, 4);
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
 }
+
+const EXEMPT: Admitted = { arrived() {}, close() {} };
 
 function isLoopbackPeer(address: string): boolean {
   return isLoopback(bare(address.replace(/^::ffff:/i, "")));

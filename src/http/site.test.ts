@@ -11,8 +11,16 @@ import { WebSocket } from "ws";
 import { systemClock } from "../../platform/node/clock.ts";
 import { storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { originsOf } from "../server/origins.ts";
+import { DEFAULT_TLS_LIMITS } from "../server/tls-door.ts";
 import { AddressBook, DEFAULT_ADDRESS_LIMITS } from "./address-limits.ts";
-import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "./site.ts";
+import {
+  openSite,
+  type PageParts,
+  type Site,
+  type SiteOptions,
+  type TlsParts,
+  type WatchParts,
+} from "./site.ts";
 import type { SocketFacts } from "./upgrades.ts";
 
 const ELSEWHERE = "https://pages.example";
@@ -44,6 +52,12 @@ const watch: WatchParts = {
   metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
   everywhere: false,
 };
+
+/** HTTP alone; AGTP beside it is tested at the door. */
+async function tlsParts(): Promise<TlsParts> {
+  const certificate = await storedCertificate({ folder, now: Date.now() });
+  return { certificate, clientCertificates: "off", limits: DEFAULT_TLS_LIMITS, clock: systemClock };
+}
 
 interface Scene {
   readonly site: Site;
@@ -212,7 +226,7 @@ describe("one address", () => {
     ["address-sockets", { ...LIMITS, sockets: 2 }],
     ["address-socket-rate", { ...LIMITS, socketRate: { perSecond: 1, burst: 2 } }],
   ])("is dropped before TLS with too many connections: %s", async (reason, limits) => {
-    const tls = await storedCertificate({ folder, now: Date.now() });
+    const tls = await tlsParts();
     const { site, origin } = await scene({ tls, addresses: addresses(limits), maxSockets: 9 });
     const url = `${origin.replace("https", "wss")}/agtp`;
     expect([await dial(url), await dial(url)]).toEqual(["open", "open"]);
@@ -256,7 +270,7 @@ describe("a WebSocket", () => {
 
 describe("over TLS", () => {
   it("takes version 1.3 and http/1.1, and nothing else", async () => {
-    const tls = await storedCertificate({ folder, now: Date.now() });
+    const tls = await tlsParts();
     const { site, origin } = await scene({ tls });
     expect(await dial(`${origin.replace("https", "wss")}/agtp`)).toBe("open");
     const port = Number(new URL(origin).port);

@@ -1,15 +1,13 @@
-import {
-  createServer as createPlainServer,
-  type Server as HttpServer,
-  type RequestListener,
-} from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createPlainServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer, type Server as HttpsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import fastifyStatic from "@fastify/static";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { bare, isLoopback } from "../server/origins.ts";
+import { protocolsOf, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
 import type { ConnectInfo } from "./connect-info.ts";
 import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
 import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
@@ -38,6 +36,15 @@ export interface WatchParts {
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
 }
 
+/** What a TLS port has besides HTTP. */
+export interface TlsParts extends Pick<TlsDoorOptions, "limits" | "agtp"> {
+  /** The certificate, its chain and its key. */
+  readonly certificate: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** Whether clients are asked for a certificate; who has none comes in as well. */
+  readonly clientCertificates: "off" | "asked";
+  readonly clock: Clock;
+}
+
 /** One HTTP listener. */
 export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> {
   /** IP address. */
@@ -46,8 +53,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> 
   readonly port: number;
   /** The setting that names the port, for who has to give another. */
   readonly setting: "httpPort" | "tcpPort";
-  /** Certificate with its chain and key: TLS 1.3, nothing older. */
-  readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** TLS 1.3, nothing older, with AGTP beside HTTP. */
+  readonly tls?: TlsParts;
   /** What clients dial to come here, once it listens on `host:port`. */
   readonly origins: (address: string) => readonly string[];
   readonly page?: PageParts;
@@ -60,6 +67,8 @@ export interface Site {
   readonly address: string;
   /** Connections and WebSockets that were turned away, by reason. */
   readonly refused: Readonly<Record<string, number>>;
+  /** TLS connections whose handshake or first line is not there yet. */
+  readonly handshakes: number;
   /** Ends every connection and frees the port. Idempotent. */
   close(): Promise<void>;
 }
@@ -72,26 +81,31 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   let own: readonly string[] = [];
   const origins = (): readonly string[] => own;
   const upgrades = new Upgrades({ ...options, origins, secure: options.tls !== undefined });
-  const dropped = { full: 0, "address-sockets": 0, "address-socket-rate": 0 };
+  const dropped = { full: 0, "address-sockets": 0, "address-socket-rate": 0, "address-handshakes": 0 };
+  let door: TlsDoor | undefined;
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: true,
     serverFactory: (handler) => {
-      const server = serverOf(handler, options);
+      const { tls, addresses, unready } = options;
+      const server = tls === undefined ? createPlainServer(LIMITS, handler) : tlsServer(handler, tls);
       // Room for requests that open no WebSocket, and are short.
-      server.maxConnections = options.maxSockets + MAX_REQUESTS;
+      server.maxConnections = options.maxSockets + MAX_REQUESTS + (tls?.limits.connections ?? 0);
       server.on("drop", () => dropped.full++);
-      server.on("connection", (socket: Socket) => {
-        const close = options.addresses.open(socket.remoteAddress);
-        if (typeof close === "function") {
-          socket.once("close", close);
-          return;
-        }
-        dropped[close]++;
-        socket.destroy();
-      });
       server.on("upgrade", (request, stream, head) => upgrades.take(request, stream, head));
+      if (tls === undefined) {
+        server.on("connection", (socket: Socket) => {
+          const admitted = addresses.open(socket.remoteAddress);
+          if (typeof admitted === "string") {
+            dropped[admitted]++;
+            socket.destroy();
+            return;
+          }
+          admitted.arrived();
+          socket.once("close", admitted.close);
+        });
+      } else door = new TlsDoor(server as HttpsServer, { ...tls, addresses, unready });
       return server;
     },
   });
@@ -104,35 +118,33 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     address: bound,
     get refused() {
       const { refused } = upgrades;
-      return { ...refused, ...dropped, full: refused.full + dropped.full };
+      return { ...refused, ...dropped, full: refused.full + dropped.full, ...door?.refused };
+    },
+    get handshakes() {
+      return door?.handshakes ?? 0;
     },
     async close() {
+      door?.close();
       upgrades.close();
       await app.close();
     },
   };
 }
 
-function serverOf(handler: RequestListener, { tls }: SiteOptions): HttpServer {
-  const limits = {
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionsCheckingInterval: 1_000,
-    keepAliveTimeout: 5_000,
-    maxHeaderSize: MAX_HEADER_BYTES,
-  };
-  if (tls === undefined) return createPlainServer(limits, handler);
+function tlsServer(handler: RequestListener, tls: TlsParts): HttpsServer {
+  const { certificate } = tls;
   try {
     return createTlsServer(
       {
-        ...limits,
-        cert: tls.certificatePem,
-        key: tls.privateKeyPem,
+        ...LIMITS,
+        cert: certificate.certificatePem,
+        key: certificate.privateKeyPem,
         minVersion: "TLSv1.3",
-        // A further protocol of this port is offered here and led elsewhere in the event `secureConnection`, by
-        // `socket.alpnProtocol`. Who offers only unknown ones is refused in the handshake.
-        ALPNProtocols: ["http/1.1"],
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        noDelay: true,
+        ALPNProtocols: protocolsOf(tls),
+        requestCert: tls.clientCertificates === "asked",
+        // Who a client is, its key and its proofs say; chains are not judged here.
+        rejectUnauthorized: false,
       },
       handler,
     );
@@ -251,9 +263,12 @@ declare module "fastify" {
 
 /** No request of this side has a body. */
 const MAX_BODY_BYTES = 1_024;
-const MAX_HEADER_BYTES = 16 * 1024;
 /** Connections beside WebSockets, each for short requests; one more is dropped. */
 const MAX_REQUESTS = 1_000;
-const HANDSHAKE_TIMEOUT_MS = 5_000;
-const HEADERS_TIMEOUT_MS = 5_000;
-const REQUEST_TIMEOUT_MS = 10_000;
+const LIMITS = {
+  headersTimeout: 5_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1_000,
+  keepAliveTimeout: 5_000,
+  maxHeaderSize: 16 * 1024,
+};

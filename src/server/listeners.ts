@@ -1,3 +1,4 @@
+import type { TLSSocket } from "node:tls";
 import type { WebSocket } from "ws";
 import type { Clock } from "../../codecs/clock.ts";
 import { encodeHex } from "../../codecs/hex.ts";
@@ -16,6 +17,7 @@ import { UrlTokens } from "../http/url-tokens.ts";
 import type { RefusedConnections } from "../metrics/server-metrics.ts";
 import { packageVersion } from "../package-info.ts";
 import { bare, isAnyAddress, originsOf } from "./origins.ts";
+import type { AgtpArrival } from "./tls-door.ts";
 
 /** What listeners need of the server behind them. */
 export interface ListenersOptions {
@@ -32,20 +34,22 @@ export interface ListenersOptions {
   readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
+  /** Takes AGTP over TLS, whose client may have dialled any of these origins. Not before the listeners are open. */
+  readonly acceptTls?: (socket: TLSSocket, arrival: AgtpArrival, origins: readonly string[]) => void;
   readonly fault: (error: unknown) => void;
 }
 
 /** Everything a server listens on. */
 export interface Listeners {
   readonly webTransport: WebTransportListener | undefined;
-  /** WebSocket over TLS. */
+  /** AGTP and WebSocket over TLS. */
   readonly tls: Site | undefined;
   /** The plain side, loopback alone. */
   readonly http: Site | undefined;
   /** Every origin that clients may dial, of all listeners. */
   readonly origins: readonly string[];
   /** Carriers that clients can come over. */
-  readonly bindings: readonly ("webtransport" | "websocket")[];
+  readonly bindings: readonly ("webtransport" | "tls" | "websocket")[];
   /** `host:port` that the server is known by. */
   readonly address: string;
   /** Where agents connect. */
@@ -118,18 +122,29 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     origins.push(...originsOf(http.address, "http"));
   }
   let tls: Site | undefined;
+  const dialledOverTls: string[] = [];
   if (config.tcpPort !== "off") {
+    const { acceptTls } = options;
     tls = await openSite({
       ...site,
       origins: (address) => [...originsOf(address), ...config.origins],
       host,
       port: config.tcpPort ?? config.port,
       setting: "tcpPort",
-      tls: certificate,
+      tls: {
+        certificate,
+        clientCertificates: config.clientCertificates,
+        limits: config.tlsLimits,
+        clock,
+        ...(acceptTls === undefined
+          ? {}
+          : { agtp: (socket, arrival) => acceptTls(socket, arrival, dialledOverTls) }),
+      },
       // A browser takes no self-made certificate for a page.
       ...(config.page && config.certificateFile !== undefined ? { page } : {}),
     });
     opened.defer(() => tls?.close());
+    dialledOverTls.push(...originsOf(tls.address), ...config.origins);
     origins.push(...originsOf(tls.address));
   }
   if (config.webTransport) {

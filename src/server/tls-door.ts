@@ -1,0 +1,256 @@
+import type { Server } from "node:https";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Clock } from "../../codecs/clock.ts";
+import type { AddressBook, Admitted } from "../http/address-limits.ts";
+import { hearFirstLine } from "./first-line.ts";
+
+/** What the TLS port takes; per address see `AddressLimits`. */
+export interface TlsLimits {
+  /** Connections whose handshake or first line is not there yet; one more: the oldest of them is dropped, counted `handshakes-full`. */
+  readonly handshakes: number;
+  /** AGTP connections open at once; beyond: dropped after the handshake, counted `agtp-full`. */
+  readonly connections: number;
+  /** How long an AGTP connection may stay without a request, seconds; then it is closed. */
+  readonly idleSeconds: number;
+  /** The same while three quarters of `connections` are taken. */
+  readonly pressedIdleSeconds: number;
+}
+
+export const DEFAULT_TLS_LIMITS: TlsLimits = {
+  handshakes: 512,
+  connections: 20_000,
+  idleSeconds: 60,
+  pressedIdleSeconds: 10,
+};
+
+/** How long a TLS handshake may take, ms. */
+export const HANDSHAKE_MS = 10_000;
+/** ALPN names of what is spoken behind a door, best first. */
+export function protocolsOf({ agtp }: Pick<TlsDoorOptions, "agtp">): string[] {
+  return agtp === undefined ? ["http/1.1"] : ["agtp", "http/1.1"];
+}
+
+/** An AGTP connection as it comes through the door. */
+export interface AgtpArrival {
+  /** What was read already to know that it is AGTP; belongs before everything that the socket still gives. */
+  readonly head: Uint8Array | undefined;
+  /** How long it may be idle now, ms; asked each time. */
+  readonly idleMs: () => number;
+}
+
+export interface TlsDoorOptions {
+  readonly limits: TlsLimits;
+  readonly addresses: AddressBook;
+  readonly clock: Clock;
+  /** Why nobody is taken now, if so. */
+  readonly unready: () => string | undefined;
+  /** Takes an AGTP connection; without it the port speaks HTTP alone. */
+  readonly agtp?: (socket: TLSSocket, arrival: AgtpArrival) => void;
+}
+
+/** Why somebody did not come through the door. */
+type TlsRefusal =
+  | Exclude<ReturnType<AddressBook["open"]>, Admitted>
+  | "handshakes-full"
+  | "handshake-timeout"
+  | "handshake-failed"
+  | "plain-text"
+  | "tls-version"
+  | "alpn"
+  | "first-line"
+  | "agtp-full"
+  | "agtp-stopping";
+
+/** A connection that is not led anywhere yet. */
+interface Arrival {
+  readonly socket: Socket;
+  readonly admitted: Admitted;
+  cancel: () => void;
+}
+
+/**
+ * Stands before the HTTP side of a TLS port and leads each connection to what it speaks: by ALPN, and without it by its first line.
+ * Whoever stalls is dropped after its time and bounded in number, and waits for nobody but itself.
+ */
+export class TlsDoor {
+  /** Who was turned away, counted by reason. */
+  readonly refused: Record<TlsRefusal, number> = {
+    "address-sockets": 0,
+    "address-socket-rate": 0,
+    "address-handshakes": 0,
+    "handshakes-full": 0,
+    "handshake-timeout": 0,
+    "handshake-failed": 0,
+    "plain-text": 0,
+    "tls-version": 0,
+    alpn: 0,
+    "first-line": 0,
+    "agtp-full": 0,
+    "agtp-stopping": 0,
+  };
+  readonly #options: TlsDoorOptions;
+  readonly #http: (socket: TLSSocket) => void;
+  /** By the peer's address and port, oldest first. */
+  readonly #arrivals = new Map<string, Arrival>();
+  readonly #agtp = new Set<TLSSocket>();
+
+  /** `server` offers {@link protocolsOf} the options and knows of HTTP alone so far. */
+  constructor(server: Server, options: TlsDoorOptions) {
+    this.#options = options;
+    const [http] = server.listeners("secureConnection") as ((socket: TLSSocket) => void)[];
+    this.#http = (socket) => http?.call(server, socket);
+    server.removeAllListeners("secureConnection");
+    server.on("connection", (socket: Socket) => this.#arrive(socket));
+    server.on("tlsClientError", (error: NodeJS.ErrnoException, socket) => this.#failed(error, socket));
+    server.on("secureConnection", (socket) => this.#lead(socket));
+  }
+
+  /** Connections whose handshake or first line is not there yet. */
+  get handshakes(): number {
+    return this.#arrivals.size;
+  }
+
+  /** Drops everybody but HTTP's. */
+  close(): void {
+    for (const { socket } of this.#arrivals.values()) socket.destroy();
+    for (const socket of this.#agtp) socket.destroy();
+  }
+
+  #arrive(socket: Socket): void {
+    const { addresses, limits } = this.#options;
+    const name = nameOf(socket);
+    if (name === undefined) {
+      socket.destroy();
+      return;
+    }
+    const admitted = addresses.open(socket.remoteAddress);
+    if (typeof admitted === "string") {
+      this.refused[admitted]++;
+      socket.destroy();
+      return;
+    }
+    if (this.#arrivals.size >= limits.handshakes) {
+      const [oldest] = this.#arrivals.keys();
+      this.#drop(oldest as string, "handshakes-full");
+    }
+    const arrival: Arrival = {
+      socket,
+      admitted,
+      cancel: this.#later(() => this.#drop(name, "handshake-timeout")),
+    };
+    this.#arrivals.set(name, arrival);
+    socket.once("close", () => {
+      admitted.close();
+      // Another may have come from the same port meanwhile.
+      if (this.#arrivals.get(name) === arrival) this.#drop(name, "handshake-failed");
+    });
+  }
+
+  #later(act: () => void): () => void {
+    const { clock } = this.#options;
+    return clock.at(clock.now() + HANDSHAKE_MS, act);
+  }
+
+  #drop(name: string, reason: TlsRefusal): void {
+    this.refused[reason]++;
+    this.#settle(name)?.socket.destroy();
+  }
+
+  /** It is no arrival any more. */
+  #settle(name: string | undefined): Arrival | undefined {
+    if (name === undefined) return undefined;
+    const arrival = this.#arrivals.get(name);
+    this.#arrivals.delete(name);
+    arrival?.cancel();
+    arrival?.admitted.arrived();
+    return arrival;
+  }
+
+  #failed({ code }: NodeJS.ErrnoException, socket: TLSSocket): void {
+    const reason = FAILURES[code ?? ""];
+    const name = nameOf(socket);
+    // Who only went away is counted when its socket closes.
+    if (reason !== undefined && name !== undefined && this.#arrivals.has(name)) this.#drop(name, reason);
+    socket.destroy();
+  }
+
+  #lead(socket: TLSSocket): void {
+    // Whoever takes it hears of its end by `close`.
+    socket.on("error", () => {});
+    const name = nameOf(socket);
+    const arrival = name === undefined ? undefined : this.#arrivals.get(name);
+    if (name === undefined || arrival === undefined) {
+      socket.destroy();
+      return;
+    }
+    arrival.cancel();
+    const { alpnProtocol } = socket;
+    if (alpnProtocol || this.#options.agtp === undefined) {
+      this.#settle(name);
+      if (alpnProtocol === "agtp") this.#toAgtp(socket, undefined);
+      else this.#http(socket);
+      return;
+    }
+    // A request may be whole, and its sender's end of the connection closed, before it is known to be one.
+    socket.allowHalfOpen = true;
+    hearFirstLine(socket, this.#options.clock, (spoken) => {
+      if (this.#arrivals.get(name) !== arrival) return;
+      if (spoken === undefined) {
+        this.#drop(name, "first-line");
+        return;
+      }
+      this.#settle(name);
+      if (spoken.protocol === "agtp") {
+        this.#toAgtp(socket, spoken.head);
+        return;
+      }
+      socket.allowHalfOpen = false;
+      socket.unshift(spoken.head);
+      this.#http(socket);
+    });
+  }
+
+  #toAgtp(socket: TLSSocket, head: Uint8Array | undefined): void {
+    const { limits, unready, agtp } = this.#options;
+    if (agtp === undefined) return;
+    const reason =
+      unready() !== undefined
+        ? "agtp-stopping"
+        : this.#agtp.size >= limits.connections
+          ? "agtp-full"
+          : undefined;
+    if (reason !== undefined) {
+      this.refused[reason]++;
+      socket.destroy();
+      return;
+    }
+    socket.allowHalfOpen = true;
+    this.#agtp.add(socket);
+    socket.once("close", () => this.#agtp.delete(socket));
+    agtp(socket, { head, idleMs: () => this.#idleMs() });
+  }
+
+  #idleMs(): number {
+    const { connections, idleSeconds, pressedIdleSeconds } = this.#options.limits;
+    const isPressed = this.#agtp.size >= connections * PRESSED_SHARE;
+    return 1_000 * (isPressed ? Math.min(pressedIdleSeconds, idleSeconds) : idleSeconds);
+  }
+}
+
+/** The peer's address and port: no other open connection of this port has the same. */
+function nameOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  return remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort}`;
+}
+
+/** Why a handshake failed, by OpenSSL's code. */
+const FAILURES: Readonly<Record<string, TlsRefusal>> = {
+  ERR_SSL_HTTP_REQUEST: "plain-text",
+  ERR_SSL_WRONG_VERSION_NUMBER: "plain-text",
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: "plain-text",
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "tls-version",
+  ERR_SSL_NO_APPLICATION_PROTOCOL: "alpn",
+};
+
+/** Share of the AGTP connections that, once taken, shortens their idle time. */
+const PRESSED_SHARE = 0.75;
