@@ -43,6 +43,7 @@ export const ERRORS = {
   "session-not-found": { status: 404, retryable: false, meaning: "No such session." },
   "offer-not-found": { status: 404, retryable: false, meaning: "No such offer." },
   "method-not-allowed": { status: 405, retryable: false, meaning: "The path exists and does not take this method." },
+  "method-unserved": { status: 422, retryable: false, meaning: "A floor method that needs what this server has not; `details.missing` names it." },
   "method-unknown": { status: 459, retryable: false, meaning: "The verb is not in the catalog." },
   "path-invalid": { status: 460, retryable: false, meaning: "A path segment breaks the path grammar." },
   "session-identity-mismatch": { status: 401, retryable: false, meaning: "The caller is not a participant of this session." },

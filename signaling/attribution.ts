@@ -4,7 +4,7 @@ import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
-import { AGENT_ID, DIGEST, integer, isObject, object, oneOf, optional, type Shape, text } from "./shape.ts";
+import { AGENT_ID, anyObject, DIGEST, integer, object, oneOf, optional, text } from "./shape.ts";
 
 /** What the first record of a chain names as the one before it. */
 export const ZERO_AUDIT_ID = "0".repeat(64);
@@ -79,9 +79,6 @@ export function bodyHash(body: Uint8Array = new Uint8Array(0)): string {
 }
 
 const ID = text({ max: 128 });
-const ANY_OBJECT: Shape<JsonObject> = {
-  check: (value, at) => (isObject(value) ? undefined : object<object>({}).check(value, at)),
-};
 
 export const ATTRIBUTION: SignedForm<AttributionPayload> = {
   typ: "JWT",
@@ -108,7 +105,7 @@ export const ATTRIBUTION: SignedForm<AttributionPayload> = {
       session_seq: optional(integer(0, Number.MAX_SAFE_INTEGER)),
       previous_session_audit_id: optional(DIGEST),
       event: optional(text({ min: 1, max: 64, pattern: /^[a-z0-9-]+$/ })),
-      extra: optional(ANY_OBJECT),
+      extra: optional(anyObject()),
     },
     { open: true },
   ),

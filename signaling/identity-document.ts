@@ -45,6 +45,9 @@ export interface IdentityDocument {
   readonly methods: readonly string[];
   /** As written in the document. */
   readonly updatedAt: string;
+  /** 0 to 1, and when that was computed, as written. */
+  readonly trustScore: number;
+  readonly trustScoreAt: string;
 }
 
 /**
@@ -147,6 +150,8 @@ export function readIdentityDocument(
     scope: scope.value,
     methods: document.methods,
     updatedAt: document.updated_at,
+    trustScore: document.trust_score,
+    trustScoreAt: document.trust_score_computed_at,
   });
 }
 

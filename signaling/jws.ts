@@ -58,13 +58,9 @@ export function signJws<Key extends IdentitySigner>(
  * `alg` `EdDSA`, `kid` and the given `typ` in its header, an object as payload. Every other algorithm, `none` among
  * them, is refused. Faults: `field-invalid`, `json-not-canonical`, `signature-invalid` for the wrong `alg` or `typ`.
  */
-export function decodeJws(jws: string, typ: string, at = "jws"): Result<Jws> {
-  if (typeof jws !== "string" || jws.length > MAX_JWS_CHARACTERS) {
-    return refuse(
-      "field-invalid",
-      `A signed object is a string of at most ${MAX_JWS_CHARACTERS} characters.`,
-      at,
-    );
+export function decodeJws(jws: string, typ: string, at = "jws", max = MAX_JWS_CHARACTERS): Result<Jws> {
+  if (typeof jws !== "string" || jws.length > max) {
+    return refuse("field-invalid", `A signed object is a string of at most ${max} characters.`, at);
   }
   const [headerText, payloadText, signatureText, more] = jws.split(".");
   if (
@@ -102,8 +98,9 @@ export function verifyJws(
   publicKey: Uint8Array,
   verifier: Verifier,
   at = "jws",
+  max = MAX_JWS_CHARACTERS,
 ): Result<Jws> {
-  const decoded = decodeJws(jws, typ, at);
+  const decoded = decodeJws(jws, typ, at, max);
   if (!decoded.ok) return decoded;
   const { header, signed, signature } = decoded.value;
   if (header.kid !== keyId(publicKey)) {

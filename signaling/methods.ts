@@ -15,6 +15,37 @@ export const LEGACY_METHODS: ReadonlyMap<string, string> = new Map([
   ["PATCH", "MODIFY"],
 ]);
 
+/** Verbs that callers of other services use, with the methods here that mean it, the likeliest first. */
+const REDIRECTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ...meaning(["QUERY", "DISCOVER"], "GET FETCH READ RETRIEVE LIST LOOKUP"),
+  ...meaning(["ESTABLISH"], "POST CREATE START CONNECT"),
+  ...meaning(["ADJUST"], "PUT PATCH REPLACE MODIFY UPDATE"),
+  ...meaning(["TERMINATE"], "DELETE REMOVE STOP CANCEL"),
+]);
+
+/** Of the verbs that mean one of the methods a path takes, which: what `redirects_for_path` says. */
+export function redirectsFor(allowed: readonly string[]): Record<string, string> {
+  const redirects: Record<string, string> = {};
+  for (const [verb, methods] of REDIRECTS) {
+    const method = methods.find((candidate) => allowed.includes(candidate));
+    if (method !== undefined && !allowed.includes(verb)) redirects[verb] = method;
+  }
+  return redirects;
+}
+
+/** `policies.methods.redirects` of the manifest: verbs, and the first method that means it. */
+export function allRedirects(): Record<string, string> {
+  return Object.fromEntries([...REDIRECTS].map(([verb, [method = ""]]) => [verb, method]));
+}
+
+/** How widely a method is known: `A` on the floor of every service, `B` in the verb catalog. `C` would be one of our own. */
+export function tierOf(method: string): "A" | "B" {
+  return FLOOR_METHODS.has(method) ? "A" : "B";
+}
+
+/** Version of the verb catalog that {@link CATALOG_METHODS} is. */
+export const CATALOG_VERSION = "1.0.0";
+
 /** Every approved method: the verb catalog 1.0.0 with the floor. */
 export const CATALOG_METHODS: ReadonlySet<string> = new Set([
   ...FLOOR_METHODS,
@@ -72,6 +103,10 @@ export function checkMethod(method: string): Result<string> {
 /** True for a word that no path segment may equal: a verb of the catalog or of another protocol, in upper case. */
 export function isVerb(word: string): boolean {
   return CATALOG_METHODS.has(word) || LEGACY_METHODS.has(word);
+}
+
+function meaning(methods: readonly string[], text: string): [string, readonly string[]][] {
+  return [...verbs(text)].map((verb) => [verb, methods]);
 }
 
 function verbs(text: string): Set<string> {

@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { REFUSED_FLOOR_METHODS } from "./floor.ts";
+import { FLOOR_METHODS, redirectsFor } from "./methods.ts";
 import { checkPath, ROUTES, routeRequest } from "./paths.ts";
+
+/** Methods of the floor that are yet to come. */
+const STILL_UNROUTED = ["SUSPEND", "INSPECT", "ACTIVATE", "DEACTIVATE", "REVOKE", "REINSTATE", "DEPRECATE"];
 
 // The lists of `spec/agtp` Appendix B.
 const FORBIDDEN =
@@ -42,6 +47,11 @@ describe("the path grammar", () => {
   });
 });
 
+/** What a session takes, in order. */
+const IN_SESSION = ROUTES.filter((route) => route.endsWith(" /sessions/{session_id}"))
+  .map((route) => route.slice(0, route.indexOf(" ")))
+  .sort();
+
 describe("routing", () => {
   it.each(ROUTES)("finds %s", (route) => {
     const [method, pattern] = route.split(" ") as [string, string];
@@ -62,25 +72,66 @@ describe("routing", () => {
   });
 
   it.each([
-    ["GET", "/sessions", "method-unknown", { method: "GET", preferred: "FETCH" }],
+    [
+      "GET",
+      "/sessions/a",
+      "method-unknown",
+      { method: "GET", preferred: "FETCH", redirects_for_path: redirectsFor(IN_SESSION) },
+    ],
+    ["GET", "/nowhere", "method-unknown", { method: "GET", preferred: "FETCH" }],
+    ["GET", "/stream", "method-unknown", { method: "GET", preferred: "FETCH" }],
     ["ANSWER", "/stream/", "method-unknown", { method: "ANSWER" }],
     ["QUERY", "/stream", "path-invalid", { segment: "stream" }],
     ["QUERY", "/clock/", "path-invalid", { segment: "" }],
     ["QUERY", "/nothing", "not-found", undefined],
     ["QUERY", "/Clock", "not-found", undefined],
     ["QUERY", "/sessions/a/b", "not-found", undefined],
-    ["QUERY", "/sessions", "method-not-allowed", { allowed_methods_for_path: ["ESTABLISH"] }],
-    ["QUERY", "/", "method-not-allowed", { allowed_methods_for_path: ["DESCRIBE", "DISCOVER"] }],
     [
-      "RESUME",
+      "QUERY",
+      "/sessions",
+      "method-not-allowed",
+      {
+        allowed_methods_for_path: ["ESTABLISH"],
+        redirects_for_path: {
+          POST: "ESTABLISH",
+          CREATE: "ESTABLISH",
+          START: "ESTABLISH",
+          CONNECT: "ESTABLISH",
+        },
+      },
+    ],
+    [
+      "FETCH",
       "/sessions/a",
       "method-not-allowed",
-      { allowed_methods_for_path: ["ADJUST", "CONFIRM", "NOTIFY", "QUERY", "TERMINATE"] },
+      { allowed_methods_for_path: IN_SESSION, redirects_for_path: redirectsFor(IN_SESSION) },
     ],
+    ["EXECUTE", "/nothing", "not-found", undefined],
   ] as const)("answers %s %s with %s", (method, path, code, details) => {
     const result = routeRequest(method, path);
     expect(result).toMatchObject({ ok: false, fault: { code } });
     expect(!result.ok && result.fault.details).toEqual(details);
+  });
+
+  it("tells what a verb of another service means on a path, where it means something there", () => {
+    expect(redirectsFor(IN_SESSION)).toMatchObject({ GET: "QUERY", DELETE: "TERMINATE", PATCH: "ADJUST" });
+    expect(redirectsFor(["DISCOVER"])).toMatchObject({ GET: "DISCOVER", LIST: "DISCOVER" });
+    expect(redirectsFor(["CONFIRM"])).toEqual({});
+  });
+
+  it("takes every method of the floor at the root or at a path of its own", () => {
+    const unrouted = [...FLOOR_METHODS].filter(
+      (method) => !ROUTES.some((route) => route.startsWith(`${method} `)),
+    );
+    for (const method of REFUSED_FLOOR_METHODS) {
+      const refused = routeRequest(method, "/");
+      const code = method === "PROPOSE" ? "proposal-rejected" : "method-unserved";
+      expect(refused).toMatchObject({ ok: false, fault: { code } });
+    }
+    expect(routeRequest("PROPOSE", "/")).toMatchObject({
+      fault: { details: { reason: "synthesis-disabled" } },
+    });
+    expect(unrouted.filter((method) => !REFUSED_FLOOR_METHODS.includes(method))).toEqual(STILL_UNROUTED);
   });
 
   it("never throws, whatever the words", () => {

@@ -1,9 +1,11 @@
-import { ok, type Result, refuse } from "../codecs/result.ts";
-import { checkMethod, isVerb } from "./methods.ts";
+import { type Fault, ok, type Result, refuse } from "../codecs/result.ts";
+import { refuseFloorMethod } from "./floor.ts";
+import { checkMethod, isVerb, LEGACY_METHODS, redirectsFor } from "./methods.ts";
 
 /** Every exchange a Parley server answers, as `METHOD /path`; `{name}` stands for one segment. */
 export const ROUTES = [
   "DISCOVER /",
+  "DISCOVER /methods",
   "DESCRIBE /",
   "DISCOVER /genesis",
   "DISCOVER /agents",
@@ -16,6 +18,8 @@ export const ROUTES = [
   "CONFIRM /sessions/{session_id}",
   "NOTIFY /sessions/{session_id}",
   "TERMINATE /sessions/{session_id}",
+  "DISCONNECT /sessions/{session_id}",
+  "CLOSE /sessions/{session_id}",
   "ADJUST /sessions/{session_id}",
   "QUERY /sessions/{session_id}/records",
   "QUERY /sessions/{session_id}/evidence",
@@ -64,35 +68,67 @@ export function checkPath(path: string): Result<readonly string[]> {
 }
 
 /**
- * Finds the exchange a request asks for; a route with more literal segments wins. Faults, in this order:
- * `method-unknown` (459), `path-invalid` (460), `not-found` (404), `method-not-allowed` (405, with
- * `details.allowed_methods_for_path`).
+ * Finds the exchange a request asks for; a route with more literal segments wins. Faults, the most specific first:
+ * `method-unknown` (459, with `details.redirects_for_path` for a verb of another protocol), `path-invalid` (460),
+ * `method-unserved` and `proposal-rejected` for a floor method that `/` takes only to refuse it, `not-found` (404),
+ * `method-not-allowed` (405, with `details.allowed_methods_for_path` and `details.redirects_for_path`).
  */
 export function routeRequest(method: string, path: string): Result<Routed> {
   const verb = checkMethod(method);
   if (!verb.ok) {
-    return verb;
+    return LEGACY_METHODS.has(method) ? withRedirects(verb.fault, path) : verb;
   }
   const segments = checkPath(path);
   if (!segments.ok) {
     return segments;
   }
-  const allowed: string[] = [];
-  for (const entry of TABLE) {
-    const params = match(entry.segments, segments.value);
-    if (params !== undefined) {
-      if (entry.method === method) {
-        return ok({ route: entry.route, params } as Routed);
-      }
-      allowed.push(entry.method);
-    }
+  const candidates = routesAt(segments.value);
+  const found = candidates.find(({ entry }) => entry.method === method);
+  if (found !== undefined) {
+    return ok({ route: found.entry.route, params: found.params } as Routed);
   }
-  if (allowed.length === 0) {
+  const refused = refuseFloorMethod(method, path);
+  if (refused !== undefined) {
+    return refused;
+  }
+  if (candidates.length === 0) {
     return refuse("not-found", "Nothing is at that path.", "path");
   }
+  const allowed = methodsOf(candidates);
   return refuse("method-not-allowed", `${method} is not for that path.`, "method", {
-    allowed_methods_for_path: [...new Set(allowed)].sort(),
+    allowed_methods_for_path: allowed,
+    redirects_for_path: redirectsFor(allowed),
   });
+}
+
+/** The methods that this path and those below it take, in order: what `Supported-Methods` says. */
+export function supportedMethods(path: "/" | "/sessions"): string {
+  const below = TABLE.filter(({ route }) => route.slice(route.indexOf(" ") + 1).startsWith(path));
+  return [...new Set(below.map((entry) => entry.method))].sort().join(", ");
+}
+
+/** The fault, with what to use instead where the path takes a method that means the same. */
+function withRedirects(fault: Fault, path: string): Result<never> {
+  const segments = checkPath(path);
+  const redirects = segments.ok ? redirectsFor(methodsOf(routesAt(segments.value))) : {};
+  const known = Object.keys(redirects).length === 0 ? {} : { redirects_for_path: redirects };
+  return { ok: false, fault: { ...fault, details: { ...fault.details, ...known } } };
+}
+
+interface Candidate {
+  readonly entry: Entry;
+  readonly params: Record<string, string>;
+}
+
+function routesAt(segments: readonly string[]): Candidate[] {
+  return TABLE.flatMap((entry) => {
+    const params = match(entry.segments, segments);
+    return params === undefined ? [] : [{ entry, params }];
+  });
+}
+
+function methodsOf(candidates: readonly Candidate[]): string[] {
+  return [...new Set(candidates.map(({ entry }) => entry.method))].sort();
 }
 
 interface Entry {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import {
   AGENT_ID,
+  anyObject,
+  boolean,
   hexBytes,
   integer,
   list,
@@ -89,4 +91,24 @@ describe("scalars", () => {
     ];
     for (const [shape, value] of accepted) expect(shape.check(value, "x")).toBeUndefined();
   });
+});
+
+test("a shape tells its form as JSON Schema", () => {
+  const shape = object<{ readonly a: number; readonly b?: readonly string[] }>({
+    a: integer(0, 9),
+    b: optional(list(oneOf("x", "y"), { max: 2 })),
+  });
+  expect(shape.schema).toEqual({
+    type: "object",
+    properties: {
+      a: { type: "integer", minimum: 0, maximum: 9 },
+      b: { type: "array", items: { enum: ["x", "y"] }, minItems: 0, maxItems: 2 },
+    },
+    required: ["a"],
+    additionalProperties: false,
+  });
+  expect(object<object>({}, { open: true }).schema).toMatchObject({ additionalProperties: true });
+  expect(hexBytes(2).schema).toEqual({ type: "string", pattern: "^[0-9a-f]{4}$" });
+  expect(boolean().schema).toEqual({ type: "boolean" });
+  expect(anyObject().schema).toEqual({ type: "object" });
 });

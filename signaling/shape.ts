@@ -1,3 +1,4 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
 import { type Fault, ok, type Result, refuse } from "../codecs/result.ts";
 
 /**
@@ -7,6 +8,8 @@ import { type Fault, ok, type Result, refuse } from "../codecs/result.ts";
 export interface Shape<T> {
   /** The first fault (`field-invalid`), or `undefined` when `value` has this form. */
   check(value: unknown, at: string): Fault | undefined;
+  /** The same form as JSON Schema (2020-12), for those who must know it before they write. */
+  readonly schema: JsonObject;
   /** True when an object may lack a member of this form. */
   readonly optional?: boolean;
   /** Never set: carries the type only. */
@@ -25,7 +28,14 @@ export function text(options: {
   readonly min?: number;
   readonly pattern?: RegExp;
 }): Shape<string> {
+  const { min, max, pattern } = options;
   return {
+    schema: {
+      type: "string",
+      maxLength: max,
+      ...(min === undefined ? {} : { minLength: min }),
+      ...(pattern === undefined ? {} : { pattern: pattern.source }),
+    },
     check(value, at) {
       if (typeof value !== "string") return fault(at, "must be a string");
       if (value.length > options.max) return fault(at, `must be at most ${options.max} characters`);
@@ -40,6 +50,7 @@ export function text(options: {
 /** A whole number from `min` to `max`, both included. */
 export function integer(min: number, max: number): Shape<number> {
   return {
+    schema: { type: "integer", minimum: min, maximum: max },
     check: (value, at) =>
       Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
         ? undefined
@@ -50,6 +61,7 @@ export function integer(min: number, max: number): Shape<number> {
 /** A finite number from `min` to `max`, both included. */
 export function number(min: number, max: number): Shape<number> {
   return {
+    schema: { type: "number", minimum: min, maximum: max },
     check: (value, at) =>
       typeof value === "number" && value >= min && value <= max
         ? undefined
@@ -57,9 +69,26 @@ export function number(min: number, max: number): Shape<number> {
   };
 }
 
+/** True or false. */
+export function boolean(): Shape<boolean> {
+  return {
+    schema: { type: "boolean" },
+    check: (value, at) => (typeof value === "boolean" ? undefined : fault(at, "must be true or false")),
+  };
+}
+
+/** Any JSON object. */
+export function anyObject(): Shape<JsonObject> {
+  return {
+    schema: { type: "object" },
+    check: (value, at) => (isObject(value) ? undefined : fault(at, "must be an object")),
+  };
+}
+
 /** One of the listed strings or numbers. */
 export function oneOf<const T extends string | number>(...values: readonly T[]): Shape<T> {
   return {
+    schema: { enum: values },
     check: (value, at) =>
       values.includes(value as T)
         ? undefined
@@ -71,6 +100,7 @@ export function oneOf<const T extends string | number>(...values: readonly T[]):
 export function hexBytes(bytes: number): Shape<string> {
   const pattern = new RegExp(`^[0-9a-f]{${bytes * 2}}$`);
   return {
+    schema: { type: "string", pattern: pattern.source },
     check: (value, at) =>
       typeof value === "string" && pattern.test(value)
         ? undefined
@@ -84,6 +114,7 @@ export function list<T>(
   limits: { readonly min?: number; readonly max: number },
 ): Shape<readonly T[]> {
   return {
+    schema: { type: "array", items: item.schema, minItems: limits.min ?? 0, maxItems: limits.max },
     check(value, at) {
       if (!Array.isArray(value)) return fault(at, "must be a list");
       if (value.length > limits.max) return fault(at, `must have at most ${limits.max} items`);
@@ -107,6 +138,12 @@ export function object<T>(
 ): Shape<T> {
   const shapes = new Map<string, Shape<unknown>>(Object.entries(members));
   return {
+    schema: {
+      type: "object",
+      properties: Object.fromEntries([...shapes].map(([name, shape]) => [name, shape.schema])),
+      required: [...shapes].filter(([, shape]) => shape.optional !== true).map(([name]) => name),
+      additionalProperties: options.open === true,
+    },
     check(value, at) {
       if (!isObject(value)) return fault(at, "must be an object");
       for (const [name, shape] of shapes) {
@@ -132,6 +169,7 @@ export function variant<Forms extends Readonly<Record<string, Shape<unknown>>>>(
 ): Shape<Forms[keyof Forms] extends Shape<infer T> ? T : never> {
   const known = oneOf(...Object.keys(forms));
   return {
+    schema: { oneOf: Object.values(forms).map((form) => form.schema) },
     check(value, at) {
       if (!isObject(value)) return fault(at, "must be an object");
       if (!Object.hasOwn(value, tag)) return fault(`${at}.${tag}`, "is missing");
@@ -142,11 +180,11 @@ export function variant<Forms extends Readonly<Record<string, Shape<unknown>>>>(
 
 /** A member that may be absent. */
 export function optional<T>(shape: Shape<T>): Shape<T> {
-  return { check: (value, at) => shape.check(value, at), optional: true };
+  return { schema: shape.schema, check: (value, at) => shape.check(value, at), optional: true };
 }
 
 /** True for a JSON object: neither `null` nor a list. */
-export function isObject(value: unknown): value is { readonly [name: string]: unknown } {
+function isObject(value: unknown): value is { readonly [name: string]: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

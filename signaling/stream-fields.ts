@@ -66,6 +66,7 @@ export const CHANNELS: Shape<1 | 2> = oneOf(1, 2);
 export const FRAME_MS: Shape<number> = number(2.5, 120);
 /** RFC 3551 6 leaves 72 to 76 out: with the marker bit they read as RTCP. */
 export const PAYLOAD_TYPE: Shape<number> = {
+  schema: { type: "integer", minimum: 0, maximum: 127, not: { minimum: 72, maximum: 76 } },
   check(value, at) {
     const fault = integer(0, 127).check(value, at);
     if (fault !== undefined || (value as number) < 72 || (value as number) > 76) return fault;

@@ -2,12 +2,14 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { readGenesis } from "../genesis.ts";
+import { readIdentityDocument } from "../identity-document.ts";
 import { RecordChain } from "../record-chain.ts";
 import { parseScopes } from "../scope.ts";
 import type { ServerIdentity, SwitchboardConfig, SwitchboardOptions } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { Inboxes } from "./inboxes.ts";
 import { Outputs } from "./outputs.ts";
+import { OwnManifest } from "./own-manifest.ts";
 import { Registry } from "./registry.ts";
 import { Replies } from "./replies.ts";
 import { Timers } from "./timers.ts";
@@ -24,22 +26,43 @@ export interface Desk {
   readonly replies: Replies;
   readonly registry: Registry;
   readonly inboxes: Inboxes;
+  readonly manifest: OwnManifest;
+  /** What the server's identity document says of its trust score, and when that was computed. */
+  readonly ownTrust: { readonly trustScore: number; readonly trustScoreAt: string };
 }
 
 /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
 export function makeDesk({ config, identity, verifier, random, head, agents }: SwitchboardOptions): Desk {
   const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
-  const { ownerId, trustTier, verificationPath } = orThrow(readGenesis(identity.genesis, verifier));
+  const genesis = orThrow(readGenesis(identity.genesis, verifier));
+  const document = orThrow(readIdentityDocument(identity.identityDocument, genesis, verifier));
+  const { ownerId, trustTier, verificationPath } = genesis;
   const { serverId } = config;
   const outputs = new Outputs();
   const timers = new Timers();
   const chain = new RecordChain({ agentId: identity.agentId, ownerId, serverId }, identity.signer, head);
-  const replies = new Replies(outputs, chain, random, { serverId, ownerId, trustTier, verificationPath });
+  const manifest = new OwnManifest(config, identity, genesis);
+  const facts = { serverId, ownerId, trustTier, verificationPath };
+  const replies = new Replies(outputs, chain, random, facts, manifest);
   const registry = new Registry(config, policy, verifier, outputs);
   registry.load(agents);
   const connections = new Connections(config.limits, random);
   const inboxes = new Inboxes(outputs, replies, timers);
-  return { config, identity, verifier, random, outputs, timers, connections, replies, registry, inboxes };
+  const { trustScore, trustScoreAt } = document;
+  return {
+    config,
+    identity,
+    verifier,
+    random,
+    outputs,
+    timers,
+    connections,
+    replies,
+    registry,
+    inboxes,
+    manifest,
+    ownTrust: { trustScore, trustScoreAt },
+  };
 }
 
 function orThrow<Value>(result: Result<Value>): Value {

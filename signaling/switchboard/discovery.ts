@@ -2,21 +2,27 @@ import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import { ROUTES } from "../paths.ts";
+import { tierOf } from "../methods.ts";
+import { ROUTES, type Route } from "../paths.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import { CAPABILITY_DOMAINS, type DescribeParameters } from "./parameters.ts";
 import { introduce, type RegisteredAgent } from "./registry.ts";
 
 /** Agents in one page of `DISCOVER /agents`. */
 const AGENTS_PAGE = 1_000;
 const AGTP_VERSION = "1.0";
 
-/** `DISCOVER /`: where things are, and the nonce for this connection's proofs. */
+/** `DISCOVER /` of somebody who says an Agent-ID: where things are, and the nonce for this connection's proofs. */
 export function directory(desk: Desk, connection: ConnectionState, now: number): JsonObject {
+  const paths = new Map<string, string>();
+  for (const route of ROUTES) {
+    const [method, path] = route.split(" ") as [string, string];
+    if (paths.get(path) !== "A") paths.set(path, tierOf(method));
+  }
   return {
-    directory: [...new Set(ROUTES.map((route) => route.slice(route.indexOf(" ") + 1)))].map((path) => ({
-      path,
-    })),
+    directory: [...paths].map(([path, tier]) => ({ path, tier })),
     agents_path: "/agents",
     time: now,
     connection: {
@@ -27,19 +33,46 @@ export function directory(desk: Desk, connection: ConnectionState, now: number):
   };
 }
 
-/** `DESCRIBE /`: what this server can do. */
-export function capabilities(desk: Desk): JsonObject {
+/** `DISCOVER /methods`: every exchange, in the order of the table. */
+export function methodList(): JsonObject {
   return {
-    methods: [...new Set(ROUTES.map((route) => route.slice(0, route.indexOf(" "))))],
-    modalities: ["audio", "data"],
-    version: AGTP_VERSION,
-    communication: {
-      modalities: ["audio", "data"],
-      audio_codecs: AUDIO_FORMATS.map((format) => format.name),
-      data_formats: DATA_FORMATS.map((format) => format.name),
-      max_sessions: desk.config.limits.sessionsPerAgent,
-      bindings: [...desk.config.bindings],
-    },
+    methods: ROUTES.map((route) => {
+      const [method, path] = route.split(" ") as [string, string];
+      return { method, path, description: ENDPOINTS[route].description, tier: tierOf(method) };
+    }),
+  };
+}
+
+/** `DESCRIBE /`: what this server can do, all of it or the domains asked for. */
+export function capabilities(desk: Desk, asked: DescribeParameters): JsonObject {
+  const { trustScore, trustScoreAt } = desk.ownTrust;
+  const domains = new Set<string>(asked.capability_domains ?? CAPABILITY_DOMAINS);
+  const modalities = ["audio", "data"];
+  return {
+    ...(domains.has("methods") ? { methods: [...new Set(ROUTES.map(methodOf))] } : {}),
+    ...(domains.has("modalities")
+      ? {
+          modalities,
+          communication: {
+            modalities,
+            audio_codecs: AUDIO_FORMATS.map((format) => format.name),
+            video_codecs: [],
+            data_formats: DATA_FORMATS.map((format) => format.name),
+            max_sessions: desk.config.limits.sessionsPerAgent,
+            bindings: [...desk.config.bindings],
+          },
+        }
+      : {}),
+    ...(domains.has("tools") ? { tools: [] } : {}),
+    ...(domains.has("version") ? { version: AGTP_VERSION } : {}),
+    ...(asked.version_min === undefined
+      ? {}
+      : { version_min_satisfied: isAtLeast(AGTP_VERSION, asked.version_min) }),
+    ...(domains.has("budget") ? { budget_units_accepted: [] } : {}),
+    ...(domains.has("zones") ? { zones_accepted: [] } : {}),
+    ...(asked.capability_domains === undefined
+      ? { trust_score: trustScore, trust_score_computed_at: trustScoreAt }
+      : {}),
   };
 }
 
@@ -68,6 +101,20 @@ export function agentDetails(desk: Desk, agentId: string, now: number): Result<J
   const agent: RegisteredAgent | undefined = desk.registry.get(agentId);
   if (agent === undefined) return refuse("agent-not-found", "No such agent is known here.", "path");
   return ok({ ...introduce(agent, now), agent_id: agentId, online: desk.inboxes.isOnline(agentId) });
+}
+
+function methodOf(route: Route): string {
+  return route.slice(0, route.indexOf(" "));
+}
+
+/** Whether a dotted version is that one or a later one. */
+function isAtLeast(version: string, least: string): boolean {
+  const [have, want] = [version, least].map((text) => text.split(".").map(Number)) as [number[], number[]];
+  for (const [i, number] of want.entries()) {
+    const own = have[i] ?? 0;
+    if (own !== number) return own > number;
+  }
+  return true;
 }
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
+import type { Answers } from "../../test/scenario/signaling-peer.ts";
 import { ALICE, BOB, must } from "../../test/signed-call.ts";
 import { checkSession } from "../peer-check.ts";
 import { verifySessionChain } from "../record-chain.ts";
@@ -48,6 +49,16 @@ describe("a call from ESTABLISH to its final record", () => {
     );
     expect(checked.core.digest).toEqual(scene.core.digest);
     expect(scene.confirmed.last.result.core).toBe(result.core);
+  });
+
+  test("says what the session takes as it opens, and what the server takes as an inbox opens", () => {
+    const scene = new CallScene();
+    const methods = (answers: Answers) => answers.raw[0]?.headers.get("Supported-Methods")?.split(", ");
+    const ofSession = methods(scene.established);
+    expect(ofSession).toEqual(expect.arrayContaining(["CONFIRM", "QUERY", "TERMINATE"]));
+    expect(ofSession).not.toContain("DISCOVER");
+    expect(methods(scene.confirmed)).toEqual(ofSession);
+    expect(methods(scene.bobInbox)).toEqual(expect.arrayContaining(["DISCOVER", "SUBSCRIBE", "TERMINATE"]));
   });
 
   test("flows are installed before the answers, and meet at the relay", () => {

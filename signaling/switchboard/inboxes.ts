@@ -1,5 +1,7 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { HeaderField } from "../../codecs/headers.ts";
 import type { ConnectionId } from "../admission.ts";
+import { supportedMethods } from "../paths.ts";
 import type { SessionLink } from "../record-chain.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Exchange, Replies } from "./replies.ts";
@@ -82,7 +84,8 @@ export class Inboxes {
     this.#endSubscription(inbox, "replaced", now);
     this.#acknowledge(inbox, after);
     inbox.subscription = exchange;
-    this.#send(inbox, { event: "subscribed", inbox_seq: inbox.cursor, heartbeat_s: HEARTBEAT_SECONDS }, now);
+    const greeting = { event: "subscribed", inbox_seq: inbox.cursor, heartbeat_s: HEARTBEAT_SECONDS };
+    this.#send(inbox, greeting, now, undefined, [["Supported-Methods", supportedMethods("/")]]);
     for (const event of inbox.events) this.#deliver(inbox, event, now);
     this.#timers.set("heartbeat", agentId, now + HEARTBEAT_SECONDS * 1000);
   }
@@ -184,7 +187,13 @@ export class Inboxes {
     this.#send(inbox, { ...event.fields, ...session, event: event.event, inbox_seq: event.seq }, now, link);
   }
 
-  #send(inbox: Inbox, result: JsonObject, now: number, link?: SessionLink): void {
+  #send(
+    inbox: Inbox,
+    result: JsonObject,
+    now: number,
+    link?: SessionLink,
+    headers: readonly HeaderField[] = [],
+  ): void {
     if (inbox.subscription === undefined) return;
     this.#replies.answer(
       inbox.subscription,
@@ -192,6 +201,7 @@ export class Inboxes {
         result,
         final: false,
         event: `inbox-${String(result.event)}`,
+        headers,
         ...(link === undefined ? {} : { link }),
       },
       now,

@@ -1,7 +1,18 @@
 import { canonicalBytes } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
 import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
-import { AGENT_ID, integer, list, number, object, oneOf, optional, type Shape, text } from "../shape.ts";
+import {
+  AGENT_ID,
+  boolean,
+  integer,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  type Shape,
+  text,
+} from "../shape.ts";
 
 /** Longest document (Genesis, identity document) taken in a request, characters. */
 const MAX_DOCUMENT_CHARACTERS = 65_536;
@@ -26,6 +37,25 @@ interface CredentialParameters {
 }
 export const CREDENTIALS: Shape<CredentialParameters> = object<CredentialParameters>(
   { proof: optional(JWS), genesis: optional(DOCUMENT), identity_document: optional(DOCUMENT) },
+  OPEN,
+);
+
+/** Exchanges that take no parameters of their own. */
+export const NOTHING: Shape<object> = object<object>({}, OPEN);
+
+/** Parts of the capability document that DESCRIBE can be asked for. */
+export const CAPABILITY_DOMAINS = ["methods", "modalities", "tools", "version", "budget", "zones"] as const;
+
+/** DESCRIBE /: all of the document, or these parts of it. */
+export interface DescribeParameters {
+  readonly capability_domains?: readonly (typeof CAPABILITY_DOMAINS)[number][];
+  readonly version_min?: string;
+}
+export const DESCRIBE: Shape<DescribeParameters> = object<DescribeParameters>(
+  {
+    capability_domains: optional(list(oneOf(...CAPABILITY_DOMAINS), { max: CAPABILITY_DOMAINS.length })),
+    version_min: optional(text({ min: 1, max: 16, pattern: /^[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}$/ })),
+  },
   OPEN,
 );
 
@@ -72,14 +102,15 @@ export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
   OPEN,
 );
 
-/** TERMINATE /sessions/{id}. */
+/** TERMINATE, DISCONNECT or CLOSE /sessions/{id}. */
 export interface TerminateParameters {
-  readonly reason: string;
+  /** Default `hangup`. */
+  readonly reason?: string;
   readonly closing?: string;
 }
 export const TERMINATE: Shape<TerminateParameters> = object<TerminateParameters>(
   // The other end repeats the reason in its closing statement, so it must fit there.
-  { reason: END_REASON, closing: optional(JWS) },
+  { reason: optional(END_REASON), closing: optional(JWS) },
   OPEN,
 );
 
@@ -178,19 +209,11 @@ export const AGENTS: Shape<AgentsParameters> = object<AgentsParameters>({ after:
 
 function bounded<T>(shape: Shape<T>, bytes: number): Shape<T> {
   return {
+    schema: shape.schema,
     check: (value, at) =>
       shape.check(value, at) ??
       (canonicalBytes(value).length <= bytes
         ? undefined
         : { code: "field-invalid", message: `This must be at most ${bytes} bytes.`, at }),
-  };
-}
-
-function boolean(): Shape<boolean> {
-  return {
-    check: (value, at) =>
-      typeof value === "boolean"
-        ? undefined
-        : { code: "field-invalid", message: "This must be true or false.", at },
   };
 }

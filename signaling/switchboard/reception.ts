@@ -8,7 +8,14 @@ import type { Answering } from "./answering.ts";
 import { type Asked, type AskedByAnybody, isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
-import { agentDetails, agentList, capabilities, directory, serverDocuments } from "./discovery.ts";
+import {
+  agentDetails,
+  agentList,
+  capabilities,
+  directory,
+  methodList,
+  serverDocuments,
+} from "./discovery.ts";
 import type { EvidenceReading } from "./evidence-reading.ts";
 import type { Identification, Requirement } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
@@ -20,6 +27,7 @@ import {
   CLOCK,
   CLOSING_NOTICE,
   CONFIRM,
+  DESCRIBE,
   ESTABLISH,
   INTERRUPT_NOTICE,
   RECORDS,
@@ -158,10 +166,24 @@ export class Reception {
 
   /** What needs nobody in particular. */
   #answerAnybody(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<void> {
+    const { exchange } = asked;
+    // Who says no Agent-ID asks the server who it is, not for a connection to prove itself on.
+    if (routed.route === "DISCOVER /" && exchange.agentId === undefined) {
+      this.#desk.replies.document(exchange, this.#desk.manifest.body(now), now);
+      return ok(undefined);
+    }
     const result = this.#discover(routed, asked, parameters, now);
     if (!result.ok) return result;
-    this.#desk.replies.answer(asked.exchange, { result: result.value }, now);
+    this.#desk.replies.answer(exchange, { result: result.value }, now);
     return ok(undefined);
+  }
+
+  #describe(parameters: JsonObject): Result<JsonObject> {
+    const domains = parameters.capability_domains;
+    // A query can only carry text.
+    const listed = typeof domains === "string" ? { capability_domains: domains.split(",") } : {};
+    const read = readShape(DESCRIBE, { ...parameters, ...listed }, AT);
+    return read.ok ? ok(capabilities(this.#desk, read.value)) : read;
   }
 
   #discover(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<JsonObject> {
@@ -169,8 +191,10 @@ export class Reception {
     switch (routed.route) {
       case "DISCOVER /":
         return ok(directory(this.#desk, connection, now));
+      case "DISCOVER /methods":
+        return ok(methodList());
       case "DESCRIBE /":
-        return ok(capabilities(this.#desk));
+        return this.#describe(parameters);
       case "DISCOVER /genesis":
         return ok(serverDocuments(this.#desk));
       case "DISCOVER /agents": {
@@ -214,7 +238,9 @@ export class Reception {
         const read = readShape(CONFIRM, parameters, AT);
         return read.ok ? answering.confirm(asked, routed.params.session_id, read.value, now) : read;
       }
-      case "TERMINATE /sessions/{session_id}": {
+      case "TERMINATE /sessions/{session_id}":
+      case "DISCONNECT /sessions/{session_id}":
+      case "CLOSE /sessions/{session_id}": {
         const read = readShape(TERMINATE, parameters, AT);
         return read.ok ? requests.terminate(asked, routed.params.session_id, read.value, now) : read;
       }
@@ -279,6 +305,7 @@ export class Reception {
       case "DISCOVER /agents/{agent_id}":
         return this.#desk.config.agentDisclosure === "public" ? "anonymous" : "bound";
       case "DISCOVER /":
+      case "DISCOVER /methods":
       case "DISCOVER /genesis":
       case "DESCRIBE /":
       case "QUERY /clock":

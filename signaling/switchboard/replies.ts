@@ -30,6 +30,14 @@ export interface Exchange {
   caller: string | undefined;
 }
 
+/** A body as it goes out, made once and sent often. */
+export interface PreparedBody {
+  readonly bytes: Uint8Array;
+  /** `bodyHash` of the bytes. */
+  readonly hash: string;
+  readonly mediaType: string;
+}
+
 /** A positive answer. */
 interface Reply {
   readonly result: JsonObject;
@@ -57,6 +65,14 @@ interface ResponderFacts {
   readonly verificationPath: string;
 }
 
+/** Tells the version of the server's manifest. */
+interface Versioned {
+  version(now: number): number;
+}
+
+/** What a tier 2 server must say beside its tier (`spec/agtp.md` 1.6). */
+const TIER_2_WARNING = "verification-incomplete";
+
 const MAX_RECORDED_METHOD = 32;
 const MAX_RECORDED_PATH = 2_048;
 
@@ -66,17 +82,20 @@ export class Replies {
   readonly #chain: RecordChain;
   readonly #random: (n: number) => Uint8Array;
   readonly #facts: ResponderFacts;
+  readonly #manifest: Versioned;
 
   constructor(
     outputs: Outputs,
     chain: RecordChain,
     random: (n: number) => Uint8Array,
     facts: ResponderFacts,
+    manifest: Versioned,
   ) {
     this.#outputs = outputs;
     this.#chain = chain;
     this.#random = random;
     this.#facts = facts;
+    this.#manifest = manifest;
   }
 
   /** Answers with a result. */
@@ -84,13 +103,18 @@ export class Replies {
     const status = reply.status ?? 200;
     const result = reply.final === undefined ? reply.result : { ...reply.result, final: reply.final };
     const body = resultBody({ status, taskId: exchange.taskId, result });
-    this.#send(exchange, status, body, reply, now);
+    this.#send(exchange, status, prepare(body, exchange), reply, now);
+  }
+
+  /** Answers with a document as it stands, without an envelope around it. */
+  document(exchange: Exchange, body: PreparedBody, now: number): void {
+    this.#send(exchange, 200, body, {}, now);
   }
 
   /** Answers with a refusal, which always ends the exchange. */
   refuse(exchange: Exchange, fault: Fault, now: number, reply: Pick<Reply, "link" | "sessionId"> = {}): void {
     const { status, body } = faultBody(fault, exchange.dialect, exchange.taskId);
-    this.#send(exchange, status, body, { ...reply, event: fault.code }, now);
+    this.#send(exchange, status, prepare(body, exchange), { ...reply, event: fault.code }, now);
   }
 
   /** Records what nobody waits for an answer to, together with `entries` before it. */
@@ -115,11 +139,10 @@ export class Replies {
   #send(
     exchange: Exchange,
     status: number,
-    content: JsonObject,
+    body: PreparedBody,
     reply: Omit<Reply, "result" | "status">,
     now: number,
   ): void {
-    const body = canonicalBytes(content);
     const responseId = this.uuid(now);
     const record = this.#chain.next(
       {
@@ -130,7 +153,7 @@ export class Replies {
         method: exchange.method.slice(0, MAX_RECORDED_METHOD),
         path: exchange.path.slice(0, MAX_RECORDED_PATH),
         requestHash: exchange.requestHash,
-        resultHash: bodyHash(body),
+        resultHash: body.hash,
         taskId: exchange.taskId,
         counterpartyAgentId: exchange.caller,
         event: reply.event?.replaceAll("_", "-"),
@@ -145,6 +168,8 @@ export class Replies {
       ["Owner-ID", this.#facts.ownerId],
       ["Trust-Tier", String(this.#facts.trustTier)],
       ["Verification-Path", this.#facts.verificationPath],
+      ...(this.#facts.trustTier === 2 ? [["Trust-Warning", TIER_2_WARNING] as const] : []),
+      ["AGTP-API-Version", String(this.#manifest.version(now))],
       ["Attribution-Record", record.jws],
       ["Audit-ID", record.auditId],
       ...echo("Agent-ID", exchange.agentId),
@@ -152,14 +177,14 @@ export class Replies {
       ...echo("Task-ID", exchange.taskId),
       ...echo("Session-ID", reply.sessionId),
       ...(reply.headers ?? []),
-      ["Content-Type", MEDIA_TYPE[exchange.dialect]],
+      ["Content-Type", body.mediaType],
     ]);
     this.#outputs.push({ kind: "append", entries: [...(reply.entries ?? []), recordEntry(record)] });
     this.#outputs.push({
       kind: "respond",
       connection: exchange.connection,
       exchange: exchange.id,
-      response: { dialect: exchange.dialect, status, reason: reasonText(status), headers, body },
+      response: { dialect: exchange.dialect, status, reason: reasonText(status), headers, body: body.bytes },
       final: reply.final ?? true,
     });
   }
@@ -168,6 +193,11 @@ export class Replies {
   uuid(now: number): string {
     return uuidv7({ msecs: Math.floor(now), random: this.#random(16) });
   }
+}
+
+function prepare(content: JsonObject, exchange: Exchange): PreparedBody {
+  const bytes = canonicalBytes(content);
+  return { bytes, hash: bodyHash(bytes), mediaType: MEDIA_TYPE[exchange.dialect] };
 }
 
 function recordEntry(record: ChainedRecord): Extract<LogEntry, { kind: "record" }> {

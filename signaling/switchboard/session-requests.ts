@@ -31,7 +31,7 @@ export class SessionRequests {
   }
 
   /**
-   * TERMINATE /sessions/{id}: media stops at once, the answer waits for the caller's last statements. Both ends may hang up
+   * TERMINATE /sessions/{id}, or another name of it: media stops at once, the answer waits for the caller's last statements. Both ends may hang up
    * at once: the second is answered like the first, with its reason kept.
    */
   terminate(asked: Asked, sessionId: string, parameters: TerminateParameters, now: number): Result<void> {
@@ -43,7 +43,13 @@ export class SessionRequests {
       if (!closing.ok) return closing;
     }
     if (!isFinal(session.state)) {
-      const ended = this.#endings.end(session, "terminate", asked.agent.agentId, now, parameters.reason);
+      const ended = this.#endings.end(
+        session,
+        "terminate",
+        asked.agent.agentId,
+        now,
+        parameters.reason ?? "hangup",
+      );
       if (!ended.ok) return ended;
     }
     if (parameters.closing !== undefined) this.#lastWords.takeClosing(session, leg, parameters.closing);

@@ -2,6 +2,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { HeaderField } from "../../codecs/headers.ts";
 import type { FlowCounters } from "../admission.ts";
 import { encodePublicKey } from "../keys.ts";
+import { supportedMethods } from "../paths.ts";
 import { formatScopes, scopeHeader } from "../scope.ts";
 import type { ServerIdentity } from "./config.ts";
 import { streamParameters, streamParametersHeader } from "./flows.ts";
@@ -36,6 +37,7 @@ export function establishedHeaders(session: Session, leg: SessionLeg): HeaderFie
   const formats = streams.flatMap((stream) => (stream.modality === "data" ? [stream.format.name] : []));
   return [
     ["Authority-Scope", scopeHeader(leg.scope)],
+    ["Supported-Methods", supportedMethods("/sessions")],
     ["Communication-Modalities", distinctWords(modalities)],
     ...(codecs.length === 0 ? [] : [["Audio-Codec", distinctWords(codecs)] as const]),
     ...(formats.length === 0 ? [] : [["Data-Formats", distinctWords(formats)] as const]),

@@ -115,6 +115,11 @@ export class Switchboard {
     return { sessions, ringing: this.#book.size, agents: registry.size, ...inboxes.overview() };
   }
 
+  /** The server's signed manifest: what `DISCOVER /` without an Agent-ID answers. */
+  manifest(now: number): Uint8Array {
+    return this.#desk.manifest.body(now).bytes;
+  }
+
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     const { connections, inboxes, registry, timers } = this.#desk;

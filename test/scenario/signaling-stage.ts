@@ -1,8 +1,10 @@
 /** One switchboard on virtual time, with a stand-in for the driver that holds it to its contract. */
+import { type HeaderField, Headers } from "../../codecs/headers.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import {
   type AgtpRequest,
   type AgtpResponse,
+  type Dialect,
   serializeRequest,
   serializeResponse,
 } from "../../codecs/message.ts";
@@ -112,6 +114,25 @@ export class Stage {
     const exchange = this.newExchange();
     this.handle({ kind: "request", connection, exchange, request });
     return { exchange, arrivals: this.#arrivals(exchange) };
+  }
+
+  /** What a bare request without a body is answered, on a connection of its own or the one given. */
+  ask(
+    method: string,
+    path: string,
+    headers: readonly HeaderField[] = [],
+    connection = this.open(),
+    dialect: Dialect = "base",
+  ): readonly AgtpResponse[] {
+    const request = {
+      dialect,
+      method,
+      path,
+      query: new Map(),
+      headers: new Headers(headers),
+      body: new Uint8Array(),
+    };
+    return this.request(connection, request).arrivals.responses;
   }
 
   /** An exchange number nobody used. */
