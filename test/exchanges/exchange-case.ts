@@ -21,6 +21,8 @@ export interface Expected {
   readonly details?: Readonly<Record<string, unknown>>;
   /** Members of `result` that must be so. */
   readonly result?: Readonly<Record<string, unknown>>;
+  /** Members of a document that comes without an envelope. */
+  readonly document?: Readonly<Record<string, unknown>>;
   /** Headers that must be so; `undefined`: must not be there. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Members of the record that must be so. */

@@ -2,7 +2,10 @@
 import { expect } from "vitest";
 import type { ExchangeCase } from "./exchange-case.ts";
 
-const DIRECTORY = { directory: expect.arrayContaining([{ path: "/sessions" }]), time: expect.any(Number) };
+const DIRECTORY = {
+  directory: expect.arrayContaining([expect.objectContaining({ path: "/sessions" })]),
+  time: expect.any(Number),
+};
 const SAME_TIMES = { t0: 17.5, t1: expect.any(Number), t2: expect.any(Number) };
 const CLOCK = "AGTP/1.0 QUERY /clock";
 

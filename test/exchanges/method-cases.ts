@@ -75,7 +75,70 @@ const elsewhere: readonly ExchangeCase[] = [
   },
 ];
 
+/** The methods that every service answers, where they are no part of a call. */
+const floor: readonly ExchangeCase[] = [
+  ...(
+    [
+      ["SUMMARIZE", "language-model"],
+      ["PLAN", "language-model"],
+      ["EXECUTE", "task-runner"],
+      ["DELEGATE", "delegation"],
+      ["ESCALATE", "escalation-handler"],
+    ] as const
+  ).map(
+    ([method, missing]): ExchangeCase => ({
+      name: `${method}, for which something is missing here`,
+      send: { line: `AGTP/1.0 ${method} /`, parameters: { task: "something" } },
+      gets: { status: 422, code: "method-unserved", details: { method, missing } },
+    }),
+  ),
+  {
+    name: "PROPOSE, for endpoints to order",
+    send: { line: "PROPOSE / HTTP/AGTP/1.0", parameters: { endpoint: "/weather" } },
+    gets: { status: 463, code: "proposal-rejected" },
+  },
+  {
+    name: "a method of the floor at a path that does not take it",
+    send: { line: "AGTP/1.0 PLAN /sessions" },
+    gets: { status: 405, code: "method-not-allowed", details: { allowed_methods_for_path: ["ESTABLISH"] } },
+  },
+];
+
 const discovery: readonly ExchangeCase[] = [
+  {
+    name: "the manifest, for who says no Agent-ID",
+    by: "nobody",
+    send: { line: "AGTP/1.0 DISCOVER /", anonymous: true },
+    gets: {
+      status: 200,
+      headers: { "Content-Type": "application/vnd.agtp.manifest+json", "Agent-ID": undefined },
+      document: {
+        agtp_version: "1.0",
+        manifest_signature: expect.any(String),
+        endpoints: expect.arrayContaining([
+          expect.objectContaining({ method: "ESTABLISH", path: "/sessions" }),
+        ]),
+      },
+    },
+  },
+  {
+    name: "every exchange there is",
+    send: { line: "AGTP/1.0 DISCOVER /methods" },
+    gets: {
+      status: 200,
+      result: {
+        methods: expect.arrayContaining([
+          expect.objectContaining({ method: "QUERY", path: "/clock", tier: "A" }),
+          expect.objectContaining({ method: "ESTABLISH", path: "/sessions", tier: "B" }),
+        ]),
+      },
+    },
+  },
+  {
+    name: "a part of what this server can do, asked for in the query",
+    send: { line: "AGTP/1.0 DESCRIBE /?capability_domains=version,zones&version_min=9.1" },
+    gets: { status: 200, result: { version: "1.0", version_min_satisfied: false, zones_accepted: [] } },
+  },
   {
     name: "what this server can do",
     send: { line: "AGTP/1.0 DESCRIBE /" },
@@ -169,6 +232,7 @@ export const METHOD_CASES: readonly ExchangeCase[] = [
   ...unknown,
   ...badPaths,
   ...elsewhere,
+  ...floor,
   ...discovery,
   ...identity,
 ];

@@ -167,8 +167,8 @@ const sessions: readonly ExchangeCase[] = [
     gets: { status: 409, code: "session-terminated" },
   },
   {
-    name: "the end of a session without a reason",
-    send: { line: `AGTP/1.0 TERMINATE ${SESSION}`, parameters: {} },
+    name: "the end of a session for a reason that is no text",
+    send: { line: `AGTP/1.0 TERMINATE ${SESSION}`, parameters: { reason: 7 } },
     gets: { status: 422, code: "field-invalid", details: { at: "parameters.reason" } },
   },
   {

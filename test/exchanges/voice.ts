@@ -23,6 +23,8 @@ export interface Request {
   readonly body?: string;
   /** Brings a proof, with these members changed. Default: where each connection of the carrier must be proved on. */
   readonly proof?: true | JsonObject;
+  /** Leaves the Agent-ID out. */
+  readonly anonymous?: true;
   /** Everything as it is; the rest counts for nothing. */
   readonly octets?: string | Uint8Array;
 }
@@ -130,13 +132,13 @@ export class Voice {
   #octets(request: Request, binding: Uint8Array | undefined): Uint8Array {
     if (request.octets !== undefined) return Buffer.from(request.octets as string);
     const body = this.#body(request, binding);
+    const namesItself =
+      request.anonymous === true || request.headers?.some(([name]) => /^agent-id$/i.test(name));
     const isTyped = body.length > 0 && !request.headers?.some(([name]) => /^content-type$/i.test(name));
     return writeMessage(
       request.line,
       [
-        ...(request.headers?.some(([name]) => /^agent-id$/i.test(name))
-          ? []
-          : [["Agent-ID", this.id] as const]),
+        ...(namesItself ? [] : [["Agent-ID", this.id] as const]),
         ...(request.headers ?? []),
         ...(isTyped ? [["Content-Type", request.type ?? "application/vnd.agtp+json"] as const] : []),
         ["Content-Length", String(body.length)],

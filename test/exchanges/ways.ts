@@ -55,6 +55,12 @@ export async function realServer() {
   };
   return {
     way,
+    url,
+    origin,
+    port: Number(new URL(url).port),
+    certificateHash: server.certificateHash,
+    certificateHashes,
+    agentId: server.agentId,
     async stop(): Promise<void> {
       await server.stop(0);
       expect(faults).toEqual([]);
