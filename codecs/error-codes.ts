@@ -65,6 +65,7 @@ export const ERRORS = {
   glare: { status: 409, retryable: true, meaning: "Both called each other; the offer named in `details.offer_id` survives: answer it." },
   "terms-outdated": { status: 409, retryable: true, meaning: "The terms were changed meanwhile; `details.number` are in force." },
   "epoch-outdated": { status: 409, retryable: false, meaning: "The stream was interrupted already, or the epoch would jump; `details.epoch` is in force." },
+  "attach-outdated": { status: 409, retryable: false, meaning: "Another connection carries this end's media, by the higher `details.attach_seq`." },
   "evidence-not-ready": { status: 409, retryable: true, meaning: "The call is still up or closing; ask again after `details.retry_after_ms`." },
   "capacity": { status: 503, retryable: true, meaning: "The server is at a limit." },
   "rate-limited": { status: 429, retryable: true, meaning: "Too many requests." },

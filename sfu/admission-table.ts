@@ -59,6 +59,9 @@ export class AdmissionTable {
       case "install":
         this.#install(message.row, now);
         return;
+      case "move":
+        this.#move(message.row, message.epoch, now);
+        return;
       case "terms": {
         const entry = this.find(message.connection, message.flow);
         if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
@@ -92,6 +95,11 @@ export class AdmissionTable {
     return { sessions: this.#sessions.size, connections: this.#connections.size };
   }
 
+  /** The stream that a row is about, whichever flow carries it. */
+  stream(row: Pick<AdmissionRow, "sessionId" | "leg" | "stream">): FlowEntry | undefined {
+    return this.#sessions.get(row.sessionId)?.flows.get(keyOf(row));
+  }
+
   find(connection: ConnectionId, flow: number): FlowEntry | undefined {
     return this.#connections.get(connection)?.flows.get(flow);
   }
@@ -111,7 +119,7 @@ export class AdmissionTable {
 
   #install(row: AdmissionRow, now: number): void {
     const session = this.#sessionOf(row.sessionId, now);
-    const key = row.leg * 2 ** 32 + row.stream;
+    const key = keyOf(row);
     let entry = session.flows.get(key);
     if (entry === undefined) {
       entry = {
@@ -131,6 +139,15 @@ export class AdmissionTable {
       entry.context = new FrameSigningContext(row.sessionDigest, row.leg, row.stream);
       entry.rate = new FrameRate(row.rate, now);
     }
+    this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
+  }
+
+  #move(row: AdmissionRow, epoch: number, now: number): void {
+    const entry = this.stream(row);
+    if (entry === undefined) return;
+    this.#detach(entry);
+    entry.row = row;
+    entry.epoch = Math.max(entry.epoch, epoch);
     this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
   }
 
@@ -160,4 +177,8 @@ export class AdmissionTable {
     }
     return entry;
   }
+}
+
+function keyOf({ leg, stream }: Pick<AdmissionRow, "leg" | "stream">): number {
+  return leg * 2 ** 32 + stream;
 }

@@ -54,6 +54,11 @@ export class HeldFrames {
     return at < 0 ? undefined : this.#frames.splice(at, 1)[0];
   }
 
+  /** The flow has another connection from now on: what waits for it counts as come from there. */
+  move(entry: FlowEntry, connection: ConnectionId): void {
+    this.#frames = this.#frames.map((frame) => (frame.entry === entry ? { ...frame, connection } : frame));
+  }
+
   /** Forgets what waits for flows of a session or connection that is gone. */
   forget(isGone: (frame: HeldFrame) => boolean): void {
     this.#frames = this.#frames.filter((frame) => !isGone(frame));

@@ -58,6 +58,9 @@ export class Relay {
       const session = this.#table.session(message.sessionId);
       if (session !== undefined) this.#news.forget(session);
       this.#held.forget(({ entry }) => entry.session === session);
+    } else if (message.kind === "move") {
+      const entry = this.#table.stream(message.row);
+      if (entry !== undefined) this.#held.move(entry, message.row.connection);
     }
     this.#table.apply(message, now);
   }
@@ -142,6 +145,17 @@ export class Relay {
   /** The row in force on a flow. */
   row(connection: ConnectionId, flow: number): AdmissionRow | undefined {
     return this.#table.find(connection, flow)?.row;
+  }
+
+  /** The row in force of a leg's stream, whichever flow carries it. */
+  rowOf(place: Pick<AdmissionRow, "sessionId" | "leg" | "stream">): AdmissionRow | undefined {
+    return this.#table.stream(place)?.row;
+  }
+
+  /** Whether the session is here and has not ended. */
+  isLive(sessionId: string): boolean {
+    const state = this.#table.session(sessionId)?.state;
+    return state === "active" || state === "held";
   }
 
   /** The rows of a session, lost connections' included; empty for a session that is not here. */

@@ -71,12 +71,18 @@ export interface AdmissionRow {
   /** Milliseconds to add to the sender's capture times to get server time, and how sure that is. */
   readonly clockOffset: number;
   readonly clockUncertainty: number;
+  /** None while the listener has no connection for media: live frames then go nowhere, and reliable ones wait unread. */
   readonly egress: readonly EgressLeg[];
 }
 
 /** The only thing that steers the media core (`design` 8). */
 export type AdmissionMessage =
   | { readonly kind: "install"; readonly row: AdmissionRow }
+  /**
+   * Moves a leg's stream that is here to the connections and flows of this row: its windows, counters, rate and what it holds go on. What
+   * comes on the old flow is nobody's. `epoch` is the media epoch in force, which may have begun while the speaker had no connection.
+   */
+  | { readonly kind: "move"; readonly row: AdmissionRow; readonly epoch: number }
   /** Replaces what the terms govern; the window and counters go on. */
   | {
       readonly kind: "terms";

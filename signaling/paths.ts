@@ -21,6 +21,7 @@ export const ROUTES = [
   "DISCONNECT /sessions/{session_id}",
   "CLOSE /sessions/{session_id}",
   "ADJUST /sessions/{session_id}",
+  "OPEN /sessions/{session_id}/media",
   "QUERY /sessions/{session_id}/records",
   "QUERY /sessions/{session_id}/evidence",
   "TERMINATE /offers/{offer_id}",

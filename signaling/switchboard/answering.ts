@@ -1,6 +1,7 @@
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { verifyAnswer } from "../answer.ts";
 import type { Asked } from "./asked.ts";
+import { type Attaching, mayTakeUp } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { answerEstablished, establishSession } from "./establishing.ts";
@@ -17,13 +18,22 @@ export class Answering {
   readonly #book: OfferBook;
   readonly #ringing: Ringing;
   readonly #endings: Endings;
+  readonly #attaching: Attaching;
 
-  constructor(desk: Desk, table: SessionTable, book: OfferBook, ringing: Ringing, endings: Endings) {
+  constructor(
+    desk: Desk,
+    table: SessionTable,
+    book: OfferBook,
+    ringing: Ringing,
+    endings: Endings,
+    attaching: Attaching,
+  ) {
     this.#desk = desk;
     this.#table = table;
     this.#book = book;
     this.#ringing = ringing;
     this.#endings = endings;
+    this.#attaching = attaching;
   }
 
   /** CONFIRM /sessions/{id}: the callee's answer. */
@@ -59,7 +69,8 @@ export class Answering {
     const isRepeat =
       session?.answer.jws === parameters.answer &&
       session?.state === "active" &&
-      leg?.connection === asked.connection.id;
+      leg !== undefined &&
+      mayTakeUp(leg, asked.connection);
     if (isRepeat && session !== undefined && leg !== undefined) {
       answerEstablished(this.#desk, asked.exchange, session, leg, now);
       return ok(undefined);
@@ -102,10 +113,12 @@ export class Answering {
     this.#desk.inboxes.withdraw(callee.agentId, sessionId, ["offer"]);
     this.#table.add(session.value, now);
     this.#endings.watch(session.value, now);
+    this.#attaching.watch(session.value);
     const [callerLeg, calleeLeg] = session.value.legs;
     for (const waiter of ringing.waiters) {
       // Flows belong to one connection: a waiter elsewhere gets no session it could not use.
-      if (waiter.connection === callerConnection.id) {
+      const there = this.#desk.connections.get(waiter.connection);
+      if (there !== undefined && mayTakeUp(callerLeg, there)) {
         answerEstablished(this.#desk, waiter, session.value, callerLeg, now);
       } else
         this.#desk.replies.refuse(

@@ -128,9 +128,9 @@ export class Connections {
   }
 
   /** What a connection counts against once it is bound. */
-  #allotment({ carrier }: ConnectionState): { readonly counts: Map<string, number>; readonly most: number } {
+  #allotment(state: ConnectionState): { readonly counts: Map<string, number>; readonly most: number } {
     const { tlsConnectionsPerAgent, connectionsPerAgent } = this.#limits;
-    return carrier === "tls"
+    return isSeparate(state)
       ? { counts: this.#perAgent.tls, most: tlsConnectionsPerAgent }
       : { counts: this.#perAgent.other, most: connectionsPerAgent };
   }
@@ -150,6 +150,11 @@ export function noteProofId(
   }
   state.proofIds.set(jti, expires);
   return "new";
+}
+
+/** True for a connection that carries requests one by one, or the media of one session, and not both (`docs/wire-tls.md`). */
+export function isSeparate({ carrier }: Pick<ConnectionState, "carrier">): boolean {
+  return carrier === "tls";
 }
 
 /** The next unused flow identifier of the connection; `undefined` when it has had them all. */

@@ -15,6 +15,8 @@ export const CLOSING_WINDOW = 5_000;
 /** Inactivity that ends a session, and how often the relay is asked whether media flowed, milliseconds. */
 export const IDLE_LIMIT = 60_000;
 const IDLE_CHECK = 15_000;
+/** Code of `sfu/carrier`, which this room cannot see. */
+const CLOSE_NORMAL = 0;
 /** How long counters are waited for, milliseconds; without them the session goes on as if nothing had changed. */
 export const COUNTERS_WAIT = 1_000;
 /** Requests that may wait for one session's counters; beyond: 429 `rate-limited`. */
@@ -56,6 +58,8 @@ export class Endings {
     timers.clear("ttl", session.id);
     timers.clear("idle", session.id);
     timers.clear("reports", session.id);
+    timers.clear("attach-caller", session.id);
+    timers.clear("attach-callee", session.id);
     for (const leg of session.legs) {
       inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused"]);
       if (leg.agent.agentId === by) continue;
@@ -89,17 +93,16 @@ export class Endings {
     this.wantCounters(session, now);
   }
 
-  /** A connection is gone. Reattaching is not offered yet, so a bounded session ends at once and a persistent one is held. */
-  connectionLost(connection: ConnectionId, now: number): void {
-    for (const session of this.#table.on(connection)) {
-      this.#lastWords.drop(session, connection);
-      for (const leg of session.legs) if (leg.connection === connection) this.#table.detach(session, leg);
-      if (session.state === "active") {
-        if (session.model === "bounded") this.end(session, "bounded-transport-lost", "server", now);
-        else this.#hold(session);
-      }
-      this.finishIfComplete(session, now);
-    }
+  /** An end has lost its connection for media for good, as far as a bounded session goes; a persistent one is held. */
+  transportLost(session: Session, now: number): void {
+    if (session.state !== "active") return;
+    if (session.model === "bounded") this.end(session, "bounded-transport-lost", "server", now);
+    else this.#hold(session);
+  }
+
+  /** The connection is gone: nobody waits there for an answer. */
+  dropWaiting(session: Session, connection: ConnectionId): void {
+    this.#lastWords.drop(session, connection);
   }
 
   /** The client gave one exchange up. */
@@ -198,6 +201,11 @@ export class Endings {
     }
     for (const kind of ["ttl", "idle", "closing", "counters", "reports"] as const)
       timers.clear(kind, session.id);
+    for (const leg of session.legs) {
+      // A connection for one session's media has no other use.
+      if (!leg.overTls || !leg.attached || leg.connection === undefined) continue;
+      outputs.push({ kind: "close", connection: leg.connection, code: CLOSE_NORMAL, reason: "session-over" });
+    }
     this.#table.retire(session, ending, now);
     outputs.log("info", "session-closed", { ...namesOf(session), reason: ending.reason });
   }

@@ -9,7 +9,7 @@ import { buildSessionCore, makeCoreWitness } from "../session-core.ts";
 import { type SessionState, step } from "../session-machine.ts";
 import { deriveTerms, streamsSentBy } from "../terms.ts";
 import { Allowance } from "./allowance.ts";
-import type { ConnectionState } from "./connections.ts";
+import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
 import { type RegisteredAgent, statusBytes } from "./registry.ts";
@@ -138,6 +138,11 @@ function sessionLeg(
     mediaKey: signed.mediaKey,
     scope,
     connection: connection.id,
+    overTls: isSeparate(connection),
+    attached: !isSeparate(connection),
+    attachSeq: 0,
+    detachedAt: undefined,
+    heardAt: now,
     steeringAllowance: new Allowance(STEERING_RATE, now),
     statementBytes: 0,
     hasClosed: false,

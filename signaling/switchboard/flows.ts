@@ -23,7 +23,7 @@ const RATE_BURST = 2;
 const MAX_CLOCK_UNCERTAINTY = 500;
 
 /** The three flows of one media stream on one connection. */
-interface FlowSet {
+export interface FlowSet {
   readonly connection: ConnectionId;
   readonly frames: number;
   readonly checkpoints: number;
@@ -40,9 +40,9 @@ export interface MediaFlow {
   /** Of the speaker's packets. */
   readonly ssrc: number;
   /** At the speaker: frames and checkpoints come in, receipts go out. */
-  readonly ingress: FlowSet;
+  ingress: FlowSet;
   /** At the listener: frames and checkpoints go out, receipts come in. */
-  readonly egress: FlowSet;
+  egress: FlowSet;
 }
 
 /** Gives every direction of the terms its flows. Fault: `capacity` when a connection has no more. */
@@ -65,6 +65,19 @@ export function layFlows(
     }
   }
   return ok(flows);
+}
+
+/** New flows for one leg of a session on another connection, in the order of its flows. Fault: `capacity`. */
+export function layAnew(session: Session, connection: ConnectionState): Result<readonly FlowSet[]> {
+  const sets: FlowSet[] = [];
+  for (const _flow of session.flows) {
+    const set = takeFlows(connection);
+    if (set === undefined) {
+      return refuse("capacity", "The connection has used up its flow identifiers: open a new one.");
+    }
+    sets.push(set);
+  }
+  return ok(sets);
 }
 
 /** `result.streams` for one end. */
@@ -101,6 +114,7 @@ export function streamParametersHeader(parameters: readonly JsonObject[]): strin
 /** What the relay needs to judge and route the frames of one flow. */
 export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
   const speaker = session.legs[flow.speaker];
+  const listener = session.legs[flow.listener];
   const signed = flow.speaker === 0 ? session.offer.payload : session.answer.payload;
   return {
     connection: flow.ingress.connection,
@@ -120,7 +134,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     ...formatLimits(flow.agreed),
     clockOffset: signed.clock.offset_ms,
     clockUncertainty: Math.min(signed.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
-    egress: [{ connection: flow.egress.connection, flow: flow.egress.frames }],
+    egress: listener.attached ? [{ connection: flow.egress.connection, flow: flow.egress.frames }] : [],
   };
 }
 

@@ -4,7 +4,7 @@ import { verifyClosing } from "../closing.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type Session, type SessionLeg } from "./session.ts";
+import { artifact, hasHadMedia, type Session, type SessionLeg } from "./session.ts";
 import { sessionResult } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
@@ -68,6 +68,8 @@ export class LastWords {
       const mayCome = leg.hasClosed && !session.awaitingCounters.final;
       if (mayCome && this.#unfinished(session, leg).length > 0) continue;
       for (const exchange of leg.waiting.splice(0)) {
+        // Asked on a connection that is not the leg's, and is gone.
+        if (this.#desk.connections.get(exchange.connection) === undefined) continue;
         const { counters: _counters, terms: _terms, ...result } = sessionResult(session);
         this.#desk.replies.answer(exchange, { result, sessionId: session.id, link: session.link }, now);
       }
@@ -97,7 +99,7 @@ export class LastWords {
   #unfinished(session: Session, leg: SessionLeg): StatementRoute[] {
     return this.#table
       .routesOf(session)
-      .filter((route) => route.signer === leg.leg && !route.isFinal && !route.isBroken);
+      .filter((route) => route.signer === leg.leg && !route.isFinal && !route.isBroken && hasHadMedia(leg));
   }
 }
 

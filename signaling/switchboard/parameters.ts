@@ -120,6 +120,16 @@ interface AdjustParameters {
 }
 export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>({ narrowing: JWS }, OPEN);
 
+/** OPEN /sessions/{id}/media. */
+export interface OpenParameters {
+  /** Rises with every attachment of this end: the highest wins. */
+  readonly attach_seq: number;
+}
+export const OPEN_MEDIA: Shape<OpenParameters> = object<OpenParameters>(
+  { attach_seq: integer(1, Number.MAX_SAFE_INTEGER) },
+  OPEN,
+);
+
 /** QUERY /sessions/{id}/records: those behind this `session_seq`. */
 interface RecordsParameters {
   readonly after?: number;

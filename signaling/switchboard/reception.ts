@@ -6,6 +6,7 @@ import { type Route, type Routed, routeRequest } from "../paths.ts";
 import { readShape } from "../shape.ts";
 import type { Answering } from "./answering.ts";
 import { type Asked, type AskedByAnybody, isProved } from "./asked.ts";
+import type { Attaching } from "./attaching.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import {
@@ -30,6 +31,7 @@ import {
   DESCRIBE,
   ESTABLISH,
   INTERRUPT_NOTICE,
+  OPEN_MEDIA,
   RECORDS,
   SESSION_NOTICE,
   SUBSCRIBE,
@@ -53,6 +55,7 @@ interface Departments {
   readonly evidence: EvidenceReading;
   readonly steering: Steering;
   readonly records: RecordReading;
+  readonly attaching: Attaching;
 }
 
 /** Takes requests in: rate, route, body, identity, then the part that answers. Every refusal is answered here. */
@@ -216,7 +219,7 @@ export class Reception {
   }
 
   #answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
-    const { ringing, answering, requests, evidence, steering, records } = this.#departments;
+    const { ringing, answering, requests, evidence, steering, records, attaching } = this.#departments;
     switch (routed.route) {
       case "SUBSCRIBE /agents/{agent_id}/inbox": {
         const read = readShape(SUBSCRIBE, parameters, AT);
@@ -249,6 +252,10 @@ export class Reception {
       case "ADJUST /sessions/{session_id}": {
         const read = readShape(ADJUST, parameters, AT);
         return read.ok ? steering.narrow(asked, routed.params.session_id, read.value.narrowing, now) : read;
+      }
+      case "OPEN /sessions/{session_id}/media": {
+        const read = readShape(OPEN_MEDIA, parameters, AT);
+        return read.ok ? attaching.open(asked, routed.params.session_id, read.value, now) : read;
       }
       case "QUERY /sessions/{session_id}/records": {
         const read = readShape(RECORDS, parameters, AT);
@@ -299,6 +306,7 @@ export class Reception {
     switch (route) {
       case "ESTABLISH /sessions":
       case "CONFIRM /sessions/{session_id}":
+      case "OPEN /sessions/{session_id}/media":
       case "SUBSCRIBE /agents/{agent_id}/inbox":
         return "proof";
       case "DISCOVER /agents":

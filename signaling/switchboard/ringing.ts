@@ -3,6 +3,7 @@ import type { ConnectionId } from "../admission.ts";
 import type { Offer } from "../offer.ts";
 import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
+import { mayTakeUp } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
 import { answerEstablished, newSessionId } from "./establishing.ts";
 import type { ExchangeId } from "./io.ts";
@@ -226,7 +227,7 @@ export class Ringing {
     const { session, leg } = found.value;
     if (isFinal(session.state))
       return refuse("session-terminated", "The session has ended.", "path", { state: session.state });
-    if (leg.connection !== asked.connection.id) {
+    if (!mayTakeUp(leg, asked.connection)) {
       return refuse("session-state-conflict", "The session's media is on another connection.", undefined, {
         state: session.state,
       });

@@ -1,5 +1,14 @@
 import type { Endpoint, SessionRoute } from "./endpoints.ts";
-import { ADJUST, CONFIRM, ESTABLISH, NOTHING, RECORDS, SESSION_NOTICE, TERMINATE } from "./parameters.ts";
+import {
+  ADJUST,
+  CONFIRM,
+  ESTABLISH,
+  NOTHING,
+  OPEN_MEDIA,
+  RECORDS,
+  SESSION_NOTICE,
+  TERMINATE,
+} from "./parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
 const IN_SESSION = ["session-not-found", "session-identity-mismatch", "session-terminated"] as const;
@@ -110,6 +119,23 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     input: ADJUST,
     output: { number: "integer", leg: "integer", scope: "array", streams: "array" },
     errors: [...IN_SESSION, "terms-outdated", "session-state-conflict"],
+  },
+  "OPEN /sessions/{session_id}/media": {
+    description: "From the answer on, this end's media flows on the connection that this comes on.",
+    intent: "carry the media of a call on another connection",
+    outcome: "the flows to use there",
+    capability: "transaction",
+    impact: "reversible",
+    isIdempotent: false,
+    input: OPEN_MEDIA,
+    output: {
+      session_id: "string",
+      state: "string",
+      leg: "integer",
+      attach_seq: "integer",
+      streams: "array",
+    },
+    errors: [...IN_SESSION, "proof-required", "attach-outdated", "session-state-conflict", "capacity"],
   },
   "QUERY /sessions/{session_id}/records": {
     ...READ,

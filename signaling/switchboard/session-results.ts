@@ -56,7 +56,7 @@ export function sessionResult(session: Session): JsonObject {
     participants: session.legs.map((leg) => ({
       leg: leg.leg,
       agent_id: leg.agent.agentId,
-      attached: leg.connection !== undefined,
+      attached: leg.attached,
     })),
     counters: session.counters.map(countersJson),
     ...(session.ending === undefined ? {} : { reason: session.ending.reason, by: session.ending.by }),

@@ -2,7 +2,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import type { SessionState } from "../session-machine.ts";
 import { FadingMap } from "./fading-map.ts";
-import { type MediaFlow, statementRoutes } from "./flows.ts";
+import { type FlowSet, type MediaFlow, statementRoutes } from "./flows.ts";
 import { type Ending, legOf, type Session, type SessionLeg } from "./session.ts";
 import type { StatementRoute } from "./statements.ts";
 
@@ -92,7 +92,7 @@ export class SessionTable {
     return this.#flows.get(`${connection}/${flow}`);
   }
 
-  /** The session for one of its participants. Faults: `session-not-found`, `session-terminated`, `session-identity-mismatch`. */
+  /** The session for one of its participants, who is heard of by asking. Faults: `session-not-found`, `session-terminated`, `session-identity-mismatch`. */
   participation(id: string, agentId: string, now: number): Result<Participation> {
     const session = this.#byId.get(id);
     if (session === undefined) {
@@ -105,7 +105,9 @@ export class SessionTable {
       });
     }
     const leg = legOf(session, agentId);
-    return leg === undefined ? notYours() : ok({ session, leg });
+    if (leg === undefined) return notYours();
+    leg.heardAt = now;
+    return ok({ session, leg });
   }
 
   add(session: Session, now: number): void {
@@ -114,12 +116,7 @@ export class SessionTable {
       addTo(this.#byAgent, leg.agent.agentId, session);
       if (leg.connection !== undefined) addTo(this.#byConnection, leg.connection, session);
     }
-    for (const flow of session.flows) {
-      this.#flows.set(`${flow.ingress.connection}/${flow.ingress.frames}`, { session, flow });
-      for (const route of statementRoutes(session, flow, now)) {
-        this.#routes.set(`${route.from.connection}/${route.from.flow}`, route);
-      }
-    }
+    for (const flow of session.flows) this.#place(session, flow, statementRoutes(session, flow, now));
   }
 
   /** Takes a session out after its final record. */
@@ -129,20 +126,69 @@ export class SessionTable {
       removeFrom(this.#byAgent, leg.agent.agentId, session);
       if (leg.connection !== undefined) removeFrom(this.#byConnection, leg.connection, session);
     }
-    for (const flow of session.flows) {
-      this.#flows.delete(`${flow.ingress.connection}/${flow.ingress.frames}`);
-      this.#routes.delete(`${flow.ingress.connection}/${flow.ingress.checkpoints}`);
-      this.#routes.delete(`${flow.egress.connection}/${flow.egress.receipts}`);
-    }
+    for (const flow of session.flows) this.#unplace(flow);
     const participants = session.legs.map((leg) => leg.agent.agentId);
     this.#past.set(session.id, { id: session.id, state: session.state, ending, participants }, now);
   }
 
   /** Notes that a leg's connection is gone. */
-  detach(session: Session, leg: SessionLeg): void {
-    if (leg.connection === undefined) return;
-    removeFrom(this.#byConnection, leg.connection, session);
+  detach(session: Session, leg: SessionLeg, now: number): void {
+    if (leg.attached) leg.detachedAt = now;
+    leg.attached = false;
+    this.#leave(session, leg);
+  }
+
+  /** Moves a leg's flows to another connection; `sets` are in the order of the session's flows. Statements go on where they stood. */
+  attach(session: Session, leg: SessionLeg, connection: ConnectionId, sets: readonly FlowSet[]): void {
+    for (const [index, flow] of session.flows.entries()) {
+      const fresh = sets[index];
+      if (fresh === undefined) throw new RangeError("a flow without a place to move to");
+      const speaks = flow.speaker === leg.leg;
+      const { ingress, egress } = flow;
+      const [checkpoints, receipts] = [
+        this.route(ingress.connection, ingress.checkpoints),
+        this.route(egress.connection, egress.receipts),
+      ];
+      this.#unplace(flow);
+      if (speaks) flow.ingress = fresh;
+      else flow.egress = fresh;
+      this.#place(session, flow, [checkpoints, receipts]);
+    }
+    this.#leave(session, leg);
+    leg.connection = connection;
+    leg.attached = true;
+    leg.detachedAt = undefined;
+    addTo(this.#byConnection, connection, session);
+  }
+
+  /** Finds the flow and its statements by the flows they come in on, and lets them go on where the flow leads now. */
+  #place(session: Session, flow: MediaFlow, routes: readonly (StatementRoute | undefined)[]): void {
+    const { ingress, egress } = flow;
+    this.#flows.set(`${ingress.connection}/${ingress.frames}`, { session, flow });
+    for (const route of routes) {
+      if (route === undefined) continue;
+      const at = (set: FlowSet) => ({
+        connection: set.connection,
+        flow: route.kind === "checkpoint" ? set.checkpoints : set.receipts,
+      });
+      route.from = at(route.kind === "checkpoint" ? ingress : egress);
+      route.to = at(route.kind === "checkpoint" ? egress : ingress);
+      this.#routes.set(`${route.from.connection}/${route.from.flow}`, route);
+    }
+  }
+
+  #unplace({ ingress, egress }: MediaFlow): void {
+    this.#flows.delete(`${ingress.connection}/${ingress.frames}`);
+    this.#routes.delete(`${ingress.connection}/${ingress.checkpoints}`);
+    this.#routes.delete(`${egress.connection}/${egress.receipts}`);
+  }
+
+  #leave(session: Session, leg: SessionLeg): void {
+    const { connection } = leg;
+    if (connection === undefined) return;
     leg.connection = undefined;
+    const isOther = session.legs.some((each) => each.connection === connection);
+    if (!isOther) removeFrom(this.#byConnection, connection, session);
   }
 }
 

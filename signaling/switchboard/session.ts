@@ -24,8 +24,18 @@ export interface SessionLeg {
   readonly mediaKey: MediaKey;
   /** Scope in force. */
   scope: ScopeSet;
-  /** Where its media flows; `undefined` once that connection is lost. */
+  /** Where its flows are; `undefined` once that connection is lost. */
   connection: ConnectionId | undefined;
+  /** `connection` is one of a carrier whose requests and media have connections of their own. */
+  overTls: boolean;
+  /** Media flows on `connection`. False over TLS until it has a connection for media, and once that is lost. */
+  attached: boolean;
+  /** Of its latest attachment; 0 is the one that establishing it made. */
+  attachSeq: number;
+  /** When its connection for media was lost; `undefined` while it has one, or never had. */
+  detachedAt: number | undefined;
+  /** When its agent last asked something in this session. */
+  heardAt: number;
   /** For its narrowings and interrupts: what one end uses up is not the other's. */
   readonly steeringAllowance: Allowance;
   /** Bytes kept of its checkpoints, receipts and interrupts. */
@@ -92,6 +102,11 @@ export interface Session {
     readonly queries: Exchange[];
     readonly steering: SteeringChange[];
   };
+}
+
+/** True for an end that has, or had, media: without it none of its statements can come. */
+export function hasHadMedia({ attached, detachedAt }: SessionLeg): boolean {
+  return attached || detachedAt !== undefined;
 }
 
 /** The leg of that agent, if it takes part. */

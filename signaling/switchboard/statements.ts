@@ -12,6 +12,12 @@ import type { LegNumber } from "./session.ts";
  */
 const STATEMENT_RATE = { perSecond: 20, burst: 200 };
 
+/** A flow on a connection. */
+interface Place {
+  readonly connection: ConnectionId;
+  readonly flow: number;
+}
+
 /** One direction of signed statements about one media stream: who signs, where they come in and where they go on. */
 export interface StatementRoute {
   readonly kind: "checkpoint" | "receipt";
@@ -24,8 +30,8 @@ export interface StatementRoute {
   readonly profile: "frame" | "chain";
   /** The signer's media keys by generation. */
   readonly keys: ReadonlyMap<number, Uint8Array>;
-  readonly from: { readonly connection: ConnectionId; readonly flow: number };
-  readonly to: { readonly connection: ConnectionId; readonly flow: number };
+  from: Place;
+  to: Place;
   readonly allowance: Allowance;
   nextIndex: number;
   /** Digest of the last one taken, 32 bytes. */

@@ -1,6 +1,7 @@
 import type { FlowCounters } from "../admission.ts";
 import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
+import { Attaching } from "./attaching.ts";
 import type { SwitchboardOptions } from "./config.ts";
 import { BIND_WITHIN, type ConnectionState } from "./connections.ts";
 import { type Desk, makeDesk } from "./desk.ts";
@@ -51,6 +52,7 @@ export class Switchboard {
   readonly #identification: Identification;
   readonly #table = new SessionTable();
   readonly #endings: Endings;
+  readonly #attaching: Attaching;
   readonly #ringing: Ringing;
   readonly #book: OfferBook;
   readonly #requests: SessionRequests;
@@ -68,6 +70,7 @@ export class Switchboard {
     this.#identification = new Identification(config, verifier, connections, registry, outputs);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
+    this.#attaching = new Attaching(this.#desk, this.#table, this.#endings);
     const book = new OfferBook();
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
@@ -79,7 +82,8 @@ export class Switchboard {
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
     this.#reception = new Reception(this.#desk, this.#identification, {
       ringing: this.#ringing,
-      answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings),
+      answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#attaching),
+      attaching: this.#attaching,
       requests: this.#requests,
       evidence: this.#evidence,
       steering: this.#steering,
@@ -96,6 +100,7 @@ export class Switchboard {
     if (input.kind === "stepped") {
       timers.shift(input.by);
       this.#endings.clockStepped(input.by);
+      this.#attaching.clockStepped(input.by);
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
@@ -225,6 +230,11 @@ export class Switchboard {
       case "ttl":
         if (session !== undefined) this.#endings.end(session, "ttl-elapsed", "server", now);
         return;
+      case "attach-caller":
+      case "attach-callee":
+        if (session !== undefined)
+          this.#attaching.overdue(session, timer.kind === "attach-caller" ? 0 : 1, now);
+        return;
       case "idle":
         if (session !== undefined) this.#endings.idleCheck(session, now);
         return;
@@ -290,7 +300,7 @@ export class Switchboard {
     if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
     this.#evidence.drop(id, exchange);
     this.#records.drop(id, exchange);
-    if (exchange === undefined) this.#endings.connectionLost(id, now);
+    if (exchange === undefined) this.#attaching.connectionLost(id, now);
     else this.#endings.exchangeLost(id, exchange);
   }
 }

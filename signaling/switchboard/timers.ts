@@ -12,6 +12,9 @@ export type TimerKind =
   | "unbound"
   /** By exchange: the reader of an evidence file does not take the next piece. */
   | "evidence"
+  /** By session id: an end has no connection for media, for too long. */
+  | "attach-caller"
+  | "attach-callee"
   /** By session id. */
   | "ttl"
   | "idle"

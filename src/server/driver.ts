@@ -38,6 +38,8 @@ interface Peer {
   readonly exchanges: PeerExchanges;
   /** Methods of requests that have no final answer yet. */
   readonly methods: Map<ExchangeId, string>;
+  /** To be called when a connection that carried requests carries media; the others carry both from the start. */
+  readonly mediaBegan: (() => void) | undefined;
 }
 
 /**
@@ -151,14 +153,15 @@ export class Driver {
   /** Takes a connection that a listener accepted; `origins`: what its client may have dialled to come there. */
   accept(connection: Connection, origins: readonly string[]): ConnectionHandlers {
     const id = this.#nextConnection++;
-    const items = new OutgoingItems(connection);
+    const media = connection.beginMedia === undefined ? undefined : Promise.withResolvers<void>();
+    const items = new OutgoingItems(connection, media?.promise);
     const exchanges = new PeerExchanges({
       connection: id,
       clock: this.#clock,
       nextId: () => this.#nextExchange++,
       input: (input) => this.#input(input),
     });
-    this.#peers.set(id, { connection, items, exchanges, methods: new Map() });
+    this.#peers.set(id, { connection, items, exchanges, methods: new Map(), mediaBegan: media?.resolve });
     this.#instruments.connected(connection.carrier);
     const { carrier, channelBinding, peerKey } = connection;
     this.#input({ kind: "opened", connection: id, carrier, origins, channelBinding, peerKey });
@@ -257,7 +260,10 @@ export class Driver {
         return;
       case "media": {
         const peer = this.#peers.get(output.connection);
-        void peer?.exchanges.answered.then(() => peer.connection.beginMedia?.());
+        void peer?.exchanges.answered.then(() => {
+          peer.connection.beginMedia?.();
+          peer.mediaBegan?.();
+        });
         return;
       }
       case "close":
@@ -334,6 +340,7 @@ export class Driver {
     this.#peers.delete(id);
     addDrops(this.#pastDrops, peer.connection);
     peer.exchanges.end();
+    peer.mediaBegan?.();
     const { malformed, unknownFlow } = this.#media.strays(id);
     if (malformed + unknownFlow > 0)
       this.#events.log("warn", "stray-frames", { connection: id, malformed, unknownFlow });

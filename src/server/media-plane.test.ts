@@ -147,3 +147,44 @@ it("a clock that is set makes no frame stale, but keys and terms expire by it", 
   say(3);
   expect(scene.counters()).toMatchObject({ admitted: 3, refused: { expired: 1 } });
 });
+
+it("leaves a reliable stream unread until its listener has a connection for media", async () => {
+  const scene = plane({ reliable: true, egress: [] });
+  const first = scene.media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet());
+  let read = false;
+  void first?.then(() => {
+    read = true;
+  });
+  await scene.settle();
+  expect(scene.counters()).toMatchObject({ received: 0 });
+  scene.media.apply({ kind: "move", row: row({ reliable: true, egress: [] }), epoch: 0 });
+  await scene.settle();
+  expect(read, "the speaker moved, nobody listens yet").toBe(false);
+  scene.media.apply({ kind: "move", row: row({ reliable: true }), epoch: 0 });
+  await scene.flush();
+  expect(read).toBe(true);
+  expect(scene.counters()).toMatchObject({ admitted: 1, forwarded: 1 });
+  expect(scene.media.sizes().unread).toBe(0);
+});
+
+it("does not leave a reliable stream unread after the session's end", async () => {
+  const scene = plane({ reliable: true, egress: [] });
+  const waiting = scene.media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet());
+  scene.media.apply({ kind: "state", sessionId: "session-a", state: "ended" });
+  await waiting;
+  expect(scene.counters()).toMatchObject({ received: 1, admitted: 0, refused: { "session-state": 1 } });
+  expect(scene.media.sizes().unread).toBe(0);
+});
+
+it("forgets the flows that a stream left, there and at its listener", async () => {
+  const scene = plane();
+  scene.speak(1);
+  await scene.flush();
+  scene.media.apply({ kind: "move", row: row({ connection: 7, flow: 40, egress: [] }), epoch: 0 });
+  await scene.flush();
+  expect(scene.finished(), "the stream to the listener").toBe(1);
+  expect(scene.media.carriesMedia(SPEAKER_CONNECTION, SPEAKER_FLOW)).toBe(false);
+  expect(scene.media.carriesMedia(7, 40)).toBe(true);
+  scene.media.apply({ kind: "remove", sessionId: "session-a" });
+  expect(scene.media.sizes()).toMatchObject({ mediaFlows: 0, sessions: 0 });
+});

@@ -32,6 +32,8 @@ export class MediaPlane {
   readonly #instruments: Instruments;
   /** Flows on whose streams media frames come; all other flows' items are the switchboard's. */
   readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
+  /** Sessions with reliable streams that wait, unread, for a listener. */
+  readonly #awaitingListeners = new Map<string, PromiseWithResolvers<void>>();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(options: {
@@ -51,15 +53,15 @@ export class MediaPlane {
   }
 
   apply(message: AdmissionMessage): void {
-    if (message.kind === "install") {
-      const { connection, flow } = message.row;
-      const flows = this.#mediaFlows.get(connection) ?? new Set();
-      this.#mediaFlows.set(connection, flows.add(flow));
-    } else {
+    if (message.kind === "install") this.#note(message.row);
+    else if (message.kind === "move") this.#leave(message.row);
+    else {
       this.#recheckQueued(message);
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
     }
     this.#relay.apply(message, this.#clock.now());
+    if (message.kind === "move") this.#note(message.row);
+    this.#wakeReaders(message);
     this.#releaseHeld();
     this.#schedule();
   }
@@ -85,7 +87,11 @@ export class MediaPlane {
 
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
-    return { ...this.#relay.sizes(), mediaFlows: this.#mediaFlows.size };
+    return {
+      ...this.#relay.sizes(),
+      mediaFlows: this.#mediaFlows.size,
+      unread: this.#awaitingListeners.size,
+    };
   }
 
   /** The connection is closed: its rows go, the sessions' counters stay. */
@@ -111,9 +117,15 @@ export class MediaPlane {
 
   /**
    * One media frame that came on a stream; leaves on streams. On a reliable one it returns a promise while a listener takes less
-   * than comes: the stream is not to be read on until that resolves. Throws `data-stalled` when a listener takes no more at all.
+   * than comes, or is not there yet: the stream is not to be read on until that resolves. Throws `data-stalled` when a listener takes no
+   * more at all.
    */
   item(connection: ConnectionId, flow: number, bytes: Uint8Array): Promise<void> | undefined {
+    const listener = this.#awaitedListener(connection, flow);
+    if (listener !== undefined) {
+      const kept = bytes.slice();
+      return listener.then(() => this.item(connection, flow, kept));
+    }
     const now = this.#clock.now();
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
     const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
@@ -127,6 +139,46 @@ export class MediaPlane {
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** What to wait for before a frame of a reliable stream is judged: its listener, where that has no connection for media. */
+  #awaitedListener(connection: ConnectionId, flow: number): Promise<void> | undefined {
+    const row = this.#relay.row(connection, flow);
+    if (row?.reliable !== true || row.egress.length > 0 || !this.#relay.isLive(row.sessionId))
+      return undefined;
+    const waiting = this.#awaitingListeners.get(row.sessionId) ?? Promise.withResolvers<void>();
+    this.#awaitingListeners.set(row.sessionId, waiting);
+    return waiting.promise;
+  }
+
+  /** What waited for a listener looks again. */
+  #wakeReaders(message: AdmissionMessage): void {
+    if (message.kind === "terms" || message.kind === "epoch" || message.kind === "install") return;
+    const sessionId = message.kind === "move" ? message.row.sessionId : message.sessionId;
+    this.#awaitingListeners.get(sessionId)?.resolve();
+    this.#awaitingListeners.delete(sessionId);
+  }
+
+  #note({ connection, flow }: AdmissionRow): void {
+    const flows = this.#mediaFlows.get(connection) ?? new Set();
+    this.#mediaFlows.set(connection, flows.add(flow));
+  }
+
+  /** What the stream leaves behind as it moves: flows that are not used again. */
+  #leave(next: AdmissionRow): void {
+    const row = this.#relay.rowOf(next);
+    if (row === undefined) return;
+    this.#forgetFlow(row);
+    for (const { connection, flow } of row.egress) {
+      const stays = next.egress.some((leg) => leg.connection === connection && leg.flow === flow);
+      if (!stays) this.#egresses.items(connection)?.finish(flow);
+    }
+  }
+
+  #forgetFlow({ connection, flow }: AdmissionRow): void {
+    const flows = this.#mediaFlows.get(connection);
+    flows?.delete(flow);
+    if (flows?.size === 0) this.#mediaFlows.delete(connection);
   }
 
   /** What to wait for before more of a reliable stream is read; nothing while its listeners keep up. */
@@ -177,7 +229,7 @@ export class MediaPlane {
   }
 
   /** Frames were admitted by the rules of their moment: those that still wait when the rules change do not leave. */
-  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" }>): void {
+  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" | "move" }>): void {
     if (message.kind === "terms") {
       const row = this.#relay.row(message.connection, message.flow);
       const isNarrowed = row !== undefined && message.termsNumber >= row.termsNumber;
@@ -196,11 +248,9 @@ export class MediaPlane {
 
   /** The session is over for good: none of its flows is used again. */
   #finishFlows(sessionId: string): void {
-    for (const { connection, flow, egress } of this.#relay.rows(sessionId)) {
-      const flows = this.#mediaFlows.get(connection);
-      flows?.delete(flow);
-      if (flows?.size === 0) this.#mediaFlows.delete(connection);
-      for (const leg of egress) this.#egresses.items(leg.connection)?.finish(leg.flow);
+    for (const row of this.#relay.rows(sessionId)) {
+      this.#forgetFlow(row);
+      for (const leg of row.egress) this.#egresses.items(leg.connection)?.finish(leg.flow);
     }
   }
 

@@ -17,13 +17,16 @@ export type TakenBack = "session-state" | "scope" | "epoch";
 /** The long-lived unidirectional streams toward one connection, one a flow. Items of a flow stay in order. */
 export class OutgoingItems {
   readonly #connection: Connection;
+  readonly #ready: Promise<void> | undefined;
   readonly #streams = new Map<number, ItemStream>();
   /** Flows whose stream broke, until they are finished. As many as the connection has flows, at most. */
   readonly #broken = new Set<number>();
   #dropped = 0;
 
-  constructor(connection: Connection) {
+  /** `ready`: nothing is opened before. */
+  constructor(connection: Connection, ready?: Promise<void>) {
     this.#connection = connection;
+    this.#ready = ready;
   }
 
   /** Items that were dropped unasked: the peer did not read, or the stream broke. */
@@ -51,7 +54,7 @@ export class OutgoingItems {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       stream = {
-        opened: this.#connection.openStream(),
+        opened: this.#open(),
         waiting: [],
         begun: false,
         writing: false,
@@ -97,6 +100,11 @@ export class OutgoingItems {
     if (stream === undefined) return;
     stream.last = true;
     if (!stream.writing) void this.#write(flow, stream);
+  }
+
+  async #open(): Promise<SendStream> {
+    await this.#ready;
+    return await this.#connection.openStream();
   }
 
   /** What waits, piece by piece until nothing does, and the stream's end when no more will come. */

@@ -36,7 +36,16 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
     connections: { up: 0, agents: 0 },
     inboxes: { inboxes: 2, online: 0, inboxEvents: few.inboxes.inboxEvents },
     ...{ agents: 2, timers: 2, readings: 0, peers: 0, inputs: 0, evidence: 0 },
-    media: { sessions: 0, connections: 0, held: 0, reporting: 0, closing: 0, strays: 0, mediaFlows: 0 },
+    media: {
+      sessions: 0,
+      connections: 0,
+      held: 0,
+      reporting: 0,
+      closing: 0,
+      strays: 0,
+      mediaFlows: 0,
+      unread: 0,
+    },
   });
 
   await world.clock.advance(A_DAY_AND_MORE_MS);

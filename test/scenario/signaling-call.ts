@@ -1,42 +1,54 @@
 /** A call between Alice and Bob that is up, for tests of what happens to it then. */
+import { encodeBase64url } from "../../codecs/base64url.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeCheckpoint } from "../../codecs/checkpoint.ts";
-import { encodeReceipt, type Receipt } from "../../codecs/receipt.ts";
+import { encodeInterrupt } from "../../codecs/interrupt.ts";
+import { encodeReceipt, type Receipt, receiptDigest } from "../../codecs/receipt.ts";
 import { verifyAnswer } from "../../signaling/answer.ts";
 import { readRecord } from "../../signaling/attribution.ts";
 import { type OfferPayload, verifyOffer } from "../../signaling/offer.ts";
 import { buildSessionCore, type SessionCore } from "../../signaling/session-core.ts";
 import { strictVerifier } from "../keys.ts";
 import { ALICE, BOB, must } from "../signed-call.ts";
-import { type Answers, SignalingPeer } from "./signaling-peer.ts";
+import { type Answers, overTls, SignalingPeer } from "./signaling-peer.ts";
 import { Stage, type StageOptions } from "./signaling-stage.ts";
 
 export interface SceneOptions extends StageOptions {
   readonly offer?: Partial<OfferPayload>;
+  /** Bob comes over TLS: his inbox is on one connection, his CONFIRM on another. */
+  readonly bobOverTls?: true;
 }
 
 export class CallScene {
   readonly stage: Stage;
   readonly alice: SignalingPeer;
+  /** Where Bob's inbox is. */
   readonly bob: SignalingPeer;
+  /** Where Bob confirmed. */
+  readonly bobConfirming: SignalingPeer;
   readonly aliceInbox: Answers;
   readonly bobInbox: Answers;
   readonly established: Answers;
   readonly confirmed: Answers;
+  /** The signed answer that Bob confirmed with. */
+  readonly bobAnswer: string;
   readonly sessionId: string;
   readonly core: SessionCore;
 
   constructor(options: SceneOptions = {}) {
     this.stage = new Stage(options);
     this.alice = new SignalingPeer(this.stage, ALICE);
-    this.bob = new SignalingPeer(this.stage, BOB);
+    const bob = () => (options.bobOverTls ? overTls(this.stage, BOB) : new SignalingPeer(this.stage, BOB));
+    this.bob = bob();
+    this.bobConfirming = options.bobOverTls ? bob() : this.bob;
     this.aliceInbox = this.alice.subscribe();
     this.bobInbox = this.bob.subscribe();
     const offer = this.alice.offer(BOB, options.offer);
     this.established = this.alice.call(BOB, { offer });
     const event = this.bobInbox.event("offer");
     const answer = this.bob.answerTo(event);
-    this.confirmed = this.bob.accept(event, { answer });
+    this.bobAnswer = answer;
+    this.confirmed = this.bobConfirming.accept(event, { answer });
     this.sessionId = String(event.session_id);
     const { now } = this.stage;
     const verified = must(
@@ -87,6 +99,26 @@ export class CallScene {
   /** The last receipt of a listener that heard nothing. */
   finalReceipt(leg: 0 | 1): Uint8Array {
     return this.receipt(leg, { final: true });
+  }
+
+  /** The receipt that follows `first`. */
+  secondReceipt(leg: 0 | 1, first: Uint8Array): Uint8Array {
+    return this.receipt(leg, { index: 1, previous: receiptDigest(first) });
+  }
+
+  /** `leg` interrupts what the other end says on stream 0: NOTIFY on its inbox's connection. */
+  interrupt(leg: 0 | 1, epoch: number): Answers {
+    const bytes = encodeInterrupt(
+      {
+        sessionDigest: this.core.digest,
+        ...{ leg, speakerLeg: 1 - leg, stream: 0, keyGeneration: 0, epoch },
+        time: { seconds: 0, fraction: 0 },
+      },
+      (leg === 0 ? ALICE : BOB).media,
+    );
+    const content = { event: "interrupt", stream: 0, epoch, interrupt: encodeBase64url(bytes) };
+    const peer = leg === 0 ? this.alice : this.bob;
+    return peer.ask("NOTIFY", `/sessions/${this.sessionId}`, { content }, { proof: false });
   }
 
   /** A listener's first receipt, of nothing heard, unless told otherwise. */

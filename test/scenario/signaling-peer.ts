@@ -72,7 +72,7 @@ export class Answers {
   }
 }
 
-const PROVED = /^(?:ESTABLISH|CONFIRM|SUBSCRIBE) /;
+const PROVED = /^(?:ESTABLISH|CONFIRM|SUBSCRIBE|OPEN) /;
 
 /** One agent on one connection. */
 export class SignalingPeer {
@@ -276,6 +276,11 @@ export class SignalingPeer {
     return this.ask("NOTIFY", `/sessions/${sessionId}`, { content }, { proof: false });
   }
 
+  /** OPEN of a session's media on this connection. */
+  openMedia(sessionId: string, attachSeq = 1, options: AskOptions = {}): Answers {
+    return this.ask("OPEN", `/sessions/${sessionId}/media`, { attach_seq: attachSeq }, options);
+  }
+
   query(sessionId: string): Answers {
     return this.ask("QUERY", `/sessions/${sessionId}`, {}, { proof: false });
   }
@@ -288,6 +293,12 @@ export class SignalingPeer {
   drop(orderly = false): void {
     this.stage.handle({ kind: "closed", connection: this.connection, orderly });
   }
+}
+
+/** The agent on a TLS connection of its own, whose exporter no other has. */
+export function overTls(stage: Stage, agent: TestAgent): SignalingPeer {
+  const channelBinding = stage.newBinding();
+  return new SignalingPeer(stage, agent, { carrier: "tls", channelBinding });
 }
 
 function text(bytes: Uint8Array): string {

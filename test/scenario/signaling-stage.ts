@@ -59,6 +59,8 @@ export class Stage {
   isTaking = true;
   /** Flows whose streams were ended. */
   readonly finishes: Output<"finish">[] = [];
+  /** Connections that were turned into ones for media, in order. */
+  readonly mediaConnections: number[] = [];
   /** How often an evidence file was asked for. */
   evidenceBuilds = 0;
   /** Set: what evidence files hold, instead of the session's artifacts. */
@@ -135,6 +137,11 @@ export class Stage {
     return this.request(connection, request).arrivals.responses;
   }
 
+  /** A channel binding that no connection had. */
+  newBinding(): Uint8Array {
+    return this.#random(32);
+  }
+
   /** An exchange number nobody used. */
   newExchange(): number {
     return this.#nextExchange++;
@@ -207,6 +214,9 @@ export class Stage {
         return undefined;
       case "item":
         this.items.push(output);
+        return undefined;
+      case "media":
+        this.mediaConnections.push(output.connection);
         return undefined;
       case "finish":
         this.finishes.push(output);
