@@ -30,7 +30,7 @@ export interface BrowserConnectOptions extends Omit<ConnectOptions, "identity"> 
   /** The agent, or the name it is kept under. A name under which none is kept makes one: a new agent that vouches for itself. */
   readonly identity: AgentIdentity | string;
   /** Default `auto`: WebTransport, and WebSocket where it is missing or does not answer; `agent.carrier` says which and why. */
-  readonly carrier?: CarrierChoice;
+  readonly carrier?: Exclude<CarrierChoice, "tls">;
   /** Where WebSocket goes, `wss://host:port/agtp`. Default: the same host and port. */
   readonly webSocketUrl?: string;
 }
@@ -55,7 +55,10 @@ export const Agent = {
 
 /** A platform for a browser's agents. Rejects with `native-unavailable` where the page may not run wasm. */
 export async function browserPlatform(
-  wanted: { readonly choice?: CarrierChoice | undefined; readonly webSocketUrl?: string | undefined } = {},
+  wanted: {
+    readonly choice?: Exclude<CarrierChoice, "tls"> | undefined;
+    readonly webSocketUrl?: string | undefined;
+  } = {},
 ): Promise<AgentPlatform> {
   const { verifier, createSigner, createX25519KeyPair } = await loadSodium();
   const clock = createClock();

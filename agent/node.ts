@@ -13,6 +13,7 @@ import {
   verifier,
 } from "../platform/node/sodium.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
+import { tlsCarrier } from "../transports/tls/client.ts";
 import { webSocketCarrier } from "../transports/websocket/client.ts";
 import { webTransportCarrier } from "../transports/webtransport/client.ts";
 import type { AddressSource } from "./address.ts";
@@ -69,6 +70,7 @@ export function nodePlatform(
       clock,
       webTransport: webTransportCarrier({ clock }),
       webSocket: webSocketCarrier({ clock }),
+      tls: tlsCarrier({ clock }),
     }),
   };
 }

@@ -69,6 +69,23 @@ export class MessageReader<Kind extends "request" | "response"> {
     return this.#fault;
   }
 
+  /**
+   * Takes bytes up to the end of one message, and returns how many those were; fewer than given only when a message is complete
+   * or at fault. For whoever must know where a message ends: take it with `next` before going on.
+   */
+  pushOne(bytes: Uint8Array): number {
+    let offset = 0;
+    while (offset < bytes.length && this.#fault === undefined && this.#complete.length === 0) {
+      offset = this.#bodyLength === undefined ? this.#pushLine(bytes, offset) : this.#pushBody(bytes, offset);
+    }
+    return offset;
+  }
+
+  /** What is wrong, once something is. */
+  get fault(): Fault | undefined {
+    return this.#fault;
+  }
+
   /** The next complete message, or `undefined` until more bytes complete one. */
   next(): MessageOf<Kind> | undefined {
     return this.#complete.shift();

@@ -56,6 +56,23 @@ describe("the choice of a carrier", () => {
     expect(asked).toEqual(["tcp: WebTransport is missing here"]);
   });
 
+  test("falls on AGTP over TLS only for who asks for it, and where there is such a thing", async () => {
+    const { asked, parts } = world(good, false);
+    const tls: Carrier = {
+      connect: (url, options, handlers) => {
+        asked.push(`tls: ${options.choice}`);
+        return parts.webSocket.connect(url, {}, handlers);
+      },
+    };
+    await choosingCarrier({ ...parts, tls, choice: "tls" }).connect(URL, {}, () => ignore);
+    expect(asked[0]).toBe("tls: TLS was asked for");
+    await choosingCarrier({ ...parts, tls, webTransport: undefined }).connect(URL, {}, () => ignore);
+    expect(asked.at(-1)).toBe("tcp: WebTransport is missing here");
+    await expect(
+      choosingCarrier({ ...parts, choice: "tls" }).connect(URL, {}, () => ignore),
+    ).rejects.toMatchObject({ code: "native-unavailable" });
+  });
+
   test("sends WebSocket where the connection says, else where the carrier was told, else to the same host and port", async () => {
     const { parts } = world();
     const dialled: string[] = [];

@@ -11,8 +11,8 @@ import {
 } from "../sfu/carrier.ts";
 import type { Accept } from "./connection-end.ts";
 
-/** Which carrier is wanted: `auto` takes WebTransport where it works, and WebSocket elsewhere. */
-export type CarrierChoice = "auto" | "webtransport" | "websocket";
+/** Which carrier is wanted: `auto` takes WebTransport where it works, and WebSocket elsewhere; AGTP over TLS only who asks for it gets. */
+export type CarrierChoice = "auto" | "webtransport" | "websocket" | "tls";
 
 /** What a choosing carrier chooses from. */
 export interface ChoosingOptions {
@@ -20,6 +20,8 @@ export interface ChoosingOptions {
   /** Without it, WebTransport is missing here. */
   readonly webTransport: Carrier | undefined;
   readonly webSocket: Carrier;
+  /** AGTP over TLS; browsers have none. */
+  readonly tls?: Carrier | undefined;
   /** Default `auto`. */
   readonly choice?: CarrierChoice | undefined;
   /** Where WebSocket goes unless a connection says otherwise. Default: the same host and port as WebTransport. */
@@ -41,7 +43,7 @@ export interface CarrierAttempt {
 /**
  * Chooses between WebTransport and WebSocket; the connection's `choice` says why. WebSocket is taken where WebTransport is missing, does
  * not connect in time, or does not bring a datagram and a stream of the server's. Throws what the carrier taken throws; where both
- * failed, the more telling of both errors with `details.attempts`; `native-unavailable` where WebTransport alone is wanted and missing.
+ * failed, the more telling of both errors with `details.attempts`; `native-unavailable` where a carrier alone is wanted and missing.
  */
 export function choosingCarrier(options: ChoosingOptions): Carrier {
   const { clock, webTransport, webSocket, choice = "auto" } = options;
@@ -61,10 +63,14 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
           throw last instanceof ParleyError && last.code !== "usage" ? bothFailed(error, last) : last;
         }
       };
+      if (choice === "tls") {
+        if (options.tls === undefined) throw missing("AGTP over TLS");
+        return await options.tls.connect(url, { ...connect, choice: "TLS was asked for" }, handlers);
+      }
       if (choice === "websocket") return await overWebSocket("WebSocket was asked for");
       if (/^wss?:/.test(url)) return await overWebSocket("the address is a WebSocket's");
       if (choice === "webtransport") {
-        if (webTransport === undefined) throw missing();
+        if (webTransport === undefined) throw missing("WebTransport");
         return await webTransport.connect(
           url,
           { ...connect, choice: "WebTransport was asked for" },
@@ -72,7 +78,7 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
         );
       }
       if (webTransport === undefined)
-        return await insteadOf({ why: "WebTransport is missing here", error: missing() });
+        return await insteadOf({ why: "WebTransport is missing here", error: missing("WebTransport") });
       const { host } = new URL(url);
       const known = failures.get(host);
       if (known !== undefined && clock.now() < known.until) {
@@ -168,8 +174,8 @@ function bothFailed(first: ParleyError, last: ParleyError): ParleyError {
   );
 }
 
-function missing(): ParleyError {
-  return new ParleyError({ code: "native-unavailable", message: "WebTransport is missing here." });
+function missing(carrier: string): ParleyError {
+  return new ParleyError({ code: "native-unavailable", message: `${carrier} is missing here.` });
 }
 
 const MISSING: Readonly<Record<Unreached, string>> = {

@@ -72,7 +72,16 @@ export class ConnectionEnd {
 
   /** Asks the owner for its handlers and starts the pings. Nothing may be delivered before. */
   start(connection: Connection, accept: Accept): void {
+    this.startWithoutPings(connection, accept);
+    this.startPings();
+  }
+
+  /** The same for a connection that cannot carry datagrams yet, or never will. */
+  startWithoutPings(connection: Connection, accept: Accept): void {
     this.#handlers = accept(connection);
+  }
+
+  startPings(): void {
     if (!this.closed) this.liveness?.start();
   }
 

@@ -26,6 +26,12 @@ export class UnreadBytes {
     return this.#pieces.shift();
   }
 
+  /** What was taken last and not used to its end: it comes first again. Not copied. */
+  putBack(bytes: Uint8Array): void {
+    if (this.#pieces.length === 0) this.#filled = bytes.length;
+    this.#pieces.unshift(bytes);
+  }
+
   clear(): void {
     this.#pieces.length = 0;
   }

@@ -1,18 +1,13 @@
-import { createHash } from "node:crypto";
-import { isIP } from "node:net";
-import { connect as connectTls, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import { WebSocket } from "ws";
-import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
 import type { Accept, EndOptions } from "../connection-end.ts";
 import { MAX_MESSAGE_BYTES } from "../mux/frames.ts";
 import { checkHashes } from "../pinning.ts";
+import { CONNECT_TIMEOUT, connectRefused, connectTimedOut, TlsDial } from "../tls-dial.ts";
 import { dialWebSocketUrl } from "../url.ts";
 import { WebSocketConnection } from "./connection.ts";
 import { listenTo, socketPort } from "./node-socket.ts";
-
-/** Milliseconds until `connect-timeout` unless told otherwise. */
-const CONNECT_TIMEOUT = 5_000;
 
 /**
  * WebSocket over TLS 1.3, client side in Node. With certificate hashes the server's certificate is compared before anything is said.
@@ -53,7 +48,7 @@ export function webSocketCarrier(options: EndOptions): Carrier {
   };
 }
 
-/** One way to a WebSocket: TCP, TLS with its look at the certificate, and the upgrade. */
+/** One way to a WebSocket: TLS with its look at the certificate, and the upgrade. */
 class Attempt {
   readonly #url: URL;
   readonly #hashes: readonly Uint8Array[] | undefined;
@@ -72,54 +67,15 @@ class Attempt {
   ): Promise<WebSocketConnection> {
     if (this.#url.protocol === "ws:")
       return await this.#upgrade(undefined, (socket) => ready(socket, undefined));
-    const tls = await this.#secure();
-    const pinned = this.#hashes === undefined ? undefined : this.#shown(tls);
+    const dial = new TlsDial(this.#url, this.#hashes, "http/1.1");
+    this.#undo = () => dial.abort();
+    const { socket: tls, pinned } = await Promise.race([dial.run(), this.#failed.promise]);
     return await this.#upgrade(tls, (socket) => ready(socket, pinned));
   }
 
   timedOut(timeout: number): void {
-    this.#fail(
-      new ParleyError({
-        code: "connect-timeout",
-        message: `No answer from ${this.#url.host} within ${timeout} ms.`,
-        details: { url: this.#url.href },
-      }),
-    );
-  }
-
-  #fail(error: ParleyError): void {
-    this.#failed.reject(error);
+    this.#failed.reject(connectTimedOut(this.#url, timeout));
     this.#undo();
-  }
-
-  #secure(): Promise<TLSSocket> {
-    const host = this.#url.hostname.replace(/^\[|\]$/g, "");
-    const tls = connectTls({
-      host,
-      port: Number(this.#url.port || "443"),
-      ...(isIP(host) === 0 ? { servername: host } : {}),
-      minVersion: "TLSv1.3",
-      ALPNProtocols: ["http/1.1"],
-      // With pinned hashes the hash alone decides, before a byte of ours goes out.
-      rejectUnauthorized: this.#hashes === undefined,
-    });
-    this.#undo = () => tls.destroy();
-    const secured = new Promise<TLSSocket>((resolve, reject) => {
-      tls.once("secureConnect", () => resolve(tls));
-      tls.once("error", (error) => reject(this.#refused(error.message, error)));
-      tls.once("close", () => reject(this.#refused("the server closed the connection")));
-    });
-    return Promise.race([secured, this.#failed.promise]);
-  }
-
-  /** The hash that the server's certificate has. */
-  #shown(tls: TLSSocket): Uint8Array {
-    const certificate = tls.getPeerX509Certificate();
-    const hash = certificate && createHash("sha256").update(certificate.raw).digest();
-    const pinned = hash && this.#hashes?.find((one) => hash.equals(one));
-    if (pinned !== undefined) return pinned;
-    tls.destroy();
-    throw this.#refused("its certificate is not the one that was pinned");
   }
 
   #upgrade(
@@ -134,7 +90,7 @@ class Attempt {
     });
     this.#undo = () => socket.terminate();
     const opened = new Promise<WebSocketConnection>((resolve, reject) => {
-      const broken = (error: Error): void => reject(this.#refused(error.message, error));
+      const broken = (error: Error): void => reject(connectRefused(this.#url, error.message, error));
       socket.on("error", broken);
       socket.once("open", () => {
         socket.off("error", broken);
@@ -146,16 +102,5 @@ class Attempt {
       });
     });
     return Promise.race([opened, this.#failed.promise]);
-  }
-
-  #refused(why: string, cause?: unknown): ParleyError {
-    return new ParleyError(
-      {
-        code: "connect-refused",
-        message: `No connection to ${this.#url.host}: ${why}.`,
-        details: { url: this.#url.href },
-      },
-      cause === undefined ? {} : { cause },
-    );
   }
 }

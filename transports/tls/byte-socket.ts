@@ -1,0 +1,137 @@
+import type { Duplex } from "node:stream";
+import type { Clock } from "../../codecs/clock.ts";
+
+/** What a socket tells its owner, each from a turn of its own. */
+export interface ByteOwner {
+  /** `bytes` is valid during the call only. */
+  data(bytes: Uint8Array): void;
+  /** The peer will send no more. */
+  ended(): void;
+  /** Bytes wait for the peer, who took none for `WRITE_STALL_MS`. */
+  stalled(): void;
+  /** The socket is gone. Called once, and nothing after it. */
+  gone(why: string): void;
+}
+
+/** Milliseconds after which a peer that takes none of the bytes that wait for it counts as one that does not read. */
+export const WRITE_STALL_MS = 30_000;
+/** Milliseconds a peer has for its half of the closing; what it still sends is dropped. */
+export const CLOSE_TIMEOUT_MS = 2_000;
+/** Bytes handed to the socket at once: what waits in it for a slow reader. */
+export const WRITE_PIECE_BYTES = 64 * 1024;
+
+/** The bytes of one socket both ways: writing that waits, reading that can pause, and an end that leaves nothing behind. */
+export class ByteSocket {
+  readonly #duplex: Duplex;
+  readonly #clock: Clock;
+  readonly #reset: () => void;
+  /** Of writes that wait. */
+  readonly #unwritten = new Set<(isTaken: boolean) => void>();
+  #owner: ByteOwner | undefined;
+  #isEnding = false;
+  #isGone = false;
+  #cancelClosing: (() => void) | undefined;
+
+  /** `reset` ends the socket without ceremony. */
+  constructor(duplex: Duplex, clock: Clock, reset: () => void = () => void duplex.destroy()) {
+    this.#duplex = duplex;
+    this.#clock = clock;
+    this.#reset = reset;
+    // The end of what the peer sends must not end what it is told.
+    duplex.allowHalfOpen = true;
+  }
+
+  /** Begins to listen. */
+  start(owner: ByteOwner): void {
+    this.#owner = owner;
+    const duplex = this.#duplex;
+    let why = "the peer left without a word";
+    duplex.on("data", (data: Buffer) => {
+      // Without Buffer's own ways: its `slice` does not copy.
+      if (!this.#isEnding) owner.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
+    });
+    duplex.on("end", () => {
+      if (!this.#isEnding) owner.ended();
+    });
+    duplex.on("error", (error: Error) => {
+      why = `the connection broke: ${error.message}`;
+    });
+    const closed = (): void => {
+      if (this.#isGone) return;
+      this.#isGone = true;
+      this.#cancelClosing?.();
+      this.#giveUpWrites();
+      owner.gone(why);
+    };
+    duplex.once("close", closed);
+    if (duplex.destroyed) queueMicrotask(closed);
+    else if (duplex.readableEnded) queueMicrotask(() => !this.#isEnding && owner.ended());
+  }
+
+  /** Whether no byte can be sent any more. */
+  get isOver(): boolean {
+    return this.#isEnding || this.#isGone || this.#duplex.destroyed;
+  }
+
+  /** Bytes handed over that have not left this process. */
+  get buffered(): number {
+    return this.#duplex.writableLength;
+  }
+
+  /** Writes in pieces; resolves when the network took them all, false when it never will. The bytes must stay as they are meanwhile. */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    for (let offset = 0; offset < bytes.length; offset += WRITE_PIECE_BYTES) {
+      const isTaken = await this.#writePiece(bytes.subarray(offset, offset + WRITE_PIECE_BYTES));
+      if (!isTaken) return false;
+    }
+    return !this.isOver;
+  }
+
+  /** Writes without waiting. The bytes are the socket's from then on. */
+  push(bytes: Uint8Array): void {
+    if (!this.isOver) this.#duplex.write(bytes);
+  }
+
+  pause(): void {
+    if (!this.#isEnding) this.#duplex.pause();
+  }
+
+  resume(): void {
+    this.#duplex.resume();
+  }
+
+  /** Ends it in order: what was written goes out, what still comes is dropped. Idempotent. */
+  end(): void {
+    if (this.isOver) return;
+    this.#isEnding = true;
+    this.#giveUpWrites();
+    this.#duplex.end();
+    this.#duplex.resume();
+    this.#cancelClosing = this.#clock.at(this.#clock.now() + CLOSE_TIMEOUT_MS, () => this.#duplex.destroy());
+  }
+
+  /** Ends it at once: what did not leave is lost. Idempotent. */
+  destroy(): void {
+    this.#isEnding = true;
+    this.#giveUpWrites();
+    if (!this.#duplex.destroyed) this.#reset();
+  }
+
+  #giveUpWrites(): void {
+    for (const settle of this.#unwritten) settle(false);
+  }
+
+  #writePiece(piece: Uint8Array): Promise<boolean> {
+    if (this.isOver) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      const cancel = this.#clock.at(this.#clock.now() + WRITE_STALL_MS, () => this.#owner?.stalled());
+      const settle = (isTaken: boolean): void => {
+        cancel();
+        this.#unwritten.delete(settle);
+        resolve(isTaken);
+      };
+      this.#unwritten.add(settle);
+      this.#duplex.write(piece, (error) => settle(!error));
+    });
+  }
+}

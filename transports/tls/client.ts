@@ -1,0 +1,67 @@
+import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
+import type { Accept, EndOptions } from "../connection-end.ts";
+import { checkHashes } from "../pinning.ts";
+import { CONNECT_TIMEOUT, connectTimedOut, type Dialled, TlsDial } from "../tls-dial.ts";
+import { dialUrl } from "../url.ts";
+import { channelBindingOf } from "./binding.ts";
+import { ClientLink, type LinkOwner } from "./client-link.ts";
+import { TlsPool } from "./pool.ts";
+
+/** What ALPN calls this carrier; servers may leave it out. */
+const AGTP_PROTOCOL = "agtp";
+
+/**
+ * AGTP over TLS 1.3, client side in Node. With certificate hashes the server's certificate is compared before anything is said.
+ * `connect` throws `usage` for a URL or hash that is none, `connect-timeout`, and `connect-refused` (nobody there, another
+ * certificate, an older TLS). What it gives is a pool: each exchange has a TLS connection for itself.
+ */
+export function tlsCarrier(options: EndOptions): Carrier {
+  return {
+    async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
+      const dialled = dialUrl(url);
+      const { certificateHashes: hashes, choice, connectTimeout = CONNECT_TIMEOUT } = connect;
+      if (hashes !== undefined) checkHashes(hashes);
+      const dial = (trusted: typeof hashes, signal?: AbortSignal): Promise<Dialled> =>
+        dialWithin(dialled, trusted, connectTimeout, options, signal);
+      const first = await dial(hashes);
+      // Proofs name the certificate: later connections must show the same one.
+      const trusted = first.pinned === undefined ? undefined : [first.pinned];
+      const pool = new TlsPool(
+        { url: dialled.href, pinned: first.pinned, choice },
+        async (owner, signal) => linkOf(await dial(trusted, signal), options, owner),
+        options,
+      );
+      pool.free(linkOf(first, options, pool));
+      try {
+        pool.start(handlers);
+      } catch (error) {
+        pool.close(CLOSE_CODES.normal, "");
+        throw error;
+      }
+      return pool;
+    },
+  };
+}
+
+function linkOf({ socket, reset }: Dialled, options: EndOptions, owner: LinkOwner): ClientLink {
+  return new ClientLink(socket, options.clock, channelBindingOf(socket), owner, reset);
+}
+
+async function dialWithin(
+  url: URL,
+  hashes: readonly Uint8Array[] | undefined,
+  timeout: number,
+  { clock }: EndOptions,
+  signal: AbortSignal | undefined,
+): Promise<Dialled> {
+  const dial = new TlsDial(url, hashes, AGTP_PROTOCOL);
+  const cancel = clock.at(clock.now() + timeout, () => dial.abort(connectTimedOut(url, timeout)));
+  const giveUp = (): void => dial.abort();
+  signal?.addEventListener("abort", giveUp);
+  try {
+    return await dial.run();
+  } finally {
+    cancel();
+    signal?.removeEventListener("abort", giveUp);
+  }
+}

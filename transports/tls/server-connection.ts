@@ -1,0 +1,297 @@
+import type { Duplex } from "node:stream";
+import type { Clock } from "../../codecs/clock.ts";
+import { MessageReader } from "../../codecs/message-reader.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import {
+  CLOSE_CODES,
+  type Connection,
+  type DatagramDrops,
+  type DatagramFate,
+  type DuplexStream,
+  MAX_DATAGRAM_BYTES,
+  type SendStream,
+  type Unreached,
+} from "../../sfu/carrier.ts";
+import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
+import { UnreadBytes } from "../mux/unread-bytes.ts";
+import { type ByteOwner, ByteSocket } from "./byte-socket.ts";
+import type { TlsCounters } from "./counters.ts";
+import { ServerExchange } from "./server-exchange.ts";
+
+/** Bytes of requests that wait for the answer of the one before, past which the socket is not read. */
+export const MAX_PIPELINED_BYTES = 64 * 1024;
+/** Milliseconds without a request after which a connection is closed, unless told otherwise. */
+export const IDLE_TIMEOUT = 60_000;
+/** Milliseconds after which an idle connection looks again how long it may be idle: under pressure that is less. */
+const IDLE_LOOK_MS = 5_000;
+
+/** What is known of a TLS connection besides its bytes. */
+export interface TlsFacts {
+  /** What its client dialled, as this side knows it, e.g. `https://127.0.0.1:4480/agtp`. */
+  readonly url: string;
+  /** `host:port` of the peer. */
+  readonly peerAddress?: string | undefined;
+  /** Bytes of the client's that were read already. */
+  readonly head?: Uint8Array | undefined;
+}
+
+export interface TlsServerOptions extends EndOptions {
+  /** How long a connection may be without a request now, ms. Default: `IDLE_TIMEOUT`. */
+  readonly idleTimeout?: () => number;
+  /** Counts here how connections ended. */
+  readonly counters?: TlsCounters;
+}
+
+/** What the handshake proved. */
+export interface TlsBinding {
+  readonly channelBinding: Uint8Array | undefined;
+  readonly peerKey: Uint8Array | undefined;
+}
+
+/** The server's end of one TLS connection: requests in the order in which they come, each answered before the next is looked at. */
+export class TlsServerConnection implements Connection, ByteOwner {
+  readonly carrier = "tls";
+  readonly url: string;
+  readonly pinned = undefined;
+  readonly choice = undefined;
+  readonly peerAddress: string | undefined;
+  readonly channelBinding: Uint8Array | undefined;
+  readonly peerKey: Uint8Array | undefined;
+  readonly maxDatagram = MAX_DATAGRAM_BYTES;
+  readonly #clock: Clock;
+  readonly #end: ConnectionEnd;
+  readonly #socket: ByteSocket;
+  readonly #idleTimeout: () => number;
+  readonly #counters: TlsCounters | undefined;
+  readonly #reader = new MessageReader("request");
+  /** What came behind the request that is being answered. */
+  readonly #waiting = new UnreadBytes();
+  #waitingBytes = 0;
+  #exchange: ServerExchange | undefined;
+  /** An answer went out in this turn: whether requests or media follow is the owner's word. */
+  #isTurning = false;
+  /** The peer will send no more. */
+  #isEnded = false;
+  #cancelIdle: (() => void) | undefined;
+
+  constructor(duplex: Duplex, facts: TlsFacts, binding: TlsBinding, options: TlsServerOptions) {
+    this.url = facts.url;
+    this.peerAddress = facts.peerAddress;
+    this.channelBinding = binding.channelBinding;
+    this.peerKey = binding.peerKey;
+    this.#clock = options.clock;
+    this.#idleTimeout = options.idleTimeout ?? (() => IDLE_TIMEOUT);
+    this.#counters = options.counters;
+    this.#socket = new ByteSocket(duplex, options.clock);
+    this.#end = new ConnectionEnd(
+      { send: () => {}, openStream: () => this.openStream(), close: () => this.#over() },
+      options,
+    );
+  }
+
+  get media(): undefined {
+    return undefined;
+  }
+
+  get roundTrip(): number | undefined {
+    return this.#end.liveness?.roundTrip;
+  }
+
+  get drops(): Readonly<DatagramDrops> | undefined {
+    return undefined;
+  }
+
+  /** @internal */
+  start(accept: Accept, head?: Uint8Array): void {
+    this.#socket.start(this);
+    this.#end.startWithoutPings(this, accept);
+    if (this.#end.closed) return;
+    this.#idle();
+    if (head !== undefined) this.data(head);
+  }
+
+  openExchange(): Promise<DuplexStream> {
+    return Promise.reject(new ParleyError({ code: "usage", message: "Only clients open exchanges." }));
+  }
+
+  openStream(): Promise<SendStream> {
+    return Promise.reject(this.#end.closed ? this.#end.refusal() : noMedia());
+  }
+
+  sendDatagram(_bytes: Uint8Array): DatagramFate {
+    return "closed";
+  }
+
+  probe(ms: number): Promise<Unreached | undefined> {
+    return this.#end.probe(ms);
+  }
+
+  close(code: number, reason: string): void {
+    this.#end.close(code, reason);
+  }
+
+  /** @internal */
+  data(bytes: Uint8Array): void {
+    if (this.#end.closed) return;
+    const rest = this.#isTurning || this.#waitingBytes > 0 ? bytes : this.#take(bytes);
+    if (rest.length > 0 && !this.#end.closed) {
+      this.#waiting.add(rest);
+      this.#waitingBytes += rest.length;
+    }
+    this.#flow();
+  }
+
+  /** @internal */
+  ended(): void {
+    this.#isEnded = true;
+    this.#lookAtEnd();
+  }
+
+  /** @internal */
+  stalled(): void {
+    if (this.#end.closed) return;
+    this.#count("overloaded");
+    this.#end.close(CLOSE_CODES.overloaded, "the peer does not read");
+  }
+
+  /** @internal */
+  gone(why: string): void {
+    this.#lost(why);
+  }
+
+  /** Hands bytes to the request that is arriving, or to the next; returns those that belong to neither. */
+  #take(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    while (rest.length > 0 && !this.#end.closed) {
+      if (this.#exchange === undefined) this.#open();
+      const exchange = this.#exchange as ServerExchange | undefined;
+      if (exchange === undefined) break;
+      if (!exchange.isArriving) return exchange.isWhole ? rest : NOTHING;
+      const length = this.#reader.pushOne(rest);
+      exchange.add(rest.subarray(0, length));
+      rest = rest.subarray(length);
+      if (this.#reader.next() !== undefined) exchange.whole();
+      else if (this.#reader.fault !== undefined) {
+        this.#count("malformed");
+        exchange.malformed();
+      }
+    }
+    return NOTHING;
+  }
+
+  #open(): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    const exchange = new ServerExchange(
+      {
+        write: (bytes) => this.#socket.write(bytes),
+        taken: () => this.#flow(),
+        answered: () => this.#answered(exchange),
+        reset: () => {
+          this.#count("brokenOff");
+          this.#lost("an exchange was broken off", true);
+        },
+        refusal: () => this.#end.refusal(),
+      },
+      this.channelBinding,
+    );
+    this.#exchange = exchange;
+    this.#end.exchange(exchange);
+  }
+
+  /** The last answer to a request went out. */
+  #answered(exchange: ServerExchange): void {
+    this.#exchange = undefined;
+    if (this.#end.closed) return;
+    if (!exchange.isWhole) {
+      // Where the next request would begin is not known.
+      this.#end.close(CLOSE_CODES.protocolViolation, "a request was malformed, or not there in time");
+      return;
+    }
+    this.#isTurning = true;
+    setImmediate(() => {
+      this.#isTurning = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#end.closed) return;
+    while (this.#waitingBytes > 0 && (this.#exchange === undefined || this.#exchange.isArriving)) {
+      const bytes = this.#waiting.take();
+      if (bytes === undefined) break;
+      const rest = this.#take(bytes);
+      if (this.#end.closed) return;
+      this.#waitingBytes -= bytes.length - rest.length;
+      if (rest.length > 0) {
+        this.#waiting.putBack(rest);
+        break;
+      }
+    }
+    this.#flow();
+    if (this.#exchange === undefined) this.#idle();
+    this.#lookAtEnd();
+  }
+
+  /** Once the peer has said everything: what it asked is answered, what it left unfinished is dropped. */
+  #lookAtEnd(): void {
+    if (!this.#isEnded || this.#end.closed || this.#isTurning) return;
+    if (this.#exchange === undefined) {
+      if (this.#waitingBytes === 0) this.#lost("the peer is done");
+    } else if (this.#exchange.isArriving) {
+      this.#count("cutShort");
+      this.#lost("the peer left inside a request", true);
+    }
+  }
+
+  /** Reads on while there is room for what comes. */
+  #flow(): void {
+    if (this.#end.closed) return;
+    const isFull =
+      this.#waitingBytes >= MAX_PIPELINED_BYTES ||
+      (this.#exchange?.isArriving === true && this.#exchange.isFull);
+    if (isFull) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  #idle(): void {
+    const since = this.#clock.now();
+    const look = (): void => {
+      const left = since + this.#idleTimeout() - this.#clock.now();
+      if (left > 0) {
+        this.#cancelIdle = this.#clock.at(this.#clock.now() + Math.min(left, IDLE_LOOK_MS), look);
+        return;
+      }
+      this.#count("idle");
+      this.#end.close(CLOSE_CODES.normal, "no request for too long");
+    };
+    look();
+  }
+
+  #count(what: keyof TlsCounters): void {
+    if (this.#counters !== undefined) this.#counters[what]++;
+  }
+
+  /** Over, and not by the owner's word. */
+  #lost(reason: string, atOnce = false): void {
+    this.#end.lost({ code: CLOSE_CODES.normal, reason });
+    this.#over(atOnce);
+  }
+
+  #over(atOnce = false): void {
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    this.#waiting.clear();
+    this.#waitingBytes = 0;
+    this.#exchange?.lost();
+    this.#exchange = undefined;
+    if (atOnce) this.#socket.destroy();
+    else this.#socket.end();
+  }
+}
+
+function noMedia(): ParleyError {
+  return new ParleyError({ code: "usage", message: "A connection for requests has no streams." });
+}
+
+const NOTHING = new Uint8Array();
