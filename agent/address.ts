@@ -1,13 +1,16 @@
 import type { Clock } from "../codecs/clock.ts";
 import { decodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import { type AgtpAuthority, isAgtpUri, parseAgtpUri } from "../signaling/agtp-uri.ts";
+import { AGTP_PATH } from "../transports/url.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** How long looking an address up may take, ms. */
 const LOOK_UP_MS = 10_000;
 
 /** Where a server is, and which certificates it may show. */
 export interface ServerAddress {
-  /** `https://host:4480/agtp`. */
+  /** `https://host:4480/agtp`, or `agtp://host[:port]`. */
   readonly url: string;
   /** Where WebSocket goes, should it be taken. Default: as `Agent.connect` was told, else the same host and port. */
   readonly webSocketUrl?: string | undefined;
@@ -27,7 +30,7 @@ export interface DialledAddress {
 
 /**
  * Where to dial now; `certificateHashes` go for what names none itself. Throws `connect-timeout` when the look-up takes too
- * long, `field-invalid` for a hash that is none, and what the look-up throws.
+ * long, `field-invalid` for a hash that is none, `uri-invalid` for an `agtp://` URI of no server, and what the look-up throws.
  */
 export async function lookUp(
   source: AddressSource,
@@ -36,7 +39,20 @@ export async function lookUp(
 ): Promise<DialledAddress> {
   const found: ServerAddress = typeof source === "string" ? { url: source } : await inTime(source(), clock);
   const hashes = found.certificateHashes ?? certificateHashes;
-  return { ...found, certificateHashes: hashes?.map(hashBytes) };
+  return { ...found, url: dialledUrl(found.url), certificateHashes: hashes?.map(hashBytes) };
+}
+
+/** The URL that carriers dial for a server, whatever they carry: `https://host:port/agtp`. */
+export function urlOfServer({ host, port }: AgtpAuthority): string {
+  return `https://${host}:${port}${AGTP_PATH}`;
+}
+
+function dialledUrl(url: string): string {
+  if (!isAgtpUri(url)) return url;
+  const uri = unwrap(parseAgtpUri(url));
+  if (uri.kind === "server") return urlOfServer(uri.server);
+  const message = "It names an agent; an agent connects to a server, agtp://host[:port].";
+  throw new ParleyError({ code: "uri-invalid", message, at: "path" });
 }
 
 async function inTime(looking: Promise<ServerAddress>, clock: Clock): Promise<ServerAddress> {

@@ -3,6 +3,7 @@ import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
+import { resolveCallee } from "./callee.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
 import type { InboxCursor } from "./inbox.ts";
 import type { CallHandler } from "./incoming-calls.ts";
@@ -118,12 +119,16 @@ export class Agent {
   }
 
   /**
-   * Calls an agent and resolves when it has answered and both ends' signatures are checked. Throws by code:
+   * Calls an agent, by its Agent-ID or an `agtp://` URI, and resolves when it has answered and both ends' signatures are checked. The
+   * host of `agtp://ID@host` is a hint that nothing depends on; `agtp://domain/agents/NAME` is looked up in the directory of the server
+   * connected to, which must be that domain's. Throws by code: `uri-invalid`, `agent-name-ambiguous`,
    * `agent-not-found`, `callee-unreachable`, `callee-busy`, `declined`, `no-answer`, `cancelled`, `proposal-rejected`,
    * `scope-violation`, `peer-untrusted`, `session-core-mismatch` …; `offline` while there is no connection, with
    * `details.retry_at` (Unix milliseconds) for when the next try is.
    */
-  async call(agentId: string, options: OutgoingCallOptions = {}): Promise<Call> {
+  async call(callee: string, options: OutgoingCallOptions = {}): Promise<Call> {
+    const { context, connection } = this.#present();
+    const agentId = await resolveCallee(callee, context.control, connection.url);
     return await this.#present().call(agentId, options);
   }
 

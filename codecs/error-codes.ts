@@ -39,6 +39,8 @@ export const ERRORS = {
   "scope-malformed": { status: 400, retryable: false, meaning: "A scope token breaks the grammar." },
   // routing of requests
   "not-found": { status: 404, retryable: false, meaning: "No such path here." },
+  "uri-invalid": { retryable: false, meaning: "Not an `agtp://` URI of a canonical form; `at` names the part." },
+  "agent-name-ambiguous": { retryable: false, meaning: "Several agents there have this name; `details.agent_ids` are theirs: call one by its Agent-ID." },
   "agent-not-found": { status: 404, retryable: false, meaning: "The called agent is not known here." },
   "session-not-found": { status: 404, retryable: false, meaning: "No such session." },
   "offer-not-found": { status: 404, retryable: false, meaning: "No such offer." },

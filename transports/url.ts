@@ -31,7 +31,7 @@ export function dialWebSocketUrl(url: string): URL {
 }
 
 /** Whether a URL's host is this machine itself. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 

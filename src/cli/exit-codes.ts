@@ -60,6 +60,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   usage: EXIT.usage,
   "field-invalid": EXIT.usage,
+  "uri-invalid": EXIT.usage,
   "key-file-invalid": EXIT.usage,
   "wav-malformed": EXIT.usage,
   "connect-timeout": EXIT.unreachable,
@@ -67,6 +68,7 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   "connection-lost": EXIT.unreachable,
   "request-timeout": EXIT.unreachable,
   "agent-not-found": EXIT.absent,
+  "agent-name-ambiguous": EXIT.absent,
   "callee-unreachable": EXIT.absent,
   "callee-busy": EXIT.busy,
   declined: EXIT.declined,

@@ -66,9 +66,12 @@ let ada: Agent;
 let bob: Agent;
 
 /** Ada calls Bob through a relay that changes one answer to her. */
-async function callThrough(change: (result: JsonObject) => JsonObject): Promise<string> {
+async function callThrough(
+  change: (result: JsonObject) => JsonObject,
+  callee: string = bob.id,
+): Promise<string> {
   relay.answer = (request, result) => (isEstablished(request, result) ? change(result) : result);
-  return await refusal(world, ada.call(bob.id));
+  return await refusal(world, ada.call(callee));
 }
 
 function isEstablished({ method }: PassingRequest, result: JsonObject): boolean {
@@ -104,7 +107,7 @@ describe("a relay that deceives the caller", () => {
 
   it("by presenting another agent, even with an answer that agent signed: peer-untrusted", async () => {
     const eve = world.identity({ name: "Eve" });
-    const code = await callThrough((result) => ({
+    const replaced = (result: JsonObject): JsonObject => ({
       ...result,
       answer: signedBy(String(result.answer), eve.signer, (payload) => ({ ...payload, callee: eve.agentId })),
       peer: {
@@ -112,8 +115,11 @@ describe("a relay that deceives the caller", () => {
         genesis: new TextDecoder().decode(eve.genesis),
         identity_document: new TextDecoder().decode(eve.identityDocument),
       },
-    }));
-    expect(code).toMatch(/^peer-untrusted/);
+    });
+    expect(await callThrough(replaced)).toMatch(/^peer-untrusted/);
+    // The same where the Agent-ID came in a URI, with a host or under a name.
+    for (const callee of [`agtp://${bob.id}@localhost`, "agtp://localhost/agents/Bob"])
+      expect(await callThrough(replaced, callee)).toMatch(/^peer-untrusted/);
   });
 
   it("by presenting another identity document: peer-untrusted", async () => {
