@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { Agent, type CallOptions, type IncomingCall } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { type AgentConnectFlags, connectOptions } from "./connect-flags.ts";
+import { type AgentConnectFlags, connectOptions, serverOf } from "./connect-flags.ts";
 import { type ConversationReport, converse, describeConversation } from "./conversation.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { requireWritable } from "./files.ts";
@@ -36,7 +36,7 @@ export async function answerCommand(flags: AnswerFlags, output: Output): Promise
         ? toneVoice(flags.tone)
         : undefined;
   const interrupts = takeInterrupts(() => output.note("hanging up …"));
-  const agent = await Agent.connect(flags.url, await connectOptions(flags));
+  const agent = await Agent.connect(serverOf(flags), await connectOptions(flags));
   const desk = new AnsweringDesk(flags, voice, interrupts.signal, output);
   const gone = new Promise<void>((resolve) => agent.on("closed", () => resolve()));
   const stopped = new Promise<void>((resolve) =>

@@ -1,6 +1,6 @@
 import { Agent, type OutgoingCallOptions } from "../../agent/node.ts";
 import type { AgentConnectFlags } from "./connect-flags.ts";
-import { connectOptions } from "./connect-flags.ts";
+import { connectOptions, serverOf } from "./connect-flags.ts";
 import { converse, describeConversation } from "./conversation.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { requireWritable } from "./files.ts";
@@ -22,8 +22,8 @@ export interface CallFlags extends AgentConnectFlags {
   readonly reason: string;
 }
 
-/** `parley call`: calls an agent, says something, hears the answer, hangs up. */
-export async function callCommand(agentId: string, flags: CallFlags, output: Output): Promise<ExitCode> {
+/** `parley call`: calls an agent, by its ID or an `agtp://` URI, says something, hears the answer, hangs up. */
+export async function callCommand(callee: string, flags: CallFlags, output: Output): Promise<ExitCode> {
   requireWritable(flags.out, flags.evidence, flags.keep);
   const voice =
     flags.in !== undefined
@@ -32,9 +32,9 @@ export async function callCommand(agentId: string, flags: CallFlags, output: Out
         ? toneVoice(flags.tone)
         : undefined;
   const interrupts = takeInterrupts(() => output.note("hanging up …"));
-  const agent = await Agent.connect(flags.url, await connectOptions(flags));
+  const agent = await Agent.connect(serverOf(flags, callee), await connectOptions(flags));
   try {
-    output.note(`online as ${agent.id}; calling ${agentId}`);
+    output.note(`online as ${agent.id}; calling ${callee}`);
     const keep = flags.keep === undefined ? undefined : new KeptFramesWriter(flags.keep);
     const codecs = flags.codec ?? voice?.codecs;
     const options: OutgoingCallOptions = {
@@ -44,7 +44,7 @@ export async function callCommand(agentId: string, flags: CallFlags, output: Out
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };
     const dialled = performance.now();
-    const call = await agent.call(agentId, options);
+    const call = await agent.call(callee, options);
     const setup = Math.round((performance.now() - dialled) * 10) / 10;
     output.note(`talking to ${call.peer.name}`);
     const report = await converse(call, {

@@ -1,18 +1,34 @@
+import { urlOfServer } from "../../agent/address.ts";
 import type { NodeConnectOptions } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { loadIdentity } from "../../platform/node/identity-file.ts";
+import { parseAgtpUri } from "../../signaling/agtp-uri.ts";
+import type { CarrierChoice } from "../../transports/choosing.ts";
 import { loadTrustFile } from "../trust-file.ts";
 import { usageError } from "./output.ts";
 
 /** How `call` and `answer` reach a server, and as whom. */
 export interface AgentConnectFlags {
-  readonly url: string;
+  /** Default: `DEFAULT_SERVER`, or where the URI of the agent called says. */
+  readonly server?: string;
+  readonly carrier: CarrierChoice;
   /** Hex; none: what the system's roots vouch for. */
   readonly certHash?: readonly string[];
   /** Identity file. */
   readonly key: string;
   readonly trust?: string;
   readonly serverId?: string;
+}
+
+/** Where `parley serve` listens unless told otherwise. */
+const DEFAULT_SERVER = "https://127.0.0.1:4480/agtp";
+
+/** The server to connect to; the URI of the agent called may hint at it. */
+export function serverOf({ server }: AgentConnectFlags, callee = ""): string {
+  if (server !== undefined) return server;
+  const uri = parseAgtpUri(callee);
+  const hinted = uri.ok ? uri.value.server : undefined;
+  return hinted === undefined ? DEFAULT_SERVER : urlOfServer(hinted);
 }
 
 /** The flags as the agent library takes them. Throws `key-file-invalid` and `usage`. */
@@ -23,6 +39,7 @@ export async function connectOptions(flags: AgentConnectFlags): Promise<NodeConn
   }
   return {
     identity: await identityOf(flags.key),
+    carrier: flags.carrier,
     ...(flags.certHash === undefined ? {} : { certificateHashes: flags.certHash }),
     ...(anchors === undefined ? {} : { anchors }),
     ...(flags.serverId === undefined ? {} : { serverId: flags.serverId }),

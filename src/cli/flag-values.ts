@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from "commander";
+import { urlOfServer } from "../../agent/address.ts";
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { isAgtpUri, parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { END_REASON } from "../../signaling/closing.ts";
 import { readShape } from "../../signaling/shape.ts";
 import { parseDurations, parseRates, type Range } from "../bots/ranges.ts";
@@ -48,6 +50,27 @@ export function rates(text: string): Range {
 export function agentId(text: string): string {
   if (HASH.test(text)) return text.toLowerCase();
   throw new InvalidArgumentError("It is 64 hex digits.");
+}
+
+/** Whom a call is for: an Agent-ID, or an `agtp://` URI of an agent. */
+export function callee(text: string): string {
+  if (!isAgtpUri(text)) return agentId(text);
+  const uri = parseAgtpUri(text);
+  if (!uri.ok) throw new InvalidArgumentError(uri.fault.message);
+  if (uri.value.kind !== "server") return text;
+  throw new InvalidArgumentError("It names a server; a call is for an agent.");
+}
+
+/** Where a server is: `https://host:port/agtp` or `agtp://host[:port]`, the latter as the former. */
+export function server(text: string): string {
+  if (!isAgtpUri(text)) {
+    if (URL.canParse(text)) return text;
+    throw new InvalidArgumentError("It is a URL, https://host:port/agtp or agtp://host.");
+  }
+  const uri = parseAgtpUri(text);
+  if (!uri.ok) throw new InvalidArgumentError(uri.fault.message);
+  if (uri.value.kind === "server") return urlOfServer(uri.value.server);
+  throw new InvalidArgumentError("It names an agent; a server is agtp://host[:port].");
 }
 
 /** SHA-256 in hex, with or without colons; given again, one more. */

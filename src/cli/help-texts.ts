@@ -94,7 +94,11 @@ export const CALL_AFTER = `
 Examples:
   parley call AGENT-ID --key ada.key --cert-hash HASH --in hello.wav --out heard.wav
   parley call AGENT-ID --key ada.key --cert-hash HASH --tone --evidence call.evidence --keep heard.frames
-  parley call AGENT-ID --key ada.key --url https://media.example:4480/agtp --out heard.wav --for 30 --json`;
+  parley call AGENT-ID --key ada.key --url https://media.example:4480/agtp --out heard.wav --for 30 --json
+  parley call agtp://AGENT-ID@media.example --key ada.key --out heard.wav
+  parley call agtp://media.example/agents/Reader --key ada.key --tone
+
+An agtp:// URI with a host says where to connect, port 4480 unless it names another; --server wins over it.`;
 
 export const ANSWER = `Wait for calls and take them, one at a time; a second caller is told that the agent is busy.
 

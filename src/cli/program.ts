@@ -219,7 +219,11 @@ function addCall(program: Command, exit: Exit): void {
     .command("call")
     .summary(help.summary(help.CALL))
     .description(help.prose(help.CALL))
-    .argument("<agent-id>", "the agent to call: 64 hex digits", values.agentId);
+    .argument(
+      "<agent>",
+      "whom to call: an Agent-ID of 64 hex digits, agtp://ID@host[:port] or agtp://domain/agents/NAME",
+      values.callee,
+    );
   addConnectOptions(call);
   addSoundOptions(call)
     .option(
@@ -232,11 +236,11 @@ function addCall(program: Command, exit: Exit): void {
     .option("--reason <text>", "why, when hanging up; the other end reads it", values.reason, "done")
     .option("--json", "print one JSON object")
     .addHelpText("after", help.CALL_AFTER)
-    .action(async (agentId: string, { json, ...flags }: CallFlags & Json) => {
+    .action(async (callee: string, { json, ...flags }: CallFlags & Json) => {
       exit(
         await attempt(json === true, async (output) => {
           const { callCommand } = await import("./call-command.ts");
-          return await callCommand(agentId, flags, output);
+          return await callCommand(callee, flags, output);
         }),
       );
     });
@@ -342,7 +346,16 @@ function addBots(program: Command, exit: Exit): void {
 
 function addConnectOptions(command: Command): Command {
   return command
-    .option("--url <url>", "the server", "https://127.0.0.1:4480/agtp")
+    .option(
+      "--url, --server <url>",
+      "the server: https://host:port/agtp or agtp://host[:port] (default: https://127.0.0.1:4480/agtp)",
+      values.server,
+    )
+    .addOption(
+      new Option("--carrier <kind>", "what to connect by; auto: WebTransport, or WebSocket where that fails")
+        .choices(["auto", "webtransport", "websocket"])
+        .default("auto"),
+    )
     .option(
       "--cert-hash <hash>",
       "SHA-256 of the server's certificate; may be repeated (default: what the system's roots vouch for)",

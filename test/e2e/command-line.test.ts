@@ -109,6 +109,34 @@ describe("a call from the command line", () => {
     expect((await bob.finished).code).toBe(0);
   });
 
+  it("goes where agtp:// URIs lead: to a server, to an agent and the server it is at", async () => {
+    const [, url = "", ...hash] = dial;
+    const { host } = new URL(url);
+    const and = (name: string) => [...hash, "--key", at(`${name}.key`), "--trust", at("trust.json")];
+    const bob = new RunningCommand([
+      "answer",
+      "--server",
+      `agtp://${host}`,
+      ...and("bob"),
+      "--busy",
+      "--once",
+    ]);
+    await bob.says(/online as/);
+    const ada = await parley("call", `agtp://${idOf("bob")}@${host}`, ...and("ada"), "--tone");
+    expect(ada.code, ada.stderr).toBe(12);
+    expect((await bob.finished).code).toBe(0);
+    const nobody = await parley(
+      "call",
+      "agtp://localhost/agents/Nobody",
+      "--url",
+      url,
+      ...and("ada"),
+      "--tone",
+    );
+    expect(nobody.code, nobody.stderr).toBe(11);
+    expect(nobody.stderr).toMatch(/parley: agent-not-found: No agent of localhost is called Nobody\./);
+  });
+
   it("exits with 11 where the agent is unknown or not online, with 10 where there is no server", async () => {
     const unknown = await parley("call", "ab".repeat(32), ...as("ada"), "--tone", "--json");
     expect(unknown.code).toBe(11);
