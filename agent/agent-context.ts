@@ -1,6 +1,8 @@
+import type { Connection } from "../sfu/carrier.ts";
 import type { ScopeSet } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
-import type { ControlChannel, ServerPeer } from "./control.ts";
+import type { ServerPeer } from "./answer-records.ts";
+import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
@@ -17,6 +19,9 @@ export interface AgentContext {
   readonly control: ControlChannel;
   /** `control` while its connection lives, then that of the agent's present one. Throws `offline`, or `closed` after the agent's end. */
   readonly reachable: () => ControlChannel;
+  /** The agent's connection: calls whose media it does not carry open one through its `media`. */
+  readonly connection: Connection;
+  /** The media side of `connection`. */
   readonly port: MediaPort;
   readonly time: MediaTime;
   readonly server: ServerPeer;

@@ -4,9 +4,9 @@ import type { Signer } from "../codecs/signer.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
+import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
-import { readStreamParameters } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** A session as one end signed it and as the server's answer to ESTABLISH or CONFIRM presents it. */
@@ -70,13 +70,31 @@ async function assembleCall(
   answered: AnsweredSession,
   session: CheckedSession,
 ): Promise<Call> {
+  const connection = await openCallConnection(context, answered);
+  try {
+    const call = await makeCall(context, options, answered, session, connection);
+    void connection.over?.then(() => call.connectionLost());
+    void call.settled.catch(() => undefined).then(() => connection.close());
+    return call;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+async function makeCall(
+  context: AgentContext,
+  options: CallOptions,
+  answered: AnsweredSession,
+  session: CheckedSession,
+  { port, streams }: CallConnection,
+): Promise<Call> {
   const { sessionId, leg } = answered;
-  const streams = unwrap(readStreamParameters(answered.result.streams));
   const peerClock = leg === 0 ? session.answer.payload.clock : session.offer.payload.clock;
   const media = await openCallMedia({
     platform: context.platform,
     time: context.time,
-    port: context.port,
+    port,
     leg,
     session,
     sessionId,

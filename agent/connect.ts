@@ -8,9 +8,10 @@ import { effectiveScope } from "../signaling/scope.ts";
 import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
+import type { ServerPeer } from "./answer-records.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./back-off.ts";
 import { objectOf, textOf } from "./call-assembly.ts";
-import { ControlChannel, type ServerPeer } from "./control.ts";
+import { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
 import { MediaPort } from "./media-port.ts";
@@ -131,6 +132,7 @@ async function bringUp(
     ...ownFacts(identity, platform),
     control,
     reachable: () => (ending.isOver ? owner.control() : control),
+    connection,
     port,
     time,
     server,
@@ -229,6 +231,7 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
       closeLater("inbox lost");
     });
   await ready;
+  context.control.becomeKnown();
 }
 
 /** How the connection ended, for whoever comes to watch it before or after. */

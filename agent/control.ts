@@ -5,19 +5,22 @@ import { Headers } from "../codecs/headers.ts";
 import type { AgtpRequest, AgtpResponse } from "../codecs/message.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import { CLOSE_CODES, type Connection } from "../sfu/carrier.ts";
-import { bodyHash, verifyRecord, ZERO_AUDIT_ID } from "../signaling/attribution.ts";
+import {
+  CLOSE_CODES,
+  type Connection,
+  type ConnectionHandlers,
+  type DuplexStream,
+  type MediaDoor,
+} from "../sfu/carrier.ts";
 import { MEDIA_TYPE, readResponseBody, refusalFault, requestBody } from "../signaling/body.ts";
 import { makeProof } from "../signaling/proof.ts";
 import { openExchange } from "../transports/exchange.ts";
 import { audienceOf } from "../transports/url.ts";
+import { AnswerRecords, type ServerPeer } from "./answer-records.ts";
 import type { AgentIdentity } from "./identity.ts";
 
 /** How long one answer may take, ms, unless the request says otherwise. */
 const REQUEST_TIMEOUT_MS = 10_000;
-
-/** Sessions whose newest record is remembered, many times what an agent may be in; the one heard of longest ago goes. */
-const MAX_SESSION_HEADS = 1_024;
 
 /** A request as the agent means it; headers every request carries are added. */
 export interface ControlRequest {
@@ -25,7 +28,7 @@ export interface ControlRequest {
   readonly path: string;
   readonly parameters?: JsonObject;
   readonly headers?: readonly (readonly [string, string])[];
-  /** Adds a possession proof over method, path and parameters. */
+  /** Adds a possession proof over method, path and parameters. Where each exchange has a TLS connection for itself, all do. */
   readonly prove?: boolean;
   /** Milliseconds until each answer; `REQUEST_TIMEOUT_MS` when absent. */
   readonly timeout?: number;
@@ -42,10 +45,10 @@ export interface ControlAnswer {
   readonly final: boolean;
 }
 
-/** Who the server is, once its Genesis was checked. */
-export interface ServerPeer {
-  readonly agentId: string;
-  readonly key: Uint8Array;
+/** A connection that the server lets a call's media flow on, and what it answered. */
+export interface OpenedMedia {
+  readonly answer: ControlAnswer;
+  readonly connection: Connection;
 }
 
 /** Requests of one agent over one connection, each on an exchange of its own, each answer checked against the server's key. */
@@ -55,12 +58,9 @@ export class ControlChannel {
   readonly #clock: Clock;
   readonly #wall: () => number;
   readonly #random: (length: number) => Uint8Array;
-  readonly #verifier: Verifier;
-  #server: ServerPeer | undefined;
+  readonly #records: AnswerRecords;
   #nonce: string | undefined;
-  #lastAuditId: string = ZERO_AUDIT_ID;
-  /** The newest record seen of each session; see `MAX_SESSION_HEADS`. */
-  readonly #sessionHeads = new Map<string, { readonly sessionSeq: number; readonly auditId: string }>();
+  #isKnown = false;
 
   constructor(options: {
     readonly connection: Connection;
@@ -76,33 +76,37 @@ export class ControlChannel {
     this.#clock = options.clock;
     this.#wall = options.wall;
     this.#random = options.random;
-    this.#verifier = options.verifier;
+    this.#records = new AnswerRecords(options.verifier);
   }
 
   /** The last Audit-ID this end saw: it goes into what the end signs next. */
   get lastAuditId(): string {
-    return this.#lastAuditId;
+    return this.#records.lastAuditId;
   }
 
   /** The newest Audit-ID this end saw of one session's own chain; without one, `lastAuditId`. */
   lastAuditIdOf(sessionId: string): string {
-    return this.#sessionHeads.get(sessionId)?.auditId ?? this.#lastAuditId;
+    return this.#records.lastAuditIdOf(sessionId);
   }
 
   /** The server's key, raw. Throws `closed` before the server is known. */
   get serverKey(): Uint8Array {
-    if (this.#server !== undefined) return this.#server.key;
-    throw new ParleyError({ code: "closed", message: "The server is not known yet." });
+    return this.#records.serverKey;
   }
 
   /** From here on every answer's record must be signed by this server. */
   trust(server: ServerPeer): void {
-    this.#server = server;
+    this.#records.trust(server);
   }
 
   /** The nonce this connection's proofs answer. */
   useNonce(nonce: string): void {
     this.#nonce = nonce;
+  }
+
+  /** The server knows this agent: requests on TLS connections of their own need no documents to prove whose they are. */
+  becomeKnown(): void {
+    this.#isKnown = true;
   }
 
   freshId(): string {
@@ -122,8 +126,8 @@ export class ControlChannel {
 
   /** Sends a request and yields every answer of its series. Throws the refusal as `ParleyError`. */
   async *series(request: ControlRequest): AsyncGenerator<ControlAnswer, void, undefined> {
-    const message = await this.#message(request);
-    const exchange = openExchange(await this.#connection.openExchange(), message);
+    const { stream, message } = await this.#open(request);
+    const exchange = openExchange(stream, message);
     const answers = exchange[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -138,9 +142,57 @@ export class ControlChannel {
     }
   }
 
-  async #message(request: ControlRequest): Promise<AgtpRequest> {
+  /** Opens a connection for media with this request. Throws the refusal, and as `MediaDoor.open` does. */
+  async openMedia(
+    door: MediaDoor,
+    request: ControlRequest,
+    handlers: (connection: Connection) => ConnectionHandlers,
+  ): Promise<OpenedMedia> {
+    const sent = Promise.withResolvers<AgtpRequest>();
+    const dialled = door.open(async (channelBinding) => {
+      const message = await this.#message(request, channelBinding);
+      sent.resolve(message);
+      return message;
+    }, handlers);
+    const opening = await this.#timed(dialled, request).catch((error: unknown) => {
+      // Nobody waits for it any more.
+      dialled.then((late) => late.connection?.close(CLOSE_CODES.normal, "")).catch(() => undefined);
+      throw error;
+    });
+    const { connection } = opening;
+    try {
+      const answer = this.#read(opening.answer, request, await sent.promise);
+      if (connection !== undefined) return { answer, connection };
+    } catch (error) {
+      connection?.close(CLOSE_CODES.normal, "");
+      throw error;
+    }
+    throw new ParleyError({ code: "connection-lost", message: "The server opened no connection for media." });
+  }
+
+  /** Where exchanges have TLS connections of their own, a proof names the one it goes out on: that comes first. */
+  async #open(
+    request: ControlRequest,
+  ): Promise<{ readonly stream: DuplexStream; readonly message: AgtpRequest }> {
+    if (this.#connection.media === undefined) {
+      const message = await this.#message(request);
+      return { stream: await this.#connection.openExchange(), message };
+    }
+    const stream = await this.#connection.openExchange();
+    try {
+      return { stream, message: await this.#message(request, stream.channelBinding) };
+    } catch (error) {
+      stream.send.reset(CLOSE_CODES.normal);
+      stream.receive.stop(CLOSE_CODES.normal);
+      throw error;
+    }
+  }
+
+  async #message(request: ControlRequest, channelBinding?: Uint8Array): Promise<AgtpRequest> {
     const parameters: Record<string, JsonValue> = { ...request.parameters };
-    if (request.prove === true) parameters.proof = await this.#proof(request, parameters);
+    if (request.prove === true || (channelBinding !== undefined && this.#isKnown)) {
+      parameters.proof = await this.#proof(request, parameters, channelBinding);
+    }
     const headers = new Headers([
       ["Agent-ID", this.#identity.agentId],
       ["Request-ID", this.freshId()],
@@ -158,8 +210,12 @@ export class ControlChannel {
     };
   }
 
-  async #proof(request: ControlRequest, parameters: JsonObject): Promise<string> {
-    if (this.#nonce === undefined) {
+  async #proof(
+    request: ControlRequest,
+    parameters: JsonObject,
+    channelBinding: Uint8Array | undefined,
+  ): Promise<string> {
+    if (this.#nonce === undefined && channelBinding === undefined) {
       throw new ParleyError({
         code: "proof-required",
         message: "The server has given this connection no nonce yet.",
@@ -171,7 +227,7 @@ export class ControlChannel {
         method: request.method,
         path: request.path,
         parameters,
-        nonce: this.#nonce,
+        ...(channelBinding === undefined ? { nonce: this.#nonce } : { channelBinding }),
         audience: audienceOf(this.#connection.url),
         certificateHash: this.#connection.pinned,
         jti: this.freshId(),
@@ -202,7 +258,7 @@ export class ControlChannel {
   }
 
   #read(response: AgtpResponse, request: ControlRequest, message: AgtpRequest): ControlAnswer {
-    const recorded = this.#checkRecord(response, message);
+    const recorded = this.#records.check(response, message);
     const read = readResponseBody(response);
     if (!read.ok) throw new ParleyError(read.fault);
     const { status, result, final } = read.value;
@@ -211,46 +267,5 @@ export class ControlChannel {
       throw new ParleyError({ ...refused, message: `${request.method} ${request.path}: ${refused.message}` });
     }
     return { status, result, headers: response.headers, recorded, final };
-  }
-
-  /** The answer's Attribution-Record must be the server's, hash to its Audit-ID, and be of this answer to this request. */
-  #checkRecord(response: AgtpResponse, message: AgtpRequest): JsonObject {
-    const auditId = response.headers.get("Audit-ID");
-    const jws = response.headers.get("Attribution-Record");
-    if (this.#server === undefined) {
-      if (auditId !== undefined) this.#lastAuditId = auditId;
-      return {};
-    }
-    const record = jws === undefined ? undefined : verifyRecord(jws, this.#server.key, this.#verifier);
-    const isOfThis =
-      record?.ok === true &&
-      record.value.auditId === auditId &&
-      record.value.payload.status === response.status &&
-      record.value.payload.request_id === message.headers.get("Request-ID") &&
-      record.value.payload.result_hash === bodyHash(response.body);
-    if (!isOfThis) {
-      throw new ParleyError({
-        code: "signature-invalid",
-        message: "The answer carries no record that the server signed.",
-        at: "Attribution-Record",
-      });
-    }
-    this.#lastAuditId = auditId;
-    const { session_id: sessionId, session_seq: sessionSeq, extra = {} } = record.value.payload;
-    if (sessionId !== undefined && sessionSeq !== undefined) this.#noteHead(sessionId, sessionSeq, auditId);
-    return extra;
-  }
-
-  #noteHead(sessionId: string, sessionSeq: number, auditId: string): void {
-    const known = this.#sessionHeads.get(sessionId);
-    if (known !== undefined && known.sessionSeq >= sessionSeq) return;
-    // Deleted first, so that the map stays in order of what was heard of last.
-    this.#sessionHeads.delete(sessionId);
-    this.#sessionHeads.set(sessionId, { sessionSeq, auditId });
-    if (this.#sessionHeads.size <= MAX_SESSION_HEADS) return;
-    for (const oldest of this.#sessionHeads.keys()) {
-      this.#sessionHeads.delete(oldest);
-      return;
-    }
   }
 }

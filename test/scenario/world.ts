@@ -7,14 +7,15 @@ import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
 import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
-import type { Carrier, Listener } from "../../sfu/carrier.ts";
+import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
 import { MediaServer } from "../../src/server/media-server.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
-import { type LinkModel, MemoryNetwork } from "../../transports/memory.ts";
+import { type LinkModel, MemoryNetwork, type MemoryOptions } from "../../transports/memory.ts";
 import { VirtualClock } from "../net/virtual-clock.ts";
+import { SeparateNetwork } from "./separate-network.ts";
 
 export const ORIGIN = "https://127.0.0.1:4480";
 
@@ -34,6 +35,8 @@ export class World {
   readonly clock = new VirtualClock();
   readonly log: RecordLog;
   readonly network: MemoryNetwork;
+  /** The same way to the same server, with connections of their own for requests and media. */
+  readonly separate: SeparateNetwork;
   server: MediaServer;
   readonly serverId: string;
   /** The server's own key and documents: what a server gone bad has at hand. */
@@ -43,17 +46,19 @@ export class World {
   readonly reported: unknown[] = [];
   readonly #config: Partial<SwitchboardConfig>;
   readonly #origins: readonly string[];
-  #listener: Listener;
+  #listeners: readonly Listener[];
   #seed = 1;
 
   constructor(options: WorldOptions = {}) {
     this.log = options.log ?? createMemoryLog();
-    this.network = new MemoryNetwork({
+    const way: MemoryOptions = {
       clock: this.clock,
       ...(options.toServer === undefined ? {} : { toServer: options.toServer }),
       ...(options.toClient === undefined ? {} : { toClient: options.toClient }),
       fault: (error) => this.reported.push(error),
-    });
+    };
+    this.network = new MemoryNetwork(way);
+    this.separate = new SeparateNetwork(way);
     const fresh = this.identity({ name: "Parley test server", scope: ["communication:audio:*"] });
     const identity = options.serverIdentity ?? fresh;
     this.serverId = identity.agentId;
@@ -61,25 +66,24 @@ export class World {
     this.#config = options.config ?? {};
     this.#origins = options.origins ?? [ORIGIN];
     this.server = this.#makeServer();
-    this.#listener = this.#listen();
+    this.#listeners = this.#listen();
   }
 
   /** The server goes away and takes every connection with it. */
   async stopServer(): Promise<void> {
-    await this.#listener.close();
+    for (const listener of this.#listeners) await listener.close();
     await this.server.close();
   }
 
   /** A server that knows nothing but the log of the one before takes its place. */
   startServer(): void {
     this.server = this.#makeServer();
-    this.#listener = this.#listen();
+    this.#listeners = this.#listen();
   }
 
-  #listen(): Listener {
-    return this.network.listen("127.0.0.1:4480", (connection) =>
-      this.server.accept(connection, this.#origins),
-    );
+  #listen(): Listener[] {
+    const accept = (connection: Connection) => this.server.accept(connection, this.#origins);
+    return [this.network, this.separate].map((network) => network.listen("127.0.0.1:4480", accept));
   }
 
   #makeServer(): MediaServer {

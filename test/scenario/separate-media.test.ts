@@ -1,0 +1,189 @@
+/** Calls of agents whose requests and media have connections of their own, among themselves and with others. */
+import { describe, expect, it } from "vitest";
+import type { Agent } from "../../agent/agent.ts";
+import type { Call } from "../../agent/call.ts";
+import type { Interrupted } from "../../agent/call-interrupts.ts";
+import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { ATTACH_GRACE } from "../../signaling/switchboard/attaching.ts";
+import { compareUtterance } from "../../src/listening/compare.ts";
+import { strictVerifier } from "../keys.ts";
+import { connected, Recording, refusal, say, utterance } from "./talking.ts";
+import { World } from "./world.ts";
+
+const ONE_WAY = 20;
+const link = {
+  datagram: (_bytes: number, now: number) => now + ONE_WAY,
+  reliable: (_bytes: number, now: number) => now + ONE_WAY,
+};
+const CAPTURE = "communication:audio:capture";
+
+type Way = "separate" | "network";
+
+async function scene(ada: Way = "separate", bob: Way = "network") {
+  const world = new World({ toServer: link, toClient: link });
+  const media: Connection[] = [];
+  const noting = {
+    connect: async (...[url, options, handlers]: Parameters<typeof world.separate.connect>) => {
+      const connection = await world.separate.connect(url, options, handlers);
+      const door = connection.media;
+      if (door === undefined) throw new Error("no door");
+      const open: typeof door.open = async (...asked) => {
+        const opening = await door.open(...asked);
+        if (opening.connection !== undefined) media.push(opening.connection);
+        return opening;
+      };
+      return Object.assign(connection, { media: { open } });
+    },
+  };
+  const way = (which: Way) => (which === "separate" ? noting : world.network);
+  return {
+    world,
+    media,
+    ada: await world.agent("Ada", {}, way(ada)),
+    bob: await world.agent("Bob", {}, way(bob)),
+  };
+}
+
+function evidenceOf(world: World, file: Uint8Array) {
+  const issuerKeys = [world.issuer.signer.publicKey];
+  return verifyEvidence(file, { issuerKeys, agentIds: [] }, strictVerifier).report;
+}
+
+/** Everything sent as data at one end arrives at the other, in order. */
+async function exchangeData(world: World, from: Call, to: Call): Promise<void> {
+  const heard: unknown[] = [];
+  void (async () => {
+    for await (const { value } of to.data ?? []) heard.push(value);
+  })();
+  for (let number = 0; number < 5; number += 1)
+    await world.during(from.data?.send({ number }) ?? Promise.resolve());
+  await world.clock.advance(200);
+  expect(heard).toEqual([0, 1, 2, 3, 4].map((number) => ({ number })));
+}
+
+const WAYS: readonly (readonly [Way, Way])[] = [
+  ["separate", "network"],
+  ["network", "separate"],
+  ["separate", "separate"],
+];
+
+describe.each(WAYS)("a call from %s to %s", (from, to) => {
+  it("carries voice, data and steering both ways, and its evidence verifies", async () => {
+    const { world, ada, bob, media } = await scene(from, to);
+    const { call, answered } = await connected(world, ada, bob, { data: true }, { data: true });
+    expect(media).toHaveLength([from, to].filter((way) => way === "separate").length);
+    const heard = [new Recording(answered), new Recording(call)] as const;
+    const said = [await say(world, call, 1), await say(world, answered, 1)] as const;
+    await world.clock.advance(300);
+    for (const side of [0, 1] as const) {
+      const { correlation } = compareUtterance(said[side], heard[side].pcm(), 48_000);
+      expect(correlation).toBeGreaterThan(0.9);
+    }
+    await exchangeData(world, call, answered);
+    await exchangeData(world, answered, call);
+
+    const told: Interrupted[] = [];
+    call.on("interrupted", (event) => told.push(event));
+    void call.audio.write(utterance(5, 48_000)).catch(() => undefined);
+    await world.clock.advance(500);
+    await world.during(answered.interrupt());
+    await world.clock.advance(200);
+    expect(told).toMatchObject([{ epoch: 1, by: bob.id }]);
+    void call.audio.write(utterance(2, 48_000)).catch(() => undefined);
+    await world.clock.advance(300);
+    await world.during(call.narrow([CAPTURE]));
+    await world.clock.advance(100);
+    expect(answered.terms.number).toBe(2);
+    const events = (await world.during(call.records())).map(({ event }) => event);
+    expect(events.filter((event) => event === "media-attached")).toHaveLength(media.length);
+
+    await world.during(call.end("goodbye"));
+    await world.during(answered.settled);
+    expect(await world.during(answered.ended)).toEqual({ reason: "goodbye", by: "peer" });
+    const report = evidenceOf(world, await world.during(call.evidence()));
+    expect(report.faults).toEqual([]);
+    expect(report.verdict).toBe("verified");
+    expect(report.statements.filter(({ text }) => text.includes("vanished"))).toEqual([]);
+    await world.clock.advance(1_000);
+    expect(world.server.overview().connections.tls ?? 0, "media connections are closed").toBeLessThan(3);
+    expect(world.server.sizes().media).toMatchObject({
+      sessions: 0,
+      connections: 0,
+      mediaFlows: 0,
+      unread: 0,
+    });
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("an agent whose requests have connections of their own", () => {
+  it("proves itself on each of them, and sends data that waits for the other end's media", async () => {
+    const { world, ada, bob } = await scene("network", "separate");
+    const { call, answered } = await connected(world, ada, bob, { audio: false, data: true }, { data: true });
+    const heard: unknown[] = [];
+    void (async () => {
+      for await (const { value } of answered.data ?? []) heard.push(value);
+    })();
+    await world.during(call.data?.send("at once") ?? Promise.resolve());
+    await world.clock.advance(200);
+    expect(heard).toEqual(["at once"]);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("has ended its call when the connection for media is lost, and the other end learns it after 10 s", async () => {
+    const { world, ada, bob, media } = await scene();
+    const { call, answered } = await connected(world, ada, bob);
+    media[0]?.close(CLOSE_CODES.normal, "pulled");
+    const lost = await world.during(call.ended);
+    expect(lost).toEqual({ reason: "connection-lost", by: "server" });
+    expect(ada.isOnline).toBe(true);
+    await world.clock.advance(ATTACH_GRACE - 1_000);
+    expect(bob.calls).toHaveLength(1);
+    await world.clock.advance(2_000);
+    expect(await world.during(answered.ended)).toEqual({ reason: "transport-closed", by: "server" });
+    await world.during(answered.settled);
+    expect(evidenceOf(world, await world.during(answered.evidence())).faults).toEqual([]);
+  });
+
+  it("has two calls at once, each over a connection for itself", async () => {
+    const { world, ada, bob, media } = await scene("separate", "separate");
+    const first = await connected(world, ada, bob);
+    const second = await connected(world, bob, ada);
+    expect(media).toHaveLength(4);
+    const heard = [new Recording(first.answered), new Recording(second.answered)] as const;
+    await Promise.all([say(world, first.call, 0.5), say(world, second.call, 0.5)]);
+    await world.clock.advance(300);
+    expect(heard[0].count("speech")).toBeGreaterThan(20);
+    expect(heard[1].count("speech")).toBeGreaterThan(20);
+    await world.during(first.call.end());
+    await world.clock.advance(500);
+    expect([ada.calls, bob.calls].map((calls) => calls.length)).toEqual([1, 1]);
+    await say(world, second.answered, 0.5);
+  });
+
+  it("ends a call whose media the server does not let it open", async () => {
+    const { world, bob } = await scene();
+    const refusing = {
+      connect: async (...given: Parameters<typeof world.separate.connect>) => {
+        const connection = await world.separate.connect(...given);
+        const door = connection.media;
+        const open: NonNullable<typeof door>["open"] = (request, handlers) => {
+          if (door === undefined) throw new Error("no door");
+          return door.open(async (binding) => {
+            const message = await request(binding);
+            return { ...message, path: message.path.replace(/sess-[^/]+/, "sess-elsewhere") };
+          }, handlers);
+        };
+        return Object.assign(connection, { media: { open } });
+      },
+    };
+    const cleo: Agent = await world.agent("Cleo", {}, refusing);
+    bob.onCall(async (incoming) => {
+      await incoming.accept();
+    });
+    expect(await refusal(world, cleo.call(bob.id))).toBe("field-invalid");
+    await world.clock.advance(1_000);
+    expect(bob.calls).toEqual([]);
+  });
+});
