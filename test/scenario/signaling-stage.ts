@@ -285,7 +285,10 @@ export class Stage {
   #random(n: number): Uint8Array {
     this.#randomCalls++;
     const bytes = new Uint8Array(n);
-    new DataView(bytes.buffer).setUint32(0, this.#randomCalls);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, this.#randomCalls);
+    // Where a UUID takes its random part from.
+    if (n >= 16) view.setUint32(n - 5, this.#randomCalls);
     bytes[n - 1] = this.server.identity.publicKey[0] as number;
     return bytes;
   }
