@@ -54,7 +54,6 @@ export async function answerCall(
     method: "CONFIRM",
     path: `/sessions/${sessionId}`,
     parameters: { target_id: sessionId, status: "accepted", answer },
-    headers: [["Session-ID", sessionId]],
     prove: true,
   });
   return await takeUpCall(context, options, {
@@ -88,7 +87,6 @@ async function refuse(
       method: "CONFIRM",
       path: `/sessions/${sessionId}`,
       parameters: { target_id: sessionId, status: "rejected", ...(why as { reason: string }) },
-      headers: [["Session-ID", sessionId]],
       prove: true,
     });
   } catch (error) {

@@ -22,6 +22,9 @@ import type { AgentIdentity } from "./identity.ts";
 /** How long one answer may take, ms, unless the request says otherwise. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+/** Paths of one session and of what is below it. */
+const SESSION_PATH = /^\/sessions\/([^/]+)/;
+
 /** A request as the agent means it; headers every request carries are added. */
 export interface ControlRequest {
   readonly method: string;
@@ -197,6 +200,8 @@ export class ControlChannel {
       ["Agent-ID", this.#identity.agentId],
       ["Request-ID", this.freshId()],
     ]);
+    const [, sessionId] = SESSION_PATH.exec(request.path) ?? [];
+    if (sessionId !== undefined) headers.append("Session-ID", sessionId);
     for (const [name, value] of request.headers ?? []) headers.append(name, value);
     const hasBody = Object.keys(parameters).length > 0;
     if (hasBody) headers.append("Content-Type", MEDIA_TYPE.base);
