@@ -37,7 +37,6 @@ export async function openCallConnection(
       method: "OPEN",
       path: `/sessions/${sessionId}/media`,
       parameters: { attach_seq: 1 },
-      headers: [["Session-ID", sessionId]],
       prove: true,
     },
     (opened) => {
