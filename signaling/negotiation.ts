@@ -80,6 +80,8 @@ export interface OfferHeaders {
   readonly modalities?: readonly string[] | undefined;
   /** Audio-Codecs, in order of preference. */
   readonly audioCodecs?: readonly string[] | undefined;
+  /** Video-Codecs: an offer has no video. */
+  readonly videoCodecs?: readonly string[] | undefined;
   /** Data-Formats, in order of preference. */
   readonly dataFormats?: readonly string[] | undefined;
 }
@@ -91,6 +93,7 @@ export function offerHeaders(streams: readonly OfferStream[]): Record<keyof Offe
     audioCodecs: distinct(
       streams.flatMap((stream) => (stream.modality === "audio" ? stream.codecs.map(({ name }) => name) : [])),
     ),
+    videoCodecs: [],
     dataFormats: distinct(
       streams.flatMap((stream) => (stream.modality === "data" ? stream.formats.map(({ name }) => name) : [])),
     ),
@@ -111,6 +114,7 @@ export function checkOfferHeaders(
   const checks = [
     ["Communication-Modalities", modalities?.sort(), [...expected.modalities].sort()],
     ["Audio-Codecs", headers.audioCodecs, expected.audioCodecs],
+    ["Video-Codecs", headers.videoCodecs, expected.videoCodecs],
     ["Data-Formats", headers.dataFormats, expected.dataFormats],
   ] as const;
   for (const [name, said, offered] of checks) {

@@ -29,6 +29,8 @@ export interface RecordFields {
   readonly resultHash?: string | undefined;
   readonly taskId?: string | undefined;
   readonly actionId?: string | undefined;
+  /** The session it is about, where the record does not join that session's chain. */
+  readonly sessionId?: string | undefined;
   /** The agent that asked. */
   readonly counterpartyAgentId?: string | undefined;
   readonly event?: string | undefined;
@@ -121,7 +123,7 @@ export class RecordChain {
         task_id: fields.taskId,
         action_id: fields.actionId,
         counterparty_agent_id: fields.counterpartyAgentId,
-        session_id: session?.sessionId,
+        session_id: session?.sessionId ?? fields.sessionId,
         session_seq: session?.nextSeq,
         previous_session_audit_id: session?.lastAuditId,
         event: fields.event,

@@ -62,6 +62,7 @@ describe("parseServerConfig", () => {
     ["policyScope", ["audio"]],
     ["lowestTrustTier", 4],
     ["agentDisclosure", "secret"],
+    ["scopeViolationCode", 403],
     ["limits", { sessions: 0 }],
     ["limits", { session: 1 }],
     ["limits", { toString: 1 }],

@@ -5,6 +5,7 @@ import { isJsonObject, parseJson } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import { parseScopes } from "../signaling/scope.ts";
+import type { ScopeViolationCode } from "../signaling/status.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
 import { type AddressLimits, DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 import { DEFAULT_TLS_LIMITS, type TlsLimits } from "./server/tls-door.ts";
@@ -71,6 +72,8 @@ export interface ServerConfig {
   readonly lowestTrustTier: 1 | 2 | 3;
   /** Who may list agents and read their documents. Default `authenticated`. */
   readonly agentDisclosure: "public" | "authenticated";
+  /** Status of scope refusals: `auto` by the dialect of the request, or one for all. Default `auto`. */
+  readonly scopeViolationCode: ScopeViolationCode;
   /** What bounds the server; members left out keep their default. */
   readonly limits: SwitchboardLimits;
   /** What one address may have on the TCP ports; members left out keep their default. */
@@ -113,6 +116,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   policyScope: ["communication:bilateral"],
   lowestTrustTier: 2,
   agentDisclosure: "authenticated",
+  scopeViolationCode: "auto",
   limits: DEFAULT_LIMITS,
   addressLimits: DEFAULT_ADDRESS_LIMITS,
   tlsLimits: DEFAULT_TLS_LIMITS,
@@ -210,6 +214,7 @@ const SETTINGS: Parsers = {
     ),
   lowestTrustTier: (value) => oneOf(value, [1, 2, 3]),
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
+  scopeViolationCode: (value) => oneOf(value, ["auto", 451, 455, 262]),
   limits: (value) => limits(value, DEFAULT_LIMITS),
   addressLimits: (value) => limits(value, DEFAULT_ADDRESS_LIMITS),
   tlsLimits: (value) => limits(value, DEFAULT_TLS_LIMITS),

@@ -1,5 +1,6 @@
 import type { Signer, Verifier } from "../../codecs/signer.ts";
 import type { AgentEntry } from "../record-log.ts";
+import type { ScopeViolationCode } from "../status.ts";
 
 /** What bounds one switchboard. Each cap names what happens beyond it. */
 export interface SwitchboardLimits {
@@ -57,6 +58,8 @@ export interface SwitchboardConfig {
   readonly lowestTrustTier: 1 | 2 | 3;
   /** Who may list agents and read their documents. */
   readonly agentDisclosure: "public" | "authenticated";
+  /** Status of scope refusals: `auto` by dialect, or one for all. Default `auto`. */
+  readonly scopeViolationCode?: ScopeViolationCode;
   readonly limits: SwitchboardLimits;
 }
 

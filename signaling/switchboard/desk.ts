@@ -42,7 +42,8 @@ export function makeDesk({ config, identity, verifier, random, head, agents }: S
   const timers = new Timers();
   const chain = new RecordChain({ agentId: identity.agentId, ownerId, serverId }, identity.signer, head);
   const manifest = new OwnManifest(config, identity, genesis);
-  const facts = { serverId, ownerId, trustTier, verificationPath };
+  const { scopeViolationCode = "auto" } = config;
+  const facts = { serverId, ownerId, trustTier, verificationPath, scopeViolationCode };
   const replies = new Replies(outputs, chain, random, facts, manifest);
   const registry = new Registry(config, policy, verifier, outputs);
   registry.load(agents);

@@ -41,6 +41,14 @@ interface Inbox {
   subscription: Exchange | undefined;
 }
 
+/** What a message has beside its result. */
+interface MessageParts {
+  /** Chains its record. */
+  readonly link?: SessionLink | undefined;
+  readonly sessionId?: string | undefined;
+  readonly headers?: readonly HeaderField[];
+}
+
 /**
  * What the server has to tell agents: at least once each, in order, until acknowledged. One subscription per agent: the
  * newest replaces the older, which gets a last message.
@@ -85,7 +93,7 @@ export class Inboxes {
     this.#acknowledge(inbox, after);
     inbox.subscription = exchange;
     const greeting = { event: "subscribed", inbox_seq: inbox.cursor, heartbeat_s: HEARTBEAT_SECONDS };
-    this.#send(inbox, greeting, now, undefined, [["Supported-Methods", supportedMethods("/")]]);
+    this.#send(inbox, greeting, now, { headers: [["Supported-Methods", supportedMethods("/")]] });
     for (const event of inbox.events) this.#deliver(inbox, event, now);
     this.#timers.set("heartbeat", agentId, now + HEARTBEAT_SECONDS * 1000);
   }
@@ -184,25 +192,23 @@ export class Inboxes {
 
   #deliver(inbox: Inbox, event: KeptEvent, now: number, link?: SessionLink): void {
     const session = event.sessionId === undefined ? {} : { session_id: event.sessionId };
-    this.#send(inbox, { ...event.fields, ...session, event: event.event, inbox_seq: event.seq }, now, link);
+    const { sessionId } = event;
+    const message = { ...event.fields, ...session, event: event.event, inbox_seq: event.seq };
+    this.#send(inbox, message, now, { link, sessionId });
   }
 
-  #send(
-    inbox: Inbox,
-    result: JsonObject,
-    now: number,
-    link?: SessionLink,
-    headers: readonly HeaderField[] = [],
-  ): void {
+  #send(inbox: Inbox, result: JsonObject, now: number, more: MessageParts = {}): void {
     if (inbox.subscription === undefined) return;
+    const { link, sessionId, headers } = more;
     this.#replies.answer(
       inbox.subscription,
       {
         result,
         final: false,
         event: `inbox-${String(result.event)}`,
-        headers,
         ...(link === undefined ? {} : { link }),
+        ...(sessionId === undefined ? {} : { sessionId }),
+        ...(headers === undefined ? {} : { headers }),
       },
       now,
     );

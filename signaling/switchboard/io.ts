@@ -27,6 +27,8 @@ export type SwitchboardInput =
       readonly connection: ConnectionId;
       readonly exchange: ExchangeId;
       readonly request: AgtpRequest;
+      /** It came in early data (0-RTT), where it may be a replay. */
+      readonly early?: boolean;
     }
   /** What arrived on an exchange is not a request. Answered once by name; the connection stays. */
   | {

@@ -12,7 +12,7 @@ import type { EstablishParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
 
 /** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
-const RELAY: Capabilities = {
+export const RELAY: Capabilities = {
   profiles: ["frame"],
   audio: {
     codecs: AUDIO_FORMATS.flatMap((format) =>
@@ -31,34 +31,18 @@ const RELAY: Capabilities = {
 
 /**
  * The offer of an ESTABLISH: signed by the caller, to the agent called, of a model and intent we have. Faults:
- * `session-model-unsupported`, `field-invalid`, `signature-invalid`, `certificate-invalid`, `delegation-not-supported`.
+ * `session-model-unsupported`, `field-invalid`, `signature-invalid`, `certificate-invalid`.
  */
 export function readEstablish(
   desk: Desk,
   caller: RegisteredAgent,
-  parameters: EstablishParameters,
+  parameters: EstablishParameters & { readonly offer: string },
   headers: Headers,
   now: number,
 ): Result<Offer> {
-  if (headers.has("Delegation-Chain")) {
-    return refuse("delegation-not-supported", "Delegation is not supported.", "header Delegation-Chain");
-  }
-  const intent = headers.get("Session-Intent");
-  if (intent !== undefined && intent !== "communication") {
-    return refuse(
-      "session-model-unsupported",
-      "Only the intent `communication` is served.",
-      "header Session-Intent",
-    );
-  }
+  const intended = checkIntent(parameters, headers);
+  if (!intended.ok) return intended;
   const model = parameters.session_model;
-  if (model !== undefined && model !== "bounded" && model !== "persistent") {
-    return refuse(
-      "session-model-unsupported",
-      "A session is `bounded` or `persistent`.",
-      "parameters.session_model",
-    );
-  }
   const offer = verifyOffer(
     parameters.offer,
     {
@@ -82,6 +66,27 @@ export function readEstablish(
     return refuse("field-invalid", "The key of an ESTABLISH is its offer_id.", "header Idempotency-Key");
   }
   return offer;
+}
+
+/** Refuses an intent or a session model that is not served: `session-model-unsupported`. */
+export function checkIntent(parameters: EstablishParameters, headers: Headers): Result<void> {
+  const intent = headers.get("Session-Intent");
+  if (intent !== undefined && intent !== "communication") {
+    return refuse(
+      "session-model-unsupported",
+      "Only the intent `communication` is served.",
+      "header Session-Intent",
+    );
+  }
+  const model = parameters.session_model;
+  if (model !== undefined && model !== "bounded" && model !== "persistent") {
+    return refuse(
+      "session-model-unsupported",
+      "A session is `bounded` or `persistent`.",
+      "parameters.session_model",
+    );
+  }
+  return ok(undefined);
 }
 
 /**
@@ -138,6 +143,7 @@ function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {
     {
       modalities: words(headers.get("Communication-Modalities")),
       audioCodecs: words(headers.get("Audio-Codecs")),
+      videoCodecs: words(headers.get("Video-Codecs")),
       dataFormats: words(headers.get("Data-Formats")),
     },
     RELAY,
@@ -154,7 +160,7 @@ export function checkProfile(profile: string): Result<undefined> {
 }
 
 /** A comma-separated header value. */
-function words(value: string | undefined): string[] | undefined {
+export function words(value: string | undefined): string[] | undefined {
   return value
     ?.split(",")
     .map((word) => word.trim())

@@ -61,8 +61,9 @@ export const DESCRIBE: Shape<DescribeParameters> = object<DescribeParameters>(
 
 /** ESTABLISH /sessions. */
 export interface EstablishParameters {
-  readonly target_agent_id: string;
-  readonly offer: string;
+  /** Default: the callee of the offer. */
+  readonly target_agent_id?: string;
+  readonly offer?: string;
   readonly provisional?: boolean;
   readonly session_model?: string;
   readonly session_ttl?: number;
@@ -70,8 +71,8 @@ export interface EstablishParameters {
 }
 export const ESTABLISH: Shape<EstablishParameters> = object<EstablishParameters>(
   {
-    target_agent_id: AGENT_ID,
-    offer: JWS,
+    target_agent_id: optional(AGENT_ID),
+    offer: optional(JWS),
     provisional: optional(boolean()),
     session_model: optional(text({ max: 32 })),
     session_ttl: optional(integer(1, 2 ** 31)),

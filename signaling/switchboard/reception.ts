@@ -17,10 +17,12 @@ import {
   methodList,
   serverDocuments,
 } from "./discovery.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import type { EvidenceReading } from "./evidence-reading.ts";
 import type { Identification, Requirement } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
-import type { ExchangeId } from "./io.ts";
+import type { ExchangeId, SwitchboardInput } from "./io.ts";
+import { judgeWithoutOffer } from "./offerless.ts";
 import {
   ACK_NOTICE,
   ADJUST,
@@ -38,7 +40,9 @@ import {
   TERMINATE,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
+import { Repeats } from "./repeats.ts";
 import type { Exchange } from "./replies.ts";
+import { checkClaims, checkHeaders } from "./request-headers.ts";
 import type { Ringing } from "./ringing.ts";
 import type { SessionRequests } from "./session-requests.ts";
 import type { Steering } from "./steering.ts";
@@ -63,6 +67,7 @@ export class Reception {
   readonly #desk: Desk;
   readonly #identification: Identification;
   readonly #departments: Departments;
+  readonly #repeats = new Repeats();
 
   constructor(desk: Desk, identification: Identification, departments: Departments) {
     this.#desk = desk;
@@ -70,18 +75,25 @@ export class Reception {
     this.#departments = departments;
   }
 
+  /** Answers kept for requests sent again. */
+  get repeats(): number {
+    return this.#repeats.size;
+  }
+
   /** `mediaTime` is what capture times are held against, Unix milliseconds. */
   request(
     connection: ConnectionState,
-    id: ExchangeId,
-    request: AgtpRequest,
+    { exchange: id, request, early }: Extract<SwitchboardInput, { kind: "request" }>,
     now: number,
     mediaTime: number,
   ): void {
     const exchange = readExchange(connection, id, request);
     if (!this.#admits(connection, exchange, now)) return;
     try {
-      const handled = this.#handle(connection, exchange, request, now, mediaTime);
+      const isTooEarly = early === true && !EARLY_METHODS.has(request.method);
+      const handled = isTooEarly
+        ? refuse("too-early", "Send this again once the handshake is done.", "method")
+        : this.#handle(connection, exchange, request, now, mediaTime);
       if (!handled.ok) this.#desk.replies.refuse(exchange, handled.fault, now);
       if (connection.overfull) this.#close(connection, "connections-of-agent-cap");
     } catch (error) {
@@ -140,6 +152,8 @@ export class Reception {
     if (!routed.ok) return routed;
     const identifiers = checkIdentifiers(request);
     if (!identifiers.ok) return identifiers;
+    const headers = checkHeaders(request.headers);
+    if (!headers.ok) return headers;
     const body = readRequestBody(request);
     if (!body.ok) return body;
     if (body.value.overruled.length > 0) {
@@ -153,18 +167,33 @@ export class Reception {
     if (!isEchoable("Task-ID", taskId)) return refuse("field-invalid", "This cannot be echoed.", "task_id");
     exchange.taskId = taskId;
     const { route } = routed.value;
-    const agent = this.#identification.identify(
-      connection,
-      exchange,
-      parameters,
-      this.#requirement(route),
-      now,
-    );
+    const requirement = this.#requirement(route, parameters);
+    const agent = this.#identification.identify(connection, exchange, parameters, requirement, now);
     if (!agent.ok) return agent;
-    exchange.caller = agent.value?.agentId;
     const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };
     if (!isProved(asked)) return this.#answerAnybody(routed.value, asked, parameters, now);
-    return this.#answerAgent(routed.value, asked, parameters, now);
+    const { agentId, genesis } = asked.agent;
+    exchange.caller = agentId;
+    exchange.callerOwner = genesis.ownerId;
+    if (requirement !== "anonymous" && exchange.agentId === undefined) {
+      return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
+    }
+    const { requests } = this.#departments;
+    if (named !== undefined && requests.takesPart(agentId, named, now)) exchange.sessionId = named;
+    // An offer is judged in an order of its own, with its own claim.
+    if (route !== "ESTABLISH /sessions") {
+      const claims = checkClaims(this.#desk.registry, asked.agent, request.headers);
+      if (!claims.ok) return claims;
+    }
+    const key = request.headers.get("Idempotency-Key");
+    if (key === undefined || !isRepeatable(route))
+      return this.#answerAgent(routed.value, asked, parameters, now);
+    const repeated = this.#repeats.find(exchange, agentId, key, parameters, now);
+    if (!repeated.ok) return repeated;
+    if (repeated.value === undefined) return this.#answerAgent(routed.value, asked, parameters, now);
+    if (repeated.value.fault !== undefined) return { ok: false, fault: repeated.value.fault };
+    this.#desk.replies.repeat(exchange, repeated.value, now);
+    return ok(undefined);
   }
 
   /** What needs nobody in particular. */
@@ -233,7 +262,10 @@ export class Reception {
       }
       case "ESTABLISH /sessions": {
         const read = readShape(ESTABLISH, parameters, AT);
-        return read.ok ? ringing.establish(asked, read.value, now) : read;
+        if (!read.ok) return read;
+        const { offer } = read.value;
+        if (offer === undefined) return judgeWithoutOffer(this.#desk, asked, read.value);
+        return ringing.establish(asked, { ...read.value, offer }, now);
       }
       case "TERMINATE /offers/{offer_id}":
         return ringing.cancel(asked, routed.params.offer_id, now);
@@ -302,9 +334,11 @@ export class Reception {
     return ok(undefined);
   }
 
-  #requirement(route: Route): Requirement {
+  #requirement(route: Route, parameters: JsonObject): Requirement {
     switch (route) {
       case "ESTABLISH /sessions":
+        // Without an offer there is nothing to establish: only what would be said to one.
+        return parameters.offer === undefined ? "bound" : "proof";
       case "CONFIRM /sessions/{session_id}":
       case "OPEN /sessions/{session_id}/media":
       case "SUBSCRIBE /agents/{agent_id}/inbox":
@@ -324,4 +358,12 @@ export class Reception {
   }
 }
 
+/** Whether an exchange changes something, and has no memory of its own for being asked twice. */
+function isRepeatable(route: Route): boolean {
+  if (route === "ESTABLISH /sessions" || route === "SUBSCRIBE /agents/{agent_id}/inbox") return false;
+  return ENDPOINTS[route].impact !== "informational";
+}
+
+/** What may be replayed without harm, and so may come in early data. */
+const EARLY_METHODS: ReadonlySet<string> = new Set(["QUERY", "DISCOVER"]);
 const AT = "parameters";

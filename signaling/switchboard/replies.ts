@@ -8,9 +8,11 @@ import { bodyHash } from "../attribution.ts";
 import { faultBody, MEDIA_TYPE, resultBody } from "../body.ts";
 import type { ChainedRecord, RecordChain, SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
-import { reasonText } from "../status.ts";
+import { reasonText, type ScopeViolationCode } from "../status.ts";
 import type { ExchangeId } from "./io.ts";
 import type { Outputs } from "./outputs.ts";
+import { RefusalLog } from "./refusal-log.ts";
+import type { Outcome } from "./repeats.ts";
 
 /** An exchange that waits for its answer, with what the answer echoes and its record names. */
 export interface Exchange {
@@ -26,8 +28,15 @@ export interface Exchange {
   readonly requestId: string | undefined;
   /** From the header, or the body once that is read. */
   taskId: string | undefined;
-  /** Whose request it is, once that is proved. */
+  /** Whose request it is, once that is proved, and who owns that agent. */
   caller: string | undefined;
+  callerOwner?: string;
+  /** The session it is about, once the caller is known to take part in it. */
+  sessionId?: string;
+  /** Names what it changed, in every answer and record; minted with the first answer. */
+  actionId?: string;
+  /** Takes the outcome, to be told again. */
+  keep?: (outcome: Outcome, now: number) => void;
 }
 
 /** A body as it goes out, made once and sent often. */
@@ -63,6 +72,7 @@ interface ResponderFacts {
   readonly ownerId: string;
   readonly trustTier: number;
   readonly verificationPath: string;
+  readonly scopeViolationCode: ScopeViolationCode;
 }
 
 /** Tells the version of the server's manifest. */
@@ -83,6 +93,7 @@ export class Replies {
   readonly #random: (n: number) => Uint8Array;
   readonly #facts: ResponderFacts;
   readonly #manifest: Versioned;
+  readonly #refusals: RefusalLog;
 
   constructor(
     outputs: Outputs,
@@ -96,6 +107,7 @@ export class Replies {
     this.#random = random;
     this.#facts = facts;
     this.#manifest = manifest;
+    this.#refusals = new RefusalLog(outputs);
   }
 
   /** Answers with a result. */
@@ -103,6 +115,10 @@ export class Replies {
     const status = reply.status ?? 200;
     const result = reply.final === undefined ? reply.result : { ...reply.result, final: reply.final };
     const body = resultBody({ status, taskId: exchange.taskId, result });
+    if (reply.final !== false) {
+      const { headers = [], sessionId } = reply;
+      exchange.keep?.({ status, result, headers, sessionId }, now);
+    }
     this.#send(exchange, status, prepare(body, exchange), reply, now);
   }
 
@@ -111,9 +127,27 @@ export class Replies {
     this.#send(exchange, 200, body, {}, now);
   }
 
+  /** Answers with what the same request was answered before; the record is a new one, outside the session's chain. */
+  repeat(
+    exchange: Exchange,
+    { status, result, headers, sessionId }: Exclude<Outcome, { fault: Fault }>,
+    now: number,
+  ): void {
+    const body = resultBody({ status, taskId: exchange.taskId, result });
+    const reply = { headers, event: "repeated", ...(sessionId === undefined ? {} : { sessionId }) };
+    this.#send(exchange, status, prepare(body, exchange), reply, now);
+  }
+
   /** Answers with a refusal, which always ends the exchange. */
   refuse(exchange: Exchange, fault: Fault, now: number, reply: Pick<Reply, "link" | "sessionId"> = {}): void {
-    const { status, body } = faultBody(fault, exchange.dialect, exchange.taskId);
+    const { status, body } = faultBody(
+      fault,
+      exchange.dialect,
+      exchange.taskId,
+      this.#facts.scopeViolationCode,
+    );
+    exchange.keep?.({ fault }, now);
+    this.#refusals.note(exchange, status, fault, now);
     this.#send(exchange, status, prepare(body, exchange), { ...reply, event: fault.code }, now);
   }
 
@@ -144,6 +178,8 @@ export class Replies {
     now: number,
   ): void {
     const responseId = this.uuid(now);
+    if (CHANGING.has(exchange.method)) exchange.actionId ??= this.uuid(now);
+    const sessionId = reply.sessionId ?? exchange.sessionId;
     const record = this.#chain.next(
       {
         requestId: exchange.requestId ?? "",
@@ -155,9 +191,11 @@ export class Replies {
         requestHash: exchange.requestHash,
         resultHash: body.hash,
         taskId: exchange.taskId,
+        actionId: exchange.actionId,
+        sessionId,
         counterpartyAgentId: exchange.caller,
         event: reply.event?.replaceAll("_", "-"),
-        extra: reply.extra,
+        extra: extraOf(exchange, reply.extra),
       },
       now,
       reply.link,
@@ -175,7 +213,8 @@ export class Replies {
       ...echo("Agent-ID", exchange.agentId),
       ...echo("Request-ID", exchange.requestId),
       ...echo("Task-ID", exchange.taskId),
-      ...echo("Session-ID", reply.sessionId),
+      ...echo("Session-ID", sessionId),
+      ...echo("Action-ID", exchange.actionId),
       ...(reply.headers ?? []),
       ["Content-Type", body.mediaType],
     ]);
@@ -194,6 +233,37 @@ export class Replies {
     return uuidv7({ msecs: Math.floor(now), random: this.#random(16) });
   }
 }
+
+/** What a record says beside its members: the claim of a caller that proved nothing, the owner of one that did. */
+function extraOf(
+  { agentId, caller, callerOwner }: Exchange,
+  extra: JsonObject | undefined,
+): JsonObject | undefined {
+  const claim = caller === undefined && agentId !== undefined ? { claimed_agent_id: agentId } : {};
+  const owner = callerOwner === undefined ? {} : { counterparty_owner_id: callerOwner };
+  const all = { ...extra, ...claim, ...owner };
+  return Object.keys(all).length === 0 ? undefined : all;
+}
+
+/** Methods whose records name an action: those that change something (`spec/agtp.md` 1.9). */
+const CHANGING: ReadonlySet<string> = new Set([
+  "SUBSCRIBE",
+  "NOTIFY",
+  "ESTABLISH",
+  "CONFIRM",
+  "TERMINATE",
+  "DISCONNECT",
+  "CLOSE",
+  "ADJUST",
+  "SUSPEND",
+  "RESUME",
+  "OPEN",
+  "ACTIVATE",
+  "DEACTIVATE",
+  "REINSTATE",
+  "REVOKE",
+  "DEPRECATE",
+]);
 
 function prepare(content: JsonObject, exchange: Exchange): PreparedBody {
   const bytes = canonicalBytes(content);

@@ -28,6 +28,9 @@ export interface LostConnection {
   readonly orderly: boolean;
 }
 
+/** What ESTABLISH of an offer says. */
+type OfferParameters = EstablishParameters & { readonly offer: string };
+
 /** Offers from ESTABLISH until they are answered, refused, taken back or given up. */
 export class Ringing {
   readonly #desk: Desk;
@@ -42,7 +45,7 @@ export class Ringing {
   }
 
   /** ESTABLISH /sessions. Answers at once with a refusal, or later with what became of the offer. */
-  establish(asked: Asked, parameters: EstablishParameters, now: number): Result<void> {
+  establish(asked: Asked, parameters: OfferParameters, now: number): Result<void> {
     const caller = this.#desk.registry.standing(asked.agent);
     if (!caller.ok) return caller;
     const read = readEstablish(this.#desk, caller.value, parameters, asked.headers, now);
@@ -57,7 +60,7 @@ export class Ringing {
 
     const scope = authorizeOffer(this.#desk, caller.value, offer, parameters, asked.headers);
     if (!scope.ok) return scope;
-    const callee = findCallee(this.#desk, parameters.target_agent_id);
+    const callee = findCallee(this.#desk, offer.payload.callee);
     if (!callee.ok) return callee;
     const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value);
     if (!room.ok) return room;

@@ -58,6 +58,12 @@ export class SessionRequests {
     return answered;
   }
 
+  /** True for a session of that agent, live or remembered. */
+  takesPart(agentId: string, sessionId: string, now: number): boolean {
+    const found = this.#table.participation(sessionId, agentId, now);
+    return found.ok || found.fault.code === "session-terminated";
+  }
+
   /** NOTIFY /sessions/{id} with a closing statement: the last word of the end that did not hang up. */
   close(asked: Asked, sessionId: string, closing: string, now: number): Result<void> {
     const found = this.#table.participation(sessionId, asked.agent.agentId, now);

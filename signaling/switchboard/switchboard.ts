@@ -136,6 +136,7 @@ export class Switchboard {
       agents: registry.size,
       timers: timers.size,
       readings: this.#evidence.size + this.#records.size,
+      repeats: this.#reception.repeats,
     };
   }
 
@@ -152,7 +153,7 @@ export class Switchboard {
       case "request": {
         const connection = this.#connection(input.connection);
         if (connection === undefined) return;
-        this.#reception.request(connection, input.exchange, input.request, now, mediaTime);
+        this.#reception.request(connection, input, now, mediaTime);
         return;
       }
       case "malformed": {

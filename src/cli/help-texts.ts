@@ -45,7 +45,7 @@ the server starts with less than a day left: restart it before then. Agents trus
 take such hashes for WebTransport alone: pages off this machine, and wss: from browsers, need --certificate-file.
 
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
-lowestTrustTier, agentDisclosure, limits, addressLimits and tlsLimits:
+lowestTrustTier, agentDisclosure, scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
 addressLimits bound what one address (IPv6: one /64) has on the TCP ports: sockets, 256 connections at once; socketRate, 50 new

@@ -99,6 +99,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       policyScope: config.policyScope,
       lowestTrustTier: config.lowestTrustTier,
       agentDisclosure: config.agentDisclosure,
+      scopeViolationCode: config.scopeViolationCode,
       limits: config.limits,
     },
     identity,

@@ -1,0 +1,70 @@
+import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { type Result, refuse } from "../../codecs/result.ts";
+import { counterProposal } from "../negotiation.ts";
+import { parseScopes, type ScopeSet } from "../scope.ts";
+import { AGENT_ID } from "../shape.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import { checkSending } from "./establishing.ts";
+import { checkIntent, RELAY, words } from "./offer-checks.ts";
+import type { EstablishParameters } from "./parameters.ts";
+import { findCallee } from "./room.ts";
+
+const CARRIED = ["audio", "data"] as const;
+
+/**
+ * ESTABLISH by headers alone, as AGTP-COMMUNICATION shows it. A call here takes a signed offer, so this always refuses: but with
+ * what an offer that says the same would be refused with, judged in the same order, and where nothing else is wrong with
+ * `offer-required` and what would have been agreed.
+ */
+export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: EstablishParameters): Result<never> {
+  const { agent, headers } = asked;
+  const standing = desk.registry.standing(agent);
+  if (!standing.ok) return standing;
+  const intended = checkIntent(parameters, headers);
+  if (!intended.ok) return intended;
+  const wanted = (words(headers.get("Communication-Modalities")) ?? ["audio"]).map((name) =>
+    name === "structured-data" ? "data" : name,
+  );
+  const modalities = CARRIED.filter((modality) => wanted.includes(modality));
+  const scope = claimedScope(desk, asked, parameters);
+  if (!scope.ok) return scope;
+  const sending = checkSending(scope.value, modalities, "header Authority-Scope");
+  if (!sending.ok) return sending;
+  if (modalities.length === 0) return incomposable("None of the modalities is carried here.");
+  const codecs = words(headers.get("Audio-Codecs"));
+  const known = AUDIO_FORMATS.map(({ name }) => name as string);
+  const codec = codecs === undefined ? known[0] : codecs.find((name) => known.includes(name));
+  if (modalities.includes("audio") && codec === undefined)
+    return incomposable("None of the audio codecs is carried here.");
+  const hint = headers.get("X-AGTP-Target-Agent") ?? "";
+  const hinted = AGENT_ID.check(hint, "") === undefined ? hint : undefined;
+  const target = parameters.target_agent_id ?? hinted;
+  if (target === undefined)
+    return refuse("target-required", "Say whom to call.", "parameters.target_agent_id");
+  const callee = findCallee(desk, target);
+  if (!callee.ok) return callee;
+  return refuse("offer-required", "A call begins with a signed offer.", "parameters.offer", {
+    target_agent_id: target,
+    communication_modalities: modalities,
+    ...(modalities.includes("audio") ? { audio_codec: codec } : {}),
+  });
+}
+
+function claimedScope(
+  desk: Desk,
+  { agent, headers }: Asked,
+  parameters: EstablishParameters,
+): Result<ScopeSet> {
+  const source = headers.get("Authority-Scope") ?? parameters.authority_scope;
+  const claim = source === undefined ? agent.document.scope : parseScopes(source, "header Authority-Scope");
+  if ("ok" in claim) return claim.ok ? desk.registry.scopeOf(agent, claim.value) : claim;
+  return desk.registry.scopeOf(agent, claim);
+}
+
+function incomposable(message: string): Result<never> {
+  return refuse("proposal-rejected", message, "headers", {
+    reason: "composition-impossible",
+    counter_proposal: counterProposal(RELAY),
+  });
+}

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { CallScene } from "../../test/scenario/signaling-call.ts";
+import type { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { MAX_REPEATS, REPEAT_LIFETIME } from "./repeats.ts";
+
+function acknowledge(peer: SignalingPeer, seq: number, key: string, more: JsonObject = {}) {
+  const content = { event: "ack", inbox_seq: seq };
+  const headers = [["Idempotency-Key", key] as const];
+  return peer.ask("NOTIFY", `/agents/${peer.id}/inbox`, { content, ...more }, { headers });
+}
+
+test("the same key and request of an agent gets the same answer, under a record of its own", () => {
+  const { bob, bobInbox, stage } = new CallScene();
+  const seq = Number(bobInbox.event("offer").inbox_seq);
+  const first = acknowledge(bob, seq, "k1");
+  const again = acknowledge(bob, seq, "k1");
+  expect(again.last).toEqual(first.last);
+  const audit = (answers: typeof first) => answers.raw[0]?.headers.get("Audit-ID");
+  expect(audit(again)).not.toBe(audit(first));
+  stage.checkChain();
+});
+
+test("a request is not carried out again: not even when it would now be refused", () => {
+  const scene = new CallScene();
+  const { alice, sessionId } = scene;
+  const end = (key: string) =>
+    alice.ask("TERMINATE", `/sessions/${sessionId}`, {}, { headers: [["Idempotency-Key", key]] });
+  const first = end("end");
+  scene.sendFinals(0);
+  scene.sendFinals(1);
+  scene.stage.advance(10_000);
+  expect(first.outcome).toBe("ok 200");
+  expect(end("end").last).toEqual(first.last);
+  expect(end("again").outcome).toBe("session-terminated");
+});
+
+test("a refusal is told again, unless a later try might fare better", () => {
+  const { alice, sessionId, stage } = new CallScene();
+  const headers = [["Idempotency-Key", "n"] as const];
+  const narrow = () => alice.ask("ADJUST", `/sessions/${sessionId}`, { narrowing: "x" }, { headers });
+  const refused = narrow();
+  expect(refused.last.status).toBeGreaterThanOrEqual(400);
+  expect(narrow().last).toEqual(refused.last);
+  stage.checkChain();
+});
+
+test("the same key with another request is a conflict, and other agents have keys of their own", () => {
+  const { alice, bob, bobInbox, aliceInbox } = new CallScene();
+  const seq = Number(bobInbox.event("offer").inbox_seq);
+  acknowledge(bob, seq, "k1");
+  expect(acknowledge(bob, seq + 1, "k1").last).toMatchObject({
+    status: 409,
+    error: { code: "idempotency-conflict" },
+  });
+  const own = Number(aliceInbox.event("subscribed").inbox_seq);
+  expect(acknowledge(alice, own, "k1").outcome).toBe("ok 200");
+  expect(acknowledge(bob, seq, "").outcome).toBe("field-invalid");
+  expect(acknowledge(bob, seq, "k".repeat(129)).outcome).toBe("field-invalid");
+});
+
+test("answers are forgotten in time", () => {
+  const { bob, bobInbox, stage } = new CallScene();
+  const seq = Number(bobInbox.event("offer").inbox_seq);
+  acknowledge(bob, seq, "k1");
+  stage.advance(REPEAT_LIFETIME);
+  expect(acknowledge(bob, seq, "k1", { other: true }).outcome).toBe("ok 200");
+  expect(MAX_REPEATS).toBe(4_096);
+});
