@@ -1,9 +1,10 @@
 import { defineConfig } from "vitest/config";
+import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
 export default defineConfig({
   test: {
     testTimeout: 20_000,
-    reporters: ["default", ["json", { outputFile: "out/test-results.json" }]],
+    reporters: ["default", ["json", { outputFile: "out/test-results.json" }], new ConformanceReporter()],
     projects: [
       {
         extends: true,

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
 /** Soak runs and a million generated inputs: what is too slow for every change. */
 export default defineConfig({
@@ -8,6 +9,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     testTimeout: 1_800_000,
     fileParallelism: false,
-    reporters: ["default", ["json", { outputFile: "out/test-long-results.json" }]],
+    reporters: [
+      "default",
+      ["json", { outputFile: "out/test-long-results.json" }],
+      new ConformanceReporter({ long: true }),
+    ],
   },
 });

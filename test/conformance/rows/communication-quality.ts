@@ -1,0 +1,174 @@
+import type { Row } from "../row.ts";
+
+const CALL = "signaling/switchboard/happy-call.test.ts";
+const NO_ADAPTATION = "not yet: codecs run at a fixed rate, and no message of the kind is sent";
+const EVIDENCE = "signaling/evidence/verify.test.ts";
+
+/** Quality of service, attribution and recording. */
+export const COMMUNICATION_QUALITY: readonly Row[] = [
+  {
+    id: "C52",
+    level: "stated",
+    binds: "both",
+    requirement: "Audio takes less than 150 ms.",
+    source: "SEED, Latency Requirements",
+    proof: {
+      notDone: "TODO(test): on a clean network and over wifi, from capture to loudspeaker, in virtual time",
+    },
+  },
+  {
+    id: "C53",
+    level: "stated",
+    binds: "both",
+    requirement: "Audio and video stay together.",
+    source: "SEED, Latency Requirements",
+    proof: { notDone: "not yet: audio and structured data are carried, video is not" },
+  },
+  {
+    id: "C54",
+    level: "stated",
+    binds: "both",
+    requirement: "Over QUIC, streams of one session have flow control of their own.",
+    source: "SEED, Latency Requirements",
+    proof: {
+      tests: [
+        {
+          file: "test/e2e/data.test.ts",
+          name: "structured data over QUIC > waits for a slow reader without loss, and without holding up the call",
+        },
+      ],
+    },
+  },
+  {
+    id: "C55",
+    level: "MUST",
+    binds: "client",
+    requirement: "An end can adapt its media parameters to the bandwidth there is.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: { notDone: NO_ADAPTATION },
+  },
+  {
+    id: "C56",
+    level: "stated",
+    binds: "client",
+    requirement: "The receiving end signals its estimate of the bandwidth by a control message.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: { notDone: NO_ADAPTATION },
+  },
+  {
+    id: "C57",
+    level: "stated",
+    binds: "client",
+    requirement: "The sending end asks for an adaptation by a control message.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: { notDone: NO_ADAPTATION },
+  },
+  {
+    id: "C58",
+    level: "stated",
+    binds: "client",
+    requirement: "A change of parameters is confirmed by a control message.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: { notDone: NO_ADAPTATION },
+  },
+  {
+    id: "C59",
+    level: "stated",
+    binds: "client",
+    requirement: "Both ends take part in the decision to adapt.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: { notDone: NO_ADAPTATION },
+  },
+  {
+    id: "C60",
+    level: "SHOULD",
+    binds: "both",
+    requirement: "Traffic on port 4480 has priority by its modality.",
+    source: "SEED, Priority Within AGTP",
+    proof: {
+      tests: [
+        {
+          file: "transports/mux/thin-ways.test.ts",
+          name: "audio beside a bulk stream > waits no longer than the documentation says",
+        },
+        {
+          file: "transports/mux/mux.test.ts",
+          name: "what is on the way > is limited by the peer's feedback, and datagrams still find room",
+        },
+      ],
+    },
+  },
+  {
+    id: "C61",
+    level: "SHOULD",
+    binds: "both",
+    requirement: "Network operators expect real-time media on the port and treat it accordingly.",
+    source: "SEED, Priority Within AGTP",
+    proof: { notDone: "this is for those who run networks, and nothing that a server or an agent does" },
+  },
+  {
+    id: "C62",
+    level: "stated",
+    binds: "server",
+    requirement: "Every session has an attribution chain.",
+    source: "SEED, Attribution and Recording",
+    proof: {
+      tests: [
+        {
+          file: CALL,
+          name: "a call from ESTABLISH to its final record > the session's records chain from established to terminated, naming the reason",
+        },
+      ],
+    },
+  },
+  {
+    id: "C63",
+    level: "stated",
+    binds: "server",
+    requirement: "Attribution records are made of the events of a session's life.",
+    source: "SEED, Attribution and Recording",
+    proof: {
+      tests: [
+        {
+          file: CALL,
+          name: "a call from ESTABLISH to its final record > the session's records chain from established to terminated, naming the reason",
+        },
+        {
+          file: "test/scenario/steering.test.ts",
+          name: "narrowing > takes effect at both ends, in the record and in the evidence",
+        },
+      ],
+    },
+  },
+  {
+    id: "C64",
+    level: "stated",
+    binds: "server",
+    requirement: "Media is not recorded by the protocol.",
+    source: "SEED, Attribution and Recording",
+    proof: {
+      notDone:
+        "TODO(test): after a call of known payloads, none of them stands in the record log or data folder",
+    },
+  },
+  {
+    id: "C65",
+    level: "stated",
+    binds: "server",
+    requirement: "Records are evidence of who took part, with what scope, and how the session went.",
+    source: "SEED, Attribution and Recording",
+    proof: {
+      tests: [
+        { file: EVIDENCE, name: "the evidence of a call > verifies, and says whose word each line is" },
+        {
+          file: EVIDENCE,
+          name: "the evidence of a call > tells what the ends changed while they talked, and whose word that is",
+        },
+        {
+          file: "test/scenario/evidence.test.ts",
+          name: "the evidence of a real call > verifies, counts every frame, and is the same for both ends",
+        },
+      ],
+    },
+  },
+];

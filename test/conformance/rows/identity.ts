@@ -1,0 +1,198 @@
+import type { Row } from "../row.ts";
+
+const IDENTIFICATION = "signaling/switchboard/identification.test.ts";
+const DOCUMENT = "signaling/identity-document.test.ts";
+const GENESIS = "signaling/genesis.test.ts";
+const PEER = "signaling/peer-check.test.ts";
+const NO_CERTIFICATES =
+  "not yet: Agent Certificates are not read; agents prove their identity by a signed proof";
+
+/** Who an agent is, and how far it is trusted. */
+export const IDENTITY: readonly Row[] = [
+  {
+    id: "I1",
+    level: "MUST",
+    binds: "both",
+    requirement: "Agent-ID is on every request that is not anonymous.",
+    source: "BASE, Request Headers",
+    proof: {
+      notDone:
+        "TODO(build): a request without it is taken on a connection whose agent is proved; an agent's own requests have it",
+    },
+  },
+  {
+    id: "I2",
+    level: "MUST",
+    binds: "both",
+    requirement: "The Genesis is hashed again and its signature verified before its Agent-ID is trusted.",
+    source: "BASE; CERT",
+    proof: {
+      tests: [
+        { file: GENESIS, name: "what is refused > another Agent-ID" },
+        { file: GENESIS, name: "what is refused > any change of a member" },
+        { file: IDENTIFICATION, name: "registration > open, with another agent's Genesis: refused" },
+        { file: PEER, name: "a relay that lies about who is there > another agent's Genesis" },
+      ],
+    },
+  },
+  {
+    id: "I3",
+    level: "MUST NOT",
+    binds: "both",
+    requirement: "A valid signature is taken for a trusted issuer.",
+    source: "BASE, Tamper-Proofing",
+    proof: {
+      tests: [
+        { file: PEER, name: "anchors > that do not hold it refuse the peer" },
+        {
+          file: "signaling/evidence/verify.test.ts",
+          name: "trust > another issuer's key: { issuerKeys: [Array], …(1) } gives unanchored",
+        },
+      ],
+    },
+  },
+  {
+    id: "I4",
+    level: "MUST",
+    binds: "server",
+    requirement: "An Agent-ID without an active Genesis in a registry that can be reached is refused.",
+    source: "BASE, Registration",
+    proof: {
+      tests: [
+        { file: IDENTIFICATION, name: "registration > closed: only whom the log knows" },
+        {
+          file: IDENTIFICATION,
+          name: "registration > open, without documents: unknown, naming what is missing",
+        },
+      ],
+    },
+  },
+  {
+    id: "I5",
+    level: "MUST",
+    binds: "server",
+    requirement: "A suspended agent is answered 503 and a retired one 410; a deprecated one is served.",
+    source: "BASE",
+    proof: {
+      notDone: "TODO(test): a deprecated agent calls and is called; 503 and 410 are proved",
+    },
+  },
+  {
+    id: "I6",
+    level: "MUST",
+    binds: "server",
+    requirement: "Agent-ID and the principal behind it are logged for every request.",
+    source: "BASE, Agent Identity Verification",
+    proof: {
+      notDone:
+        "TODO(build): records name the agent that proved itself, and neither its owner nor an unproved claim",
+    },
+  },
+  {
+    id: "I7",
+    level: "SHOULD",
+    binds: "server",
+    requirement: "Whoever wants more than to read has its identity document verified.",
+    source: "BASE, Agent Identity Verification",
+    proof: {
+      tests: [
+        { file: IDENTIFICATION, name: "registration > open, with another agent's Genesis: refused" },
+        { file: DOCUMENT, name: "what is refused > any change of a member, and a member more" },
+        { file: IDENTIFICATION, name: "possession proofs > by another key: nobody is registered or bound" },
+      ],
+    },
+  },
+  {
+    id: "I8",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "A header that names another agent or owner than the credential is refused with 401 and logged.",
+    source: "CERT",
+    proof: {
+      notDone: "TODO(build): an Owner-ID that is not the Genesis's is 401; another Agent-ID already is",
+    },
+  },
+  {
+    id: "I9",
+    level: "MUST",
+    binds: "both",
+    requirement:
+      "Agent Certificates are shown by mutual TLS 1.3, and their extensions outrank the common name.",
+    source: "CERT",
+    proof: { notDone: NO_CERTIFICATES },
+  },
+  {
+    id: "I10",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A certificate's key must hash to the Agent-ID, or a changed key counts as another agent.",
+    source: "CERT",
+    proof: { notDone: NO_CERTIFICATES },
+  },
+  {
+    id: "I11",
+    level: "MUST",
+    binds: "server",
+    requirement: "A certificate without a checked Genesis counts for the transport alone.",
+    source: "CERT",
+    proof: { notDone: NO_CERTIFICATES },
+  },
+  {
+    id: "I12",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "Trust is decided by a certificate's SCT extension.",
+    source: "CERT",
+    proof: { notDone: NO_CERTIFICATES },
+  },
+  {
+    id: "I13",
+    level: "MUST NOT",
+    binds: "server",
+    requirement:
+      "A tier 2 agent without an Agent Certificate is granted more than to query documents and knowledge.",
+    source: "TRUST",
+    proof: {
+      notDone:
+        "the possession proof stands in for the certificate; an operator who wants tier 1 alone sets `lowestTrustTier` to 1",
+    },
+  },
+  {
+    id: "I14",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A tier 3 agent is served in production.",
+    source: "TRUST",
+    proof: {
+      notDone:
+        "TODO(test): without configuration the lowest tier served is 2; the refusal below it is proved",
+    },
+  },
+  {
+    id: "I15",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "Trust follows the document, then the Genesis, then the default; tier 2 is told with a warning.",
+    source: "TRUST",
+    proof: {
+      notDone:
+        "not yet: an identity document's own tier and path are not looked at; a server of tier 2 says so with a warning",
+    },
+  },
+  {
+    id: "I16",
+    level: "MUST",
+    binds: "both",
+    requirement:
+      "A trust score lies between 0 and 1 and has a time of computation, or the document is refused.",
+    source: "TRUST",
+    proof: {
+      tests: [
+        { file: DOCUMENT, name: "what is made > a field that would not be read back is refused at once" },
+        { file: DOCUMENT, name: "what is refused > one without trust_score_computed_at" },
+      ],
+    },
+  },
+];

@@ -1,0 +1,267 @@
+import type { Row } from "../row.ts";
+
+const CHAIN = "signaling/record-chain.test.ts";
+const CALL = "signaling/switchboard/happy-call.test.ts";
+const HOSTILE = "test/scenario/hostile-media.test.ts";
+
+/** Records, privacy, load, media, and two neighbours of a media server. */
+export const RECORDS: readonly Row[] = [
+  {
+    id: "R1",
+    level: "MUST",
+    binds: "server",
+    requirement: "Records have the fields of a chain, and the first names 64 zeros before it.",
+    source: "IDENT",
+    proof: {
+      tests: [
+        { file: CHAIN, name: "a chain > numbers its records, and each names the one before" },
+        { file: CHAIN, name: "a chain > says whose it is, what was asked and answered, and when" },
+      ],
+    },
+  },
+  {
+    id: "R2",
+    level: "MUST",
+    binds: "both",
+    requirement: "An Audit-ID is the digest of the whole compact JWS.",
+    source: "IDENT",
+    proof: {
+      tests: [
+        { file: CHAIN, name: "one record > is named by the digest of its text" },
+        {
+          file: "signaling/agtp-reference.test.ts",
+          name: "Attribution-Record > the same payload and key give the reference's record, to the byte",
+        },
+      ],
+    },
+  },
+  {
+    id: "R3",
+    level: "MUST",
+    binds: "server",
+    requirement: "Records are only ever appended, found by Audit-ID, and read with INSPECT.",
+    source: "IDENT; BASE",
+    proof: {
+      notDone: "TODO(build): INSPECT; that records are only appended and found by Audit-ID is proved",
+    },
+  },
+  {
+    id: "R4",
+    level: "MUST",
+    binds: "both",
+    requirement: "Production has a signing key, and `alg: none` is never authoritative.",
+    source: "BASE; IDENT",
+    proof: {
+      tests: [
+        { file: "signaling/jws.test.ts", name: "what is refused > alg none" },
+        { file: "signaling/jws.test.ts", name: "what is refused > alg none without a signature" },
+        {
+          file: "test/scenario/hostile-relay.test.ts",
+          name: "a relay that deceives the caller > with records of other answers than it gave: signature-invalid",
+        },
+      ],
+    },
+  },
+  {
+    id: "R5",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A record holds a raw Authorization header or token.",
+    source: "COMP",
+    proof: {
+      notDone: "TODO(test): a request with Authorization and a proof leaves neither in any record",
+    },
+  },
+  {
+    id: "R6",
+    level: "MUST",
+    binds: "server",
+    requirement: "Records of methods that change state have an `action_id`.",
+    source: "IDENT, Identifier Layers",
+    proof: { notDone: "TODO(build): records have the field, and nothing fills it" },
+  },
+  {
+    id: "R7",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "Logs are sensitive: who reads them, how long they are kept and how little they hold is controlled.",
+    source: "BASE, Privacy",
+    proof: {
+      notDone:
+        "not yet: nothing is removed by age; a session's records go to its participants alone, the data folder is its owner's alone, and logs hold no payloads",
+    },
+  },
+  {
+    id: "R8",
+    level: "MUST",
+    binds: "server",
+    requirement: "Where law requires erasure, a person's link is removed and the chain stays whole.",
+    source: "IDENT",
+    proof: {
+      notDone: "not yet: records name agents by Agent-ID, and nothing erases what ties one to its owner",
+    },
+  },
+  {
+    id: "R9",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "Log statements hold secrets.",
+    source: "LOG",
+    proof: {
+      tests: [
+        {
+          file: "test/e2e/http-side.test.ts",
+          name: "a whole call is measured, and logged by session and agent without payloads, proofs or tokens",
+        },
+      ],
+    },
+  },
+  {
+    id: "R10",
+    level: "SHOULD",
+    binds: "server",
+    requirement: "Requests are limited for each Agent-ID and principal besides each address; beyond it 429.",
+    source: "BASE",
+    proof: {
+      notDone:
+        "TODO(build): an agent's rate counts over all its connections, and an owner's over all its agents; today each connection has its own",
+    },
+  },
+  {
+    id: "R11",
+    level: "MUST",
+    binds: "server",
+    requirement: "ESCALATE is forwarded as it came.",
+    source: "BASE",
+    proof: { notDone: "the server forwards no requests between agents, so there is none to pass on" },
+  },
+  {
+    id: "R12",
+    level: "MUST",
+    binds: "both",
+    requirement: "Media parameters adapt to bandwidth, and both ends take part.",
+    source: "SEED, Bandwidth Adaptation",
+    proof: {
+      notDone:
+        "not yet: codecs run at a fixed rate; loss is concealed and delay absorbed by the playout buffer",
+    },
+  },
+  {
+    id: "R13",
+    level: "MUST NOT",
+    binds: "both",
+    requirement: "Audio or video can be replayed in another session without being marked as recorded.",
+    source: "SEED, Replay and Tampering",
+    proof: {
+      tests: [
+        {
+          file: "sfu/relay-forgery.test.ts",
+          name: "a signed frame > moved to another session does not verify there, though key, SSRC and format are the same",
+        },
+        {
+          file: HOSTILE,
+          name: "a frame on its way to the listener > kept from an earlier call of the same two is refused in the next: terms, signature or window",
+        },
+        {
+          file: HOSTILE,
+          name: "a frame on its way to the listener > routed into another call is refused: terms, and by signature or window once it names that call's SSRC",
+        },
+      ],
+    },
+  },
+  {
+    id: "R14",
+    level: "SHOULD",
+    binds: "both",
+    requirement: "Traffic on port 4480 has priority by its modality.",
+    source: "SEED, Priority Within AGTP",
+    proof: {
+      tests: [
+        {
+          file: "transports/mux/thin-ways.test.ts",
+          name: "audio beside a bulk stream > waits no longer than the documentation says",
+        },
+        {
+          file: "transports/mux/mux.test.ts",
+          name: "what is on the way > is limited by the peer's feedback, and datagrams still find room",
+        },
+      ],
+    },
+  },
+  {
+    id: "R15",
+    level: "SHOULD",
+    binds: "both",
+    requirement: "Media has rate limits and resource controls.",
+    source: "SEED, Denial of Service",
+    proof: {
+      tests: [
+        {
+          file: "sfu/relay.test.ts",
+          name: "the rate > lets a steady speaker through for a minute and stops a flood until credit returns",
+        },
+        {
+          file: "test/scenario/frames-refused.test.ts",
+          name: "frames that are refused by name > more than a second's worth and its credit: rate, before anything costlier is looked at",
+        },
+        {
+          file: "signaling/switchboard/ringing.test.ts",
+          name: "room > a full server says so, a full callee is busy",
+        },
+      ],
+    },
+  },
+  {
+    id: "R16",
+    level: "stated",
+    binds: "server",
+    requirement: "Media content is not recorded by default.",
+    source: "SEED, Attribution and Recording",
+    proof: {
+      notDone:
+        "TODO(test): after a call of known payloads, none of them stands in the record log or data folder",
+    },
+  },
+  {
+    id: "R17",
+    level: "MUST",
+    binds: "server",
+    requirement: "The events of a session's life leave records.",
+    source: "SEED, Attribution and Recording; SESSION",
+    proof: {
+      tests: [
+        {
+          file: CALL,
+          name: "a call from ESTABLISH to its final record > the session's records chain from established to terminated, naming the reason",
+        },
+        {
+          file: "test/scenario/steering.test.ts",
+          name: "narrowing > takes effect at both ends, in the record and in the evidence",
+        },
+      ],
+    },
+  },
+  {
+    id: "G1",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "A gateway from HTTP has its own Agent-ID, finishes records, passes on no Allow-RCNS and takes no identity from HTTP.",
+    source: "COMP",
+    proof: {
+      notDone: "there is no such gateway: the HTTP side serves a page and figures, and takes no AGTP",
+    },
+  },
+  {
+    id: "P1",
+    level: "MUST",
+    binds: "server",
+    requirement: "Declared visibility is honoured; an invisible agent is 404 like one that does not exist.",
+    source: "PRES",
+    proof: {
+      notDone:
+        "not yet: agents declare no visibility; the operator decides for all of them who may list agents, by `agentDisclosure`",
+    },
+  },
+];

@@ -1,0 +1,289 @@
+import type { Row } from "../row.ts";
+
+const CALL = "signaling/switchboard/happy-call.test.ts";
+const ENDINGS = "signaling/switchboard/endings.test.ts";
+const IDENTIFICATION = "signaling/switchboard/identification.test.ts";
+const HANGING_UP = "signaling/switchboard/hanging-up.test.ts";
+
+/** Sessions: how they begin, who may use them, how they end. */
+export const SESSION: readonly Row[] = [
+  {
+    id: "S1",
+    level: "MUST",
+    binds: "both",
+    requirement:
+      "ESTABLISH names model, lifetime and grants; its answer the session's id, the accepted ones, and a signature that binds it to both Agent-IDs.",
+    source: "SESSION, Session Establishment",
+    proof: {
+      tests: [
+        {
+          file: "test/exchanges/over-memory.test.ts",
+          name: "exchanges over memory, on virtual time > a call set up: who called hears of the ringing, then both of the session",
+        },
+        {
+          file: CALL,
+          name: "a call from ESTABLISH to its final record > both ends are told the same session, and their checks hold",
+        },
+        {
+          file: ENDINGS,
+          name: "ends nobody asked for > a lifetime beyond the server's is cut",
+        },
+      ],
+    },
+  },
+  {
+    id: "S2",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A session comes into being as a side effect of anything else.",
+    source: "SESSION, Session Establishment",
+    proof: {
+      notDone:
+        "TODO(test): every other exchange, asked for by a proved agent, leaves no session, flow or record of one",
+    },
+  },
+  {
+    id: "S3",
+    level: "MUST NOT",
+    binds: "both",
+    requirement: "ESTABLISH is sent or taken in early data, before the handshake is complete.",
+    source: "SESSION",
+    proof: {
+      tests: [
+        { file: IDENTIFICATION, name: "possession proofs > without one: 401 with the nonce to use" },
+        { file: IDENTIFICATION, name: "possession proofs > for another nonce: refused by name" },
+      ],
+    },
+  },
+  {
+    id: "S4",
+    level: "MUST",
+    binds: "server",
+    requirement: "A Session-ID has at least 128 random bits.",
+    source: "BASE, Session Hijacking",
+    proof: { notDone: "TODO(test): an id is `sess-` and 32 bytes of the random source, in base64url" },
+  },
+  {
+    id: "S5",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A Session-ID is derived from Agent-IDs.",
+    source: "SESSION",
+    proof: {
+      notDone:
+        "TODO(test): two sessions of the same two agents have ids that come from the random source alone",
+    },
+  },
+  {
+    id: "S6",
+    level: "MUST",
+    binds: "server",
+    requirement: "A session is bound to both participants and to a channel binding of the connection.",
+    source: "SESSION",
+    proof: {
+      notDone:
+        "the QUIC stack shows neither TLS exporter nor connection id; proofs sign the exporter where there is one, else a nonce that the server gave the very connection, and the session core binds both participants",
+    },
+  },
+  {
+    id: "S7",
+    level: "MUST NOT",
+    binds: "server",
+    requirement: "A Session-ID alone authorises anything.",
+    source: "SESSION",
+    proof: {
+      tests: [
+        { file: HANGING_UP, name: "hanging up > only participants may, in sessions that exist" },
+        {
+          file: "test/scenario/hostile-identity.test.ts",
+          name: "a call of others > cannot be ended, closed, read or answered by an agent that takes no part in it",
+        },
+      ],
+    },
+  },
+  {
+    id: "S8",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "Session-ID, Agent-ID and the identity proved on the connection must agree; a request is refused otherwise.",
+    source: "BASE, Session Hijacking; SESSION",
+    proof: {
+      tests: [
+        {
+          file: IDENTIFICATION,
+          name: "binding > a connection speaks for one agent",
+        },
+        {
+          file: HANGING_UP,
+          name: "hanging up > only participants may, in sessions that exist",
+        },
+        {
+          file: "test/exchanges/over-memory.test.ts",
+          name: "exchanges over memory, on virtual time > a session with another in the header",
+        },
+      ],
+    },
+  },
+  {
+    id: "S9",
+    level: "MUST",
+    binds: "both",
+    requirement: "Session-ID is on every request and response in a session, and in the record.",
+    source: "IDENT; SESSION",
+    proof: {
+      notDone:
+        "TODO(build): refusals of requests in a session, and answers with records or evidence, lack it, in header and record; an agent's requests and the other answers have it",
+    },
+  },
+  {
+    id: "S10",
+    level: "MUST",
+    binds: "server",
+    requirement: "Scope is enforced on every invocation in a session; a violation yields the code for it.",
+    source: "SESSION, Inheritance",
+    proof: {
+      tests: [
+        {
+          file: "test/scenario/steering.test.ts",
+          name: "narrowing > lets a speaker that goes on be refused, for scope, and its peer hears nothing",
+        },
+        {
+          file: "sfu/relay-order.test.ts",
+          name: "admission, fault by fault > refuses for scope, counts it once and reports it",
+        },
+        {
+          file: "signaling/switchboard/bad-input.test.ts",
+          name: "authority > the callee's answer is held to its own documents, and it may still answer less",
+        },
+      ],
+    },
+  },
+  {
+    id: "S11",
+    level: "SHOULD",
+    binds: "server",
+    requirement: "A scope violation ends a bounded session.",
+    source: "SESSION",
+    proof: {
+      notDone:
+        "frames outside the scope are refused before anybody hears them, and some are on their way whenever scope is given up: ending the call for them would punish who gave it up",
+    },
+  },
+  {
+    id: "S12",
+    level: "MUST",
+    binds: "server",
+    requirement: "A session ends when either participant is revoked, at the latest at the next invocation.",
+    source: "SESSION",
+    proof: {
+      notDone:
+        "not yet: the server learns of a suspended or retired agent from a newer identity document alone, and looks at it when the agent calls, answers or subscribes",
+    },
+  },
+  {
+    id: "S13",
+    level: "MUST",
+    binds: "server",
+    requirement: "A revocation NOTIFY ends the agent's sessions before their next request.",
+    source: "CERT",
+    proof: { notDone: "not yet: Agent Certificates are not read, and no such NOTIFY is taken" },
+  },
+  {
+    id: "S14",
+    level: "SHOULD",
+    binds: "server",
+    requirement: "The scope of persistent sessions is validated again from time to time.",
+    source: "SESSION, Inheritance",
+    proof: {
+      notDone:
+        "not yet: scope is judged when a session is established and on every frame, against documents read once",
+    },
+  },
+  {
+    id: "S15",
+    level: "MUST",
+    binds: "server",
+    requirement: "A session's lifetime is judged by the server's clock.",
+    source: "SESSION",
+    proof: {
+      tests: [
+        { file: ENDINGS, name: "ends nobody asked for > the lifetime is up by the server's clock" },
+        {
+          file: ENDINGS,
+          name: "ends nobody asked for > an agreed end is a date: a clock set past it ends the call",
+        },
+      ],
+    },
+  },
+  {
+    id: "S16",
+    level: "MUST",
+    binds: "server",
+    requirement: "Every ending leaves a final signed record with its reason.",
+    source: "SESSION, Graceful Termination",
+    proof: {
+      tests: [
+        {
+          file: CALL,
+          name: "a call from ESTABLISH to its final record > the session's records chain from established to terminated, naming the reason",
+        },
+        {
+          file: ENDINGS,
+          name: "ends nobody asked for > a lost connection ends a bounded session at once, and both learn it",
+        },
+        { file: ENDINGS, name: "ends nobody asked for > the lifetime is up by the server's clock" },
+        {
+          file: "signaling/switchboard/recovery.test.ts",
+          name: "a call that was up when the server stopped gets its final record at the next start",
+        },
+      ],
+    },
+  },
+  {
+    id: "S17",
+    level: "MUST",
+    binds: "both",
+    requirement: "Early data in a session is taken only where a replay of it does no harm.",
+    source: "SESSION",
+    proof: { notDone: "no carrier takes early data, so no request of a session can come in it" },
+  },
+  {
+    id: "S18",
+    level: "MUST",
+    binds: "server",
+    requirement:
+      "The nonce that resumes a session has 128 bits of a cryptographic generator and is used once.",
+    source: "BASE, SUSPEND",
+    proof: { notDone: "not yet: sessions can be neither suspended nor resumed" },
+  },
+  {
+    id: "S19",
+    level: "MUST",
+    binds: "server",
+    requirement: "A session that stays suspended past `resume_by` becomes expired.",
+    source: "BASE, SUSPEND",
+    proof: {
+      notDone: "not yet: the session machine has the transition and its test, but nothing suspends a session",
+    },
+  },
+  {
+    id: "S20",
+    level: "SHOULD",
+    binds: "server",
+    requirement: "Inactivity ends nothing before 60 s.",
+    source: "BASE, Connection Model",
+    proof: {
+      tests: [
+        {
+          file: ENDINGS,
+          name: "ends nobody asked for > a minute without media ends it, media keeps it up",
+        },
+        {
+          file: "transports/webtransport/server.test.ts",
+          name: "WebTransport listener > a quiet connection stays up on pings alone",
+        },
+      ],
+    },
+  },
+];
