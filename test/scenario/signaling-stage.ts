@@ -63,6 +63,8 @@ export class Stage {
   readonly mediaConnections: number[] = [];
   /** How often an evidence file was asked for. */
   evidenceBuilds = 0;
+  /** What the switchboard was given as random bytes, in order. */
+  readonly randomGiven: Uint8Array[] = [];
   /** Set: what evidence files hold, instead of the session's artifacts. */
   evidenceText: string | undefined;
   readonly #switchboard: Switchboard;
@@ -290,6 +292,7 @@ export class Stage {
     // Where a UUID takes its random part from.
     if (n >= 16) view.setUint32(n - 5, this.#randomCalls);
     bytes[n - 1] = this.server.identity.publicKey[0] as number;
+    this.randomGiven.push(bytes.slice());
     return bytes;
   }
 }
