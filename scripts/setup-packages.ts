@@ -11,6 +11,7 @@ const NEEDED: readonly { readonly program: string; readonly debianPackage: strin
   { program: "tshark", debianPackage: "tshark" },
   { program: "chromium", debianPackage: "chromium" },
   { program: "espeak-ng", debianPackage: "espeak-ng" },
+  { program: "openssl", debianPackage: "openssl" },
 ];
 
 const APT_GET = ["apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300"];

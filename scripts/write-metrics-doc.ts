@@ -12,7 +12,11 @@ export async function metricsPage(): Promise<string> {
   const bounds = Object.entries<MetricDefinition>(METRICS).flatMap(([name, { buckets }]) =>
     buckets === undefined ? [] : [`| \`${name}\` | ${buckets.join(", ")} |`],
   );
-  const all = await new ServerMetrics({ overview: () => undefined, refused: () => ({}) }).list();
+  const all = await new ServerMetrics({
+    overview: () => undefined,
+    refused: () => ({}),
+    tlsPort: () => undefined,
+  }).list();
   const others = all
     .filter(({ name }) => !(name in METRICS))
     .map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`)

@@ -10,6 +10,8 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 export interface ServerProcess {
   readonly url: string;
   readonly webSocketUrl: string;
+  /** Of AGTP over TLS, `agtp://127.0.0.1:4480`. */
+  readonly agtpUrl: string;
   /** Hex. */
   readonly certificateHash: string;
   readonly pid: number;
@@ -20,6 +22,7 @@ export interface ServerProcess {
 interface Announced {
   readonly url: string;
   readonly websocket_url: string;
+  readonly agtp_url: string;
   readonly certificate_hash: string;
 }
 
@@ -58,6 +61,7 @@ export async function startServerProcess(): Promise<ServerProcess> {
   return {
     url: told.url,
     webSocketUrl: told.websocket_url,
+    agtpUrl: told.agtp_url,
     certificateHash: told.certificate_hash,
     pid: child.pid ?? -1,
     stop,

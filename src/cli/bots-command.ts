@@ -37,7 +37,8 @@ export async function botsCommand(flags: BotsFlags, output: Output): Promise<Exi
   const interrupts = takeInterrupts(() => output.note("stopping; the calls under way are ended"));
   try {
     const certificateHash = started?.certificateHash ?? flags.certHash?.[0];
-    const url = started?.url ?? (flags.server as string);
+    const own = flags.carrier === "tls" ? started?.agtpUrl : started?.url;
+    const url = own ?? (flags.server as string);
     output.note(`${plan.calls} calls to ${url}, seed ${plan.seed}`);
     const summary = await runBots({
       plan,

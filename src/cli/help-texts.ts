@@ -27,7 +27,7 @@ Results are on standard output, everything else on standard error. Exit codes ar
 
 export const SERVE = `Run a media server.
 
-It listens for WebTransport over QUIC on a UDP port, for WebSockets over TLS on the TCP port of the same number, and on
+It listens for WebTransport over QUIC on a UDP port, for AGTP and WebSockets over TLS on the TCP port of the same number, and on
 127.0.0.1 for its page, health and metrics. It keeps its records, its identity and its certificate in one folder, which
 belongs to one running server at a time. Log lines are JSON on standard error. SIGINT or SIGTERM stops it
 in order: no new calls, then --grace seconds for those that are up; a second signal stops it at once.`;

@@ -67,10 +67,10 @@ function addServe(program: Command, exit: Exit): void {
     .description(help.prose(help.SERVE))
     .option("--host <address>", "IP address to listen on (default: 127.0.0.1, this machine alone)")
     .option("--port <number>", "UDP port, 0 for a free one (default: 4480)", values.integer(0, 65_535))
-    .option("--no-web-transport", "do not listen on UDP: WebSockets alone")
+    .option("--no-web-transport", "do not listen on UDP: TCP alone")
     .option(
       "--tcp-port <number>",
-      "TCP port of WebSockets over TLS, or off (default: the number of the UDP port)",
+      "TCP port of AGTP and WebSockets over TLS, or off (default: the number of the UDP port)",
       values.portOrOff,
     )
     .option(
@@ -323,13 +323,17 @@ function addBots(program: Command, exit: Exit): void {
     .addOption(new Option("--network <preset>", "network before each bot").choices(NETWORKS))
     .addOption(
       new Option("--carrier <kind>", "what the bots connect by")
-        .choices(["webtransport", "websocket", "auto"])
+        .choices(["webtransport", "websocket", "tls", "auto"])
         .default("webtransport"),
     )
     .option("--seed <number>", "what is left to chance repeats with it", values.integer(0, 999_999_999), 1)
     .option("--duplex", "both bots of a call speak at once")
     .option("--decode", "decode what is heard")
-    .option("--server <url>", "the server (default: one is started, in a process of its own)")
+    .option(
+      "--server <url>",
+      "the server: https://host:port/agtp or agtp://host[:port] (default: one is started, in a process of its own)",
+      values.server,
+    )
     .option("--cert-hash <hash>", "SHA-256 of its certificate", values.certificateHashes)
     .option("--jsonl <file>", "write counters that only grow, one line a second, and the summary")
     .option("--json", "print one JSON object")
@@ -352,8 +356,11 @@ function addConnectOptions(command: Command): Command {
       values.server,
     )
     .addOption(
-      new Option("--carrier <kind>", "what to connect by; auto: WebTransport, or WebSocket where that fails")
-        .choices(["auto", "webtransport", "websocket"])
+      new Option(
+        "--carrier <kind>",
+        "what to connect by; auto: WebTransport, or WebSocket where that fails; tls: AGTP over TLS alone",
+      )
+        .choices(["auto", "webtransport", "websocket", "tls"])
         .default("auto"),
     )
     .option(

@@ -142,6 +142,7 @@ describe("parley serve", () => {
     expect(up.certificate_hash).toMatch(/^[0-9a-f]{64}$/);
     expect(up.http_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(up.websocket_url).toBe(up.url.replace("https:", "wss:"));
+    expect(up.agtp_url).toBe(`agtp://${new URL(up.url).host}`);
     const named = [new URL(up.url).origin, up.http_url];
     expect(up.origins).toEqual(named.flatMap((name) => [name, name.replace("127.0.0.1", "localhost")]));
     expect(JSON.parse(await readFile(at("trust.json"), "utf8"))).toEqual({

@@ -40,6 +40,7 @@ const page = (built = true): PageParts => ({
     server: { agent_id: "ab".repeat(32), name: "Test" },
     webtransport: null,
     websocket: { url: `${origin.replace("http", "ws")}/agtp` },
+    tls: null,
     residents: [],
     version: "0.0.0",
   }),
@@ -53,10 +54,16 @@ const watch: WatchParts = {
   everywhere: false,
 };
 
-/** HTTP alone; AGTP beside it is tested at the door. */
+/** AGTP beside it is tested at the door. */
 async function tlsParts(): Promise<TlsParts> {
   const certificate = await storedCertificate({ folder, now: Date.now() });
-  return { certificate, clientCertificates: "off", limits: DEFAULT_TLS_LIMITS, clock: systemClock };
+  return {
+    certificate,
+    clientCertificates: "off",
+    limits: DEFAULT_TLS_LIMITS,
+    clock: systemClock,
+    agtp: (socket) => socket.destroy(),
+  };
 }
 
 interface Scene {
@@ -269,7 +276,7 @@ describe("a WebSocket", () => {
 });
 
 describe("over TLS", () => {
-  it("takes version 1.3 and http/1.1, and nothing else", async () => {
+  it("takes version 1.3 and http/1.1, and nothing older or other", async () => {
     const tls = await tlsParts();
     const { site, origin } = await scene({ tls });
     expect(await dial(`${origin.replace("https", "wss")}/agtp`)).toBe("open");
@@ -282,10 +289,10 @@ describe("over TLS", () => {
         (error: NodeJS.ErrnoException) => error.code,
       );
     };
-    expect(await shake({ ALPNProtocols: ["http/1.1", "agtp"] })).toEqual(["TLSv1.3", "http/1.1"]);
+    expect(await shake({ ALPNProtocols: ["h2", "http/1.1"] })).toEqual(["TLSv1.3", "http/1.1"]);
     expect(await shake({})).toEqual(["TLSv1.3", false]);
     expect(await shake({ maxVersion: "TLSv1.2" })).toMatch(/^ERR_SSL|ECONNRESET/);
-    expect(await shake({ ALPNProtocols: ["agtp"] })).toMatch(/^ERR_SSL|ECONNRESET/);
+    expect(await shake({ ALPNProtocols: ["h2"] })).toMatch(/^ERR_SSL|ECONNRESET/);
     await site.close();
   });
 });

@@ -5,9 +5,10 @@ import fastifyStatic from "@fastify/static";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { bare, isLoopback } from "../server/origins.ts";
-import { protocolsOf, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
+import { PROTOCOLS, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
 import type { ConnectInfo } from "./connect-info.ts";
 import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
 import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
@@ -139,9 +140,8 @@ function tlsServer(handler: RequestListener, tls: TlsParts): HttpsServer {
         ...LIMITS,
         cert: certificate.certificatePem,
         key: certificate.privateKeyPem,
-        minVersion: "TLSv1.3",
-        noDelay: true,
-        ALPNProtocols: protocolsOf(tls),
+        ...TLS_SERVER_OPTIONS,
+        ALPNProtocols: [...PROTOCOLS],
         requestCert: tls.clientCertificates === "asked",
         // Who a client is, its key and its proofs say; chains are not judged here.
         rejectUnauthorized: false,

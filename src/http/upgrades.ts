@@ -1,4 +1,5 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ErrorCode } from "../../codecs/error-codes.ts";
@@ -68,8 +69,7 @@ export class Upgrades {
       refuse(stream, this.#refusal(reason ?? "host"));
       return;
     }
-    const { remoteAddress, remotePort } = request.socket;
-    const peerAddress = remoteAddress === undefined ? undefined : hostAndPort(remoteAddress, remotePort);
+    const peerAddress = peerAddressOf(request.socket);
     const url = `${dialled.replace(/^http/, "ws")}${AGTP_PATH}`;
     this.#server.handleUpgrade(request, stream, head, (socket) => {
       this.#open.add(socket);
@@ -165,7 +165,8 @@ function refuse(stream: Duplex, { status, code, message }: Refusal): void {
   );
 }
 
-function hostAndPort(address: string, port: number | undefined): string {
-  const host = address.replace(/^::ffff:/, "");
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+/** `host:port` of a socket's peer, IPv4 as IPv4; `undefined` when it is gone. */
+export function peerAddressOf({ remoteAddress, remotePort }: Socket): string | undefined {
+  const host = remoteAddress?.replace(/^::ffff:/, "");
+  return host?.includes(":") ? `[${host}]:${remotePort}` : host && `${host}:${remotePort}`;
 }

@@ -16,7 +16,9 @@ const DISK_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5
 export const METRICS = {
   parley_connections: { type: "gauge", labels: ["carrier"], help: "Connections that are up." },
   parley_connections_total: { type: "counter", labels: ["carrier"], help: "Connections taken since the start." },
-  parley_connections_refused_total: { type: "counter", labels: ["listener", "reason"], help: "Connections turned away by a listener, by reason; `address-sockets`, `address-socket-rate` and `address-upgrade-rate`: by what one address may have." },
+  parley_connections_refused_total: { type: "counter", labels: ["listener", "reason"], help: "Connections turned away by a listener, by reason; `address-sockets`, `address-socket-rate`, `address-handshakes` and `address-upgrade-rate`: by what one address may have; `plain-text`, `tls-version`, `alpn`, `handshake-failed`, `handshake-timeout`, `handshakes-full`, `first-line`: before it was known what a client of the TLS port speaks." },
+  parley_tls_handshakes_open: { type: "gauge", help: "Connections of the TLS port whose handshake, or first line, is not there yet." },
+  parley_tls_connections_ended_total: { type: "counter", labels: ["reason"], help: "AGTP connections over TLS that ended otherwise than by their client's own leave: `idle`, `malformed` (a request that was none), `cut-short` (left inside a request), `overloaded` (did not read), `broken-off` (a request given up)." },
   parley_agents: { type: "gauge", help: "Registered agents." },
   parley_agents_online: { type: "gauge", help: "Agents with a live inbox: who can be called now." },
   parley_sessions: { type: "gauge", labels: ["state"], help: "Sessions without their final record." },

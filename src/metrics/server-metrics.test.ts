@@ -23,7 +23,14 @@ const OVERVIEW: ServerOverview = {
 };
 
 async function scraped(fill: (metrics: ServerMetrics) => void = () => {}): Promise<readonly string[]> {
-  const metrics = new ServerMetrics({ overview: () => OVERVIEW, refused: () => ({ http: { origin: 2 } }) });
+  const metrics = new ServerMetrics({
+    overview: () => OVERVIEW,
+    refused: () => ({ http: { origin: 2 } }),
+    tlsPort: () => ({
+      handshakes: 5,
+      endings: { idle: 4, malformed: 3, cutShort: 2, overloaded: 1, brokenOff: 0 },
+    }),
+  });
   fill(metrics);
   const { type, text } = await metrics.text();
   expect(type).toMatch(/^text\/plain; version=0\.0\.4/);
@@ -45,6 +52,9 @@ it("reads what the server counts, packets of no flow included", async () => {
   for (const line of [
     'parley_connections{carrier="websocket"} 1',
     'parley_connections_refused_total{listener="http",reason="origin"} 2',
+    "parley_tls_handshakes_open 5",
+    'parley_tls_connections_ended_total{reason="idle"} 4',
+    'parley_tls_connections_ended_total{reason="cut-short"} 2',
     'parley_sessions{state="active"} 2',
     "parley_agents_online 4",
     "parley_frames_received_total 106",

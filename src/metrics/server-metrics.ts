@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import { CATALOG_METHODS } from "../../signaling/methods.ts";
 import { SESSION_STATES } from "../../signaling/session-machine.ts";
+import type { TlsCounters } from "../../transports/tls/counters.ts";
 import type { Instruments } from "../server/instruments.ts";
 import type { ServerOverview } from "../server/overview.ts";
 import { LabelledCounter, type Sample } from "./counter.ts";
@@ -10,10 +11,18 @@ import { BucketCounts } from "./histogram.ts";
 /** Connections that listeners turned away: counts by listener and reason. */
 export type RefusedConnections = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
+/** What the TLS port tells. */
+export interface TlsPortCounts {
+  readonly handshakes: number;
+  readonly endings: Readonly<TlsCounters>;
+}
+
 /** What is read when somebody asks; `undefined` while the server starts. */
 export interface MetricSources {
   readonly overview: () => ServerOverview | undefined;
   readonly refused: () => RefusedConnections;
+  /** `undefined` without such a port. */
+  readonly tlsPort: () => TlsPortCounts | undefined;
 }
 
 /** Counts what happens and says it in Prometheus' text format. */
@@ -109,6 +118,10 @@ export class ServerMetrics implements Instruments {
         return Object.entries(this.#sources.refused()).flatMap(([listener, reasons]) =>
           by("reason", reasons).map(({ labels, value }) => ({ labels: { listener, ...labels }, value })),
         );
+      case "parley_tls_handshakes_open":
+        return one(this.#sources.tlsPort()?.handshakes ?? 0);
+      case "parley_tls_connections_ended_total":
+        return by("reason", endings(this.#sources.tlsPort()?.endings));
       case "parley_agents":
         return one(overview.agents);
       case "parley_agents_online":
@@ -158,6 +171,11 @@ export class ServerMetrics implements Instruments {
 const NO_SESSIONS: Readonly<Record<string, number>> = Object.fromEntries(
   SESSION_STATES.map((state) => [state, 0]),
 );
+
+function endings(counts: Readonly<TlsCounters> | undefined): Readonly<Record<string, number>> {
+  const { idle = 0, malformed = 0, cutShort = 0, overloaded = 0, brokenOff = 0 } = counts ?? {};
+  return { idle, malformed, "cut-short": cutShort, overloaded, "broken-off": brokenOff };
+}
 
 function one(value: number): readonly Sample[] {
   return [{ labels: {}, value }];

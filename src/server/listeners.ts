@@ -4,20 +4,21 @@ import type { Clock } from "../../codecs/clock.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import { createTlsCounters, type TlsCounters } from "../../transports/tls/counters.ts";
+import { acceptTls } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import type { ServerCertificate } from "../../transports/webtransport/certificate.ts";
 import { listenWebTransport, type WebTransportListener } from "../../transports/webtransport/server.ts";
 import type { ServerConfig } from "../config.ts";
 import { AddressBook } from "../http/address-limits.ts";
-import { connectInfo, type ResidentListing, webTransportOrigin } from "../http/connect-info.ts";
+import { agtpUrlOf, connectInfo, originNamed, type ResidentListing } from "../http/connect-info.ts";
 import { pageFolder } from "../http/page-files.ts";
 import { openSite, type PageParts, type Site, type SiteOptions, type WatchParts } from "../http/site.ts";
-import type { SocketFacts } from "../http/upgrades.ts";
+import { peerAddressOf, type SocketFacts } from "../http/upgrades.ts";
 import { UrlTokens } from "../http/url-tokens.ts";
-import type { RefusedConnections } from "../metrics/server-metrics.ts";
+import type { RefusedConnections, TlsPortCounts } from "../metrics/server-metrics.ts";
 import { packageVersion } from "../package-info.ts";
 import { bare, isAnyAddress, originsOf } from "./origins.ts";
-import type { AgtpArrival } from "./tls-door.ts";
 
 /** What listeners need of the server behind them. */
 export interface ListenersOptions {
@@ -28,14 +29,12 @@ export interface ListenersOptions {
   /** The agents that the server itself runs now. */
   readonly residents: () => readonly ResidentListing[];
   /**
-   * Takes a WebTransport connection, whose client may have dialled any of these origins: the stack tells the URL, which is as
-   * the client likes. Not before the listeners are open.
+   * Takes a connection over WebTransport or TLS, whose client may have dialled any of these origins: the URL that QUIC's stack tells is as the
+   * client likes, and a TLS client may name nothing. Not before the listeners are open.
    */
   readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
-  /** Takes AGTP over TLS, whose client may have dialled any of these origins. Not before the listeners are open. */
-  readonly acceptTls?: (socket: TLSSocket, arrival: AgtpArrival, origins: readonly string[]) => void;
   readonly fault: (error: unknown) => void;
 }
 
@@ -56,6 +55,10 @@ export interface Listeners {
   readonly url: string;
   readonly httpUrl: string | undefined;
   readonly webSocketUrl: string | undefined;
+  /** Where AGTP over TLS is: `agtp://127.0.0.1:4480`. */
+  readonly agtpUrl: string | undefined;
+  /** What the TLS port counts; `undefined` without one. */
+  tlsPort(): TlsPortCounts | undefined;
   /** Connections that were turned away, by listener and reason. */
   refused(): RefusedConnections;
   /** Closes all, WebTransport first. Idempotent. */
@@ -85,16 +88,17 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
   const origins: string[] = [];
   const tokens = new UrlTokens({ origins: () => origins, wall: () => clock.wall() });
   let webTransport: WebTransportListener | undefined;
+  let tls: Site | undefined;
   const dialledOverUdp: string[] = [];
   let isOpen = false;
   const page: PageParts = {
     folder: pageFolder(),
     connectInfo: (origin) =>
-      connectInfo(factsOf(options, webTransport?.address), origin, tokens.mint(origin)),
+      connectInfo(factsOf(options, webTransport?.address, tls?.address), origin, tokens.mint(origin)),
     connectsTo: (origin) =>
       webTransport === undefined
         ? []
-        : [webTransportOrigin([...originsOf(webTransport.address), ...config.origins], origin)],
+        : [originNamed([...originsOf(webTransport.address), ...config.origins], origin)],
   };
   const site = {
     // Its pages may connect to any listener.
@@ -121,10 +125,9 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     opened.defer(() => http?.close());
     origins.push(...originsOf(http.address, "http"));
   }
-  let tls: Site | undefined;
   const dialledOverTls: string[] = [];
+  const tlsEndings = createTlsCounters();
   if (config.tcpPort !== "off") {
-    const { acceptTls } = options;
     tls = await openSite({
       ...site,
       origins: (address) => [...originsOf(address), ...config.origins],
@@ -136,9 +139,13 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
         clientCertificates: config.clientCertificates,
         limits: config.tlsLimits,
         clock,
-        ...(acceptTls === undefined
-          ? {}
-          : { agtp: (socket, arrival) => acceptTls(socket, arrival, dialledOverTls) }),
+        agtp: (socket, { head, idleMs }) =>
+          acceptTls(
+            socket,
+            { url: urlDialled(socket, dialledOverTls), peerAddress: peerAddressOf(socket), head },
+            { clock, fault: options.fault, idleTimeout: idleMs, counters: tlsEndings },
+            (connection) => options.accept(connection, dialledOverTls),
+          ),
       },
       // A browser takes no self-made certificate for a page.
       ...(config.page && config.certificateFile !== undefined ? { page } : {}),
@@ -171,17 +178,18 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
   const unique = [...new Set(origins)].sort((a, b) => Number(isPlain(a)) - Number(isPlain(b)));
   origins.splice(0, origins.length, ...unique);
   isOpen = true;
-  return listenersOf({ webTransport, tls, http, origins, opened: opened.move() });
+  return listenersOf({ webTransport, tls, tlsEndings, http, origins, opened: opened.move() });
 }
 
 function listenersOf(parts: {
   readonly webTransport: WebTransportListener | undefined;
   readonly tls: Site | undefined;
+  readonly tlsEndings: TlsCounters;
   readonly http: Site | undefined;
   readonly origins: readonly string[];
   readonly opened: AsyncDisposableStack;
 }): Listeners {
-  const { webTransport, tls, http, origins, opened } = parts;
+  const { webTransport, tls, tlsEndings, http, origins, opened } = parts;
   const address = (webTransport ?? tls ?? http)?.address as string;
   const httpUrl = http === undefined ? undefined : `http://${http.address}`;
   const secure = tls === undefined ? undefined : dialled(tls.address);
@@ -197,12 +205,15 @@ function listenersOf(parts: {
     origins,
     bindings: [
       ...(webTransport === undefined ? [] : ["webtransport" as const]),
+      ...(tls === undefined ? [] : ["tls" as const]),
       ...(socketOrigin === undefined ? [] : ["websocket" as const]),
     ],
     address,
     url: main === undefined ? (webSocketUrl as string) : `${main}${AGTP_PATH}`,
     httpUrl,
     webSocketUrl,
+    agtpUrl: secure === undefined ? undefined : agtpUrlOf(secure),
+    tlsPort: () => tls && { handshakes: tls.handshakes, endings: tlsEndings },
     refused: () => ({
       ...(webTransport === undefined ? {} : { webtransport: refusals(webTransport.counters) }),
       ...(tls === undefined ? {} : { tls: tls.refused }),
@@ -231,19 +242,24 @@ function dialled(address: string): string {
   return isAnyAddress(bare(hostname)) ? (originsOf(address)[0] as string) : `https://${address}`;
 }
 
-function factsOf(options: ListenersOptions, address: string | undefined) {
+/** The origin, of those that may have been dialled, that a TLS client named; without a name the first one. */
+function urlDialled({ servername }: TLSSocket, origins: readonly string[]): string {
+  const named = origins.find((origin) => new URL(origin).hostname === servername);
+  return `${named ?? origins[0]}${AGTP_PATH}`;
+}
+
+function factsOf(options: ListenersOptions, udp: string | undefined, tcp: string | undefined) {
   const { config, certificate } = options;
   const isOwn = config.certificateFile === undefined;
+  const dialledAt = (address: string) => ({
+    origins: [...originsOf(address), ...config.origins],
+    certificateHashes: isOwn ? [encodeHex(certificate.hash)] : [],
+  });
   return {
     agentId: options.watch.agentId,
     name: config.name,
-    webTransport:
-      address === undefined
-        ? undefined
-        : {
-            origins: [...originsOf(address), ...config.origins],
-            certificateHashes: isOwn ? [encodeHex(certificate.hash)] : [],
-          },
+    webTransport: udp === undefined ? undefined : dialledAt(udp),
+    tls: tcp === undefined ? undefined : dialledAt(tcp),
     residents: options.residents(),
     version: VERSION,
   };

@@ -66,6 +66,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const metrics = new ServerMetrics({
     overview: () => media?.overview(),
     refused: () => listeners?.refused() ?? {},
+    tlsPort: () => listeners?.tlsPort(),
   });
   const fault = (error: unknown): void => {
     if (error instanceof ParleyError && error.code === "server-error") over.fail(error);

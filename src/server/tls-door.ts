@@ -2,6 +2,7 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../codecs/clock.ts";
+import { AGTP_PROTOCOL } from "../../transports/tls/server.ts";
 import type { AddressBook, Admitted } from "../http/address-limits.ts";
 import { hearFirstLine } from "./first-line.ts";
 
@@ -27,9 +28,7 @@ export const DEFAULT_TLS_LIMITS: TlsLimits = {
 /** How long a TLS handshake may take, ms. */
 export const HANDSHAKE_MS = 10_000;
 /** ALPN names of what is spoken behind a door, best first. */
-export function protocolsOf({ agtp }: Pick<TlsDoorOptions, "agtp">): string[] {
-  return agtp === undefined ? ["http/1.1"] : ["agtp", "http/1.1"];
-}
+export const PROTOCOLS = [AGTP_PROTOCOL, "http/1.1"] as const;
 
 /** An AGTP connection as it comes through the door. */
 export interface AgtpArrival {
@@ -45,8 +44,8 @@ export interface TlsDoorOptions {
   readonly clock: Clock;
   /** Why nobody is taken now, if so. */
   readonly unready: () => string | undefined;
-  /** Takes an AGTP connection; without it the port speaks HTTP alone. */
-  readonly agtp?: (socket: TLSSocket, arrival: AgtpArrival) => void;
+  /** Takes an AGTP connection. */
+  readonly agtp: (socket: TLSSocket, arrival: AgtpArrival) => void;
 }
 
 /** Why somebody did not come through the door. */
@@ -95,7 +94,7 @@ export class TlsDoor {
   readonly #arrivals = new Map<string, Arrival>();
   readonly #agtp = new Set<TLSSocket>();
 
-  /** `server` offers {@link protocolsOf} the options and knows of HTTP alone so far. */
+  /** `server` offers {@link PROTOCOLS} and knows of HTTP alone so far. */
   constructor(server: Server, options: TlsDoorOptions) {
     this.#options = options;
     const [http] = server.listeners("secureConnection") as ((socket: TLSSocket) => void)[];
@@ -186,9 +185,9 @@ export class TlsDoor {
     }
     arrival.cancel();
     const { alpnProtocol } = socket;
-    if (alpnProtocol || this.#options.agtp === undefined) {
+    if (alpnProtocol) {
       this.#settle(name);
-      if (alpnProtocol === "agtp") this.#toAgtp(socket, undefined);
+      if (alpnProtocol === AGTP_PROTOCOL) this.#toAgtp(socket, undefined);
       else this.#http(socket);
       return;
     }
@@ -213,7 +212,6 @@ export class TlsDoor {
 
   #toAgtp(socket: TLSSocket, head: Uint8Array | undefined): void {
     const { limits, unready, agtp } = this.#options;
-    if (agtp === undefined) return;
     const reason =
       unready() !== undefined
         ? "agtp-stopping"

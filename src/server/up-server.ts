@@ -21,6 +21,8 @@ export interface RunningServer {
    * either.
    */
   readonly webSocketUrl: string | undefined;
+  /** Where AGTP over TLS is, `agtp://127.0.0.1:4480`; `undefined` with `tcpPort: "off"`. */
+  readonly agtpUrl: string | undefined;
   /** Every origin that agents may dial. */
   readonly origins: readonly string[];
   /** SHA-256 of the certificate, 64 hex digits: what agents are given to trust. */
@@ -44,6 +46,7 @@ export class UpServer implements RunningServer {
   readonly url: string;
   readonly httpUrl: string | undefined;
   readonly webSocketUrl: string | undefined;
+  readonly agtpUrl: string | undefined;
   readonly origins: readonly string[];
   readonly certificateHash: string;
   readonly certificateNotAfter: number;
@@ -73,6 +76,7 @@ export class UpServer implements RunningServer {
     this.url = listeners.url;
     this.httpUrl = listeners.httpUrl;
     this.webSocketUrl = listeners.webSocketUrl;
+    this.agtpUrl = listeners.agtpUrl;
     this.certificateHash = encodeHex(parts.certificate.hash);
     this.certificateNotAfter = parts.certificate.notAfter;
     this.config = parts.config;
