@@ -176,6 +176,17 @@ describe("a response's body", () => {
     });
   });
 
+  it("is judged by the number on its line, whatever the text behind it", () => {
+    const judged = (status: number, reason: string) => {
+      const read = readResponseBody({ ...response(status, { result: { a: 1 } }), reason });
+      return read.ok ? (refusalFault(read.value)?.code ?? read.value.result) : read.fault.code;
+    };
+    expect(judged(503, "OK")).toBe("request-refused");
+    expect(judged(262, "OK")).toBe("request-refused");
+    expect(judged(200, "Scope Violation")).toEqual({ a: 1 });
+    expect(judged(200, "")).toEqual({ a: 1 });
+  });
+
   it.each(["explanation", "message", "detail"])("explains a refusal under `%s`", (name) => {
     const read = readResponseBody(
       response(262, { error: { code: "scope-required", [name]: "no" }, result: { a: 1 } }),

@@ -19,6 +19,7 @@ describe("parseServerConfig", () => {
       host: "127.0.0.1",
       port: 4480,
       registration: "closed",
+      lowestTrustTier: 2,
       grace: 10,
     });
   });

@@ -245,6 +245,23 @@ describe("registration", () => {
     expect(alice.subscribe().outcome, "the old document does not lift it").toBe("agent-suspended");
   });
 
+  test("deprecated agents are served: they have an inbox, call and are called, and their status is told", () => {
+    const older = testAgent("older", 5, { document: { status: "deprecated" } });
+    const stage = new Stage();
+    const bob = new SignalingPeer(stage, BOB);
+    const peer = new SignalingPeer(stage, older);
+    const inboxes = { bob: bob.subscribe(), older: peer.subscribe() };
+    const calling = peer.call(BOB);
+    expect(inboxes.bob.event("offer").caller).toMatchObject({ status: { status: "deprecated" } });
+    bob.accept(inboxes.bob.event("offer"));
+    expect(calling.outcome).toBe("ok 200");
+    const called = bob.call(older);
+    expect(peer.accept(inboxes.older.event("offer")).outcome).toBe("ok 200");
+    expect(called.last.result.peer).toMatchObject({ status: { status: "deprecated" } });
+    const found = bob.ask("DISCOVER", `/agents/${older.genesis.agentId}`, {}, { proof: false });
+    expect(found.last.result.status).toMatchObject({ status: "deprecated" });
+  });
+
   test("retired agents and tiers below the floor may not call or be called", () => {
     const retired = testAgent("old", 6, { document: { status: "retired" } });
     const lowly = testAgent("lowly", 7, { genesis: { trustTier: 3 } });

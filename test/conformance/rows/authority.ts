@@ -33,7 +33,12 @@ export const AUTHORITY: readonly Row[] = [
     requirement: "Authority-Scope is parsed on every request, and violations are refused and logged.",
     source: "BASE, Authority Scope Enforcement",
     proof: {
-      notDone: "TODO(build): the header is read on ESTABLISH alone",
+      tests: [
+        {
+          file: "signaling/switchboard/request-headers.test.ts",
+          name: "headers of any request > a scope that is none is 400, one beyond the identity document 262, and both are logged or recorded",
+        },
+      ],
     },
   },
   {

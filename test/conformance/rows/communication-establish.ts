@@ -54,6 +54,14 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
           file: SENT,
           name: "every request of an agent > that establishes a call names the caller and the intent to communicate",
         },
+        {
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "an ESTABLISH whose header and proof name different agents > the header names the signer: 401, and nothing rings",
+        },
+        {
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "an ESTABLISH whose header and proof name different agents > the proof names the signer: 401, and nothing rings",
+        },
         { file: CARRIERS, name: "exchanges over QUIC > a caller that is not the connection's" },
       ],
     },
@@ -186,8 +194,12 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
     requirement: "Response line `HTTP/AGTP/1.0 200 OK`.",
     source: "SEED, ESTABLISH Response",
     proof: {
-      notDone:
-        "TODO(test): an ESTABLISH in the draft's own form that succeeds; other answers in that form are proved",
+      tests: [
+        {
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "a call in the seed dialect > begins with ESTABLISH as the draft writes it, and is answered as the draft writes it",
+        },
+      ],
     },
   },
   {
@@ -235,8 +247,12 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
     requirement: "Header Communication-Modalities of the response: what was agreed.",
     source: "SEED, ESTABLISH Response",
     proof: {
-      notDone:
-        "TODO(test): a call of audio and data is answered `audio, data`, one of data alone `data`; audio alone is proved",
+      tests: [
+        {
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "a call in the seed dialect > says which modalities were agreed",
+        },
+      ],
     },
   },
   {

@@ -13,8 +13,12 @@ export const HEADERS: readonly Row[] = [
     requirement: "A decision is made on the text behind the status number.",
     source: "BASE, Response Line Grammar",
     proof: {
-      notDone:
-        "TODO(test): a 503 with the text OK is a refusal and a 200 with the text of a refusal is a success",
+      tests: [
+        {
+          file: "signaling/body.test.ts",
+          name: "a response's body > is judged by the number on its line, whatever the text behind it",
+        },
+      ],
     },
   },
   {

@@ -16,8 +16,16 @@ export const IDENTITY: readonly Row[] = [
     requirement: "Agent-ID is on every request that is not anonymous.",
     source: "BASE, Request Headers",
     proof: {
-      notDone:
-        "TODO(build): a request without it is taken on a connection whose agent is proved; an agent's own requests have it",
+      tests: [
+        {
+          file: "signaling/switchboard/request-headers.test.ts",
+          name: "headers of any request > only discovery may leave its Agent-ID out",
+        },
+        {
+          file: "test/scenario/requests-on-the-wire.test.ts",
+          name: "every request of an agent > names the agent that asks",
+        },
+      ],
     },
   },
   {
@@ -74,7 +82,20 @@ export const IDENTITY: readonly Row[] = [
     requirement: "A suspended agent is answered 503 and a retired one 410; a deprecated one is served.",
     source: "BASE",
     proof: {
-      notDone: "TODO(test): a deprecated agent calls and is called; 503 and 410 are proved",
+      tests: [
+        {
+          file: IDENTIFICATION,
+          name: "registration > a newer identity document of the same issuer replaces the older, not the other way round",
+        },
+        {
+          file: IDENTIFICATION,
+          name: "registration > retired agents and tiers below the floor may not call or be called",
+        },
+        {
+          file: IDENTIFICATION,
+          name: "registration > deprecated agents are served: they have an inbox, call and are called, and their status is told",
+        },
+      ],
     },
   },
   {
@@ -84,8 +105,12 @@ export const IDENTITY: readonly Row[] = [
     requirement: "Agent-ID and the principal behind it are logged for every request.",
     source: "BASE, Agent Identity Verification",
     proof: {
-      notDone:
-        "TODO(build): records name the agent that proved itself, and neither its owner nor an unproved claim",
+      tests: [
+        {
+          file: "signaling/switchboard/named-in-answers.test.ts",
+          name: "what a record names > who asked and whose agent that is, or what was claimed and not proved",
+        },
+      ],
     },
   },
   {
@@ -110,7 +135,13 @@ export const IDENTITY: readonly Row[] = [
       "A header that names another agent or owner than the credential is refused with 401 and logged.",
     source: "CERT",
     proof: {
-      notDone: "TODO(build): an Owner-ID that is not the Genesis's is 401; another Agent-ID already is",
+      tests: [
+        {
+          file: "signaling/switchboard/request-headers.test.ts",
+          name: "headers of any request > an Owner-ID is held against the agent's own, and a wrong one logged",
+        },
+        { file: IDENTIFICATION, name: "binding > a connection speaks for one agent" },
+      ],
     },
   },
   {
@@ -165,8 +196,16 @@ export const IDENTITY: readonly Row[] = [
     requirement: "A tier 3 agent is served in production.",
     source: "TRUST",
     proof: {
-      notDone:
-        "TODO(test): without configuration the lowest tier served is 2; the refusal below it is proved",
+      tests: [
+        {
+          file: "src/config.test.ts",
+          name: "parseServerConfig > gives the documented defaults for nothing: this machine alone, registration closed",
+        },
+        {
+          file: IDENTIFICATION,
+          name: "registration > retired agents and tiers below the floor may not call or be called",
+        },
+      ],
     },
   },
   {

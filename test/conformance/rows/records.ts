@@ -69,7 +69,12 @@ export const RECORDS: readonly Row[] = [
     requirement: "A record holds a raw Authorization header or token.",
     source: "COMP",
     proof: {
-      notDone: "TODO(test): a request with Authorization and a proof leaves neither in any record",
+      tests: [
+        {
+          file: "test/scenario/nothing-recorded.test.ts",
+          name: "credentials > of a request stand in no record and in no line of the server's log",
+        },
+      ],
     },
   },
   {
@@ -78,7 +83,14 @@ export const RECORDS: readonly Row[] = [
     binds: "server",
     requirement: "Records of methods that change state have an `action_id`.",
     source: "IDENT, Identifier Layers",
-    proof: { notDone: "TODO(build): records have the field, and nothing fills it" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/named-in-answers.test.ts",
+          name: "what a record names > an action where something is changed, the same in every answer of a series",
+        },
+      ],
+    },
   },
   {
     id: "R7",
@@ -219,8 +231,16 @@ export const RECORDS: readonly Row[] = [
     requirement: "Media content is not recorded by default.",
     source: "SEED, Attribution and Recording",
     proof: {
-      notDone:
-        "TODO(test): after a call of known payloads, none of them stands in the record log or data folder",
+      tests: [
+        {
+          file: "test/scenario/nothing-recorded.test.ts",
+          name: "what was said > is on the wire and in the other end's ear, and nowhere in the log",
+        },
+        {
+          file: "test/e2e/nothing-recorded.test.ts",
+          name: "a data folder holds who spoke and how much, and nothing of what was said",
+        },
+      ],
     },
   },
   {

@@ -96,8 +96,16 @@ export const SERVICE: readonly Row[] = [
     requirement: "Answers are kept for repetition by Agent-ID and Idempotency-Key together.",
     source: "BASE; API",
     proof: {
-      notDone:
-        "TODO(test): another agent that uses the same key gets an answer of its own, not the first one's",
+      tests: [
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "answers to ESTABLISH are kept by agent and key together: another's key is one's own",
+        },
+        {
+          file: "signaling/switchboard/repeats.test.ts",
+          name: "the same key with another request is a conflict, and other agents have keys of their own",
+        },
+      ],
     },
   },
 ];

@@ -17,16 +17,8 @@ export const SESSION: readonly Row[] = [
     proof: {
       tests: [
         {
-          file: "test/exchanges/over-memory.test.ts",
-          name: "exchanges over memory, on virtual time > a call set up: who called hears of the ringing, then both of the session",
-        },
-        {
-          file: CALL,
-          name: "a call from ESTABLISH to its final record > both ends are told the same session, and their checks hold",
-        },
-        {
-          file: ENDINGS,
-          name: "ends nobody asked for > a lifetime beyond the server's is cut",
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "the answer to ESTABLISH has id, model, lifetime and grants, and a witness that binds them to both agents",
         },
       ],
     },
@@ -38,8 +30,24 @@ export const SESSION: readonly Row[] = [
     requirement: "A session comes into being as a side effect of anything else.",
     source: "SESSION, Session Establishment",
     proof: {
-      notDone:
-        "TODO(test): every other exchange, asked for by a proved agent, leaves no session, flow or record of one",
+      tests: [
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session comes into being by ESTABLISH and CONFIRM alone > not by SUBSCRIBE /agents/{agent_id}/inbox",
+        },
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session comes into being by ESTABLISH and CONFIRM alone > not by OPEN /sessions/{session_id}/media",
+        },
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session comes into being by ESTABLISH and CONFIRM alone > not by PROPOSE /",
+        },
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session comes into being by ESTABLISH and CONFIRM alone > nor by CONFIRM without an offer",
+        },
+      ],
     },
   },
   {
@@ -61,7 +69,14 @@ export const SESSION: readonly Row[] = [
     binds: "server",
     requirement: "A Session-ID has at least 128 random bits.",
     source: "BASE, Session Hijacking",
-    proof: { notDone: "TODO(test): an id is `sess-` and 32 bytes of the random source, in base64url" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session's id > is 32 bytes of the random source and nothing else",
+        },
+      ],
+    },
   },
   {
     id: "S5",
@@ -70,8 +85,16 @@ export const SESSION: readonly Row[] = [
     requirement: "A Session-ID is derived from Agent-IDs.",
     source: "SESSION",
     proof: {
-      notDone:
-        "TODO(test): two sessions of the same two agents have ids that come from the random source alone",
+      tests: [
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session's id > is drawn anew for each session of the same two agents",
+        },
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "a session's id > is 32 bytes of the random source and nothing else",
+        },
+      ],
     },
   },
   {
@@ -132,8 +155,16 @@ export const SESSION: readonly Row[] = [
     requirement: "Session-ID is on every request and response in a session, and in the record.",
     source: "IDENT; SESSION",
     proof: {
-      notDone:
-        "TODO(build): refusals of requests in a session, and answers with records or evidence, lack it, in header and record; an agent's requests and the other answers have it",
+      tests: [
+        {
+          file: "signaling/switchboard/named-in-answers.test.ts",
+          name: "the session in an answer > is in every one about it to its participants, refusals and inbox events too, and to nobody else",
+        },
+        {
+          file: "test/scenario/requests-on-the-wire.test.ts",
+          name: "every request of an agent > names its session, where it is about one",
+        },
+      ],
     },
   },
   {
