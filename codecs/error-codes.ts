@@ -53,6 +53,7 @@ export const ERRORS = {
   "session-identity-mismatch": { status: 401, retryable: false, meaning: "The caller is not a participant of this session." },
   "session-state-conflict": { status: 409, retryable: false, meaning: "The operation is illegal in the session's present state." },
   "session-terminated": { status: 409, retryable: false, meaning: "The session has ended." },
+  "nonce-invalid": { status: 409, retryable: false, meaning: "RESUME with a nonce that is not the suspension's, or was used; `details.state` is the session's." },
   "resume-expired": { status: 408, retryable: false, meaning: "RESUME after the session's deadline passed." },
   "idempotency-conflict": { status: 409, retryable: false, meaning: "The same offer id or Idempotency-Key with another content." },
   "session-model-unsupported": { status: 422, retryable: false, meaning: "Unknown session model or intent." },

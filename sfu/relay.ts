@@ -152,10 +152,9 @@ export class Relay {
     return this.#table.stream(place)?.row;
   }
 
-  /** Whether the session is here and has not ended. */
-  isLive(sessionId: string): boolean {
-    const state = this.#table.session(sessionId)?.state;
-    return state === "active" || state === "held";
+  /** Of a session that is here. */
+  stateOf(sessionId: string): "active" | "held" | "ended" | undefined {
+    return this.#table.session(sessionId)?.state;
   }
 
   /** The rows of a session, lost connections' included; empty for a session that is not here. */

@@ -21,6 +21,8 @@ export const ROUTES = [
   "DISCONNECT /sessions/{session_id}",
   "CLOSE /sessions/{session_id}",
   "ADJUST /sessions/{session_id}",
+  "SUSPEND /sessions/{session_id}",
+  "RESUME /sessions/{session_id}",
   "OPEN /sessions/{session_id}/media",
   "QUERY /sessions/{session_id}/records",
   "QUERY /sessions/{session_id}/evidence",

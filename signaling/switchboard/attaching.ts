@@ -91,6 +91,16 @@ export class Attaching {
     }
   }
 
+  /** The session was suspended and goes on: who lost its media meanwhile has as long to come back as if it were now. */
+  goOn(session: Session, now: number): void {
+    for (const leg of session.legs) {
+      if (leg.attached) continue;
+      if (leg.detachedAt !== undefined) leg.detachedAt = now;
+      this.#move(session);
+      this.#await(session, leg);
+    }
+  }
+
   /** An end may have been without media for too long. */
   overdue(session: Session, number: LegNumber, now: number): void {
     const leg = session.legs[number];

@@ -55,7 +55,7 @@ describe("discovery", () => {
     });
     expect(manifest.embedded_methods).toHaveLength(18);
     expect(response.headers.get("AGTP-API-Version")).toBe(manifest.document_version);
-    expect(JSON.stringify(manifest)).not.toContain('nonce":');
+    expect(JSON.stringify(manifest)).not.toContain('"nonce":');
     stage.advance(60_000);
     expect(stage.ask("DISCOVER", "/")[0]?.body).toEqual(response.body);
   });

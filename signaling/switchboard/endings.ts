@@ -58,6 +58,7 @@ export class Endings {
     timers.clear("ttl", session.id);
     timers.clear("idle", session.id);
     timers.clear("reports", session.id);
+    timers.clear("resume-by", session.id);
     timers.clear("attach-caller", session.id);
     timers.clear("attach-callee", session.id);
     for (const leg of session.legs) {
@@ -115,6 +116,17 @@ export class Endings {
     for (const session of this.#table.all()) session.lastActivity += by;
   }
 
+  /** Nothing is expected of the ends of a suspended session. */
+  pauseIdle(session: Session): void {
+    this.#desk.timers.clear("idle", session.id);
+  }
+
+  /** Something is again, from now on. */
+  resumeIdle(session: Session, now: number): void {
+    session.lastActivity = now;
+    this.#desk.timers.set("idle", session.id, now + IDLE_CHECK);
+  }
+
   /** Asks the relay whether media flowed, and ends the session when it did not for too long. */
   idleCheck(session: Session, now: number): void {
     session.awaitingCounters.idle = true;
@@ -156,7 +168,7 @@ export class Endings {
   }
 
   #judgeIdle(session: Session, now: number): void {
-    if (isFinal(session.state)) return;
+    if (isFinal(session.state) || session.state === "suspended") return;
     const frames = session.counters.reduce((sum, flow) => sum + flow.admitted, 0);
     if (frames > session.admittedFrames) session.lastActivity = now;
     session.admittedFrames = frames;
@@ -188,9 +200,10 @@ export class Endings {
     const entry = artifact(session, "counters", undefined, canonicalBytes(counters));
     const { statementsDropped } = session;
     const lost = Object.keys(statementsDropped).length > 0 ? { statements_dropped: statementsDropped } : {};
+    const attacks = session.noncesRefused > 0 ? { resume_nonces_refused: session.noncesRefused } : {};
     replies.close(
       session.state === "expired" ? "session-expired" : "session-terminated",
-      { reason: ending.reason, by: ending.by, counters, artifacts: session.artifacts, ...lost },
+      { reason: ending.reason, by: ending.by, counters, artifacts: session.artifacts, ...lost, ...attacks },
       session.link,
       [entry],
       now,

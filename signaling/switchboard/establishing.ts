@@ -91,6 +91,8 @@ export function establishSession(
     admittedFrames: 0,
     counters: [],
     ending: undefined,
+    suspension: undefined,
+    noncesRefused: 0,
     awaitingCounters: { idle: false, final: false, queries: [], steering: [] },
   };
   for (const flow of session.flows) {

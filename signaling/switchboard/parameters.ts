@@ -1,4 +1,4 @@
-import { canonicalBytes } from "../../codecs/canonical-json.ts";
+import { canonicalBytes, type JsonValue } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
 import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import {
@@ -19,11 +19,17 @@ const MAX_DOCUMENT_CHARACTERS = 65_536;
 /** Longest text that explains a declined offer, characters. */
 const MAX_EXPLANATION_CHARACTERS = 200;
 
+/** Longest checkpoint kept of a suspended session, bytes of canonical JSON. */
+const MAX_CHECKPOINT_BYTES = 4_096;
+
 /** Longest counter-proposal taken from a callee, bytes of canonical JSON: it is handed on and remembered with the offer. */
 const MAX_COUNTER_PROPOSAL_BYTES = 4_096;
 
 const JWS = text({ min: 1, max: 65_536 });
 const DOCUMENT = text({ min: 1, max: MAX_DOCUMENT_CHARACTERS });
+
+/** Any JSON: kept for the client, never read. */
+const ANYTHING: Shape<JsonValue> = { schema: {}, check: () => undefined };
 
 // Members nobody here knows are passed over: a request's parameters are not signed objects, and later ones have more.
 const OPEN = { open: true } as const;
@@ -120,6 +126,48 @@ interface AdjustParameters {
   readonly narrowing: string;
 }
 export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>({ narrowing: JWS }, OPEN);
+
+/** SUSPEND /sessions/{id}. */
+export interface SuspendParameters {
+  /** Where a client names the session here as well. */
+  readonly session_id?: string;
+  readonly reason?: string;
+  /** RFC 3339, UTC. */
+  readonly resume_by?: string;
+  /** Instead of `resume_by`: how long. */
+  readonly ttl_seconds?: number;
+  /** Kept and given back to whoever resumes. */
+  readonly checkpoint?: JsonValue;
+  /** Named by the client so that a repetition is known as one. */
+  readonly suspension_id?: string;
+}
+export const SUSPEND: Shape<SuspendParameters> = object<SuspendParameters>(
+  {
+    session_id: optional(text({ min: 1, max: 128 })),
+    reason: optional(END_REASON),
+    resume_by: optional(text({ min: 1, max: 40 })),
+    ttl_seconds: optional(integer(1, 2 ** 31)),
+    checkpoint: optional(bounded(ANYTHING, MAX_CHECKPOINT_BYTES)),
+    suspension_id: optional(text({ min: 1, max: 64, pattern: /^[\w-]+$/ })),
+  },
+  OPEN,
+);
+
+/** RESUME /sessions/{id}. */
+export interface ResumeParameters {
+  readonly session_id?: string;
+  /** Another name of the session (`spec/agtp.md` C9). */
+  readonly workflow_id?: string;
+  readonly resumption_nonce: string;
+}
+export const RESUME: Shape<ResumeParameters> = object<ResumeParameters>(
+  {
+    session_id: optional(text({ min: 1, max: 128 })),
+    workflow_id: optional(text({ min: 1, max: 128 })),
+    resumption_nonce: text({ min: 1, max: 128 }),
+  },
+  OPEN,
+);
 
 /** OPEN /sessions/{id}/media. */
 export interface OpenParameters {

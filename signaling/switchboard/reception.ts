@@ -35,8 +35,10 @@ import {
   INTERRUPT_NOTICE,
   OPEN_MEDIA,
   RECORDS,
+  RESUME,
   SESSION_NOTICE,
   SUBSCRIBE,
+  SUSPEND,
   TERMINATE,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
@@ -46,6 +48,7 @@ import { checkClaims, checkHeaders } from "./request-headers.ts";
 import type { Ringing } from "./ringing.ts";
 import type { SessionRequests } from "./session-requests.ts";
 import type { Steering } from "./steering.ts";
+import type { Suspending } from "./suspending.ts";
 
 /** Refusals for rate in a row after which the connection is closed: answering them costs more than they are worth. */
 const MAX_RATE_REFUSALS = 50;
@@ -60,6 +63,7 @@ interface Departments {
   readonly steering: Steering;
   readonly records: RecordReading;
   readonly attaching: Attaching;
+  readonly suspending: Suspending;
 }
 
 /** Takes requests in: rate, route, body, identity, then the part that answers. Every refusal is answered here. */
@@ -248,7 +252,8 @@ export class Reception {
   }
 
   #answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
-    const { ringing, answering, requests, evidence, steering, records, attaching } = this.#departments;
+    const { ringing, answering, requests, evidence, steering, records, attaching, suspending } =
+      this.#departments;
     switch (routed.route) {
       case "SUBSCRIBE /agents/{agent_id}/inbox": {
         const read = readShape(SUBSCRIBE, parameters, AT);
@@ -284,6 +289,14 @@ export class Reception {
       case "ADJUST /sessions/{session_id}": {
         const read = readShape(ADJUST, parameters, AT);
         return read.ok ? steering.narrow(asked, routed.params.session_id, read.value.narrowing, now) : read;
+      }
+      case "SUSPEND /sessions/{session_id}": {
+        const read = readShape(SUSPEND, parameters, AT);
+        return read.ok ? suspending.suspend(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "RESUME /sessions/{session_id}": {
+        const read = readShape(RESUME, parameters, AT);
+        return read.ok ? suspending.resume(asked, routed.params.session_id, read.value, now) : read;
       }
       case "OPEN /sessions/{session_id}/media": {
         const read = readShape(OPEN_MEDIA, parameters, AT);
@@ -341,6 +354,7 @@ export class Reception {
         return parameters.offer === undefined ? "bound" : "proof";
       case "CONFIRM /sessions/{session_id}":
       case "OPEN /sessions/{session_id}/media":
+      case "RESUME /sessions/{session_id}":
       case "SUBSCRIBE /agents/{agent_id}/inbox":
         return "proof";
       case "DISCOVER /agents":

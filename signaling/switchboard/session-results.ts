@@ -4,10 +4,11 @@ import type { FlowCounters } from "../admission.ts";
 import { encodePublicKey } from "../keys.ts";
 import { supportedMethods } from "../paths.ts";
 import { formatScopes, scopeHeader } from "../scope.ts";
+import { formatUtc } from "../utc-time.ts";
 import type { ServerIdentity } from "./config.ts";
 import { streamParameters, streamParametersHeader } from "./flows.ts";
 import { introduce } from "./registry.ts";
-import { peerOf, type Session, type SessionLeg } from "./session.ts";
+import { peerOf, type Session, type SessionLeg, type Suspension } from "./session.ts";
 
 /** What an end is told when its session is established: the caller in its 200 to ESTABLISH, the callee to CONFIRM. */
 export function establishedResult(session: Session, leg: SessionLeg, server: ServerIdentity): JsonObject {
@@ -59,7 +60,20 @@ export function sessionResult(session: Session): JsonObject {
       attached: leg.attached,
     })),
     counters: session.counters.map(countersJson),
+    ...(session.state === "suspended" && session.suspension !== undefined
+      ? { suspension: suspensionFacts(session.suspension) }
+      : {}),
     ...(session.ending === undefined ? {} : { reason: session.ending.reason, by: session.ending.by }),
+  };
+}
+
+/** What everybody may know of a suspension: all but its nonce. */
+export function suspensionFacts({ id, by, reason, resumeBy }: Suspension): JsonObject {
+  return {
+    suspension_id: id,
+    by,
+    ...(reason === undefined ? {} : { reason }),
+    resume_by: formatUtc(resumeBy),
   };
 }
 

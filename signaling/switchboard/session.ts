@@ -1,3 +1,4 @@
+import type { JsonValue } from "../../codecs/canonical-json.ts";
 import type { ConnectionId, FlowCounters } from "../admission.ts";
 import type { Answer } from "../answer.ts";
 import type { MediaKey } from "../media-key.ts";
@@ -54,6 +55,22 @@ export interface Ending {
   readonly at: number;
 }
 
+/** A pause of a session, and what ends it. */
+export interface Suspension {
+  readonly id: string;
+  /** Agent-ID of the end that asked for it. */
+  readonly by: string;
+  readonly reason: string | undefined;
+  /** What RESUME must bring, base64url; `undefined` once it was used. */
+  nonce: string | undefined;
+  usedNonce: string | undefined;
+  readonly suspendedAt: number;
+  /** When the session expires unless it was resumed. */
+  readonly resumeBy: number;
+  /** Kept for whoever resumes it. */
+  readonly checkpoint: JsonValue | undefined;
+}
+
 /** Frames the relay refused since the last report, of one flow and reason. */
 export interface RefusalReport {
   readonly flow: MediaFlow;
@@ -95,6 +112,10 @@ export interface Session {
   admittedFrames: number;
   counters: readonly FlowCounters[];
   ending: Ending | undefined;
+  /** The latest, also after its end. */
+  suspension: Suspension | undefined;
+  /** RESUMEs with a nonce that was wrong or used. */
+  noncesRefused: number;
   /** What waits for `counters`. */
   awaitingCounters: {
     idle: boolean;

@@ -21,6 +21,7 @@ import type { Session } from "./session.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionTable } from "./session-table.ts";
 import { Steering } from "./steering.ts";
+import { Suspending } from "./suspending.ts";
 import type { Timer } from "./timers.ts";
 
 // Codes of `sfu/carrier`, which this room cannot see.
@@ -53,6 +54,7 @@ export class Switchboard {
   readonly #table = new SessionTable();
   readonly #endings: Endings;
   readonly #attaching: Attaching;
+  readonly #suspending: Suspending;
   readonly #ringing: Ringing;
   readonly #book: OfferBook;
   readonly #requests: SessionRequests;
@@ -71,6 +73,7 @@ export class Switchboard {
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     this.#attaching = new Attaching(this.#desk, this.#table, this.#endings);
+    this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#attaching);
     const book = new OfferBook();
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
@@ -84,6 +87,7 @@ export class Switchboard {
       ringing: this.#ringing,
       answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#attaching),
       attaching: this.#attaching,
+      suspending: this.#suspending,
       requests: this.#requests,
       evidence: this.#evidence,
       steering: this.#steering,
@@ -230,6 +234,9 @@ export class Switchboard {
         return;
       case "ttl":
         if (session !== undefined) this.#endings.end(session, "ttl-elapsed", "server", now);
+        return;
+      case "resume-by":
+        if (session !== undefined) this.#suspending.overdue(session, now);
         return;
       case "attach-caller":
       case "attach-callee":

@@ -15,6 +15,8 @@ export type TimerKind =
   /** By session id: an end has no connection for media, for too long. */
   | "attach-caller"
   | "attach-callee"
+  /** By session id: nobody resumed it. */
+  | "resume-by"
   /** By session id. */
   | "ttl"
   | "idle"
@@ -61,7 +63,7 @@ export class Timers {
   /** The clock was set by `by` milliseconds: waits last as long as they would have. A date that was agreed stays that date. */
   shift(by: number): void {
     const shifted = [...this.#live.values()].map((entry) =>
-      entry.kind === "ttl" ? entry : { ...entry, at: entry.at + by },
+      entry.kind === "ttl" || entry.kind === "resume-by" ? entry : { ...entry, at: entry.at + by },
     );
     this.#live.clear();
     this.#heap = [];

@@ -141,11 +141,13 @@ export class MediaPlane {
     this.#timer = undefined;
   }
 
-  /** What to wait for before a frame of a reliable stream is judged: its listener, where that has no connection for media. */
+  /** What to wait for before a frame of a reliable stream is judged: a listener with a connection for media, and a session that is not held. */
   #awaitedListener(connection: ConnectionId, flow: number): Promise<void> | undefined {
     const row = this.#relay.row(connection, flow);
-    if (row?.reliable !== true || row.egress.length > 0 || !this.#relay.isLive(row.sessionId))
-      return undefined;
+    if (row?.reliable !== true) return undefined;
+    const state = this.#relay.stateOf(row.sessionId);
+    const isToWait = state === "held" || (state === "active" && row.egress.length === 0);
+    if (!isToWait) return undefined;
     const waiting = this.#awaitingListeners.get(row.sessionId) ?? Promise.withResolvers<void>();
     this.#awaitingListeners.set(row.sessionId, waiting);
     return waiting.promise;
@@ -238,7 +240,11 @@ export class MediaPlane {
       const row = this.#relay.row(message.connection, message.flow);
       if (row !== undefined) this.#discard(row, "epoch");
     } else if (message.kind === "remove" || message.state !== "active") {
-      for (const row of this.#relay.rows(message.sessionId)) this.#discard(row, "session-state");
+      const isHeld = message.kind === "state" && message.state === "held";
+      for (const row of this.#relay.rows(message.sessionId)) {
+        // What is reliable has no gaps: who holds a session does not take back what was said in it.
+        if (!isHeld || row.reliable !== true) this.#discard(row, "session-state");
+      }
     }
   }
 

@@ -72,7 +72,7 @@ export class Answers {
   }
 }
 
-const PROVED = /^(?:ESTABLISH|CONFIRM|SUBSCRIBE|OPEN) /;
+const PROVED = /^(?:ESTABLISH|CONFIRM|SUBSCRIBE|OPEN|RESUME) /;
 
 /** One agent on one connection. */
 export class SignalingPeer {

@@ -1,0 +1,217 @@
+import { encodeBase64url } from "../../codecs/base64url.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { step } from "../session-machine.ts";
+import { formatUtc, parseUtc } from "../utc-time.ts";
+import type { Asked } from "./asked.ts";
+import type { Attaching } from "./attaching.ts";
+import type { Desk } from "./desk.ts";
+import type { Endings } from "./endings.ts";
+import type { ResumeParameters, SuspendParameters } from "./parameters.ts";
+import type { Exchange } from "./replies.ts";
+import { peerOf, type Session, type Suspension } from "./session.ts";
+import { suspensionFacts } from "./session-results.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** Random bytes of a resumption nonce (`spec/agtp.md` 2.7). */
+const NONCE_BYTES = 16;
+/** How long a suspension lasts where its request does not say, milliseconds. The session's own lifetime goes on. */
+const DEFAULT_SUSPENSION = 3_600_000;
+
+/** Pauses sessions and lets them go on: media stands still in both directions, everything agreed stays. */
+export class Suspending {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #endings: Endings;
+  readonly #attaching: Attaching;
+
+  constructor(desk: Desk, table: SessionTable, endings: Endings, attaching: Attaching) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#endings = endings;
+    this.#attaching = attaching;
+  }
+
+  /** SUSPEND /sessions/{id}. The same `suspension_id` again is answered again, while its nonce was not used. */
+  suspend(asked: Asked, sessionId: string, parameters: SuspendParameters, now: number): Result<void> {
+    if (parameters.session_id !== undefined && parameters.session_id !== sessionId) return anotherSession();
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    if (isRepeat(session, asked.agent.agentId, parameters.suspension_id)) {
+      this.#answerSuspended(asked.exchange, session, session.suspension, now);
+      return ok(undefined);
+    }
+    const transition = step(session.state, "suspend");
+    if (!transition.ok) return transition;
+    const until = resumeBy(parameters, now);
+    if (!until.ok) return until;
+    const suspension: Suspension = {
+      id: parameters.suspension_id ?? this.#desk.replies.uuid(now),
+      by: asked.agent.agentId,
+      reason: parameters.reason,
+      nonce: encodeBase64url(this.#desk.random(NONCE_BYTES)),
+      usedNonce: undefined,
+      suspendedAt: now,
+      resumeBy: Math.min(until.value, session.expiresAt),
+      checkpoint: parameters.checkpoint,
+    };
+    session.state = transition.value.to;
+    session.suspension = suspension;
+    this.#desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId, state: "held" } });
+    this.#endings.pauseIdle(session);
+    // At the end of its lifetime the session ends for that.
+    if (suspension.resumeBy < session.expiresAt) {
+      this.#desk.timers.set("resume-by", sessionId, suspension.resumeBy);
+    }
+    this.#answerSuspended(asked.exchange, session, suspension, now);
+    this.#desk.inboxes.post(
+      peerOf(session, leg).agent.agentId,
+      { event: "session-suspended", sessionId, fields: suspensionFacts(suspension) },
+      now,
+      session.link,
+    );
+    this.#desk.outputs.log("info", "session-suspended", { sessionId, by: suspension.by });
+    return ok(undefined);
+  }
+
+  /** RESUME /sessions/{id}: by whichever end has the nonce. */
+  resume(asked: Asked, sessionId: string, parameters: ResumeParameters, now: number): Result<void> {
+    const { session_id: named, workflow_id: workflow, resumption_nonce: nonce } = parameters;
+    if ((named ?? sessionId) !== sessionId || (workflow ?? sessionId) !== sessionId) return anotherSession();
+    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
+    if (!found.ok) return tooLate(found);
+    const { session, leg } = found.value;
+    const { suspension } = session;
+    if (suspension?.usedNonce !== undefined && isSame(suspension.usedNonce, nonce)) {
+      return this.#refuseNonce(session, asked.agent.agentId, "This nonce was used.");
+    }
+    const transition = step(session.state, "resume");
+    if (!transition.ok) return transition;
+    if (suspension?.nonce === undefined || !isSame(suspension.nonce, nonce)) {
+      return this.#refuseNonce(session, asked.agent.agentId, "This is not the nonce of the suspension.");
+    }
+    // Burnt before anything can fail: whatever comes of this request, the nonce opens nothing again.
+    suspension.usedNonce = suspension.nonce;
+    suspension.nonce = undefined;
+    const trusted = this.#verifyAnew(session);
+    if (!trusted.ok) return trusted;
+    session.state = transition.value.to;
+    this.#desk.timers.clear("resume-by", sessionId);
+    this.#attaching.goOn(session, now);
+    this.#desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId, state: "active" } });
+    this.#endings.resumeIdle(session, now);
+    const { checkpoint, id } = suspension;
+    const by = asked.agent.agentId;
+    this.#desk.replies.answer(
+      asked.exchange,
+      {
+        result: {
+          ...{ session_id: sessionId, workflow_id: sessionId, suspension_id: id },
+          ...{ status: "resumed", state: session.state, resumed_at: formatUtc(now) },
+          ...(checkpoint === undefined ? {} : { checkpoint }),
+        },
+        event: "session-resumed",
+        extra: { suspension_id: id, by },
+        sessionId,
+        link: session.link,
+      },
+      now,
+    );
+    this.#desk.inboxes.post(
+      peerOf(session, leg).agent.agentId,
+      { event: "session-resumed", sessionId, fields: { suspension_id: id, by } },
+      now,
+      session.link,
+    );
+    this.#desk.outputs.log("info", "session-resumed", { sessionId, by });
+    return ok(undefined);
+  }
+
+  /** Nobody resumed it in time. */
+  overdue(session: Session, now: number): void {
+    this.#endings.end(session, "resume-deadline", "server", now);
+  }
+
+  #answerSuspended(exchange: Exchange, session: Session, suspension: Suspension, now: number): void {
+    const facts = suspensionFacts(suspension);
+    this.#desk.replies.answer(
+      exchange,
+      {
+        result: {
+          ...facts,
+          ...{ session_id: session.id, status: "suspended", state: session.state },
+          // The names of both drafts that describe it.
+          expires_at: formatUtc(suspension.resumeBy),
+          suspended_at: formatUtc(suspension.suspendedAt),
+          ...(suspension.nonce === undefined ? {} : { resumption_nonce: suspension.nonce }),
+        },
+        event: "session-suspended",
+        extra: facts,
+        sessionId: session.id,
+        link: session.link,
+      },
+      now,
+    );
+  }
+
+  /** Both ends as if they came anew: may they act, and do their documents still cover what they do here? */
+  #verifyAnew(session: Session): Result<void> {
+    const { registry } = this.#desk;
+    for (const leg of session.legs) {
+      const agent = registry.get(leg.agent.agentId) ?? leg.agent;
+      const standing = registry.standing(agent);
+      if (!standing.ok) return standing;
+      const scope = registry.scopeOf(agent, leg.scope);
+      if (!scope.ok) return scope;
+    }
+    return ok(undefined);
+  }
+
+  #refuseNonce(session: Session, agentId: string, message: string): Result<never> {
+    session.noncesRefused += 1;
+    this.#desk.outputs.log("warn", "resume-nonce-refused", {
+      sessionId: session.id,
+      agentId,
+      count: session.noncesRefused,
+    });
+    return refuse("nonce-invalid", message, "parameters.resumption_nonce", { state: session.state });
+  }
+}
+
+/** Until when a suspension lasts, as its request says: a time, or seconds from now. */
+function resumeBy(parameters: SuspendParameters, now: number): Result<number> {
+  const { resume_by: time, ttl_seconds: seconds } = parameters;
+  if (time === undefined) return ok(now + (seconds === undefined ? DEFAULT_SUSPENSION : seconds * 1000));
+  const parsed = parseUtc(time, "parameters.resume_by");
+  if (!parsed.ok || parsed.value > now) return parsed;
+  return refuse("field-invalid", "This time is past.", "parameters.resume_by");
+}
+
+/** True when this end asks again for the suspension that is in force. */
+function isRepeat(
+  session: Session,
+  agentId: string,
+  id: string | undefined,
+): session is Session & { readonly suspension: Suspension } {
+  const { suspension, state } = session;
+  return state === "suspended" && id !== undefined && suspension?.id === id && suspension.by === agentId;
+}
+
+/** A session that expired is told apart from one that was ended. */
+function tooLate(refusal: Result<unknown> & { readonly ok: false }): Result<never> {
+  const { code, details } = refusal.fault;
+  if (code !== "session-terminated" || details?.state !== "expired") return refusal;
+  return refuse("resume-expired", "The time to resume the session is over.", "path", details);
+}
+
+function anotherSession(): Result<never> {
+  return refuse("field-invalid", "This names another session than the path.", "parameters");
+}
+
+/** Compares in a time that does not tell how much of it was right. */
+function isSame(nonce: string, given: string): boolean {
+  if (nonce.length !== given.length) return false;
+  let difference = 0;
+  for (let at = 0; at < nonce.length; at += 1) difference |= nonce.charCodeAt(at) ^ given.charCodeAt(at);
+  return difference === 0;
+}
