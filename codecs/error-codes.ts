@@ -84,7 +84,7 @@ export const ERRORS = {
   "checkpoint-malformed": { retryable: false, meaning: "The bytes are not a checkpoint." },
   "checkpoint-broken": { retryable: false, meaning: "A checkpoint is of another stream or does not follow the one before; `at` names the field." },
   "receipt-malformed": { retryable: false, meaning: "The bytes are not a receipt." },
-  "mux-malformed": { retryable: false, meaning: "A message of a WebSocket connection is malformed." },
+  "mux-malformed": { retryable: false, meaning: "A message of a WebSocket connection, or of a TLS connection for media, is malformed." },
   "interrupt-malformed": { status: 422, retryable: false, meaning: "The bytes are not an interrupt." },
   "stream-malformed": { retryable: false, meaning: "A media stream's framing is broken." },
   "wav-malformed": { retryable: false, meaning: "Not a PCM WAV file Parley reads." },

@@ -1,10 +1,15 @@
-/** The WebSocket multiplexer: whatever its peer says, it answers within the rules, in time, and leaves nobody waiting at the end. */
+/**
+ * The multiplexer: whatever its peer says, it answers within the rules, in time, and leaves nobody waiting at the end. And the readers
+ * that find messages and requests in the bytes of a TLS connection.
+ */
 import type { Clock } from "../../codecs/clock.ts";
+import { MessageReader } from "../../codecs/message-reader.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { ReceiveStream, SendStream } from "../../sfu/carrier.ts";
-import { decodeFrame, encodeFrame, type MuxFrame } from "../../transports/mux/frames.ts";
+import { decodeFrame, encodeFrame, MAX_MESSAGE_BYTES, type MuxFrame } from "../../transports/mux/frames.ts";
 import { MAX_UNFINISHED_STREAMS, Mux } from "../../transports/mux/mux.ts";
 import { STREAM_WINDOW_BYTES } from "../../transports/mux/mux-stream.ts";
+import { MessageSplitter, withLength } from "../../transports/tls/message-splitter.ts";
 import { decodeScript, encodeScript, type MuxStep, oddScript } from "./mux-script.ts";
 import type { FuzzTarget } from "./target.ts";
 
@@ -22,6 +27,9 @@ const message = (frame: MuxFrame, times = 1): MuxStep => ({
   bytes: encodeFrame(frame),
 });
 const bytes = Uint8Array.of(1, 2, 3);
+const messages = (...frames: MuxFrame[]): Uint8Array =>
+  new Uint8Array(Buffer.concat(frames.map((frame) => withLength(encodeFrame(frame)))));
+const text = (requests: string): Uint8Array => new TextEncoder().encode(requests);
 
 export const CARRIER_TARGETS: readonly FuzzTarget[] = [
   {
@@ -63,7 +71,73 @@ export const CARRIER_TARGETS: readonly FuzzTarget[] = [
     few: 4_000,
     run: converse,
   },
+  {
+    name: "tls-messages",
+    examples: [
+      messages(
+        { type: "open", stream: 2 },
+        { type: "data", stream: 2, bytes },
+        { type: "finish", stream: 2 },
+      ),
+      messages({ type: "datagram", bytes: new Uint8Array(100) }, { type: "taken", total: 70_000 }),
+      Uint8Array.of(0x40, 2, 1, 2, 0xc0, 0, 0, 0, 0, 0, 0, 1, 9),
+    ],
+    tokens: ["\u0000", "\u007f\u007f", "@\u0001", "\u0001\u0001"],
+    run: split,
+  },
+  {
+    name: "tls-requests",
+    examples: [
+      text("AGTP/1.0 QUERY /a\r\nContent-Length: 3\r\n\r\nabcAGTP/1.0 DISCOVER /\r\n\r\n"),
+      text("ESTABLISH /sessions HTTP/AGTP/1.0\r\nAgent-ID: a\r\n\r\nAGTP/1.0 QUERY /b\r\n\r\n"),
+    ],
+    tokens: ["\r\n", "\r\n\r\n", "Content-Length: ", "AGTP/1.0 ", "\u0000", "-1", "65537"],
+    run: findEnds,
+  },
 ];
+
+/** However bytes are cut, the same messages are found in them, and the same fault. */
+function split(input: Uint8Array): boolean {
+  const runs = [input.length, 1, 7].map((size) => {
+    const found: number[][] = [];
+    const splitter = new MessageSplitter((message) => {
+      if (message.length === 0 || message.length > MAX_MESSAGE_BYTES) throw new Error("no such message");
+      found.push([...message]);
+    });
+    let fault: unknown;
+    for (let at = 0; at < input.length; at += size) fault = splitter.push(input.subarray(at, at + size));
+    return { found, fault };
+  });
+  const [whole, ...cut] = runs.map((run) => JSON.stringify(run));
+  if (cut.some((run) => run !== whole)) throw new Error("the cut makes a difference");
+  return runs[0]?.fault === undefined;
+}
+
+/** Requests found one by one are those found all at once. */
+function findEnds(input: Uint8Array): boolean {
+  const runs = [input.length, 1, 7].map((size) => {
+    const reader = new MessageReader("request");
+    const found: unknown[] = [];
+    for (let at = 0; at < input.length; at += size) {
+      const part = input.subarray(at, at + size);
+      for (let used = 0; used < part.length && reader.fault === undefined; ) {
+        used += reader.pushOne(part.subarray(used));
+        const request = reader.next();
+        if (request !== undefined) found.push([request.method, request.path, [...request.body]]);
+        if (reader.next() !== undefined) throw new Error("two at once");
+      }
+    }
+    return { found, fault: reader.fault };
+  });
+  const all = new MessageReader("request");
+  const fault = all.push(input);
+  const found: unknown[] = [];
+  for (let one = all.next(); one !== undefined; one = all.next())
+    found.push([one.method, one.path, [...one.body]]);
+  const whole = JSON.stringify({ found, fault });
+  if (runs.some((run) => JSON.stringify(run) !== whole)) throw new Error("the cut makes a difference");
+  return fault === undefined;
+}
 
 async function converse(input: Uint8Array): Promise<boolean> {
   const began = performance.now();

@@ -49,7 +49,7 @@ const attacks: Readonly<Record<string, readonly [(peer: HostileSocket) => Promis
   "sends text": [(peer) => peer.sends("hello"), "1 a message that is not binary"],
   "sends a message of no type": [
     (peer) => peer.sends(Uint8Array.of(200)),
-    "1 The WebSocket message is malformed: no such type.",
+    "1 The message is malformed: no such type.",
   ],
 };
 

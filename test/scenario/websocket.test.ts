@@ -2,7 +2,8 @@
 import { expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import type { Carrier } from "../../sfu/carrier.ts";
-import { type SocketPort, WebSocketConnection } from "../../transports/websocket/connection.ts";
+import type { MessageSocket } from "../../transports/mux/muxed.ts";
+import { WebSocketConnection } from "../../transports/websocket/connection.ts";
 import { connected, Recording, say } from "./talking.ts";
 import { ORIGIN, World } from "./world.ts";
 
@@ -12,7 +13,7 @@ function webSockets(world: World): Carrier {
   return {
     async connect(_url, _options, accept) {
       const facts = { url: "wss://127.0.0.1:4480/agtp" };
-      const port = (other: () => WebSocketConnection): SocketPort => ({
+      const port = (other: () => WebSocketConnection): MessageSocket => ({
         send: (message) => void clock.at(clock.now() + 5, () => other().message(message)),
         buffered: 0,
         close: () => void clock.at(clock.now() + 5, () => other().gone("closed")),

@@ -9,7 +9,7 @@ const MAX_REASON_BYTES = 1_024;
 /** Largest message: type, stream identifier and a full chunk. */
 export const MAX_MESSAGE_BYTES = 1 + 8 + MAX_CHUNK_BYTES;
 
-/** What one binary WebSocket message says. docs/wire-websocket.md shows the bytes. */
+/** What one message says. docs/wire-websocket.md shows the bytes. */
 export type MuxFrame =
   | { readonly type: "datagram"; readonly bytes: Uint8Array }
   | { readonly type: "open"; readonly stream: number }
@@ -139,5 +139,5 @@ function message(type: MuxFrame["type"], numbers: readonly number[], rest?: Uint
 }
 
 function malformed(why: string): Result<never> {
-  return refuse("mux-malformed", `The WebSocket message is malformed: ${why}.`);
+  return refuse("mux-malformed", `The message is malformed: ${why}.`);
 }

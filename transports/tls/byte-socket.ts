@@ -41,18 +41,24 @@ export class ByteSocket {
     duplex.allowHalfOpen = true;
   }
 
-  /** Begins to listen. */
-  start(owner: ByteOwner): void {
+  /** From here on somebody else is told. */
+  handOver(owner: ByteOwner): void {
     this.#owner = owner;
+  }
+
+  /** Begins to listen. */
+  start(first: ByteOwner): void {
+    this.#owner = first;
     const duplex = this.#duplex;
     let why = "the peer left without a word";
     duplex.on("data", (data: Buffer) => {
       // Without Buffer's own ways: its `slice` does not copy.
-      if (!this.#isEnding) owner.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
+      if (!this.#isEnding) this.#owner?.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
     });
-    duplex.on("end", () => {
-      if (!this.#isEnding) owner.ended();
-    });
+    const ended = (): void => {
+      if (!this.#isEnding) this.#owner?.ended();
+    };
+    duplex.on("end", ended);
     duplex.on("error", (error: Error) => {
       why = `the connection broke: ${error.message}`;
     });
@@ -61,11 +67,11 @@ export class ByteSocket {
       this.#isGone = true;
       this.#cancelClosing?.();
       this.#giveUpWrites();
-      owner.gone(why);
+      this.#owner?.gone(why);
     };
     duplex.once("close", closed);
     if (duplex.destroyed) queueMicrotask(closed);
-    else if (duplex.readableEnded) queueMicrotask(() => !this.#isEnding && owner.ended());
+    else if (duplex.readableEnded) queueMicrotask(ended);
   }
 
   /** Whether no byte can be sent any more. */

@@ -1,11 +1,10 @@
-import type { Duplex } from "node:stream";
-import type { Clock } from "../../codecs/clock.ts";
 import type { AgtpResponse } from "../../codecs/message.ts";
 import { MessageReader } from "../../codecs/message-reader.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { readResponseBody } from "../../signaling/body.ts";
-import { type ByteOwner, ByteSocket } from "./byte-socket.ts";
+import type { ByteOwner, ByteSocket } from "./byte-socket.ts";
 import { ClientExchange } from "./client-exchange.ts";
+import type { ServerSocket } from "./pool.ts";
 
 /** What a link tells its pool. */
 export interface LinkOwner {
@@ -24,17 +23,11 @@ export class ClientLink implements ByteOwner {
   #exchange: ClientExchange | undefined;
   #over: ParleyError | undefined;
 
-  constructor(
-    duplex: Duplex,
-    clock: Clock,
-    channelBinding: Uint8Array | undefined,
-    owner: LinkOwner,
-    reset?: () => void,
-  ) {
+  constructor({ socket, channelBinding }: ServerSocket, owner: LinkOwner) {
     this.channelBinding = channelBinding;
     this.#owner = owner;
-    this.#socket = new ByteSocket(duplex, clock, reset);
-    this.#socket.start(this);
+    this.#socket = socket;
+    socket.start(this);
   }
 
   /** Whether a request can begin. */

@@ -7,7 +7,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Headers } from "../../codecs/headers.ts";
 import { type AgtpRequest, type AgtpResponse, serializeRequest } from "../../codecs/message.ts";
 import { systemClock } from "../../platform/node/clock.ts";
-import { CLOSE_CODES, type CloseInfo, type Connection, type DuplexStream } from "../../sfu/carrier.ts";
+import {
+  CLOSE_CODES,
+  type CloseInfo,
+  type Connection,
+  type DuplexStream,
+  type MediaDoor,
+} from "../../sfu/carrier.ts";
 import { listenTls, type TlsListener } from "../../test/tls-server.ts";
 import { until } from "../../test/waiting.ts";
 import { openExchange, type Responder, receiveExchange } from "../exchange.ts";
@@ -43,6 +49,7 @@ class World {
   readonly bindings: (Uint8Array | undefined)[] = [];
   readonly closed: CloseInfo[] = [];
   readonly serversClosed: CloseInfo[] = [];
+  onMedia: (bytes: Uint8Array) => void = () => {};
   client!: Connection;
   listener!: TlsListener;
 
@@ -54,12 +61,15 @@ class World {
     world.listener = await listenTls({ clock: systemClock, certificate }, (connection) => {
       world.servers.push(connection);
       return {
-        datagram() {},
+        datagram: (bytes) => world.onMedia(bytes),
         stream() {},
         exchange: (stream) => {
           world.bindings.push(connection.channelBinding);
           void receiveExchange(stream)
-            .then(({ responder, request }) => reply(responder, request?.path ?? ""))
+            .then(async ({ responder, request }) => {
+              await reply(responder, request?.path ?? "");
+              if (request?.path === "/media") connection.beginMedia?.();
+            })
             .catch(() => {});
         },
         closed: (info) => world.serversClosed.push(info),
@@ -186,6 +196,45 @@ describe("AGTP over TLS", () => {
     await expect(world.client.openExchange()).rejects.toMatchObject({ code: "closed" });
     expect(world.closed).toEqual([{ code: CLOSE_CODES.normal, reason: "done" }]);
     await until("it holds", () => world.listener.sockets.size === 0);
+  });
+
+  test("opens a connection for media, bound to its own TLS connection", async () => {
+    const heard: string[] = [];
+    const note = (who: string) => (bytes: Uint8Array) => void heard.push(`${who} ${bytes[1]}`);
+    await using listener = await World.open();
+    listener.onMedia = note("server");
+    let binding: Uint8Array | undefined;
+    const { answer: granted, connection } = await (listener.client.media as MediaDoor).open(
+      (channelBinding) => {
+        binding = channelBinding;
+        return Promise.resolve(request("/media"));
+      },
+      () => ({
+        datagram: note("client"),
+        stream() {},
+        exchange() {},
+        closed: (info) => listener.closed.push(info),
+      }),
+    );
+    expect(granted.status).toBe(200);
+    const server = listener.servers.at(-1) as Connection;
+    expect(server.channelBinding).toEqual(binding);
+    expect(listener.servers).toHaveLength(2);
+    for (let i = 0; i < 100; i++) {
+      connection?.sendDatagram(Uint8Array.of(9, i));
+      server.sendDatagram(Uint8Array.of(9, i));
+    }
+    await until("all datagrams came", () => heard.length === 200);
+    expect(connection).toMatchObject({
+      carrier: "tls",
+      pinned: certificate.hash,
+      url: listener.listener.url,
+    });
+    expect(await connection?.probe(2_000)).toBeUndefined();
+    connection?.close(CLOSE_CODES.normal, "done");
+    await until("the server knows", () => listener.serversClosed.length === 1);
+    expect(listener.serversClosed).toEqual([{ code: CLOSE_CODES.normal, reason: "done" }]);
+    expect(await ask(await listener.client.openExchange())).toEqual([200]);
   });
 
   test("refuses to go on with another certificate than the pinned one, before a byte is said", async () => {

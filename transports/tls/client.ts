@@ -4,7 +4,8 @@ import { checkHashes } from "../pinning.ts";
 import { CONNECT_TIMEOUT, connectTimedOut, type Dialled, TlsDial } from "../tls-dial.ts";
 import { dialUrl } from "../url.ts";
 import { channelBindingOf } from "./binding.ts";
-import { ClientLink, type LinkOwner } from "./client-link.ts";
+import { ByteSocket } from "./byte-socket.ts";
+import { TlsMediaDoor } from "./media-door.ts";
 import { TlsPool } from "./pool.ts";
 
 /** What ALPN calls this carrier; servers may leave it out. */
@@ -21,19 +22,20 @@ export function tlsCarrier(options: EndOptions): Carrier {
       const dialled = dialUrl(url);
       const { certificateHashes: hashes, choice, connectTimeout = CONNECT_TIMEOUT } = connect;
       if (hashes !== undefined) checkHashes(hashes);
-      const dial = (trusted: typeof hashes, signal?: AbortSignal): Promise<Dialled> =>
-        dialWithin(dialled, trusted, connectTimeout, options, signal);
+      const dial = async (trusted: typeof hashes, signal?: AbortSignal) => {
+        const { socket, pinned, reset } = await dialWithin(dialled, trusted, connectTimeout, options, signal);
+        const channelBinding = channelBindingOf(socket);
+        return { socket: new ByteSocket(socket, options.clock, reset), channelBinding, pinned };
+      };
       const first = await dial(hashes);
+      const { pinned } = first;
+      const facts = { url: dialled.href, pinned, choice };
       // Proofs name the certificate: later connections must show the same one.
-      const trusted = first.pinned === undefined ? undefined : [first.pinned];
-      const pool = new TlsPool(
-        { url: dialled.href, pinned: first.pinned, choice },
-        async (owner, signal) => linkOf(await dial(trusted, signal), options, owner),
-        options,
-      );
-      pool.free(linkOf(first, options, pool));
+      const again = (signal: AbortSignal) => dial(pinned && [pinned], signal);
+      const media = new TlsMediaDoor(facts, again, options, connectTimeout);
+      const pool = new TlsPool(facts, again, options, media);
       try {
-        pool.start(handlers);
+        pool.start(handlers, first);
       } catch (error) {
         pool.close(CLOSE_CODES.normal, "");
         throw error;
@@ -41,10 +43,6 @@ export function tlsCarrier(options: EndOptions): Carrier {
       return pool;
     },
   };
-}
-
-function linkOf({ socket, reset }: Dialled, options: EndOptions, owner: LinkOwner): ClientLink {
-  return new ClientLink(socket, options.clock, channelBindingOf(socket), owner, reset);
 }
 
 async function dialWithin(

@@ -6,7 +6,7 @@ export interface TlsCounters {
   malformed: number;
   /** The client left inside a request, which was dropped. */
   cutShort: number;
-  /** The client did not read what waited for it. */
+  /** Closed as `overloaded`: the client did not read what waited for it, or could not be taken. */
   overloaded: number;
   /** An exchange was broken off by this side, or its request given up. */
   brokenOff: number;

@@ -6,7 +6,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type DuplexStream } from "../../sfu/carrier.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { openExchange } from "../exchange.ts";
-import { ClientLink } from "./client-link.ts";
+import { ByteSocket } from "./byte-socket.ts";
 import { LINK_IDLE_MS, MAX_IDLE_LINKS, MAX_LINKS, TlsPool } from "./pool.ts";
 
 const REQUEST: AgtpRequest = {
@@ -36,7 +36,7 @@ class Scene {
   constructor(refuse?: ParleyError) {
     this.pool = new TlsPool(
       { url: "https://parley.test:4480/agtp", pinned: undefined, choice: undefined },
-      (owner) => {
+      () => {
         if (refuse !== undefined) return Promise.reject(refuse);
         const [client, server] = duplexPair();
         const index = this.servers.push(server) - 1;
@@ -45,7 +45,10 @@ class Scene {
           this.heard[index] += data.toString("latin1");
         });
         server.on("error", () => {});
-        return Promise.resolve(new ClientLink(client, this.clock, Uint8Array.of(index), owner));
+        return Promise.resolve({
+          socket: new ByteSocket(client, this.clock),
+          channelBinding: Uint8Array.of(index),
+        });
       },
       { clock: this.clock },
     );

@@ -9,7 +9,9 @@ import {
   type Unreached,
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
-import type { ClientLink, LinkOwner } from "./client-link.ts";
+import type { ByteSocket } from "./byte-socket.ts";
+import { ClientLink, type LinkOwner } from "./client-link.ts";
+import type { TlsMediaDoor } from "./media-door.ts";
 
 /** Connections kept for the next request, at most. */
 export const MAX_IDLE_LINKS = 4;
@@ -19,14 +21,20 @@ export const LINK_IDLE_MS = 10_000;
 export const MAX_LINKS = 64;
 
 /** What is known of a pool's server. */
-export interface PoolFacts {
+export interface ServerFacts {
   readonly url: string;
   readonly pinned: Uint8Array | undefined;
   readonly choice: string | undefined;
 }
 
-/** Makes one more TLS connection to the pool's server; `signal` gives up. Throws as `Carrier.connect` does. */
-export type DialLink = (owner: LinkOwner, signal: AbortSignal) => Promise<ClientLink>;
+/** A TLS connection whose handshake is through, and its channel binding, unless it is gone already. */
+export interface ServerSocket {
+  readonly socket: ByteSocket;
+  readonly channelBinding: Uint8Array | undefined;
+}
+
+/** Makes one more TLS connection to the server; `signal` gives up. Throws as `Carrier.connect` does. */
+export type DialServer = (signal: AbortSignal) => Promise<ServerSocket>;
 
 /** A client's connection to one server: each exchange has a TLS connection for itself, which serves the next one after it. */
 export class TlsPool implements Connection, LinkOwner {
@@ -39,7 +47,8 @@ export class TlsPool implements Connection, LinkOwner {
   readonly drops = undefined;
   readonly maxDatagram = MAX_DATAGRAM_BYTES;
   readonly #clock: Clock;
-  readonly #dial: DialLink;
+  readonly media: TlsMediaDoor | undefined;
+  readonly #dial: DialServer;
   readonly #end: ConnectionEnd;
   readonly #links = new Set<ClientLink>();
   /** The one used last comes last. */
@@ -47,20 +56,22 @@ export class TlsPool implements Connection, LinkOwner {
   readonly #giveUp = new AbortController();
   #dialling = 0;
 
-  constructor(facts: PoolFacts, dial: DialLink, options: EndOptions) {
+  constructor(facts: ServerFacts, dial: DialServer, options: EndOptions, media?: TlsMediaDoor) {
     this.url = facts.url;
     this.pinned = facts.pinned;
     this.choice = facts.choice;
     this.#clock = options.clock;
     this.#dial = dial;
+    this.media = media;
     this.#end = new ConnectionEnd(
-      { send: () => {}, close: () => this.#closeAll() },
+      { send: () => {}, close: (code, reason) => this.#closeAll(code, reason) },
       { ...options, liveness: false },
     );
   }
 
-  /** @internal */
-  start(accept: Accept): void {
+  /** @internal `first`: a connection that was dialled already. */
+  start(accept: Accept, first?: ServerSocket): void {
+    if (first !== undefined) this.free(new ClientLink(first, this));
     this.#end.startWithoutPings(this, accept);
   }
 
@@ -127,7 +138,7 @@ export class TlsPool implements Connection, LinkOwner {
       throw new ParleyError({ code: "capacity", message: `${MAX_LINKS} requests are under way already.` });
     this.#dialling++;
     try {
-      const link = await this.#dial(this, this.#giveUp.signal);
+      const link = new ClientLink(await this.#dial(this.#giveUp.signal), this);
       if (this.#end.closed) link.close(this.#end.refusal());
       this.#check();
       this.#links.add(link);
@@ -144,11 +155,11 @@ export class TlsPool implements Connection, LinkOwner {
     if (this.#end.closed) throw this.#end.refusal();
   }
 
-  #closeAll(): void {
+  #closeAll(code: number, reason: string): void {
     this.#giveUp.abort();
     for (const { cancel } of this.#idle.splice(0)) cancel();
     for (const link of this.#links) link.close(this.#end.refusal());
-    this.#links.clear();
+    this.media?.close(code, reason, this.#end.refusal());
   }
 }
 

@@ -16,6 +16,7 @@ import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.t
 import { UnreadBytes } from "../mux/unread-bytes.ts";
 import { type ByteOwner, ByteSocket } from "./byte-socket.ts";
 import type { TlsCounters } from "./counters.ts";
+import { MediaChannel } from "./media-channel.ts";
 import { ServerExchange } from "./server-exchange.ts";
 
 /** Bytes of requests that wait for the answer of the one before, past which the socket is not read. */
@@ -48,7 +49,10 @@ export interface TlsBinding {
   readonly peerKey: Uint8Array | undefined;
 }
 
-/** The server's end of one TLS connection: requests in the order in which they come, each answered before the next is looked at. */
+/**
+ * The server's end of one TLS connection: requests in the order in which they come, each answered before the next is looked at,
+ * until the owner makes it one for media.
+ */
 export class TlsServerConnection implements Connection, ByteOwner {
   readonly carrier = "tls";
   readonly url: string;
@@ -72,6 +76,9 @@ export class TlsServerConnection implements Connection, ByteOwner {
   #isTurning = false;
   /** The peer will send no more. */
   #isEnded = false;
+  /** The answer that is going out makes this a connection for media. */
+  #becomesMedia = false;
+  #channel: MediaChannel | undefined;
   #cancelIdle: (() => void) | undefined;
 
   constructor(duplex: Duplex, facts: TlsFacts, binding: TlsBinding, options: TlsServerOptions) {
@@ -84,7 +91,15 @@ export class TlsServerConnection implements Connection, ByteOwner {
     this.#counters = options.counters;
     this.#socket = new ByteSocket(duplex, options.clock);
     this.#end = new ConnectionEnd(
-      { send: () => {}, openStream: () => this.openStream(), close: () => this.#over() },
+      {
+        send: (bytes) => this.#channel?.muxed.sendDatagram(bytes),
+        openStream: () => this.openStream(),
+        close: (code, reason) => {
+          if (code === CLOSE_CODES.overloaded) this.#count("overloaded");
+          this.#channel?.muxed.close(code, reason);
+          this.#over();
+        },
+      },
       options,
     );
   }
@@ -98,7 +113,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
   }
 
   get drops(): Readonly<DatagramDrops> | undefined {
-    return undefined;
+    return this.#channel?.muxed.drops;
   }
 
   /** @internal */
@@ -115,15 +130,36 @@ export class TlsServerConnection implements Connection, ByteOwner {
   }
 
   openStream(): Promise<SendStream> {
+    if (this.#channel !== undefined) return this.#channel.muxed.openStream();
     return Promise.reject(this.#end.closed ? this.#end.refusal() : noMedia());
   }
 
-  sendDatagram(_bytes: Uint8Array): DatagramFate {
-    return "closed";
+  sendDatagram(bytes: Uint8Array): DatagramFate {
+    return this.#channel?.muxed.sendDatagram(bytes) ?? "closed";
   }
 
   probe(ms: number): Promise<Unreached | undefined> {
     return this.#end.probe(ms);
+  }
+
+  /** Nothing where it came to that already, or the connection is over. An answer that is still going out is waited for. */
+  beginMedia(): void {
+    if (this.#end.closed || this.#channel !== undefined) return;
+    if (this.#exchange !== undefined) {
+      this.#becomesMedia = true;
+      return;
+    }
+    this.#cancelIdle?.();
+    this.#cancelIdle = undefined;
+    const channel = new MediaChannel("server", this.#socket, this.#end, this.#clock);
+    this.#channel = channel;
+    this.#socket.resume();
+    this.#end.startPings();
+    // What came behind the answer's request was for this.
+    for (let bytes = this.#waiting.take(); bytes !== undefined; bytes = this.#waiting.take())
+      if (!this.#end.closed) channel.data(bytes);
+    this.#waitingBytes = 0;
+    if (this.#isEnded) this.ended();
   }
 
   close(code: number, reason: string): void {
@@ -133,6 +169,10 @@ export class TlsServerConnection implements Connection, ByteOwner {
   /** @internal */
   data(bytes: Uint8Array): void {
     if (this.#end.closed) return;
+    if (this.#channel !== undefined) {
+      this.#channel.data(bytes);
+      return;
+    }
     const rest = this.#isTurning || this.#waitingBytes > 0 ? bytes : this.#take(bytes);
     if (rest.length > 0 && !this.#end.closed) {
       this.#waiting.add(rest);
@@ -144,13 +184,12 @@ export class TlsServerConnection implements Connection, ByteOwner {
   /** @internal */
   ended(): void {
     this.#isEnded = true;
-    this.#lookAtEnd();
+    if (this.#channel === undefined) this.#lookAtEnd();
+    else this.#lost("the peer left without a word");
   }
 
   /** @internal */
   stalled(): void {
-    if (this.#end.closed) return;
-    this.#count("overloaded");
     this.#end.close(CLOSE_CODES.overloaded, "the peer does not read");
   }
 
@@ -208,6 +247,10 @@ export class TlsServerConnection implements Connection, ByteOwner {
       this.#end.close(CLOSE_CODES.protocolViolation, "a request was malformed, or not there in time");
       return;
     }
+    if (this.#becomesMedia) {
+      this.beginMedia();
+      return;
+    }
     this.#isTurning = true;
     setImmediate(() => {
       this.#isTurning = false;
@@ -216,7 +259,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
   }
 
   #next(): void {
-    if (this.#end.closed) return;
+    if (this.#end.closed || this.#channel !== undefined) return;
     while (this.#waitingBytes > 0 && (this.#exchange === undefined || this.#exchange.isArriving)) {
       const bytes = this.#waiting.take();
       if (bytes === undefined) break;
@@ -285,6 +328,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
     this.#waitingBytes = 0;
     this.#exchange?.lost();
     this.#exchange = undefined;
+    this.#channel?.muxed.over();
     if (atOnce) this.#socket.destroy();
     else this.#socket.end();
   }

@@ -118,7 +118,7 @@ describe("a WebSocket that ends without a word", () => {
 describe("a client that does not keep to the rules", () => {
   test.each([
     ["text", "hello", "a message that is not binary"],
-    ["rubbish", Buffer.from([99]), "The WebSocket message is malformed: no such type."],
+    ["rubbish", Buffer.from([99]), "The message is malformed: no such type."],
     ["a message that is too large", Buffer.alloc(100_000), "a message is too large"],
   ])("is closed for %s", async (_, message, reason) => {
     const closed: CloseInfo[] = [];

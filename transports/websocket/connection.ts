@@ -10,8 +10,7 @@ import {
   type Unreached,
 } from "../../sfu/carrier.ts";
 import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.ts";
-import { Mux } from "../mux/mux.ts";
-import { StreamOpener } from "../stream-opener.ts";
+import { type MessageSocket, Muxed } from "../mux/muxed.ts";
 
 /** What is known of a WebSocket besides itself. */
 export interface SocketFacts {
@@ -25,16 +24,6 @@ export interface SocketFacts {
   readonly choice?: string | undefined;
 }
 
-/** The WebSocket under a connection, whoever made it. */
-export interface SocketPort {
-  /** Sends one binary message. The bytes are the socket's from then on. Must not throw. */
-  send(message: Uint8Array): void;
-  /** Bytes handed to the socket that have not left this process. */
-  readonly buffered: number;
-  /** Begins the WebSocket's own closing; ends it by force where the peer does not answer. */
-  close(): void;
-}
-
 /** A WebSocket as a `Connection`: everything multiplexed into its binary messages. */
 export class WebSocketConnection implements Connection {
   readonly carrier = "websocket";
@@ -45,51 +34,23 @@ export class WebSocketConnection implements Connection {
   readonly maxDatagram = MAX_DATAGRAM_BYTES;
   readonly #role: "client" | "server";
   readonly #end: ConnectionEnd;
-  readonly #mux: Mux;
-  readonly #streams: StreamOpener<SendStream>;
-  readonly #exchanges: StreamOpener<DuplexStream>;
-  readonly #socket: SocketPort;
-  #isOver = false;
+  readonly #muxed: Muxed;
 
-  constructor(role: "client" | "server", socket: SocketPort, facts: SocketFacts, options: EndOptions) {
+  constructor(role: "client" | "server", socket: MessageSocket, facts: SocketFacts, options: EndOptions) {
     this.#role = role;
-    this.#socket = socket;
     this.url = facts.url;
     this.pinned = facts.pinned;
     this.choice = facts.choice;
     this.peerAddress = facts.peerAddress;
-    const end = new ConnectionEnd(
+    this.#end = new ConnectionEnd(
       {
-        send: (bytes) => this.#mux.sendDatagram(bytes),
+        send: (bytes) => this.#muxed.sendDatagram(bytes),
         openStream: role === "server" ? () => this.openStream() : undefined,
-        close: (code, reason) => {
-          this.#mux.close(code, reason);
-          this.#over();
-          socket.close();
-        },
+        close: (code, reason) => this.#muxed.close(code, reason),
       },
       options,
     );
-    this.#end = end;
-    this.#mux = new Mux(role, options.clock, {
-      send: (message) => {
-        if (this.#isOver) return;
-        socket.send(message);
-        this.#checkBuffer();
-      },
-      datagram: (bytes) => end.datagram(bytes),
-      stream: (stream) => end.stream(stream),
-      exchange: (stream) => end.exchange(stream),
-      closed: (info) => {
-        end.lost(info);
-        this.#over();
-        socket.close();
-      },
-      violated: (why) => end.close(CLOSE_CODES.protocolViolation, why),
-      over: () => (end.closed ? end.refusal() : undefined),
-    });
-    this.#streams = new StreamOpener(options.clock, () => this.#mux.openStream());
-    this.#exchanges = new StreamOpener(options.clock, () => this.#mux.openExchange());
+    this.#muxed = new Muxed(role, "everything", socket, this.#end, options.clock);
   }
 
   get roundTrip(): number | undefined {
@@ -97,7 +58,7 @@ export class WebSocketConnection implements Connection {
   }
 
   get drops(): Readonly<DatagramDrops> {
-    return this.#mux.drops;
+    return this.#muxed.drops;
   }
 
   /** @internal */
@@ -108,18 +69,15 @@ export class WebSocketConnection implements Connection {
   openExchange(): Promise<DuplexStream> {
     if (this.#role === "server")
       return Promise.reject(new ParleyError({ code: "usage", message: "Only clients open exchanges." }));
-    return this.#end.closed ? Promise.reject(this.#end.refusal()) : this.#exchanges.next();
+    return this.#muxed.openExchange();
   }
 
   openStream(): Promise<SendStream> {
-    return this.#end.closed ? Promise.reject(this.#end.refusal()) : this.#streams.next();
+    return this.#muxed.openStream();
   }
 
   sendDatagram(bytes: Uint8Array): DatagramFate {
-    if (this.#end.closed) return "closed";
-    if (bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
-    this.#mux.sendDatagram(bytes);
-    return "sent";
+    return this.#muxed.sendDatagram(bytes);
   }
 
   probe(ms: number): Promise<Unreached | undefined> {
@@ -132,36 +90,18 @@ export class WebSocketConnection implements Connection {
 
   /** @internal A message came; `undefined` for one that is not binary. */
   message(bytes: Uint8Array | undefined): void {
-    if (this.#end.closed) return;
-    this.#end.liveness?.heard();
     if (bytes === undefined) this.#end.close(CLOSE_CODES.protocolViolation, "a message that is not binary");
-    else this.#mux.receive(bytes);
+    else this.#muxed.message(bytes);
   }
 
   /** @internal The socket is gone, and why; after an orderly close this is no news. */
   gone(why: string): void {
     this.#end.lost({ code: CLOSE_CODES.normal, reason: why });
-    this.#over();
+    this.#muxed.over();
   }
 
   /** @internal The socket refused a message that was too large for any of ours. */
   oversized(): void {
     this.#end.close(CLOSE_CODES.protocolViolation, "a message is too large");
   }
-
-  /** A peer that talks and does not read would make this side answer into the void. */
-  #checkBuffer(): void {
-    if (this.#socket.buffered > MAX_BUFFERED_BYTES)
-      this.#end.close(CLOSE_CODES.overloaded, "the peer does not read");
-  }
-
-  #over(): void {
-    this.#isOver = true;
-    this.#mux.end();
-    this.#streams.fail(this.#end.refusal());
-    this.#exchanges.fail(this.#end.refusal());
-  }
 }
-
-/** Bytes in the socket's own buffer past which the peer counts as one that does not read: several of the largest flights. */
-const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;

@@ -1,9 +1,10 @@
 import { WebSocket } from "ws";
 import type { Clock } from "../../codecs/clock.ts";
-import type { SocketPort, WebSocketConnection } from "./connection.ts";
+import type { MessageSocket } from "../mux/muxed.ts";
+import type { WebSocketConnection } from "./connection.ts";
 
 /** What the carrier needs of a socket of `ws`. @internal */
-export function socketPort(socket: WebSocket, clock: Clock): SocketPort {
+export function socketPort(socket: WebSocket, clock: Clock): MessageSocket {
   return {
     send(message) {
       if (socket.readyState === WebSocket.OPEN) socket.send(message, { binary: true });
