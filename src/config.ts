@@ -31,6 +31,8 @@ export interface ServerConfig {
   readonly allowedOrigins: readonly string[];
   /** Whether the page and `/connect.json` are served. Default true. */
   readonly page: boolean;
+  /** Whether `/.well-known/agtp` and the manifest are served over HTTP and HTTPS. Default true. */
+  readonly wellKnown: boolean;
   /** Whether the resident agents are there. Default true. */
   readonly residents: boolean;
   /**
@@ -100,6 +102,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   httpPort: 8480,
   allowedOrigins: [],
   page: true,
+  wellKnown: true,
   residents: true,
   watching: "loopback",
   urlTokens: "optional",
@@ -182,6 +185,7 @@ const SETTINGS: Parsers = {
       "It is a list of origins such as https://pages.example",
     ),
   page: flag,
+  wellKnown: flag,
   residents: flag,
   watching: (value) => oneOf(value, ["loopback", "everywhere"]),
   urlTokens: (value) => oneOf(value, ["optional", "required"]),

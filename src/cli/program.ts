@@ -79,6 +79,7 @@ function addServe(program: Command, exit: Exit): void {
       values.portOrOff,
     )
     .option("--no-page", "serve no page")
+    .option("--no-well-known", "serve no /.well-known/agtp and no manifest over HTTP")
     .option("--no-residents", "run no resident agents")
     .option("--data-folder <folder>", "records, identity and certificate (default: parley-data)")
     .addOption(
@@ -174,11 +175,12 @@ type GivenServeFlags = ServeFlags & { readonly origin?: string[]; readonly allow
 
 /** A `--no-…` flag that was not given is `true` for commander, and must not overrule the file of settings. */
 function serveFlags({ origin, allowedOrigin, ...rest }: GivenServeFlags): ServeFlags {
-  const { webTransport, page, residents, ...others } = rest;
+  const { webTransport, page, wellKnown, residents, ...others } = rest;
   return {
     ...others,
     ...(webTransport === false ? { webTransport } : {}),
     ...(page === false ? { page } : {}),
+    ...(wellKnown === false ? { wellKnown } : {}),
     ...(residents === false ? { residents } : {}),
     ...(origin === undefined ? {} : { origins: origin }),
     ...(allowedOrigin === undefined ? {} : { allowedOrigins: allowedOrigin }),

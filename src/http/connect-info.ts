@@ -21,7 +21,8 @@ export interface ConnectInfo {
 }
 
 /** Where a listener is dialled. */
-interface Dialled {
+export interface Dialled {
+  /** Its own address first, under which this machine reaches it. */
   readonly origins: readonly string[];
   readonly certificateHashes: readonly string[];
 }
@@ -53,7 +54,7 @@ export function connectInfo(facts: ConnectFacts, origin: string, token: string):
       tls === undefined
         ? null
         : {
-            url: agtpUrlOf(originNamed(tls.origins, origin)),
+            url: agtpUrlNamed(tls.origins, origin),
             certificate_hashes: tls.certificateHashes,
           },
     residents: facts.residents,
@@ -75,4 +76,17 @@ export function originNamed(origins: readonly string[], origin: string): string 
 export function agtpUrlOf(origin: string): string {
   const { hostname, port } = new URL(origin);
   return `agtp://${hostname}:${port || "443"}`;
+}
+
+/**
+ * Where AGTP over TLS is under the name of `origin`, where the port answers to that. An origin without a port is a proxy's for HTTP: AGTP
+ * is at the port itself then.
+ */
+export function agtpUrlNamed(origins: readonly string[], origin: string): string {
+  const own = new URL(origins[0] as string);
+  const { hostname } = new URL(originNamed(origins, origin));
+  const named = origins
+    .map((other) => new URL(other))
+    .find((url) => url.hostname === hostname && url.port !== "");
+  return agtpUrlOf(named?.origin ?? `https://${hostname}:${own.port || "443"}`);
 }

@@ -14,6 +14,7 @@ import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
 import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
 import { pageOrigin } from "./page-origin.ts";
 import { HOST_REFUSED, type UpgradeOptions, Upgrades } from "./upgrades.ts";
+import { addWellKnown, type WellKnownParts } from "./well-known.ts";
 
 /** The page and what it is told. */
 export interface PageParts {
@@ -59,6 +60,7 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> 
   /** What clients dial to come here, once it listens on `host:port`. */
   readonly origins: (address: string) => readonly string[];
   readonly page?: PageParts;
+  readonly wellKnown?: WellKnownParts;
   readonly watch?: WatchParts;
 }
 
@@ -162,7 +164,7 @@ async function addRoutes(
   options: SiteOptions,
   origins: () => readonly string[],
 ): Promise<void> {
-  const { page, watch } = options;
+  const { page, watch, wellKnown } = options;
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(PLAIN_HEADERS);
     const secure = options.tls !== undefined;
@@ -187,6 +189,7 @@ async function addRoutes(
     }),
   );
   if (watch !== undefined) addWatching(app, watch);
+  if (wellKnown !== undefined) addWellKnown(app, wellKnown);
   if (page !== undefined) await addPage(app, page);
 }
 

@@ -138,6 +138,11 @@ export class Driver {
     };
   }
 
+  /** The server's signed manifest. */
+  manifest(): Uint8Array {
+    return this.#switchboard.manifest(this.#time.wallAt(this.#time.now()));
+  }
+
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     const [inputs, evidence] = [this.#inputs.length, this.#evidenceFiles.size];

@@ -35,6 +35,8 @@ export interface ListenersOptions {
   readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
+  /** The server's signed manifest; `undefined` before it is up. */
+  readonly manifest: () => Uint8Array | undefined;
   readonly fault: (error: unknown) => void;
 }
 
@@ -107,6 +109,14 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     unready: () => (isOpen ? options.watch.unready() : "The server starts."),
     accept: options.acceptSocket,
     addresses: new AddressBook({ limits: config.addressLimits, clock }),
+    ...(config.wellKnown
+      ? {
+          wellKnown: {
+            facts: () => factsOf(options, webTransport?.address, tls?.address),
+            manifest: options.manifest,
+          },
+        }
+      : {}),
   } satisfies Partial<SiteOptions>;
   await using opened = new AsyncDisposableStack();
   const host = config.host === "localhost" ? "127.0.0.1" : config.host;

@@ -68,6 +68,11 @@ export class MediaServer {
     return this.#driver.overview();
   }
 
+  /** The server's signed manifest: what it answers to `DISCOVER /` without an Agent-ID. */
+  manifest(): Uint8Array {
+    return this.#driver.manifest();
+  }
+
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     return this.#driver.sizes();

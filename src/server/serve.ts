@@ -82,6 +82,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       metrics: () => metrics.text(),
     },
     residents: () => residents?.listings ?? [],
+    manifest: () => media?.manifest(),
     accept: (connection, origins) => (media as MediaServer).accept(connection, origins),
     acceptSocket: (socket, facts) =>
       void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
