@@ -8,4 +8,4 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-for (const carrier of ["QUIC", "WebSocket"]) exchangesOver(carrier, async () => server.way(carrier));
+for (const carrier of ["QUIC", "TLS", "WebSocket"]) exchangesOver(carrier, async () => server.way(carrier));

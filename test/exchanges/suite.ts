@@ -7,6 +7,7 @@ import { must } from "../signed-call.ts";
 import { checkAnswer, checkExpected } from "./answer-check.ts";
 import type { ExchangeCase } from "./exchange-case.ts";
 import { closingOf, eventOf, Ground, type Way } from "./ground.ts";
+import { HEADER_CASES } from "./header-cases.ts";
 import { MESSAGE_CASES } from "./message-cases.ts";
 import { METHOD_CASES } from "./method-cases.ts";
 import { SESSION_CASES } from "./session-cases.ts";
@@ -23,10 +24,11 @@ export function exchangesOver(carrier: string, open: () => Promise<Way>): void {
     });
     afterAll(() => way.close());
 
-    it.each([...MESSAGE_CASES, ...METHOD_CASES, ...SESSION_CASES].map((one) => [one.name, one] as const))(
-      "%s",
-      (_, one) => way.during(tryOut(ground, one)),
-    );
+    it.each(
+      [...MESSAGE_CASES, ...HEADER_CASES, ...METHOD_CASES, ...SESSION_CASES].map(
+        (one) => [one.name, one] as const,
+      ),
+    )("%s", (_, one) => way.during(tryOut(ground, one)));
 
     it("a call set up: who called hears of the ringing, then both of the session", () =>
       way.during(callSetUp(ground)));

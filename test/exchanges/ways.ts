@@ -7,6 +7,7 @@ import { systemClock } from "../../platform/node/clock.ts";
 import type { Carrier, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { DEFAULT_LIMITS } from "../../signaling/switchboard/config.ts";
 import { serve } from "../../src/server/serve.ts";
+import { tlsCarrier } from "../../transports/tls/client.ts";
 import { webSocketCarrier } from "../../transports/websocket/client.ts";
 import { webTransportCarrier } from "../../transports/webtransport/client.ts";
 import type { Way } from "./ground.ts";
@@ -19,6 +20,7 @@ export const ROOMY = { ...DEFAULT_LIMITS, boundRate: { perSecond: 10_000, burst:
 
 const CARRIERS: Readonly<Record<string, () => Carrier>> = {
   QUIC: () => webTransportCarrier({ clock: systemClock }),
+  TLS: () => tlsCarrier({ clock: systemClock }),
   WebSocket: () => webSocketCarrier({ clock: systemClock }),
 };
 
