@@ -7,6 +7,7 @@ import { runBots } from "../src/bots/run-bots.ts";
 import { type ServerProcess, startServerProcess } from "../src/bots/server-process.ts";
 import type { BotsSummary } from "../src/bots/summary.ts";
 import { count, total } from "../src/bots/tally.ts";
+import { QUIET_MS } from "../src/cli/collect-when-quiet.ts";
 import { type BenchRow, formatRows } from "./row.ts";
 
 /** A server as it stands after a number of calls have come and gone. */
@@ -17,7 +18,7 @@ export interface AfterCalls {
   readonly server: ProcessSample;
 }
 
-/** About a minute. */
+/** About two minutes. */
 export async function run(): Promise<BenchRow[]> {
   const [early, late] = await withServer((server) => churn(server, [EARLY_CALLS, LATE_CALLS]));
   const perAgent = await withServer(memoryPerAgent);
@@ -56,7 +57,7 @@ export async function run(): Promise<BenchRow[]> {
   ];
 }
 
-/** Makes and ends short calls, each between two new agents; looks at the server after each number of `counts`. */
+/** Makes and ends short calls, each between two new agents; looks at the server at rest after each number of `counts`. */
 export async function churn(
   server: ServerProcess,
   counts: readonly number[],
@@ -70,7 +71,7 @@ export async function churn(
     const summary = await load(server, { calls: more, ramp: (more * 1_000) / callsPerSecond }, 200);
     for (const [reason, times] of Object.entries(summary.calls.failed)) count(failed, reason, times);
     calls = upTo;
-    await settle();
+    await rest();
     looks.push({ calls, failed: { ...failed }, server: look(server) });
   }
   return looks;
@@ -104,10 +105,10 @@ async function memoryPerAgent(server: ServerProcess): Promise<number> {
     );
   };
   for (let made = 0; made < WARM_UP_AGENTS; made += 1) await connect();
-  await settle();
+  await rest();
   const before = look(server).ownMemory;
   for (let made = 0; made < AGENTS; made += 1) await connect();
-  await settle();
+  await rest();
   const after = look(server).ownMemory;
   await Promise.all(agents.map((agent) => agent.close()));
   return (after - before) / AGENTS;
@@ -152,9 +153,14 @@ export function look({ pid }: ServerProcess): ProcessSample {
   return sample;
 }
 
-/** Connections that are over are let go of after a while. */
-export function settle(): Promise<void> {
+/** Connections that are over are let go of after a while; garbage is not collected before. */
+function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+}
+
+/** Until a server without calls has collected its garbage. */
+export function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, REST_MS));
 }
 
 const EARLY_CALLS = 100;
@@ -166,7 +172,9 @@ const [RAMP_MS, CALL_MS, LOOK_EVERY_MS] = [2_500, 6_000, 250];
 const WARM_UP_AGENTS = 20;
 const AGENTS = 100;
 const SETTLE_MS = 3_000;
-/** Until the young generation has its full size and the allocator its pools: some 50 MiB, measured. */
-const FLAT_MIB = 64;
+/** The last of an ended call's requests may come seconds after it; then `QUIET_MS` of quiet; then the collection. */
+const REST_MS = QUIET_MS + 9_000;
+/** 16, and 10 for what the server keeps of 1,800 more agents. */
+const FLAT_MIB = 26;
 
 if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);

@@ -116,6 +116,11 @@ export class Switchboard {
     return this.#desk.outputs.shift();
   }
 
+  /** Calls that are up, being set up or ending, and offers that ring. */
+  get calls(): number {
+    return this.#table.size + this.#book.size;
+  }
+
   /** What is here now. */
   overview(): SwitchboardOverview {
     const sessions: Partial<Record<SessionState, number>> = {};

@@ -1,7 +1,9 @@
+import { systemClock } from "../../platform/node/clock.ts";
 import { readConfigFile, type ServerSettings } from "../config.ts";
 import { type RunningServer, serve } from "../server/serve.ts";
 import { addToTrustFile } from "../trust-file.ts";
 import { collectEarly } from "./collect-early.ts";
+import { collectWhenQuiet } from "./collect-when-quiet.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { takeInterrupts } from "./interrupts.ts";
 import type { Output } from "./output.ts";
@@ -24,6 +26,7 @@ export async function serveCommand(flags: ServeFlags, output: Output): Promise<E
     output.note(`stopping; calls may go on for ${server.config.grace} s, a second signal stops at once`);
     void server.stop();
   });
+  const collectNoMore = collectWhenQuiet(server, systemClock);
   try {
     if (trust !== undefined) await addToTrustFile(trust, { issuerKeys: [], agentIds: [server.agentId] });
     announce(server, output);
@@ -36,6 +39,7 @@ export async function serveCommand(flags: ServeFlags, output: Output): Promise<E
     await server.stop(0);
     throw error;
   } finally {
+    collectNoMore();
     interrupts.release();
   }
 }

@@ -112,6 +112,16 @@ export class Driver {
     return this.#peers.size;
   }
 
+  /** Calls that are up, being set up, ringing or ending. */
+  get calls(): number {
+    return this.#switchboard.calls;
+  }
+
+  /** Requests taken since the start. */
+  get requests(): number {
+    return this.#nextExchange - 1;
+  }
+
   /** What is going on now. */
   overview(): ServerOverview {
     const connections: Record<string, number> = {};

@@ -63,6 +63,16 @@ export class MediaServer {
     return this.#driver.connections;
   }
 
+  /** Calls that are up, being set up, ringing or ending. */
+  get calls(): number {
+    return this.#driver.calls;
+  }
+
+  /** Requests taken since the start. */
+  get requests(): number {
+    return this.#driver.requests;
+  }
+
   /** What is going on now: for whoever watches, not for every frame. */
   overview(): ServerOverview {
     return this.#driver.overview();

@@ -32,6 +32,10 @@ export interface RunningServer {
   readonly config: ServerConfig;
   /** Connections that are up. */
   readonly connections: number;
+  /** Calls that are up, being set up, ringing or ending. */
+  readonly calls: number;
+  /** Requests taken since the start. */
+  readonly requests: number;
   /** Resolves when the server is down: with the error that brought it down, if one did. Never rejects. */
   readonly ended: Promise<ParleyError | undefined>;
   /**
@@ -102,6 +106,14 @@ export class UpServer implements RunningServer {
 
   get connections(): number {
     return this.#media.connections;
+  }
+
+  get calls(): number {
+    return this.#media.calls;
+  }
+
+  get requests(): number {
+    return this.#media.requests;
   }
 
   get ended(): Promise<ParleyError | undefined> {

@@ -1,7 +1,7 @@
 /** A thousand calls made and ended over real sockets: the server's memory and handles are as after a hundred. */
 import { expect, it } from "vitest";
 import { type Agent, createIdentity, Agent as NodeAgent } from "../../agent/node.ts";
-import { churn, look, settle, withServer } from "../../bench/churn.ts";
+import { churn, look, rest, withServer } from "../../bench/churn.ts";
 import type { ProcessSample } from "../../src/bots/process-watch.ts";
 import type { ServerProcess } from "../../src/bots/server-process.ts";
 import { total } from "../../src/bots/tally.ts";
@@ -13,11 +13,15 @@ const LOOKS = [100, 550, 1_000] as const;
 const CALLS_PER_SECOND = 8;
 const PAIRS = 5;
 /**
- * The process's own memory, garbage included: by a few hundred calls the young generation has reached its full size and the
- * allocator has filled its pools, 45 to 75 MiB together. After that a call may leave its few kilobytes for as long as is said
- * (agents, ended sessions); a leak of what the QUIC binding keeps of its connections would be another 45 MiB.
+ * By how much the process's own memory may be more after all calls than after the first hundred, at rest: measured 7 MiB. Garbage that
+ * nobody collects, or connections that are kept, would be 40 and more.
  */
-const [POOLS_BYTES, SLACK_BYTES] = [96 * 2 ** 20, 36 * 2 ** 20];
+const SAME_AGENTS_BYTES = 16 * 2 ** 20;
+/**
+ * New agents are kept registered, 4 KB each, and their connections come and go: the allocator keeps the room that the most of them took
+ * at one time, which are many where the machine is too slow for the calls.
+ */
+const NEW_AGENTS_BYTES = 48 * 2 ** 20;
 /** Calls that may run out of time where other work holds the processors up: they are not what is looked at. */
 const SLACK_CALLS = 10;
 /** Timers of the runtime come and go. */
@@ -27,19 +31,21 @@ it("gives back what calls between new agents took", async () => {
   const looks = await withServer((server) => churn(server, LOOKS, CALLS_PER_SECOND));
   const { failed = {} } = looks.at(-1) ?? {};
   expect(total(failed), JSON.stringify(failed)).toBeLessThanOrEqual(SLACK_CALLS);
-  expectBack(looks.map(({ server }) => server));
+  expectBack(
+    looks.map(({ server }) => server),
+    NEW_AGENTS_BYTES,
+  );
 });
 
 it("gives back what calls between the same agents took", async () => {
-  expectBack(await withServer(callAgainAndAgain));
+  expectBack(await withServer(callAgainAndAgain), SAME_AGENTS_BYTES);
 });
 
-function expectBack(looks: readonly ProcessSample[]): void {
+function expectBack(looks: readonly ProcessSample[], slackBytes: number): void {
   console.info(looks.map((look) => JSON.stringify(look)).join("\n"));
-  const [few, half, all] = looks as [ProcessSample, ProcessSample, ProcessSample];
+  const [few, , all] = looks as [ProcessSample, ProcessSample, ProcessSample];
   expect(all.handles).toBeLessThanOrEqual((few.handles ?? 0) + SLACK_HANDLES);
-  expect(all.ownMemory).toBeLessThan(few.ownMemory + POOLS_BYTES);
-  expect(all.ownMemory).toBeLessThan(half.ownMemory + SLACK_BYTES);
+  expect(all.ownMemory).toBeLessThan(few.ownMemory + slackBytes);
 }
 
 /** Pairs that stay online. */
@@ -66,7 +72,7 @@ async function callAgainAndAgain(server: ServerProcess): Promise<ProcessSample[]
         }
       }),
     );
-    await settle();
+    await rest();
   };
   const looks: ProcessSample[] = [];
   let made = 0;
