@@ -45,6 +45,8 @@ export const ERRORS = {
   "agent-name-ambiguous": { retryable: false, meaning: "Several agents there have this name; `details.agent_ids` are theirs: call one by its Agent-ID." },
   "agent-not-found": { status: 404, retryable: false, meaning: "The called agent is not known here." },
   "session-not-found": { status: 404, retryable: false, meaning: "No such session." },
+  "record-not-found": { status: 404, retryable: false, meaning: "INSPECT names a record, chain or contract that is not here." },
+  "record-forbidden": { status: 403, retryable: false, meaning: "The record is of a session or request of others." },
   "offer-not-found": { status: 404, retryable: false, meaning: "No such offer." },
   "method-not-allowed": { status: 405, retryable: false, meaning: "The path exists and does not take this method." },
   "method-unserved": { status: 422, retryable: false, meaning: "A floor method that needs what this server has not; `details.missing` names it." },

@@ -5,7 +5,7 @@ import { FLOOR_METHODS, redirectsFor } from "./methods.ts";
 import { checkPath, ROUTES, routeRequest } from "./paths.ts";
 
 /** Methods of the floor that are yet to come. */
-const STILL_UNROUTED = ["INSPECT", "ACTIVATE", "DEACTIVATE", "REVOKE", "REINSTATE", "DEPRECATE"];
+const STILL_UNROUTED = ["ACTIVATE", "DEACTIVATE", "REVOKE", "REINSTATE", "DEPRECATE"];
 
 // The lists of `spec/agtp` Appendix B.
 const FORBIDDEN =

@@ -7,6 +7,7 @@ export const ROUTES = [
   "DISCOVER /",
   "DISCOVER /methods",
   "DESCRIBE /",
+  "INSPECT /",
   "DISCOVER /genesis",
   "DISCOVER /agents",
   "DISCOVER /agents/{agent_id}",

@@ -1,3 +1,5 @@
+import type { AgentStatus } from "./identity-document.ts";
+
 /** What a session keeps beside its records, in the order it arrived. All of it goes into the evidence. */
 export type ArtifactKind =
   | "genesis"
@@ -44,6 +46,13 @@ export type LogEntry =
       readonly agentId: string;
       readonly genesis: Uint8Array;
       readonly identityDocument: Uint8Array;
+    }
+  /** The issuer changed an agent's status. Together with the record that says so, which has this place in the chain. */
+  | {
+      readonly kind: "lifecycle";
+      readonly agentId: string;
+      readonly chainSeq: number;
+      readonly status: AgentStatus;
     };
 
 /** Everything the log holds of one session. */
@@ -69,6 +78,8 @@ export interface AgentEntry {
   readonly agentId: string;
   readonly genesis: Uint8Array;
   readonly identityDocument: Uint8Array;
+  /** As its issuer changed it last by a lifecycle method; absent where none did. */
+  readonly status?: AgentStatus;
 }
 
 /** Append-only, durable, ordered. */
@@ -84,5 +95,7 @@ export interface RecordLog {
   /** Sessions whose record 0 is here and whose closing record is not, without reading the others. */
   openSessions(): Iterable<OpenSession>;
   agents(): Iterable<AgentEntry>;
+  /** At most `count` records (compact JWS) of changes of an agent's status, the newest first. */
+  lifecycle(agentId: string, count: number): readonly string[];
   close(): Promise<void>;
 }

@@ -53,6 +53,26 @@ describe("after a restart", () => {
     expect(second.session("s")?.records).toEqual([record(0).jws, record(2).jws]);
   });
 
+  test("a log from before statuses were kept goes on as it was, and keeps them from then on", async () => {
+    const folder = temporaryFolder();
+    const agent = { kind: "agent", agentId: "a", genesis: bytes(3), identityDocument: bytes(5) } as const;
+    const first = await openLmdbLog(folder);
+    await first.append([record(0), agent]);
+    await first.close();
+    const raw = openLmdb({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 8 });
+    await raw.openDB({ name: "lifecycle" }).drop();
+    await raw.close();
+
+    const second = await openLmdbLog(folder);
+    expect(second.lifecycle("a", 9)).toEqual([]);
+    expect([...second.agents()]).toEqual([{ agentId: "a", genesis: bytes(3), identityDocument: bytes(5) }]);
+    await second.append([record(1), { kind: "lifecycle", agentId: "a", chainSeq: 1, status: "retired" }]);
+    await second.close();
+    const third = await open(folder);
+    expect([...third.agents()]).toMatchObject([{ agentId: "a", status: "retired" }]);
+    expect(third.lifecycle("a", 9)).toEqual([record(1).jws]);
+  });
+
   test("killed at any moment, five times: nothing acknowledged is lost, no append is there in part", async () => {
     const folder = temporaryFolder();
     let acknowledged = -1;

@@ -1,5 +1,6 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { AgentStatus } from "../signaling/identity-document.ts";
 import type { AgentEntry, LogEntry, OpenSession, RecordLog, SessionLog } from "../signaling/record-log.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
@@ -29,7 +30,7 @@ export async function openLmdbLog(folder: string): Promise<RecordLog> {
   prepareFolder(folder);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 7, mapSize: MAP_BYTES });
+    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 8, mapSize: MAP_BYTES });
     return new LmdbLog(root);
   } catch (cause) {
     await root?.close();
@@ -65,6 +66,8 @@ class LmdbLog implements RecordLog {
   readonly #open: Database<number, string>;
   /** Agent-ID to Genesis and identity document. */
   readonly #agents: Database<Uint8Array, string>;
+  /** [Agent-ID, chainSeq of the record that says so] to the status. */
+  readonly #lifecycle: Database<string, [string, number]>;
   #nextChainSeq: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -86,6 +89,8 @@ class LmdbLog implements RecordLog {
     this.#artifacts = root.openDB({ name: "artifacts", encoding: "binary" });
     this.#open = root.openDB({ name: "open" });
     this.#agents = root.openDB({ name: "agents", encoding: "binary" });
+    // Logs of before it had none: opening makes it.
+    this.#lifecycle = root.openDB({ name: "lifecycle", encoding: "string" });
     this.#nextChainSeq = (this.#lastChainSeq() ?? -1) + 1;
   }
 
@@ -159,7 +164,17 @@ class LmdbLog implements RecordLog {
 
   agents(): Iterable<AgentEntry> {
     this.#assertOpen();
-    return this.#agents.getRange().map(({ key, value }) => decodeAgent(key, value));
+    return this.#agents.getRange().map(({ key, value }) => {
+      const [newest] = [...this.#lifecycle.getRange({ ...lastPlaceOf(key), reverse: true, limit: 1 })];
+      const agent = decodeAgent(key, value);
+      return newest === undefined ? agent : { ...agent, status: newest.value as AgentStatus };
+    });
+  }
+
+  lifecycle(agentId: string, count: number): readonly string[] {
+    this.#assertOpen();
+    const newest = { ...lastPlaceOf(agentId), reverse: true, limit: count };
+    return [...this.#lifecycle.getKeys(newest)].map(([, chainSeq]) => this.#kept(chainSeq));
   }
 
   close(): Promise<void> {
@@ -212,6 +227,10 @@ class LmdbLog implements RecordLog {
     if (entry.kind === "agent") {
       const value = encodeAgent(entry);
       return [() => void this.#agents.put(entry.agentId, value)];
+    }
+    if (entry.kind === "lifecycle") {
+      const { agentId, chainSeq, status } = entry;
+      return [() => void this.#lifecycle.put([agentId, chainSeq], status)];
     }
     if (entry.kind === "artifact") {
       const value = encodeArtifact(entry);
@@ -269,6 +288,7 @@ function lastPlaceOf(sessionId: string) {
 function sizeOf(entry: LogEntry): number {
   if (entry.kind === "record") return ENTRY_OVERHEAD + entry.jws.length;
   if (entry.kind === "artifact") return ENTRY_OVERHEAD + entry.bytes.length;
+  if (entry.kind === "lifecycle") return ENTRY_OVERHEAD;
   return ENTRY_OVERHEAD + entry.genesis.length + entry.identityDocument.length;
 }
 

@@ -4,6 +4,7 @@ import { checkAppend } from "./append-rules.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
 type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
+type LifecycleEntry = Extract<LogEntry, { kind: "lifecycle" }>;
 
 interface Session {
   readonly records: Map<number, RecordEntry>;
@@ -23,6 +24,10 @@ class MemoryLog implements RecordLog {
   readonly #sessions = new Map<string, Session>();
   readonly #open = new Set<string>();
   readonly #agents = new Map<string, AgentEntry>();
+  /** By Agent-ID, in the order of the chain. */
+  readonly #lifecycle = new Map<string, LifecycleEntry[]>();
+  /** Every record, by its place. */
+  readonly #chain: string[] = [];
   #head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   #closed = false;
 
@@ -39,6 +44,8 @@ class MemoryLog implements RecordLog {
       if (entry.kind === "record") this.#addRecord(entry);
       else if (entry.kind === "artifact") {
         this.#session(entry.sessionId).artifacts.set(entry.index, { ...entry, bytes: entry.bytes.slice() });
+      } else if (entry.kind === "lifecycle") {
+        this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else {
         this.#agents.set(entry.agentId, {
           agentId: entry.agentId,
@@ -96,7 +103,17 @@ class MemoryLog implements RecordLog {
       agentId,
       genesis: genesis.slice(),
       identityDocument: identityDocument.slice(),
+      ...statusOf(this.#lifecycle.get(agentId)?.at(-1)),
     }));
+  }
+
+  lifecycle(agentId: string, count: number): readonly string[] {
+    this.#assertOpen();
+    const entries = this.#lifecycle.get(agentId) ?? [];
+    return entries
+      .toReversed()
+      .slice(0, count)
+      .map(({ chainSeq }) => this.#chain[chainSeq] as string);
   }
 
   async close(): Promise<void> {
@@ -105,6 +122,7 @@ class MemoryLog implements RecordLog {
 
   #addRecord(entry: RecordEntry): void {
     this.#records.set(entry.auditId, entry.jws);
+    this.#chain.push(entry.jws);
     this.#head = { chainSeq: entry.chainSeq, auditId: entry.auditId };
     if (entry.sessionId === undefined || entry.sessionSeq === undefined) return;
     this.#session(entry.sessionId).records.set(entry.sessionSeq, entry);
@@ -124,6 +142,10 @@ class MemoryLog implements RecordLog {
   #assertOpen(): void {
     if (this.#closed) throw new ParleyError({ code: "closed", message: "The record log is closed." });
   }
+}
+
+function statusOf(newest: LifecycleEntry | undefined): Pick<AgentEntry, "status"> {
+  return newest === undefined ? {} : { status: newest.status };
 }
 
 function inOrder<T>(places: ReadonlyMap<number, T>): T[] {

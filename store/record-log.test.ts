@@ -161,6 +161,24 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     ]);
   });
 
+  test("an agent's status is the one changed last, and its changes are read newest first", async () => {
+    const log = await open();
+    const agent = { kind: "agent", agentId: "a", genesis: bytes(1), identityDocument: bytes() } as const;
+    const change = (chainSeq: number, status: "suspended" | "active", agentId = "a") =>
+      ({ kind: "lifecycle", agentId, chainSeq, status }) as const;
+    await log.append([agent, { ...agent, agentId: "b" }, record(0)]);
+    await log.append([change(1, "suspended"), record(1)]);
+    await log.append([record(2), record(3), change(3, "active")]);
+    await log.append([record(4), change(4, "suspended", "b")]);
+    expect([...log.agents()].map(({ agentId, status }) => [agentId, status]).sort()).toEqual([
+      ["a", "active"],
+      ["b", "suspended"],
+    ]);
+    expect(log.lifecycle("a", 9)).toEqual([record(3).jws, record(1).jws]);
+    expect(log.lifecycle("a", 1)).toEqual([record(3).jws]);
+    expect(log.lifecycle("c", 9)).toEqual([]);
+  });
+
   test("appends not waited for keep their order, and each resolves", async () => {
     const log = await open();
     const order: number[] = [];

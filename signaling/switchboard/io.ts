@@ -73,6 +73,12 @@ export type SwitchboardInput =
       readonly exchange: ExchangeId;
       readonly records: readonly string[] | undefined;
     }
+  /** Answers `look-up-wanted`. */
+  | {
+      readonly kind: "looked-up";
+      readonly exchange: ExchangeId;
+      readonly found: readonly string[] | undefined;
+    }
   /** Answers `evidence-wanted`. */
   | { readonly kind: "evidence"; readonly exchange: ExchangeId; readonly evidence: EvidenceFile | undefined }
   /** Time passed: at least `nextTimeout()`. Harmless when early. */
@@ -92,6 +98,13 @@ export interface EvidenceFile {
   readonly participants: readonly string[];
 }
 
+/** What is looked up in the log. */
+export type LookUpTarget =
+  /** The record of this name and, where it names a session, the first `ROOT_RECORDS` of that; nothing where there is none. */
+  | { readonly kind: "record"; readonly auditId: string }
+  /** At most `count` records of changes of an agent's status, the newest first. */
+  | { readonly kind: "lifecycle"; readonly agentId: string; readonly count: number };
+
 /** What the driver must do, in this order. */
 export type SwitchboardOutput =
   /** Send this message on the exchange; `final` says no other follows. Only after every earlier `append` is durable. */
@@ -102,7 +115,7 @@ export type SwitchboardOutput =
       readonly response: AgtpResponse;
       readonly final: boolean;
     }
-  /** Append these together. Nothing but `respond`, `records-wanted` and `evidence-wanted` waits for it. */
+  /** Append these together. Nothing but `respond` and what is wanted out of the log waits for it. */
   | { readonly kind: "append"; readonly entries: readonly LogEntry[] }
   /** Apply at once. */
   | { readonly kind: "admission"; readonly message: AdmissionMessage }
@@ -133,6 +146,11 @@ export type SwitchboardOutput =
       readonly from: number;
       readonly count: number;
     }
+  /**
+   * Look something up in the log, once every earlier `append` is durable, and hand in `looked-up` with the same exchange;
+   * `undefined` when it cannot be read.
+   */
+  | { readonly kind: "look-up-wanted"; readonly exchange: ExchangeId; readonly what: LookUpTarget }
   /** The final answer given last on this connection turns it into one for media: `Connection.beginMedia` once it is sent. */
   | { readonly kind: "media"; readonly connection: ConnectionId }
   /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */

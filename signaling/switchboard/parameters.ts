@@ -4,6 +4,7 @@ import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import {
   AGENT_ID,
   boolean,
+  DIGEST,
   integer,
   list,
   number,
@@ -61,6 +62,24 @@ export const DESCRIBE: Shape<DescribeParameters> = object<DescribeParameters>(
   {
     capability_domains: optional(list(oneOf(...CAPABILITY_DOMAINS), { max: CAPABILITY_DOMAINS.length })),
     version_min: optional(text({ min: 1, max: 16, pattern: /^[0-9]{1,4}(?:\.[0-9]{1,4}){0,2}$/ })),
+  },
+  OPEN,
+);
+
+/** INSPECT /: what to look up. */
+export interface InspectParameters {
+  readonly target: "audit" | "chain_head" | "lifecycle" | "contract" | "rcns-attempt";
+  readonly audit_id?: string;
+  /** Default: the server. */
+  readonly agent_id?: string;
+  readonly limit?: number;
+}
+export const INSPECT: Shape<InspectParameters> = object<InspectParameters>(
+  {
+    target: oneOf("audit", "chain_head", "lifecycle", "contract", "rcns-attempt"),
+    audit_id: optional(DIGEST),
+    agent_id: optional(AGENT_ID),
+    limit: optional(integer(1, 64)),
   },
   OPEN,
 );

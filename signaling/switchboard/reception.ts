@@ -21,6 +21,7 @@ import { ENDPOINTS } from "./endpoints.ts";
 import type { EvidenceReading } from "./evidence-reading.ts";
 import type { Identification, Requirement } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
+import type { Inspection } from "./inspection.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
 import { judgeWithoutOffer } from "./offerless.ts";
 import {
@@ -32,6 +33,7 @@ import {
   CONFIRM,
   DESCRIBE,
   ESTABLISH,
+  INSPECT,
   INTERRUPT_NOTICE,
   OPEN_MEDIA,
   RECORDS,
@@ -62,6 +64,7 @@ interface Departments {
   readonly evidence: EvidenceReading;
   readonly steering: Steering;
   readonly records: RecordReading;
+  readonly inspection: Inspection;
   readonly attaching: Attaching;
   readonly suspending: Suspending;
 }
@@ -271,6 +274,10 @@ export class Reception {
         const { offer } = read.value;
         if (offer === undefined) return judgeWithoutOffer(this.#desk, asked, read.value);
         return ringing.establish(asked, { ...read.value, offer }, now);
+      }
+      case "INSPECT /": {
+        const read = readShape(INSPECT, parameters, AT);
+        return read.ok ? this.#departments.inspection.inspect(asked, read.value, now) : read;
       }
       case "TERMINATE /offers/{offer_id}":
         return ringing.cancel(asked, routed.params.offer_id, now);

@@ -2,7 +2,7 @@ import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts"
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
-import { type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
+import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
 import type { AgentEntry, LogEntry } from "../record-log.ts";
 import { effectiveScope, type ScopeSet } from "../scope.ts";
 import { parseUtc } from "../utc-time.ts";
@@ -14,6 +14,8 @@ export interface RegisteredAgent {
   readonly agentId: string;
   readonly genesis: Genesis;
   readonly document: IdentityDocument;
+  /** As the document says, or as the issuer has changed it here since. */
+  readonly status: AgentStatus;
 }
 
 /** The agents this server knows, at most `limits.agents`. */
@@ -23,6 +25,8 @@ export class Registry {
   readonly #verifier: Verifier;
   readonly #outputs: Outputs;
   readonly #agents = new Map<string, RegisteredAgent>();
+  /** What issuers have said here by lifecycle methods; of registered agents alone. */
+  readonly #lifecycle = new Map<string, AgentStatus>();
   /** Agent-IDs in order, made when first asked for after a change. */
   #order: readonly string[] | undefined;
 
@@ -38,6 +42,7 @@ export class Registry {
   /** Takes the agents the log remembers, the last entry of each. What does not verify is left out and logged. */
   load(entries: Iterable<AgentEntry>): void {
     for (const entry of entries) {
+      if (entry.status !== undefined) this.#lifecycle.set(entry.agentId, entry.status);
       const agent = this.#read(entry.agentId, entry.genesis, entry.identityDocument);
       if (agent.ok) this.#set(agent.value);
       else
@@ -78,7 +83,8 @@ export class Registry {
     const renewed = readIdentityDocument(encoder.encode(document), known.genesis, this.#verifier);
     if (!renewed.ok) return renewed;
     const isNewer = timeOf(renewed.value.updatedAt) > timeOf(known.document.updatedAt);
-    return ok(isNewer ? { ...known, document: renewed.value } : known);
+    if (!isNewer) return ok(known);
+    return ok({ ...known, document: renewed.value, status: this.#statusOf(agentId, renewed.value) });
   }
 
   /** Keeps what {@link find} returned. Gives the log entry to append when it is news. */
@@ -92,11 +98,24 @@ export class Registry {
     return { kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes };
   }
 
-  /** Refuses an agent that may not act now: suspended, retired, or of a tier below what the operator serves. */
+  /** Keeps what the issuer said of an agent's status, over what the identity document says. */
+  changeStatus(agent: RegisteredAgent, status: AgentStatus): void {
+    this.#lifecycle.set(agent.agentId, status);
+    this.#set({ ...agent, status });
+  }
+
+  /** Refuses an agent that may not act now: suspended or retired. */
+  alive({ agentId, status }: RegisteredAgent): Result<void> {
+    if (status === "suspended") return refuse("agent-suspended", `Agent ${agentId} is suspended.`);
+    if (status === "retired") return refuse("agent-retired", `Agent ${agentId} is retired.`);
+    return ok(undefined);
+  }
+
+  /** Refuses an agent that may not call now: one that is not {@link alive}, or of a tier below what the operator serves. */
   standing(agent: RegisteredAgent): Result<RegisteredAgent> {
-    const { agentId, document, genesis } = agent;
-    if (document.status === "suspended") return refuse("agent-suspended", `Agent ${agentId} is suspended.`);
-    if (document.status === "retired") return refuse("agent-retired", `Agent ${agentId} is retired.`);
+    const alive = this.alive(agent);
+    if (!alive.ok) return alive;
+    const { genesis } = agent;
     if (genesis.trustTier > this.#config.lowestTrustTier) {
       return refuse(
         "scope-violation",
@@ -147,7 +166,13 @@ export class Registry {
     if (!genesis.ok) return genesis;
     const document = readIdentityDocument(documentBytes, genesis.value, this.#verifier);
     if (!document.ok) return document;
-    return ok({ agentId, genesis: genesis.value, document: document.value });
+    const status = this.#statusOf(agentId, document.value);
+    return ok({ agentId, genesis: genesis.value, document: document.value, status });
+  }
+
+  /** Retired is for ever, whoever said it; else what was said here counts. */
+  #statusOf(agentId: string, document: IdentityDocument): AgentStatus {
+    return document.status === "retired" ? "retired" : (this.#lifecycle.get(agentId) ?? document.status);
   }
 }
 
@@ -155,7 +180,7 @@ export class Registry {
 function statusOf(agent: RegisteredAgent, now: number): JsonObject {
   return {
     agent_id: agent.agentId,
-    status: agent.document.status,
+    status: agent.status,
     trust_tier: agent.genesis.trustTier,
     verification_path: agent.genesis.verificationPath,
     at: Math.floor(now),

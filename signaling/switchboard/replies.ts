@@ -6,7 +6,7 @@ import type { Fault } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { bodyHash } from "../attribution.ts";
 import { faultBody, MEDIA_TYPE, resultBody } from "../body.ts";
-import type { ChainedRecord, RecordChain, SessionLink } from "../record-chain.ts";
+import type { ChainedRecord, ChainHead, RecordChain, SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
 import { reasonText, type ScopeViolationCode } from "../status.ts";
 import type { ExchangeId } from "./io.ts";
@@ -108,6 +108,11 @@ export class Replies {
     this.#facts = facts;
     this.#manifest = manifest;
     this.#refusals = new RefusalLog(outputs);
+  }
+
+  /** The last record signed. */
+  get head(): ChainHead | undefined {
+    return this.#chain.head;
   }
 
   /** Answers with a result. */

@@ -1,5 +1,5 @@
 import type { Endpoint, ServiceRoute } from "./endpoints.ts";
-import { ACK_NOTICE, AGENTS, CLOCK, DESCRIBE, NOTHING, SUBSCRIBE } from "./parameters.ts";
+import { ACK_NOTICE, AGENTS, CLOCK, DESCRIBE, INSPECT, NOTHING, SUBSCRIBE } from "./parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
 
@@ -45,6 +45,17 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
       communication: "object",
     },
     errors: [],
+  },
+  "INSPECT /": {
+    ...READ,
+    description:
+      "A record by its Audit-ID, the head of the server's chain, or what became of an agent's status.",
+    intent: "check what was recorded",
+    outcome: "the record itself, signed",
+    capability: "retrieval",
+    input: INSPECT,
+    output: { audit_id: "string", record: "string", payload: "object", entries: "array", agent_id: "string" },
+    errors: ["record-not-found", "record-forbidden", "agent-not-found", "proof-required"],
   },
   "DISCOVER /genesis": {
     ...READ,

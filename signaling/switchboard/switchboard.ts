@@ -9,6 +9,7 @@ import { CLOSE_SHUTDOWN, Draining } from "./draining.ts";
 import { Endings } from "./endings.ts";
 import { EvidenceReading } from "./evidence-reading.ts";
 import { Identification } from "./identification.ts";
+import { Inspection } from "./inspection.ts";
 import type { SwitchboardInput, SwitchboardOutput } from "./io.ts";
 import { LastWords } from "./last-words.ts";
 import { OfferBook } from "./offer-book.ts";
@@ -62,6 +63,7 @@ export class Switchboard {
   readonly #records: RecordReading;
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
+  readonly #inspection: Inspection;
   readonly #reception: Reception;
   readonly #draining: Draining;
 
@@ -83,6 +85,7 @@ export class Switchboard {
     this.#records = new RecordReading(this.#desk, this.#table);
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
+    this.#inspection = new Inspection(this.#desk);
     this.#reception = new Reception(this.#desk, this.#identification, {
       ringing: this.#ringing,
       answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#attaching),
@@ -92,6 +95,7 @@ export class Switchboard {
       evidence: this.#evidence,
       steering: this.#steering,
       records: this.#records,
+      inspection: this.#inspection,
     });
   }
 
@@ -144,7 +148,7 @@ export class Switchboard {
       inboxes: inboxes.sizes(),
       agents: registry.size,
       timers: timers.size,
-      readings: this.#evidence.size + this.#records.size,
+      readings: this.#evidence.size + this.#records.size + this.#inspection.size,
       repeats: this.#reception.repeats,
     };
   }
@@ -194,6 +198,9 @@ export class Switchboard {
       }
       case "records":
         this.#records.deliver(input.exchange, input.records, now);
+        return;
+      case "looked-up":
+        this.#inspection.deliver(input.exchange, input.found, now);
         return;
       case "evidence":
         this.#evidence.deliver(input.exchange, input.evidence, now);
@@ -313,6 +320,7 @@ export class Switchboard {
     if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
     this.#evidence.drop(id, exchange);
     this.#records.drop(id, exchange);
+    this.#inspection.drop(id, exchange);
     if (exchange === undefined) this.#attaching.connectionLost(id, now);
     else this.#endings.exchangeLost(id, exchange);
   }

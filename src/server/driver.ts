@@ -15,6 +15,7 @@ import type { RecordLog } from "../../signaling/record-log.ts";
 import type {
   EvidenceFile,
   ExchangeId,
+  LookUpTarget,
   SwitchboardInput,
   SwitchboardOutput,
 } from "../../signaling/switchboard/io.ts";
@@ -22,6 +23,7 @@ import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
+import { lookUp } from "./look-up.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
 import type { ServerOverview } from "./overview.ts";
@@ -270,6 +272,9 @@ export class Driver {
       case "records-wanted":
         this.#records(output);
         return;
+      case "look-up-wanted":
+        this.#lookUp(output.exchange, output.what);
+        return;
       case "evidence-wanted":
         this.#evidence(output.exchange, output.sessionId);
         return;
@@ -327,6 +332,17 @@ export class Driver {
       })
       .then((records) => this.#input({ kind: "records", exchange, records }))
       .catch((error: unknown) => this.#failed("records", error));
+  }
+
+  #lookUp(exchange: ExchangeId, what: LookUpTarget): void {
+    this.#durable
+      .then(() => lookUp(this.#log, what))
+      .catch((error: unknown) => {
+        this.#events.log("error", "records-not-read", { what: what.kind, error: String(error) });
+        return undefined;
+      })
+      .then((found) => this.#input({ kind: "looked-up", exchange, found }))
+      .catch((error: unknown) => this.#failed("look-up", error));
   }
 
   #evidence(exchange: ExchangeId, sessionId: string): void {

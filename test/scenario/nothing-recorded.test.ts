@@ -38,6 +38,8 @@ function octetsOf(entry: LogEntry): Uint8Array {
       return entry.bytes;
     case "agent":
       return Buffer.concat([entry.genesis, entry.identityDocument]);
+    case "lifecycle":
+      return Buffer.from(entry.status);
   }
 }
 

@@ -10,10 +10,11 @@ import {
 } from "../../codecs/message.ts";
 import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
 import { verifyServerChain } from "../../signaling/record-chain.ts";
-import type { LogEntry } from "../../signaling/record-log.ts";
+import type { AgentEntry, LogEntry } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import type { EvidenceFile, SwitchboardInput, SwitchboardOutput } from "../../signaling/switchboard/io.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import { lookUp } from "../../src/server/look-up.ts";
 import { strictVerifier } from "../keys.ts";
 import { CALL_TIME, must, type TestAgent, testAgent } from "../signed-call.ts";
 
@@ -97,7 +98,7 @@ export class Stage {
       },
       verifier: strictVerifier,
       random: (n) => this.#random(n),
-      agents: this.log.filter((entry) => entry.kind === "agent"),
+      agents: this.#agents(),
       head: lastRecord,
     });
     this.#drain();
@@ -242,9 +243,41 @@ export class Stage {
         const records = this.sessionRecords(sessionId).slice(from, from + count);
         return { kind: "records", exchange, records };
       }
+      case "look-up-wanted":
+        return {
+          kind: "looked-up",
+          exchange: output.exchange,
+          found: lookUp(this.#logReader(), output.what),
+        };
       case "evidence-wanted":
         return { kind: "evidence", exchange: output.exchange, evidence: this.#evidence(output.sessionId) };
     }
+  }
+
+  /** Registered agents, with what their issuers said last. */
+  #agents(): AgentEntry[] {
+    const changes = this.log.filter((entry) => entry.kind === "lifecycle");
+    return this.log.flatMap((entry) => {
+      if (entry.kind !== "agent") return [];
+      const status = changes.findLast(({ agentId }) => agentId === entry.agentId)?.status;
+      return [status === undefined ? entry : { ...entry, status }];
+    });
+  }
+
+  /** The log as the driver reads it. */
+  #logReader(): Parameters<typeof lookUp>[0] {
+    const records = this.log.filter((entry) => entry.kind === "record");
+    return {
+      record: (auditId) => records.find((record) => record.auditId === auditId)?.jws,
+      sessionRecords: (sessionId, from, count) => this.sessionRecords(sessionId).slice(from, from + count),
+      lifecycle: (agentId, count) =>
+        this.log
+          .filter((entry) => entry.kind === "lifecycle")
+          .filter((entry) => entry.agentId === agentId)
+          .toReversed()
+          .slice(0, count)
+          .map((change) => records.find(({ chainSeq }) => chainSeq === change.chainSeq)?.jws ?? ""),
+    };
   }
 
   #deliver(output: Output<"respond">): void {

@@ -30,5 +30,6 @@ export class SlowLog implements RecordLog {
     this.#log.sessionRecords(sessionId, from, count);
   openSessions = () => this.#log.openSessions();
   agents = () => this.#log.agents();
+  lifecycle = (agentId: string, count: number) => this.#log.lifecycle(agentId, count);
   close = () => this.#log.close();
 }
