@@ -63,6 +63,7 @@ export class TlsDial {
           return;
         }
         socket.off("close", closed);
+        keepAlive(socket);
         resolve({ socket, pinned, reset: () => void tcp.resetAndDestroy() });
       });
     });
@@ -75,6 +76,17 @@ export class TlsDial {
     this.#tcp?.destroy();
   }
 }
+
+/**
+ * Lets the machine find out that the peer's is gone while nothing is said: as soon as pings would. What was said and never taken is
+ * found out by the network's own rules.
+ */
+export function keepAlive(socket: Socket): void {
+  socket.setKeepAlive(true, KEEP_ALIVE.idle, KEEP_ALIVE.interval, KEEP_ALIVE.probes);
+}
+
+/** Milliseconds of silence before the first probe and between probes, and probes unanswered after which the peer is gone. */
+const KEEP_ALIVE = { idle: 5_000, interval: 3_000, probes: 3 } as const;
 
 /** Nobody is there, or not who was wanted. */
 export function connectRefused(url: URL, why: string, cause?: unknown): ParleyError {

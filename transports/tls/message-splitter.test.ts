@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MAX_MESSAGE_BYTES } from "../mux/frames.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { CLOSE_CODES } from "../../sfu/carrier.ts";
+import { textOf } from "../../test/house/tree.ts";
+import { CARRIER_FLOW, PING, PING_BYTES } from "../liveness.ts";
+import { encodeFrame, MAX_MESSAGE_BYTES, type MuxFrame } from "../mux/frames.ts";
 import { MessageSplitter, withLength } from "./message-splitter.ts";
 
 function split(...pieces: Uint8Array[]): { found: Uint8Array[]; fault: string | undefined } {
@@ -54,5 +58,20 @@ describe("messages behind their lengths", () => {
       found: [Uint8Array.of(7)],
       fault: "mux-malformed",
     });
+  });
+
+  test("are documented with these very bytes", () => {
+    const ping = new Uint8Array(PING_BYTES);
+    ping.set([CARRIER_FLOW, PING, 0, 0, 0, 1]);
+    const frames: MuxFrame[] = [
+      { type: "datagram", bytes: ping },
+      { type: "open", stream: 2 },
+      { type: "data", stream: 2, bytes: new TextEncoder().encode("hi") },
+      { type: "close", code: CLOSE_CODES.shutdown, reason: "bye!" },
+    ];
+    const rows = [...textOf("docs/wire-tls.md").matchAll(/^\| `([0-9a-f]{2})` `([0-9a-f ]+)` \|/gm)];
+    expect(rows.map(([, length, message]) => `${length} ${message}`)).toEqual(
+      frames.map((frame) => encodeHex(withLength(encodeFrame(frame))).replaceAll(/(..)(?!$)/g, "$1 ")),
+    );
   });
 });

@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { type Accept, rethrowLater } from "../connection-end.ts";
+import { keepAlive } from "../tls-dial.ts";
 import { withoutQuery } from "../url.ts";
 import { channelBindingOf, peerKeyOf } from "./binding.ts";
 import { type TlsFacts, TlsServerConnection, type TlsServerOptions } from "./server-connection.ts";
@@ -23,6 +24,7 @@ export function acceptTls(
   options: TlsServerOptions,
   accept: Accept,
 ): Connection {
+  keepAlive(socket);
   const binding = { channelBinding: channelBindingOf(socket), peerKey: peerKeyOf(socket) };
   const connection = new TlsServerConnection(
     socket,
