@@ -4,6 +4,7 @@ import { frameDigest } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
+import type { BufferedFrame, InsertOutcome } from "../sfu/jitter-buffer.ts";
 import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
@@ -54,6 +55,7 @@ export class AudioReceiver {
   #start = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #finished = false;
+  #held = false;
   #verified = 0;
   #epoch = 0;
   #heardInEpoch = false;
@@ -176,6 +178,18 @@ export class AudioReceiver {
     this.#release();
   }
 
+  /** What waits is thrown away and what is played fades out; what still comes is late until `release`: the call is suspended. Idempotent. */
+  hold(): void {
+    if (this.#held) return;
+    this.#held = true;
+    this.#playout?.flush();
+  }
+
+  /** The call goes on. */
+  release(): void {
+    this.#held = false;
+  }
+
   /** Whether the terms of this number let the other end send: what it may not send is not played. */
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
     const { connection, flow } = this.#row;
@@ -252,19 +266,16 @@ export class AudioReceiver {
       stream: this.#row.stream,
       bytes: bytes.slice(view.start, view.end),
     });
-    if (this.#playout === undefined) this.#startPlayout(now);
-    const place = this.#playout?.insert(
-      {
-        sequence: view.sequence,
-        timestamp: view.timestamp,
-        captured: view.captureMs + this.#row.clockOffset,
-        payload: view.payload(bytes).slice(),
-        level: view.audioLevel,
-        startOfTurn: view.startOfTurn,
-        endOfTurn: view.endOfTurn,
-      },
-      now,
-    );
+    const frame = {
+      sequence: view.sequence,
+      timestamp: view.timestamp,
+      captured: view.captureMs + this.#row.clockOffset,
+      payload: view.payload(bytes).slice(),
+      level: view.audioLevel,
+      startOfTurn: view.startOfTurn,
+      endOfTurn: view.endOfTurn,
+    };
+    const place = this.#held ? "late" : this.#insert(frame, now);
     if (place === "late") this.#receipts.late();
     this.#tell(place === "late" ? "late" : "verified", view.sequence, now, view.audioLevel);
     this.#schedule();
@@ -286,6 +297,11 @@ export class AudioReceiver {
       ...(level === undefined ? {} : { level }),
       ...(reason === undefined ? {} : { reason }),
     });
+  }
+
+  #insert(frame: BufferedFrame, now: number): InsertOutcome | undefined {
+    if (this.#playout === undefined) this.#startPlayout(now);
+    return this.#playout?.insert(frame, now);
   }
 
   #startPlayout(now: number): void {

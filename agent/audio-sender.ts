@@ -59,6 +59,7 @@ export class AudioSender {
   #waiters: { readonly below: number; readonly resolve: () => void }[] = [];
   #muted = false;
   #permitted = true;
+  #held = false;
   #epoch = 0;
   #sentInEpoch = false;
   #finished = false;
@@ -126,6 +127,19 @@ export class AudioSender {
 
   set permitted(permitted: boolean) {
     this.#permitted = permitted;
+  }
+
+  /** What waits is thrown away, and due frames with it until `release`: the call is suspended. Idempotent. */
+  hold(): void {
+    if (this.#held) return;
+    this.#held = true;
+    this.flush();
+  }
+
+  /** The call goes on: what follows is a new talkspurt. */
+  release(): void {
+    this.#held = false;
+    this.#spurtEnded = true;
   }
 
   get muted(): boolean {
@@ -263,7 +277,7 @@ export class AudioSender {
       this.#skipped += this.#pacer?.skipped ?? 0;
       this.#pacer = undefined;
     }
-    if (this.#muted || !this.#permitted) return;
+    if (this.#muted || !this.#permitted || this.#held) return;
     const payload = this.#codec.encode(this.#frame);
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);

@@ -32,6 +32,9 @@ export interface CallMedia {
   interruptedWith(take: (bytes: Uint8Array) => void): void;
   /** Tells the watcher, if there is one, what the relay refused. */
   refusedByRelay(report: FramesRefused): void;
+  /** Sends and plays nothing until `release`, and keeps nothing of the voice for then: the call is suspended. Idempotent. */
+  hold(): void;
+  release(): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
   finish(): Promise<void>;
 }
@@ -98,6 +101,16 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     messages,
     interruptedWith: (take) => {
       interrupted = take;
+    },
+    hold: () => {
+      sender?.hold();
+      receiver?.hold();
+      messages.sender?.hold();
+    },
+    release: () => {
+      sender?.release();
+      receiver?.release();
+      messages.sender?.release();
     },
     refusedByRelay: (refused) => tellRefused(options, refused),
     finish: () => {

@@ -13,6 +13,7 @@ import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
+import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } from "./call-suspension.ts";
 import { CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
@@ -41,6 +42,10 @@ export type CallEvents = {
   "terms-changed": TermsChanged;
   /** The other end interrupted what this end was saying; its signature was checked. */
   interrupted: Interrupted;
+  /** Either end suspended the call. */
+  suspended: Suspended;
+  /** Either end resumed it. */
+  resumed: Resumed;
 };
 
 /** The other end of a call, checked: its Genesis hashes to its Agent-ID and its signatures held. */
@@ -74,6 +79,7 @@ export class Call {
   readonly #verifier: Verifier;
   readonly #terms: CallTerms;
   readonly #interrupts: CallInterrupts;
+  readonly #suspension: CallSuspension;
   readonly #events: TypedEvents<CallEvents>;
   readonly #report: (error: unknown) => void;
   readonly #ending: CallEnding;
@@ -124,6 +130,13 @@ export class Call {
       ...options,
       isOver: () => this.#ending.isOver,
       interrupted: (event) => this.#events.emit("interrupted", event),
+    });
+    this.#suspension = new CallSuspension({
+      ...options,
+      agentId: options.identity.agentId,
+      isOver: () => this.#ending.isOver,
+      suspended: (event) => this.#events.emit("suspended", event),
+      resumed: (event) => this.#events.emit("resumed", event),
     });
     this.audio.flushWith(() => this.#interrupts.flush());
     this.#ending = new CallEnding({
@@ -179,6 +192,28 @@ export class Call {
    */
   async interrupt(): Promise<void> {
     await this.#interrupts.interrupt();
+  }
+
+  /** Set while the call is suspended, by either end. */
+  get suspended(): Suspended | undefined {
+    return this.#suspension.present;
+  }
+
+  /**
+   * Suspends the call: nothing is sent or heard until it is resumed, and it ends when it is not by `resumeBy`. What this end was saying
+   * is thrown away, as for an interrupt; data messages wait. Resolves when the server has it on record; is sent again until it answers.
+   * Throws `session-state-conflict` when the call is suspended already, `field-invalid`, `session-terminated`.
+   */
+  async suspend(options: SuspendOptions = {}): Promise<Suspended> {
+    return await this.#suspension.suspend(options);
+  }
+
+  /**
+   * Lets the call go on. `nonce`: at the end that did not suspend it, what the other one has told it. Throws `nonce-invalid` for a
+   * wrong one or none, `resume-expired` when it is too late.
+   */
+  async resume(nonce?: string): Promise<void> {
+    await this.#suspension.resume(nonce);
   }
 
   /**
@@ -237,6 +272,11 @@ export class Call {
   steered(event: "terms-changed" | "interrupted", fields: JsonObject): void {
     if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
     else this.#interrupts.told(fields);
+  }
+
+  /** @internal The other end suspended or resumed the call, as the server says. */
+  paused(event: "session-suspended" | "session-resumed", fields: JsonObject): void {
+    this.#suspension.told(event, fields);
   }
 
   /** @internal */

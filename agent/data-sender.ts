@@ -50,6 +50,8 @@ export class DataSender {
   #last: Promise<unknown> = Promise.resolve();
   #failure: ParleyError | undefined;
   #permitted = true;
+  /** While the call is suspended. */
+  #hold: PromiseWithResolvers<void> | undefined;
   #finished = false;
   #waiting = 0;
   #sent = 0;
@@ -122,6 +124,17 @@ export class DataSender {
     }
   }
 
+  /** Nothing is signed or sent until `release`: the call is suspended. Sends wait. Idempotent. */
+  hold(): void {
+    this.#hold ??= Promise.withResolvers<void>();
+  }
+
+  /** The call goes on, and so do the sends that wait. */
+  release(): void {
+    this.#hold?.resolve();
+    this.#hold = undefined;
+  }
+
   /** Refuses what waits and signs the final checkpoint. Idempotent. */
   finish(): void {
     this.#fail(new ParleyError({ code: "closed", message: "The call has ended." }));
@@ -138,11 +151,11 @@ export class DataSender {
   }
 
   async #sendNext(payload: Uint8Array): Promise<void> {
-    if (!this.#permitted) {
-      throw new ParleyError({ code: "scope-violation", message: "This end gave up sending data." });
-    }
+    if (!this.#permitted) throw notPermitted();
     await this.#pace(payload.length + PACKET_OVERHEAD);
+    await this.#released();
     if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#permitted) throw notPermitted();
     const now = this.#clock.now();
     const frame = this.#frames.send(payload, this.#time.wallAt(now), { marker: true });
     this.#sent += 1;
@@ -177,13 +190,22 @@ export class DataSender {
     this.#volume.take(bytes);
   }
 
+  /** Resolves when the call is not suspended, or the stream is over. */
+  async #released(): Promise<void> {
+    while (this.#hold !== undefined && this.#failure === undefined) {
+      await Promise.race([this.#hold.promise, this.#over.promise]);
+    }
+  }
+
+  /** A server reads nothing while the call is suspended: that time does not count. */
   async #within(limit: number, taken: Promise<boolean>): Promise<boolean | "late"> {
-    const late = Promise.withResolvers<"late">();
-    const cancel = this.#clock.at(this.#clock.now() + limit, () => late.resolve("late"));
-    try {
-      return await Promise.race([taken, late.promise]);
-    } finally {
+    for (;;) {
+      const late = Promise.withResolvers<"late">();
+      const cancel = this.#clock.at(this.#clock.now() + limit, () => late.resolve("late"));
+      const fate = await Promise.race([taken, late.promise]);
       cancel();
+      if (fate !== "late" || this.#hold === undefined || this.#failure !== undefined) return fate;
+      await this.#released();
     }
   }
 
@@ -196,6 +218,10 @@ export class DataSender {
     this.#checkpoints += 1;
     this.#outlet.checkpoint(checkpoint);
   }
+}
+
+function notPermitted(): ParleyError {
+  return new ParleyError({ code: "scope-violation", message: "This end gave up sending data." });
 }
 
 /** Bytes of a packet besides its payload: RTP header, extension header, attribution element. */

@@ -14,7 +14,14 @@ const CLOSE_CALLS_MS = 8_000;
 /** Events of sessions whose call is still being assembled that are kept; the oldest goes. */
 const EARLY_EVENTS = 256;
 /** Events of the inbox that belong to a call. */
-const CALL_EVENTS = new Set(["session-ended", "frames_refused", "terms-changed", "interrupted"]);
+const CALL_EVENTS = new Set([
+  "session-ended",
+  "frames_refused",
+  "terms-changed",
+  "interrupted",
+  "session-suspended",
+  "session-resumed",
+]);
 
 /** What outlives one connection of an agent. */
 export interface PresenceOwner {
@@ -154,4 +161,5 @@ function deliverTo(call: Call, { event, fields }: InboxEvent): void {
   if (event === "session-ended") call.sessionEnded(fields);
   else if (event === "frames_refused") call.framesRefused(fields);
   else if (event === "terms-changed" || event === "interrupted") call.steered(event, fields);
+  else if (event === "session-suspended" || event === "session-resumed") call.paused(event, fields);
 }

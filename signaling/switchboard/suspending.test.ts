@@ -249,6 +249,17 @@ describe("T6: RESUME", () => {
     scene.stage.checkChain();
   });
 
+  test("is not undone by the request for its suspension, come late", () => {
+    const scene = new CallScene(longLived);
+    resume(scene, nonceOf(suspend(scene, { suspension_id: "mine" })));
+    expect(suspend(scene, { suspension_id: "mine" }).last).toMatchObject({
+      status: 409,
+      error: { code: "idempotency-conflict" },
+    });
+    expect(stateOf(scene)).toBe("active");
+    expect(suspend(scene, { suspension_id: "another" }).outcome).toBe("ok 200");
+  });
+
   test("by the other end, where it has the nonce", () => {
     const scene = new CallScene(longLived);
     const answer = suspend(scene);

@@ -43,6 +43,9 @@ export class Suspending {
     }
     const transition = step(session.state, "suspend");
     if (!transition.ok) return transition;
+    if (session.suspension !== undefined && session.suspension.id === parameters.suspension_id) {
+      return refuse("idempotency-conflict", "This suspension is over.", "parameters.suspension_id");
+    }
     const until = resumeBy(parameters, now);
     if (!until.ok) return until;
     const suspension: Suspension = {
