@@ -111,6 +111,17 @@ Examples:
   parley answer --key bob.key --cert-hash HASH --in hello.wav --out heard.wav --once
   parley answer --key bob.key --cert-hash HASH --busy                        try how a caller takes it`;
 
+export const DISCOVER = `Look at a server: its manifest, methods or agents.
+
+Asks by AGTP over TLS, as any AGTP program can, and without an identity: what the server shows everybody. The manifest's signature is
+checked against the server's own Genesis; signed_by is the Agent-ID whose key it is.`;
+
+export const DISCOVER_AFTER = `
+Examples:
+  parley discover agtp://127.0.0.1 --cert-hash HASH
+  parley discover agtp://media.example /methods
+  parley discover agtp://media.example --json | jq .manifest.policies`;
+
 export const VERIFY = `Judge the evidence of a call, offline.
 
 Every line says who vouches for it: issuer-signed, speaker-signed, listener-signed, both, or server-claimed, which is

@@ -4,6 +4,7 @@ import { NETWORKS } from "../bots/plan.ts";
 import type { AnswerFlags } from "./answer-command.ts";
 import type { BotsFlags } from "./bots-command.ts";
 import type { CallFlags } from "./call-command.ts";
+import type { DiscoverFlags } from "./discover-command.ts";
 import type { DoctorFlags } from "./doctor-command.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import * as values from "./flag-values.ts";
@@ -52,6 +53,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addKeygen(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);
+  addDiscover(program, exit);
   addVerify(program, exit);
   addBots(program, exit);
   return program;
@@ -268,6 +270,30 @@ function addAnswer(program: Command, exit: Exit): void {
         await attempt(json === true, async (output) => {
           const { answerCommand } = await import("./answer-command.ts");
           return await answerCommand(flags, output);
+        }),
+      );
+    });
+}
+
+function addDiscover(program: Command, exit: Exit): void {
+  program
+    .command("discover")
+    .summary(help.summary(help.DISCOVER))
+    .description(help.prose(help.DISCOVER))
+    .argument("<server>", "agtp://host[:port] or https://host:port/agtp", values.server)
+    .argument("[path]", "what to DISCOVER", "/")
+    .option(
+      "--cert-hash <hash>",
+      "SHA-256 of the server's certificate; may be repeated (default: what the system's roots vouch for)",
+      values.certificateHashes,
+    )
+    .option("--json", "print one JSON object on one line")
+    .addHelpText("after", help.DISCOVER_AFTER)
+    .action(async (server: string, path: string, { json, ...flags }: DiscoverFlags & Json) => {
+      exit(
+        await attempt(json === true, async (output) => {
+          const { discoverCommand } = await import("./discover-command.ts");
+          return await discoverCommand(server, path, flags, output);
         }),
       );
     });

@@ -16,12 +16,12 @@ describe("help", () => {
   it("of the program names every command and an example of a whole call", async () => {
     const { code, stdout, stderr } = await parley("--help");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of ["serve", "doctor", "keygen", "call", "answer", "verify"])
+    for (const command of ["serve", "doctor", "keygen", "call", "answer", "discover", "verify"])
       expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
     expect(stdout).toContain("parley call BOB --key ada.key");
   });
 
-  it.each(["serve", "doctor", "keygen", "call", "answer", "verify"])(
+  it.each(["serve", "doctor", "keygen", "call", "answer", "discover", "verify"])(
     "of %s teaches with examples",
     async (command) => {
       const { code, stdout } = await parley(command, "--help");
@@ -56,6 +56,8 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
     [["call", ID, "--key", "k", "--reason", "\u001b[2J"], /1 to 64 letters/],
     [["call", ID, "--key", "k", "--in", "a.wav", "--tone"], /cannot be used with/],
     [["answer", "--key", "k", "--busy", "--decline"], /cannot be used with/],
+    [["discover"], /missing required argument 'server'/],
+    [["discover", `agtp://${ID}`], /names an agent/],
     [["keygen"], /Nothing to make/],
     [["verify"], /missing required argument 'file'/],
     [["verify", "x", "--wav", "y"], /--wav needs/],
