@@ -47,6 +47,7 @@ it("finds a machine fit on which the tests run, one line each, and leaves nothin
   ]);
   for (const line of lines) if (line.startsWith("warning")) expect(line).toMatch(/\. Fix: \S/);
   expect(stdout).toMatch(/ QUIC reached it in \d+ ms$/m);
+  expect(stdout).toMatch(/ TLS reached it in \d+ ms$/m);
   expect(existsSync(at("data"))).toBe(false);
 });
 
@@ -84,6 +85,7 @@ it("tells the running server of the same folder from somebody else", async () =>
   const ours = await examined(...ports, "--data-folder", at("data"));
   expect(ours.findings.filter(({ state }) => state === "failed")).toEqual([]);
   expect(ours.of("udp")?.found).toMatch(/the running server's, and QUIC reached another one/);
+  expect(ours.of("tcp")?.found).toMatch(/the running server's, and AGTP over TLS reached it in \d+ ms/);
   expect(ours.of("store")?.found).toMatch(/used by the server that runs/);
   const others = await examined(...ports, "--data-folder", at("other"));
   expect(others.findings.filter(({ state }) => state === "failed").map(({ name }) => name)).toEqual([

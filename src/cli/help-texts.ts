@@ -60,8 +60,8 @@ the first line of a client that names no protocol, may take 10 s each.`;
 export const DOCTOR = `Say what of this machine and its settings a server could not work with.
 
 Looks at Node, the clock, native parts, Opus, the page, the data folder, the certificate and the ports, one line each: ok, warning
-or failed, what was found, and what to do about it. It binds the UDP port, or a free one where the server has it, and dials itself over
-QUIC. A server that runs is left alone.`;
+or failed, what was found, and what to do about it. It binds the UDP port, or a free one where the server has it, and the TCP port, and dials
+itself over QUIC and TLS. A server that runs is dialled over TLS and otherwise left alone.`;
 
 export const DOCTOR_AFTER = `
 Exit codes: 0 nothing failed, warnings are allowed; 24 something failed; 2 wrong usage.

@@ -60,17 +60,24 @@ async function store(folder: string, isOurs: () => Promise<boolean>) {
   }
 }
 
-async function certificate({ certificateFile, certificateKeyFile: keyFile, dataFolder }: ServerConfig) {
+/** The certificate that a server of these settings shows, in force or not; there is one once a server has run. */
+export async function certificateInUse(config: ServerConfig) {
+  const { certificateFile, certificateKeyFile: keyFile, dataFolder } = config;
   const papers = await import("../../transports/webtransport/certificate.ts");
-  const now = Date.now();
-  const isGiven = certificateFile !== undefined && keyFile !== undefined;
   const stored = join(dataFolder, papers.CERTIFICATE_FILE);
-  if (!isGiven && !existsSync(stored))
+  return certificateFile !== undefined && keyFile !== undefined
+    ? await papers.givenCertificate({ certificateFile, keyFile, now: Date.now() })
+    : await papers.givenCertificate({ certificateFile: stored, keyFile: stored, now: 0 });
+}
+
+async function certificate(config: ServerConfig) {
+  const { certificateFile, dataFolder } = config;
+  const { CERTIFICATE_FILE } = await import("../../transports/webtransport/certificate.ts");
+  const now = Date.now();
+  const isGiven = certificateFile !== undefined;
+  if (!isGiven && !existsSync(join(dataFolder, CERTIFICATE_FILE)))
     return { state: "ok", found: "self-made at the first start, for 13 days" } as const;
-  const files = isGiven ? { certificateFile, keyFile } : { certificateFile: stored, keyFile: stored };
-  const { notAfter } = isGiven
-    ? await papers.givenCertificate({ ...files, now })
-    : await papers.givenCertificate({ ...files, now: 0 });
+  const { notAfter } = await certificateInUse(config);
   const days = Math.floor((notAfter - now) / DAY_MS);
   const found = `${isGiven ? certificateFile : "self-made"}, until ${new Date(notAfter).toISOString()} (${days} days)`;
   if (isGiven && days < RENEW_DAYS)

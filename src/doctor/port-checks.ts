@@ -1,4 +1,4 @@
-/** Ports: free, or taken by the server whose folder this is; and whether QUIC passes at all. */
+/** Ports: free, or taken by the server whose folder this is; and whether QUIC and TLS pass at all. */
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -8,6 +8,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { ServerConfig } from "../config.ts";
 import type { Check, Finding } from "./finding.ts";
+import { certificateInUse } from "./folder-checks.ts";
 
 type Found = Omit<Finding, "name">;
 
@@ -23,7 +24,7 @@ export function portChecks(config: ServerConfig, isOurs: () => Promise<boolean>)
       look: () => udp(host, config.port, isOurs),
     });
   if (tcpPort !== "off")
-    checks.push({ name: "tcp", fix: PORT_FIX, look: () => tcp(host, tcpPort, "--tcp-port", isOurs) });
+    checks.push({ name: "tcp", fix: PORT_FIX, look: () => tls(config, host, tcpPort, isOurs) });
   const { httpPort } = config;
   if (httpPort !== "off")
     checks.push({
@@ -48,8 +49,27 @@ async function tcp(host: string, port: number, flag: string, isOurs: () => Promi
   return { state: "ok", found: port === 0 ? `a free TCP port on ${host} can be had` : `${where} is free` };
 }
 
+/** The TLS port: like any TCP port, and whether AGTP over TLS passes there. */
+async function tls(
+  config: ServerConfig,
+  host: string,
+  port: number,
+  isOurs: () => Promise<boolean>,
+): Promise<Found> {
+  const found = await tcp(host, port, "--tcp-port", isOurs);
+  if (found.state !== "ok") return found;
+  const { dialOwnTls, dialTls } = await import("./tls-dialling.ts");
+  if (!found.found.endsWith(RUNNING))
+    return { ...found, found: `${found.found}, and TLS reached it in ${await dialOwnTls(host, port)} ms` };
+  const { hash } = await certificateInUse(config);
+  return {
+    ...found,
+    found: `${found.found}, and AGTP over TLS reached it in ${await dialTls(host, port, hash)} ms`,
+  };
+}
+
 async function taken(where: string, flag: string, isOurs: () => Promise<boolean>): Promise<Found> {
-  if (await isOurs()) return { state: "ok", found: `${where} is the running server's` };
+  if (await isOurs()) return { state: "ok", found: `${where} ${RUNNING}` };
   const fix = `Stop the process that listens there, or give another ${flag}.`;
   return { state: "failed", found: `another process listens on ${where}`, fix };
 }
@@ -99,4 +119,5 @@ async function dialSelf(host: string, port: number): Promise<number> {
   }
 }
 
+const RUNNING = "is the running server's";
 const PORT_FIX = "Give an address and a port that this user may listen on.";

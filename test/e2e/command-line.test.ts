@@ -82,6 +82,32 @@ describe("a call from the command line", () => {
     expect(ofBob.code, ofBob.stdout).toBe(0);
   });
 
+  it.each([
+    ["tls", "webtransport"],
+    ["websocket", "tls"],
+  ])("is held from %s to %s, and its evidence verifies", async (from, to) => {
+    const bob = new RunningCommand(["answer", ...as("bob"), "--carrier", to, "--echo", "--once", "--json"]);
+    await bob.says(/online as/);
+    const kept = ["--out", at("ada.wav"), "--evidence", at("ada.evidence")];
+    const ada = await parley(
+      "call",
+      idOf("bob"),
+      ...as("ada"),
+      "--carrier",
+      from,
+      "--tone",
+      "1",
+      ...kept,
+      "--json",
+    );
+    expect(ada.code, ada.stderr).toBe(0);
+    const { stats } = JSON.parse(ada.stdout);
+    expect(stats.heard.verified).toBeGreaterThan(30);
+    expect((await bob.finished).code).toBe(0);
+    const verified = await parley("verify", at("ada.evidence"), "--trust", at("trust.json"));
+    expect(verified.code, verified.stdout).toBe(0);
+  });
+
   it("is echoed, in G.711 as well", async () => {
     const bob = new RunningCommand(["answer", ...as("bob"), "--echo", "--once", "--json"]);
     await bob.says(/online as/);
