@@ -72,7 +72,7 @@ const manners: readonly (readonly [string, Manner, "raw" | "pem"])[] = [
 ];
 
 describe.each(manners)("a client %s", (_, manner, keys) => {
-  it("calls, asks about, narrows and ends a call, each on a connection of its own", async () => {
+  it("calls, asks about, suspends, resumes, narrows and ends a call, each on a connection of its own", async () => {
     const bob = await library("Bob", "webtransport");
     const fay = new ForeignCaller(new ForeignAgent("fay", keys), server, manner);
     expect(await fay.result("DISCOVER", `/agents/${bob.id}`)).toMatchObject({
@@ -90,6 +90,21 @@ describe.each(manners)("a client %s", (_, manner, keys) => {
       state: "active",
       session_id: sessionId,
     });
+    const suspended = await fay.result(
+      "SUSPEND",
+      path,
+      { reason: "awaiting_input", checkpoint: { page: 7 } },
+      inSession,
+    );
+    expect(suspended).toMatchObject({ session_id: sessionId, status: "suspended" });
+    expect(await fay.result("QUERY", path, {}, inSession)).toMatchObject({ state: "suspended" });
+    const resumption_nonce = String(suspended.resumption_nonce);
+    const resumed = await fay.result("RESUME", path, { workflow_id: sessionId, resumption_nonce }, inSession);
+    expect(resumed).toMatchObject({ state: "active", checkpoint: { page: 7 } });
+    expect(bodyOf(await fay.ask("RESUME", path, { resumption_nonce }, inSession))).toMatchObject({
+      status: 409,
+      error: { code: "nonce-invalid" },
+    });
     const narrowing = fay.agent.narrowing(sessionId, digest, 0);
     expect(await fay.result("ADJUST", path, { narrowing }, inSession)).toMatchObject({
       number: 2,
@@ -105,7 +120,7 @@ describe.each(manners)("a client %s", (_, manner, keys) => {
     });
     await call.settled;
     await checkRecords(fay, path, key);
-    expect(fay.connections).toBe(6);
+    expect(fay.connections).toBe(10);
   });
 
   it("is called, takes the call, and hears of its end", async () => {

@@ -1,5 +1,5 @@
 /** One conversation, whatever carriers its two ends are on and whoever calls. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { Agent, type Call, createIdentity } from "../../agent/node.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
@@ -9,11 +9,13 @@ import { CallListener } from "../listener.ts";
 import { utterance } from "../scenario/talking.ts";
 import { until, within } from "../waiting.ts";
 
-type On = "webtransport" | "websocket";
+type On = "webtransport" | "websocket" | "tls";
 
-/** How alike what was heard is to what was said, at least. */
-const LIKENESS = 0.9;
-const SECONDS = 1;
+/** How alike what was heard is to what was said, at least: of a busy machine's few late frames there is silence. */
+const LIKENESS = 0.7;
+/** Share of the frames that must arrive, at least: datagrams may be lost even here. */
+const LEAST_ARRIVING = 0.9;
+const SECONDS = 0.6;
 
 let server: Awaited<ReturnType<typeof realServer>>;
 const agents: Agent[] = [];
@@ -25,37 +27,41 @@ afterAll(async () => {
   await server.stop();
 });
 
-describe.each<readonly [On, On]>([
-  ["webtransport", "websocket"],
-  ["websocket", "webtransport"],
-])("a call from %s to %s", (from, to) => {
-  it.each(["caller", "callee"] as const)(
-    "is talked, written, interrupted, narrowed, ended by the %s, and proved",
-    async (ends) => {
-      const [ada, bob] = await Promise.all([agent("Ada", from), agent("Bob", to)]);
-      const { call, answered } = await connectCall(ada, bob, { data: true });
-      const listeners = [new CallListener(answered), new CallListener(call)] as const;
-      await talk(call, answered, listeners);
-      await write(call, answered);
-      await interrupt(call, answered);
-      await narrow(answered, call);
-      const [last, other] = ends === "caller" ? [call, answered] : [answered, call];
-      await within("the end", last.end("said-everything"));
-      expect(await within("the other end", other.ended)).toEqual({ reason: "said-everything", by: "peer" });
-      await Promise.all([call.settled, answered.settled, ...listeners.map(({ over }) => over)]);
-      for (const end of [call, answered]) {
-        expect(end.stats().heard).toMatchObject({ refused: {}, undecodable: 0, checkpoints: { bad: 0 } });
-      }
-      const evidence = await within("the evidence", last.evidence());
-      const { report } = verifyEvidence(evidence, { issuerKeys: [], agentIds: [server.agentId] }, verifier);
-      expect(report.faults).toEqual([]);
-      expect(report.streams.filter(({ modality }) => modality === "audio")).toMatchObject([
-        { leg: 0, closedBySpeaker: true, closedByListener: true },
-        { leg: 1, closedBySpeaker: true, closedByListener: true },
-      ]);
-    },
-  );
-});
+it.each<readonly [On, On, "caller" | "callee"]>([
+  ["webtransport", "websocket", "caller"],
+  ["websocket", "webtransport", "callee"],
+  ["webtransport", "tls", "callee"],
+  ["tls", "webtransport", "caller"],
+  ["websocket", "tls", "caller"],
+  ["tls", "websocket", "callee"],
+  ["tls", "tls", "caller"],
+  ["tls", "tls", "callee"],
+])(
+  "a call from %s to %s is talked, written, interrupted, narrowed, ended by the %s, and proved",
+  async (from, to, ends) => {
+    const [ada, bob] = await Promise.all([agent("Ada", from), agent("Bob", to)]);
+    const { call, answered } = await connectCall(ada, bob, { data: true });
+    const listeners = [new CallListener(answered), new CallListener(call)] as const;
+    await talk(call, answered, listeners);
+    await write(call, answered);
+    await interrupt(call, answered);
+    await narrow(answered, call);
+    const [last, other] = ends === "caller" ? [call, answered] : [answered, call];
+    await within("the end", last.end("said-everything"));
+    expect(await within("the other end", other.ended)).toEqual({ reason: "said-everything", by: "peer" });
+    await Promise.all([call.settled, answered.settled, ...listeners.map(({ over }) => over)]);
+    for (const end of [call, answered]) {
+      expect(end.stats().heard).toMatchObject({ refused: {}, undecodable: 0, checkpoints: { bad: 0 } });
+    }
+    const evidence = await within("the evidence", last.evidence());
+    const { report } = verifyEvidence(evidence, { issuerKeys: [], agentIds: [server.agentId] }, verifier);
+    expect(report.faults).toEqual([]);
+    expect(report.streams.filter(({ modality }) => modality === "audio")).toMatchObject([
+      { leg: 0, closedBySpeaker: true, closedByListener: true },
+      { leg: 1, closedBySpeaker: true, closedByListener: true },
+    ]);
+  },
+);
 
 async function agent(name: string, carrier: On): Promise<Agent> {
   const { url, certificateHashes } = server;
@@ -78,8 +84,14 @@ async function talk(
   const said = utterance(SECONDS, 48_000);
   await Promise.all([say(call, said), say(answered, said)]);
   await until("both turns heard", () => listeners.every(({ turns }) => turns === 1));
-  for (const listener of listeners) {
-    expect(listener.compare(said).correlation).toBeGreaterThanOrEqual(LIKENESS);
+  for (const [index, [speaker, hearer]] of [
+    [call, answered],
+    [answered, call],
+  ].entries()) {
+    expect(listeners[index]?.compare(said).correlation).toBeGreaterThanOrEqual(LIKENESS);
+    const sent = speaker?.stats().sent?.sent ?? Number.NaN;
+    expect(sent).toBeGreaterThanOrEqual((SECONDS * 1_000) / 20);
+    expect(hearer?.stats().heard?.verified).toBeGreaterThanOrEqual(LEAST_ARRIVING * sent);
   }
 }
 

@@ -1,17 +1,19 @@
 /** One suite of exchanges for every carrier: what may be said to a server, and what it answers. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { readRecord, verifyRecord } from "../../signaling/attribution.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { must } from "../signed-call.ts";
 import { checkAnswer, checkExpected } from "./answer-check.ts";
-import type { ExchangeCase } from "./exchange-case.ts";
+import type { ExchangeCase, Expected } from "./exchange-case.ts";
 import { closingOf, eventOf, Ground, type Way } from "./ground.ts";
 import { HEADER_CASES } from "./header-cases.ts";
 import { MESSAGE_CASES } from "./message-cases.ts";
 import { METHOD_CASES } from "./method-cases.ts";
 import { SESSION_CASES } from "./session-cases.ts";
-import { resultOf, type WireAnswer } from "./wire.ts";
+import type { Request } from "./voice.ts";
+import { bodyOf, resultOf, type WireAnswer } from "./wire.ts";
 
 /** Declares every exchange of the suite over one carrier. */
 export function exchangesOver(carrier: string, open: () => Promise<Way>): void {
@@ -32,6 +34,8 @@ export function exchangesOver(carrier: string, open: () => Promise<Way>): void {
 
     it("a call set up: who called hears of the ringing, then both of the session", () =>
       way.during(callSetUp(ground)));
+    it("a call suspended: little is taken meanwhile, and its nonce resumes it once", () =>
+      way.during(callSuspended(ground)));
     it("a call ended: both close it, its records follow each other, its evidence verifies", () =>
       way.during(callEnded(ground)));
   });
@@ -95,6 +99,40 @@ async function callSetUp({ alice, bob, call, server, subscribed }: Ground): Prom
     expect(text.split(", ").map((part) => /leg=(\d)/.exec(part)?.[1])).toEqual(["0", "1"]);
     expect(text).toContain(`leg=${leg};direction=send;`);
   }
+}
+
+async function callSuspended(ground: Ground): Promise<void> {
+  const { call, server, inbox, bob } = ground;
+  const path = `/sessions/${call.sessionId}`;
+  const said = async (by: "alice" | "bob", request: Request, gets: Expected): Promise<JsonObject> => {
+    const conversation = await ground[by].say(request);
+    const answer = await conversation.one();
+    checkAnswer(answer, conversation.request, server.key);
+    checkExpected(answer, gets);
+    return { ...(bodyOf(answer).result as JsonObject | undefined) };
+  };
+  const suspend = { line: `SUSPEND ${path} HTTP/AGTP/1.0`, parameters: { reason: "scheduled_pause" } };
+  const { resumption_nonce } = await said("bob", suspend, {
+    status: 200,
+    result: { status: "suspended", by: bob.id },
+  });
+  await said("alice", { line: `AGTP/1.0 QUERY ${path}` }, { status: 200, result: { state: "suspended" } });
+  const conflict = { status: 409, code: "session-state-conflict" };
+  await said("alice", { line: `AGTP/1.0 SUSPEND ${path}`, parameters: {} }, conflict);
+  await said("alice", { line: `AGTP/1.0 ADJUST ${path}`, parameters: { narrowing: "x" } }, conflict);
+  const resume = (nonce: unknown): Request => ({
+    line: `AGTP/1.0 RESUME ${path}`,
+    parameters: { resumption_nonce: String(nonce) },
+    proof: true,
+  });
+  const invalid = { status: 409, code: "nonce-invalid" };
+  await said("alice", resume("AAAAAAAAAAAAAAAAAAAAAA"), invalid);
+  await said("alice", resume(resumption_nonce), {
+    status: 200,
+    result: { status: "resumed", state: "active" },
+  });
+  await said("bob", resume(resumption_nonce), invalid);
+  expect(await eventOf(inbox, "session-resumed")).toMatchObject({ session_id: call.sessionId });
 }
 
 async function callEnded(ground: Ground): Promise<void> {
