@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { run as setupStorm } from "./call-setup.ts";
 import { run as churn } from "./churn.ts";
+import { run as flood } from "./flood.ts";
 import { run as frameDecode } from "./frame-decode.ts";
 import { run as interrupt } from "./interrupt.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   pairs,
   fan,
   sockets,
+  flood,
   churn,
 };
 

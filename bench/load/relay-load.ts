@@ -30,6 +30,8 @@ export interface LoadOrder {
   /** Frames of each end before those that count: the relay's code gets hot. */
   readonly warmUpFrames: number;
   readonly frames: number;
+  /** Milliseconds before the first deadline, beside those for signing. Default 300. */
+  readonly leadMs?: number;
 }
 
 export interface LoadReport {
@@ -157,7 +159,7 @@ function listener(speaker: Speaker): (bytes: Uint8Array) => void {
 }
 
 async function speak(): Promise<void> {
-  const start = performance.now() + speakers.length * count * SIGNING_MS + LEAD_MS;
+  const start = performance.now() + speakers.length * count * SIGNING_MS + (order.leadMs ?? LEAD_MS);
   // Spread over the frame time, as speakers who began at different moments are.
   const spacing = FRAME_MS / speakers.length;
   for (const [place, speaker] of speakers.entries()) speaker.prepare(start + place * spacing);

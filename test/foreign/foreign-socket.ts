@@ -103,7 +103,7 @@ export class ForeignSocket {
 }
 
 /** SHA-256 of a TLS connection's exporter (RFC 9266), hex. */
-function bindingOf(socket: TLSSocket): string {
+export function bindingOf(socket: TLSSocket): string {
   const exporter = socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
   return createHash("sha256").update(exporter).digest("hex");
 }
