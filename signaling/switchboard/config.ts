@@ -26,6 +26,10 @@ export interface SwitchboardLimits {
   readonly anonymousTotalRate: { readonly perSecond: number; readonly burst: number };
   /** The same for a bound connection. */
   readonly boundRate: { readonly perSecond: number; readonly burst: number };
+  /** The same for all connections of an agent together. */
+  readonly agentRate: { readonly perSecond: number; readonly burst: number };
+  /** The same for all agents of an owner together, as far as one issuer vouches for them. */
+  readonly ownerRate: { readonly perSecond: number; readonly burst: number };
 }
 
 export const DEFAULT_LIMITS: SwitchboardLimits = {
@@ -40,6 +44,8 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   anonymousRate: { perSecond: 10, burst: 30 },
   anonymousTotalRate: { perSecond: 1_000, burst: 10_000 },
   boundRate: { perSecond: 100, burst: 200 },
+  agentRate: { perSecond: 200, burst: 400 },
+  ownerRate: { perSecond: 2_000, burst: 20_000 },
 };
 
 /** What the operator decides. */

@@ -4,7 +4,7 @@ import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB } from "../../test/signed-call.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
-import { BIND_WITHIN } from "./connections.ts";
+import { BIND_WITHIN, BIND_WITHIN_UNDER_PRESSURE } from "./connections.ts";
 
 const limited = (limits: Partial<typeof DEFAULT_LIMITS>) =>
   new Stage({ config: { limits: { ...DEFAULT_LIMITS, ...limits } } });
@@ -71,4 +71,20 @@ test("who reconnects gets no more anonymous requests: all unbound connections sh
   expect(alice.query("sess-unknown").outcome, "bound connections go on").toBe("session-not-found");
   stage.advance(1_000);
   expect(new SignalingPeer(stage, BOB).nonce).toBeTruthy();
+});
+
+test("while most places are taken, an identity must be proved within 3 s", () => {
+  const stage = limited({ connections: 10 });
+  const early = stage.open();
+  for (let more = 2; more < 8; more++) stage.open();
+  stage.advance(BIND_WITHIN_UNDER_PRESSURE);
+  expect(stage.closes, "there is still room").toEqual([]);
+  const [eighth, ninth] = [stage.open(), stage.open()];
+  stage.advance(BIND_WITHIN_UNDER_PRESSURE);
+  expect(stage.closes.map(({ connection, code }) => [connection, code])).toEqual([
+    [eighth, 6],
+    [ninth, 6],
+  ]);
+  stage.advance(BIND_WITHIN - 2 * BIND_WITHIN_UNDER_PRESSURE);
+  expect(stage.closes.map(({ connection }) => connection)).toContain(early);
 });

@@ -12,8 +12,13 @@ const NONCE_BYTES = 16;
  */
 const MAX_PROOF_IDS = 8_192;
 
-/** How long a connection may be up without anybody proving an identity on it, milliseconds; then it is closed. */
+/**
+ * How long a connection may be up without anybody proving an identity on it, milliseconds; then it is closed. Less for one that comes
+ * when so many of the places are taken.
+ */
 export const BIND_WITHIN = 15_000;
+export const BIND_WITHIN_UNDER_PRESSURE = 3_000;
+const PRESSURE = 0.8;
 
 /** Flow identifiers go up by two from 2 and are never used again on the connection; beyond: 503 `capacity`. */
 const MAX_FLOW = 2 ** 30;
@@ -60,6 +65,11 @@ export class Connections {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** How long a connection that was opened now may be up without anybody proving an identity on it, milliseconds. */
+  get bindWithin(): number {
+    return this.size < PRESSURE * this.#limits.connections ? BIND_WITHIN : BIND_WITHIN_UNDER_PRESSURE;
   }
 
   /** How much is kept, by table: what a leak test compares. @internal */

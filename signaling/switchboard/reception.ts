@@ -49,6 +49,7 @@ import type { Exchange } from "./replies.ts";
 import { checkClaims, checkHeaders } from "./request-headers.ts";
 import type { Ringing } from "./ringing.ts";
 import type { SessionRequests } from "./session-requests.ts";
+import { SharedRates } from "./shared-rates.ts";
 import type { Steering } from "./steering.ts";
 import type { Suspending } from "./suspending.ts";
 
@@ -75,16 +76,23 @@ export class Reception {
   readonly #identification: Identification;
   readonly #departments: Departments;
   readonly #repeats = new Repeats();
+  readonly #rates: SharedRates;
 
   constructor(desk: Desk, identification: Identification, departments: Departments) {
     this.#desk = desk;
     this.#identification = identification;
     this.#departments = departments;
+    this.#rates = new SharedRates(desk.config.limits);
   }
 
   /** Answers kept for requests sent again. */
   get repeats(): number {
     return this.#repeats.size;
+  }
+
+  /** Agents and owners whose requests are counted. */
+  get rates(): number {
+    return this.#rates.size;
   }
 
   /** `mediaTime` is what capture times are held against, Unix milliseconds. */
@@ -123,7 +131,8 @@ export class Reception {
   }
 
   #admits(connection: ConnectionState, exchange: Exchange, now: number): boolean {
-    if (connection.allowance.take(now)) {
+    const wait = this.#waitOf(connection, now);
+    if (wait === undefined) {
       connection.refusals = 0;
       if (connection.agentId !== undefined || this.#desk.connections.takeAnonymous(now)) return true;
       // A refusal costs as much as an answer.
@@ -135,10 +144,15 @@ export class Reception {
       this.#close(connection, "rate-limited");
       return false;
     }
-    const wait = Math.ceil(connection.allowance.nextAt(now) - now);
-    const fault = refuse("rate-limited", "Too many requests.", undefined, { retry_after_ms: wait }).fault;
-    this.#desk.replies.refuse(exchange, fault, now);
+    this.#desk.replies.refuse(exchange, tooMany(wait).fault, now);
     return false;
+  }
+
+  /** Milliseconds until this connection may ask something, `undefined` when it may now. */
+  #waitOf({ allowance, agentId }: ConnectionState, now: number): number | undefined {
+    if (!allowance.take(now)) return allowance.nextAt(now) - now;
+    const agent = agentId === undefined ? undefined : this.#desk.registry.get(agentId);
+    return agent === undefined ? undefined : this.#rates.take(agent, now);
   }
 
   #close(connection: ConnectionState, reason: string): void {
@@ -175,6 +189,7 @@ export class Reception {
     exchange.taskId = taskId;
     const { route } = routed.value;
     const requirement = this.#requirement(route, parameters);
+    const wasBound = connection.agentId !== undefined;
     const agent = this.#identification.identify(connection, exchange, parameters, requirement, now);
     if (!agent.ok) return agent;
     const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };
@@ -182,6 +197,9 @@ export class Reception {
     const { agentId, genesis } = asked.agent;
     exchange.caller = agentId;
     exchange.callerOwner = genesis.ownerId;
+    // The first request of a connection: only now it is known whose it is.
+    const wait = wasBound ? undefined : this.#rates.take(asked.agent, now);
+    if (wait !== undefined) return tooMany(wait);
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
     }
@@ -377,6 +395,10 @@ export class Reception {
         return "bound";
     }
   }
+}
+
+function tooMany(wait: number) {
+  return refuse("rate-limited", "Too many requests.", undefined, { retry_after_ms: Math.ceil(wait) });
 }
 
 /** Whether an exchange changes something, and has no memory of its own for being asked twice. */

@@ -3,7 +3,7 @@ import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
 import { Attaching } from "./attaching.ts";
 import type { SwitchboardOptions } from "./config.ts";
-import { BIND_WITHIN, type ConnectionState } from "./connections.ts";
+import type { ConnectionState } from "./connections.ts";
 import { type Desk, makeDesk } from "./desk.ts";
 import { CLOSE_SHUTDOWN, Draining } from "./draining.ts";
 import { Endings } from "./endings.ts";
@@ -150,6 +150,7 @@ export class Switchboard {
       timers: timers.size,
       readings: this.#evidence.size + this.#records.size + this.#inspection.size,
       repeats: this.#reception.repeats,
+      rates: this.#reception.rates,
     };
   }
 
@@ -284,7 +285,7 @@ export class Switchboard {
     }
     const connection = this.#desk.connections.open({ id, carrier, origins, channelBinding, peerKey }, now);
     if (connection === undefined) this.#refuseConnection(id, CLOSE_OVERLOADED, "connections-cap");
-    else this.#desk.timers.set("unbound", String(id), now + BIND_WITHIN);
+    else this.#desk.timers.set("unbound", String(id), now + this.#desk.connections.bindWithin);
   }
 
   /** Who never says who it is costs a place that somebody else could use. */

@@ -16,7 +16,8 @@ import type { Way } from "./ground.ts";
 export const SILENT: ConnectionHandlers = { datagram() {}, stream() {}, exchange() {}, closed() {} };
 
 /** As many requests as a suite has, at once. */
-export const ROOMY = { ...DEFAULT_LIMITS, boundRate: { perSecond: 10_000, burst: 10_000 } };
+const ENOUGH = { perSecond: 10_000, burst: 10_000 };
+export const ROOMY = { ...DEFAULT_LIMITS, boundRate: ENOUGH, agentRate: ENOUGH, ownerRate: ENOUGH };
 
 const CARRIERS: Readonly<Record<string, () => Carrier>> = {
   QUIC: () => webTransportCarrier({ clock: systemClock }),

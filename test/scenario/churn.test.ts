@@ -35,7 +35,7 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
     offers: { ringing: 0, indexed: 0, settled: 2 },
     connections: { up: 0, agents: 0 },
     inboxes: { inboxes: 2, online: 0, inboxEvents: few.inboxes.inboxEvents },
-    ...{ agents: 2, timers: 2, readings: 0, repeats: 0, peers: 0, inputs: 0, evidence: 0 },
+    ...{ agents: 2, timers: 2, readings: 0, repeats: 0, rates: 4, peers: 0, inputs: 0, evidence: 0 },
     media: {
       sessions: 0,
       connections: 0,

@@ -182,6 +182,10 @@ export const BINDING: readonly Row[] = [
           name: "AGTP connections may be idle for less while many of them are there",
         },
         {
+          file: "signaling/switchboard/connections.test.ts",
+          name: "while most places are taken, an identity must be proved within 3 s",
+        },
+        {
           file: TLS,
           name: "the server's end of a TLS connection > closes what asks nothing for too long, and sooner under pressure",
         },

@@ -136,8 +136,24 @@ export const RECORDS: readonly Row[] = [
     requirement: "Requests are limited for each Agent-ID and principal besides each address; beyond it 429.",
     source: "BASE",
     proof: {
-      notDone:
-        "TODO(build): an agent's rate counts over all its connections, and an owner's over all its agents; today each connection has its own",
+      tests: [
+        {
+          file: "signaling/switchboard/shared-rates.test.ts",
+          name: "an agent > may ask so much over all its connections, and is told when it may again",
+        },
+        {
+          file: "signaling/switchboard/shared-rates.test.ts",
+          name: "an agent > gets no more by connecting anew for every request",
+        },
+        {
+          file: "signaling/switchboard/shared-rates.test.ts",
+          name: "an owner > may ask so much through all its agents",
+        },
+        {
+          file: "src/http/address-limits.test.ts",
+          name: "one address > has so many connections at once, and another has its own",
+        },
+      ],
     },
   },
   {
