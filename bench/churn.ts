@@ -165,7 +165,8 @@ export function rest(): Promise<void> {
 
 const EARLY_CALLS = 100;
 const LATE_CALLS = 1_000;
-const CALLS_PER_SECOND = 25;
+/** Few enough for two cores with other work: calls that wait for one another would be measured instead. */
+const CALLS_PER_SECOND = 10;
 const WARM_UP_CALLS = 10;
 const MEMORY_CALLS = 50;
 const [RAMP_MS, CALL_MS, LOOK_EVERY_MS] = [2_500, 6_000, 250];
