@@ -10,6 +10,7 @@ import {
 } from "../../codecs/message.ts";
 import { MessageReader } from "../../codecs/message-reader.ts";
 import { CLOSE_CODES, type CloseInfo, type DuplexStream } from "../../sfu/carrier.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { type ReceivedExchange, receiveExchange } from "../exchange.ts";
 import { CLOSE_TIMEOUT_MS, WRITE_PIECE_BYTES, WRITE_STALL_MS } from "./byte-socket.ts";
@@ -343,6 +344,41 @@ describe("the server's end of a TLS connection", () => {
     const late = (scene.received[0] as ReceivedExchange).responder.respond(answer("a"), true);
     await expect(late).rejects.toMatchObject({ code: "connection-lost" });
     await scene.expectReleased();
+  });
+
+  test("keeps the order and leaves nothing behind, whatever a client and its answers do", async () => {
+    const endings = ["fin", "cut", "destroy", "abandon", "malformed", "close"] as const;
+    for (let seed = 1; seed <= 150; seed++) {
+      const random = new SeededRandom(seed);
+      const scene = new Scene();
+      const asked = Array.from({ length: random.integer(8) }, (_, index) => `r${index}`);
+      const bytes = Buffer.concat(
+        asked.map((path) => serializeRequest(request(`/${path}`, "x".repeat(random.integer(3_000))))),
+      );
+      const ending = endings[seed % endings.length];
+      for (let at = 0; at < bytes.length; ) {
+        const length = 1 + random.integer(random.integer(2) === 0 ? 8 : 6_000);
+        scene.client.write(bytes.subarray(at, at + length));
+        at += length;
+        if (random.integer(3) === 0) await scene.clock.settle();
+        const last = scene.received.length - 1;
+        if (last >= scene.answers.length && random.integer(2) === 0) await scene.answer(last);
+        expect(scene.exchanges.length).toBeLessThanOrEqual(scene.answers.length + 1);
+      }
+      if (ending === "malformed") scene.client.write("no request\n");
+      if (ending === "cut") scene.client.end("AGTP/1.0 QUERY /cut\r\n");
+      if (ending === "fin") scene.client.end();
+      await scene.settle();
+      if (ending === "destroy") scene.server.destroy();
+      if (ending === "close") scene.connection.close(CLOSE_CODES.shutdown, "");
+      if (ending === "abandon") scene.received.at(-1)?.responder.abandon(CLOSE_CODES.normal);
+      for (let next = scene.answers.length; next < scene.received.length; next++) await scene.answer(next);
+      const whole = scene.answered.filter((one) => one !== "none");
+      expect(whole).toEqual(asked.slice(0, whole.length));
+      if (ending === "fin" || ending === "cut" || ending === "malformed") expect(whole).toEqual(asked);
+      scene.connection.close(CLOSE_CODES.normal, "");
+      await scene.expectReleased();
+    }
   });
 
   test("has neither datagrams nor streams, and opens no exchanges", async () => {
