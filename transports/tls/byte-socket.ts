@@ -70,6 +70,8 @@ export class ByteSocket {
       this.#owner?.gone(why);
     };
     duplex.once("close", closed);
+    // Whoever had the socket before may have paused it.
+    duplex.resume();
     if (duplex.destroyed) queueMicrotask(closed);
     else if (duplex.readableEnded) queueMicrotask(ended);
   }

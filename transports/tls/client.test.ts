@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Clock } from "../../codecs/clock.ts";
 import { Headers } from "../../codecs/headers.ts";
 import { type AgtpRequest, type AgtpResponse, serializeRequest } from "../../codecs/message.ts";
 import { systemClock } from "../../platform/node/clock.ts";
@@ -18,7 +19,9 @@ import { listenTls, type TlsListener } from "../../test/tls-server.ts";
 import { until } from "../../test/waiting.ts";
 import { openExchange, type Responder, receiveExchange } from "../exchange.ts";
 import { type ServerCertificate, storedCertificate } from "../webtransport/certificate.ts";
+import { WRITE_PIECE_BYTES } from "./byte-socket.ts";
 import { tlsCarrier } from "./client.ts";
+import { createTlsCounters } from "./counters.ts";
 
 let folder = "";
 let certificate: ServerCertificate;
@@ -27,6 +30,13 @@ beforeAll(async () => {
   certificate = await storedCertificate({ folder, now: Date.now() });
 });
 afterAll(() => rm(folder, { recursive: true }));
+
+/** Real time that runs faster. */
+const hastyClock: Clock = {
+  now: () => systemClock.now() * 50,
+  wall: () => systemClock.wall(),
+  at: (at, fire) => systemClock.at(at / 50, fire),
+};
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const request = (path: string): AgtpRequest => ({
@@ -319,6 +329,39 @@ describe("AGTP over TLS", () => {
     expect(world.serversClosed).toEqual([
       { code: CLOSE_CODES.normal, reason: "the peer left inside a request" },
     ]);
+  });
+
+  test("ends who asks on and on and reads nothing, with little kept", async () => {
+    const counters = createTlsCounters();
+    const closed: CloseInfo[] = [];
+    const waiting: number[] = [];
+    const large = answer({ filler: "x".repeat(1_000_000) });
+    const listener = await listenTls({ clock: hastyClock, certificate, counters }, () => ({
+      datagram() {},
+      stream() {},
+      exchange: (stream) => {
+        const sizes = [...listener.sockets].map((socket) => socket.writableLength);
+        waiting.push(Math.max(...sizes));
+        receiveExchange(stream)
+          .then(({ responder }) => responder.respond(large, true))
+          .catch(() => {});
+      },
+      closed: (info) => closed.push(info),
+    }));
+    const socket = connectTls({ port: listener.port, host: "127.0.0.1", rejectUnauthorized: false });
+    socket.on("error", () => {});
+    const bytes = serializeRequest(request("/large"));
+    socket.once("secureConnect", () => {
+      socket.pause();
+      for (let i = 0; i < 200; i++) socket.write(bytes);
+    });
+    await until("the server had enough", () => closed.length === 1);
+    expect(closed[0]?.code).toBe(CLOSE_CODES.overloaded);
+    expect(counters.overloaded).toBe(1);
+    expect(Math.max(...waiting)).toBeLessThanOrEqual(WRITE_PIECE_BYTES);
+    await until("the socket is gone", () => listener.sockets.size === 0);
+    socket.destroy();
+    await listener.close();
   });
 
   test("is not served below TLS 1.3, nor without TLS, nor to a client that wants HTTP/2 alone", async () => {
