@@ -156,4 +156,36 @@ describe("the sender of a voice", () => {
     expect(parsed.map(({ final }) => final)).toEqual([false, true]);
     expect(parsed.at(-1)?.totalFrames).toBe(sent.length);
   });
+
+  it("sends nothing while the call is suspended and keeps nothing for then; it goes on with a new talkspurt", async () => {
+    void sender.write(new Int16Array(FRAME * 100));
+    await clock.advance(200);
+    const before = sent.length;
+    sender.hold();
+    sender.hold();
+    await clock.advance(1_000);
+    const meanwhile = sender.write(new Int16Array(FRAME * 10));
+    await clock.advance(1_000);
+    await meanwhile;
+    expect(sent).toHaveLength(before);
+    sender.release();
+    await clock.advance(100);
+    expect(sent, "nothing of before is left").toHaveLength(before);
+    void sender.write(new Int16Array(FRAME * 3));
+    await clock.advance(200);
+    expect(sent.slice(before).map(({ startOfTurn }) => startOfTurn)).toEqual([true, false, false]);
+    expect(sent[before]?.sequence).toBe((sent[before - 1]?.sequence ?? 0) + 1);
+  });
+
+  it("begins a new talkspurt where it goes on in the middle of one", async () => {
+    void sender.write(new Int16Array(FRAME));
+    sender.hold();
+    void sender.write(new Int16Array(FRAME * 20));
+    await clock.advance(200);
+    sender.release();
+    await clock.advance(400);
+    expect(sent.length).toBeGreaterThan(5);
+    expect(sent.map(({ startOfTurn }) => startOfTurn).filter(Boolean)).toHaveLength(1);
+    expect(sent[0]?.startOfTurn).toBe(true);
+  });
 });

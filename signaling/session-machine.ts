@@ -121,7 +121,7 @@ export const TRANSITIONS: readonly Transition[] = [
     from: ["active"],
     trigger: "bounded-transport-lost",
     to: "terminated",
-    duty: "tell the peer, write the final record",
+    duty: "tell the peer, write the final record (over TLS: once another connection for media was waited for in vain)",
     reason: "transport-closed",
   },
   {

@@ -91,10 +91,11 @@ export class Attaching {
     }
   }
 
-  /** The session was suspended and goes on: who lost its media meanwhile has as long to come back as if it were now. */
+  /** The session was suspended and goes on: who has no media has as long to come for it as if that were new. */
   goOn(session: Session, now: number): void {
     for (const leg of session.legs) {
       if (leg.attached) continue;
+      leg.heardAt = now;
       if (leg.detachedAt !== undefined) leg.detachedAt = now;
       this.#move(session);
       this.#await(session, leg);

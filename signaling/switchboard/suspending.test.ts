@@ -209,6 +209,21 @@ describe("while a session is suspended", () => {
     expect(other.aliceInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
   });
 
+  test("an end over TLS that never had media is not missed meanwhile, and has its 60 s afterwards", () => {
+    const scene = new CallScene({ ...longLived, bobOverTls: true });
+    const nonce = nonceOf(suspend(scene, { ttl_seconds: 600 }));
+    scene.stage.advance(300_000);
+    resume(scene, nonce);
+    const askAll = () => scene.alice.query(scene.sessionId);
+    for (let second = 0; second < 59; second += 1) {
+      scene.stage.advance(1_000);
+      askAll();
+    }
+    expect(scene.aliceInbox.events).not.toContain("session-ended");
+    scene.stage.advance(1_000);
+    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
+  });
+
   test("refused frames that were under way are no news", () => {
     const scene = new CallScene(longLived);
     suspend(scene);

@@ -162,6 +162,31 @@ describe("an agent whose requests have connections of their own", () => {
     await say(world, second.answered, 0.5);
   });
 
+  it("leaves nothing at the server but what an ended session is remembered by", async () => {
+    const { world, ada, bob } = await scene("separate", "separate");
+    const sizes: unknown[] = [];
+    for (let calls = 0; calls < 3; calls += 1) {
+      const { call, answered } = await connected(world, ada, bob, { data: true }, { data: true });
+      await say(world, call, 0.2);
+      await world.during(call.end());
+      await world.during(answered.settled);
+      await world.clock.advance(20_000);
+      const { sessions, media, connections, timers, peers } = world.server.sizes();
+      sizes.push({ ...sessions, past: 0, media, connections, timers, peers });
+    }
+    expect(sizes[1]).toEqual(sizes[0]);
+    expect(sizes[2]).toEqual(sizes[0]);
+    expect(sizes[0]).toMatchObject({
+      live: 0,
+      agents: 0,
+      connections: { up: 2 },
+      routes: 0,
+      flows: 0,
+      peers: 2,
+    });
+    expect(world.reported).toEqual([]);
+  });
+
   it("ends a call whose media the server does not let it open", async () => {
     const { world, bob } = await scene();
     const refusing = {

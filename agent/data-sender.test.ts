@@ -1,0 +1,100 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { Checkpointer } from "../sfu/checkpointer.ts";
+import { FrameSender } from "../sfu/frame-sender.ts";
+import { seedSigner } from "../test/keys.ts";
+import { VirtualClock } from "../test/net/virtual-clock.ts";
+import { DataSender } from "./data-sender.ts";
+import { MediaTime } from "./media-time.ts";
+
+const STALL_MS = 20_000;
+
+describe("the sender of data while the call is suspended", () => {
+  let clock: VirtualClock;
+  let sender: DataSender;
+  let sent: number;
+  let isTaking: boolean;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    sent = 0;
+    isTaking = true;
+    const signed = {
+      ...{ sessionDigest: new Uint8Array(32), leg: 0, stream: 2, keyGeneration: 0 },
+      signer: seedSigner(1),
+      startSequence: 10,
+    };
+    sender = new DataSender({
+      clock,
+      time: new MediaTime(clock),
+      frames: new FrameSender({
+        ...signed,
+        ...{ flow: 2, ssrc: 1, payloadType: 0, clockRate: 1_000, frameSamples: 0, startTimestamp: 0 },
+      }),
+      checkpointer: new Checkpointer(signed),
+      outlet: {
+        frame: () => {
+          sent += 1;
+          return isTaking ? Promise.resolve(true) : new Promise(() => undefined);
+        },
+        checkpoint: () => undefined,
+        giveUp: () => undefined,
+      },
+      stream: 2,
+    });
+  });
+
+  const send = (): { outcome: string | undefined } => {
+    const result: { outcome: string | undefined } = { outcome: undefined };
+    sender.send(Uint8Array.of(1)).then(
+      () => {
+        result.outcome = "sent";
+      },
+      (error: unknown) => {
+        result.outcome = error instanceof ParleyError ? error.code : String(error);
+      },
+    );
+    return result;
+  };
+
+  it("signs nothing until it goes on, then what waits, in order", async () => {
+    sender.hold();
+    sender.hold();
+    const waiting = [send(), send()];
+    await clock.advance(60_000);
+    expect([sent, ...waiting.map(({ outcome }) => outcome)]).toEqual([0, undefined, undefined]);
+    sender.release();
+    await clock.advance(1_000);
+    expect([sent, ...waiting.map(({ outcome }) => outcome)]).toEqual([2, "sent", "sent"]);
+  });
+
+  it("refuses what waits when the call ends, or what it may no longer send once it goes on", async () => {
+    sender.hold();
+    const narrowed = send();
+    sender.permitted = false;
+    sender.release();
+    await clock.advance(10);
+    expect(narrowed.outcome).toBe("scope-violation");
+    sender.permitted = true;
+    sender.hold();
+    const late = send();
+    await clock.advance(10);
+    sender.finish();
+    await clock.advance(10);
+    expect([late.outcome, sent]).toEqual(["closed", 0]);
+  });
+
+  it("does not take the server's silence meanwhile for a stall, but again once it goes on", async () => {
+    isTaking = false;
+    const stuck = send();
+    await clock.advance(STALL_MS - 1_000);
+    sender.hold();
+    await clock.advance(10 * STALL_MS);
+    expect(stuck.outcome).toBeUndefined();
+    sender.release();
+    await clock.advance(STALL_MS - 1_000);
+    expect(stuck.outcome).toBeUndefined();
+    await clock.advance(2_000);
+    expect(stuck.outcome).toBe("data-stalled");
+  });
+});
