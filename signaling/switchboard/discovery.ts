@@ -92,6 +92,7 @@ export function agentList(desk: Desk, after: string | undefined): JsonObject {
     trust_tier: agent.genesis.trustTier,
     verification_path: agent.genesis.verificationPath,
     online: desk.inboxes.isOnline(agent.agentId),
+    ...(agent.status === "active" ? {} : { status: agent.status }),
   }));
   return { agents, ...(page.length === AGENTS_PAGE && last !== undefined ? { next: last.agentId } : {}) };
 }
@@ -100,7 +101,8 @@ export function agentList(desk: Desk, after: string | undefined): JsonObject {
 export function agentDetails(desk: Desk, agentId: string, now: number): Result<JsonObject> {
   const agent: RegisteredAgent | undefined = desk.registry.get(agentId);
   if (agent === undefined) return refuse("agent-not-found", "No such agent is known here.", "path");
-  return ok({ ...introduce(agent, now), agent_id: agentId, online: desk.inboxes.isOnline(agentId) });
+  const flag = agent.status === "deprecated" ? { deprecated: true } : {};
+  return ok({ ...introduce(agent, now), agent_id: agentId, online: desk.inboxes.isOnline(agentId), ...flag });
 }
 
 function methodOf(route: Route): string {

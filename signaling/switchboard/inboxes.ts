@@ -168,6 +168,12 @@ export class Inboxes {
       if (inbox.subscription !== undefined) this.#send(inbox, message, now);
   }
 
+  /** Ends an agent's subscription with a last message. */
+  end(agentId: string, reason: string, now: number): void {
+    const inbox = this.#byAgent.get(agentId);
+    if (inbox !== undefined) this.#endSubscription(inbox, reason, now);
+  }
+
   /** Ends every subscription with a last message. */
   endAll(reason: string, now: number): void {
     for (const inbox of this.#byAgent.values()) this.#endSubscription(inbox, reason, now);

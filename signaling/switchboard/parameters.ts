@@ -84,6 +84,17 @@ export const INSPECT: Shape<InspectParameters> = object<InspectParameters>(
   OPEN,
 );
 
+/** ACTIVATE, DEACTIVATE, REINSTATE, REVOKE, DEPRECATE /agents/{id}. */
+export interface LifecycleParameters {
+  readonly reason?: string;
+  /** Refused: a session is ended by TERMINATE. */
+  readonly session_id?: string;
+}
+export const LIFECYCLE: Shape<LifecycleParameters> = object<LifecycleParameters>(
+  { reason: optional(END_REASON), session_id: optional(text({ max: 128 })) },
+  OPEN,
+);
+
 /** ESTABLISH /sessions. */
 export interface EstablishParameters {
   /** Default: the callee of the offer. */

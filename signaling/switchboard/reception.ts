@@ -23,6 +23,7 @@ import type { Identification, Requirement } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
 import type { Inspection } from "./inspection.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
+import type { Lifecycle, LifecycleMethod } from "./lifecycle.ts";
 import { judgeWithoutOffer } from "./offerless.ts";
 import {
   ACK_NOTICE,
@@ -35,6 +36,7 @@ import {
   ESTABLISH,
   INSPECT,
   INTERRUPT_NOTICE,
+  LIFECYCLE,
   OPEN_MEDIA,
   RECORDS,
   RESUME,
@@ -66,6 +68,7 @@ interface Departments {
   readonly steering: Steering;
   readonly records: RecordReading;
   readonly inspection: Inspection;
+  readonly lifecycle: Lifecycle;
   readonly attaching: Attaching;
   readonly suspending: Suspending;
 }
@@ -203,6 +206,11 @@ export class Reception {
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
     }
+    // RESUME has an order of its own: its nonce is burnt first.
+    if (requirement !== "anonymous" && route !== "RESUME /sessions/{session_id}") {
+      const alive = this.#desk.registry.alive(asked.agent);
+      if (!alive.ok) return alive;
+    }
     const { requests } = this.#departments;
     if (named !== undefined && requests.takesPart(agentId, named, now)) exchange.sessionId = named;
     // An offer is judged in an order of its own, with its own claim.
@@ -228,6 +236,12 @@ export class Reception {
     if (routed.route === "DISCOVER /" && exchange.agentId === undefined) {
       this.#desk.replies.document(exchange, this.#desk.manifest.body(now), now);
       return ok(undefined);
+    }
+    if (isLifecycle(routed)) {
+      const read = readShape(LIFECYCLE, parameters, AT);
+      if (!read.ok) return read;
+      const method = routed.route.slice(0, routed.route.indexOf(" ")) as LifecycleMethod;
+      return this.#departments.lifecycle.change(asked, method, routed.params.agent_id, read.value, now);
     }
     const result = this.#discover(routed, asked, parameters, now);
     if (!result.ok) return result;
@@ -385,6 +399,12 @@ export class Reception {
       case "DISCOVER /agents":
       case "DISCOVER /agents/{agent_id}":
         return this.#desk.config.agentDisclosure === "public" ? "anonymous" : "bound";
+      // The issuer's certificate stands in for a proof.
+      case "ACTIVATE /agents/{agent_id}":
+      case "DEACTIVATE /agents/{agent_id}":
+      case "REINSTATE /agents/{agent_id}":
+      case "REVOKE /agents/{agent_id}":
+      case "DEPRECATE /agents/{agent_id}":
       case "DISCOVER /":
       case "DISCOVER /methods":
       case "DISCOVER /genesis":
@@ -399,6 +419,12 @@ export class Reception {
 
 function tooMany(wait: number) {
   return refuse("rate-limited", "Too many requests.", undefined, { retry_after_ms: Math.ceil(wait) });
+}
+
+type LifecycleRouted = Extract<Routed, { readonly route: `${LifecycleMethod} ${string}` }>;
+
+function isLifecycle(routed: Routed): routed is LifecycleRouted {
+  return ENDPOINTS[routed.route].input === LIFECYCLE;
 }
 
 /** Whether an exchange changes something, and has no memory of its own for being asked twice. */

@@ -64,6 +64,8 @@ interface Reply {
   readonly sessionId?: string;
   /** Appended with the record, before it. */
   readonly entries?: readonly LogEntry[];
+  /** Appended with the record, behind it: what names the record's place. */
+  readonly follow?: (chainSeq: number) => LogEntry;
 }
 
 /** What the server says of itself in every answer. */
@@ -223,7 +225,9 @@ export class Replies {
       ...(reply.headers ?? []),
       ["Content-Type", body.mediaType],
     ]);
-    this.#outputs.push({ kind: "append", entries: [...(reply.entries ?? []), recordEntry(record)] });
+    const followed = reply.follow === undefined ? [] : [reply.follow(record.chainSeq)];
+    const entries = [...(reply.entries ?? []), recordEntry(record), ...followed];
+    this.#outputs.push({ kind: "append", entries });
     this.#outputs.push({
       kind: "respond",
       connection: exchange.connection,

@@ -172,6 +172,13 @@ export class Ringing {
     }
   }
 
+  /** An agent may not act any more: whatever rings from it or at it is refused so. */
+  agentGone(agentId: string, refusal: Fault, now: number): void {
+    for (const ringing of [...this.#book.from(agentId), ...this.#book.to(agentId)]) {
+      this.#giveUp(ringing, refusal, refusal.code, now);
+    }
+  }
+
   /** No new offers from now on, and what rings is refused. */
   drain(now: number): void {
     this.#draining = true;

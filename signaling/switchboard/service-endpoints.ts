@@ -1,7 +1,21 @@
 import type { Endpoint, ServiceRoute } from "./endpoints.ts";
-import { ACK_NOTICE, AGENTS, CLOCK, DESCRIBE, INSPECT, NOTHING, SUBSCRIBE } from "./parameters.ts";
+import { ACK_NOTICE, AGENTS, CLOCK, DESCRIBE, INSPECT, LIFECYCLE, NOTHING, SUBSCRIBE } from "./parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
+
+const LIFE = {
+  capability: "mechanics",
+  isIdempotent: true,
+  input: LIFECYCLE,
+  output: {
+    agent_id: "string",
+    status: "string",
+    previous_status: "string",
+    noop: "boolean",
+    effective_at: "integer",
+  },
+  errors: ["agent-not-found", "genesis-issuer-cert-required", "issuer-mismatch", "lifecycle-conflict"],
+} as const;
 
 /** What can be asked of the server itself and of the agents it knows. */
 export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
@@ -86,6 +100,42 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
     input: NOTHING,
     output: { agent_id: "string", genesis: "string", identity_document: "string", status: "object" },
     errors: ["agent-not-found", "proof-required"],
+  },
+  "ACTIVATE /agents/{agent_id}": {
+    ...LIFE,
+    description: "Makes an agent active. For the issuer of its Genesis alone.",
+    intent: "let an agent act",
+    outcome: "the agent is active",
+    impact: "reversible",
+  },
+  "DEACTIVATE /agents/{agent_id}": {
+    ...LIFE,
+    description: "Suspends an agent and ends its sessions. For the issuer of its Genesis alone.",
+    intent: "stop an agent for now",
+    outcome: "the agent is suspended",
+    impact: "reversible",
+  },
+  "REINSTATE /agents/{agent_id}": {
+    ...LIFE,
+    description: "Makes a suspended agent active again. For the issuer of its Genesis alone.",
+    intent: "let an agent act again",
+    outcome: "the agent is active",
+    impact: "reversible",
+  },
+  "REVOKE /agents/{agent_id}": {
+    ...LIFE,
+    description: "Retires an agent for ever and ends its sessions. For the issuer of its Genesis alone.",
+    intent: "withdraw an agent",
+    outcome: "the agent is retired",
+    impact: "irreversible",
+  },
+  "DEPRECATE /agents/{agent_id}": {
+    ...LIFE,
+    description:
+      "Marks an agent as deprecated; it is served all the same. For the issuer of its Genesis alone.",
+    intent: "announce an agent's end",
+    outcome: "the agent is deprecated",
+    impact: "reversible",
   },
   "SUBSCRIBE /agents/{agent_id}/inbox": {
     description: "Opens the agent's inbox: a series of messages, one for each event, until it is closed.",

@@ -64,6 +64,11 @@ export class SessionTable {
     return this.#byAgent.get(agentId)?.size ?? 0;
   }
 
+  /** The same, themselves. */
+  of(agentId: string): Session[] {
+    return [...(this.#byAgent.get(agentId) ?? [])];
+  }
+
   /** Sessions with a leg on that connection. */
   on(connection: ConnectionId): Session[] {
     return [...(this.#byConnection.get(connection) ?? [])];

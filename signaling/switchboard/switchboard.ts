@@ -12,6 +12,7 @@ import { Identification } from "./identification.ts";
 import { Inspection } from "./inspection.ts";
 import type { SwitchboardInput, SwitchboardOutput } from "./io.ts";
 import { LastWords } from "./last-words.ts";
+import { Lifecycle } from "./lifecycle.ts";
 import { OfferBook } from "./offer-book.ts";
 import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
@@ -96,6 +97,7 @@ export class Switchboard {
       steering: this.#steering,
       records: this.#records,
       inspection: this.#inspection,
+      lifecycle: new Lifecycle(this.#desk, this.#table, this.#endings, this.#ringing),
     });
   }
 

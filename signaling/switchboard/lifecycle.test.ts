@@ -1,0 +1,170 @@
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { canonicalBytes } from "../../codecs/canonical-json.ts";
+import { Headers } from "../../codecs/headers.ts";
+import { seedSigner } from "../../test/keys.ts";
+import { CallScene } from "../../test/scenario/signaling-call.ts";
+import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { Stage } from "../../test/scenario/signaling-stage.ts";
+import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
+import { readRecord } from "../attribution.ts";
+import { requestBody } from "../body.ts";
+
+const ISSUER = seedSigner(77);
+const CAROL = testAgent("carol", 21, { issuer: ISSUER });
+
+/** Asks for a change over a connection whose client showed a certificate of this key. */
+function change(
+  stage: Stage,
+  method: string,
+  agentId: string,
+  key?: Uint8Array,
+  parameters: JsonObject = {},
+) {
+  const shown = stage.open(key === undefined ? {} : { carrier: "tls", peerKey: key });
+  const { arrivals } = stage.request(shown, {
+    dialect: "base",
+    method,
+    path: `/agents/${agentId}`,
+    query: new Map(),
+    headers: new Headers([["Content-Type", "application/vnd.agtp+json"]]),
+    body: canonicalBytes(requestBody({ method, parameters })),
+  });
+  const [response] = arrivals.responses;
+  if (response === undefined) throw new Error("no answer");
+  const body = JSON.parse(new TextDecoder().decode(response.body));
+  return { status: response.status, code: body.error?.code, result: body.result, headers: response.headers };
+}
+
+function registered(): { readonly stage: Stage; readonly carol: SignalingPeer } {
+  const stage = new Stage();
+  const carol = new SignalingPeer(stage, CAROL);
+  carol.subscribe();
+  return { stage, carol };
+}
+
+describe("who may change an agent's status", () => {
+  test("nobody without a certificate: 401; nobody with another's: 403; both are in the log", () => {
+    const { stage, carol } = registered();
+    expect(change(stage, "REVOKE", carol.id)).toMatchObject({
+      status: 401,
+      code: "genesis-issuer-cert-required",
+    });
+    const other = seedSigner(5).publicKey;
+    expect(change(stage, "REVOKE", carol.id, other)).toMatchObject({ status: 403, code: "issuer-mismatch" });
+    expect(change(stage, "REVOKE", carol.id, CAROL.identity.publicKey).status).toBe(403);
+    const refusals = stage.logs.filter(({ event }) => event === "lifecycle-refused");
+    expect(refusals.map(({ fields }) => fields.code)).toEqual([
+      "genesis-issuer-cert-required",
+      "issuer-mismatch",
+      "issuer-mismatch",
+    ]);
+    expect(carol.ask("QUERY", "/sessions/sess-none").outcome).toBe("session-not-found");
+    expect(change(stage, "REVOKE", "0".repeat(64), ISSUER.publicKey)).toMatchObject({ status: 404 });
+  });
+});
+
+describe("an agent's life", () => {
+  const key = ISSUER.publicKey;
+
+  test("suspended answers 503 until it is reinstated; discovery stays open to it", () => {
+    const { stage, carol } = registered();
+    expect(change(stage, "DEACTIVATE", carol.id, key, { reason: "audit" })).toMatchObject({
+      status: 200,
+      result: { agent_id: carol.id, status: "suspended", previous_status: "active" },
+    });
+    expect(carol.subscribe().last).toMatchObject({ status: 503, error: { code: "agent-suspended" } });
+    expect(carol.query("sess-none").last.status).toBe(503);
+    expect(carol.ask("DISCOVER", `/agents/${carol.id}`).last.result.status).toMatchObject({
+      status: "suspended",
+    });
+    expect(change(stage, "REINSTATE", carol.id, key).result).toMatchObject({ status: "active" });
+    expect(carol.subscribe().outcome).toBe("ok 200");
+  });
+
+  test("the same state again is a noop and leaves no event", () => {
+    const { stage, carol } = registered();
+    const again = change(stage, "ACTIVATE", carol.id, key);
+    expect(again).toMatchObject({ status: 200, result: { noop: true, status: "active" } });
+    expect(must(readRecord(again.headers.get("Attribution-Record") ?? "")).event).toBeUndefined();
+    expect(stage.log.filter((entry) => entry.kind === "lifecycle")).toEqual([]);
+  });
+
+  test("retired answers 410 for ever: neither reinstated nor activated, 422", () => {
+    const { stage, carol } = registered();
+    change(stage, "REVOKE", carol.id, key);
+    expect(carol.subscribe().last).toMatchObject({ status: 410, error: { code: "agent-retired" } });
+    for (const method of ["REINSTATE", "ACTIVATE", "DEACTIVATE", "DEPRECATE"]) {
+      expect(change(stage, method, carol.id, key)).toMatchObject({ status: 422, code: "lifecycle-conflict" });
+    }
+    expect(change(stage, "REVOKE", carol.id, key).result).toMatchObject({ noop: true });
+  });
+
+  test("deprecated is served, and flagged where it is described", () => {
+    const { stage, carol } = registered();
+    expect(change(stage, "DEPRECATE", carol.id, key).status).toBe(200);
+    expect(carol.subscribe().outcome).toBe("ok 200");
+    expect(carol.ask("DISCOVER", `/agents/${carol.id}`).last.result).toMatchObject({ deprecated: true });
+    const { agents } = carol.ask("DISCOVER", "/agents").last.result;
+    expect(agents).toMatchObject([{ agent_id: carol.id, status: "deprecated" }]);
+  });
+
+  test("REVOKE that names a session is refused: TERMINATE ends sessions", () => {
+    const { stage, carol } = registered();
+    expect(change(stage, "REVOKE", carol.id, key, { session_id: "sess-x" }).status).toBe(422);
+    expect(carol.subscribe().outcome).toBe("ok 200");
+  });
+
+  test("outlives the server, and its changes are read with INSPECT, newest first", () => {
+    const { stage, carol } = registered();
+    change(stage, "DEACTIVATE", carol.id, key);
+    change(stage, "REINSTATE", carol.id, key);
+    change(stage, "DEACTIVATE", carol.id, key);
+    const later = new Stage({ log: stage.log });
+    const alice = new SignalingPeer(later, ALICE);
+    alice.subscribe();
+    expect(new SignalingPeer(later, CAROL).subscribe().outcome).toBe("agent-suspended");
+    const { result } = alice.ask("INSPECT", "/", { target: "lifecycle", agent_id: carol.id, limit: 2 }).last;
+    const entries = result.entries as readonly { readonly entry: string; readonly format: string }[];
+    expect(result.status).toBe("suspended");
+    expect(entries.map(({ entry }) => must(readRecord(entry)).event)).toEqual([
+      "agent-suspended",
+      "agent-activated",
+    ]);
+    later.checkChain();
+  });
+});
+
+describe("what an agent is in when it is stopped", () => {
+  test.each([
+    ["DEACTIVATE", "agent-deactivated", 503],
+    ["REVOKE", "identity-revoked", 410],
+  ] as const)(
+    "%s ends its sessions (%s) before its next request (%d), and the other end is told",
+    (method, reason, status) => {
+      const scene = new CallScene();
+      const issuer = BOB.identity.publicKey;
+      expect(change(scene.stage, method, scene.bob.id, issuer).status).toBe(200);
+      expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason, by: "server" });
+      expect(scene.bob.query(scene.sessionId).last.status).toBe(status);
+      expect(scene.alice.query(scene.sessionId).last.result).toMatchObject({ state: "terminated", reason });
+      expect(scene.bobInbox.isOver).toBe(true);
+      scene.stage.advance(10_000);
+      expect(scene.finalRecord()?.extra).toMatchObject({ reason });
+      scene.stage.checkChain();
+    },
+  );
+
+  test("whatever rings from it or at it stops", () => {
+    const stage = new Stage();
+    const alice = new SignalingPeer(stage, ALICE);
+    const bob = new SignalingPeer(stage, BOB);
+    alice.subscribe();
+    const inbox = bob.subscribe();
+    const call = alice.call(BOB);
+    change(stage, "DEACTIVATE", bob.id, BOB.identity.publicKey);
+    expect(call.outcome).toBe("agent-suspended");
+    expect(inbox.events).toContain("offer-cancelled");
+    expect(alice.call(BOB).outcome).toBe("agent-suspended");
+  });
+});

@@ -1,0 +1,145 @@
+import { encodeHex } from "../../codecs/hex.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { AgentStatus } from "../identity-document.ts";
+import { keyId } from "../keys.ts";
+import type { AskedByAnybody } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import type { Endings } from "./endings.ts";
+import type { LifecycleParameters } from "./parameters.ts";
+import type { RegisteredAgent } from "./registry.ts";
+import type { Ringing } from "./ringing.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** The five methods of an agent's life on `/agents/{agent_id}`. */
+export type LifecycleMethod = "ACTIVATE" | "DEACTIVATE" | "REINSTATE" | "REVOKE" | "DEPRECATE";
+
+/** What each method makes of an agent, and from where. Retired is for ever. */
+const EFFECTS: Readonly<
+  Record<LifecycleMethod, { readonly from: readonly AgentStatus[]; readonly to: AgentStatus }>
+> = {
+  ACTIVATE: { from: ["suspended", "deprecated"], to: "active" },
+  DEACTIVATE: { from: ["active", "deprecated"], to: "suspended" },
+  REINSTATE: { from: ["suspended", "deprecated"], to: "active" },
+  REVOKE: { from: ["active", "suspended", "deprecated"], to: "retired" },
+  DEPRECATE: { from: ["active"], to: "deprecated" },
+};
+
+/**
+ * Changes of an agent's status by who issued its Genesis. Whose key it is, the certificate of the connection tells: these requests
+ * need no proof, since the issuer need not be an agent.
+ */
+export class Lifecycle {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #endings: Endings;
+  readonly #ringing: Ringing;
+
+  constructor(desk: Desk, table: SessionTable, endings: Endings, ringing: Ringing) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#endings = endings;
+    this.#ringing = ringing;
+  }
+
+  /**
+   * Faults: `agent-not-found`, `genesis-issuer-cert-required`, `issuer-mismatch`, `lifecycle-conflict`, `field-invalid` for a REVOKE
+   * that names a session.
+   */
+  change(
+    asked: AskedByAnybody,
+    method: LifecycleMethod,
+    agentId: string,
+    parameters: LifecycleParameters,
+    now: number,
+  ): Result<void> {
+    const agent = this.#desk.registry.get(agentId);
+    if (agent === undefined) return refuse("agent-not-found", "No such agent is known here.", "path");
+    const issuer = this.#issuer(asked, agent);
+    if (!issuer.ok) return issuer;
+    if (method === "REVOKE" && (parameters.session_id !== undefined || asked.headers.has("Session-ID"))) {
+      return refuse(
+        "field-invalid",
+        "REVOKE retires an agent; a session is ended by TERMINATE.",
+        "session_id",
+      );
+    }
+    const { from, to } = EFFECTS[method];
+    const previous = agent.status;
+    if (previous === to) {
+      this.#desk.replies.answer(
+        asked.exchange,
+        { result: { agent_id: agentId, status: to, noop: true } },
+        now,
+      );
+      return ok(undefined);
+    }
+    if (!from.includes(previous)) {
+      return refuse("lifecycle-conflict", `${method} is not for an agent that is ${previous}.`, "method", {
+        status: previous,
+      });
+    }
+    this.#desk.registry.changeStatus(agent, to);
+    const { reason } = parameters;
+    const facts = { agent_id: agentId, status: to, previous_status: previous };
+    this.#desk.replies.answer(
+      asked.exchange,
+      {
+        result: { ...facts, effective_at: Math.floor(now) },
+        event: `agent-${to === "active" ? "activated" : to}`,
+        extra: { ...facts, issuer_key: issuer.value, ...(reason === undefined ? {} : { reason }) },
+        follow: (chainSeq) => ({ kind: "lifecycle", agentId, chainSeq, status: to }),
+      },
+      now,
+    );
+    this.#desk.outputs.log("info", "agent-status-changed", { agentId, method, from: previous, to, reason });
+    if (to === "suspended" || to === "retired") this.#silence({ ...agent, status: to }, now);
+    return ok(undefined);
+  }
+
+  /** The issuer's key, named. Failures are in the log: they are attempts on somebody's identity. */
+  #issuer({ connection, exchange }: AskedByAnybody, agent: RegisteredAgent): Result<string> {
+    const { peerKey } = connection;
+    const { method } = exchange;
+    const { agentId } = agent;
+    if (peerKey === undefined) {
+      this.#desk.outputs.log("warn", "lifecycle-refused", {
+        agentId,
+        method,
+        code: "genesis-issuer-cert-required",
+      });
+      return refuse(
+        "genesis-issuer-cert-required",
+        "Only the Genesis's issuer may do this, over TLS with a certificate of its key.",
+        "connection",
+        { reason: "genesis-issuer-cert-required" },
+      );
+    }
+    const presented = keyId(peerKey);
+    if (encodeHex(peerKey) !== encodeHex(agent.genesis.issuerKey)) {
+      this.#desk.outputs.log("warn", "lifecycle-refused", {
+        agentId,
+        method,
+        code: "issuer-mismatch",
+        presented,
+      });
+      return refuse("issuer-mismatch", "Another key issued this agent's Genesis.", "connection");
+    }
+    return ok(presented);
+  }
+
+  /** Ends whatever the agent takes part in, before its next request or frame. */
+  #silence(agent: RegisteredAgent, now: number): void {
+    const { agentId } = agent;
+    const refusal = this.#desk.registry.alive(agent);
+    if (refusal.ok) return;
+    this.#ringing.agentGone(agentId, refusal.fault, now);
+    for (const session of this.#table.of(agentId)) {
+      const deactivated =
+        agent.status === "suspended" && this.#endings.end(session, "agent-deactivated", "server", now).ok;
+      // Sessions that are not active know of revocation alone.
+      if (!deactivated) this.#endings.end(session, "identity-revoked", "server", now);
+      this.#endings.finishIfComplete(session, now);
+    }
+    this.#desk.inboxes.end(agentId, agent.status === "retired" ? "agent-retired" : "agent-suspended", now);
+  }
+}
