@@ -1,7 +1,7 @@
 /** The one TLS port of a server that runs: AGTP, HTTP and WebSocket side by side, as any program finds them. */
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get, type RequestOptions } from "node:https";
 import { connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
@@ -136,6 +136,21 @@ it("parley discover shows what the server tells anybody, by a pinned certificate
   const other = await parley("discover", url, "--cert-hash", "00".repeat(32));
   expect([other.code, other.stderr]).toEqual([10, expect.stringMatching(/^parley: connect-refused: /)]);
 }, 60_000);
+
+it("sessions are resumed without early data: a ticket allows none", async () => {
+  const { port } = await running();
+  const ticket = join(folder, "ticket.pem");
+  const request = join(folder, "early.txt");
+  writeFileSync(request, "AGTP/1.0 DISCOVER /\r\n\r\n");
+  const dialled = (more: string) =>
+    execute("bash", ["-c", `sleep 1 | openssl s_client -connect 127.0.0.1:${port} -alpn agtp ${more} 2>&1`]);
+  await dialled(`-sess_out ${ticket}`);
+  const { stdout: described } = await execute("openssl", ["sess_id", "-in", ticket, "-noout", "-text"]);
+  expect(described).toMatch(/Max Early Data: 0\n/);
+  const { stdout: resumed } = await dialled(`-sess_in ${ticket} -early_data ${request}`);
+  expect(resumed).toMatch(/^Reused, TLSv1\.3/m);
+  expect(resumed).toContain("Early data was not sent");
+});
 
 it("a client comes in without a certificate, whether it is asked for one or not", async () => {
   for (const clientCertificates of ["off", "asked"] as const) {

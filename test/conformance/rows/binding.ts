@@ -74,7 +74,18 @@ export const BINDING: readonly Row[] = [
     binds: "both",
     requirement: "Early data is sent or taken on TLS over TCP.",
     source: "BIND",
-    proof: { notDone: "TODO(test): a session ticket of TCP 4480 allows no early data" },
+    proof: {
+      tests: [
+        {
+          file: "test/e2e/tls-port.test.ts",
+          name: "sessions are resumed without early data: a ticket allows none",
+        },
+        {
+          file: "signaling/switchboard/request-headers.test.ts",
+          name: "early data > takes QUERY and DISCOVER only, and nothing happens for any other method",
+        },
+      ],
+    },
   },
   {
     id: "W23",
