@@ -39,6 +39,22 @@ describe("a session's id", () => {
   });
 });
 
+test("the nonce that resumes a session is 16 bytes of the random source, drawn anew each time", () => {
+  const { stage, alice, sessionId } = new CallScene();
+  const path = `/sessions/${sessionId}`;
+  const nonces = [1, 2].map(() => {
+    const suspended = alice.ask("SUSPEND", path, {}, { proof: false });
+    const nonce = String(suspended.last.result.resumption_nonce);
+    expect(alice.ask("RESUME", path, { resumption_nonce: nonce }, { proof: true }).outcome).toBe("ok 200");
+    return encodeHex(must(decodeBase64url(nonce)));
+  });
+  expect(new Set(nonces).size).toBe(2);
+  for (const nonce of nonces) {
+    expect(nonce).toHaveLength(32);
+    expect(stage.randomGiven.map(encodeHex)).toContain(nonce);
+  }
+});
+
 describe("a session comes into being by ESTABLISH and CONFIRM alone", () => {
   const others = ROUTES.filter((route) => !/^(?:ESTABLISH|CONFIRM) /.test(route));
   const refused = [...FLOOR_METHODS].filter((method) => method !== "CONFIRM").map((method) => `${method} /`);

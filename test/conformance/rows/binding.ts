@@ -53,8 +53,13 @@ export const BINDING: readonly Row[] = [
     requirement: "AGTP is offered over TLS on TCP; no service is on QUIC alone.",
     source: "BIND",
     proof: {
-      notDone:
-        "TODO(build): the carrier is there at both ends; the server as it is started does not hand it the connections of TCP 4480 yet",
+      tests: [
+        { file: "test/e2e/tls-port.test.ts", name: "the README's one line asks for the manifest" },
+        {
+          file: "test/e2e/tls-port.test.ts",
+          name: "AGTP, HTTP and WebSockets share the port, { ALPNProtocols: [ 'agtp' ] }",
+        },
+      ],
     },
   },
   {

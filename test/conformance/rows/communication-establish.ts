@@ -39,7 +39,7 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
     source: "SEED, ESTABLISH Request",
     proof: {
       notDone:
-        "the headers name no called agent and nobody has signed them: an ESTABLISH here also brings the caller's signed offer, and is 422 without it",
+        "the headers name no called agent and nobody has signed them: an ESTABLISH here also brings the caller's signed offer; without it the headers are judged and the answer is 422 `offer-required`",
     },
   },
   {

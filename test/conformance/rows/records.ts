@@ -42,7 +42,20 @@ export const RECORDS: readonly Row[] = [
     requirement: "Records are only ever appended, found by Audit-ID, and read with INSPECT.",
     source: "IDENT; BASE",
     proof: {
-      notDone: "TODO(build): INSPECT; that records are only appended and found by Audit-ID is proved",
+      tests: [
+        {
+          file: "signaling/switchboard/inspection.test.ts",
+          name: "INSPECT of a record by its Audit-ID > gives the record and what it says to whom it answered",
+        },
+        {
+          file: "signaling/switchboard/inspection.test.ts",
+          name: "INSPECT of a record by its Audit-ID > gives any record of a session to its participants, long after it is over, and to nobody else",
+        },
+        {
+          file: "store/record-log.test.ts",
+          name: "the record log in memory > records are found by Audit-ID, the last one is the head",
+        },
+      ],
     },
   },
   {

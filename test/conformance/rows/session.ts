@@ -286,7 +286,22 @@ export const SESSION: readonly Row[] = [
     requirement:
       "The nonce that resumes a session has 128 bits of a cryptographic generator and is used once.",
     source: "BASE, SUSPEND",
-    proof: { notDone: "not yet: sessions can be neither suspended nor resumed" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/session-ids.test.ts",
+          name: "the nonce that resumes a session is 16 bytes of the random source, drawn anew each time",
+        },
+        {
+          file: "signaling/switchboard/suspending.test.ts",
+          name: "T6: RESUME > with a used nonce: 409 while the session is up, and in a later suspension",
+        },
+        {
+          file: "signaling/switchboard/suspending.test.ts",
+          name: "T6: RESUME > with a wrong nonce: 409, counted and logged, and the right one still opens",
+        },
+      ],
+    },
   },
   {
     id: "S19",
@@ -295,7 +310,12 @@ export const SESSION: readonly Row[] = [
     requirement: "A session that stays suspended past `resume_by` becomes expired.",
     source: "BASE, SUSPEND",
     proof: {
-      notDone: "not yet: the session machine has the transition and its test, but nothing suspends a session",
+      tests: [
+        {
+          file: "signaling/switchboard/suspending.test.ts",
+          name: "T7: the deadline > ends the session as expired; a later RESUME is 408, also when only its tombstone is left",
+        },
+      ],
     },
   },
   {
