@@ -45,6 +45,8 @@ const TURN_MS = 10;
 const STANDING_MS = 15_000;
 
 const open = new Set<Socket>();
+/** Whose requests they are. */
+let agent: ForeignAgent | undefined;
 let [opened, ended, sent, received, requests] = [0, 0, 0, 0, 0];
 
 /** The beginning of a handshake that promises 512 octets. */
@@ -56,11 +58,12 @@ const PIPELINED = Buffer.from("AGTP/1.0 DISCOVER /methods\r\n\r\n".repeat(200));
 const floods: Readonly<Record<FloodKind, (socket: Socket) => void>> = {
   "half-open": (socket) => put(socket, opened % 2 === 0 ? HELLO.subarray(0, 1) : HELLO),
   requests: (socket) => {
-    const agent = new ForeignAgent("flooder");
+    agent ??= new ForeignAgent("flooder");
     const cb = bindingOf(socket as TLSSocket);
     const proved = agent.prove({ method: "QUERY", path: "/clock", origin }, { cb }, { t0: 1 });
     ask(socket, agent.id, JSON.stringify(proved));
-    every(socket, 10, () => ask(socket, agent.id, '{"t0":1}'));
+    const { id } = agent;
+    every(socket, 10, () => ask(socket, id, '{"t0":1}'));
   },
   headers: (socket) => put(socket, LONG),
   slow: (socket) => {
