@@ -91,6 +91,7 @@ describe("parseAgtpUri refuses", () => {
     ["an empty label", "agtp://example..com", "host"],
     ["a blank", "agtp://exam ple.com", "host"],
     ["brackets without an address", "agtp://[]", "host"],
+    ["brackets around what is no address", "agtp://[1::2::3]:4480", "host"],
     ["a text without end", `agtp://${"a.".repeat(2_000)}`, "length"],
   ])("%s", (_what, text, at) => {
     expect(parseAgtpUri(text)).toMatchObject({ ok: false, fault: { code: "uri-invalid", at } });

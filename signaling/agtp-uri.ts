@@ -90,7 +90,7 @@ function readAuthority(text: string): Result<AgtpAuthority> {
 }
 
 function isHost(host: string): boolean {
-  if (IPV6.test(host)) return true;
+  if (host.startsWith("[")) return IPV6.test(host) && URL.canParse(`https://${host}`);
   // A last label of digits alone makes it an address.
   if (/(?:^|\.)\d+$/.test(host)) return IPV4.test(host);
   return host.length <= MAX_HOST && host.split(".").every((label) => LABEL.test(label));

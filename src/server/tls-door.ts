@@ -133,6 +133,8 @@ export class TlsDoor {
       const [oldest] = this.#arrivals.keys();
       this.#drop(oldest as string, "handshakes-full");
     }
+    // Another had this port until a moment ago, and its end is not told yet.
+    this.#settle(name);
     const arrival: Arrival = {
       socket,
       admitted,
@@ -141,7 +143,7 @@ export class TlsDoor {
     this.#arrivals.set(name, arrival);
     socket.once("close", () => {
       admitted.close();
-      // Another may have come from the same port meanwhile.
+      // Another may have come from the same port since.
       if (this.#arrivals.get(name) === arrival) this.#drop(name, "handshake-failed");
     });
   }

@@ -7,6 +7,7 @@ import {
   serializeResponse,
 } from "../../codecs/message.ts";
 import { MessageReader } from "../../codecs/message-reader.ts";
+import { parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { MEDIA_TYPE, readRequestBody, readResponseBody } from "../../signaling/body.ts";
 import { type Route, routeRequest } from "../../signaling/paths.ts";
 import { parseScopes } from "../../signaling/scope.ts";
@@ -196,6 +197,41 @@ export const SIGNALING_TARGETS: readonly FuzzTarget[] = [
     ].map((text) => utf8.encode(text)),
     tokens: ["communication:", "*", " ", ",", ":", "-1", "audio:", "limit:", "\u0000"],
     run: (input) => parseScopes(new TextDecoder().decode(input)).ok,
+  },
+  {
+    name: "agtp-uri",
+    examples: [
+      `agtp://${"0a".repeat(32)}@media.example:4481`,
+      "agtp://[2001:db8::1]:4480",
+      "agtp://agtp.example.com/agents/Ada%20L%C3%B6w",
+    ].map((text) => utf8.encode(text)),
+    tokens: [
+      "agtp://",
+      "@",
+      ":",
+      "/",
+      "/agents/",
+      "%",
+      "%2F",
+      "[",
+      "]",
+      "::",
+      "127.0.0.1",
+      ".",
+      "0a".repeat(32),
+    ],
+    run(input) {
+      const uri = parseAgtpUri(new TextDecoder().decode(input));
+      if (!uri.ok) return false;
+      const { server } = uri.value;
+      // What was read is dialled: no other reader of URLs may see another host or port in it.
+      if (server !== undefined) {
+        const { hostname, port } = new URL(`https://${server.host}:${server.port}/agtp`);
+        const isSame = server.host.startsWith("[") || hostname === server.host;
+        if (!isSame || Number(port || 443) !== server.port) throw new Error(`${server.host} is ${hostname}`);
+      }
+      return true;
+    },
   },
   {
     name: "questions",
