@@ -48,7 +48,7 @@ import {
 import type { RecordReading } from "./record-reading.ts";
 import { Repeats } from "./repeats.ts";
 import type { Exchange } from "./replies.ts";
-import { checkClaims, checkHeaders } from "./request-headers.ts";
+import { checkClaim, checkHeaders, checkOwner } from "./request-headers.ts";
 import type { Ringing } from "./ringing.ts";
 import type { SessionRequests } from "./session-requests.ts";
 import { SharedRates } from "./shared-rates.ts";
@@ -213,10 +213,12 @@ export class Reception {
     }
     const { requests } = this.#departments;
     if (named !== undefined && requests.takesPart(agentId, named, now)) exchange.sessionId = named;
+    const owner = checkOwner(asked.agent, request.headers);
+    if (!owner.ok) return owner;
     // An offer is judged in an order of its own, with its own claim.
     if (route !== "ESTABLISH /sessions") {
-      const claims = checkClaims(this.#desk.registry, asked.agent, request.headers);
-      if (!claims.ok) return claims;
+      const claim = checkClaim(this.#desk.registry, asked.agent, request.headers);
+      if (!claim.ok) return claim;
     }
     const key = request.headers.get("Idempotency-Key");
     if (key === undefined || !isRepeatable(route))

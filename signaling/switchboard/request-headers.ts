@@ -31,15 +31,15 @@ export function checkHeaders(headers: Headers): Result<void> {
   return scope.ok ? ok(undefined) : scope;
 }
 
-/**
- * Holds the claims of a proved agent's headers against its documents: an Owner-ID must be its owner's, a scope within what it was
- * given. Faults: `agent-mismatch`, `scope-claim-invalid`.
- */
-export function checkClaims(registry: Registry, agent: RegisteredAgent, headers: Headers): Result<void> {
+/** Holds an Owner-ID in the headers of a proved agent against its Genesis. Fault: `agent-mismatch`. */
+export function checkOwner({ genesis }: RegisteredAgent, headers: Headers): Result<void> {
   const owner = headers.get("Owner-ID");
-  if (owner !== undefined && owner !== agent.genesis.ownerId) {
-    return refuse("agent-mismatch", "The agent belongs to another owner.", "header Owner-ID");
-  }
+  if (owner === undefined || owner === genesis.ownerId) return ok(undefined);
+  return refuse("agent-mismatch", "The agent belongs to another owner.", "header Owner-ID");
+}
+
+/** Holds a scope in the headers of a proved agent against what it was given. Fault: `scope-claim-invalid`. */
+export function checkClaim(registry: Registry, agent: RegisteredAgent, headers: Headers): Result<void> {
   const claim = headers.get("Authority-Scope");
   if (claim === undefined) return ok(undefined);
   const scope = parseScopes(claim, "header Authority-Scope");

@@ -38,6 +38,18 @@ export const AUTHORITY: readonly Row[] = [
           file: "signaling/switchboard/request-headers.test.ts",
           name: "headers of any request > a scope that is none is 400, one beyond the identity document 262, and both are logged or recorded",
         },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "DISCOVER / > is refused with a scope that is none, and the record says so",
+        },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "QUERY /sessions/{session_id} > is refused with a scope beyond the identity document, and the record says so",
+        },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "ESTABLISH /sessions > is refused with a scope beyond the identity document, and the record says so",
+        },
       ],
     },
   },

@@ -140,6 +140,14 @@ export const IDENTITY: readonly Row[] = [
           file: "signaling/switchboard/request-headers.test.ts",
           name: "headers of any request > an Owner-ID is held against the agent's own, and a wrong one logged",
         },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "ESTABLISH /sessions > is refused with another owner than the agent's",
+        },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "QUERY /sessions/{session_id} > is refused with another owner than the agent's",
+        },
         { file: IDENTIFICATION, name: "binding > a connection speaks for one agent" },
       ],
     },

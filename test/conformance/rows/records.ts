@@ -102,6 +102,18 @@ export const RECORDS: readonly Row[] = [
           file: "signaling/switchboard/named-in-answers.test.ts",
           name: "what a record names > an action where something is changed, the same in every answer of a series",
         },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "ADJUST /sessions/{session_id} > names an action",
+        },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "TERMINATE /sessions/{session_id} > names an action",
+        },
+        {
+          file: "signaling/switchboard/every-route.test.ts",
+          name: "QUERY /sessions/{session_id} > names no action",
+        },
       ],
     },
   },
