@@ -104,6 +104,11 @@ describe("OPEN of a session's media", () => {
     expect(other.openMedia(scene.sessionId).outcome).toBe("ok 200");
     expect(rowOf(scene, 0)).toMatchObject({ connection: other.connection });
     expect(scene.stage.closes, "the older one has other uses").toEqual([]);
+    const { connection } = scene.alice;
+    expect(scene.stage.finishes, "and none of this one's streams stays open on it").toEqual([
+      { kind: "finish", connection, flow: scene.stream(0, "send").receipt_flow },
+      { kind: "finish", connection, flow: scene.stream(0, "receive").checkpoint_flow },
+    ]);
     scene.alice.drop();
     expect(scene.bobInbox.events).not.toContain("session-ended");
     other.drop();

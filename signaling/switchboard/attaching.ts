@@ -51,6 +51,7 @@ export class Attaching {
     const { connection } = asked;
     const sets = layAnew(session, connection);
     if (!sets.ok) return sets;
+    this.#finishStatements(session, leg);
     const older = leg.overTls && leg.attached ? leg.connection : undefined;
     this.#table.attach(session, leg, connection.id, sets.value);
     leg.attachSeq = attachSeq;
@@ -140,6 +141,16 @@ export class Attaching {
       },
       now,
     );
+  }
+
+  /** Statements to this end go elsewhere from now on: where they went, their streams end. Nothing for a connection that is gone. */
+  #finishStatements(session: Session, leg: SessionLeg): void {
+    if (!leg.attached) return;
+    for (const { speaker, ingress, egress } of session.flows) {
+      const { connection } = speaker === leg.leg ? ingress : egress;
+      const flow = speaker === leg.leg ? ingress.receipts : egress.checkpoints;
+      this.#desk.outputs.push({ kind: "finish", connection, flow });
+    }
   }
 
   /** The relay goes by where the leg's flows are now. */
