@@ -19,10 +19,22 @@ export const HEARTBEAT_SECONDS = 20;
 /** How long an event waits for its acknowledgement, milliseconds. */
 export const EVENT_LIFETIME = 24 * 3_600_000;
 
+/**
+ * Unacknowledged events that agents sent, of all inboxes together, in one inbox, and of one sender in it. Further ones are refused,
+ * so that they never push out what the server has to tell.
+ */
+const MAX_NOTICES = 16_384;
+const MAX_NOTICES_PER_INBOX = 32;
+const MAX_NOTICES_PER_SENDER = 8;
+
 /** An event for one agent's inbox; `event` names it, the rest goes out as it is. */
 export interface InboxEvent {
   readonly event: string;
   readonly sessionId?: string;
+  /** The agent that sent it, where one did: see {@link MAX_NOTICES}. */
+  readonly from?: string;
+  /** When it is no news any more, Unix milliseconds; at most {@link EVENT_LIFETIME} from now. */
+  readonly expiresAt?: number;
   readonly fields: JsonObject;
 }
 
@@ -59,6 +71,8 @@ export class Inboxes {
   readonly #timers: Timers;
   /** At most one per registered agent. */
   readonly #byAgent = new Map<string, Inbox>();
+  /** Events in all inboxes that agents sent. */
+  #notices = 0;
 
   constructor(outputs: Outputs, replies: Replies, timers: Timers) {
     this.#outputs = outputs;
@@ -94,6 +108,10 @@ export class Inboxes {
     inbox.subscription = exchange;
     const greeting = { event: "subscribed", inbox_seq: inbox.cursor, heartbeat_s: HEARTBEAT_SECONDS };
     this.#send(inbox, greeting, now, { headers: [["Supported-Methods", supportedMethods("/")]] });
+    this.#keep(
+      inbox,
+      inbox.events.filter((event) => expiryOf(event) > now),
+    );
     for (const event of inbox.events) this.#deliver(inbox, event, now);
     this.#timers.set("heartbeat", agentId, now + HEARTBEAT_SECONDS * 1000);
   }
@@ -103,8 +121,20 @@ export class Inboxes {
     const inbox = this.#inbox(agentId, now);
     if (inbox.events.length >= MAX_UNACKNOWLEDGED) this.#dropOne(inbox);
     const kept = { ...event, seq: inbox.nextSeq++, at: now };
-    inbox.events.push(kept);
+    this.#keep(inbox, [...inbox.events, kept]);
+    if (kept.expiresAt !== undefined) {
+      this.#timers.set("inbox-expiry", agentId, Math.min(...inbox.events.map(expiryOf)));
+    }
     this.#deliver(inbox, kept, now, link);
+  }
+
+  /** Whether one more event that `from` sends fits into that agent's inbox. */
+  hasRoomForNotice(agentId: string, from: string): boolean {
+    const notices = this.#byAgent.get(agentId)?.events.filter(isNotice) ?? [];
+    const own = notices.filter((event) => event.from === from).length;
+    return (
+      this.#notices < MAX_NOTICES && notices.length < MAX_NOTICES_PER_INBOX && own < MAX_NOTICES_PER_SENDER
+    );
   }
 
   /** Forgets events up to and including `seq`. False when the agent has no inbox or was never sent that number. */
@@ -119,8 +149,9 @@ export class Inboxes {
   withdraw(agentId: string, sessionId: string, events: readonly string[]): void {
     const inbox = this.#byAgent.get(agentId);
     if (inbox === undefined) return;
-    inbox.events = inbox.events.filter(
-      (kept) => kept.sessionId !== sessionId || !events.includes(kept.event),
+    this.#keep(
+      inbox,
+      inbox.events.filter((kept) => kept.sessionId !== sessionId || !events.includes(kept.event)),
     );
   }
 
@@ -135,19 +166,19 @@ export class Inboxes {
   expire(agentId: string, now: number): void {
     const inbox = this.#byAgent.get(agentId);
     if (inbox === undefined) return;
-    const fresh = inbox.events.filter((event) => event.at + EVENT_LIFETIME > now);
+    const fresh = inbox.events.filter((event) => expiryOf(event) > now);
     if (fresh.length < inbox.events.length) {
       this.#outputs.log("warn", "inbox-events-expired", {
         agentId,
         count: inbox.events.length - fresh.length,
       });
     }
-    inbox.events = fresh;
+    this.#keep(inbox, fresh);
     if (inbox.subscription === undefined && fresh.length === 0) {
       this.#byAgent.delete(agentId);
       return;
     }
-    this.#timers.set("inbox-expiry", agentId, (fresh[0]?.at ?? now) + EVENT_LIFETIME);
+    this.#timers.set("inbox-expiry", agentId, Math.min(now + EVENT_LIFETIME, ...fresh.map(expiryOf)));
   }
 
   /** The connection (or only this exchange of it) is gone. Returns the agent that lost its subscription, if one did. */
@@ -193,7 +224,10 @@ export class Inboxes {
   #acknowledge(inbox: Inbox, seq: number): void {
     if (seq >= inbox.nextSeq || seq <= inbox.cursor) return;
     inbox.cursor = seq;
-    inbox.events = inbox.events.filter((event) => event.seq > seq);
+    this.#keep(
+      inbox,
+      inbox.events.filter((event) => event.seq > seq),
+    );
   }
 
   #deliver(inbox: Inbox, event: KeptEvent, now: number, link?: SessionLink): void {
@@ -228,13 +262,32 @@ export class Inboxes {
     this.#replies.answer(subscription, { result: { event: "unsubscribed", reason }, final: true }, now);
   }
 
+  /** Every change of what an inbox holds goes through here. */
+  #keep(inbox: Inbox, events: KeptEvent[]): void {
+    this.#notices += events.filter(isNotice).length - inbox.events.filter(isNotice).length;
+    inbox.events = events;
+  }
+
   #dropOne(inbox: Inbox): void {
     const refusal = inbox.events.findIndex((event) => event.event === "frames_refused");
-    const [dropped] = inbox.events.splice(Math.max(refusal, 0), 1);
+    const dropped = inbox.events[Math.max(refusal, 0)];
+    this.#keep(
+      inbox,
+      inbox.events.filter((event) => event !== dropped),
+    );
     this.#outputs.log("warn", "inbox-event-dropped", {
       agentId: inbox.agentId,
       dropped: dropped?.event,
       reason: "unacknowledged-cap",
     });
   }
+}
+
+function isNotice(event: KeptEvent): boolean {
+  return event.from !== undefined;
+}
+
+/** When an event is dropped though nobody dealt with it. */
+function expiryOf(event: KeptEvent): number {
+  return Math.min(event.at + EVENT_LIFETIME, event.expiresAt ?? Number.POSITIVE_INFINITY);
 }

@@ -1,8 +1,9 @@
-import { canonicalBytes, type JsonValue } from "../../codecs/canonical-json.ts";
+import { canonicalBytes, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
 import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import {
   AGENT_ID,
+  anyObject,
   boolean,
   DIGEST,
   integer,
@@ -92,6 +93,64 @@ export interface LifecycleParameters {
 }
 export const LIFECYCLE: Shape<LifecycleParameters> = object<LifecycleParameters>(
   { reason: optional(END_REASON), session_id: optional(text({ max: 128 })) },
+  OPEN,
+);
+
+/** Longest content of a notification, and attestation of a confirmation, bytes of canonical JSON. */
+const MAX_CONTENT_BYTES = 4_096;
+const CONTENT: Shape<JsonObject | string> = bounded(
+  {
+    schema: { type: ["object", "string"] },
+    check: (value, at) => (typeof value === "string" ? undefined : anyObject().check(value, at)),
+  },
+  MAX_CONTENT_BYTES,
+);
+
+/** NOTIFY /: `content`, or `event` as the reference implementation calls it. */
+export interface NotifyParameters {
+  readonly recipient: string;
+  readonly content?: JsonObject | string;
+  readonly event?: JsonObject | string;
+  readonly urgency?: "critical" | "informational" | "background";
+  readonly delivery_guarantee?: string;
+  /** RFC 3339, UTC. */
+  readonly expiry?: string;
+}
+export const NOTIFY: Shape<NotifyParameters> = object<NotifyParameters>(
+  {
+    recipient: AGENT_ID,
+    content: optional(CONTENT),
+    event: optional(CONTENT),
+    urgency: optional(oneOf("critical", "informational", "background")),
+    delivery_guarantee: optional(text({ max: 32 })),
+    expiry: optional(text({ max: 40 })),
+  },
+  OPEN,
+);
+
+/** CONFIRM /: of a notification. */
+export interface ConfirmTargetParameters {
+  readonly target_id: string;
+  readonly status: "accepted" | "rejected" | "deferred";
+  readonly reason?: string;
+  readonly attestation?: JsonObject | string;
+}
+export const CONFIRM_TARGET: Shape<ConfirmTargetParameters> = object<ConfirmTargetParameters>(
+  {
+    target_id: text({ min: 1, max: 128 }),
+    status: oneOf("accepted", "rejected", "deferred"),
+    reason: optional(text({ max: MAX_EXPLANATION_CHARACTERS })),
+    attestation: optional(CONTENT),
+  },
+  OPEN,
+);
+
+/** QUERY /. */
+export interface QueryParameters {
+  readonly intent?: string;
+}
+export const QUERY: Shape<QueryParameters> = object<QueryParameters>(
+  { intent: optional(text({ max: 256 })) },
   OPEN,
 );
 

@@ -24,6 +24,7 @@ import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./in
 import type { Inspection } from "./inspection.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
 import type { Lifecycle, LifecycleMethod } from "./lifecycle.ts";
+import type { Notices } from "./notices.ts";
 import { judgeWithoutOffer } from "./offerless.ts";
 import {
   ACK_NOTICE,
@@ -32,12 +33,15 @@ import {
   CLOCK,
   CLOSING_NOTICE,
   CONFIRM,
+  CONFIRM_TARGET,
   DESCRIBE,
   ESTABLISH,
   INSPECT,
   INTERRUPT_NOTICE,
   LIFECYCLE,
+  NOTIFY,
   OPEN_MEDIA,
+  QUERY,
   RECORDS,
   RESUME,
   SESSION_NOTICE,
@@ -69,6 +73,7 @@ interface Departments {
   readonly records: RecordReading;
   readonly inspection: Inspection;
   readonly lifecycle: Lifecycle;
+  readonly notices: Notices;
   readonly attaching: Attaching;
   readonly suspending: Suspending;
 }
@@ -308,6 +313,18 @@ export class Reception {
         const { offer } = read.value;
         if (offer === undefined) return judgeWithoutOffer(this.#desk, asked, read.value);
         return ringing.establish(asked, { ...read.value, offer }, now);
+      }
+      case "QUERY /": {
+        const read = readShape(QUERY, parameters, AT);
+        return read.ok ? this.#departments.notices.query(asked, read.value, now) : read;
+      }
+      case "NOTIFY /": {
+        const read = readShape(NOTIFY, parameters, AT);
+        return read.ok ? this.#departments.notices.notify(asked, read.value, now) : read;
+      }
+      case "CONFIRM /": {
+        const read = readShape(CONFIRM_TARGET, parameters, AT);
+        return read.ok ? this.#departments.notices.confirm(asked, read.value, now) : read;
       }
       case "INSPECT /": {
         const read = readShape(INSPECT, parameters, AT);

@@ -1,5 +1,17 @@
 import type { Endpoint, ServiceRoute } from "./endpoints.ts";
-import { ACK_NOTICE, AGENTS, CLOCK, DESCRIBE, INSPECT, LIFECYCLE, NOTHING, SUBSCRIBE } from "./parameters.ts";
+import {
+  ACK_NOTICE,
+  AGENTS,
+  CLOCK,
+  CONFIRM_TARGET,
+  DESCRIBE,
+  INSPECT,
+  LIFECYCLE,
+  NOTHING,
+  NOTIFY,
+  QUERY,
+  SUBSCRIBE,
+} from "./parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
 
@@ -70,6 +82,46 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
     input: INSPECT,
     output: { audit_id: "string", record: "string", payload: "object", entries: "array", agent_id: "string" },
     errors: ["record-not-found", "record-forbidden", "agent-not-found", "proof-required"],
+  },
+  "QUERY /": {
+    ...READ,
+    description: "How the server is, and which sessions the asker takes part in.",
+    intent: "see what one is in",
+    outcome: "server, time and sessions",
+    capability: "retrieval",
+    input: QUERY,
+    output: { server_id: "string", server_agent_id: "string", time: "number", sessions: "array" },
+    errors: ["proof-required"],
+  },
+  "NOTIFY /": {
+    description:
+      "Puts an event into another agent's inbox, where it waits until it is dealt with or expires.",
+    intent: "tell an agent something",
+    outcome: "a receipt that names the notification",
+    capability: "notification",
+    impact: "irreversible",
+    isIdempotent: false,
+    input: NOTIFY,
+    output: { notification_id: "string", recipient: "string", status: "string", expires_at: "integer" },
+    errors: [
+      "agent-not-found",
+      "agent-suspended",
+      "agent-retired",
+      "inbox-full",
+      "rate-limited",
+      "proof-required",
+    ],
+  },
+  "CONFIRM /": {
+    description: "Accepts, rejects or defers a notification; who sent it is told.",
+    intent: "answer a notification",
+    outcome: "an attestation in the server's records",
+    capability: "notification",
+    impact: "irreversible",
+    isIdempotent: false,
+    input: CONFIRM_TARGET,
+    output: { attestation_id: "string", target_id: "string", status: "string", told: "boolean" },
+    errors: ["target-not-found", "rate-limited", "proof-required"],
   },
   "DISCOVER /genesis": {
     ...READ,

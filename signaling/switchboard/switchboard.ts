@@ -13,6 +13,7 @@ import { Inspection } from "./inspection.ts";
 import type { SwitchboardInput, SwitchboardOutput } from "./io.ts";
 import { LastWords } from "./last-words.ts";
 import { Lifecycle } from "./lifecycle.ts";
+import { Notices } from "./notices.ts";
 import { OfferBook } from "./offer-book.ts";
 import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
@@ -97,6 +98,7 @@ export class Switchboard {
       steering: this.#steering,
       records: this.#records,
       inspection: this.#inspection,
+      notices: new Notices(this.#desk, this.#table),
       lifecycle: new Lifecycle(this.#desk, this.#table, this.#endings, this.#ringing),
     });
   }
