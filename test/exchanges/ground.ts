@@ -4,14 +4,13 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { createSigner, random, verifier } from "../../platform/node/sodium.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import { type AnswerPayload, makeAnswer } from "../../signaling/answer.ts";
-import { makeClosing } from "../../signaling/closing.ts";
 import { readGenesis } from "../../signaling/genesis.ts";
 import { jwsDigest } from "../../signaling/jws.ts";
 import { makeMediaKey } from "../../signaling/media-key.ts";
 import { makeOffer, type OfferPayload, readOffer } from "../../signaling/offer.ts";
 import { must, ZERO_DIGEST } from "../signed-call.ts";
 import { type Conversation, type Request, Voice } from "./voice.ts";
-import { headerOf, resultOf, type WireAnswer } from "./wire.ts";
+import { resultOf, type WireAnswer } from "./wire.ts";
 
 /** A server that can be reached, over one carrier. */
 export interface Way {
@@ -258,28 +257,4 @@ async function hangUp(caller: Voice, sessionId: string): Promise<void> {
     parameters: { reason: "hangup" },
   });
   resultOf(await hangUp.one());
-}
-
-/** The closing statement of an end that sent and heard nothing. */
-export function closingOf(voice: Voice, call: PlacedCall, leg: 0 | 1): string {
-  const { confirmed, established, sessionId } = call;
-  const [, witness = ""] = String(resultOf(confirmed).core).split(".");
-  const digest = String(JSON.parse(Buffer.from(witness, "base64url").toString()).core_digest);
-  const seen = leg === 0 ? (established.at(-1) as WireAnswer) : confirmed;
-  return makeClosing(
-    {
-      v: 1,
-      session_id: sessionId,
-      session_digest: digest,
-      leg,
-      last_audit_id: String(headerOf(seen.headers, "Audit-ID")),
-      reason: "hangup",
-      totals: {
-        sent: { frames: 0, checkpoints: 0 },
-        received: { frames: 0, heard: 0, concealed: 0, late: 0, refused: 0, receipts: 0 },
-      },
-      iat: Math.floor(voice.now / 1000),
-    },
-    voice.identity.signer,
-  );
 }

@@ -1,6 +1,7 @@
 /** Which methods and paths there are, and how others are refused. */
 import { expect } from "vitest";
 import type { ExchangeCase } from "./exchange-case.ts";
+import { headerOf } from "./wire.ts";
 
 const NO_SUCH = `sess-${"A".repeat(43)}`;
 
@@ -102,6 +103,46 @@ const floor: readonly ExchangeCase[] = [
     send: { line: "AGTP/1.0 PLAN /sessions" },
     gets: { status: 405, code: "method-not-allowed", details: { allowed_methods_for_path: ["ESTABLISH"] } },
   },
+];
+
+/** Looking into records, and the life of agents, which is their issuer's. */
+const governance: readonly ExchangeCase[] = [
+  {
+    name: "INSPECT of the server's newest record",
+    send: { line: "AGTP/1.0 INSPECT /", parameters: { target: "chain_head" } },
+    gets: ({ server }) => ({
+      status: 200,
+      result: { agent_id: server.agentId, audit_id: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    }),
+  },
+  {
+    name: "INSPECT of a record by its Audit-ID",
+    by: "bob",
+    send: ({ call }) => ({
+      line: "INSPECT / HTTP/AGTP/1.0",
+      parameters: { target: "audit", audit_id: headerOf(call.confirmed.headers, "Audit-ID") as string },
+    }),
+    gets: ({ call }) => ({
+      status: 200,
+      result: {
+        audit_id: headerOf(call.confirmed.headers, "Audit-ID"),
+        record: headerOf(call.confirmed.headers, "Attribution-Record"),
+        payload: expect.objectContaining({ session_id: call.sessionId }),
+      },
+    }),
+  },
+  {
+    name: "INSPECT of a record that was never made",
+    send: { line: "AGTP/1.0 INSPECT /", parameters: { target: "audit", audit_id: "0".repeat(64) } },
+    gets: { status: 404, code: "record-not-found" },
+  },
+  ...["ACTIVATE", "DEACTIVATE", "REINSTATE", "REVOKE", "DEPRECATE"].map(
+    (method): ExchangeCase => ({
+      name: `${method} of an agent by who shows no certificate of its issuer`,
+      send: { line: `AGTP/1.0 ${method} /agents/{bob}`, parameters: { reason: "audit" } },
+      gets: { status: 401, code: "genesis-issuer-cert-required" },
+    }),
+  ),
 ];
 
 const discovery: readonly ExchangeCase[] = [
@@ -233,6 +274,7 @@ export const METHOD_CASES: readonly ExchangeCase[] = [
   ...badPaths,
   ...elsewhere,
   ...floor,
+  ...governance,
   ...discovery,
   ...identity,
 ];

@@ -7,8 +7,9 @@ import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { must } from "../signed-call.ts";
 import { checkAnswer, checkExpected } from "./answer-check.ts";
 import type { ExchangeCase, Expected } from "./exchange-case.ts";
-import { closingOf, eventOf, Ground, type Way } from "./ground.ts";
+import { eventOf, Ground, type Way } from "./ground.ts";
 import { HEADER_CASES } from "./header-cases.ts";
+import { lastStatements } from "./last-statements.ts";
 import { MESSAGE_CASES } from "./message-cases.ts";
 import { METHOD_CASES } from "./method-cases.ts";
 import { SESSION_CASES } from "./session-cases.ts";
@@ -141,14 +142,14 @@ async function callEnded(ground: Ground): Promise<void> {
   const hangUp = await alice.say({
     line: `AGTP/1.0 TERMINATE ${path}`,
     headers: [["Session-ID", call.sessionId]],
-    parameters: { reason: "hangup", closing: closingOf(alice, call, 0) },
+    parameters: { reason: "hangup", closing: await lastStatements(alice, call, 0) },
   });
   const told = await eventOf(inbox, "session-ended");
   expect(told).toMatchObject({ session_id: call.sessionId, by: alice.id, reason: "hangup" });
   const lastWord = await bob.say({
     line: `NOTIFY ${path} HTTP/AGTP/1.0`,
     parameters: {
-      content: { event: "closing-statement", closing: closingOf(bob, call, 1) },
+      content: { event: "closing-statement", closing: await lastStatements(bob, call, 1) },
     },
     form: "flat",
   });
