@@ -151,29 +151,22 @@ export const BINDING: readonly Row[] = [
     proof: {
       tests: [
         {
-          file: QUIC,
-          name: "WebTransport client > refuses a certificate that is not the one pinned",
+          file: "transports/certificates.test.ts",
+          name: "over webtransport a server is who it should be by its pinned certificate, or by root, name and time",
         },
         {
-          file: QUIC,
-          name: "WebTransport client > without hashes trusts only the system's roots",
+          file: "transports/certificates.test.ts",
+          name: "over websocket a server is who it should be by its pinned certificate, or by root, name and time",
         },
         {
-          file: WEBSOCKET,
-          name: "WebSocket client > says nothing to a server with another certificate",
-        },
-        {
-          file: WEBSOCKET,
-          name: "WebSocket client > without hashes trusts only the system's roots",
+          file: "transports/certificates.test.ts",
+          name: "over tls a server is who it should be by its pinned certificate, or by root, name and time",
         },
         {
           file: "transports/tls/client.test.ts",
           name: "AGTP over TLS > refuses to go on with another certificate than the pinned one, before a byte is said",
         },
-        {
-          file: "transports/tls/client.test.ts",
-          name: "AGTP over TLS > insists on roots without hashes, and on the URL and hashes being some",
-        },
+        { file: WEBSOCKET, name: "WebSocket client > says nothing to a server with another certificate" },
       ],
     },
   },
