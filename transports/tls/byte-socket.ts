@@ -7,7 +7,7 @@ export interface ByteOwner {
   data(bytes: Uint8Array): void;
   /** The peer will send no more. */
   ended(): void;
-  /** Bytes wait for the peer, who took none for `WRITE_STALL_MS`. */
+  /** Bytes wait for the peer, who took none for `WRITE_STALL_MS`, or `ENDED_STALL_MS` since it ended its side. */
   stalled(): void;
   /** The socket is gone. Called once, and nothing after it. */
   gone(why: string): void;
@@ -15,6 +15,11 @@ export interface ByteOwner {
 
 /** Milliseconds after which a peer that takes none of the bytes that wait for it counts as one that does not read. */
 export const WRITE_STALL_MS = 30_000;
+/**
+ * The same for a peer that ended its side. Node does not tell of a write that met a reset (its callback never comes, and the reading side
+ * just ends), so that a peer which is gone looks like this.
+ */
+export const ENDED_STALL_MS = 5_000;
 /** Milliseconds a peer has for its half of the closing; what it still sends is dropped. */
 export const CLOSE_TIMEOUT_MS = 2_000;
 /** Bytes handed to the socket at once: what waits in it for a slow reader. */
@@ -25,8 +30,8 @@ export class ByteSocket {
   readonly #duplex: Duplex;
   readonly #clock: Clock;
   readonly #reset: () => void;
-  /** Of writes that wait. */
-  readonly #unwritten = new Set<(isTaken: boolean) => void>();
+  readonly #unwritten = new Set<Unwritten>();
+  #stallMs = WRITE_STALL_MS;
   #owner: ByteOwner | undefined;
   #isEnding = false;
   #isGone = false;
@@ -56,6 +61,8 @@ export class ByteSocket {
       if (!this.#isEnding) this.#owner?.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
     });
     const ended = (): void => {
+      this.#stallMs = ENDED_STALL_MS;
+      for (const write of this.#unwritten) write.wait();
       if (!this.#isEnding) this.#owner?.ended();
     };
     duplex.on("end", ended);
@@ -126,20 +133,34 @@ export class ByteSocket {
   }
 
   #giveUpWrites(): void {
-    for (const settle of this.#unwritten) settle(false);
+    for (const write of this.#unwritten) write.settle(false);
   }
 
   #writePiece(piece: Uint8Array): Promise<boolean> {
     if (this.isOver) return Promise.resolve(false);
     return new Promise((resolve) => {
-      const cancel = this.#clock.at(this.#clock.now() + WRITE_STALL_MS, () => this.#owner?.stalled());
-      const settle = (isTaken: boolean): void => {
-        cancel();
-        this.#unwritten.delete(settle);
-        resolve(isTaken);
+      let cancel = (): void => {};
+      const write: Unwritten = {
+        wait: () => {
+          cancel();
+          cancel = this.#clock.at(this.#clock.now() + this.#stallMs, () => this.#owner?.stalled());
+        },
+        settle: (isTaken) => {
+          cancel();
+          this.#unwritten.delete(write);
+          resolve(isTaken);
+        },
       };
-      this.#unwritten.add(settle);
-      this.#duplex.write(piece, (error) => settle(!error));
+      write.wait();
+      this.#unwritten.add(write);
+      this.#duplex.write(piece, (error) => write.settle(!error));
     });
   }
+}
+
+/** Bytes that the network has not taken yet. */
+interface Unwritten {
+  /** Gives the peer time from now on. */
+  wait(): void;
+  settle(isTaken: boolean): void;
 }

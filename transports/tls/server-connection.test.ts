@@ -13,7 +13,7 @@ import { CLOSE_CODES, type CloseInfo, type DuplexStream } from "../../sfu/carrie
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { type ReceivedExchange, receiveExchange } from "../exchange.ts";
-import { CLOSE_TIMEOUT_MS, WRITE_PIECE_BYTES, WRITE_STALL_MS } from "./byte-socket.ts";
+import { CLOSE_TIMEOUT_MS, ENDED_STALL_MS, WRITE_PIECE_BYTES, WRITE_STALL_MS } from "./byte-socket.ts";
 import { createTlsCounters } from "./counters.ts";
 import { IDLE_TIMEOUT, MAX_PIPELINED_BYTES, TlsServerConnection } from "./server-connection.ts";
 
@@ -333,6 +333,28 @@ describe("the server's end of a TLS connection", () => {
     expect(scene.closed[0]?.code).toBe(CLOSE_CODES.overloaded);
     expect(scene.counters.overloaded).toBe(1);
     await scene.expectReleased();
+  });
+
+  test("waits less for a client that ended its side, and for none that reads", async () => {
+    const scene = new Scene({ reads: false });
+    scene.client.write(serializeRequest(request("/a")));
+    await scene.settle();
+    const large = scene.answer(0, JSON.stringify({ text: "x".repeat(200_000) }));
+    await scene.clock.advance(ENDED_STALL_MS);
+    scene.client.end();
+    await scene.clock.advance(ENDED_STALL_MS - 1);
+    expect(scene.closed).toEqual([]);
+    await scene.clock.advance(1);
+    await large;
+    expect(scene.closed[0]?.code).toBe(CLOSE_CODES.overloaded);
+    await scene.expectReleased();
+    const reading = new Scene();
+    reading.client.end(serializeRequest(request("/a")));
+    await reading.settle();
+    await reading.clock.advance(2 * WRITE_STALL_MS);
+    await reading.answer(0, JSON.stringify({ text: "x".repeat(200_000) }));
+    expect(reading.answered).toEqual(["a"]);
+    await reading.expectReleased();
   });
 
   test("is over when the socket breaks, also in the middle of an exchange", async () => {
