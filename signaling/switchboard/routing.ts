@@ -1,0 +1,254 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Routed } from "../paths.ts";
+import { readShape } from "../shape.ts";
+import type { Answering } from "./answering.ts";
+import type { Asked, AskedByAnybody } from "./asked.ts";
+import type { Attaching } from "./attaching.ts";
+import type { Desk } from "./desk.ts";
+import {
+  agentDetails,
+  agentList,
+  capabilities,
+  directory,
+  methodList,
+  serverDocuments,
+} from "./discovery.ts";
+import { ENDPOINTS } from "./endpoints.ts";
+import type { EvidenceReading } from "./evidence-reading.ts";
+import type { Inspection } from "./inspection.ts";
+import type { Lifecycle, LifecycleMethod } from "./lifecycle.ts";
+import type { Notices } from "./notices.ts";
+import { judgeWithoutOffer } from "./offerless.ts";
+import {
+  ACK_NOTICE,
+  ADJUST,
+  AGENTS,
+  CLOCK,
+  CLOSING_NOTICE,
+  CONFIRM,
+  CONFIRM_TARGET,
+  DESCRIBE,
+  ESTABLISH,
+  INSPECT,
+  INTERRUPT_NOTICE,
+  LIFECYCLE,
+  NOTIFY,
+  OPEN_MEDIA,
+  QUERY,
+  RECORDS,
+  RESUME,
+  SESSION_NOTICE,
+  SUBSCRIBE,
+  SUSPEND,
+  TERMINATE,
+} from "./parameters.ts";
+import type { RecordReading } from "./record-reading.ts";
+import type { Ringing } from "./ringing.ts";
+import type { SessionRequests } from "./session-requests.ts";
+import type { Steering } from "./steering.ts";
+import type { Suspending } from "./suspending.ts";
+
+/** The parts that requests are handed to. */
+export interface Departments {
+  readonly ringing: Ringing;
+  readonly answering: Answering;
+  readonly requests: SessionRequests;
+  readonly evidence: EvidenceReading;
+  readonly steering: Steering;
+  readonly records: RecordReading;
+  readonly inspection: Inspection;
+  readonly lifecycle: Lifecycle;
+  readonly notices: Notices;
+  readonly attaching: Attaching;
+  readonly suspending: Suspending;
+}
+
+/** Hands every request, its form checked, to the part that answers it. */
+export class Routing {
+  readonly #desk: Desk;
+  readonly #departments: Departments;
+
+  constructor(desk: Desk, departments: Departments) {
+    this.#desk = desk;
+    this.#departments = departments;
+  }
+
+  /** What needs nobody in particular. */
+  answerAnybody(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<void> {
+    const { exchange } = asked;
+    // Who says no Agent-ID asks the server who it is, not for a connection to prove itself on.
+    if (routed.route === "DISCOVER /" && exchange.agentId === undefined) {
+      this.#desk.replies.document(exchange, this.#desk.manifest.body(now), now);
+      return ok(undefined);
+    }
+    if (isLifecycle(routed)) {
+      const read = readShape(LIFECYCLE, parameters, AT);
+      if (!read.ok) return read;
+      const method = routed.route.slice(0, routed.route.indexOf(" ")) as LifecycleMethod;
+      return this.#departments.lifecycle.change(asked, method, routed.params.agent_id, read.value, now);
+    }
+    const result = this.#discover(routed, asked, parameters, now);
+    if (!result.ok) return result;
+    this.#desk.replies.answer(exchange, { result: result.value }, now);
+    return ok(undefined);
+  }
+
+  #describe(parameters: JsonObject): Result<JsonObject> {
+    const domains = parameters.capability_domains;
+    // A query can only carry text.
+    const listed = typeof domains === "string" ? { capability_domains: domains.split(",") } : {};
+    const read = readShape(DESCRIBE, { ...parameters, ...listed }, AT);
+    return read.ok ? ok(capabilities(this.#desk, read.value)) : read;
+  }
+
+  #discover(routed: Routed, asked: AskedByAnybody, parameters: JsonObject, now: number): Result<JsonObject> {
+    const { connection, mediaTime } = asked;
+    switch (routed.route) {
+      case "DISCOVER /":
+        return ok(directory(this.#desk, connection, now));
+      case "DISCOVER /methods":
+        return ok(methodList());
+      case "DESCRIBE /":
+        return this.#describe(parameters);
+      case "DISCOVER /genesis":
+        return ok(serverDocuments(this.#desk));
+      case "DISCOVER /agents": {
+        const read = readShape(AGENTS, parameters, AT);
+        return read.ok ? ok(agentList(this.#desk, read.value.after)) : read;
+      }
+      case "DISCOVER /agents/{agent_id}":
+        return agentDetails(this.#desk, routed.params.agent_id, now);
+      case "QUERY /clock": {
+        const read = readShape(CLOCK, parameters, AT);
+        // Both are the time this input was handed in: what passes until the answer leaves counts as path.
+        return read.ok ? ok({ t0: read.value.t0, t1: mediaTime, t2: mediaTime }) : read;
+      }
+      default:
+        return refuse("proof-required", "Prove whose request this is.", "parameters.proof", {
+          nonce: connection.nonce,
+        });
+    }
+  }
+
+  /** What is for agents that proved who they are. */
+  answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
+    const { ringing, answering, requests, evidence, steering, records, attaching, suspending } =
+      this.#departments;
+    switch (routed.route) {
+      case "SUBSCRIBE /agents/{agent_id}/inbox": {
+        const read = readShape(SUBSCRIBE, parameters, AT);
+        if (!read.ok) return read;
+        return this.#subscribe(asked, routed.params.agent_id, read.value.after ?? 0, now);
+      }
+      case "NOTIFY /agents/{agent_id}/inbox": {
+        const read = readShape(ACK_NOTICE, parameters, AT);
+        if (!read.ok) return read;
+        return this.#acknowledge(asked, routed.params.agent_id, read.value.content.inbox_seq, now);
+      }
+      case "ESTABLISH /sessions": {
+        const read = readShape(ESTABLISH, parameters, AT);
+        if (!read.ok) return read;
+        const { offer } = read.value;
+        if (offer === undefined) return judgeWithoutOffer(this.#desk, asked, read.value);
+        return ringing.establish(asked, { ...read.value, offer }, now);
+      }
+      case "QUERY /": {
+        const read = readShape(QUERY, parameters, AT);
+        return read.ok ? this.#departments.notices.query(asked, read.value, now) : read;
+      }
+      case "NOTIFY /": {
+        const read = readShape(NOTIFY, parameters, AT);
+        return read.ok ? this.#departments.notices.notify(asked, read.value, now) : read;
+      }
+      case "CONFIRM /": {
+        const read = readShape(CONFIRM_TARGET, parameters, AT);
+        return read.ok ? this.#departments.notices.confirm(asked, read.value, now) : read;
+      }
+      case "INSPECT /": {
+        const read = readShape(INSPECT, parameters, AT);
+        return read.ok ? this.#departments.inspection.inspect(asked, read.value, now) : read;
+      }
+      case "TERMINATE /offers/{offer_id}":
+        return ringing.cancel(asked, routed.params.offer_id, now);
+      case "CONFIRM /sessions/{session_id}": {
+        const read = readShape(CONFIRM, parameters, AT);
+        return read.ok ? answering.confirm(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "TERMINATE /sessions/{session_id}":
+      case "DISCONNECT /sessions/{session_id}":
+      case "CLOSE /sessions/{session_id}": {
+        const read = readShape(TERMINATE, parameters, AT);
+        return read.ok ? requests.terminate(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "NOTIFY /sessions/{session_id}":
+        return this.#notice(asked, routed.params.session_id, parameters, now);
+      case "ADJUST /sessions/{session_id}": {
+        const read = readShape(ADJUST, parameters, AT);
+        return read.ok ? steering.narrow(asked, routed.params.session_id, read.value.narrowing, now) : read;
+      }
+      case "SUSPEND /sessions/{session_id}": {
+        const read = readShape(SUSPEND, parameters, AT);
+        return read.ok ? suspending.suspend(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "RESUME /sessions/{session_id}": {
+        const read = readShape(RESUME, parameters, AT);
+        return read.ok ? suspending.resume(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "OPEN /sessions/{session_id}/media": {
+        const read = readShape(OPEN_MEDIA, parameters, AT);
+        return read.ok ? attaching.open(asked, routed.params.session_id, read.value, now) : read;
+      }
+      case "QUERY /sessions/{session_id}/records": {
+        const read = readShape(RECORDS, parameters, AT);
+        return read.ok ? records.read(asked, routed.params.session_id, read.value.after, now) : read;
+      }
+      case "QUERY /sessions/{session_id}":
+        return requests.query(asked, routed.params.session_id, now);
+      case "QUERY /sessions/{session_id}/evidence":
+        return evidence.read(asked, routed.params.session_id, now);
+      default:
+        return this.answerAnybody(routed, asked, parameters, now);
+    }
+  }
+
+  #notice(asked: Asked, sessionId: string, parameters: JsonObject, now: number): Result<void> {
+    const { requests, steering } = this.#departments;
+    const notice = readShape(SESSION_NOTICE, parameters, AT);
+    if (!notice.ok) return notice;
+    if (notice.value.content.event === "interrupt") {
+      const read = readShape(INTERRUPT_NOTICE, parameters, AT);
+      return read.ok ? steering.interrupt(asked, sessionId, read.value.content, now) : read;
+    }
+    const read = readShape(CLOSING_NOTICE, parameters, AT);
+    return read.ok ? requests.close(asked, sessionId, read.value.content.closing, now) : read;
+  }
+
+  #subscribe(asked: Asked, agentId: string, after: number, now: number): Result<void> {
+    if (agentId !== asked.agent.agentId)
+      return refuse("agent-mismatch", "This is another agent's inbox.", "path");
+    const standing = this.#desk.registry.standing(asked.agent);
+    if (!standing.ok) return standing;
+    this.#desk.inboxes.subscribe(asked.exchange, agentId, after, now);
+    this.#departments.ringing.calleeBack(agentId);
+    return ok(undefined);
+  }
+
+  #acknowledge(asked: Asked, agentId: string, seq: number, now: number): Result<void> {
+    if (agentId !== asked.agent.agentId)
+      return refuse("agent-mismatch", "This is another agent's inbox.", "path");
+    if (!this.#desk.inboxes.acknowledge(agentId, seq)) {
+      return refuse("field-invalid", "No event has that number.", "content.inbox_seq");
+    }
+    this.#desk.replies.answer(asked.exchange, { result: { inbox_seq: seq } }, now);
+    return ok(undefined);
+  }
+}
+
+type LifecycleRouted = Extract<Routed, { readonly route: `${LifecycleMethod} ${string}` }>;
+
+function isLifecycle(routed: Routed): routed is LifecycleRouted {
+  return ENDPOINTS[routed.route].input === LIFECYCLE;
+}
+
+const AT = "parameters";
