@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { Carrier, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { DEFAULT_LIMITS } from "../../signaling/switchboard/config.ts";
+import type { ServerSettings } from "../../src/config.ts";
 import { serve } from "../../src/server/serve.ts";
 import { tlsCarrier } from "../../transports/tls/client.ts";
 import { webSocketCarrier } from "../../transports/websocket/client.ts";
@@ -26,7 +27,7 @@ const CARRIERS: Readonly<Record<string, () => Carrier>> = {
 };
 
 /** One server and a way to it over each carrier; stops with the last way. */
-export async function realServer() {
+export async function realServer(settings: ServerSettings = {}) {
   const folder = mkdtempSync(join(tmpdir(), "parley-exchanges-"));
   const faults: unknown[] = [];
   const server = await serve({
@@ -36,6 +37,7 @@ export async function realServer() {
     registration: "open",
     residents: false,
     limits: ROOMY,
+    ...settings,
     events: {
       log: (level, event, fields) => {
         if (level === "error") faults.push({ event, ...fields });
