@@ -126,8 +126,12 @@ export const AUTHORITY: readonly Row[] = [
       "Lifecycle methods are authorised, never open to all in production, and failures are logged.",
     source: "BASE, Lifecycle Method Authorization",
     proof: {
-      notDone:
-        "not yet: ACTIVATE, DEACTIVATE, REINSTATE, REVOKE and DEPRECATE change nothing here; they are refused",
+      tests: [
+        {
+          file: "signaling/switchboard/lifecycle.test.ts",
+          name: "who may change an agent's status > nobody without a certificate: 401; nobody with another's: 403; both are in the log",
+        },
+      ],
     },
   },
   {

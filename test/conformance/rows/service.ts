@@ -42,7 +42,7 @@ export const SERVICE: readonly Row[] = [
     source: "BASE, The Sixteen-Method Floor",
     proof: {
       notDone:
-        "TODO(build): INSPECT and SUSPEND; of the other eleven, which calls do not need, six are refused by name, and the five of the lifecycle are 405 everywhere",
+        "twelve are served; PROPOSE, EXECUTE, DELEGATE, ESCALATE, SUMMARIZE and PLAN are taken and refused with what a server that carries calls lacks for them",
     },
   },
   {

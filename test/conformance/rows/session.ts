@@ -208,8 +208,16 @@ export const SESSION: readonly Row[] = [
     requirement: "A session ends when either participant is revoked, at the latest at the next invocation.",
     source: "SESSION",
     proof: {
-      notDone:
-        "not yet: the server learns of a suspended or retired agent from a newer identity document alone, and looks at it when the agent calls, answers or subscribes",
+      tests: [
+        {
+          file: "signaling/switchboard/lifecycle.test.ts",
+          name: "what an agent is in when it is stopped > DEACTIVATE ends its sessions (agent-deactivated) before its next request (503), and the other end is told",
+        },
+        {
+          file: "signaling/switchboard/lifecycle.test.ts",
+          name: "what an agent is in when it is stopped > REVOKE ends its sessions (identity-revoked) before its next request (410), and the other end is told",
+        },
+      ],
     },
   },
   {
