@@ -56,7 +56,7 @@ describe("the set-up of Debian packages", () => {
       stdout: `Installing for the tests: ${PROGRAMS.join(", ")}\n`,
     });
     expect(readFileSync(join(folder, "log"), "utf8")).toMatch(
-      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng\n$/,
+      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng openssl\n$/,
     );
   });
 
@@ -75,7 +75,7 @@ describe("the set-up of Debian packages", () => {
     expect(setUp()).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
-        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng\n$/,
+        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng openssl\n$/,
       ),
     });
     writeProgram("apt-get", "exit 100");
@@ -103,4 +103,4 @@ describe("the set-up of Debian packages", () => {
 });
 
 /** What the tests run, by the names of their Debian packages. */
-const PROGRAMS = ["tshark", "chromium", "espeak-ng"];
+const PROGRAMS = ["tshark", "chromium", "espeak-ng", "openssl"];
