@@ -1,7 +1,8 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
-import type { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { BOB } from "../../test/signed-call.ts";
 import { MAX_REPEATS, REPEAT_LIFETIME } from "./repeats.ts";
 
 function acknowledge(peer: SignalingPeer, seq: number, key: string, more: JsonObject = {}) {
@@ -66,4 +67,37 @@ test("answers are forgotten in time", () => {
   stage.advance(REPEAT_LIFETIME);
   expect(acknowledge(bob, seq, "k1", { other: true }).outcome).toBe("ok 200");
   expect(MAX_REPEATS).toBe(4_096);
+});
+
+describe("a key lends no connection what was granted to another:", () => {
+  const headers = [["Idempotency-Key", "k1"] as const];
+
+  test("OPEN goes by attach_seq, and only who it moves media to is told flows", () => {
+    const scene = new CallScene({ bobOverTls: true });
+    const first = overTls(scene.stage, BOB);
+    expect(first.openMedia(scene.sessionId, 1, { headers }).outcome).toBe("ok 200");
+    first.drop();
+    const second = overTls(scene.stage, BOB);
+    expect(second.openMedia(scene.sessionId, 1, { headers }).outcome).toBe("attach-outdated");
+    expect(scene.stage.mediaConnections).toEqual([first.connection]);
+    expect(second.openMedia(scene.sessionId, 2, { headers }).outcome).toBe("ok 200");
+    expect(scene.stage.mediaConnections).toEqual([first.connection, second.connection]);
+  });
+
+  test("CONFIRM of the same answer on another connection is refused where that one's flows are of no use", () => {
+    const scene = new CallScene({ confirmHeaders: headers });
+    const event = scene.bobInbox.event("offer");
+    const again = (peer: SignalingPeer) => peer.accept(event, { answer: scene.bobAnswer, headers });
+    expect(again(scene.bob).outcome, "where it came first").toBe("ok 200");
+    expect(again(new SignalingPeer(scene.stage, BOB)).outcome).toBe("offer-dead");
+  });
+
+  test("RESUME takes its nonce once", () => {
+    const scene = new CallScene();
+    const path = `/sessions/${scene.sessionId}`;
+    const suspended = scene.alice.ask("SUSPEND", path, {}, { proof: false });
+    const nonce = { resumption_nonce: String(suspended.last.result.resumption_nonce) };
+    expect(scene.alice.ask("RESUME", path, nonce, { headers }).outcome).toBe("ok 200");
+    expect(scene.alice.ask("RESUME", path, nonce, { headers }).last.status).toBe(409);
+  });
 });

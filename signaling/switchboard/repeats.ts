@@ -31,8 +31,8 @@ interface Kept {
 }
 
 /**
- * Answers by agent and `Idempotency-Key`: the same request again is answered the same without being carried out twice. ESTABLISH
- * has a memory of its own, by its offer.
+ * Answers by agent and `Idempotency-Key`: the same request again is answered the same without being carried out twice, on whichever
+ * connection. Requests whose answer holds on one connection alone have rules of their own (`isRepeatable`).
  */
 export class Repeats {
   readonly #kept = new FadingMap<string, Kept>(MAX_REPEATS, REPEAT_LIFETIME);

@@ -39,10 +39,21 @@ export function requirementOf(
   }
 }
 
-/** Whether an exchange changes something, and has no memory of its own for being asked twice. */
+/**
+ * Exchanges with a rule of their own for being asked twice: by offer, answer, `attach_seq` or nonce. What most of them answer is about the
+ * connection they came on, and would be untrue on another.
+ */
+const OWN_REPETITION: ReadonlySet<Route> = new Set<Route>([
+  "ESTABLISH /sessions",
+  "CONFIRM /sessions/{session_id}",
+  "OPEN /sessions/{session_id}/media",
+  "RESUME /sessions/{session_id}",
+  "SUBSCRIBE /agents/{agent_id}/inbox",
+]);
+
+/** Whether an exchange changes something, and its answer is remembered by `Idempotency-Key` for being asked twice. */
 export function isRepeatable(route: Route): boolean {
-  if (route === "ESTABLISH /sessions" || route === "SUBSCRIBE /agents/{agent_id}/inbox") return false;
-  return ENDPOINTS[route].impact !== "informational";
+  return !OWN_REPETITION.has(route) && ENDPOINTS[route].impact !== "informational";
 }
 
 /** What may be replayed without harm, and so may come in early data. */

@@ -2,6 +2,7 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeCheckpoint } from "../../codecs/checkpoint.ts";
+import type { HeaderField } from "../../codecs/headers.ts";
 import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt, type Receipt, receiptDigest } from "../../codecs/receipt.ts";
 import { verifyAnswer } from "../../signaling/answer.ts";
@@ -17,6 +18,8 @@ export interface SceneOptions extends StageOptions {
   readonly offer?: Partial<OfferPayload>;
   /** Bob comes over TLS: his inbox is on one connection, his CONFIRM on another. */
   readonly bobOverTls?: true;
+  /** Further headers of Bob's CONFIRM. */
+  readonly confirmHeaders?: readonly HeaderField[];
 }
 
 export class CallScene {
@@ -48,7 +51,10 @@ export class CallScene {
     const event = this.bobInbox.event("offer");
     const answer = this.bob.answerTo(event);
     this.bobAnswer = answer;
-    this.confirmed = this.bobConfirming.accept(event, { answer });
+    this.confirmed = this.bobConfirming.accept(event, {
+      answer,
+      ...(options.confirmHeaders === undefined ? {} : { headers: options.confirmHeaders }),
+    });
     this.sessionId = String(event.session_id);
     const { now } = this.stage;
     const verified = must(
