@@ -53,9 +53,9 @@ ones a second after a burst of 200; handshakes, 64 unfinished TLS handshakes; up
 Addresses of this machine are exempt: everybody behind a proxy here has the same. Raise them for many agents behind one address, such
 as bots on another machine.
 
-tlsLimits bound the TLS port as a whole: handshakes, 512 unfinished ones, the oldest of which goes when one more comes; connections,
-20,000 of AGTP; idleSeconds, 60 without a request; pressedIdleSeconds, 10 while three quarters of connections are taken. A handshake, and
-the first line of a client that names no protocol, may take 10 s each.`;
+tlsLimits bound the TLS port as a whole: handshakes, 512 unfinished ones, of which the oldest of the address that has most goes when
+one more comes; connections, 20,000 of AGTP; idleSeconds, 60 without a request; pressedIdleSeconds, 10 while three quarters of
+connections are taken. A handshake, and the first line of a client that names no protocol, may take 10 s each.`;
 
 export const DOCTOR = `Say what of this machine and its settings a server could not work with.
 

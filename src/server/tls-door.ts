@@ -4,11 +4,12 @@ import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../codecs/clock.ts";
 import { AGTP_PROTOCOL } from "../../transports/tls/server.ts";
 import type { AddressBook, Admitted } from "../http/address-limits.ts";
+import { Arrivals } from "./arrivals.ts";
 import { hearFirstLine } from "./first-line.ts";
 
 /** What the TLS port takes; per address see `AddressLimits`. */
 export interface TlsLimits {
-  /** Connections whose handshake or first line is not there yet; one more: the oldest of them is dropped, counted `handshakes-full`. */
+  /** Connections whose handshake or first line is not there yet; one more: the oldest of the address that has most goes, counted `handshakes-full`. */
   readonly handshakes: number;
   /** AGTP connections open at once; beyond: dropped after the handshake, counted `agtp-full`. */
   readonly connections: number;
@@ -90,8 +91,8 @@ export class TlsDoor {
   };
   readonly #options: TlsDoorOptions;
   readonly #http: (socket: TLSSocket) => void;
-  /** By the peer's address and port, oldest first. */
-  readonly #arrivals = new Map<string, Arrival>();
+  /** By the peer's address and port. */
+  readonly #arrivals = new Arrivals<Arrival>();
   readonly #agtp = new Set<TLSSocket>();
 
   /** `server` offers {@link PROTOCOLS} and knows of HTTP alone so far. */
@@ -112,26 +113,26 @@ export class TlsDoor {
 
   /** Drops everybody but HTTP's. */
   close(): void {
-    for (const { socket } of this.#arrivals.values()) socket.destroy();
+    for (const { socket } of this.#arrivals.all()) socket.destroy();
     for (const socket of this.#agtp) socket.destroy();
   }
 
   #arrive(socket: Socket): void {
     const { addresses, limits } = this.#options;
     const name = nameOf(socket);
-    if (name === undefined) {
+    const { remoteAddress } = socket;
+    if (name === undefined || remoteAddress === undefined) {
       socket.destroy();
       return;
     }
-    const admitted = addresses.open(socket.remoteAddress);
+    const admitted = addresses.open(remoteAddress);
     if (typeof admitted === "string") {
       this.refused[admitted]++;
       socket.destroy();
       return;
     }
     if (this.#arrivals.size >= limits.handshakes) {
-      const [oldest] = this.#arrivals.keys();
-      this.#drop(oldest as string, "handshakes-full");
+      this.#drop(this.#arrivals.excess as string, "handshakes-full");
     }
     // Another had this port until a moment ago, and its end is not told yet.
     this.#settle(name);
@@ -140,7 +141,7 @@ export class TlsDoor {
       admitted,
       cancel: this.#later(() => this.#drop(name, "handshake-timeout")),
     };
-    this.#arrivals.set(name, arrival);
+    this.#arrivals.add(name, remoteAddress, arrival);
     socket.once("close", () => {
       admitted.close();
       // Another may have come from the same port since.
@@ -161,8 +162,7 @@ export class TlsDoor {
   /** It is no arrival any more. */
   #settle(name: string | undefined): Arrival | undefined {
     if (name === undefined) return undefined;
-    const arrival = this.#arrivals.get(name);
-    this.#arrivals.delete(name);
+    const arrival = this.#arrivals.take(name);
     arrival?.cancel();
     arrival?.admitted.arrived();
     return arrival;
@@ -172,7 +172,8 @@ export class TlsDoor {
     const reason = FAILURES[code ?? ""];
     const name = nameOf(socket);
     // Who only went away is counted when its socket closes.
-    if (reason !== undefined && name !== undefined && this.#arrivals.has(name)) this.#drop(name, reason);
+    if (reason !== undefined && name !== undefined && this.#arrivals.get(name) !== undefined)
+      this.#drop(name, reason);
     socket.destroy();
   }
 
