@@ -3,6 +3,7 @@ import type { HeaderField } from "../../codecs/headers.ts";
 import type { ConnectionId } from "../admission.ts";
 import { supportedMethods } from "../paths.ts";
 import type { SessionLink } from "../record-chain.ts";
+import { Fullest, MAX_NOTICES, type NoticeSender, oldestOfMost, roomForNotice } from "./notice-shares.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Exchange, Replies } from "./replies.ts";
 import type { Timers } from "./timers.ts";
@@ -19,20 +20,12 @@ export const HEARTBEAT_SECONDS = 20;
 /** How long an event waits for its acknowledgement, milliseconds. */
 export const EVENT_LIFETIME = 24 * 3_600_000;
 
-/**
- * Unacknowledged events that agents sent, of all inboxes together, in one inbox, and of one sender in it. Further ones are refused,
- * so that they never push out what the server has to tell.
- */
-const MAX_NOTICES = 16_384;
-const MAX_NOTICES_PER_INBOX = 32;
-const MAX_NOTICES_PER_SENDER = 8;
-
 /** An event for one agent's inbox; `event` names it, the rest goes out as it is. */
 export interface InboxEvent {
   readonly event: string;
   readonly sessionId?: string;
-  /** The agent that sent it, where one did: see {@link MAX_NOTICES}. */
-  readonly from?: string;
+  /** The agent that sent it, where one did: see {@link Inboxes.makeRoom}. */
+  readonly from?: NoticeSender;
   /** When it is no news any more, Unix milliseconds; at most {@link EVENT_LIFETIME} from now. */
   readonly expiresAt?: number;
   readonly fields: JsonObject;
@@ -71,8 +64,8 @@ export class Inboxes {
   readonly #timers: Timers;
   /** At most one per registered agent. */
   readonly #byAgent = new Map<string, Inbox>();
-  /** Events in all inboxes that agents sent. */
-  #notices = 0;
+  /** Inboxes by how many events of agents they hold. */
+  readonly #notices = new Fullest<Inbox>();
 
   constructor(outputs: Outputs, replies: Replies, timers: Timers) {
     this.#outputs = outputs;
@@ -119,7 +112,10 @@ export class Inboxes {
   /** Keeps the event until it is acknowledged and sends it at once where somebody listens. `link` chains its record. */
   post(agentId: string, event: InboxEvent, now: number, link?: SessionLink): void {
     const inbox = this.#inbox(agentId, now);
-    if (inbox.events.length >= MAX_UNACKNOWLEDGED) this.#dropOne(inbox);
+    if (inbox.events.length >= MAX_UNACKNOWLEDGED) {
+      const refusal = inbox.events.find(({ event }) => event === "frames_refused");
+      this.#drop(inbox, refusal ?? inbox.events[0], "unacknowledged-cap");
+    }
     const kept = { ...event, seq: inbox.nextSeq++, at: now };
     this.#keep(inbox, [...inbox.events, kept]);
     if (kept.expiresAt !== undefined) {
@@ -128,13 +124,18 @@ export class Inboxes {
     this.#deliver(inbox, kept, now, link);
   }
 
-  /** Whether one more event that `from` sends fits into that agent's inbox. */
-  hasRoomForNotice(agentId: string, from: string): boolean {
-    const notices = this.#byAgent.get(agentId)?.events.filter(isNotice) ?? [];
-    const own = notices.filter((event) => event.from === from).length;
-    return (
-      this.#notices < MAX_NOTICES && notices.length < MAX_NOTICES_PER_INBOX && own < MAX_NOTICES_PER_SENDER
-    );
+  /** Makes room for one more event that `from` sends to that agent. False where there is none. */
+  makeRoom(agentId: string, from: NoticeSender): boolean {
+    const inbox = this.#byAgent.get(agentId);
+    // Whoever listens was sent all that is kept.
+    const room = roomForNotice(inbox?.events.filter(isNotice) ?? [], from, this.isOnline(agentId));
+    if (!room.fits) return false;
+    if (inbox !== undefined && room.drop !== undefined) this.#drop(inbox, room.drop, "notices-cap");
+    const { fullest, total } = this.#notices;
+    if (total < MAX_NOTICES || fullest === undefined) return true;
+    const oldest = oldestOfMost(fullest.events.filter(isNotice));
+    if (oldest !== undefined) this.#drop(fullest, oldest, "notices-total-cap");
+    return true;
   }
 
   /** Forgets events up to and including `seq`. False when the agent has no inbox or was never sent that number. */
@@ -264,26 +265,23 @@ export class Inboxes {
 
   /** Every change of what an inbox holds goes through here. */
   #keep(inbox: Inbox, events: KeptEvent[]): void {
-    this.#notices += events.filter(isNotice).length - inbox.events.filter(isNotice).length;
+    this.#notices.set(inbox, inbox.events.filter(isNotice).length, events.filter(isNotice).length);
     inbox.events = events;
   }
 
-  #dropOne(inbox: Inbox): void {
-    const refusal = inbox.events.findIndex((event) => event.event === "frames_refused");
-    const dropped = inbox.events[Math.max(refusal, 0)];
+  #drop(inbox: Inbox, dropped: KeptEvent | undefined, reason: string): void {
     this.#keep(
       inbox,
       inbox.events.filter((event) => event !== dropped),
     );
-    this.#outputs.log("warn", "inbox-event-dropped", {
-      agentId: inbox.agentId,
-      dropped: dropped?.event,
-      reason: "unacknowledged-cap",
-    });
+    const { agentId } = inbox;
+    // What agents tell each other is theirs to lose.
+    const level = reason === "unacknowledged-cap" ? "warn" : "debug";
+    this.#outputs.log(level, "inbox-event-dropped", { agentId, dropped: dropped?.event, reason });
   }
 }
 
-function isNotice(event: KeptEvent): boolean {
+function isNotice(event: KeptEvent): event is KeptEvent & { readonly from: NoticeSender } {
   return event.from !== undefined;
 }
 

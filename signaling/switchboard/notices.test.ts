@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { seedSigner } from "../../test/keys.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
@@ -69,22 +70,53 @@ test("it waits for an agent that is away, until it expires", () => {
   );
 });
 
-test("a sender has a rate and a share of an inbox, and an inbox a share for all senders", () => {
+test("a sender has a rate, and a share of an inbox whose agent is away", () => {
+  const { alice, bob, stage } = pair();
+  const send = () => notify(alice, { recipient: bob.id, content: "x" }).outcome;
+  bob.drop();
+  for (let n = 0; n < 8; n++) expect(send()).toBe("ok 200");
+  expect(send()).toBe("inbox-full");
+  const back = new SignalingPeer(stage, BOB);
+  back.acknowledge(Number(back.subscribe().event("notification").inbox_seq));
+  for (let n = 0; n < 11; n++) expect(send()).toBe("ok 200");
+  expect(send()).toBe("rate-limited");
+});
+
+test("whoever listens is told everything, though it acknowledges nothing; the last 8 of a sender are told again", () => {
   const { alice, bob, bobInbox, stage } = pair();
-  const send = (peer: SignalingPeer) => notify(peer, { recipient: bob.id, content: "x" }).outcome;
-  expect(Array.from({ length: 9 }, () => send(alice)).at(-1)).toBe("inbox-full");
-  bob.acknowledge(Number(bobInbox.event("notification").inbox_seq));
-  expect(send(alice)).toBe("ok 200");
-  for (let n = 0; n < 12; n++) send(alice);
-  expect(send(alice)).toBe("rate-limited");
-  for (let n = 0; n < 3; n++) {
-    const other = new SignalingPeer(stage, testAgent(`other ${n}`, 40 + n));
-    other.subscribe();
-    for (let i = 0; i < 8; i++) expect(send(other)).toBe("ok 200");
+  for (let n = 0; n < 12; n++) {
+    expect(notify(alice, { recipient: bob.id, content: `${n}` }).outcome).toBe("ok 200");
+    stage.advance(1_000);
   }
-  const last = new SignalingPeer(stage, testAgent("last", 50));
-  last.subscribe();
-  expect(send(last)).toBe("inbox-full");
+  const told = (inbox: typeof bobInbox) =>
+    inbox.all.flatMap(({ result }) => (result.event === "notification" ? [result.content] : []));
+  expect(told(bobInbox)).toEqual(Array.from({ length: 12 }, (_, n) => `${n}`));
+  expect(told(bob.subscribe())).toEqual(Array.from({ length: 8 }, (_, n) => `${n + 4}`));
+});
+
+test("agents of one owner that fill an inbox leave room in it for everybody else", () => {
+  const { alice, bob, stage } = pair();
+  const send = (peer: SignalingPeer, content: string) => notify(peer, { recipient: bob.id, content }).outcome;
+  const fill = (n: number, owner: string) => {
+    const peer = new SignalingPeer(
+      stage,
+      testAgent(`spam ${n}`, 40 + n, { genesis: { ownerId: owner }, issuer: seedSigner(39) }),
+    );
+    peer.subscribe();
+    return peer;
+  };
+  bob.drop();
+  const spammers = Array.from({ length: 5 }, (_, n) => fill(n, "spam.example"));
+  for (const peer of spammers.slice(0, 4)) {
+    for (let n = 0; n < 8; n++) expect(send(peer, "spam")).toBe("ok 200");
+  }
+  expect(send(fill(5, "spam.example"), "spam"), "of the owner that has most there").toBe("inbox-full");
+  expect(send(alice, "news")).toBe("ok 200");
+  expect(send(fill(6, "other.example"), "more")).toBe("ok 200");
+  expect(send(spammers[4] as SignalingPeer, "spam")).toBe("inbox-full");
+  const events = new SignalingPeer(stage, BOB).subscribe().all;
+  const contents = events.flatMap(({ result }) => (result.event === "notification" ? [result.content] : []));
+  expect(contents).toEqual([...Array.from({ length: 30 }, () => "spam"), "news", "more"]);
 });
 
 test("the recipient confirms it, and the sender is told; nobody else can", () => {

@@ -7,6 +7,7 @@ import type { Desk } from "./desk.ts";
 import { FadingMap } from "./fading-map.ts";
 import { EVENT_LIFETIME } from "./inboxes.ts";
 import type { ConfirmTargetParameters, NotifyParameters, QueryParameters } from "./parameters.ts";
+import { vouchedOwner } from "./registry.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** Notifications a second of one sender, and their burst; beyond: 429 `rate-limited`. */
@@ -46,7 +47,8 @@ export class Notices {
     const alive = registry.alive(recipient);
     if (!alive.ok) return alive;
     if (!this.#allows(from, now)) return refuse("rate-limited", "Too many notifications.");
-    if (!inboxes.hasRoomForNotice(recipient.agentId, from)) {
+    const sender = { agentId: from, owner: vouchedOwner(asked.agent) };
+    if (!inboxes.makeRoom(recipient.agentId, sender)) {
       return refuse("inbox-full", "The recipient has not dealt with those before it.", "recipient");
     }
     const id = replies.uuid(now);
@@ -59,7 +61,8 @@ export class Notices {
       urgency,
       expires_at: Math.floor(expiry.value / 1000),
     };
-    inboxes.post(recipient.agentId, { event: "notification", from, expiresAt: expiry.value, fields }, now);
+    const event = { event: "notification", from: sender, expiresAt: expiry.value, fields };
+    inboxes.post(recipient.agentId, event, now);
     this.#confirmable.set(id, { from, to: recipient.agentId }, now);
     const receipt = {
       notification_id: id,
@@ -95,8 +98,9 @@ export class Notices {
       ...(reason === undefined ? {} : { reason }),
       ...(attestation === undefined ? {} : { attestation }),
     };
-    const told = inboxes.hasRoomForNotice(known.from, by);
-    if (told) inboxes.post(known.from, { event: "confirmation", from: by, fields: { ...said, by } }, now);
+    const from = { agentId: by, owner: vouchedOwner(asked.agent) };
+    const told = inboxes.makeRoom(known.from, from);
+    if (told) inboxes.post(known.from, { event: "confirmation", from, fields: { ...said, by } }, now);
     replies.answer(
       asked.exchange,
       { result: { attestation_id: id, target_id: target, status, told }, event: "confirmed", extra: said },

@@ -1,4 +1,5 @@
 import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
+import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
@@ -16,6 +17,14 @@ export interface RegisteredAgent {
   readonly document: IdentityDocument;
   /** As the document says, or as the issuer has changed it here since. */
   readonly status: AgentStatus;
+}
+
+/**
+ * The name an owner counts by: its own, with who vouches for it. Whoever issues its own Genesis may write any owner into it, and
+ * must not use up what that one's agents may.
+ */
+export function vouchedOwner({ genesis }: RegisteredAgent): string {
+  return `${encodeHex(genesis.issuerKey)} ${genesis.ownerId}`;
 }
 
 /** The agents this server knows, at most `limits.agents`. */

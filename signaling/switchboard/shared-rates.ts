@@ -1,13 +1,9 @@
-import { encodeHex } from "../../codecs/hex.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
 import { FadingMap } from "./fading-map.ts";
-import type { RegisteredAgent } from "./registry.ts";
+import { type RegisteredAgent, vouchedOwner } from "./registry.ts";
 
-/**
- * What an agent may ask over all its connections, and an owner through all its agents. An owner counts by who vouches for it:
- * whoever issues its own Genesis may write any owner into it, and must not use up what that one's agents may ask.
- */
+/** What an agent may ask over all its connections, and an owner through all its agents. */
 export class SharedRates {
   readonly #agents: Allowances;
   readonly #owners: Allowances;
@@ -23,12 +19,9 @@ export class SharedRates {
   }
 
   /** Takes one request of this agent. Milliseconds until there is one when there is none now, else `undefined`. */
-  take({ agentId, genesis }: RegisteredAgent, now: number): number | undefined {
+  take(agent: RegisteredAgent, now: number): number | undefined {
     // The agent first: one that asks too much uses up nothing of its owner's other agents.
-    return (
-      this.#agents.take(agentId, now) ??
-      this.#owners.take(`${encodeHex(genesis.issuerKey)} ${genesis.ownerId}`, now)
-    );
+    return this.#agents.take(agent.agentId, now) ?? this.#owners.take(vouchedOwner(agent), now);
   }
 }
 
