@@ -160,6 +160,18 @@ describe("a request", () => {
       "body-too-large",
       "line 2, Content-Length",
     ],
+    [
+      "a coded body",
+      "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      "message-malformed",
+      "line 2, Transfer-Encoding",
+    ],
+    [
+      "a length and a coding",
+      "Content-Length: 2\r\ntransfer-encoding: identity\r\n\r\n{}",
+      "message-malformed",
+      "line 3, transfer-encoding",
+    ],
     ["a body cut short", "Content-Length: 5\r\n\r\nabc", "message-malformed", "body, octet 3 of 5"],
     ["a header block cut short", "Agent-ID: a\r\n", "message-malformed", "line 3"],
     ["a line cut short", "Agent", "message-malformed", "line 2"],

@@ -178,6 +178,10 @@ export class MessageReader<Kind extends "request" | "response"> {
       return fault("message-malformed", `A second ${name} header.`, `${at}, ${name}`);
     }
     this.#seen.add(lower);
+    if (lower === "transfer-encoding") {
+      // Passed over, it would let the body that it announces be read as requests of whoever the connection is bound to.
+      return fault("message-malformed", "Bodies are framed by Content-Length alone.", `${at}, ${name}`);
+    }
     if (lower !== "content-length") {
       this.#headers.append(name, value);
       return undefined;

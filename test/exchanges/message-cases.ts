@@ -53,6 +53,7 @@ const malformedHeaders: readonly ExchangeCase[] = (
     ["a length below nothing", "Content-Length: -2\r\n", "message-malformed"],
     ["a length of no digits", "Content-Length: two\r\n", "message-malformed"],
     ["two lengths", "Content-Length: 0\r\ncontent-length: 0\r\n", "message-malformed"],
+    ["a coded body", "Transfer-Encoding: chunked\r\n", "message-malformed"],
     ["two callers", "Agent-ID: a\r\nagent-id: b\r\n", "message-malformed"],
     ["two sessions", "Session-ID: a\r\nSession-ID: b\r\n", "message-malformed"],
     ["two scopes", "Authority-Scope: a:b\r\nAuthority-Scope: a:c\r\n", "message-malformed"],

@@ -237,7 +237,9 @@ describe("the server's end of a TLS connection", () => {
   });
 
   test("answers what is malformed once, then closes, whatever follows", async () => {
-    for (const bad of ["GET / HTTP/1.1\r\n\r\n", "AGTP/1.0 QUERY /a\r\nno colon\r\n\r\n", "\r\n", "\0\0\n"]) {
+    const coded = "AGTP/1.0 DESCRIBE /\r\nTransfer-Encoding: chunked\r\n\r\nAGTP/1.0 QUERY /smuggled\r\n\r\n";
+    const malformed = "AGTP/1.0 QUERY /a\r\nno colon\r\n\r\n";
+    for (const bad of ["GET / HTTP/1.1\r\n\r\n", malformed, "\r\n", "\0\0\n", coded]) {
       const scene = new Scene();
       scene.client.write(bad);
       scene.client.write(serializeRequest(request("/behind")));
