@@ -1,6 +1,6 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
-import { negotiate } from "../signaling/negotiation.ts";
+import { type Choice, negotiate } from "../signaling/negotiation.ts";
 import type { IncomingOffer } from "../signaling/peer-check.ts";
 import { permitsSending } from "../signaling/scope.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -10,6 +10,7 @@ import type { CallOptions } from "./call-options.ts";
 import type { DeclineReason } from "./incoming-call.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
 import { capabilitiesOf, sendingScope } from "./media-offer.ts";
+import type { Withdrawal } from "./withdrawal.ts";
 
 /** The call that rings: the checked offer, and the session id the server has allocated for it. */
 export interface RingingCall {
@@ -22,6 +23,7 @@ export async function answerCall(
   context: AgentContext,
   ringing: RingingCall,
   options: CallOptions,
+  withdrawal: Withdrawal,
 ): Promise<Call> {
   const { sessionId, checked } = ringing;
   const { offer } = checked;
@@ -34,29 +36,18 @@ export async function answerCall(
     await refuse(context, sessionId, { ...negotiated.fault.details, reason: "proposal-rejected" });
     throw new ParleyError(negotiated.fault);
   }
-  const key = await createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
-  const payload: AnswerPayload = {
-    v: 1,
-    session_id: sessionId,
-    offer_digest: offer.digest,
-    caller: checked.caller.agentId,
-    callee: context.identity.agentId,
-    media_key: key.certificate,
-    scope: options.scope ?? sendingScope(negotiated.value.streams),
-    profile: negotiated.value.profile,
-    streams: negotiated.value.streams,
-    clock: context.clock,
-    last_audit_id: context.control.lastAuditIdOf(sessionId),
-    iat: Math.floor(context.platform.clock.wall() / 1000),
-  };
-  const answer = await makeAnswer(payload, context.identity.signer);
+  const signing = () => signAnswer(context, ringing, options, negotiated.value);
+  const { key, answer } = await withdrawal.unless(signing).catch(async (error: unknown) => {
+    if (withdrawal.isWithdrawn) await declineAnyhow(context, sessionId);
+    throw error;
+  });
   const { result } = await context.control.request({
     method: "CONFIRM",
     path: `/sessions/${sessionId}`,
     parameters: { target_id: sessionId, status: "accepted", answer },
     prove: true,
   });
-  return await takeUpCall(context, options, {
+  const answered = {
     sessionId,
     leg: 1,
     peerAgentId: checked.caller.agentId,
@@ -65,7 +56,42 @@ export async function answerCall(
     peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
     mediaSigner: key.signer,
     result,
-  });
+  } as const;
+  return await takeUpCall(context, options, answered, withdrawal);
+}
+
+async function signAnswer(
+  context: AgentContext,
+  { sessionId, checked }: RingingCall,
+  options: CallOptions,
+  negotiated: Choice,
+) {
+  const { offer } = checked;
+  const key = await createMediaKeyPair(context, offer.payload.offer_id, offer.payload.session.ttl);
+  const payload: AnswerPayload = {
+    v: 1,
+    session_id: sessionId,
+    offer_digest: offer.digest,
+    caller: checked.caller.agentId,
+    callee: context.identity.agentId,
+    media_key: key.certificate,
+    scope: options.scope ?? sendingScope(negotiated.streams),
+    profile: negotiated.profile,
+    streams: negotiated.streams,
+    clock: context.clock,
+    last_audit_id: context.control.lastAuditIdOf(sessionId),
+    iat: Math.floor(context.platform.clock.wall() / 1000),
+  };
+  return { key, answer: await makeAnswer(payload, context.identity.signer) };
+}
+
+/** The call that is withdrawn rings no longer; where the server cannot be told, it rings out. */
+async function declineAnyhow(context: AgentContext, sessionId: string): Promise<void> {
+  try {
+    await refuse(context, sessionId, { reason: "declined" });
+  } catch (error) {
+    if (!(error instanceof ParleyError)) context.report(error);
+  }
 }
 
 /** Declines a ringing call. Resolves also when it is gone already. */

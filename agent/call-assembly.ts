@@ -8,6 +8,7 @@ import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
 import { unwrap } from "./unwrap.ts";
+import type { Withdrawal } from "./withdrawal.ts";
 
 /** A session as one end signed it and as the server's answer to ESTABLISH or CONFIRM presents it. */
 export interface AnsweredSession {
@@ -25,19 +26,25 @@ export interface AnsweredSession {
 }
 
 /**
- * Checks what both ends signed and makes the call. A session that this end does not accept is ended at the server, so that it
- * does not stay up at the other end. Throws `peer-untrusted`, `session-core-mismatch`, `signature-invalid`,
- * `certificate-invalid`.
+ * Checks what both ends signed and makes the call. A session that this end does not accept, or that is withdrawn before its call is
+ * up, is ended at the server, so that it does not stay up at the other end. Throws `peer-untrusted`, `session-core-mismatch`,
+ * `signature-invalid`, `certificate-invalid`, `cancelled`, `closed`.
  */
 export async function takeUpCall(
   context: AgentContext,
   options: CallOptions,
   answered: AnsweredSession,
+  withdrawal: Withdrawal,
 ): Promise<Call> {
   try {
-    return await assembleCall(context, options, answered, checkAnswered(context, answered));
+    const session = checkAnswered(context, answered);
+    return await withdrawal.unless(
+      () => assembleCall(context, options, answered, session),
+      (late) => late.connectionLost(),
+    );
   } catch (error) {
-    await refuseSession(context, answered.sessionId, error);
+    const failure = error instanceof ParleyError ? error.code : "local-failure";
+    await refuseSession(context, answered.sessionId, withdrawal.isWithdrawn ? withdrawal.reason : failure);
     throw error;
   }
 }
@@ -129,12 +136,8 @@ async function makeCall(
   });
 }
 
-/**
- * Ends a session that the server set up and this end does not accept, so that it does not stay up at the other end. Resolves
- * also when the server does not take it: then nothing more can be done.
- */
-export async function refuseSession(context: AgentContext, sessionId: string, error: unknown): Promise<void> {
-  const reason = error instanceof ParleyError ? error.code : "local-failure";
+/** Resolves also when the server does not take it: then nothing more can be done. */
+async function refuseSession(context: AgentContext, sessionId: string, reason: string): Promise<void> {
   try {
     await context.control.request({
       method: "TERMINATE",

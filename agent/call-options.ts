@@ -34,14 +34,17 @@ export interface CallOptions {
    * demonstrations. What it alters no longer verifies, and is refused on the way.
    */
   readonly outgoing?: (packet: Uint8Array) => void;
+  /**
+   * Takes the call back as long as it is not up: `call` and `accept` then reject with `cancelled`, and the other end's call, if it was up
+   * there already, ends.
+   */
+  readonly signal?: AbortSignal;
 }
 
 /** How to make a call. */
 export interface OutgoingCallOptions extends CallOptions {
   /** Longest life of the session, seconds. Default 3,600; the server may cut it. */
   readonly ttl?: number;
-  /** Takes the call back while it rings: `call` then rejects with `cancelled`. */
-  readonly signal?: AbortSignal;
   /** Called when it rings at the other end. */
   readonly onRinging?: () => void;
 }

@@ -5,7 +5,9 @@ import type { AgentContext } from "./agent-context.ts";
 import { answerCall, declineCall } from "./answering.ts";
 import type { Call } from "./call.ts";
 import { documentsOf, objectOf, textOf } from "./call-assembly.ts";
+import type { CallOptions } from "./call-options.ts";
 import { IncomingCall } from "./incoming-call.ts";
+import type { Withdrawal } from "./withdrawal.ts";
 
 /** How often, and how long in all, the surviving offer of a glare is looked for, ms: the refusal may overtake the inbox. */
 const SURVIVOR_POLL_MS = 20;
@@ -13,6 +15,12 @@ const SURVIVOR_WAIT_MS = 5_000;
 
 /** Decides on a call that rings. A rejection declines the call. */
 export type CallHandler = (call: IncomingCall) => void | Promise<void>;
+
+/** Brings a call up and makes it one of the agent's, unless it is withdrawn before. */
+export type BringUp = (
+  options: CallOptions,
+  begin: (withdrawal: Withdrawal) => Promise<Call>,
+) => Promise<Call>;
 
 interface Ringing {
   readonly call: IncomingCall;
@@ -23,19 +31,19 @@ interface Ringing {
 export class IncomingCalls {
   readonly #context: AgentContext;
   readonly #me: { readonly agentId: string; readonly publicKey: Uint8Array };
-  readonly #adopt: (call: Call) => Call;
+  readonly #bringUp: BringUp;
   readonly #ringing = new Map<string, Ringing>();
   /** Calls being placed, by callee: an offer from that callee waits until ours is decided. */
   readonly #placing = new Map<string, number>();
   readonly #held = new Set<IncomingCall>();
   readonly #handler: () => CallHandler | undefined;
 
-  /** `handler` says who decides now; `adopt` takes every call that was answered. */
-  constructor(context: AgentContext, handler: () => CallHandler | undefined, adopt: (call: Call) => Call) {
+  /** `handler` says who decides now; every call that is answered goes through `bringUp`. */
+  constructor(context: AgentContext, handler: () => CallHandler | undefined, bringUp: BringUp) {
     this.#handler = handler;
     this.#context = context;
     this.#me = { agentId: context.identity.agentId, publicKey: context.publicKey };
-    this.#adopt = adopt;
+    this.#bringUp = bringUp;
   }
 
   /** An offer from the inbox. */
@@ -66,7 +74,9 @@ export class IncomingCalls {
       cancelled: cancel.signal,
       answer: async (options) => {
         try {
-          return this.#adopt(await answerCall(this.#context, ringing, options));
+          return await this.#bringUp(options, (withdrawal) =>
+            answerCall(this.#context, ringing, options, withdrawal),
+          );
         } catch (error) {
           cancel.abort();
           throw error;

@@ -5,11 +5,12 @@ import { offerHeaders } from "../signaling/negotiation.ts";
 import { makeOffer, OFFER_LIFETIME_SECONDS, type OfferPayload } from "../signaling/offer.ts";
 import type { AgentContext } from "./agent-context.ts";
 import type { Call } from "./call.ts";
-import { refuseSession, takeUpCall, textOf } from "./call-assembly.ts";
+import { takeUpCall, textOf } from "./call-assembly.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
 import type { ControlAnswer } from "./control.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
 import { offerStreams, sendingScope } from "./media-offer.ts";
+import type { Withdrawal } from "./withdrawal.ts";
 
 const DEFAULT_TTL_SECONDS = 3_600;
 /** Longer than ringing lasts (45 s), ms: the server ends the wait, not this end. */
@@ -20,27 +21,27 @@ export async function placeCall(
   context: AgentContext,
   callee: string,
   options: OutgoingCallOptions,
+  withdrawal: Withdrawal,
 ): Promise<Call> {
-  const ttl = options.ttl ?? DEFAULT_TTL_SECONDS;
-  const offerId = context.control.freshId();
-  const key = await createMediaKeyPair(context, offerId, ttl);
-  const payload = offerPayload(context, callee, options, { offerId, ttl, mediaKey: key.certificate });
-  const offer = await makeOffer(payload, context.identity.signer);
-  const result = await establish(context, { callee, offer, payload, options });
-  const sessionId = textOf(result, "session_id");
-  if (isTakenBack(options)) {
-    // Answered and taken back at once: nobody wants this call.
-    await refuseSession(context, sessionId, takenBack());
-    throw takenBack();
-  }
-  return await takeUpCall(context, options, {
-    sessionId,
+  const { payload, offer, key } = await withdrawal.unless(() => signOffer(context, callee, options));
+  const result = await establish(context, { callee, offer, payload, options }, withdrawal);
+  const answered = {
+    sessionId: textOf(result, "session_id"),
     leg: 0,
     peerAgentId: callee,
     offer,
     mediaSigner: key.signer,
     result,
-  });
+  } as const;
+  return await takeUpCall(context, options, answered, withdrawal);
+}
+
+async function signOffer(context: AgentContext, callee: string, options: OutgoingCallOptions) {
+  const ttl = options.ttl ?? DEFAULT_TTL_SECONDS;
+  const offerId = context.control.freshId();
+  const key = await createMediaKeyPair(context, offerId, ttl);
+  const payload = offerPayload(context, callee, options, { offerId, ttl, mediaKey: key.certificate });
+  return { payload, offer: await makeOffer(payload, context.identity.signer), key };
 }
 
 function offerPayload(
@@ -76,12 +77,13 @@ async function establish(
     readonly payload: OfferPayload;
     readonly options: OutgoingCallOptions;
   },
+  withdrawal: Withdrawal,
 ): Promise<JsonObject> {
   const { payload, options } = call;
   const offerId = payload.offer_id;
   const cancel = () => void cancelOffer(context, offerId);
-  if (isTakenBack(options)) throw takenBack();
-  options.signal?.addEventListener("abort", cancel, { once: true });
+  if (withdrawal.isWithdrawn) throw withdrawal.error;
+  const remove = withdrawal.on(cancel);
   try {
     const answers = context.control.series({
       method: "ESTABLISH",
@@ -105,11 +107,15 @@ async function establish(
     for await (const answer of answers) {
       if (answer.final) return answer.result;
       // Taken back before the server had the offer: it said then that there is none.
-      if (isTakenBack(options)) cancel();
+      if (withdrawal.isWithdrawn) cancel();
       else if (isRinging(answer)) options.onRinging?.();
     }
+  } catch (error) {
+    // The server's word for it; here it is known why.
+    const isTakenBack = error instanceof ParleyError && error.code === "cancelled" && withdrawal.isWithdrawn;
+    throw isTakenBack ? withdrawal.error : error;
   } finally {
-    options.signal?.removeEventListener("abort", cancel);
+    remove();
   }
   throw new ParleyError({ code: "connection-lost", message: "The call was never answered finally." });
 }
@@ -123,14 +129,6 @@ function mediaHeaders({ streams }: OfferPayload): HeaderField[] {
     ["Data-Formats", dataFormats],
   ] as const;
   return fields.flatMap(([name, words]) => (words.length === 0 ? [] : [[name, words.join(", ")] as const]));
-}
-
-function isTakenBack({ signal }: OutgoingCallOptions): boolean {
-  return signal?.aborted === true;
-}
-
-function takenBack(): ParleyError {
-  return new ParleyError({ code: "cancelled", message: "The call was taken back." });
 }
 
 function isRinging(answer: ControlAnswer): boolean {

@@ -8,6 +8,7 @@ import type { ControlChannel } from "./control.ts";
 import type { InboxCursor, InboxEvent } from "./inbox.ts";
 import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
 import { placeCall } from "./outgoing-call.ts";
+import { Withdrawal } from "./withdrawal.ts";
 
 /** Longest wait for the calls of an agent to hang up when it closes, ms: more than a server takes to gather statements. */
 const CLOSE_CALLS_MS = 8_000;
@@ -46,8 +47,11 @@ export class Presence {
   readonly #calls = new Map<string, Call>();
   /** Calls that are over, while their last statements are still on the way. */
   readonly #leaving = new Set<Call>();
+  /** Calls that are being placed, answered or set up. */
+  readonly #coming = new Map<Withdrawal, Promise<Call>>();
   readonly #incoming: IncomingCalls;
   #earlyEvents: { readonly sessionId: string; readonly event: InboxEvent }[] = [];
+  #isClosing = false;
   #isOver = false;
 
   constructor(context: AgentContext, connection: Connection, owner: PresenceOwner) {
@@ -60,7 +64,7 @@ export class Presence {
     this.#incoming = new IncomingCalls(
       context,
       () => owner.callHandler(),
-      (call) => this.#adopt(call),
+      (options, begin) => this.#bringUp(options, begin),
     );
   }
 
@@ -73,7 +77,9 @@ export class Presence {
   async call(agentId: string, options: OutgoingCallOptions): Promise<Call> {
     this.#incoming.holdFor(agentId);
     try {
-      return this.#adopt(await placeCall(this.context, agentId, options));
+      return await this.#bringUp(options, (withdrawal) =>
+        placeCall(this.context, agentId, options, withdrawal),
+      );
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code !== "glare") throw error;
       // Both ends called at once: the offer that survives is the other's, and this end answers it.
@@ -109,13 +115,18 @@ export class Presence {
     this.#resolveEnded(info);
   }
 
-  /** Hangs up every call, waits a while for their last statements, and closes the connection. */
+  /** Hangs up every call, takes back those that are not up yet, waits a while for their last statements, and closes the connection. */
   async close(): Promise<void> {
     if (this.#isOver) return;
+    this.#isClosing = true;
     const { clock } = this.context.platform;
-    const leaving = [...this.#leaving].map((call) => call.end("agent-closed"));
+    const coming = [...this.#coming.values()];
+    for (const withdrawal of this.#coming.keys()) withdrawal.agentCloses();
+    const hangUp = () => Promise.allSettled([...this.#leaving].map((call) => call.end("agent-closed")));
+    // One that came up at that moment is hung up then.
+    const left = Promise.all([hangUp(), Promise.allSettled(coming).then(hangUp)]);
     const late = new Promise<void>((resolve) => clock.at(clock.now() + CLOSE_CALLS_MS, resolve));
-    await Promise.race([Promise.allSettled(leaving), late]);
+    await Promise.race([left, late]);
     this.#leave(CLOSE_CODES.normal, "agent closed");
   }
 
@@ -126,6 +137,18 @@ export class Presence {
   #leave(code: number, reason: string): void {
     this.connection.close(code, reason);
     this.connectionClosed({ code, reason });
+  }
+
+  async #bringUp({ signal }: CallOptions, begin: (withdrawal: Withdrawal) => Promise<Call>): Promise<Call> {
+    const withdrawal = new Withdrawal(signal);
+    if (this.#isClosing) withdrawal.agentCloses();
+    const coming = begin(withdrawal);
+    this.#coming.set(withdrawal, coming);
+    try {
+      return this.#adopt(await coming);
+    } finally {
+      this.#coming.delete(withdrawal);
+    }
   }
 
   #adopt(call: Call): Call {
