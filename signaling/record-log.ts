@@ -53,6 +53,8 @@ export type LogEntry =
       readonly agentId: string;
       readonly chainSeq: number;
       readonly status: AgentStatus;
+      /** Unix milliseconds; not before the identity document it was said over. */
+      readonly at: number;
     };
 
 /** Everything the log holds of one session. */
@@ -74,12 +76,19 @@ export interface OpenSession {
 }
 
 /** A registered agent as the log remembers it. */
+/** What an issuer said of an agent's status. */
+export interface StatusChange {
+  readonly status: AgentStatus;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
 export interface AgentEntry {
   readonly agentId: string;
   readonly genesis: Uint8Array;
   readonly identityDocument: Uint8Array;
-  /** As its issuer changed it last by a lifecycle method; absent where none did. */
-  readonly status?: AgentStatus;
+  /** How its issuer changed its status last by a lifecycle method; absent where none did. */
+  readonly changed?: StatusChange;
 }
 
 /** Append-only, durable, ordered. */

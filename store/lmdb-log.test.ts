@@ -66,10 +66,13 @@ describe("after a restart", () => {
     const second = await openLmdbLog(folder);
     expect(second.lifecycle("a", 9)).toEqual([]);
     expect([...second.agents()]).toEqual([{ agentId: "a", genesis: bytes(3), identityDocument: bytes(5) }]);
-    await second.append([record(1), { kind: "lifecycle", agentId: "a", chainSeq: 1, status: "retired" }]);
+    await second.append([
+      record(1),
+      { kind: "lifecycle", agentId: "a", chainSeq: 1, status: "retired", at: 7 },
+    ]);
     await second.close();
     const third = await open(folder);
-    expect([...third.agents()]).toMatchObject([{ agentId: "a", status: "retired" }]);
+    expect([...third.agents()]).toMatchObject([{ agentId: "a", changed: { status: "retired", at: 7 } }]);
     expect(third.lifecycle("a", 9)).toEqual([record(1).jws]);
   });
 

@@ -1,15 +1,16 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { AgentStatus } from "../signaling/identity-document.ts";
 import type { AgentEntry, LogEntry, OpenSession, RecordLog, SessionLog } from "../signaling/record-log.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
 import {
   decodeAgent,
   decodeArtifact,
+  decodeChange,
   decodeRecord,
   encodeAgent,
   encodeArtifact,
+  encodeChange,
   encodeRecord,
 } from "./log-values.ts";
 
@@ -167,7 +168,7 @@ class LmdbLog implements RecordLog {
     return this.#agents.getRange().map(({ key, value }) => {
       const [newest] = [...this.#lifecycle.getRange({ ...lastPlaceOf(key), reverse: true, limit: 1 })];
       const agent = decodeAgent(key, value);
-      return newest === undefined ? agent : { ...agent, status: newest.value as AgentStatus };
+      return newest === undefined ? agent : { ...agent, changed: decodeChange(newest.value) };
     });
   }
 
@@ -229,8 +230,8 @@ class LmdbLog implements RecordLog {
       return [() => void this.#agents.put(entry.agentId, value)];
     }
     if (entry.kind === "lifecycle") {
-      const { agentId, chainSeq, status } = entry;
-      return [() => void this.#lifecycle.put([agentId, chainSeq], status)];
+      const { agentId, chainSeq } = entry;
+      return [() => void this.#lifecycle.put([agentId, chainSeq], encodeChange(entry))];
     }
     if (entry.kind === "artifact") {
       const value = encodeArtifact(entry);

@@ -1,4 +1,5 @@
-import type { AgentEntry, ArtifactKind, LogEntry } from "../signaling/record-log.ts";
+import type { AgentStatus } from "../signaling/identity-document.ts";
+import type { AgentEntry, ArtifactKind, LogEntry, StatusChange } from "../signaling/record-log.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
 type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
@@ -54,6 +55,17 @@ export function decodeAgent(agentId: string, stored: Uint8Array): AgentEntry {
     genesis: new Uint8Array(stored.subarray(4, split)),
     identityDocument: new Uint8Array(stored.subarray(split)),
   };
+}
+
+/** Value of a change of an agent's status: the status and when. */
+export function encodeChange({ status, at }: StatusChange): string {
+  return `${status} ${at}`;
+}
+
+/** The inverse of {@link encodeChange}. */
+export function decodeChange(stored: string): StatusChange {
+  const [status, at] = stored.split(" ");
+  return { status: status as AgentStatus, at: Number(at) };
 }
 
 const AUDIT_ID_LENGTH = 64;

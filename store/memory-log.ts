@@ -103,7 +103,7 @@ class MemoryLog implements RecordLog {
       agentId,
       genesis: genesis.slice(),
       identityDocument: identityDocument.slice(),
-      ...statusOf(this.#lifecycle.get(agentId)?.at(-1)),
+      ...changeOf(this.#lifecycle.get(agentId)?.at(-1)),
     }));
   }
 
@@ -144,8 +144,8 @@ class MemoryLog implements RecordLog {
   }
 }
 
-function statusOf(newest: LifecycleEntry | undefined): Pick<AgentEntry, "status"> {
-  return newest === undefined ? {} : { status: newest.status };
+function changeOf(newest: LifecycleEntry | undefined): Pick<AgentEntry, "changed"> {
+  return newest === undefined ? {} : { changed: { status: newest.status, at: newest.at } };
 }
 
 function inOrder<T>(places: ReadonlyMap<number, T>): T[] {

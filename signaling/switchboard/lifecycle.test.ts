@@ -9,6 +9,7 @@ import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
 import { requestBody } from "../body.ts";
+import type { AgentStatus } from "../identity-document.ts";
 
 const ISSUER = seedSigner(77);
 const CAROL = testAgent("carol", 21, { issuer: ISSUER });
@@ -166,5 +167,46 @@ describe("what an agent is in when it is stopped", () => {
     expect(call.outcome).toBe("agent-suspended");
     expect(inbox.events).toContain("offer-cancelled");
     expect(alice.call(BOB).outcome).toBe("agent-suspended");
+  });
+});
+
+describe("an identity document beside what the issuer said here", () => {
+  const key = ISSUER.publicKey;
+  const updated = (at: number, status: AgentStatus) =>
+    testAgent("carol", 21, { issuer: ISSUER, document: { status, issuedAt: at, updatedAt: at } });
+  const statusOf = (peer: SignalingPeer, id: string) =>
+    (peer.ask("DISCOVER", `/agents/${id}`).last.result.status as JsonObject | undefined)?.status;
+
+  test("suspends when it is later than a REINSTATE, and a REINSTATE after it lifts it", () => {
+    const { stage, carol } = registered();
+    change(stage, "DEACTIVATE", carol.id, key);
+    change(stage, "REINSTATE", carol.id, key);
+    const held = new SignalingPeer(stage, updated(stage.now - 60_000, "suspended"));
+    expect(held.subscribe().outcome, "from before, held back").toBe("ok 200");
+    stage.advance(10_000);
+    expect(new SignalingPeer(stage, updated(stage.now - 1_000, "suspended")).subscribe().outcome).toBe(
+      "agent-suspended",
+    );
+    expect(change(stage, "REINSTATE", carol.id, key).result).toMatchObject({ previous_status: "suspended" });
+    expect(carol.subscribe(undefined, { documents: false }).outcome).toBe("ok 200");
+    expect(statusOf(new SignalingPeer(new Stage({ log: stage.log }), ALICE), carol.id)).toBe("active");
+  });
+
+  test("does not lift what was said here, whenever it was updated", () => {
+    const { stage, carol } = registered();
+    change(stage, "DEACTIVATE", carol.id, key);
+    stage.advance(10_000);
+    const renewed = new SignalingPeer(stage, updated(stage.now - 1_000, "active"));
+    expect(renewed.subscribe().outcome).toBe("agent-suspended");
+    expect(statusOf(carol, carol.id)).toBe("suspended");
+  });
+
+  test("retires for ever, though it be from before a change", () => {
+    const { stage, carol } = registered();
+    change(stage, "DEPRECATE", carol.id, key);
+    const retired = new SignalingPeer(stage, updated(stage.now - 60_000, "retired"));
+    expect(retired.subscribe().outcome).toBe("agent-retired");
+    expect(change(stage, "REINSTATE", carol.id, key).code).toBe("lifecycle-conflict");
+    expect(statusOf(new SignalingPeer(new Stage({ log: stage.log }), ALICE), carol.id)).toBe("retired");
   });
 });

@@ -78,7 +78,7 @@ export class Lifecycle {
         status: previous,
       });
     }
-    this.#desk.registry.changeStatus(agent, to);
+    const changed = this.#desk.registry.changeStatus(agent, to, now);
     const { reason } = parameters;
     const facts = { agent_id: agentId, status: to, previous_status: previous };
     this.#desk.replies.answer(
@@ -87,7 +87,7 @@ export class Lifecycle {
         result: { ...facts, effective_at: Math.floor(now) },
         event: `agent-${to === "active" ? "activated" : to}`,
         extra: { ...facts, issuer_key: issuer.value, ...(reason === undefined ? {} : { reason }) },
-        follow: (chainSeq) => ({ kind: "lifecycle", agentId, chainSeq, status: to }),
+        follow: (chainSeq) => ({ kind: "lifecycle", agentId, chainSeq, ...changed }),
       },
       now,
     );

@@ -4,7 +4,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
 import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
-import type { AgentEntry, LogEntry } from "../record-log.ts";
+import type { AgentEntry, LogEntry, StatusChange } from "../record-log.ts";
 import { effectiveScope, type ScopeSet } from "../scope.ts";
 import { parseUtc } from "../utc-time.ts";
 import type { SwitchboardConfig } from "./config.ts";
@@ -35,7 +35,7 @@ export class Registry {
   readonly #outputs: Outputs;
   readonly #agents = new Map<string, RegisteredAgent>();
   /** What issuers have said here by lifecycle methods; of registered agents alone. */
-  readonly #lifecycle = new Map<string, AgentStatus>();
+  readonly #lifecycle = new Map<string, StatusChange>();
   /** Agent-IDs in order, made when first asked for after a change. */
   #order: readonly string[] | undefined;
 
@@ -51,7 +51,7 @@ export class Registry {
   /** Takes the agents the log remembers, the last entry of each. What does not verify is left out and logged. */
   load(entries: Iterable<AgentEntry>): void {
     for (const entry of entries) {
-      if (entry.status !== undefined) this.#lifecycle.set(entry.agentId, entry.status);
+      if (entry.changed !== undefined) this.#lifecycle.set(entry.agentId, entry.changed);
       const agent = this.#read(entry.agentId, entry.genesis, entry.identityDocument);
       if (agent.ok) this.#set(agent.value);
       else
@@ -107,10 +107,12 @@ export class Registry {
     return { kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes };
   }
 
-  /** Keeps what the issuer said of an agent's status, over what the identity document says. */
-  changeStatus(agent: RegisteredAgent, status: AgentStatus): void {
-    this.#lifecycle.set(agent.agentId, status);
+  /** Keeps what the issuer said of an agent's status, over what the identity document on file says. */
+  changeStatus(agent: RegisteredAgent, status: AgentStatus, now: number): StatusChange {
+    const changed = { status, at: Math.max(Math.floor(now), timeOf(agent.document.updatedAt)) };
+    this.#lifecycle.set(agent.agentId, changed);
     this.#set({ ...agent, status });
+    return changed;
   }
 
   /** Refuses an agent that may not act now: suspended or retired. */
@@ -179,11 +181,23 @@ export class Registry {
     return ok({ agentId, genesis: genesis.value, document: document.value, status });
   }
 
-  /** Retired is for ever, whoever said it; else what was said here counts. */
+  /**
+   * Retired is for ever, whoever said it; else what was said here counts over documents from before. A later one can only be
+   * stricter: who was stopped here is let go on here.
+   */
   #statusOf(agentId: string, document: IdentityDocument): AgentStatus {
-    return document.status === "retired" ? "retired" : (this.#lifecycle.get(agentId) ?? document.status);
+    const changed = this.#lifecycle.get(agentId);
+    if (changed === undefined) return document.status;
+    const isLater = timeOf(document.updatedAt) > changed.at || document.status === "retired";
+    return isLater && isStricter(document.status, changed.status) ? document.status : changed.status;
   }
 }
+
+function isStricter(status: AgentStatus, than: AgentStatus): boolean {
+  return BY_STRICTNESS.indexOf(status) > BY_STRICTNESS.indexOf(than);
+}
+
+const BY_STRICTNESS: readonly AgentStatus[] = ["active", "deprecated", "suspended", "retired"];
 
 /** What the server says an agent's standing is at `now`: its claim, kept with the evidence. */
 function statusOf(agent: RegisteredAgent, now: number): JsonObject {

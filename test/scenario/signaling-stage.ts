@@ -259,8 +259,8 @@ export class Stage {
     const changes = this.log.filter((entry) => entry.kind === "lifecycle");
     return this.log.flatMap((entry) => {
       if (entry.kind !== "agent") return [];
-      const status = changes.findLast(({ agentId }) => agentId === entry.agentId)?.status;
-      return [status === undefined ? entry : { ...entry, status }];
+      const changed = changes.findLast(({ agentId }) => agentId === entry.agentId);
+      return [changed === undefined ? entry : { ...entry, changed }];
     });
   }
 
