@@ -80,7 +80,7 @@ async function assembleCall(
   const connection = await openCallConnection(context, answered);
   try {
     const call = await makeCall(context, options, answered, session, connection);
-    void connection.over?.then(() => call.connectionLost());
+    void connection.over?.then((info) => call.mediaClosed(info));
     void call.settled.catch(() => undefined).then(() => connection.close());
     return call;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { CLOSE_CODES } from "../sfu/carrier.ts";
+import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import type { AgentContext } from "./agent-context.ts";
 import type { AnsweredSession } from "./call-assembly.ts";
 import { MediaPort } from "./media-port.ts";
@@ -11,7 +11,7 @@ export interface CallConnection {
   /** The call's streams, by their flows there. */
   readonly streams: readonly StreamParameters[];
   /** Resolves when a connection for this call alone is over; undefined where the agent's own carries the media. */
-  readonly over: Promise<void> | undefined;
+  readonly over: Promise<CloseInfo> | undefined;
   /** Closes a connection for this call alone. Idempotent. */
   close(): void;
 }
@@ -30,7 +30,7 @@ export async function openCallConnection(
     return { port: context.port, streams, over: undefined, close: () => {} };
   }
   const port = new MediaPort(context.platform.clock);
-  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const { promise: over, resolve } = Promise.withResolvers<CloseInfo>();
   const { answer, connection } = await context.control.openMedia(
     door,
     {
@@ -45,7 +45,7 @@ export async function openCallConnection(
         datagram: (bytes) => port.datagram(bytes),
         stream: (stream) => void port.stream(stream).catch(context.report),
         exchange: (stream) => stream.receive.stop(CLOSE_CODES.protocolViolation),
-        closed: () => resolve(),
+        closed: resolve,
       };
     },
   );

@@ -2,6 +2,7 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import { type CloseInfo, SESSION_OVER } from "../sfu/carrier.ts";
 import { makeClosing } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -11,6 +12,8 @@ import type { AgentIdentity } from "./identity.ts";
 
 /** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
 const FLUSH_MS = 1_000;
+/** Longest wait for the news of an end that the closing of the media connection was the first sign of, ms. */
+const NEWS_MS = 2_000;
 
 /** How a call ended. */
 export interface CallEnd {
@@ -81,6 +84,22 @@ export class CallEnding {
   connectionLost(): void {
     this.#finished({ reason: "connection-lost", by: "server" });
     this.#leave(() => this.#options.media.finish()).catch(this.#options.report);
+  }
+
+  /**
+   * The connection for this call's media alone is over, and requests have others. While this end hangs up, the answer says how the call
+   * ended; where the server closed it since the session is over, the news of that may come later.
+   */
+  mediaClosed({ reason }: CloseInfo): void {
+    if (this.#leaving !== undefined) return;
+    if (reason !== SESSION_OVER) {
+      this.connectionLost();
+      return;
+    }
+    const { clock } = this.#options;
+    clock.at(clock.now() + NEWS_MS, () => {
+      if (this.#leaving === undefined) this.connectionLost();
+    });
   }
 
   /** Leaves once, in the way that comes first. */

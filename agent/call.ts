@@ -2,6 +2,7 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { CloseInfo } from "../sfu/carrier.ts";
 import { END_REASON } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { readShape } from "../signaling/shape.ts";
@@ -266,6 +267,11 @@ export class Call {
   /** @internal The connection is gone: nothing more can be said or heard. */
   connectionLost(): void {
     this.#ending.connectionLost();
+  }
+
+  /** @internal The connection that carried this call's media alone is over. */
+  mediaClosed(info: CloseInfo): void {
+    this.#ending.mediaClosed(info);
   }
 
   /** @internal The other end narrowed its scope, or interrupted, as the server says. */

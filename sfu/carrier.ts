@@ -52,6 +52,9 @@ export const CLOSE_CODES = {
   tokenRefused: 8,
 } as const;
 
+/** Reason, with code `normal`, for which a server closes a connection that carried one session's media: the session is over. */
+export const SESSION_OVER = "session-over";
+
 /** What a connection tells its owner. Set once, before anything can arrive; called from the carrier's own turn. */
 export interface ConnectionHandlers {
   /** One datagram. `bytes` is valid only during the call: copy what must outlive it. */

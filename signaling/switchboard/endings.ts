@@ -15,8 +15,9 @@ export const CLOSING_WINDOW = 5_000;
 /** Inactivity that ends a session, and how often the relay is asked whether media flowed, milliseconds. */
 export const IDLE_LIMIT = 60_000;
 const IDLE_CHECK = 15_000;
-/** Code of `sfu/carrier`, which this room cannot see. */
+/** Code and reason of `sfu/carrier`, which this room cannot see. */
 const CLOSE_NORMAL = 0;
+const SESSION_OVER = "session-over";
 /** How long counters are waited for, milliseconds; without them the session goes on as if nothing had changed. */
 export const COUNTERS_WAIT = 1_000;
 /** Requests that may wait for one session's counters; beyond: 429 `rate-limited`. */
@@ -217,7 +218,7 @@ export class Endings {
     for (const leg of session.legs) {
       // A connection for one session's media has no other use.
       if (!leg.overTls || !leg.attached || leg.connection === undefined) continue;
-      outputs.push({ kind: "close", connection: leg.connection, code: CLOSE_NORMAL, reason: "session-over" });
+      outputs.push({ kind: "close", connection: leg.connection, code: CLOSE_NORMAL, reason: SESSION_OVER });
     }
     this.#table.retire(session, ending, now);
     outputs.log("info", "session-closed", { ...namesOf(session), reason: ending.reason });

@@ -360,7 +360,9 @@ export class Driver {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
     const late = new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + LAST_ANSWERS_MS, resolve));
-    Promise.race([peer.exchanges.answered, late])
+    // Answers on other connections that say why wait for the disk: they go first.
+    const answered = Promise.all([peer.exchanges.answered, this.#durable.catch(() => undefined)]);
+    Promise.race([answered, late])
       .then(() => peer.connection.close(code, reason))
       .catch((error: unknown) => this.#failed("close", error));
   }

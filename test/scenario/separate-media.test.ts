@@ -3,13 +3,14 @@ import { describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import type { Interrupted } from "../../agent/call-interrupts.ts";
-import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
+import { CLOSE_CODES, type Connection, SESSION_OVER } from "../../sfu/carrier.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { ATTACH_GRACE } from "../../signaling/switchboard/attaching.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { strictVerifier } from "../keys.ts";
+import { SlowLog } from "./slow-log.ts";
 import { connected, Recording, refusal, say, utterance } from "./talking.ts";
-import { World } from "./world.ts";
+import { World, type WorldOptions } from "./world.ts";
 
 const ONE_WAY = 20;
 const link = {
@@ -20,8 +21,8 @@ const CAPTURE = "communication:audio:capture";
 
 type Way = "separate" | "network";
 
-async function scene(ada: Way = "separate", bob: Way = "network") {
-  const world = new World({ toServer: link, toClient: link });
+async function scene(ada: Way = "separate", bob: Way = "network", options: WorldOptions = {}) {
+  const world = new World({ toServer: link, toClient: link, ...options });
   const media: Connection[] = [];
   const noting = {
     connect: async (...[url, options, handlers]: Parameters<typeof world.separate.connect>) => {
@@ -117,6 +118,32 @@ describe.each(WAYS)("a call from %s to %s", (from, to) => {
   });
 });
 
+describe.each(WAYS)("when both ends of a call from %s to %s hang up at once", (from, to) => {
+  // Beyond the second that a server waits before it closes, the answers come after the media connection is gone.
+  it.each([0, 500, 1_500])(
+    "each has hung up, or been hung up on, when the disk takes %d ms",
+    async (held) => {
+      const log = new SlowLog();
+      const { world, ada, bob } = await scene(from, to, { log });
+      const { call, answered } = await connected(world, ada, bob);
+      await world.clock.advance(100);
+      log.held = held > 0;
+      const left = Promise.all([call.end("ada-ends"), answered.end("bob-ends")]);
+      await world.clock.advance(held);
+      log.release();
+      await world.during(left);
+      const ends = await world.during(Promise.all([call.ended, answered.ended]));
+      expect(["me", "peer"]).toContain(ends[0].by);
+      expect(["me", "peer"]).toContain(ends[1].by);
+      expect(ends.map(({ reason }) => reason)).not.toContain("connection-lost");
+      const report = evidenceOf(world, await world.during(call.evidence()));
+      expect(report.faults).toEqual([]);
+      expect(report.statements.filter(({ text }) => text.includes("vanished"))).toEqual([]);
+      expect(world.reported).toEqual([]);
+    },
+  );
+});
+
 describe("an agent whose requests have connections of their own", () => {
   it("proves itself on each of them, and sends data that waits for the other end's media", async () => {
     const { world, ada, bob } = await scene("network", "separate");
@@ -144,6 +171,17 @@ describe("an agent whose requests have connections of their own", () => {
     expect(await world.during(answered.ended)).toEqual({ reason: "transport-closed", by: "server" });
     await world.during(answered.settled);
     expect(evidenceOf(world, await world.during(answered.evidence())).faults).toEqual([]);
+  });
+
+  it("waits for the news when the server closes the connection of a session that is over, and not for ever", async () => {
+    const { world, ada, bob, media } = await scene();
+    const { call } = await connected(world, ada, bob);
+    // What the server's close makes of it, before any word of the end.
+    media[0]?.close(CLOSE_CODES.normal, SESSION_OVER);
+    await world.clock.advance(1_000);
+    expect(ada.calls).toHaveLength(1);
+    await world.clock.advance(1_100);
+    expect(await world.during(call.ended)).toEqual({ reason: "connection-lost", by: "server" });
   });
 
   it("has two calls at once, each over a connection for itself", async () => {
