@@ -214,7 +214,7 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
     genesis: new TextDecoder().decode(identity.genesis),
     identity_document: new TextDecoder().decode(identity.identityDocument),
   };
-  const inbox = new Inbox(context.control, identity.agentId, owner.inboxCursor, documents);
+  const inbox = new Inbox(context.control, clock, identity.agentId, owner.inboxCursor, documents);
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   // When the server closes the connection, its streams may break before it says so.
   const closeLater = (reason: string): void => {

@@ -1,10 +1,15 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
 import type { ControlChannel } from "./control.ts";
 
 /** Missing this long, ms, a heartbeat says that the inbox is dead: the server sends one every 20 s. */
 const INBOX_SILENCE_MS = 45_000;
 /** Events between two acknowledgements. */
 const ACK_EVERY = 16;
+
+/** Events that agents sent: servers keep few of them, so these are acknowledged after this long at the latest, ms. */
+const NOTICES = new Set(["notification", "confirmation"]);
+const NOTICE_ACK_MS = 1_000;
 
 /** One event the server put into the agent's inbox. */
 export interface InboxEvent {
@@ -23,15 +28,24 @@ export interface InboxCursor {
  * below the cursor are dropped here.
  */
 export class Inbox {
-  readonly #control: ControlChannel;
+  readonly #control: Pick<ControlChannel, "series" | "request">;
+  readonly #clock: Clock;
   readonly #path: string;
   readonly #parameters: JsonObject;
   readonly #cursor: InboxCursor;
   #acknowledged: number;
+  #cancelLater: (() => void) | undefined;
 
   /** `parameters` accompany SUBSCRIBE: Genesis and identity document, for servers that register on first proof. */
-  constructor(control: ControlChannel, agentId: string, cursor: InboxCursor, parameters: JsonObject) {
+  constructor(
+    control: Pick<ControlChannel, "series" | "request">,
+    clock: Clock,
+    agentId: string,
+    cursor: InboxCursor,
+    parameters: JsonObject,
+  ) {
     this.#control = control;
+    this.#clock = clock;
     this.#path = `/agents/${agentId}/inbox`;
     this.#cursor = cursor;
     // Subscribing after it acknowledges it.
@@ -51,25 +65,38 @@ export class Inbox {
       prove: true,
       timeout: INBOX_SILENCE_MS,
     });
-    for await (const { result } of series) {
-      const event = result.event;
-      const sequence = result.inbox_seq;
-      if (event === "subscribed") {
-        ready();
-      } else if (typeof event === "string" && typeof sequence === "number") {
-        if (sequence <= this.#cursor.seen) continue;
-        this.#cursor.seen = sequence;
-        deliver({ event, fields: result });
-        this.#acknowledge();
-      } else if (typeof event === "string" && event !== "heartbeat") {
-        deliver({ event, fields: result });
-      }
+    try {
+      for await (const { result } of series) this.#take(result, ready, deliver);
+    } finally {
+      // Subscribing again acknowledges.
+      this.#cancelLater?.();
     }
   }
 
+  #take(result: JsonObject, ready: () => void, deliver: (event: InboxEvent) => void): void {
+    const event = result.event;
+    const sequence = result.inbox_seq;
+    if (event === "subscribed") {
+      ready();
+    } else if (typeof event === "string" && typeof sequence === "number") {
+      if (sequence <= this.#cursor.seen) return;
+      this.#cursor.seen = sequence;
+      deliver({ event, fields: result });
+      if (sequence - this.#acknowledged >= ACK_EVERY) this.#acknowledge();
+      else if (NOTICES.has(event)) this.#acknowledgeLater();
+    } else if (typeof event === "string" && event !== "heartbeat") {
+      deliver({ event, fields: result });
+    }
+  }
+
+  #acknowledgeLater(): void {
+    this.#cancelLater ??= this.#clock.at(this.#clock.now() + NOTICE_ACK_MS, () => this.#acknowledge());
+  }
+
   #acknowledge(): void {
+    this.#cancelLater?.();
+    this.#cancelLater = undefined;
     const cursor = this.#cursor.seen;
-    if (cursor - this.#acknowledged < ACK_EVERY) return;
     this.#acknowledged = cursor;
     this.#control
       .request({
