@@ -22,7 +22,10 @@ export interface SwitchboardLimits {
   readonly sessionTtl: number;
   /** Requests a second, and their burst, on a connection nobody has proved an identity on; beyond: 429 `rate-limited`. */
   readonly anonymousRate: { readonly perSecond: number; readonly burst: number };
-  /** The same for all such connections together; beyond: the connection is closed with `overloaded`, unanswered. */
+  /**
+   * The same for requests without a valid proof on all such connections together; beyond: the connection is closed with `overloaded`,
+   * unanswered, or 429 `rate-limited` where a proof was refused, as often again.
+   */
   readonly anonymousTotalRate: { readonly perSecond: number; readonly burst: number };
   /** The same for a bound connection. */
   readonly boundRate: { readonly perSecond: number; readonly burst: number };

@@ -1,10 +1,20 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Headers } from "../../codecs/headers.ts";
-import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import type { AgtpRequest } from "../../codecs/message.ts";
+import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB } from "../../test/signed-call.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
 import { BIND_WITHIN, BIND_WITHIN_UNDER_PRESSURE } from "./connections.ts";
+
+const DISCOVER: AgtpRequest = {
+  dialect: "base",
+  method: "DISCOVER",
+  path: "/",
+  query: new Map(),
+  headers: new Headers([]),
+  body: new Uint8Array(0),
+};
 
 const limited = (limits: Partial<typeof DEFAULT_LIMITS>) =>
   new Stage({ config: { limits: { ...DEFAULT_LIMITS, ...limits } } });
@@ -52,25 +62,80 @@ test("connections over TLS, one for each request, count apart from the others", 
 });
 
 test("who reconnects gets no more anonymous requests: all unbound connections share a rate", () => {
-  const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 3 } });
+  const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 2 } });
   const alice = new SignalingPeer(stage, ALICE);
   alice.subscribe();
   new SignalingPeer(stage, BOB).drop(true);
   const records = stage.log.length;
   const last = stage.open();
-  stage.request(last, {
-    dialect: "base",
-    method: "DISCOVER",
-    path: "/",
-    query: new Map(),
-    headers: new Headers([]),
-    body: new Uint8Array(0),
-  });
+  stage.request(last, DISCOVER);
   expect(stage.closes).toMatchObject([{ connection: last, code: 7, reason: "anonymous-rate" }]);
   expect(stage.log, "nothing was signed for it").toHaveLength(records);
   expect(alice.query("sess-unknown").outcome, "bound connections go on").toBe("session-not-found");
   stage.advance(1_000);
   expect(new SignalingPeer(stage, BOB).nonce).toBeTruthy();
+});
+
+describe("while unbound connections have asked all that they may together", () => {
+  const exhausted = () => {
+    const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 4 } });
+    const somebody = new SignalingPeer(stage, ALICE);
+    for (let i = 0; i < 3; i++) somebody.ask("DISCOVER", "/methods", {}, { proof: false });
+    return stage;
+  };
+
+  test("a proof on a fresh connection is judged all the same, and takes nothing from them", () => {
+    const stage = exhausted();
+    for (let i = 0; i < 20; i++) expect(overTls(stage, BOB).subscribe().outcome).toBe("ok 200");
+    expect(stage.closes.filter(({ reason }) => reason === "anonymous-rate")).toEqual([]);
+    stage.advance(1_000);
+    expect(new SignalingPeer(stage, ALICE).nonce, "what they may ask comes back meanwhile").toBeTruthy();
+  });
+
+  test("a proof that fails is answered 429, so often, and then its connection is closed", () => {
+    const stage = exhausted();
+    const failing = () => overTls(stage, BOB).subscribe(undefined, { rawProof: "no.proof.this" });
+    for (let i = 0; i < 4; i++) {
+      expect(failing().last).toMatchObject({
+        status: 429,
+        error: { code: "rate-limited", details: { retry_after_ms: 1_000 } },
+      });
+    }
+    const records = stage.log.length;
+    expect(failing().raw).toEqual([]);
+    expect(stage.closes.at(-1)).toMatchObject({ code: 7, reason: "anonymous-rate" });
+    expect(stage.log, "nothing was signed for it").toHaveLength(records);
+  });
+
+  test("a request that needs a proof and brings none is not answered", () => {
+    const stage = exhausted();
+    expect(overTls(stage, BOB).subscribe(undefined, { proof: false }).raw).toEqual([]);
+    expect(stage.closes.at(-1)).toMatchObject({ code: 7, reason: "anonymous-rate" });
+  });
+});
+
+test("proofs that fail take from what unbound connections may ask", () => {
+  const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 2 } });
+  const outcomes = [1, 2, 3].map(
+    () => overTls(stage, BOB).subscribe(undefined, { rawProof: "no.proof.this" }).outcome,
+  );
+  expect(outcomes).toEqual(["proof-invalid", "proof-invalid", "rate-limited"]);
+});
+
+test("one network may have a quarter of what unbound connections may ask together", () => {
+  const stage = limited({ anonymousTotalRate: { perSecond: 4, burst: 40 } });
+  const discovers = (network: string | undefined) => {
+    const connection = stage.open({ carrier: "tls", network });
+    const { arrivals } = stage.request(connection, DISCOVER);
+    return arrivals.responses.length;
+  };
+  const answered = (network: string | undefined, times: number) =>
+    Array.from({ length: times }, () => discovers(network)).reduce((sum, one) => sum + one, 0);
+  expect(answered("192.0.2.1", 30)).toBe(10);
+  expect(answered("192.0.2.2", 30)).toBe(10);
+  expect(answered(undefined, 30), "who stands for many has what is left").toBe(20);
+  stage.advance(1_000);
+  expect(answered("192.0.2.1", 3)).toBe(1);
 });
 
 test("while most places are taken, an identity must be proved within 3 s", () => {

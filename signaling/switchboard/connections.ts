@@ -2,6 +2,7 @@ import { encodeBase64url } from "../../codecs/base64url.ts";
 import type { ConnectionId } from "../admission.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
+import { Allowances } from "./shared-rates.ts";
 
 /** Bytes of the nonce every connection is given for its proofs. */
 const NONCE_BYTES = 16;
@@ -20,6 +21,9 @@ export const BIND_WITHIN = 15_000;
 export const BIND_WITHIN_UNDER_PRESSURE = 3_000;
 const PRESSURE = 0.8;
 
+/** The part of what all unbound connections may ask together that those of one network may: nobody alone keeps the others out. */
+const NETWORK_SHARE = 1 / 4;
+
 /** Flow identifiers go up by two from 2 and are never used again on the connection; beyond: 503 `capacity`. */
 const MAX_FLOW = 2 ** 30;
 
@@ -32,6 +36,8 @@ export interface ConnectionState {
   /** SHA-256 (32 bytes) of its TLS exporter, and the raw Ed25519 key of the certificate its client showed, where there is one. */
   readonly channelBinding: Uint8Array | undefined;
   readonly peerKey: Uint8Array | undefined;
+  /** Where it comes from, if that is known and does not stand for many. */
+  readonly network: string | undefined;
   /** Base64url; proofs made on this connection name it, or the channel binding. */
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
@@ -56,11 +62,16 @@ export class Connections {
   readonly #byId = new Map<ConnectionId, ConnectionState>();
   /** Bound connections of each agent that has any: those over TLS, and the others. */
   readonly #perAgent = { tls: new Map<string, number>(), other: new Map<string, number>() };
+  readonly #networks: Allowances;
   #anonymous: Allowance | undefined;
+  #refusals: Allowance | undefined;
 
   constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array) {
     this.#limits = limits;
     this.#random = random;
+    const { perSecond, burst } = limits.anonymousTotalRate;
+    const share = { perSecond: perSecond * NETWORK_SHARE, burst: burst * NETWORK_SHARE };
+    this.#networks = new Allowances(share, limits.connections);
   }
 
   get size(): number {
@@ -79,7 +90,7 @@ export class Connections {
 
   /** Takes a new connection, or `undefined` at the cap. */
   open(
-    opened: Pick<ConnectionState, "id" | "carrier" | "origins" | "channelBinding" | "peerKey">,
+    opened: Pick<ConnectionState, "id" | "carrier" | "origins" | "channelBinding" | "peerKey" | "network">,
     now: number,
   ): ConnectionState | undefined {
     if (this.#byId.size >= this.#limits.connections) return undefined;
@@ -131,10 +142,20 @@ export class Connections {
     return true;
   }
 
-  /** Takes one request from what all unbound connections share; a client that reconnects does not get more of it. */
-  takeAnonymous(now: number): boolean {
+  /**
+   * Takes one request from what all unbound connections share, and first from what its network may have of that; a client that
+   * reconnects does not get more.
+   */
+  takeAnonymous({ network }: Pick<ConnectionState, "network">, now: number): boolean {
+    if (network !== undefined && this.#networks.take(network, now) !== undefined) return false;
     this.#anonymous ??= new Allowance(this.#limits.anonymousTotalRate, now);
     return this.#anonymous.take(now);
+  }
+
+  /** Takes one answer "too many requests" to a proof that failed, or a request that was no good, on an unbound connection: as many again, all together. */
+  takeRefusal(now: number): boolean {
+    this.#refusals ??= new Allowance(this.#limits.anonymousTotalRate, now);
+    return this.#refusals.take(now);
   }
 
   /** What a connection counts against once it is bound. */

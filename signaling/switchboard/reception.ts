@@ -18,6 +18,8 @@ import { SharedRates } from "./shared-rates.ts";
 /** Refusals for rate in a row after which the connection is closed: answering them costs more than they are worth. */
 const MAX_RATE_REFUSALS = 50;
 const CLOSE_OVERLOADED = 7;
+/** What a proof that failed is told to wait while nobody without an identity may ask anything, milliseconds. */
+const ANONYMOUS_RETRY_MS = 1_000;
 
 /** Takes requests in: rate, route, body, identity, then the part that answers. Every refusal is answered here. */
 export class Reception {
@@ -54,13 +56,13 @@ export class Reception {
     mediaTime: number,
   ): void {
     const exchange = readExchange(connection, id, request);
-    if (!this.#admits(connection, exchange, now)) return;
+    if (!this.#mayAsk(connection, exchange, now)) return;
     try {
       const isTooEarly = early === true && !EARLY_METHODS.has(request.method);
       const handled = isTooEarly
         ? refuse("too-early", "Send this again once the handshake is done.", "method")
         : this.#handle(connection, exchange, request, now, mediaTime);
-      if (!handled.ok) this.#desk.replies.refuse(exchange, handled.fault, now);
+      if (!handled.ok) this.#refuse(connection, exchange, handled.fault, now);
       if (connection.overfull) this.#close(connection, "connections-of-agent-cap");
     } catch (error) {
       this.#desk.outputs.log("error", "request-failed", {
@@ -78,17 +80,35 @@ export class Reception {
 
   malformed(connection: ConnectionState, id: ExchangeId, fault: Fault, dialect: Dialect, now: number): void {
     const exchange = unreadExchange(connection, id, dialect);
-    if (this.#admits(connection, exchange, now)) this.#desk.replies.refuse(exchange, fault, now);
+    if (this.#mayAsk(connection, exchange, now) && this.#admitsNobody(connection, exchange, now))
+      this.#desk.replies.refuse(exchange, fault, now);
   }
 
-  #admits(connection: ConnectionState, exchange: Exchange, now: number): boolean {
+  /** What a refused request cost counts as anonymous where nobody is known to have made it. */
+  #refuse(connection: ConnectionState, exchange: Exchange, fault: Fault, now: number): void {
+    const isPaid = connection.agentId !== undefined || exchange.isAnonymous === true;
+    if (isPaid || this.#desk.connections.takeAnonymous(connection, now))
+      this.#desk.replies.refuse(exchange, fault, now);
+    else if (this.#desk.connections.takeRefusal(now))
+      this.#desk.replies.refuse(exchange, tooMany(ANONYMOUS_RETRY_MS).fault, now);
+    else this.#close(connection, "anonymous-rate");
+  }
+
+  /** Whether all unbound connections together may still ask for this; if not, the connection is closed. */
+  #admitsNobody(connection: ConnectionState, exchange: Exchange, now: number): boolean {
+    exchange.isAnonymous = true;
+    if (connection.agentId !== undefined || this.#desk.connections.takeAnonymous(connection, now))
+      return true;
+    // A refusal costs as much as an answer.
+    this.#close(connection, "anonymous-rate");
+    return false;
+  }
+
+  #mayAsk(connection: ConnectionState, exchange: Exchange, now: number): boolean {
     const wait = this.#waitOf(connection, now);
     if (wait === undefined) {
       connection.refusals = 0;
-      if (connection.agentId !== undefined || this.#desk.connections.takeAnonymous(now)) return true;
-      // A refusal costs as much as an answer.
-      this.#close(connection, "anonymous-rate");
-      return false;
+      return true;
     }
     connection.refusals++;
     if (connection.refusals > MAX_RATE_REFUSALS) {
@@ -141,6 +161,9 @@ export class Reception {
     const { route } = routed.value;
     const requirement = requirementOf(route, parameters, this.#desk.config);
     const wasBound = connection.agentId !== undefined;
+    // A proof is judged first: who shows one must not be kept out by those who never do.
+    if (parameters.proof === undefined && !this.#admitsNobody(connection, exchange, now))
+      return ok(undefined);
     const agent = this.#identification.identify(connection, exchange, parameters, requirement, now);
     if (!agent.ok) return agent;
     const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };

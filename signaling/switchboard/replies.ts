@@ -31,6 +31,8 @@ export interface Exchange {
   /** Whose request it is, once that is proved, and who owns that agent. */
   caller: string | undefined;
   callerOwner?: string;
+  /** It came without a proof on an unbound connection, and took from what those share. */
+  isAnonymous?: boolean;
   /** The session it is about, once the caller is known to take part in it. */
   sessionId?: string;
   /** Names what it changed, in every answer and record; minted with the first answer. */

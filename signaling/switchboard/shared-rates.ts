@@ -26,7 +26,7 @@ export class SharedRates {
 }
 
 /** Allowances by name, each forgotten when it has been full again for sure. */
-class Allowances {
+export class Allowances {
   readonly #rate: Rate;
   readonly #kept: FadingMap<string, Allowance>;
 

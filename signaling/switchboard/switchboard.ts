@@ -282,12 +282,15 @@ export class Switchboard {
   }
 
   #opened(opened: Extract<SwitchboardInput, { kind: "opened" }>, now: number): void {
-    const { connection: id, carrier, origins, channelBinding, peerKey } = opened;
+    const { connection: id, carrier, origins, channelBinding, peerKey, network } = opened;
     if (this.#draining.isOver) {
       this.#refuseConnection(id, CLOSE_SHUTDOWN, "server-shutdown");
       return;
     }
-    const connection = this.#desk.connections.open({ id, carrier, origins, channelBinding, peerKey }, now);
+    const connection = this.#desk.connections.open(
+      { id, carrier, origins, channelBinding, peerKey, network },
+      now,
+    );
     if (connection === undefined) this.#refuseConnection(id, CLOSE_OVERLOADED, "connections-cap");
     else this.#desk.timers.set("unbound", String(id), now + this.#desk.connections.bindWithin);
   }

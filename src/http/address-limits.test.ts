@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
-import { AddressBook, type AddressLimits, networkOf } from "./address-limits.ts";
+import { AddressBook, type AddressLimits, networkOf, networkOfPeer } from "./address-limits.ts";
 
 const LIMITS: AddressLimits = {
   sockets: 2,
@@ -95,4 +95,14 @@ it.each([
   ["64:ff9b::198.51.100.1", "64:ff9b:0:0::/64"],
 ])("%s counts as %s", (address, network) => {
   expect(networkOf(address)).toBe(network);
+});
+
+it.each([
+  ["203.0.113.7:50000", "203.0.113.7"],
+  ["[2001:db8:1:2::1]:50000", "2001:db8:1:2::/64"],
+  ["127.0.0.1:50000", undefined],
+  ["[::1]:50000", undefined],
+  [undefined, undefined],
+])("a peer at %s is of %s", (peerAddress, network) => {
+  expect(networkOfPeer(peerAddress)).toBe(network);
 });

@@ -137,6 +137,12 @@ export function networkOf(address: string): string {
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(":")}::/64`;
 }
 
+/** The network of a connection's peer, `host:port`; `undefined` for one that is not known, and for loopback, which stands for many. */
+export function networkOfPeer(peerAddress: string | undefined): string | undefined {
+  const address = peerAddress && bare(peerAddress.replace(/:\d+$/, ""));
+  return address === undefined || isLoopbackPeer(address) ? undefined : networkOf(address);
+}
+
 const EXEMPT: Admitted = { arrived() {}, close() {} };
 
 function isLoopbackPeer(address: string): boolean {

@@ -20,6 +20,7 @@ import type {
   SwitchboardOutput,
 } from "../../signaling/switchboard/io.ts";
 import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import { networkOfPeer } from "../http/address-limits.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
@@ -181,7 +182,8 @@ export class Driver {
     this.#peers.set(id, { connection, items, exchanges, methods: new Map(), mediaBegan: media?.resolve });
     this.#instruments.connected(connection.carrier);
     const { carrier, channelBinding, peerKey } = connection;
-    this.#input({ kind: "opened", connection: id, carrier, origins, channelBinding, peerKey });
+    const network = networkOfPeer(connection.peerAddress);
+    this.#input({ kind: "opened", connection: id, carrier, origins, channelBinding, peerKey, network });
     const failed = (error: unknown) => this.#failed("stream", error);
     const flowsRead = new Set<number>();
     return {

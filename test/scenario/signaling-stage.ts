@@ -31,7 +31,7 @@ export const CERTIFICATE = new Uint8Array(32).fill(0xce);
 
 /** What is said of a connection besides where it was accepted. */
 export type OpeningFacts = Partial<
-  Pick<Extract<SwitchboardInput, { kind: "opened" }>, "carrier" | "channelBinding" | "peerKey">
+  Pick<Extract<SwitchboardInput, { kind: "opened" }>, "carrier" | "channelBinding" | "peerKey" | "network">
 >;
 
 export interface StageOptions {
