@@ -85,7 +85,7 @@ describe("a request's body", () => {
     const body = requestBody({ method: "ESTABLISH", taskId: "t", parameters });
     expect(readRequestBody(request(body))).toEqual({
       ok: true,
-      value: { taskId: "t", sessionId: undefined, parameters, overruled: [] },
+      value: { taskId: "t", sessionId: undefined, parameters, queried: [], overruled: [] },
     });
     expect(readRequestBody(request({ parameters }))).toMatchObject({ value: { parameters } });
   });
@@ -117,6 +117,7 @@ describe("a request's body", () => {
       ),
     );
     expect(read).toMatchObject({ value: { taskId: "header", sessionId: "same", overruled: ["task_id"] } });
+    expect(read.ok && read.value.queried).toEqual(["b", "__proto__"]);
     expect(read.ok && Object.entries(read.value.parameters)).toEqual([
       ["a", 1],
       ["b", "y"],

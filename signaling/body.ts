@@ -18,6 +18,8 @@ export interface RequestBody {
   readonly sessionId: string | undefined;
   /** Parameters of the method: those of the query, overruled by those of the body. Possession proofs cover this object. */
   readonly parameters: JsonObject;
+  /** Names of those that the query brought. */
+  readonly queried: readonly string[];
   /** Members of the body that a header contradicts and overrules; worth a log line. */
   readonly overruled: readonly string[];
 }
@@ -74,6 +76,7 @@ export function readRequestBody(request: AgtpRequest): Result<RequestBody> {
     taskId: headerFirst("Task-ID", "task_id"),
     sessionId: headerFirst("Session-ID", "session_id"),
     parameters: { ...Object.fromEntries(request.query), ...own },
+    queried: [...request.query.keys()].filter((name) => !Object.hasOwn(own, name)),
     overruled,
   });
 }

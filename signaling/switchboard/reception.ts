@@ -2,9 +2,11 @@ import type { AgtpRequest, Dialect } from "../../codecs/message.ts";
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { readRequestBody } from "../body.ts";
 import { routeRequest } from "../paths.ts";
+import { typedParameters } from "../query-values.ts";
 import { isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import type { Identification } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
@@ -167,7 +169,9 @@ export class Reception {
     const agent = this.#identification.identify(connection, exchange, parameters, requirement, now);
     if (!agent.ok) return agent;
     const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };
-    if (!isProved(asked)) return this.#routing.answerAnybody(routed.value, asked, parameters, now);
+    // The proof covers them as they came.
+    const typed = typedParameters(parameters, body.value.queried, ENDPOINTS[route].input.schema);
+    if (!isProved(asked)) return this.#routing.answerAnybody(routed.value, asked, typed, now);
     const { agentId, genesis } = asked.agent;
     exchange.caller = agentId;
     exchange.callerOwner = genesis.ownerId;
@@ -192,10 +196,10 @@ export class Reception {
     }
     const key = request.headers.get("Idempotency-Key");
     if (key === undefined || !isRepeatable(route))
-      return this.#routing.answerAgent(routed.value, asked, parameters, now);
+      return this.#routing.answerAgent(routed.value, asked, typed, now);
     const repeated = this.#repeats.find(exchange, agentId, key, parameters, now);
     if (!repeated.ok) return repeated;
-    if (repeated.value === undefined) return this.#routing.answerAgent(routed.value, asked, parameters, now);
+    if (repeated.value === undefined) return this.#routing.answerAgent(routed.value, asked, typed, now);
     if (repeated.value.fault !== undefined) return { ok: false, fault: repeated.value.fault };
     this.#desk.replies.repeat(exchange, repeated.value, now);
     return ok(undefined);

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Routed } from "../paths.ts";
+import { commaList } from "../query-values.ts";
 import { readShape } from "../shape.ts";
 import type { Answering } from "./answering.ts";
 import type { Asked, AskedByAnybody } from "./asked.ts";
@@ -96,8 +97,7 @@ export class Routing {
 
   #describe(parameters: JsonObject): Result<JsonObject> {
     const domains = parameters.capability_domains;
-    // A query can only carry text.
-    const listed = typeof domains === "string" ? { capability_domains: domains.split(",") } : {};
+    const listed = typeof domains === "string" ? { capability_domains: commaList(domains) } : {};
     const read = readShape(DESCRIBE, { ...parameters, ...listed }, AT);
     return read.ok ? ok(capabilities(this.#desk, read.value)) : read;
   }

@@ -127,6 +127,26 @@ const bodies: readonly ExchangeCase[] = [
     gets: { status: 200, result: { agents: [] } },
   },
   {
+    name: "a number in the query",
+    send: { line: `${CLOCK}?t0=17.5` },
+    gets: { status: 200, result: SAME_TIMES },
+  },
+  {
+    name: "a text in the query where a number belongs",
+    send: { line: `${CLOCK}?t0=now` },
+    gets: { status: 422, code: "field-invalid" },
+  },
+  {
+    name: "a list with blanks in the query",
+    send: { line: "AGTP/1.0 DESCRIBE /?capability_domains=version,%20zones" },
+    gets: { status: 200, result: { version: expect.any(String), zones_accepted: [] } },
+  },
+  {
+    name: "a number in the query beside texts, of an agent that is known",
+    send: { line: "AGTP/1.0 INSPECT /?target=lifecycle&limit=5" },
+    gets: { status: 200, result: { entries: [] } },
+  },
+  {
     name: "a parameter in the body and another in the query: the body's counts",
     send: { line: `AGTP/1.0 DISCOVER /agents?after=none`, parameters: { after: "f".repeat(64) } },
     gets: { status: 200, result: { agents: [] } },
