@@ -8,7 +8,7 @@ import type { Desk } from "./desk.ts";
 import { type Endings, IDLE_LIMIT } from "./endings.ts";
 import { admissionRow, layAnew, streamParameters, streamParametersHeader } from "./flows.ts";
 import type { OpenParameters } from "./parameters.ts";
-import type { LegNumber, Session, SessionLeg } from "./session.ts";
+import { type LegNumber, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** How long an end whose connection for media is lost has for another one, milliseconds. */
@@ -43,6 +43,8 @@ export class Attaching {
     const allowed = step(session.state, session.state === "detached" ? "reattach" : "control");
     if (!allowed.ok) return allowed;
     const { attach_seq: attachSeq } = parameters;
+    const change = takeChange(leg, now);
+    if (!change.ok) return change;
     if (attachSeq <= leg.attachSeq) {
       return refuse("attach-outdated", "A later connection carries the media.", "parameters.attach_seq", {
         attach_seq: leg.attachSeq,

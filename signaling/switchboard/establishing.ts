@@ -21,7 +21,7 @@ import { establishedHeaders, establishedResult } from "./session-results.ts";
 const SESSION_ID_BYTES = 32;
 /** `frames_refused` events a second of one session; further refusals are added to the next one. */
 const REPORT_RATE = { perSecond: 10, burst: 10 };
-/** Narrowings and interrupts a second of one session, many times what people do; beyond: 429 `rate-limited`. */
+/** Narrowings, interrupts, suspensions, resumptions and connections for media a second of one end of a session, many times what people do; beyond: 429 `rate-limited`. */
 const STEERING_RATE = { perSecond: 10, burst: 40 };
 
 /** One end as it comes into a session. */

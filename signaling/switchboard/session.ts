@@ -1,4 +1,5 @@
 import type { JsonValue } from "../../codecs/canonical-json.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId, FlowCounters } from "../admission.ts";
 import type { Answer } from "../answer.ts";
 import type { MediaKey } from "../media-key.ts";
@@ -37,7 +38,7 @@ export interface SessionLeg {
   detachedAt: number | undefined;
   /** When its agent last asked something in this session. */
   heardAt: number;
-  /** For its narrowings and interrupts: what one end uses up is not the other's. */
+  /** For what it steers, suspends, resumes and opens: what one end uses up is not the other's. */
   readonly steeringAllowance: Allowance;
   /** Bytes kept of its checkpoints, receipts and interrupts. */
   statementBytes: number;
@@ -128,6 +129,13 @@ export interface Session {
 /** True for an end that has, or had, media: without it none of its statements can come. */
 export function hasHadMedia({ attached, detachedAt }: SessionLeg): boolean {
   return attached || detachedAt !== undefined;
+}
+
+/** Takes one of the changes an end may ask for in a time. Fault: `rate-limited`. */
+export function takeChange({ steeringAllowance }: SessionLeg, now: number): Result<void> {
+  if (steeringAllowance.take(now)) return ok(undefined);
+  const wait = Math.ceil(steeringAllowance.nextAt(now) - now);
+  return refuse("rate-limited", "Too many changes.", undefined, { retry_after_ms: wait });
 }
 
 /** The leg of that agent, if it takes part. */

@@ -13,7 +13,7 @@ import type { Endings } from "./endings.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { InterruptContent } from "./parameters.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
+import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -222,10 +222,8 @@ export class Steering {
     const { session, leg } = found.value;
     const taken = step(session.state, "control");
     if (!taken.ok) return taken;
-    if (!leg.steeringAllowance.take(now)) {
-      const wait = Math.ceil(leg.steeringAllowance.nextAt(now) - now);
-      return refuse("rate-limited", "Too many changes.", undefined, { retry_after_ms: wait });
-    }
+    const change = takeChange(leg, now);
+    if (!change.ok) return change;
     session.lastActivity = Math.max(session.lastActivity, now);
     return found;
   }

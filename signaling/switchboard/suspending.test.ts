@@ -399,3 +399,36 @@ describe("T7: the deadline", () => {
     expect(stateOf(scene)).toBe("active");
   });
 });
+
+describe("an end that suspends and resumes on and on", () => {
+  test("is refused beyond 10 changes a second, OPEN among them, and takes nothing from the other end", () => {
+    const scene = new CallScene(longLived);
+    let pairs = 0;
+    for (let round = 0; round < 200; round += 1) {
+      const { last } = suspend(scene);
+      const nonce = last.result?.resumption_nonce;
+      if (nonce !== undefined && resume(scene, String(nonce)).last.status === 200) pairs += 1;
+      scene.stage.advance(25);
+    }
+    // 40 at once and 10 a second for 5 s, two for each pair.
+    expect(pairs).toBeLessThan(50);
+    suspend(scene);
+    expect(suspend(scene).last).toMatchObject({
+      status: 429,
+      error: { code: "rate-limited", details: { retry_after_ms: expect.any(Number) } },
+    });
+    expect(scene.alice.openMedia(scene.sessionId).outcome).toBe("rate-limited");
+    expect(scene.bob.openMedia(scene.sessionId).last.status).not.toBe(429);
+  });
+
+  test("leaves one event of it in the other's inbox, and pushes nothing out", () => {
+    const scene = new CallScene(longLived);
+    for (let round = 0; round < 150; round += 1) {
+      resume(scene, nonceOf(suspend(scene)));
+      scene.stage.advance(200);
+    }
+    const again = new SignalingPeer(scene.stage, BOB).subscribe(0);
+    expect(again.events.filter((event) => event.startsWith("session-"))).toEqual(["session-resumed"]);
+    expect(scene.stage.logs.filter(({ event }) => event === "inbox-event-dropped")).toEqual([]);
+  });
+});

@@ -1,4 +1,5 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
 import { formatUtc, parseUtc } from "../utc-time.ts";
@@ -8,7 +9,7 @@ import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import type { ResumeParameters, SuspendParameters } from "./parameters.ts";
 import type { Exchange } from "./replies.ts";
-import { peerOf, type Session, type Suspension } from "./session.ts";
+import { peerOf, type Session, type SessionLeg, type Suspension, takeChange } from "./session.ts";
 import { suspensionFacts } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -16,6 +17,10 @@ import type { SessionTable } from "./session-table.ts";
 const NONCE_BYTES = 16;
 /** How long a suspension lasts where its request does not say, milliseconds. The session's own lifetime goes on. */
 const DEFAULT_SUSPENSION = 3_600_000;
+
+/** What the other end is told of pauses. */
+const PAUSE_EVENTS = ["session-suspended", "session-resumed"] as const;
+type PauseEvent = (typeof PAUSE_EVENTS)[number];
 
 /** Pauses sessions and lets them go on: media stands still in both directions, everything agreed stays. */
 export class Suspending {
@@ -37,6 +42,8 @@ export class Suspending {
     const found = this.#table.participation(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
+    const change = takeChange(leg, now);
+    if (!change.ok) return change;
     if (isRepeat(session, asked.agent.agentId, parameters.suspension_id)) {
       this.#answerSuspended(asked.exchange, session, session.suspension, now);
       return ok(undefined);
@@ -67,12 +74,7 @@ export class Suspending {
       this.#desk.timers.set("resume-by", sessionId, suspension.resumeBy);
     }
     this.#answerSuspended(asked.exchange, session, suspension, now);
-    this.#desk.inboxes.post(
-      peerOf(session, leg).agent.agentId,
-      { event: "session-suspended", sessionId, fields: suspensionFacts(suspension) },
-      now,
-      session.link,
-    );
+    this.#tellOther(session, leg, "session-suspended", suspensionFacts(suspension), now);
     this.#desk.outputs.log("info", "session-suspended", { sessionId, by: suspension.by });
     return ok(undefined);
   }
@@ -85,6 +87,8 @@ export class Suspending {
     if (!found.ok) return tooLate(found);
     const { session, leg } = found.value;
     const { suspension } = session;
+    const change = takeChange(leg, now);
+    if (!change.ok) return change;
     if (suspension?.usedNonce !== undefined && isSame(suspension.usedNonce, nonce)) {
       return this.#refuseNonce(session, asked.agent.agentId, "This nonce was used.");
     }
@@ -120,12 +124,7 @@ export class Suspending {
       },
       now,
     );
-    this.#desk.inboxes.post(
-      peerOf(session, leg).agent.agentId,
-      { event: "session-resumed", sessionId, fields: { suspension_id: id, by } },
-      now,
-      session.link,
-    );
+    this.#tellOther(session, leg, "session-resumed", { suspension_id: id, by }, now);
     this.#desk.outputs.log("info", "session-resumed", { sessionId, by });
     return ok(undefined);
   }
@@ -155,6 +154,14 @@ export class Suspending {
       },
       now,
     );
+  }
+
+  /** What it was told of pauses before is no news any more: they must not push out what it has to know of other calls. */
+  #tellOther(session: Session, leg: SessionLeg, event: PauseEvent, fields: JsonObject, now: number): void {
+    const other = peerOf(session, leg).agent.agentId;
+    const { inboxes } = this.#desk;
+    inboxes.withdraw(other, session.id, PAUSE_EVENTS);
+    inboxes.post(other, { event, sessionId: session.id, fields }, now, session.link);
   }
 
   /** Both ends as if they came anew: may they act, and do their documents still cover what they do here? */
