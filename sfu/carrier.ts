@@ -36,6 +36,8 @@ export interface CloseInfo {
   /** Application close code; see `CLOSE_CODES`. */
   readonly code: number;
   readonly reason: string;
+  /** The connection broke: neither side said, or showed, that it was done. */
+  readonly isLost?: boolean;
 }
 
 /** Why a connection is closed on purpose. */

@@ -381,7 +381,8 @@ export class Driver {
       this.#events.log("warn", "stray-frames", { connection: id, malformed, unknownFlow });
     this.#media.forget(id);
     this.#events.log("debug", "connection-closed", { connection: id, code: info.code, reason: info.reason });
-    this.#input({ kind: "closed", connection: id, orderly: info.code === CLOSE_CODES.normal });
+    const orderly = info.code === CLOSE_CODES.normal && info.isLost !== true;
+    this.#input({ kind: "closed", connection: id, orderly });
   }
 
   /** Media frames of a flow come on one stream at a time: what waits for a slow listener is bounded by that. Further streams are stopped. */

@@ -327,7 +327,7 @@ describe("AGTP over TLS", () => {
     expect(heard.length).toBeGreaterThan(400_000);
     await until("the server let go", () => world.serversClosed.length === 1);
     expect(world.serversClosed).toEqual([
-      { code: CLOSE_CODES.normal, reason: "the peer left inside a request" },
+      { code: CLOSE_CODES.normal, reason: "the peer left inside a request", isLost: true },
     ]);
   });
 

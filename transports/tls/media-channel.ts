@@ -34,7 +34,7 @@ export class MediaChannel {
 
   /** The peer left; after an orderly close this is no news. */
   lost(why: string): void {
-    this.#end.lost({ code: CLOSE_CODES.normal, reason: why });
+    this.#end.lost({ code: CLOSE_CODES.normal, reason: why, isLost: true });
     this.muxed.over();
     this.#socket.end();
   }

@@ -364,7 +364,7 @@ describe("the server's end of a TLS connection", () => {
     await scene.say(request("/a"));
     scene.server.destroy(new Error("reset"));
     await scene.settle();
-    expect(scene.closed).toEqual([{ code: CLOSE_CODES.normal, reason: "the connection broke: reset" }]);
+    expect(scene.closed).toEqual([{ code: CLOSE_CODES.normal, reason: "the connection broke: reset", isLost: true }]);
     const late = (scene.received[0] as ReceivedExchange).responder.respond(answer("a"), true);
     await expect(late).rejects.toMatchObject({ code: "connection-lost" });
     await scene.expectReleased();

@@ -185,7 +185,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
   ended(): void {
     this.#isEnded = true;
     if (this.#channel === undefined) this.#lookAtEnd();
-    else this.#lost("the peer left without a word");
+    else this.#broke("the peer left without a word");
   }
 
   /** @internal */
@@ -195,7 +195,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
 
   /** @internal */
   gone(why: string): void {
-    this.#lost(why);
+    this.#broke(why);
   }
 
   /** Hands bytes to the request that is arriving, or to the next; returns those that belong to neither. */
@@ -228,7 +228,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
         answered: () => this.#answered(exchange),
         reset: () => {
           this.#count("brokenOff");
-          this.#lost("an exchange was broken off", true);
+          this.#broke("an exchange was broken off", true);
         },
         refusal: () => this.#end.refusal(),
       },
@@ -280,10 +280,13 @@ export class TlsServerConnection implements Connection, ByteOwner {
   #lookAtEnd(): void {
     if (!this.#isEnded || this.#end.closed || this.#isTurning) return;
     if (this.#exchange === undefined) {
-      if (this.#waitingBytes === 0) this.#lost("the peer is done");
+      if (this.#waitingBytes > 0) return;
+      // All it asked was answered: this is how a client says that it has no more to ask.
+      this.#end.lost({ code: CLOSE_CODES.normal, reason: "the peer is done" });
+      this.#over();
     } else if (this.#exchange.isArriving) {
       this.#count("cutShort");
-      this.#lost("the peer left inside a request", true);
+      this.#broke("the peer left inside a request", true);
     }
   }
 
@@ -315,9 +318,9 @@ export class TlsServerConnection implements Connection, ByteOwner {
     if (this.#counters !== undefined) this.#counters[what]++;
   }
 
-  /** Over, and not by the owner's word. */
-  #lost(reason: string, atOnce = false): void {
-    this.#end.lost({ code: CLOSE_CODES.normal, reason });
+  /** Over, and by nobody's word. */
+  #broke(reason: string, atOnce = false): void {
+    this.#end.lost({ code: CLOSE_CODES.normal, reason, isLost: true });
     this.#over(atOnce);
   }
 

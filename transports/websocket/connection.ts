@@ -96,7 +96,7 @@ export class WebSocketConnection implements Connection {
 
   /** @internal The socket is gone, and why; after an orderly close this is no news. */
   gone(why: string): void {
-    this.#end.lost({ code: CLOSE_CODES.normal, reason: why });
+    this.#end.lost({ code: CLOSE_CODES.normal, reason: why, isLost: true });
     this.#muxed.over();
   }
 
