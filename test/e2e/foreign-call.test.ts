@@ -149,6 +149,19 @@ describe.each(manners)("a client %s", (_, manner, keys) => {
 });
 
 describe("somebody else's client", () => {
+  it("is offline within a second of leaving its inbox by a bare FIN, as the kernel of a killed process does", async () => {
+    const ada = await library("Ada", "webtransport");
+    const fay = new ForeignCaller(new ForeignAgent("fay", "raw"), server, { dialect: "base", body: "flat" });
+    const inbox = await fay.open("SUBSCRIBE", `/agents/${fay.agent.id}/inbox`);
+    await inbox.answer();
+    inbox.leave();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const left = performance.now();
+    const outcome = ada.call(fay.agent.id).catch((error: unknown) => error);
+    expect(await within("the refusal", outcome)).toMatchObject({ code: "callee-unreachable" });
+    expect(performance.now() - left).toBeLessThan(2_000);
+  });
+
   it("is refused where its proof is tied to another connection, to the nonce of one, or to none", async () => {
     const fay = new ForeignAgent("fay");
     const other = await dial();

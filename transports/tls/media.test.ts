@@ -247,7 +247,9 @@ describe("media over TLS", () => {
         leave(scene[who]);
         await scene.settle();
         const told = who === "client" ? scene.atServer : scene.atClient;
-        expect(told.closes).toEqual([{ code: CLOSE_CODES.normal, reason: "the peer left without a word", isLost: true }]);
+        expect(told.closes).toEqual([
+          { code: CLOSE_CODES.normal, reason: "the peer left without a word", isLost: true },
+        ]);
         await scene.expectReleased();
       }
   });

@@ -215,6 +215,48 @@ describe("the server's end of a TLS connection", () => {
     await scene.expectReleased();
   });
 
+  test("takes the FIN of a client that is told of its inbox as leaving, once it had an answer", async () => {
+    const subscription = serializeRequest({ ...request("/inbox"), method: "SUBSCRIBE" });
+    for (const isDoneAtOnce of [false, true]) {
+      const scene = new Scene();
+      scene.client.write(subscription);
+      if (isDoneAtOnce) scene.client.end();
+      await scene.settle();
+      const { responder } = scene.received[0] as ReceivedExchange;
+      await responder.respond(answer("subscribed"), false);
+      await scene.settle();
+      scene.client.end();
+      await scene.settle();
+      expect(scene.answered).toEqual(["subscribed"]);
+      const reason = "the peer left while it was being told";
+      expect(scene.closed).toEqual([{ code: CLOSE_CODES.normal, reason, isLost: true }]);
+      await expect(responder.respond(answer("beat"), false)).rejects.toMatchObject({
+        code: "connection-lost",
+      });
+      await scene.expectReleased();
+    }
+  });
+
+  test("answers in full what a FIN follows: a refused subscription, and every part of another series", async () => {
+    const refused = new Scene();
+    refused.client.end(serializeRequest({ ...request("/inbox"), method: "SUBSCRIBE" }));
+    await refused.settle();
+    await refused.answer(0);
+    expect(refused.answered).toEqual(["inbox"]);
+    expect(refused.closed).toEqual([{ code: CLOSE_CODES.normal, reason: "the peer is done" }]);
+    await refused.expectReleased();
+    const rings = new Scene();
+    rings.client.end(serializeRequest({ ...request("/sessions"), method: "ESTABLISH" }));
+    await rings.settle();
+    const { responder } = rings.received[0] as ReceivedExchange;
+    await responder.respond(answer("ringing"), false);
+    await rings.clock.advance(30_000);
+    await responder.respond(answer("up"), true);
+    await rings.settle();
+    expect(rings.answered).toEqual(["ringing", "up"]);
+    await rings.expectReleased();
+  });
+
   test("drops a request that a FIN cuts short, be it the first or one that waited", async () => {
     for (const before of [[], [request("/whole")]]) {
       const scene = new Scene({ answersAtOnce: true });
@@ -364,7 +406,9 @@ describe("the server's end of a TLS connection", () => {
     await scene.say(request("/a"));
     scene.server.destroy(new Error("reset"));
     await scene.settle();
-    expect(scene.closed).toEqual([{ code: CLOSE_CODES.normal, reason: "the connection broke: reset", isLost: true }]);
+    expect(scene.closed).toEqual([
+      { code: CLOSE_CODES.normal, reason: "the connection broke: reset", isLost: true },
+    ]);
     const late = (scene.received[0] as ReceivedExchange).responder.respond(answer("a"), true);
     await expect(late).rejects.toMatchObject({ code: "connection-lost" });
     await scene.expectReleased();

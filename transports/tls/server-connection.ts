@@ -23,6 +23,8 @@ import { ServerExchange } from "./server-exchange.ts";
 export const MAX_PIPELINED_BYTES = 64 * 1024;
 /** Milliseconds without a request after which a connection is closed, unless told otherwise. */
 export const IDLE_TIMEOUT = 60_000;
+/** Its answers go on until the client leaves: one that has ended its direction can ask elsewhere only, and so has left. */
+const ENDLESS = "SUBSCRIBE";
 /** Milliseconds after which an idle connection looks again how long it may be idle: under pressure that is less. */
 const IDLE_LOOK_MS = 5_000;
 
@@ -209,7 +211,8 @@ export class TlsServerConnection implements Connection, ByteOwner {
       const length = this.#reader.pushOne(rest);
       exchange.add(rest.subarray(0, length));
       rest = rest.subarray(length);
-      if (this.#reader.next() !== undefined) exchange.whole();
+      const request = this.#reader.next();
+      if (request !== undefined) exchange.whole(request.method === ENDLESS);
       else if (this.#reader.fault !== undefined) {
         this.#count("malformed");
         exchange.malformed();
@@ -225,6 +228,8 @@ export class TlsServerConnection implements Connection, ByteOwner {
       {
         write: (bytes) => this.#socket.write(bytes),
         taken: () => this.#flow(),
+        // Later: the last answer may have been the first.
+        began: () => setImmediate(() => this.#lookAtEnd()),
         answered: () => this.#answered(exchange),
         reset: () => {
           this.#count("brokenOff");
@@ -287,6 +292,9 @@ export class TlsServerConnection implements Connection, ByteOwner {
     } else if (this.#exchange.isArriving) {
       this.#count("cutShort");
       this.#broke("the peer left inside a request", true);
+    } else if (this.#exchange.isEndless) {
+      // Its kernel says no more than this when a process is killed.
+      this.#broke("the peer left while it was being told");
     }
   }
 

@@ -8,6 +8,8 @@ export interface ServerExchangePort {
   write(bytes: Uint8Array): Promise<boolean>;
   /** The request's reader has room again. */
   taken(): void;
+  /** The first answer went out. */
+  began(): void;
   /** The last answer went out. */
   answered(): void;
   /** Abandoned: the order of answers cannot be kept any more. */
@@ -23,6 +25,8 @@ export class ServerExchange implements DuplexStream, SendStream {
   readonly #inbound: Inbound;
   /** Of the request. */
   #state: "arriving" | "whole" | "given-up" = "arriving";
+  #isEndless = false;
+  #hasAnswered = false;
   #over: "finished" | "reset" | "lost" | undefined;
   #writes: Promise<void> = Promise.resolve();
 
@@ -55,6 +59,11 @@ export class ServerExchange implements DuplexStream, SendStream {
     return this.#state === "whole";
   }
 
+  /** Whether more answers come for as long as the peer stays, the first of which went out. */
+  get isEndless(): boolean {
+    return this.#isEndless && this.#hasAnswered;
+  }
+
   /** Whether the reader of the request is far behind. */
   get isFull(): boolean {
     return this.#inbound.isFull;
@@ -65,9 +74,10 @@ export class ServerExchange implements DuplexStream, SendStream {
     this.#inbound.add(bytes);
   }
 
-  /** The request is all there. */
-  whole(): void {
+  /** The request is all there. `isEndless`: the peer ends its answers, by leaving. */
+  whole(isEndless = false): void {
     this.#state = "whole";
+    this.#isEndless = isEndless;
     this.#inbound.finish();
   }
 
@@ -86,6 +96,9 @@ export class ServerExchange implements DuplexStream, SendStream {
     const written = this.#writes.then(async () => {
       this.#check();
       if (!(await this.#port.write(bytes))) throw this.#port.refusal();
+      if (this.#hasAnswered) return;
+      this.#hasAnswered = true;
+      this.#port.began();
     });
     this.#writes = written.catch(() => {});
     return written;

@@ -110,7 +110,9 @@ describe("a WebSocket that ends without a word", () => {
     await once(socket, "open");
     socket.terminate();
     await until("the end is told", () => closed.length > 0);
-    expect(closed).toEqual([{ code: CLOSE_CODES.normal, reason: "the peer left without a word", isLost: true }]);
+    expect(closed).toEqual([
+      { code: CLOSE_CODES.normal, reason: "the peer left without a word", isLost: true },
+    ]);
     await listener.close();
   });
 });
