@@ -3,8 +3,11 @@ import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB } from "../../test/signed-call.ts";
-import { EVENT_LIFETIME, HEARTBEAT_SECONDS, MAX_UNACKNOWLEDGED } from "./inboxes.ts";
+import { EVENT_LIFETIME, HEARTBEAT_SECONDS, Inboxes, MAX_UNACKNOWLEDGED } from "./inboxes.ts";
+import { MAX_NOTICES, MAX_NOTICES_PER_INBOX } from "./notice-shares.ts";
+import { Outputs } from "./outputs.ts";
 import { RETURN_GRACE } from "./ringing.ts";
+import { Timers } from "./timers.ts";
 
 describe("an inbox", () => {
   test("begins with its cursor and beats every 20 s", () => {
@@ -109,5 +112,28 @@ describe("an inbox", () => {
     scene.bob.drop();
     scene.stage.advance(EVENT_LIFETIME + 1_000);
     expect(new SignalingPeer(scene.stage, BOB).subscribe().events).toEqual(["subscribed"]);
+  });
+});
+
+describe("what agents put into all inboxes together", () => {
+  test("is capped: beyond it the fullest inbox loses one, and nobody is refused", () => {
+    const inboxes = new Inboxes(new Outputs(), undefined as never, new Timers());
+    const tell = (inbox: string, agentId: string) => {
+      const from = { agentId, owner: agentId };
+      expect(inboxes.makeRoom(inbox, from)).toBe(true);
+      inboxes.post(inbox, { event: "notification", from, fields: {} }, 0);
+    };
+    tell("quiet", "honest");
+    const full = (MAX_NOTICES - 1) / MAX_NOTICES_PER_INBOX;
+    for (let inbox = 0; inbox < full; inbox++) {
+      for (let n = 0; n < MAX_NOTICES_PER_INBOX; n++) tell(`inbox ${inbox}`, `sender ${n}`);
+    }
+    expect(inboxes.sizes().inboxEvents).toBe(MAX_NOTICES);
+    tell("quiet", "another");
+    tell("quiet", "a third");
+    expect(inboxes.sizes().inboxEvents).toBe(MAX_NOTICES);
+    inboxes.withdraw("quiet", "no session", []);
+    inboxes.acknowledge("quiet", 2);
+    expect(inboxes.sizes().inboxEvents, "all three were there").toBe(MAX_NOTICES - 3);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Fullest, MAX_NOTICES_PER_INBOX, oldestOfMost, roomForNotice } from "./notice-shares.ts";
+import { MAX_NOTICES_PER_INBOX, oldestOfMost, roomForNotice } from "./notice-shares.ts";
 
 const notice = (agentId: string, owner: string, n = 0) => ({ from: { agentId, owner }, n });
 const many = (count: number, agentId: string, owner: string) =>
@@ -31,24 +31,4 @@ test("of owners that have as many the oldest goes, and a newcomer has as much ri
   expect(roomForNotice(each, { agentId: "new", owner: "new" }, false).drop).toBe(each[0]);
   expect(roomForNotice(each, { agentId: "again", owner: "o5" }, false)).toEqual({ fits: false });
   expect(oldestOfMost([])).toBeUndefined();
-});
-
-test("the fullest is known, of several that are as full the one that was so first", () => {
-  const fullest = new Fullest<string>();
-  expect(fullest.fullest).toBeUndefined();
-  fullest.set("a", 0, 3);
-  fullest.set("b", 0, 5);
-  fullest.set("c", 0, 5);
-  expect([fullest.fullest, fullest.total]).toEqual(["b", 13]);
-  fullest.set("b", 5, 4);
-  expect(fullest.fullest).toBe("c");
-  fullest.set("c", 5, 0);
-  fullest.set("b", 4, 4);
-  expect([fullest.fullest, fullest.total]).toEqual(["b", 7]);
-  for (const [thing, count] of [
-    ["a", 3],
-    ["b", 4],
-  ] as const)
-    fullest.set(thing, count, 0);
-  expect([fullest.fullest, fullest.total]).toEqual([undefined, 0]);
 });

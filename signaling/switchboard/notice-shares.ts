@@ -52,28 +52,3 @@ export function oldestOfMost<N extends Notice>(notices: readonly N[]): N | undef
 function shareOf(owner: string | undefined, notices: readonly Notice[]): number {
   return notices.filter((notice) => notice.from.owner === owner).length;
 }
-
-/** Things by how much each holds, so that the fullest is found without a search. */
-export class Fullest<T> {
-  /** By count: those that hold as much, longest first. None holds more than an inbox may. */
-  readonly #byCount: Set<T>[] = Array.from({ length: MAX_NOTICES_PER_INBOX + 1 }, () => new Set());
-  #total = 0;
-
-  /** What all hold together. */
-  get total(): number {
-    return this.#total;
-  }
-
-  /** This one holds `count` now. */
-  set(thing: T, before: number, count: number): void {
-    if (before === count) return;
-    this.#total += count - before;
-    this.#byCount[before]?.delete(thing);
-    if (count > 0) this.#byCount[count]?.add(thing);
-  }
-
-  get fullest(): T | undefined {
-    const most = this.#byCount.findLast((things) => things.size > 0);
-    return most?.values().next().value;
-  }
-}

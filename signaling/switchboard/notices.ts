@@ -5,6 +5,7 @@ import { Allowance } from "./allowance.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { FadingMap } from "./fading-map.ts";
+import { FairMap } from "./fair-map.ts";
 import { EVENT_LIFETIME } from "./inboxes.ts";
 import type { ConfirmTargetParameters, NotifyParameters, QueryParameters } from "./parameters.ts";
 import { vouchedOwner } from "./registry.ts";
@@ -15,7 +16,7 @@ const NOTICE_RATE = { perSecond: 2, burst: 20 };
 /** Senders whose rate is remembered, and how long after their last notification, milliseconds. */
 const MAX_SENDERS = 16_384;
 const SENDER_MEMORY = 60_000;
-/** Notifications that can be confirmed; the oldest is forgotten first, and all after a day. */
+/** Notifications that can be confirmed, for a day; beyond, the oldest of whoever sent most is forgotten. */
 const MAX_CONFIRMABLE = 16_384;
 
 /** What agents tell each other through the server, in the general forms of NOTIFY, CONFIRM and QUERY. */
@@ -23,7 +24,7 @@ export class Notices {
   readonly #desk: Desk;
   readonly #table: SessionTable;
   readonly #rates = new FadingMap<string, Allowance>(MAX_SENDERS, SENDER_MEMORY);
-  readonly #confirmable = new FadingMap<string, { readonly from: string; readonly to: string }>(
+  readonly #confirmable = new FairMap<{ readonly from: string; readonly to: string }>(
     MAX_CONFIRMABLE,
     EVENT_LIFETIME,
   );
@@ -63,7 +64,7 @@ export class Notices {
     };
     const event = { event: "notification", from: sender, expiresAt: expiry.value, fields };
     inboxes.post(recipient.agentId, event, now);
-    this.#confirmable.set(id, { from, to: recipient.agentId }, now);
+    this.#confirmable.set(id, from, { from, to: recipient.agentId }, now);
     const receipt = {
       notification_id: id,
       delivery_id: id,

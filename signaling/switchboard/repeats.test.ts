@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
-import { BOB } from "../../test/signed-call.ts";
-import { MAX_REPEATS, REPEAT_LIFETIME } from "./repeats.ts";
+import { BOB, must } from "../../test/signed-call.ts";
+import { MAX_REPEATS, REPEAT_LIFETIME, Repeats } from "./repeats.ts";
+import type { Exchange } from "./replies.ts";
 
 function acknowledge(peer: SignalingPeer, seq: number, key: string, more: JsonObject = {}) {
   const content = { event: "ack", inbox_seq: seq };
@@ -46,14 +47,45 @@ test("a refusal is told again, unless a later try might fare better", () => {
   stage.checkChain();
 });
 
+test("a refusal that a later try might not meet is not remembered", () => {
+  const { alice, bob, stage } = new CallScene();
+  bob.drop();
+  const tell = (key: string) =>
+    alice.ask("NOTIFY", "/", { recipient: bob.id, content: "x" }, { headers: [["Idempotency-Key", key]] });
+  for (let n = 0; n < 8; n++) expect(tell(`k${n}`).outcome).toBe("ok 200");
+  expect(tell("late").outcome).toBe("inbox-full");
+  new SignalingPeer(stage, BOB).subscribe();
+  expect(tell("late").outcome).toBe("ok 200");
+});
+
+test("an answer that is too long to keep is worked out again", () => {
+  const repeats = new Repeats();
+  const ask = (text: string) => {
+    const exchange = { method: "ADJUST", path: "/" } as Exchange;
+    const found = must(repeats.find(exchange, "ada", "k", {}, 0));
+    exchange.keep?.({ status: 200, result: { text }, headers: [], sessionId: undefined }, 0);
+    return found;
+  };
+  expect(ask("x".repeat(8_192))).toBeUndefined();
+  expect(ask("x".repeat(8_192 - '{"text":""}'.length)), "not kept").toBeUndefined();
+  expect(ask("y"), "kept").toMatchObject({ status: 200 });
+});
+
 test("the same key with another request is a conflict, and other agents have keys of their own", () => {
-  const { alice, bob, bobInbox, aliceInbox } = new CallScene();
+  const { alice, bob, bobInbox, aliceInbox, sessionId } = new CallScene();
   const seq = Number(bobInbox.event("offer").inbox_seq);
   acknowledge(bob, seq, "k1");
   expect(acknowledge(bob, seq + 1, "k1").last).toMatchObject({
     status: 409,
     error: { code: "idempotency-conflict" },
   });
+  const headers = [["Idempotency-Key", "k2"] as const];
+  expect(alice.ask("SUSPEND", `/sessions/${sessionId}`, {}, { proof: false, headers }).outcome).toBe(
+    "ok 200",
+  );
+  expect(alice.ask("TERMINATE", `/sessions/${sessionId}`, {}, { headers }).outcome, "another method").toBe(
+    "idempotency-conflict",
+  );
   const own = Number(aliceInbox.event("subscribed").inbox_seq);
   expect(acknowledge(alice, own, "k1").outcome).toBe("ok 200");
   expect(acknowledge(bob, seq, "").outcome).toBe("field-invalid");

@@ -3,10 +3,10 @@ import { ERRORS, type ErrorEntry } from "../../codecs/error-codes.ts";
 import type { HeaderField } from "../../codecs/headers.ts";
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { bodyHash } from "../attribution.ts";
-import { FadingMap } from "./fading-map.ts";
+import { FairMap } from "./fair-map.ts";
 import type { Exchange } from "./replies.ts";
 
-/** Answers kept for requests that are sent again, and how long, milliseconds; the oldest goes first. */
+/** Answers kept for requests that are sent again, and how long, milliseconds; beyond, the agent that has most forgets its oldest. */
 export const MAX_REPEATS = 4_096;
 export const REPEAT_LIFETIME = 600_000;
 /** Longest answer kept, bytes of canonical JSON; a longer one is worked out again. */
@@ -35,7 +35,7 @@ interface Kept {
  * connection. Requests whose answer holds on one connection alone have rules of their own (`isRepeatable`).
  */
 export class Repeats {
-  readonly #kept = new FadingMap<string, Kept>(MAX_REPEATS, REPEAT_LIFETIME);
+  readonly #kept = new FairMap<Kept>(MAX_REPEATS, REPEAT_LIFETIME);
 
   get size(): number {
     return this.#kept.size;
@@ -71,7 +71,7 @@ export class Repeats {
     }
     if (known !== undefined) return ok(known.outcome);
     exchange.keep = (outcome, at) => {
-      if (isLasting(outcome)) this.#kept.set(name, { digest, outcome }, at);
+      if (isLasting(outcome)) this.#kept.set(name, agentId, { digest, outcome }, at);
     };
     return ok(undefined);
   }
