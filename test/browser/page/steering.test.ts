@@ -57,7 +57,7 @@ test("a flipped bit is refused, and so is every frame outside a narrowed scope; 
   ]);
   expect([alone.code, anchored.code]).toEqual([3, 0]);
   expect(anchored.stdout).toMatch(/^speaker-signed +caller: gave up scope, from terms 2 on keeps /m);
-  expect(anchored.stdout).toMatch(/"refused":\{"scope":\d+,"signature":1\}/);
+  expect(anchored.stdout).toMatch(/"refused":\{"scope":\d+,("session-state":\d+,)?"signature":1\}/);
 });
 
 test("Reader is silent as soon as it is interrupted", async () => {
