@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
+import { receiptDigest } from "../../codecs/receipt.ts";
 import { CallScene, type SceneOptions } from "../../test/scenario/signaling-call.ts";
 import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
@@ -64,7 +65,7 @@ describe("OPEN of a session's media", () => {
     scene.stage.checkChain();
   });
 
-  test("statements go on where they stood: the chain continues on the new flows, the old ones are nobody's", () => {
+  test("statements go on where they stood: the chain continues on the new flows, and nothing is taken twice", () => {
     const scene = new CallScene();
     const first = scene.receipt(1);
     const { connection } = scene.bob;
@@ -82,6 +83,80 @@ describe("OPEN of a session's media", () => {
       connection: scene.alice.connection,
       flow: scene.stream(0, "send").receipt_flow,
       bytes: next,
+    });
+  });
+
+  describe("statements under way when it moves", () => {
+    const wanted = (result: JsonObject, kind: string) =>
+      (result.statements as JsonObject[]).find((each) => each.kind === kind) as JsonObject;
+
+    function moved() {
+      const scene = tlsScene();
+      const older = bobAgain(scene);
+      const before = older.openMedia(scene.sessionId, 1).last.result;
+      const send = (peer: SignalingPeer, opened: JsonObject, bytes: Uint8Array) => {
+        const flow = Number(receives(opened).receipt_flow);
+        scene.stage.handle({ kind: "item", connection: peer.connection, flow, bytes });
+      };
+      const zero = scene.receipt(1);
+      send(older, before, zero);
+      const newer = bobAgain(scene);
+      const after = newer.openMedia(scene.sessionId, 2).last.result;
+      const one = scene.secondReceipt(1, zero);
+      const two = scene.receipt(1, { index: 2, previous: receiptDigest(one) });
+      const dropped = () => scene.stage.logs.filter(({ event }) => event === "statement-dropped");
+      return { scene, older, before, newer, after, send, zero, one, two, dropped };
+    }
+
+    test("the answer says what is wanted next of each chain that this end signs", () => {
+      const { before, after, zero } = moved();
+      const start = { next_index: 0, previous: "0".repeat(64), state: "open" };
+      expect(before.statements).toEqual([
+        { kind: "receipt", stream: 0, leg: 0, ...start },
+        { kind: "checkpoint", stream: 0, leg: 1, ...start },
+      ]);
+      expect(wanted(after, "receipt")).toMatchObject({
+        next_index: 1,
+        previous: encodeHex(receiptDigest(zero)),
+      });
+      expect(wanted(after, "checkpoint")).toMatchObject(start);
+    });
+
+    test("count when they arrive on the older connection after all", () => {
+      const { scene, older, before, newer, after, send, one, two, dropped } = moved();
+      send(older, before, one);
+      send(newer, after, two);
+      expect(scene.stage.items.map(({ bytes }) => bytes)).toHaveLength(3);
+      expect(scene.stage.items.at(-1)).toMatchObject({ connection: scene.alice.connection, bytes: two });
+      expect(dropped()).toEqual([]);
+    });
+
+    test("may be sent again, and break nothing where they come twice or too late", () => {
+      const { scene, older, before, newer, after, send, zero, one, two, dropped } = moved();
+      send(newer, after, zero);
+      send(newer, after, one);
+      send(older, before, one);
+      send(newer, after, two);
+      expect(scene.stage.items).toHaveLength(3);
+      expect(dropped()).toEqual([]);
+      send(older, before, scene.receipt(1, { index: 7, previous: receiptDigest(one) }));
+      const last = scene.receipt(1, { index: 3, previous: receiptDigest(two), final: true });
+      send(newer, after, last);
+      send(newer, after, last);
+      expect(scene.stage.items).toHaveLength(4);
+      expect(dropped(), "what follows nothing").toHaveLength(1);
+    });
+
+    test("of two moves ago are nobody's, and nothing is left of any after the session", () => {
+      const { scene, older, before, newer, send, one, dropped } = moved();
+      const third = bobAgain(scene);
+      third.openMedia(scene.sessionId, 3);
+      send(older, before, one);
+      expect(dropped()).toMatchObject([{ fields: { code: "unknown-flow" } }]);
+      newer.drop();
+      scene.alice.hangUp(scene.sessionId);
+      scene.stage.advance(20_000);
+      expect(scene.stage.sizes.sessions).toMatchObject({ routes: 0, flows: 0 });
     });
   });
 

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
@@ -10,6 +11,7 @@ import { admissionRow, layAnew, streamParameters, streamParametersHeader } from 
 import type { OpenParameters } from "./parameters.ts";
 import { type LegNumber, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { StatementRoute } from "./statements.ts";
 
 /** How long an end whose connection for media is lost has for another one, milliseconds. */
 export const ATTACH_GRACE = 10_000;
@@ -127,10 +129,14 @@ export class Attaching {
     const { carrier, channelBinding } = connection;
     const streams = streamParameters(session.flows, leg.leg);
     const facts = { leg: leg.leg, attach_seq: leg.attachSeq };
+    const statements = this.#table
+      .routesOf(session)
+      .filter(({ signer }) => signer === leg.leg)
+      .map(wantedNext);
     this.#desk.replies.answer(
       exchange,
       {
-        result: { session_id: session.id, state: session.state, ...facts, streams },
+        result: { session_id: session.id, state: session.state, ...facts, streams, statements },
         headers: [["Stream-Parameters", streamParametersHeader(streams)]],
         event: "media-attached",
         extra: {
@@ -172,6 +178,22 @@ export class Attaching {
     if (leg.attached) this.#desk.timers.clear(kind, session.id);
     else this.#desk.timers.set(kind, session.id, deadlineOf(leg));
   }
+}
+
+/** What an end goes on with: a statement that was on its way to another connection may be lost. */
+function wantedNext({
+  kind,
+  stream,
+  speaker,
+  nextIndex,
+  previous,
+  isFinal,
+  isBroken,
+}: StatementRoute): JsonObject {
+  return {
+    ...{ kind, stream, leg: speaker, next_index: nextIndex, previous: encodeHex(previous) },
+    state: isBroken ? "broken" : isFinal ? "final" : "open",
+  };
 }
 
 /** Until when an end without media is waited for: one that never had any as long as it asks something now and then. */

@@ -120,12 +120,17 @@ export class SessionRequests {
     }
     const signer = session.legs[route.signer];
     const room = MAX_STATEMENT_BYTES - signer.statementBytes;
-    const taken = takeStatement(route, bytes, { verifier, room, now });
+    const isLeft = route.from.connection !== connection || route.from.flow !== flow;
+    const taken = takeStatement(route, bytes, { verifier, room, now, isLeft });
     if (!taken.ok) {
       const { code, at } = taken.fault;
       session.statementsDropped[code] = (session.statementsDropped[code] ?? 0) + 1;
       outputs.log("warn", "statement-dropped", { connection, flow, code, at, sessionId: session.id });
       this.#endings.finishIfComplete(session, now);
+      return;
+    }
+    if (!taken.value) {
+      outputs.log("debug", "statement-repeated", { connection, flow, sessionId: session.id });
       return;
     }
     signer.statementBytes += bytes.length;

@@ -33,6 +33,8 @@ export class SessionTable {
   readonly #byConnection = new Map<ConnectionId, Set<Session>>();
   /** By `connection/flow`. */
   readonly #routes = new Map<string, StatementRoute>();
+  /** Of each end, where its statements came in on the connection that its media left last: what was on the way there still counts. */
+  readonly #left = new Map<SessionLeg, readonly string[]>();
   readonly #flows = new Map<string, { readonly session: Session; readonly flow: MediaFlow }>();
   readonly #past = new FadingMap<string, PastSession>(REMEMBER_SESSIONS, REMEMBER_MS);
 
@@ -132,6 +134,7 @@ export class SessionTable {
       if (leg.connection !== undefined) removeFrom(this.#byConnection, leg.connection, session);
     }
     for (const flow of session.flows) this.#unplace(flow);
+    for (const leg of session.legs) this.#forgetLeft(leg);
     const participants = session.legs.map((leg) => leg.agent.agentId);
     this.#past.set(session.id, { id: session.id, state: session.state, ending, participants }, now);
   }
@@ -145,6 +148,8 @@ export class SessionTable {
 
   /** Moves a leg's flows to another connection; `sets` are in the order of the session's flows. Statements go on where they stood. */
   attach(session: Session, leg: SessionLeg, connection: ConnectionId, sets: readonly FlowSet[]): void {
+    this.#forgetLeft(leg);
+    const left: string[] = [];
     for (const [index, flow] of session.flows.entries()) {
       const fresh = sets[index];
       if (fresh === undefined) throw new RangeError("a flow without a place to move to");
@@ -155,10 +160,18 @@ export class SessionTable {
         this.route(egress.connection, egress.receipts),
       ];
       this.#unplace(flow);
+      const own = speaks ? checkpoints : receipts;
+      if (own !== undefined) {
+        own.hasMoved = true;
+        const place = nameOf(own.from);
+        this.#routes.set(place, own);
+        left.push(place);
+      }
       if (speaks) flow.ingress = fresh;
       else flow.egress = fresh;
       this.#place(session, flow, [checkpoints, receipts]);
     }
+    this.#left.set(leg, left);
     this.#leave(session, leg);
     leg.connection = connection;
     leg.attached = true;
@@ -178,8 +191,13 @@ export class SessionTable {
       });
       route.from = at(route.kind === "checkpoint" ? ingress : egress);
       route.to = at(route.kind === "checkpoint" ? egress : ingress);
-      this.#routes.set(`${route.from.connection}/${route.from.flow}`, route);
+      this.#routes.set(nameOf(route.from), route);
     }
+  }
+
+  #forgetLeft(leg: SessionLeg): void {
+    for (const place of this.#left.get(leg) ?? []) this.#routes.delete(place);
+    this.#left.delete(leg);
   }
 
   #unplace({ ingress, egress }: MediaFlow): void {
@@ -195,6 +213,10 @@ export class SessionTable {
     const isOther = session.legs.some((each) => each.connection === connection);
     if (!isOther) removeFrom(this.#byConnection, connection, session);
   }
+}
+
+function nameOf({ connection, flow }: StatementRoute["from"]): string {
+  return `${connection}/${flow}`;
 }
 
 function notYours(): Result<never> {

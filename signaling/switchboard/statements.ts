@@ -40,11 +40,13 @@ export interface StatementRoute {
   isFinal: boolean;
   /** A statement was refused: nothing after it can continue the chain. */
   isBroken: boolean;
+  /** It comes in, or did, on another connection than at first: its signer may send again what was on the way there. */
+  hasMoved: boolean;
 }
 
 /** A route before its first statement. */
 export function statementRoute(
-  facts: Omit<StatementRoute, "allowance" | "nextIndex" | "previous" | "isFinal" | "isBroken">,
+  facts: Omit<StatementRoute, "allowance" | "nextIndex" | "previous" | "isFinal" | "isBroken" | "hasMoved">,
   now: number,
 ): StatementRoute {
   return {
@@ -54,20 +56,31 @@ export function statementRoute(
     previous: new Uint8Array(32),
     isFinal: false,
     isBroken: false,
+    hasMoved: false,
   };
+}
+
+interface Taking {
+  readonly verifier: Verifier;
+  /** Bytes there are left for statements. */
+  readonly room: number;
+  readonly now: number;
+  /** It came on a connection that its signer's media has left. */
+  readonly isLeft?: boolean;
 }
 
 /**
  * Judges the next statement of a route: form, the place it names, its signature and its link to the one before. What
  * passes may be kept as evidence and handed on. Faults: `checkpoint-malformed`, `receipt-malformed`,
  * `signature-invalid`, `field-invalid`, `rate-limited`, `capacity` beyond `room` bytes; after the first, every later one is
- * refused too.
+ * refused too. False for one that was taken before, and is sent again after a move.
  */
 export function takeStatement(
   route: StatementRoute,
   bytes: Uint8Array,
-  { verifier, room, now }: { readonly verifier: Verifier; readonly room: number; readonly now: number },
-): Result<void> {
+  { verifier, room, now, isLeft = false }: Taking,
+): Result<boolean> {
+  if (route.isFinal && route.hasMoved) return ok(false);
   if (route.isBroken || route.isFinal)
     return refuse("field-invalid", "Nothing may follow on this flow.", route.kind);
   const judged =
@@ -75,13 +88,15 @@ export function takeStatement(
       ? refuse("capacity", "The session has left as many statements as are kept.", route.kind)
       : judge(route, bytes, verifier, now);
   if (!judged.ok) {
-    route.isBroken = true;
+    // What comes too late from a connection that was left is sent again on the present one.
+    route.isBroken = !isLeft;
     return judged;
   }
+  if (judged.value === undefined) return ok(false);
   route.nextIndex++;
   route.previous = judged.value.digest;
   route.isFinal = judged.value.final;
-  return ok(undefined);
+  return ok(true);
 }
 
 function judge(
@@ -89,7 +104,7 @@ function judge(
   bytes: Uint8Array,
   verifier: Verifier,
   now: number,
-): Result<{ readonly final: boolean; readonly digest: Uint8Array }> {
+): Result<{ readonly final: boolean; readonly digest: Uint8Array } | undefined> {
   if (!route.allowance.take(now)) return refuse("rate-limited", "Too many statements.", route.kind);
   const isCheckpoint = route.kind === "checkpoint";
   const parsed = isCheckpoint ? parseCheckpoint(bytes, route.profile) : parseReceipt(bytes);
@@ -106,6 +121,7 @@ function judge(
   ) {
     return refuse("field-invalid", "The statement is about another stream.", route.kind);
   }
+  if (route.hasMoved && statement.index < route.nextIndex) return ok(undefined);
   if (statement.index !== route.nextIndex || !sameBytes(statement.previous, route.previous)) {
     return refuse("field-invalid", "The statement does not follow the one before.", `${route.kind}.index`);
   }

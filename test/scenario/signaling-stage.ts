@@ -104,6 +104,11 @@ export class Stage {
     this.#drain();
   }
 
+  /** How much the switchboard keeps, by table. */
+  get sizes() {
+    return this.#switchboard.sizes();
+  }
+
   open(facts: OpeningFacts = {}): number {
     const connection = this.#nextConnection++;
     this.handle({ kind: "opened", connection, carrier: "memory", origins: this.origins, ...facts });
