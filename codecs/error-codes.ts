@@ -13,7 +13,7 @@ export const ERRORS = {
   "message-malformed": { status: 400, retryable: false, meaning: "The bytes are not an AGTP message; `at` names the line or field." },
   "invalid-request-line": { status: 400, retryable: false, meaning: "The start line is not `AGTP/1.0 METHOD /path` or the seed form." },
   "version-unsupported": { status: 400, retryable: false, meaning: "The start line names another version." },
-  "header-too-large": { status: 400, retryable: false, meaning: "The header block exceeds 64 KiB." },
+  "header-too-large": { status: 400, retryable: false, meaning: "The header block exceeds 64 KiB or 256 lines." },
   "body-too-large": { status: 400, retryable: false, meaning: "The body exceeds 1 MiB." },
   "body-malformed": { status: 400, retryable: false, meaning: "The body is not the JSON its Content-Type promises; `at` names the field." },
   "json-not-canonical": { status: 400, retryable: false, meaning: "The bytes are not RFC 8785 canonical JSON." },

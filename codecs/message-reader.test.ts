@@ -201,6 +201,15 @@ describe("a request", () => {
     }
   });
 
+  it("may have 256 header lines and not one more", () => {
+    const lines = (count: number) => `AGTP/1.0 QUERY /\r\n${"A: b\r\n".repeat(count)}\r\n`;
+    expect(whole("request", lines(256)).messages).toHaveLength(1);
+    for (const count of [257, 10_000]) {
+      const fault = { code: "header-too-large", at: "line 258" };
+      expect(whole("request", lines(count))).toMatchObject({ messages: [], fault });
+    }
+  });
+
   it("may fill its body to the cap", () => {
     const bytes = utf8(`AGTP/1.0 QUERY /\r\nContent-Length: ${MAX_REQUEST_BODY_BYTES}\r\n\r\n`);
     const reader = new MessageReader("request");

@@ -4,6 +4,7 @@ import {
   type AgtpResponse,
   type Dialect,
   MAX_HEADER_BLOCK_BYTES,
+  MAX_HEADER_LINES,
   MAX_REQUEST_BODY_BYTES,
   MAX_RESPONSE_BODY_BYTES,
   SINGLE_HEADERS,
@@ -163,6 +164,8 @@ export class MessageReader<Kind extends "request" | "response"> {
   }
 
   #readHeader(text: string, at: string): Fault | undefined {
+    if (this.#lines > 1 + MAX_HEADER_LINES)
+      return fault("header-too-large", `More than ${MAX_HEADER_LINES} header lines.`, at);
     const colon = text.indexOf(":");
     if (colon === -1) {
       return fault("message-malformed", "A header line without a colon.", at);

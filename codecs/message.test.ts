@@ -75,6 +75,11 @@ describe("serialising", () => {
       { headers: new Headers([["X", "x".repeat(MAX_HEADER_BLOCK_BYTES)]]) },
       "header-too-large",
     ],
+    [
+      "too many header lines, its own Content-Length among them",
+      { headers: new Headers(Array.from({ length: 256 }, () => ["X", "x"] as const)) },
+      "header-too-large",
+    ],
     ["too large a body", { body: new Uint8Array(MAX_REQUEST_BODY_BYTES + 1) }, "body-too-large"],
   ] as const)("refuses a request with %s", (_, over, code) => {
     expect(() => serializeRequest(request(over))).toThrow(expect.objectContaining({ code }));

@@ -34,6 +34,8 @@ export interface AgtpResponse {
 
 /** Largest header block read or written, octets: start line to the empty line, both included. Larger: `header-too-large`. */
 export const MAX_HEADER_BLOCK_BYTES = 64 * 1024;
+/** Most header lines of a message, read or written: each costs more to read than its octets say. More: `header-too-large`. */
+export const MAX_HEADER_LINES = 256;
 /** Largest request body read or written, octets. Larger: `body-too-large`. */
 export const MAX_REQUEST_BODY_BYTES = 1024 * 1024;
 /** Largest response body read or written, octets. Larger: `body-too-large`. */
@@ -99,6 +101,8 @@ function serialize(
   if (body.length > maxBody) {
     throw misuse("body-too-large", `A body of ${body.length} octets; ${maxBody} is the most.`, "body");
   }
+  if (headers.size + (withLength ? 1 : 0) > MAX_HEADER_LINES)
+    throw misuse("header-too-large", `More than ${MAX_HEADER_LINES} header lines.`, "headers");
   const seen = new Set<string>();
   let text = `${line}\r\n`;
   for (const [name, value] of headers) {
