@@ -7,7 +7,7 @@ import { makeClosing } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { CallMedia } from "./call-media.ts";
 import { closingTotals } from "./call-stats.ts";
-import type { ControlChannel } from "./control.ts";
+import type { ControlChannel, ControlRequest } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 
 /** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
@@ -119,7 +119,7 @@ export class CallEnding {
       return;
     }
     try {
-      await this.#options.control.request({
+      await this.#say({
         method: "TERMINATE",
         path: `/sessions/${this.#options.session.sessionId}`,
         parameters: { reason, closing: await this.#closing(reason) },
@@ -140,7 +140,7 @@ export class CallEnding {
 
   async #sendClosing(reason: string): Promise<void> {
     try {
-      await this.#options.control.request({
+      await this.#say({
         method: "NOTIFY",
         path: `/sessions/${this.#options.session.sessionId}`,
         parameters: { content: { event: "closing-statement", closing: await this.#closing(reason) } },
@@ -148,6 +148,17 @@ export class CallEnding {
     } catch (error) {
       // Without it the evidence says that this end vanished, which is then the truth.
       if (!(error instanceof ParleyError)) throw error;
+    }
+  }
+
+  /** Says it once more where its connection was lost before the answer: it may have been heard, and is the same said twice. */
+  async #say(request: ControlRequest): Promise<void> {
+    const { control } = this.#options;
+    try {
+      await control.request(request);
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
+      await control.request(request);
     }
   }
 

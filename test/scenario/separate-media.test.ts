@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import type { Interrupted } from "../../agent/call-interrupts.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { CLOSE_CODES, type Connection, SESSION_OVER } from "../../sfu/carrier.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { ATTACH_GRACE } from "../../signaling/switchboard/attaching.ts";
@@ -24,6 +25,8 @@ type Way = "separate" | "network";
 async function scene(ada: Way = "separate", bob: Way = "network", options: WorldOptions = {}) {
   const world = new World({ toServer: link, toClient: link, ...options });
   const media: Connection[] = [];
+  /** Whether the connection of the next request breaks before it is heard. */
+  const requests = { breakNext: false };
   const noting = {
     connect: async (...[url, options, handlers]: Parameters<typeof world.separate.connect>) => {
       const connection = await world.separate.connect(url, options, handlers);
@@ -34,13 +37,23 @@ async function scene(ada: Way = "separate", bob: Way = "network", options: World
         if (opening.connection !== undefined) media.push(opening.connection);
         return opening;
       };
-      return Object.assign(connection, { media: { open } });
+      const exchange = connection.openExchange.bind(connection);
+      const openExchange: typeof exchange = async () => {
+        const stream = await exchange();
+        if (!requests.breakNext) return stream;
+        requests.breakNext = false;
+        stream.send.reset(CLOSE_CODES.normal);
+        const lost = new ParleyError({ code: "connection-lost", message: "It broke." });
+        return { ...stream, receive: { read: () => Promise.reject(lost), stop() {} } };
+      };
+      return Object.assign(connection, { media: { open }, openExchange });
     },
   };
   const way = (which: Way) => (which === "separate" ? noting : world.network);
   return {
     world,
     media,
+    requests,
     ada: await world.agent("Ada", {}, way(ada)),
     bob: await world.agent("Bob", {}, way(bob)),
   };
@@ -171,6 +184,20 @@ describe("an agent whose requests have connections of their own", () => {
     expect(await world.during(answered.ended)).toEqual({ reason: "transport-closed", by: "server" });
     await world.during(answered.settled);
     expect(evidenceOf(world, await world.during(answered.evidence())).faults).toEqual([]);
+  });
+
+  it("hangs up though the connection on which it asks for that breaks", async () => {
+    const { world, ada, bob, requests } = await scene();
+    const { call, answered } = await connected(world, ada, bob);
+    requests.breakNext = true;
+    void call.end("enough");
+    await world.clock.advance(1_000);
+    expect([await call.ended, await answered.ended]).toEqual([
+      { reason: "enough", by: "me" },
+      { reason: "enough", by: "peer" },
+    ]);
+    expect(requests.breakNext).toBe(false);
+    expect(world.reported).toEqual([]);
   });
 
   it("waits for the news when the server closes the connection of a session that is over, and not for ever", async () => {

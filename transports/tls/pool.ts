@@ -15,8 +15,11 @@ import type { TlsMediaDoor } from "./media-door.ts";
 
 /** Connections kept for the next request, at most. */
 export const MAX_IDLE_LINKS = 4;
-/** Milliseconds for which one is kept: less than any server waits, so that a request does not meet a connection that is being closed. */
-export const LINK_IDLE_MS = 10_000;
+/**
+ * Milliseconds for which one is kept: half of what Parley's servers wait under pressure unless told otherwise, so that a request
+ * hardly ever meets a connection that is being closed.
+ */
+export const LINK_IDLE_MS = 5_000;
 /** Connections that requests may have open at once; one more is refused with `capacity`. */
 export const MAX_LINKS = 64;
 
