@@ -1,10 +1,16 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { Fault } from "../../codecs/result.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { type Answers, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
-import { ALICE, testAgent } from "../../test/signed-call.ts";
-import { auditId } from "../attribution.ts";
+import { ALICE, must, testAgent } from "../../test/signed-call.ts";
+import { auditId, readRecord } from "../attribution.ts";
+import type { Asked } from "./asked.ts";
+import type { Desk } from "./desk.ts";
+import { Inspection } from "./inspection.ts";
+import { Outputs } from "./outputs.ts";
+import type { Exchange } from "./replies.ts";
 
 const inspect = (peer: SignalingPeer, parameters: JsonObject) => peer.ask("INSPECT", "/", parameters);
 const nameOf = (answers: Answers, index = -1) => String(answers.raw.at(index)?.headers.get("Audit-ID"));
@@ -89,3 +95,62 @@ describe("INSPECT of what is not kept here", () => {
     expect(inspect(alice, { target: "lifecycle", agent_id: "1".repeat(64) }).outcome).toBe("agent-not-found");
   });
 });
+
+describe("who may read a record, by what the log gives", () => {
+  /** An inspection whose look-ups a test answers. */
+  function bare() {
+    const [answers, refusals]: [JsonObject[], string[]] = [[], []];
+    const inspection = new Inspection({
+      identity: { agentId: "server" },
+      outputs: new Outputs(),
+      replies: {
+        answer: (_: Exchange, reply: { readonly result: JsonObject }) => answers.push(reply.result),
+        refuse: (_: Exchange, fault: Fault) => refusals.push(fault.code),
+      },
+    } as unknown as Desk);
+    const ask = (exchange: number, agentId: string, connection = 1) =>
+      inspection.inspect(
+        { exchange: { id: exchange, connection }, agent: { agentId } } as unknown as Asked,
+        { target: "audit", audit_id: "0".repeat(64) },
+        0,
+      );
+    return { inspection, ask, answers, refusals };
+  }
+
+  test("another session's beginning, or one that says nothing of it, makes nobody a participant", () => {
+    const { alice, bob, sessionId, stage } = new CallScene();
+    const recordOf = (answers: Answers) => String(answers.raw[0]?.headers.get("Attribution-Record"));
+    const ofAlice = recordOf(alice.query(sessionId));
+    const roots = stage
+      .sessionRecords(sessionId)
+      .filter((jws) => must(readRecord(jws)).event === "session-established");
+    const { inspection, ask, answers, refusals } = bare();
+    const read = (exchange: number, beginning: readonly string[]) => {
+      ask(exchange, bob.id);
+      inspection.deliver(exchange, [ofAlice, ...beginning], 0);
+    };
+    read(1, roots.map(ofAnotherSession));
+    read(2, [recordOf(bob.query(sessionId))]);
+    expect(refusals).toEqual(["record-forbidden", "record-forbidden"]);
+    read(3, roots);
+    expect(answers).toHaveLength(1);
+  });
+
+  test("64 look-ups wait at once; one more is refused until some are answered or their connection is gone", () => {
+    const { inspection, ask, refusals } = bare();
+    for (let n = 0; n < 64; n++) expect(ask(n, "ada", n < 60 ? 1 : 2).ok).toBe(true);
+    expect(ask(64, "ada")).toMatchObject({ ok: false, fault: { code: "rate-limited" } });
+    inspection.deliver(63, [], 0);
+    expect(refusals).toEqual(["record-not-found"]);
+    expect(ask(64, "ada").ok).toBe(true);
+    inspection.drop(1);
+    expect(inspection.size).toBe(3);
+  });
+});
+
+/** The same record, but of a session that is not there. */
+function ofAnotherSession(jws: string): string {
+  const [head, , signature] = jws.split(".");
+  const payload = { ...must(readRecord(jws)), session_id: "sess-other" };
+  return [head, Buffer.from(JSON.stringify(payload)).toString("base64url"), signature].join(".");
+}

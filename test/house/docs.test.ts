@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, it } from "vitest";
+import { supportedMethods } from "../../signaling/paths.ts";
 import { filesUnder, ROOT, textOf } from "./tree.ts";
 
 const pages = filesUnder().filter((path) => path.endsWith(".md"));
@@ -24,6 +25,13 @@ describe("links", () => {
           reached.add(normalize(join(dirname(page), target)));
     expect(pages.filter((page) => page.startsWith("docs/") && !reached.has(page))).toEqual([]);
   });
+});
+
+it("docs/wire-signaling.md shows the methods that answers name", () => {
+  const shown = [...textOf("docs/wire-signaling.md").matchAll(/^Supported-Methods: (.*)$/gm)];
+  expect(new Set(shown.map(([, methods]) => methods))).toEqual(
+    new Set([supportedMethods("/"), supportedMethods("/sessions")]),
+  );
 });
 
 describe("the README", () => {
