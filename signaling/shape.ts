@@ -1,4 +1,4 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import { canonicalBytes, type JsonObject, type JsonValue } from "../codecs/canonical-json.ts";
 import { type Fault, ok, type Result, refuse } from "../codecs/result.ts";
 
 /**
@@ -181,6 +181,18 @@ export function variant<Forms extends Readonly<Record<string, Shape<unknown>>>>(
 /** A member that may be absent. */
 export function optional<T>(shape: Shape<T>): Shape<T> {
   return { schema: shape.schema, check: (value, at) => shape.check(value, at), optional: true };
+}
+
+/** A value that takes at most `bytes` bytes as canonical JSON. */
+export function bounded<T extends JsonValue>(shape: Shape<T>, bytes: number): Shape<T> {
+  return {
+    schema: shape.schema,
+    check: (value, at) =>
+      shape.check(value, at) ??
+      (canonicalBytes(value as JsonValue).length <= bytes
+        ? undefined
+        : fault(at, `must be at most ${bytes} bytes`)),
+  };
 }
 
 /** True for a JSON object: neither `null` nor a list. */

@@ -7,8 +7,8 @@ import type { Endings } from "./endings.ts";
 import { answerEstablished, establishSession } from "./establishing.ts";
 import type { OfferBook, RingingOffer } from "./offer-book.ts";
 import { checkProfile } from "./offer-checks.ts";
-import type { ConfirmParameters } from "./parameters.ts";
 import type { Ringing } from "./ringing.ts";
+import type { ConfirmParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** The callee's side of an offer: taken, declined, or answered too late. */

@@ -8,8 +8,8 @@ import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { type Endings, IDLE_LIMIT } from "./endings.ts";
 import { admissionRow, layAnew, streamParameters, streamParametersHeader } from "./flows.ts";
-import type { OpenParameters } from "./parameters.ts";
 import { type LegNumber, type Session, type SessionLeg, takeChange } from "./session.ts";
+import type { OpenParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
 

@@ -8,8 +8,8 @@ import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
-import type { EstablishParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
+import type { EstablishParameters } from "./session-parameters.ts";
 
 /** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
 export const RELAY: Capabilities = {

@@ -7,8 +7,8 @@ import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
 import { checkIntent, RELAY, words } from "./offer-checks.ts";
-import type { EstablishParameters } from "./parameters.ts";
 import { findCallee } from "./room.ts";
+import type { EstablishParameters } from "./session-parameters.ts";
 
 const CARRIED = ["audio", "data"] as const;
 

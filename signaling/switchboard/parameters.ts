@@ -1,10 +1,9 @@
-import { canonicalBytes, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
-import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import {
   AGENT_ID,
   anyObject,
-  boolean,
+  bounded,
   DIGEST,
   integer,
   list,
@@ -18,23 +17,15 @@ import {
 
 /** Longest document (Genesis, identity document) taken in a request, characters. */
 const MAX_DOCUMENT_CHARACTERS = 65_536;
-/** Longest text that explains a declined offer, characters. */
-const MAX_EXPLANATION_CHARACTERS = 200;
+/** Longest text that explains what was declined, characters. */
+export const MAX_EXPLANATION_CHARACTERS = 200;
 
-/** Longest checkpoint kept of a suspended session, bytes of canonical JSON. */
-const MAX_CHECKPOINT_BYTES = 4_096;
-
-/** Longest counter-proposal taken from a callee, bytes of canonical JSON: it is handed on and remembered with the offer. */
-const MAX_COUNTER_PROPOSAL_BYTES = 4_096;
-
-const JWS = text({ min: 1, max: 65_536 });
+/** A signed object in compact form. */
+export const JWS = text({ min: 1, max: 65_536 });
 const DOCUMENT = text({ min: 1, max: MAX_DOCUMENT_CHARACTERS });
 
-/** Any JSON: kept for the client, never read. */
-const ANYTHING: Shape<JsonValue> = { schema: {}, check: () => undefined };
-
-// Members nobody here knows are passed over: a request's parameters are not signed objects, and later ones have more.
-const OPEN = { open: true } as const;
+/** Members nobody here knows are passed over: a request's parameters are not signed objects, and later ones have more. */
+export const OPEN = { open: true } as const;
 
 /** What any request may carry to prove whose it is. */
 interface CredentialParameters {
@@ -154,173 +145,6 @@ export const QUERY: Shape<QueryParameters> = object<QueryParameters>(
   OPEN,
 );
 
-/** ESTABLISH /sessions. */
-export interface EstablishParameters {
-  /** Default: the callee of the offer. */
-  readonly target_agent_id?: string;
-  readonly offer?: string;
-  readonly provisional?: boolean;
-  readonly session_model?: string;
-  readonly session_ttl?: number;
-  readonly authority_scope?: readonly string[];
-}
-export const ESTABLISH: Shape<EstablishParameters> = object<EstablishParameters>(
-  {
-    target_agent_id: optional(AGENT_ID),
-    offer: optional(JWS),
-    provisional: optional(boolean()),
-    session_model: optional(text({ max: 32 })),
-    session_ttl: optional(integer(1, 2 ** 31)),
-    authority_scope: optional(list(text({ max: 128 }), { max: 64 })),
-  },
-  OPEN,
-);
-
-/** CONFIRM /sessions/{id}. */
-export interface ConfirmParameters {
-  readonly target_id: string;
-  readonly status: "accepted" | "rejected";
-  readonly answer?: string;
-  readonly reason?: "declined" | "busy" | "proposal-rejected";
-  readonly explanation?: string;
-  /** With `proposal-rejected`: what the callee would take instead. */
-  readonly counter_proposal?: CounterProposal;
-}
-export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
-  {
-    target_id: text({ min: 1, max: 128 }),
-    status: oneOf("accepted", "rejected"),
-    answer: optional(JWS),
-    reason: optional(oneOf("declined", "busy", "proposal-rejected")),
-    explanation: optional(text({ max: MAX_EXPLANATION_CHARACTERS })),
-    counter_proposal: optional(bounded(COUNTER_PROPOSAL, MAX_COUNTER_PROPOSAL_BYTES)),
-  },
-  OPEN,
-);
-
-/** TERMINATE, DISCONNECT or CLOSE /sessions/{id}. */
-export interface TerminateParameters {
-  /** Default `hangup`. */
-  readonly reason?: string;
-  readonly closing?: string;
-}
-export const TERMINATE: Shape<TerminateParameters> = object<TerminateParameters>(
-  // The other end repeats the reason in its closing statement, so it must fit there.
-  { reason: optional(END_REASON), closing: optional(JWS) },
-  OPEN,
-);
-
-/** ADJUST /sessions/{id}. */
-interface AdjustParameters {
-  readonly narrowing: string;
-}
-export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>({ narrowing: JWS }, OPEN);
-
-/** SUSPEND /sessions/{id}. */
-export interface SuspendParameters {
-  /** Where a client names the session here as well. */
-  readonly session_id?: string;
-  readonly reason?: string;
-  /** RFC 3339, UTC. */
-  readonly resume_by?: string;
-  /** Instead of `resume_by`: how long. */
-  readonly ttl_seconds?: number;
-  /** Kept and given back to whoever resumes. */
-  readonly checkpoint?: JsonValue;
-  /** Named by the client so that a repetition is known as one. */
-  readonly suspension_id?: string;
-}
-export const SUSPEND: Shape<SuspendParameters> = object<SuspendParameters>(
-  {
-    session_id: optional(text({ min: 1, max: 128 })),
-    reason: optional(END_REASON),
-    resume_by: optional(text({ min: 1, max: 40 })),
-    ttl_seconds: optional(integer(1, 2 ** 31)),
-    checkpoint: optional(bounded(ANYTHING, MAX_CHECKPOINT_BYTES)),
-    suspension_id: optional(text({ min: 1, max: 64, pattern: /^[\w-]+$/ })),
-  },
-  OPEN,
-);
-
-/** RESUME /sessions/{id}. */
-export interface ResumeParameters {
-  readonly session_id?: string;
-  /** Another name of the session (`spec/agtp.md` C9). */
-  readonly workflow_id?: string;
-  readonly resumption_nonce: string;
-}
-export const RESUME: Shape<ResumeParameters> = object<ResumeParameters>(
-  {
-    session_id: optional(text({ min: 1, max: 128 })),
-    workflow_id: optional(text({ min: 1, max: 128 })),
-    resumption_nonce: text({ min: 1, max: 128 }),
-  },
-  OPEN,
-);
-
-/** OPEN /sessions/{id}/media. */
-export interface OpenParameters {
-  /** Rises with every attachment of this end: the highest wins. */
-  readonly attach_seq: number;
-}
-export const OPEN_MEDIA: Shape<OpenParameters> = object<OpenParameters>(
-  { attach_seq: integer(1, Number.MAX_SAFE_INTEGER) },
-  OPEN,
-);
-
-/** QUERY /sessions/{id}/records: those behind this `session_seq`. */
-interface RecordsParameters {
-  readonly after?: number;
-}
-export const RECORDS: Shape<RecordsParameters> = object<RecordsParameters>(
-  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
-  OPEN,
-);
-
-/** NOTIFY: what is told stands in `content`. */
-interface SessionNotice {
-  readonly content: { readonly event: "closing-statement" | "interrupt" };
-}
-export const SESSION_NOTICE: Shape<SessionNotice> = object<SessionNotice>(
-  {
-    content: object<SessionNotice["content"]>({ event: oneOf("closing-statement", "interrupt") }, OPEN),
-  },
-  OPEN,
-);
-
-/** What NOTIFY of an interrupt tells. */
-export interface InterruptContent {
-  readonly event: "interrupt";
-  readonly stream: number;
-  readonly epoch: number;
-  /** The signed interrupt, base64url. */
-  readonly interrupt: string;
-}
-export const INTERRUPT_NOTICE: Shape<{ readonly content: InterruptContent }> = object<{
-  readonly content: InterruptContent;
-}>(
-  {
-    content: object<InterruptContent>(
-      {
-        event: oneOf("interrupt"),
-        stream: integer(0, 2 ** 32 - 1),
-        epoch: integer(1, 2 ** 32 - 1),
-        interrupt: text({ min: 1, max: 1_024 }),
-      },
-      OPEN,
-    ),
-  },
-  OPEN,
-);
-
-interface ClosingNotice {
-  readonly content: { readonly event: "closing-statement"; readonly closing: string };
-}
-export const CLOSING_NOTICE: Shape<ClosingNotice> = object<ClosingNotice>(
-  { content: object<ClosingNotice["content"]>({ event: oneOf("closing-statement"), closing: JWS }, OPEN) },
-  OPEN,
-);
-
 interface AckNotice {
   readonly content: { readonly event: "ack"; readonly inbox_seq: number };
 }
@@ -354,14 +178,3 @@ interface AgentsParameters {
   readonly after?: string;
 }
 export const AGENTS: Shape<AgentsParameters> = object<AgentsParameters>({ after: optional(AGENT_ID) }, OPEN);
-
-function bounded<T>(shape: Shape<T>, bytes: number): Shape<T> {
-  return {
-    schema: shape.schema,
-    check: (value, at) =>
-      shape.check(value, at) ??
-      (canonicalBytes(value).length <= bytes
-        ? undefined
-        : { code: "field-invalid", message: `This must be at most ${bytes} bytes.`, at }),
-  };
-}

@@ -9,10 +9,10 @@ import { answerEstablished, newSessionId } from "./establishing.ts";
 import type { ExchangeId } from "./io.ts";
 import { MAX_WAITERS, type OfferBook, offerKey, type RingingOffer, type SettledOffer } from "./offer-book.ts";
 import { authorizeOffer, readEstablish } from "./offer-checks.ts";
-import type { EstablishParameters } from "./parameters.ts";
 import { introduce } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { checkRoom, findCallee } from "./room.ts";
+import type { EstablishParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** How long an offer rings, milliseconds. */

@@ -23,29 +23,31 @@ import type { Notices } from "./notices.ts";
 import { judgeWithoutOffer } from "./offerless.ts";
 import {
   ACK_NOTICE,
-  ADJUST,
   AGENTS,
   CLOCK,
-  CLOSING_NOTICE,
-  CONFIRM,
   CONFIRM_TARGET,
   DESCRIBE,
-  ESTABLISH,
   INSPECT,
-  INTERRUPT_NOTICE,
   LIFECYCLE,
   NOTIFY,
-  OPEN_MEDIA,
   QUERY,
-  RECORDS,
-  RESUME,
-  SESSION_NOTICE,
   SUBSCRIBE,
-  SUSPEND,
-  TERMINATE,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
 import type { Ringing } from "./ringing.ts";
+import {
+  ADJUST,
+  CLOSING_NOTICE,
+  CONFIRM,
+  ESTABLISH,
+  INTERRUPT_NOTICE,
+  OPEN_MEDIA,
+  RECORDS,
+  RESUME,
+  SESSION_NOTICE,
+  SUSPEND,
+  TERMINATE,
+} from "./session-parameters.ts";
 import type { SessionRequests } from "./session-requests.ts";
 import type { Steering } from "./steering.ts";
 import type { Suspending } from "./suspending.ts";

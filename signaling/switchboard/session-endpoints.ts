@@ -1,16 +1,16 @@
 import type { Endpoint, SessionRoute } from "./endpoints.ts";
+import { NOTHING } from "./parameters.ts";
 import {
   ADJUST,
   CONFIRM,
   ESTABLISH,
-  NOTHING,
   OPEN_MEDIA,
   RECORDS,
   RESUME,
   SESSION_NOTICE,
   SUSPEND,
   TERMINATE,
-} from "./parameters.ts";
+} from "./session-parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
 const IN_SESSION = ["session-not-found", "session-identity-mismatch", "session-terminated"] as const;

@@ -5,8 +5,8 @@ import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import type { LastWords } from "./last-words.ts";
-import type { TerminateParameters } from "./parameters.ts";
 import { artifact } from "./session.ts";
+import type { TerminateParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import { takeStatement } from "./statements.ts";
 

@@ -11,9 +11,9 @@ import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import type { MediaFlow } from "./flows.ts";
-import type { InterruptContent } from "./parameters.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
+import type { InterruptContent } from "./session-parameters.ts";
 import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
 

@@ -7,9 +7,9 @@ import type { Asked } from "./asked.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
-import type { ResumeParameters, SuspendParameters } from "./parameters.ts";
 import type { Exchange } from "./replies.ts";
 import { peerOf, type Session, type SessionLeg, type Suspension, takeChange } from "./session.ts";
+import type { ResumeParameters, SuspendParameters } from "./session-parameters.ts";
 import { suspensionFacts } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 
