@@ -13,6 +13,8 @@ export interface TlsListener extends Listener {
   /** What was accepted and may still be open. */
   readonly connections: ReadonlySet<Connection>;
   readonly sockets: ReadonlySet<TLSSocket>;
+  /** From here on newcomers are shown another certificate. */
+  show(certificate: ServerCertificate): void;
 }
 
 /** Listens on a free port of 127.0.0.1. */
@@ -47,6 +49,9 @@ export async function listenTls(
     port,
     connections,
     sockets,
+    show({ certificatePem: cert, privateKeyPem: key }) {
+      server.setSecureContext({ cert, key });
+    },
     async close() {
       for (const connection of connections) connection.close(CLOSE_CODES.shutdown, "the server stops");
       await new Promise<void>((resolve) => server.close(() => resolve()));

@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { webcrypto } from "node:crypto";
+import { createHash, webcrypto } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,6 +61,9 @@ describe("what a handshake proves", () => {
     await until("the server has it", () => connections.length === 1);
     expect(connections[0]?.peerKey).toEqual(isKnown ? shown?.raw : undefined);
     expect(connections[0]?.channelBinding).toEqual(channelBindingOf(socket));
+    const exported = socket.exportKeyingMaterial(32, "EXPORTER-Channel-Binding", Buffer.alloc(0));
+    const hashed = createHash("sha256").update(exported).digest();
+    expect(Buffer.from(connections[0]?.channelBinding ?? []).toString("hex")).toBe(hashed.toString("hex"));
     socket.destroy();
     expect(channelBindingOf(socket)).toBeUndefined();
     expect(peerKeyOf(socket)).toBeUndefined();

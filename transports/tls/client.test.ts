@@ -3,7 +3,7 @@ import { type AddressInfo, connect as connectTcp, createServer as createTcpServe
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { Clock } from "../../codecs/clock.ts";
 import { Headers } from "../../codecs/headers.ts";
 import { type AgtpRequest, type AgtpResponse, serializeRequest } from "../../codecs/message.ts";
@@ -245,6 +245,29 @@ describe("AGTP over TLS", () => {
     await until("the server knows", () => listener.serversClosed.length === 1);
     expect(listener.serversClosed).toEqual([{ code: CLOSE_CODES.normal, reason: "done" }]);
     expect(await ask(await listener.client.openExchange())).toEqual([200]);
+  });
+
+  test("takes no other of the given certificates for a later connection than the first one showed", async () => {
+    await using world = await World.open();
+    const otherFolder = await mkdtemp(join(tmpdir(), "parley-other-"));
+    onTestFinished(() => rm(otherFolder, { recursive: true }));
+    const other = await storedCertificate({ folder: otherFolder, now: Date.now() });
+    const handlers = () => ({ datagram() {}, stream() {}, exchange() {}, closed() {} });
+    const certificateHashes = [certificate.hash, other.hash];
+    const carrier = tlsCarrier({ clock: systemClock });
+    const client = await carrier.connect(world.listener.url, { certificateHashes }, handlers);
+    onTestFinished(() => client.close(CLOSE_CODES.normal, ""));
+    expect(client.pinned).toEqual(certificate.hash);
+    world.listener.show(other);
+    const kept = await client.openExchange();
+    await expect(client.openExchange()).rejects.toMatchObject({
+      code: "connect-refused",
+      message: /not the one that was pinned/,
+    });
+    expect(await ask(kept)).toEqual([200]);
+    const anew = await carrier.connect(world.listener.url, { certificateHashes }, handlers);
+    expect(anew.pinned).toEqual(other.hash);
+    anew.close(CLOSE_CODES.normal, "");
   });
 
   test("refuses to go on with another certificate than the pinned one, before a byte is said", async () => {

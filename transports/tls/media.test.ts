@@ -64,9 +64,14 @@ class Scene {
   readonly door: TlsMediaDoor;
 
   constructor(
-    options: { readonly status?: number | "silent"; readonly pings?: boolean; readonly turns?: number } = {},
+    options: {
+      readonly status?: number | "silent";
+      readonly pings?: boolean;
+      readonly turns?: number;
+      readonly isLate?: boolean;
+    } = {},
   ) {
-    const { status = 200, pings = true, turns = 0 } = options;
+    const { status = 200, pings = true, turns = 0, isLate = false } = options;
     const end = { clock: this.clock, ...(pings ? {} : { liveness: false as const }) };
     [this.client, this.server] = duplexPair();
     for (const one of [this.client, this.server]) one.on("error", () => {});
@@ -86,6 +91,9 @@ class Scene {
           if (status === "silent") return;
           await responder.respond(answer(status), true);
           for (let turn = 0; turn < turns; turn++) await undefined;
+          // Long enough for the connection to wait for its next request.
+          for (let turn = 0; isLate && turn < 3; turn++)
+            await new Promise((resolve) => setImmediate(resolve));
           if (status === 200) connection.beginMedia?.();
         };
         granted().catch(() => {});
@@ -263,11 +271,13 @@ describe("media over TLS", () => {
   });
 
   test("is not idle, however long nobody asks anything", async () => {
-    const scene = new Scene();
-    await scene.opened();
-    await scene.clock.advance(300_000);
-    expect(scene.atServer.closes).toEqual([]);
-    expect(scene.counters.idle).toBe(0);
+    for (const isLate of [false, true]) {
+      const scene = new Scene({ isLate, pings: !isLate });
+      await scene.opened();
+      await scene.clock.advance(300_000);
+      expect(scene.atServer.closes).toEqual([]);
+      expect(scene.counters.idle).toBe(0);
+    }
   });
 
   test.each([

@@ -257,6 +257,18 @@ describe("the server's end of a TLS connection", () => {
     await rings.expectReleased();
   });
 
+  test("is over as soon as it becomes one for media of a client that ended its side before", async () => {
+    const scene = new Scene();
+    scene.client.end(serializeRequest({ ...request("/media"), method: "OPEN" }));
+    await scene.settle();
+    scene.connection.beginMedia();
+    await scene.answer(0);
+    expect(scene.answered).toEqual(["media"]);
+    const reason = "the peer left without a word";
+    expect(scene.closed).toEqual([{ code: CLOSE_CODES.normal, reason, isLost: true }]);
+    await scene.expectReleased();
+  });
+
   test("drops a request that a FIN cuts short, be it the first or one that waited", async () => {
     for (const before of [[], [request("/whole")]]) {
       const scene = new Scene({ answersAtOnce: true });
