@@ -15,6 +15,11 @@ const FLUSH_MS = 1_000;
 /** Longest wait for the news of an end that the closing of the media connection was the first sign of, ms. */
 const NEWS_MS = 2_000;
 
+/** What requests fail with when nothing gets through to the server. */
+const LOST: ReadonlySet<string> = new Set([
+  ...["closed", "request-timeout", "connection-lost", "connect-refused", "connect-timeout"],
+]);
+
 /** How a call ended. */
 export interface CallEnd {
   /** The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … */
@@ -93,13 +98,24 @@ export class CallEnding {
   mediaClosed({ reason }: CloseInfo): void {
     if (this.#leaving !== undefined) return;
     if (reason !== SESSION_OVER) {
-      this.connectionLost();
+      this.#mediaLost();
       return;
     }
     const { clock } = this.#options;
     clock.at(clock.now() + NEWS_MS, () => {
-      if (this.#leaving === undefined) this.connectionLost();
+      if (this.#leaving === undefined) this.#mediaLost();
     });
+  }
+
+  /** Requests can still be made: the other end need not sit in silence until the server gives this one up. */
+  #mediaLost(): void {
+    const reason = "connection-lost";
+    this.#finished({ reason, by: "server" });
+    this.#leave(async () => {
+      await this.#options.media.finish();
+      // No closing statement: it would count statements that were lost on their way.
+      await this.#askToEnd({ reason });
+    }).catch(this.#options.report);
   }
 
   /** Leaves once, in the way that comes first. */
@@ -118,22 +134,33 @@ export class CallEnding {
       await this.#sendClosing(this.#end.reason);
       return;
     }
+    await this.#askToEnd({ reason, closing: await this.#closing(reason) });
+  }
+
+  async #askToEnd(parameters: { readonly reason: string; readonly closing?: string }): Promise<void> {
+    const { session } = this.#options;
+    const { reason } = parameters;
+    const request = { method: "TERMINATE", path: `/sessions/${session.sessionId}`, parameters };
+    let isRepeated = false;
     try {
-      await this.#say({
-        method: "TERMINATE",
-        path: `/sessions/${this.#options.session.sessionId}`,
-        parameters: { reason, closing: await this.#closing(reason) },
+      await this.#say(request, () => {
+        isRepeated = true;
       });
       this.#finished({ reason, by: "me" });
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
+      // The first one got through, and its answer did not.
+      if (isRepeated && error.code === "session-terminated" && error.details.reason === reason) {
+        this.#finished({ reason, by: "me" });
+        return;
+      }
       // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
       if (error.code === "session-terminated" || error.code === "session-state-conflict") {
-        await this.#sendClosing(reason);
+        if (parameters.closing !== undefined) await this.#sendClosing(reason);
         this.#finished({ reason, by: "peer" });
         return;
       }
-      const isLost = error.code === "closed" || error.code === "request-timeout";
+      const isLost = LOST.has(error.code);
       this.#finished({ reason: isLost ? "connection-lost" : error.code, by: "server" });
     }
   }
@@ -152,12 +179,13 @@ export class CallEnding {
   }
 
   /** Says it once more where its connection was lost before the answer: it may have been heard, and is the same said twice. */
-  async #say(request: ControlRequest): Promise<void> {
+  async #say(request: ControlRequest, again: () => void = () => {}): Promise<void> {
     const { control } = this.#options;
     try {
       await control.request(request);
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
+      again();
       await control.request(request);
     }
   }

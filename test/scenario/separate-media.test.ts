@@ -6,7 +6,6 @@ import type { Interrupted } from "../../agent/call-interrupts.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { CLOSE_CODES, type Connection, SESSION_OVER } from "../../sfu/carrier.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
-import { ATTACH_GRACE } from "../../signaling/switchboard/attaching.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { strictVerifier } from "../keys.ts";
 import { SlowLog } from "./slow-log.ts";
@@ -171,17 +170,16 @@ describe("an agent whose requests have connections of their own", () => {
     expect(world.reported).toEqual([]);
   });
 
-  it("has ended its call when the connection for media is lost, and the other end learns it after 10 s", async () => {
+  it("hangs up when the connection for media is lost: the other end learns it at once", async () => {
     const { world, ada, bob, media } = await scene();
     const { call, answered } = await connected(world, ada, bob);
     media[0]?.close(CLOSE_CODES.normal, "pulled");
     const lost = await world.during(call.ended);
     expect(lost).toEqual({ reason: "connection-lost", by: "server" });
     expect(ada.isOnline).toBe(true);
-    await world.clock.advance(ATTACH_GRACE - 1_000);
-    expect(bob.calls).toHaveLength(1);
-    await world.clock.advance(2_000);
-    expect(await world.during(answered.ended)).toEqual({ reason: "transport-closed", by: "server" });
+    await world.clock.advance(500);
+    expect(bob.calls).toEqual([]);
+    expect(await world.during(answered.ended)).toEqual({ reason: "connection-lost", by: "peer" });
     await world.during(answered.settled);
     expect(evidenceOf(world, await world.during(answered.evidence())).faults).toEqual([]);
   });
@@ -197,6 +195,53 @@ describe("an agent whose requests have connections of their own", () => {
       { reason: "enough", by: "peer" },
     ]);
     expect(requests.breakNext).toBe(false);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("hangs up over another connection when the one it asked on is lost before it is answered", async () => {
+    const world = new World({ toServer: link, toClient: link });
+    let losses = 0;
+    const losing = {
+      connect: async (...given: Parameters<typeof world.separate.connect>) => {
+        const connection = await world.separate.connect(...given);
+        const openExchange = connection.openExchange.bind(connection);
+        return Object.assign(connection, {
+          openExchange: async () => {
+            const stream = await openExchange();
+            const isHangUp = (bytes: Uint8Array) =>
+              /^AGTP\S* TERMINATE/.test(new TextDecoder().decode(bytes));
+            let isCut = false;
+            const write = async (bytes: Uint8Array) => {
+              isCut = isHangUp(bytes) && losses++ === 0;
+              await stream.send.write(bytes);
+            };
+            const read = async () => {
+              const answer = await stream.receive.read();
+              if (isCut) throw new ParleyError({ code: "connection-lost", message: "It is cut." });
+              return answer;
+            };
+            return {
+              ...stream,
+              send: {
+                write,
+                finish: () => stream.send.finish(),
+                reset: (code: number) => stream.send.reset(code),
+              },
+              receive: { read, stop: (code: number) => stream.receive.stop(code) },
+            };
+          },
+        });
+      },
+    };
+    const ada = await world.agent("Ada", {}, losing);
+    const bob = await world.agent("Bob", {}, world.separate);
+    const { call, answered } = await connected(world, ada, bob);
+    await world.during(call.end("goodbye"));
+    expect(losses).toBe(2);
+    expect(await world.during(call.ended)).toEqual({ reason: "goodbye", by: "me" });
+    expect(await world.during(answered.ended)).toEqual({ reason: "goodbye", by: "peer" });
+    await world.during(answered.settled);
+    expect(evidenceOf(world, await world.during(call.evidence())).faults).toEqual([]);
     expect(world.reported).toEqual([]);
   });
 
