@@ -323,6 +323,19 @@ describe("an end over TLS", () => {
     expect(bobAgain(scene).openMedia(scene.sessionId, 3).outcome).toBe("session-terminated");
   });
 
+  test.each([30_000, -3_600_000])("has its 10 s though the wall clock is set by %i ms meanwhile", (by) => {
+    const scene = tlsScene();
+    const media = bobAgain(scene);
+    media.openMedia(scene.sessionId, 1);
+    media.drop();
+    scene.stage.now += by;
+    scene.stage.handle({ kind: "stepped", by });
+    scene.stage.advance(ATTACH_GRACE - 1);
+    expect(scene.aliceInbox.events).not.toContain("session-ended");
+    scene.stage.advance(1);
+    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
+  });
+
   test("an interrupt while the speaker is away holds when it is back", () => {
     const scene = tlsScene();
     const first = bobAgain(scene);

@@ -4,7 +4,7 @@ import { Headers } from "../../codecs/headers.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { CallScene, type SceneOptions } from "../../test/scenario/signaling-call.ts";
 import { type Answers, overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
-import { ALICE, BOB, must, scopes, testAgent } from "../../test/signed-call.ts";
+import { ALICE, BOB, must, scopes, type TestAgent, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
 import { createIdentityDocument } from "../identity-document.ts";
 import { formatUtc } from "../utc-time.ts";
@@ -25,6 +25,22 @@ const states = (scene: CallScene) =>
 const stateOf = (scene: CallScene) => scene.bob.query(scene.sessionId).last.result.state;
 const records = (scene: CallScene) =>
   scene.stage.sessionRecords(scene.sessionId).map((jws) => must(readRecord(jws)));
+
+/** Alice, with an identity document of this moment. */
+function renewed(scene: CallScene, status: "active" | "suspended", scope: string): TestAgent {
+  const now = scene.stage.now;
+  const document = createIdentityDocument(
+    {
+      ...{ name: "alice", description: "Renewed.", principal: "Example", status },
+      ...{ methods: [], capabilities: [], trustScore: 0.5, issuedAt: now, updatedAt: now },
+      scope: scopes(scope),
+    },
+    ALICE.genesis,
+    ALICE.identity,
+    strictVerifier,
+  );
+  return { ...ALICE, document };
+}
 
 describe("T5: SUSPEND", () => {
   test("stops media, answers the fields of both drafts, and tells the other end all but the nonce", () => {
@@ -351,22 +367,24 @@ describe("T6: RESUME", () => {
     const scene = new CallScene(longLived);
     const nonce = nonceOf(suspend(scene));
     scene.stage.advance(1_000);
-    const document = createIdentityDocument(
-      {
-        ...{ name: "alice", description: "Paused.", principal: "Example", status: "suspended" },
-        ...{ methods: [], capabilities: [], trustScore: 0.5 },
-        scope: scopes("communication:audio:capture, communication:audio:transmit"),
-        ...{ issuedAt: scene.stage.now, updatedAt: scene.stage.now },
-      },
-      ALICE.genesis,
-      ALICE.identity,
-      strictVerifier,
+    const suspended = renewed(
+      scene,
+      "suspended",
+      "communication:audio:capture, communication:audio:transmit",
     );
-    const suspended = { ...ALICE, document };
     new SignalingPeer(scene.stage, suspended).subscribe();
     expect(resume(scene, nonce).last).toMatchObject({ status: 503, error: { code: "agent-suspended" } });
     expect(stateOf(scene)).toBe("suspended");
     expect(resume(scene, nonce, scene.bob).outcome).toBe("nonce-invalid");
+  });
+
+  test("is refused where a document no longer covers what its agent does in the session", () => {
+    const scene = new CallScene(longLived);
+    const nonce = nonceOf(suspend(scene));
+    scene.stage.advance(1_000);
+    new SignalingPeer(scene.stage, renewed(scene, "active", "communication:data:transmit")).subscribe();
+    expect(resume(scene, nonce).outcome).toBe("scope-claim-invalid");
+    expect(stateOf(scene)).toBe("suspended");
   });
 });
 
@@ -397,6 +415,15 @@ describe("T7: the deadline", () => {
     resume(scene, nonceOf(suspend(scene, { ttl_seconds: 5 })));
     scene.stage.advance(10_000);
     expect(stateOf(scene)).toBe("active");
+  });
+
+  test("of one suspension does not end a later one, which lasts as long as the session", () => {
+    const scene = new CallScene(longLived);
+    const first = suspend(scene, { ttl_seconds: 60 });
+    expect(resume(scene, nonceOf(first)).outcome).toBe("ok 200");
+    expect(suspend(scene, { ttl_seconds: 7_200 }).outcome).toBe("ok 200");
+    scene.stage.advance(120_000);
+    expect(stateOf(scene)).toBe("suspended");
   });
 });
 
