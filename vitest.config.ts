@@ -1,6 +1,11 @@
 import { defineConfig } from "vitest/config";
 import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
+const WITHOUT_CLOCKS = [
+  "test/e2e/{exchanges,foreign-bytes,foreign-call,issuer,lifecycle,tls-port,http-side,nothing-recorded}.test.ts",
+  "test/interop/**/*.test.ts",
+];
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
@@ -34,17 +39,30 @@ export default defineConfig({
         },
       },
       {
-        // Real processes and sockets: after everything else and one file at a time, so that nothing disturbs their clocks.
+        // Real processes and sockets that are asked what they answer, not how fast or how it sounds.
+        extends: true,
+        test: {
+          name: "sockets",
+          include: WITHOUT_CLOCKS,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+          isolate: false,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // The others: after everything else and one file at a time, so that nothing disturbs their clocks.
         extends: true,
         test: {
           name: "e2e",
           include: ["{test/e2e,test/interop,bench}/**/*.test.ts"],
-          exclude: ["test/e2e/package.test.ts"],
+          exclude: ["test/e2e/package.test.ts", ...WITHOUT_CLOCKS],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,
           isolate: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

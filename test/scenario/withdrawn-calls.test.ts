@@ -6,6 +6,8 @@ import type { ParleyError } from "../../codecs/parley-error.ts";
 import { World } from "./world.ts";
 
 const ONE_WAY = 20;
+/** Meets every stage of a call's setting up, which takes several ways. */
+const MOMENTS_APART = 25;
 const link = {
   datagram: (_bytes: number, now: number) => now + ONE_WAY,
   reliable: (_bytes: number, now: number) => now + ONE_WAY,
@@ -46,7 +48,7 @@ const up = (agents: readonly Agent[]) => agents.map(({ calls }) => calls.length)
 
 describe.each(WAYS)("a call from %s to %s", (from, to) => {
   it("that is taken back at any moment before it is up is up nowhere a moment later", async () => {
-    for (let moment = 0; moment <= 260; moment += 10) {
+    for (let moment = 0; moment <= 260; moment += MOMENTS_APART) {
       const abort = new AbortController();
       const { world, ada, bob, outcome } = await scene(from, to, { ada: abort.signal });
       await world.clock.advance(moment);
@@ -61,7 +63,7 @@ describe.each(WAYS)("a call from %s to %s", (from, to) => {
   });
 
   it("whose caller closes at any moment ends at the other end at once", async () => {
-    for (let moment = 0; moment <= 260; moment += 10) {
+    for (let moment = 0; moment <= 260; moment += MOMENTS_APART) {
       const { world, ada, bob, outcome, ends } = await scene(from, to);
       await world.clock.advance(moment);
       const told = outcome.ada ?? "closed";
@@ -75,7 +77,7 @@ describe.each(WAYS)("a call from %s to %s", (from, to) => {
   });
 
   it("whose callee closes at any moment, or takes its answer back, ends at the caller at once", async () => {
-    for (let moment = 0; moment <= 260; moment += 10) {
+    for (let moment = 0; moment <= 260; moment += MOMENTS_APART) {
       for (const how of ["closes", "takes back"]) {
         const abort = new AbortController();
         const { world, ada, bob, outcome } = await scene(from, to, { bob: abort.signal });

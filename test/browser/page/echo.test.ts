@@ -20,7 +20,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test.concurrent.each([
+// One after the other: how fast the page is at it is judged.
+test.each([
   { carrier: "WebTransport", why: /^WebTransport works here/, settings: {} },
   // UDP cannot be had: nobody tells the page.
   { carrier: "WebSocket", why: /^This server offers no WebTransport/, settings: { webTransport: false } },
