@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
@@ -9,6 +10,8 @@ const WITHOUT_CLOCKS = [
 export default defineConfig({
   test: {
     testTimeout: 20_000,
+    // What tests start is compiled once for all of them: a command is up in half the time.
+    env: { NODE_COMPILE_CACHE: fileURLToPath(new URL("node_modules/.cache/compiled", import.meta.url)) },
     reporters: ["default", ["json", { outputFile: "out/test-results.json" }], new ConformanceReporter()],
     projects: [
       {
