@@ -97,6 +97,8 @@ export interface Connection {
   readonly channelBinding?: Uint8Array | undefined;
   /** At servers: the raw Ed25519 key (32 bytes) of the certificate that the client proved to hold in the handshake, where it showed one. */
   readonly peerKey?: Uint8Array | undefined;
+  /** At servers: the certificates (DER) that the client showed in the handshake, its own first, as it sent them: none of them is judged. */
+  readonly peerCertificates?: readonly Uint8Array[] | undefined;
   /** At clients whose media needs connections of its own; elsewhere media flows on this one. */
   readonly media?: MediaDoor | undefined;
   /** Smoothed round trip in milliseconds from the carrier's own ping, once known. */

@@ -124,14 +124,16 @@ export interface AuthoritySources {
   readonly genesis?: ScopeSet | undefined;
   /** The certificate's commitment, where the connection has one. */
   readonly certificate?: ScopeSet | undefined;
+  /** What the access token grants, where one was shown. */
+  readonly grant?: ScopeSet | undefined;
   /** What this server lets anybody do. */
   readonly policy?: ScopeSet | undefined;
 }
 
 /**
- * The scope in force: claim, identity document, Genesis, certificate and server policy, intersected. A claim beyond
- * the documents is refused with `scope-claim-invalid`, beyond the certificate with `scope-violation`, both with
- * `details.missing_scopes`; policy narrows without refusing.
+ * The scope in force: claim, identity document, Genesis, certificate, access token and server policy, intersected. A claim
+ * beyond the documents is refused with `scope-claim-invalid`, beyond the certificate with `scope-violation`, both with
+ * `details.missing_scopes`; token and policy narrow without refusing.
  */
 export function effectiveScope(sources: AuthoritySources): Result<ScopeSet> {
   const declared = intersectAll(sources.document, sources.genesis);
@@ -150,7 +152,7 @@ export function effectiveScope(sources: AuthoritySources): Result<ScopeSet> {
       });
     }
   }
-  return ok(intersectAll(intersect(claim, declared), sources.certificate, sources.policy));
+  return ok(intersectAll(intersect(claim, declared), sources.certificate, sources.grant, sources.policy));
 }
 
 function intersectAll(first: ScopeSet, ...others: readonly (ScopeSet | undefined)[]): ScopeSet {

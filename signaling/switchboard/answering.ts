@@ -94,7 +94,7 @@ export class Answering {
     if (!answer.ok) return answer;
     const profile = checkProfile(answer.value.payload.profile);
     if (!profile.ok) return profile;
-    const scope = this.#desk.registry.scopeOf(callee, answer.value.scope);
+    const scope = this.#desk.registry.scopeOf(callee, answer.value.scope, asked.connection.authority);
     if (!scope.ok) return scope;
     const callerConnection = this.#desk.connections.get(ringing.waiters.at(-1)?.connection ?? -1);
     if (callerConnection === undefined) return refuse("offer-dead", "The caller has gone.", "path");

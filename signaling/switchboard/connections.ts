@@ -1,5 +1,6 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import type { ConnectionId } from "../admission.ts";
+import { type Authority, DOCUMENTS_ALONE } from "../authority.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
 import { Allowances } from "./shared-rates.ts";
@@ -36,12 +37,16 @@ export interface ConnectionState {
   /** SHA-256 (32 bytes) of its TLS exporter, and the raw Ed25519 key of the certificate its client showed, where there is one. */
   readonly channelBinding: Uint8Array | undefined;
   readonly peerKey: Uint8Array | undefined;
+  /** Certificates (DER) its client showed in the handshake and holds the key of the first of, not judged. */
+  readonly peerCertificates: readonly Uint8Array[];
   /** Where it comes from, if that is known and does not stand for many. */
   readonly network: string | undefined;
   /** Base64url; proofs made on this connection name it, or the channel binding. */
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
   agentId: string | undefined;
+  /** What the agent showed here beside its documents. */
+  authority: Authority;
   allowance: Allowance;
   /** Requests refused for rate since the last one that was not. */
   refusals: number;
@@ -90,7 +95,10 @@ export class Connections {
 
   /** Takes a new connection, or `undefined` at the cap. */
   open(
-    opened: Pick<ConnectionState, "id" | "carrier" | "origins" | "channelBinding" | "peerKey" | "network">,
+    opened: Pick<
+      ConnectionState,
+      "id" | "carrier" | "origins" | "channelBinding" | "peerKey" | "peerCertificates" | "network"
+    >,
     now: number,
   ): ConnectionState | undefined {
     if (this.#byId.size >= this.#limits.connections) return undefined;
@@ -98,6 +106,7 @@ export class Connections {
       ...opened,
       nonce: encodeBase64url(this.#random(NONCE_BYTES)),
       agentId: undefined,
+      authority: DOCUMENTS_ALONE,
       allowance: new Allowance(this.#limits.anonymousRate, now),
       refusals: 0,
       proofIds: new Map(),

@@ -137,6 +137,7 @@ function sessionLeg(
   return {
     leg,
     agent,
+    authority: connection.authority,
     mediaKey: signed.mediaKey,
     scope,
     connection: connection.id,

@@ -20,6 +20,8 @@ export type SwitchboardInput =
       /** As `Connection.channelBinding` and `Connection.peerKey` say. */
       readonly channelBinding?: Uint8Array | undefined;
       readonly peerKey?: Uint8Array | undefined;
+      /** As `Connection.peerCertificates` says. */
+      readonly peerCertificates?: readonly Uint8Array[] | undefined;
       /** Whose network it comes from, where that is known and does not stand for many: what is anonymous on it has a share of its own. */
       readonly network?: string | undefined;
     }

@@ -6,6 +6,7 @@ import { type Capabilities, checkOfferHeaders, counterProposal } from "../negoti
 import { type Offer, verifyOffer } from "../offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
+import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
 import type { RegisteredAgent } from "./registry.ts";
@@ -95,10 +96,9 @@ export function checkIntent(parameters: EstablishParameters, headers: Headers): 
  */
 export function authorizeOffer(
   desk: Desk,
-  caller: RegisteredAgent,
+  { agent: caller, connection: { authority }, headers }: Asked,
   offer: Offer,
   parameters: EstablishParameters,
-  headers: Headers,
 ): Result<ScopeSet> {
   const claims = [headers.get("Authority-Scope"), parameters.authority_scope];
   for (const [i, claim] of claims.entries()) {
@@ -118,7 +118,7 @@ export function authorizeOffer(
       );
     }
   }
-  const effective = desk.registry.scopeOf(caller, offer.scope);
+  const effective = desk.registry.scopeOf(caller, offer.scope, authority);
   if (!effective.ok) return effective;
   const sent = offer.payload.streams.filter((stream) => sends(stream.direction));
   const sending = checkSending(

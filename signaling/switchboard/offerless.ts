@@ -53,13 +53,14 @@ export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: Establis
 
 function claimedScope(
   desk: Desk,
-  { agent, headers }: Asked,
+  { agent, headers, connection }: Asked,
   parameters: EstablishParameters,
 ): Result<ScopeSet> {
   const source = headers.get("Authority-Scope") ?? parameters.authority_scope;
   const claim = source === undefined ? agent.document.scope : parseScopes(source, "header Authority-Scope");
-  if ("ok" in claim) return claim.ok ? desk.registry.scopeOf(agent, claim.value) : claim;
-  return desk.registry.scopeOf(agent, claim);
+  if ("ok" in claim)
+    return claim.ok ? desk.registry.scopeOf(agent, claim.value, connection.authority) : claim;
+  return desk.registry.scopeOf(agent, claim, connection.authority);
 }
 
 function incomposable(message: string): Result<never> {

@@ -191,7 +191,7 @@ export class Reception {
     if (!owner.ok) return owner;
     // An offer is judged in an order of its own, with its own claim.
     if (route !== "ESTABLISH /sessions") {
-      const claim = checkClaim(this.#desk.registry, asked.agent, request.headers);
+      const claim = checkClaim(this.#desk.registry, asked.agent, connection.authority, request.headers);
       if (!claim.ok) return claim;
     }
     const key = request.headers.get("Idempotency-Key");

@@ -2,6 +2,7 @@ import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts"
 import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import type { Authority } from "../authority.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
 import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
 import type { AgentEntry, LogEntry, StatusChange } from "../record-log.ts";
@@ -141,10 +142,17 @@ export class Registry {
     return ok(agent);
   }
 
-  /** Claim, documents and policy intersected; `spec/agtp.md` 5.3. */
-  scopeOf(agent: RegisteredAgent, claim: ScopeSet): Result<ScopeSet> {
+  /** Claim, documents, what else the agent showed, and policy intersected; `spec/agtp.md` 5.3. */
+  scopeOf(agent: RegisteredAgent, claim: ScopeSet, { certificate, grant }: Authority): Result<ScopeSet> {
     const { document, genesis } = agent;
-    return effectiveScope({ claim, document: document.scope, genesis: genesis.scope, policy: this.#policy });
+    return effectiveScope({
+      claim,
+      document: document.scope,
+      genesis: genesis.scope,
+      certificate: certificate?.commitment,
+      grant: grant?.scope,
+      policy: this.#policy,
+    });
   }
 
   #set(agent: RegisteredAgent): void {

@@ -1,5 +1,6 @@
 import type { Headers } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Authority } from "../authority.ts";
 import { parseScopes } from "../scope.ts";
 import type { RegisteredAgent, Registry } from "./registry.ts";
 
@@ -39,11 +40,16 @@ export function checkOwner({ genesis }: RegisteredAgent, headers: Headers): Resu
 }
 
 /** Holds a scope in the headers of a proved agent against what it was given. Fault: `scope-claim-invalid`. */
-export function checkClaim(registry: Registry, agent: RegisteredAgent, headers: Headers): Result<void> {
+export function checkClaim(
+  registry: Registry,
+  agent: RegisteredAgent,
+  authority: Authority,
+  headers: Headers,
+): Result<void> {
   const claim = headers.get("Authority-Scope");
   if (claim === undefined) return ok(undefined);
   const scope = parseScopes(claim, "header Authority-Scope");
   if (!scope.ok) return scope;
-  const effective = registry.scopeOf(agent, scope.value);
+  const effective = registry.scopeOf(agent, scope.value, authority);
   return effective.ok ? ok(undefined) : effective;
 }

@@ -58,7 +58,7 @@ export class Ringing {
     if (settled !== undefined) return this.#repeatSettled(asked, settled, offer, now);
     if (this.#draining) return refuse("draining", "This server takes no new sessions.");
 
-    const scope = authorizeOffer(this.#desk, caller.value, offer, parameters, asked.headers);
+    const scope = authorizeOffer(this.#desk, asked, offer, parameters);
     if (!scope.ok) return scope;
     const callee = findCallee(this.#desk, offer.payload.callee);
     if (!callee.ok) return callee;

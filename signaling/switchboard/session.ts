@@ -2,6 +2,7 @@ import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId, FlowCounters } from "../admission.ts";
 import type { Answer } from "../answer.ts";
+import type { Authority } from "../authority.ts";
 import type { MediaKey } from "../media-key.ts";
 import type { Offer } from "../offer.ts";
 import type { SessionLink } from "../record-chain.ts";
@@ -23,6 +24,8 @@ export type LegNumber = 0 | 1;
 export interface SessionLeg {
   readonly leg: LegNumber;
   readonly agent: RegisteredAgent;
+  /** What its agent showed beside its documents on the connection that it came in on last. */
+  authority: Authority;
   readonly mediaKey: MediaKey;
   /** Scope in force. */
   scope: ScopeSet;

@@ -171,7 +171,7 @@ export class Suspending {
       const agent = registry.get(leg.agent.agentId) ?? leg.agent;
       const standing = registry.standing(agent);
       if (!standing.ok) return standing;
-      const scope = registry.scopeOf(agent, leg.scope);
+      const scope = registry.scopeOf(agent, leg.scope, leg.authority);
       if (!scope.ok) return scope;
     }
     return ok(undefined);

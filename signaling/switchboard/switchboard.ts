@@ -283,12 +283,13 @@ export class Switchboard {
 
   #opened(opened: Extract<SwitchboardInput, { kind: "opened" }>, now: number): void {
     const { connection: id, carrier, origins, channelBinding, peerKey, network } = opened;
+    const { peerCertificates = [] } = opened;
     if (this.#draining.isOver) {
       this.#refuseConnection(id, CLOSE_SHUTDOWN, "server-shutdown");
       return;
     }
     const connection = this.#desk.connections.open(
-      { id, carrier, origins, channelBinding, peerKey, network },
+      { id, carrier, origins, channelBinding, peerKey, peerCertificates, network },
       now,
     );
     if (connection === undefined) this.#refuseConnection(id, CLOSE_OVERLOADED, "connections-cap");

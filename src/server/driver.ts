@@ -181,9 +181,12 @@ export class Driver {
     });
     this.#peers.set(id, { connection, items, exchanges, methods: new Map(), mediaBegan: media?.resolve });
     this.#instruments.connected(connection.carrier);
-    const { carrier, channelBinding, peerKey } = connection;
+    const { carrier, channelBinding, peerKey, peerCertificates } = connection;
     const network = networkOfPeer(connection.peerAddress);
-    this.#input({ kind: "opened", connection: id, carrier, origins, channelBinding, peerKey, network });
+    this.#input({
+      ...{ kind: "opened", connection: id, carrier, origins },
+      ...{ channelBinding, peerKey, peerCertificates, network },
+    });
     const failed = (error: unknown) => this.#failed("stream", error);
     const flowsRead = new Set<number>();
     return {
