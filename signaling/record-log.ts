@@ -40,7 +40,14 @@ export type LogEntry =
       readonly leg: number | undefined;
       /** Byte-exact. */
       readonly bytes: Uint8Array;
+      /** Its name among the session's {@link RecordLog.landmarks}: the newest of a name is found without the others. */
+      readonly landmark?: string;
     }
+  /**
+   * What the server keeps for itself of an open session, to go on with it after a restart; in place of what it kept before. It goes
+   * with the session's closing record and is no part of the evidence.
+   */
+  | { readonly kind: "session-state"; readonly sessionId: string; readonly bytes: Uint8Array }
   | {
       readonly kind: "agent";
       readonly agentId: string;
@@ -73,6 +80,8 @@ export interface OpenSession {
   readonly auditId: string;
   /** Artifacts it has; the next one takes this index. */
   readonly artifacts: number;
+  /** The `session-state` appended last; absent where none was. */
+  readonly state?: Uint8Array;
 }
 
 /** A registered agent as the log remembers it. */
@@ -103,6 +112,8 @@ export interface RecordLog {
   sessionRecords(sessionId: string, from: number, count: number): readonly string[];
   /** Sessions whose record 0 is here and whose closing record is not, without reading the others. */
   openSessions(): Iterable<OpenSession>;
+  /** Of an open session, the newest artifact of each landmark's name, by index; none of a session that is closed. */
+  landmarks(sessionId: string): SessionLog["artifacts"];
   agents(): Iterable<AgentEntry>;
   /** At most `count` records (compact JWS) of changes of an agent's status, the newest first. */
   lifecycle(agentId: string, count: number): readonly string[];

@@ -31,7 +31,8 @@ describe("after a restart", () => {
     const folder = temporaryFolder();
     const agent = { kind: "agent", agentId: "a", genesis: bytes(3), identityDocument: bytes(5) } as const;
     const first = await openLmdbLog(folder);
-    await first.append([record(0, "s", 0), artifact("s", 0), agent]);
+    const state = { kind: "session-state", sessionId: "s", bytes: bytes(7) } as const;
+    await first.append([record(0, "s", 0), { ...artifact("s", 0), landmark: "first" }, state, agent]);
     await first.append([record(1)]);
     expect([...first.openSessions()]).toHaveLength(1);
     await first.close();
@@ -45,7 +46,10 @@ describe("after a restart", () => {
       artifacts: [artifact("s", 0)],
     });
     const { auditId } = record(0);
-    expect([...second.openSessions()]).toEqual([{ sessionId: "s", sessionSeq: 0, auditId, artifacts: 1 }]);
+    expect([...second.openSessions()]).toEqual([
+      { sessionId: "s", sessionSeq: 0, auditId, artifacts: 1, state: bytes(7) },
+    ]);
+    expect(second.landmarks("s")).toEqual([artifact("s", 0)]);
     expect([...second.agents()]).toEqual([{ agentId: "a", genesis: bytes(3), identityDocument: bytes(5) }]);
     await expect(second.append([record(1)])).rejects.toMatchObject({ code: "field-invalid" });
     await expect(second.append([artifact("s", 0)])).rejects.toMatchObject({ code: "field-invalid" });
@@ -59,8 +63,8 @@ describe("after a restart", () => {
     const first = await openLmdbLog(folder);
     await first.append([record(0), agent]);
     await first.close();
-    const raw = openLmdb({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 8 });
-    await raw.openDB({ name: "lifecycle" }).drop();
+    const raw = openLmdb({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 12 });
+    for (const name of ["lifecycle", "landmarks", "states"]) await raw.openDB({ name }).drop();
     await raw.close();
 
     const second = await openLmdbLog(folder);

@@ -31,7 +31,7 @@ export async function openLmdbLog(folder: string): Promise<RecordLog> {
   prepareFolder(folder);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 8, mapSize: MAP_BYTES });
+    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 12, mapSize: MAP_BYTES });
     return new LmdbLog(root);
   } catch (cause) {
     await root?.close();
@@ -65,6 +65,10 @@ class LmdbLog implements RecordLog {
   readonly #artifacts: Database<Uint8Array, [string, number]>;
   /** Session-IDs that have record 0 and no closing one, to 1. */
   readonly #open: Database<number, string>;
+  /** [sessionId, name] to the index of the newest artifact of that name; of open sessions. */
+  readonly #landmarks: Database<number, [string, string]>;
+  /** Session-ID to what the server keeps for itself; of open sessions. */
+  readonly #states: Database<Uint8Array, string>;
   /** Agent-ID to Genesis and identity document. */
   readonly #agents: Database<Uint8Array, string>;
   /** [Agent-ID, chainSeq of the record that says so] to the status. */
@@ -90,8 +94,10 @@ class LmdbLog implements RecordLog {
     this.#artifacts = root.openDB({ name: "artifacts", encoding: "binary" });
     this.#open = root.openDB({ name: "open" });
     this.#agents = root.openDB({ name: "agents", encoding: "binary" });
-    // Logs of before it had none: opening makes it.
+    // Logs of before had none of these: opening makes them.
     this.#lifecycle = root.openDB({ name: "lifecycle", encoding: "string" });
+    this.#landmarks = root.openDB({ name: "landmarks" });
+    this.#states = root.openDB({ name: "states", encoding: "binary" });
     this.#nextChainSeq = (this.#lastChainSeq() ?? -1) + 1;
   }
 
@@ -159,8 +165,28 @@ class LmdbLog implements RecordLog {
       if (record === undefined || stored === undefined) throw broken(`The record log lacks records.`);
       const [artifact] = [...this.#artifacts.getKeys(newest)];
       const artifacts = artifact === undefined ? 0 : artifact[1] + 1;
-      return { sessionId, sessionSeq: record.key[1], auditId: decodeRecord(stored).auditId, artifacts };
+      const place = {
+        sessionId,
+        sessionSeq: record.key[1],
+        auditId: decodeRecord(stored).auditId,
+        artifacts,
+      };
+      const state = this.#states.get(sessionId);
+      return state === undefined ? place : { ...place, state: new Uint8Array(state) };
     });
+  }
+
+  landmarks(sessionId: string): SessionLog["artifacts"] {
+    this.#assertOpen();
+    if (!this.#open.doesExist(sessionId)) return [];
+    const indexes = [...this.#landmarks.getRange(namesOf(sessionId))].map(({ value }) => value);
+    return indexes
+      .sort((a, b) => a - b)
+      .map((index) => {
+        const stored = this.#artifacts.get([sessionId, index]);
+        if (stored === undefined) throw broken(`The record log lacks artifact ${index} of ${sessionId}.`);
+        return decodeArtifact(sessionId, index, stored);
+      });
   }
 
   agents(): Iterable<AgentEntry> {
@@ -233,9 +259,16 @@ class LmdbLog implements RecordLog {
       const { agentId, chainSeq } = entry;
       return [() => void this.#lifecycle.put([agentId, chainSeq], encodeChange(entry))];
     }
+    if (entry.kind === "session-state") {
+      const value = entry.bytes.slice();
+      return [() => void this.#states.put(entry.sessionId, value)];
+    }
     if (entry.kind === "artifact") {
+      const { sessionId, index, landmark } = entry;
       const value = encodeArtifact(entry);
-      return [() => void this.#artifacts.put([entry.sessionId, entry.index], value)];
+      const writes = [() => void this.#artifacts.put([sessionId, index], value)];
+      if (landmark !== undefined) writes.push(() => void this.#landmarks.put([sessionId, landmark], index));
+      return writes;
     }
     const { chainSeq, auditId, sessionId, sessionSeq } = entry;
     const writes = [
@@ -244,10 +277,17 @@ class LmdbLog implements RecordLog {
     ];
     if (sessionId !== undefined && sessionSeq !== undefined) {
       writes.push(() => void this.#sessions.put([sessionId, sessionSeq], chainSeq));
-      if (entry.closesSession) writes.push(() => void this.#open.remove(sessionId));
+      if (entry.closesSession) writes.push(() => void this.#closeSession(sessionId));
       else if (sessionSeq === 0) writes.push(() => void this.#open.put(sessionId, 1));
     }
     return writes;
+  }
+
+  /** Part of a commit. Landmarks written in the very same one stay: a few bytes that nothing reads. */
+  #closeSession(sessionId: string): void {
+    void this.#open.remove(sessionId);
+    void this.#states.remove(sessionId);
+    for (const key of this.#landmarks.getKeys(namesOf(sessionId))) void this.#landmarks.remove(key);
   }
 
   #has(place: SessionPlace): boolean {
@@ -277,6 +317,11 @@ class LmdbLog implements RecordLog {
   }
 }
 
+/** A session's landmarks. */
+function namesOf(sessionId: string) {
+  return { start: [sessionId, ""] as [string, string], end: [sessionId, LAST_NAME] as [string, string] };
+}
+
 function placesOf(sessionId: string) {
   return { start: [sessionId, 0], end: [sessionId, Number.MAX_SAFE_INTEGER], inclusiveEnd: true };
 }
@@ -288,7 +333,7 @@ function lastPlaceOf(sessionId: string) {
 
 function sizeOf(entry: LogEntry): number {
   if (entry.kind === "record") return ENTRY_OVERHEAD + entry.jws.length;
-  if (entry.kind === "artifact") return ENTRY_OVERHEAD + entry.bytes.length;
+  if (entry.kind === "artifact" || entry.kind === "session-state") return ENTRY_OVERHEAD + entry.bytes.length;
   if (entry.kind === "lifecycle") return ENTRY_OVERHEAD;
   return ENTRY_OVERHEAD + entry.genesis.length + entry.identityDocument.length;
 }
@@ -315,4 +360,6 @@ const FORMAT_VERSION = 1;
 const MAP_BYTES = 2 ** 30;
 /** Keys and bookkeeping of one entry, bytes, roughly. */
 const ENTRY_OVERHEAD = 512;
+/** Above every landmark's name. */
+const LAST_NAME = "\uffff";
 const DENIED = /permission denied|read-only file system|no space left/i;

@@ -9,6 +9,9 @@ type LifecycleEntry = Extract<LogEntry, { kind: "lifecycle" }>;
 interface Session {
   readonly records: Map<number, RecordEntry>;
   readonly artifacts: Map<number, ArtifactEntry>;
+  /** Index by name. */
+  readonly landmarks: Map<string, number>;
+  state: Uint8Array | undefined;
 }
 
 /**
@@ -42,8 +45,9 @@ class MemoryLog implements RecordLog {
     });
     for (const entry of entries) {
       if (entry.kind === "record") this.#addRecord(entry);
-      else if (entry.kind === "artifact") {
-        this.#session(entry.sessionId).artifacts.set(entry.index, { ...entry, bytes: entry.bytes.slice() });
+      else if (entry.kind === "artifact") this.#addArtifact(entry);
+      else if (entry.kind === "session-state") {
+        this.#session(entry.sessionId).state = entry.bytes.slice();
       } else if (entry.kind === "lifecycle") {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else {
@@ -70,7 +74,8 @@ class MemoryLog implements RecordLog {
     this.#assertOpen();
     const session = this.#sessions.get(sessionId);
     if (session === undefined) return undefined;
-    const artifacts = inOrder(session.artifacts).map((entry) => ({ ...entry, bytes: entry.bytes.slice() }));
+    if (session.records.size === 0 && session.artifacts.size === 0) return undefined;
+    const artifacts = inOrder(session.artifacts).map(copyOf);
     return { sessionId, records: inOrder(session.records).map(({ jws }) => jws), artifacts };
   }
 
@@ -89,12 +94,23 @@ class MemoryLog implements RecordLog {
   openSessions(): Iterable<OpenSession> {
     this.#assertOpen();
     return [...this.#open].flatMap((sessionId) => {
-      const { records, artifacts } = this.#session(sessionId);
+      const { records, artifacts, state } = this.#session(sessionId);
       const last = inOrder(records).at(-1);
       if (last?.sessionSeq === undefined) return [];
       const next = Math.max(-1, ...artifacts.keys()) + 1;
-      return { sessionId, sessionSeq: last.sessionSeq, auditId: last.auditId, artifacts: next };
+      const place = { sessionId, sessionSeq: last.sessionSeq, auditId: last.auditId, artifacts: next };
+      return state === undefined ? place : { ...place, state: state.slice() };
     });
+  }
+
+  landmarks(sessionId: string): SessionLog["artifacts"] {
+    this.#assertOpen();
+    const session = this.#sessions.get(sessionId);
+    if (session === undefined || !this.#open.has(sessionId)) return [];
+    const named = new Set(session.landmarks.values());
+    return inOrder(session.artifacts)
+      .filter(({ index }) => named.has(index))
+      .map(copyOf);
   }
 
   agents(): Iterable<AgentEntry> {
@@ -126,14 +142,27 @@ class MemoryLog implements RecordLog {
     this.#head = { chainSeq: entry.chainSeq, auditId: entry.auditId };
     if (entry.sessionId === undefined || entry.sessionSeq === undefined) return;
     this.#session(entry.sessionId).records.set(entry.sessionSeq, entry);
-    if (entry.closesSession) this.#open.delete(entry.sessionId);
+    if (entry.closesSession) this.#closeSession(entry.sessionId);
     else if (entry.sessionSeq === 0) this.#open.add(entry.sessionId);
+  }
+
+  #addArtifact({ landmark, ...entry }: ArtifactEntry): void {
+    const { artifacts, landmarks } = this.#session(entry.sessionId);
+    artifacts.set(entry.index, copyOf(entry));
+    if (landmark !== undefined) landmarks.set(landmark, entry.index);
+  }
+
+  #closeSession(sessionId: string): void {
+    this.#open.delete(sessionId);
+    const session = this.#session(sessionId);
+    session.landmarks.clear();
+    session.state = undefined;
   }
 
   #session(sessionId: string): Session {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = { records: new Map(), artifacts: new Map() };
+      session = { records: new Map(), artifacts: new Map(), landmarks: new Map(), state: undefined };
       this.#sessions.set(sessionId, session);
     }
     return session;
@@ -146,6 +175,10 @@ class MemoryLog implements RecordLog {
 
 function changeOf(newest: LifecycleEntry | undefined): Pick<AgentEntry, "changed"> {
   return newest === undefined ? {} : { changed: { status: newest.status, at: newest.at } };
+}
+
+function copyOf(entry: ArtifactEntry): ArtifactEntry {
+  return { ...entry, bytes: entry.bytes.slice() };
 }
 
 function inOrder<T>(places: ReadonlyMap<number, T>): T[] {

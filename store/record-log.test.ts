@@ -80,6 +80,31 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     expect(log.session("a")?.records).toHaveLength(3);
   });
 
+  test("of an open session the newest artifact of each name is found, and what was kept for it last", async () => {
+    const log = await open();
+    const named = (index: number, landmark: string, sessionId = "a") =>
+      ({ ...artifact(sessionId, index), landmark }) as const;
+    const state = (sessionId: string, ...values: number[]) =>
+      ({ kind: "session-state", sessionId, bytes: bytes(...values) }) as const;
+    await log.append([named(0, "offer"), artifact("a", 1), named(2, "receipt 1/0"), record(0, "a", 0)]);
+    await log.append([named(0, "receipt 1/0", "ab"), state("ab", 9), record(1, "ab", 0)]);
+    expect(log.landmarks("a")).toEqual([artifact("a", 0), artifact("a", 2)]);
+    expect([...log.openSessions()].find(({ sessionId }) => sessionId === "a")).not.toHaveProperty("state");
+    await log.append([state("a", 1), named(11, "receipt 1/0"), artifact("a", 12)]);
+    await log.append([state("a", 2, 3)]);
+    expect(log.landmarks("a")).toEqual([artifact("a", 0), artifact("a", 11)]);
+    expect([...log.openSessions()]).toMatchObject([
+      { sessionId: "a", artifacts: 13, state: bytes(2, 3) },
+      { sessionId: "ab", state: bytes(9) },
+    ]);
+    await log.append([named(13, "counters"), { ...record(2, "a", 1), closesSession: true }]);
+    expect(log.landmarks("a")).toEqual([]);
+    expect(log.landmarks("ab")).toEqual([artifact("ab", 0)]);
+    expect([...log.openSessions()].map(({ sessionId }) => sessionId)).toEqual(["ab"]);
+    expect(log.session("a")?.artifacts).toHaveLength(6);
+    expect(log.landmarks("never")).toEqual([]);
+  });
+
   test("sessions whose names begin alike do not mix", async () => {
     const log = await open();
     await log.append([

@@ -35,6 +35,7 @@ function octetsOf(entry: LogEntry): Uint8Array {
     case "record":
       return Buffer.from(entry.jws);
     case "artifact":
+    case "session-state":
       return entry.bytes;
     case "agent":
       return Buffer.concat([entry.genesis, entry.identityDocument]);

@@ -29,6 +29,7 @@ export class SlowLog implements RecordLog {
   sessionRecords = (sessionId: string, from: number, count: number) =>
     this.#log.sessionRecords(sessionId, from, count);
   openSessions = () => this.#log.openSessions();
+  landmarks = (sessionId: string) => this.#log.landmarks(sessionId);
   agents = () => this.#log.agents();
   lifecycle = (agentId: string, count: number) => this.#log.lifecycle(agentId, count);
   close = () => this.#log.close();
