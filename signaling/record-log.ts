@@ -29,6 +29,8 @@ export type LogEntry =
       readonly sessionSeq: number | undefined;
       /** Set on the session's last record: nothing of the session follows. */
       readonly closesSession?: true;
+      /** It tells of a session's or an agent's life: see `isLifeEvent`. */
+      readonly isLifeEvent?: true;
     }
   | {
       readonly kind: "artifact";
@@ -84,7 +86,16 @@ export interface OpenSession {
   readonly state?: Uint8Array;
 }
 
-/** A registered agent as the log remembers it. */
+/** A record that tells of a life, and its place among those that do. */
+export interface LifeEvent {
+  /** Place in the server's chain. */
+  readonly chainSeq: number;
+  /** Place of the one before it; `undefined` for the first. */
+  readonly previousSeq: number | undefined;
+  /** The record, compact JWS. */
+  readonly jws: string;
+}
+
 /** What an issuer said of an agent's status. */
 export interface StatusChange {
   readonly status: AgentStatus;
@@ -92,6 +103,7 @@ export interface StatusChange {
   readonly at: number;
 }
 
+/** A registered agent as the log remembers it. */
 export interface AgentEntry {
   readonly agentId: string;
   readonly genesis: Uint8Array;
@@ -117,5 +129,9 @@ export interface RecordLog {
   agents(): Iterable<AgentEntry>;
   /** At most `count` records (compact JWS) of changes of an agent's status, the newest first. */
   lifecycle(agentId: string, count: number): readonly string[];
+  /** At most `count` records that tell of a life, behind place `after` of the chain (-1: from the start), in order. */
+  events(after: number, count: number): readonly LifeEvent[];
+  /** Place of the last of them, -1 where there is none. */
+  lastEvent(): number;
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { ANSWER } from "./answer.ts";
 import { ATTRIBUTION } from "./attribution.ts";
 import { CLOSING } from "./closing.ts";
 import { SEAL } from "./evidence/lines.ts";
+import { LIFE_EVENT } from "./life-events.ts";
 import { MEDIA_KEY } from "./media-key.ts";
 import { NARROWING } from "./narrowing.ts";
 import { OFFER } from "./offer.ts";
@@ -180,6 +181,16 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     audience: "everybody; its place in the server's chain and in the session's",
     verifiers: "whoever asked, auditor",
     module: "signaling/attribution.ts",
+  },
+  {
+    name: "event",
+    envelope: "JWS",
+    mark: LIFE_EVENT.typ,
+    key: "server's identity key",
+    says: "this record tells of a session's or an agent's life, and this event came before it",
+    audience: "whoever follows what happens at the server: server, seq, previous_seq",
+    verifiers: "receivers of webhooks, readers of `/events`",
+    module: "signaling/life-events.ts",
   },
   {
     name: "evidence seal",

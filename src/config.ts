@@ -9,7 +9,18 @@ import type { ScopeViolationCode } from "../signaling/status.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
 import { type AddressLimits, DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 import { DEFAULT_TLS_LIMITS, type TlsLimits } from "./server/tls-door.ts";
-import { flag, integer, isOrigin, limits, list, oneOf, portOrOff, text, Wrong } from "./setting-parsers.ts";
+import {
+  flag,
+  integer,
+  isOrigin,
+  isWebhookUrl,
+  limits,
+  list,
+  oneOf,
+  portOrOff,
+  text,
+  Wrong,
+} from "./setting-parsers.ts";
 
 /** Levels of the log, from everything to nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -64,6 +75,11 @@ export interface ServerConfig {
    * as well, and chains are not judged. Default `off`.
    */
   readonly clientCertificates: "off" | "asked";
+  /**
+   * Where to POST what happens to sessions and agents (`docs/events.md`): URLs, `https:` or, on this machine, `http:`. At most 8.
+   * Default none.
+   */
+  readonly webhooks: readonly string[];
   /** Seconds that calls may go on after an orderly stop began, 0 to 3,600. Default 10. */
   readonly grace: number;
   /** Least weighty events that are logged. Default `info`. */
@@ -114,6 +130,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   certificateFile: undefined,
   certificateKeyFile: undefined,
   clientCertificates: "off",
+  webhooks: [],
   grace: 10,
   logLevel: "info",
   policyScope: ["communication:bilateral"],
@@ -167,6 +184,9 @@ export async function readConfigFile(path: string): Promise<Readonly<Record<stri
   throw new ParleyError({ code: "usage", message: `The file ${path} is not a JSON object.` });
 }
 
+const MAX_WEBHOOKS = 8;
+const WEBHOOK_EXPECTED = `It is a list of at most ${MAX_WEBHOOKS} URLs: https, or http on this machine`;
+
 type Parsers = { readonly [Name in keyof ServerConfig]-?: (value: unknown) => ServerConfig[Name] | Wrong };
 
 const SETTINGS: Parsers = {
@@ -208,6 +228,10 @@ const SETTINGS: Parsers = {
   certificateFile: text,
   certificateKeyFile: text,
   clientCertificates: (value) => oneOf(value, ["off", "asked"]),
+  webhooks: (value) =>
+    Array.isArray(value) && value.length <= MAX_WEBHOOKS
+      ? list(value, isWebhookUrl, WEBHOOK_EXPECTED)
+      : new Wrong(WEBHOOK_EXPECTED),
   grace: (value) => integer(value, 0, 3_600),
   logLevel: (value) => oneOf(value, LOG_LEVELS),
   policyScope: (value) =>

@@ -2,6 +2,7 @@
 export { ERRORS, type ErrorCode } from "../codecs/error-codes.ts";
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { Connection, ConnectionHandlers } from "../sfu/carrier.ts";
+export type { EventPayload } from "../signaling/life-events.ts";
 export type { SwitchboardLimits } from "../signaling/switchboard/config.ts";
 export type { LogLevel } from "../signaling/switchboard/io.ts";
 export {
@@ -12,6 +13,7 @@ export {
   type ServerLogLevel,
   type ServerSettings,
 } from "./config.ts";
+export { type EventSource, readEvents } from "./events/read-events.ts";
 export type { EventLog } from "./server/event-log.ts";
 export { MediaServer, type MediaServerOptions } from "./server/media-server.ts";
 export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";

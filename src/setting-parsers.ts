@@ -1,4 +1,5 @@
 /** Single settings of any origin, read into their types. */
+import { bare, isLoopback } from "./server/origins.ts";
 
 /** What a setting should have been. */
 export class Wrong {
@@ -42,6 +43,14 @@ export function list(value: unknown, isItem: (item: string) => boolean, expected
 /** As a browser writes it: scheme, host and port, nothing after it. */
 export function isOrigin(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && new URL(value).origin === value && schemes.includes(new URL(value).protocol);
+}
+
+/** Where events may be sent: over TLS, or in the clear to this machine itself. Without a user or password, which nothing here would send. */
+export function isWebhookUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password } = new URL(value);
+  if (username !== "" || password !== "") return false;
+  return protocol === "https:" || (protocol === "http:" && isLoopback(bare(hostname)));
 }
 
 /** Limits laid over the default ones: numbers, or rates with a burst. */

@@ -1,6 +1,13 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { AgentEntry, LogEntry, OpenSession, RecordLog, SessionLog } from "../signaling/record-log.ts";
+import type {
+  AgentEntry,
+  LifeEvent,
+  LogEntry,
+  OpenSession,
+  RecordLog,
+  SessionLog,
+} from "../signaling/record-log.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
 import {
@@ -31,7 +38,13 @@ export async function openLmdbLog(folder: string): Promise<RecordLog> {
   prepareFolder(folder);
   let root: RootDatabase | undefined;
   try {
-    root = open({ path: folder, noSubdir: false, overlappingSync: false, maxDbs: 12, mapSize: MAP_BYTES });
+    root = open({
+      path: folder,
+      noSubdir: false,
+      overlappingSync: false,
+      maxDbs: MAX_TABLES,
+      mapSize: MAP_BYTES,
+    });
     return new LmdbLog(root);
   } catch (cause) {
     await root?.close();
@@ -73,6 +86,8 @@ class LmdbLog implements RecordLog {
   readonly #agents: Database<Uint8Array, string>;
   /** [Agent-ID, chainSeq of the record that says so] to the status. */
   readonly #lifecycle: Database<string, [string, number]>;
+  /** chainSeq of records that tell of a life, to 1. */
+  readonly #events: Database<number, number>;
   #nextChainSeq: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -98,6 +113,7 @@ class LmdbLog implements RecordLog {
     this.#lifecycle = root.openDB({ name: "lifecycle", encoding: "string" });
     this.#landmarks = root.openDB({ name: "landmarks" });
     this.#states = root.openDB({ name: "states", encoding: "binary" });
+    this.#events = root.openDB({ name: "events" });
     this.#nextChainSeq = (this.#lastChainSeq() ?? -1) + 1;
   }
 
@@ -204,6 +220,23 @@ class LmdbLog implements RecordLog {
     return [...this.#lifecycle.getKeys(newest)].map(([, chainSeq]) => this.#kept(chainSeq));
   }
 
+  events(after: number, count: number): readonly LifeEvent[] {
+    this.#assertOpen();
+    const [before] = [...this.#events.getKeys({ start: after, reverse: true, limit: 1 })];
+    let previousSeq = before;
+    return [...this.#events.getKeys({ start: after + 1, limit: count })].map((chainSeq) => {
+      const event = { chainSeq, previousSeq, jws: this.#kept(chainSeq) };
+      previousSeq = chainSeq;
+      return event;
+    });
+  }
+
+  lastEvent(): number {
+    this.#assertOpen();
+    const [last] = [...this.#events.getKeys({ reverse: true, limit: 1 })];
+    return last ?? -1;
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#writing;
@@ -275,6 +308,7 @@ class LmdbLog implements RecordLog {
       () => void this.#records.put(chainSeq, encodeRecord(entry)),
       () => void this.#audits.put(auditId, chainSeq),
     ];
+    if (entry.isLifeEvent) writes.push(() => void this.#events.put(chainSeq, 1));
     if (sessionId !== undefined && sessionSeq !== undefined) {
       writes.push(() => void this.#sessions.put([sessionId, sessionSeq], chainSeq));
       if (entry.closesSession) writes.push(() => void this.#closeSession(sessionId));
@@ -353,6 +387,7 @@ function closed(): ParleyError {
 }
 
 const FORMAT_VERSION = 1;
+const MAX_TABLES = 16;
 /**
  * Address space for the file from the start. Beyond it lmdb maps the file again, twice as much, and keeps the older maps: pages
  * seen through several are counted as resident several times.

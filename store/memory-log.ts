@@ -1,5 +1,12 @@
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { AgentEntry, LogEntry, OpenSession, RecordLog, SessionLog } from "../signaling/record-log.ts";
+import type {
+  AgentEntry,
+  LifeEvent,
+  LogEntry,
+  OpenSession,
+  RecordLog,
+  SessionLog,
+} from "../signaling/record-log.ts";
 import { checkAppend } from "./append-rules.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
@@ -31,6 +38,8 @@ class MemoryLog implements RecordLog {
   readonly #lifecycle = new Map<string, LifecycleEntry[]>();
   /** Every record, by its place. */
   readonly #chain: string[] = [];
+  /** Places of records that tell of a life, in order. */
+  readonly #events: number[] = [];
   #head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   #closed = false;
 
@@ -132,6 +141,22 @@ class MemoryLog implements RecordLog {
       .map(({ chainSeq }) => this.#chain[chainSeq] as string);
   }
 
+  events(after: number, count: number): readonly LifeEvent[] {
+    this.#assertOpen();
+    const first = this.#events.findIndex((seq) => seq > after);
+    if (first < 0) return [];
+    return this.#events.slice(first, first + count).map((chainSeq, i) => ({
+      chainSeq,
+      previousSeq: this.#events[first + i - 1],
+      jws: this.#chain[chainSeq] as string,
+    }));
+  }
+
+  lastEvent(): number {
+    this.#assertOpen();
+    return this.#events.at(-1) ?? -1;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
@@ -139,6 +164,7 @@ class MemoryLog implements RecordLog {
   #addRecord(entry: RecordEntry): void {
     this.#records.set(entry.auditId, entry.jws);
     this.#chain.push(entry.jws);
+    if (entry.isLifeEvent) this.#events.push(entry.chainSeq);
     this.#head = { chainSeq: entry.chainSeq, auditId: entry.auditId };
     if (entry.sessionId === undefined || entry.sessionSeq === undefined) return;
     this.#session(entry.sessionId).records.set(entry.sessionSeq, entry);

@@ -204,6 +204,22 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     expect(log.lifecycle("c", 9)).toEqual([]);
   });
 
+  test("records that tell of a life are read in order behind any place, each with the one before it", async () => {
+    const log = await open();
+    expect([log.events(-1, 9), log.lastEvent()]).toEqual([[], -1]);
+    const telling = (chainSeq: number) => ({ ...record(chainSeq), isLifeEvent: true }) as const;
+    await log.append([telling(0), record(1), telling(2)]);
+    await log.append([record(3), telling(4), telling(5)]);
+    const event = (chainSeq: number, previousSeq?: number) => ({
+      ...{ chainSeq, previousSeq },
+      jws: record(chainSeq).jws,
+    });
+    expect(log.events(-1, 9)).toEqual([event(0), event(2, 0), event(4, 2), event(5, 4)]);
+    expect(log.events(0, 2)).toEqual([event(2, 0), event(4, 2)]);
+    expect(log.events(3, 9)).toEqual([event(4, 2), event(5, 4)]);
+    expect([log.events(5, 9), log.lastEvent()]).toEqual([[], 5]);
+  });
+
   test("appends not waited for keep their order, and each resolves", async () => {
     const log = await open();
     const order: number[] = [];

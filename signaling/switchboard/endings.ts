@@ -200,11 +200,20 @@ export class Endings {
     const counters = session.counters.map(countersJson);
     const entry = artifact(session, "counters", undefined, canonicalBytes(counters));
     const { statementsDropped } = session;
+    const participants = session.legs.map(({ agent }) => agent.agentId);
     const lost = Object.keys(statementsDropped).length > 0 ? { statements_dropped: statementsDropped } : {};
     const attacks = session.noncesRefused > 0 ? { resume_nonces_refused: session.noncesRefused } : {};
     replies.close(
       session.state === "expired" ? "session-expired" : "session-terminated",
-      { reason: ending.reason, by: ending.by, counters, artifacts: session.artifacts, ...lost, ...attacks },
+      {
+        participants,
+        reason: ending.reason,
+        by: ending.by,
+        counters,
+        artifacts: session.artifacts,
+        ...lost,
+        ...attacks,
+      },
       session.link,
       [entry],
       now,

@@ -120,6 +120,7 @@ export function answerEstablished(
       headers: establishedHeaders(session, leg),
       final: true,
       event: "session-established",
+      extra: { participants: session.legs.map(({ agent }) => agent.agentId) },
       sessionId: session.id,
       link: session.link,
     },

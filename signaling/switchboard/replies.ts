@@ -6,6 +6,7 @@ import type { Fault } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { bodyHash } from "../attribution.ts";
 import { faultBody, MEDIA_TYPE, resultBody } from "../body.ts";
+import { isLifeEvent } from "../life-events.ts";
 import type { ChainedRecord, ChainHead, RecordChain, SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
 import { reasonText, type ScopeViolationCode } from "../status.ts";
@@ -282,8 +283,9 @@ function prepare(content: JsonObject, exchange: Exchange): PreparedBody {
 }
 
 function recordEntry(record: ChainedRecord): Extract<LogEntry, { kind: "record" }> {
-  const { chainSeq, auditId, jws, sessionId, sessionSeq } = record;
-  return { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq };
+  const { chainSeq, auditId, jws, sessionId, sessionSeq, payload } = record;
+  const event = isLifeEvent({ event: payload.event, sessionSeq }) ? ({ isLifeEvent: true } as const) : {};
+  return { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq, ...event };
 }
 
 function echo(name: string, value: string | undefined): HeaderField[] {

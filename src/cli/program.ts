@@ -119,6 +119,11 @@ function addServe(program: Command, exit: Exit): void {
         "asked: the TLS port asks clients for a certificate, as browsers then ask their users (default: off)",
       ).choices(["off", "asked"]),
     )
+    .option(
+      "--webhook <url>",
+      "POST what happens to sessions and agents there; may be repeated",
+      values.collect,
+    )
     .option("--name <name>", "name in the server's Genesis, on the first start")
     .option("--server-id <id>", "Server-ID of every answer (default: the address it listens on)")
     .option(
@@ -173,10 +178,14 @@ function addDoctor(program: Command, exit: Exit): void {
     });
 }
 
-type GivenServeFlags = ServeFlags & { readonly origin?: string[]; readonly allowedOrigin?: string[] };
+type GivenServeFlags = ServeFlags & {
+  readonly origin?: string[];
+  readonly allowedOrigin?: string[];
+  readonly webhook?: string[];
+};
 
 /** A `--no-…` flag that was not given is `true` for commander, and must not overrule the file of settings. */
-function serveFlags({ origin, allowedOrigin, ...rest }: GivenServeFlags): ServeFlags {
+function serveFlags({ origin, allowedOrigin, webhook, ...rest }: GivenServeFlags): ServeFlags {
   const { webTransport, page, wellKnown, residents, ...others } = rest;
   return {
     ...others,
@@ -186,6 +195,7 @@ function serveFlags({ origin, allowedOrigin, ...rest }: GivenServeFlags): ServeF
     ...(residents === false ? { residents } : {}),
     ...(origin === undefined ? {} : { origins: origin }),
     ...(allowedOrigin === undefined ? {} : { allowedOrigins: allowedOrigin }),
+    ...(webhook === undefined ? {} : { webhooks: webhook }),
   };
 }
 

@@ -51,6 +51,7 @@ const watch: WatchParts = {
   agentId: "ab",
   unready: () => undefined,
   metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
+  events: (after, count) => ({ events: [], last: after, more: count > 9 }),
   everywhere: false,
 };
 
@@ -189,6 +190,12 @@ describe("who watches", () => {
     expect(await (await fetch(`${told.origin}/healthz`)).json()).toEqual({ status: "up", agent_id: "ab" });
     expect((await fetch(`${told.origin}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${told.origin}/metrics`)).text()).toBe("up 1\n");
+    const asked = async (query: string) => await (await fetch(`${told.origin}/events${query}`)).json();
+    expect(await asked("?after=7&count=3")).toEqual({ events: [], last: 7, more: false });
+    // As many as it may at the most.
+    expect(await asked("?count=9999")).toEqual({ events: [], last: -1, more: true });
+    for (const wrong of ["?after=x", "?count=0", "?after=-2", "?since=1", "?count=1e3"])
+      expect(await asked(wrong), wrong).toMatchObject({ error: { code: "field-invalid" } });
     told.unready = "The server stops.";
     const unready = await fetch(`${told.origin}/readyz`);
     expect(unready.status).toBe(503);
@@ -207,7 +214,7 @@ describe("who watches", () => {
         watch: { ...watch, everywhere },
       });
       const { port } = new URL(origin);
-      for (const path of ["/healthz", "/readyz", "/metrics"]) {
+      for (const path of ["/healthz", "/readyz", "/metrics", "/events"]) {
         expect(await get(`${origin}${path}`, "media.example"), path).toBe(status);
         expect(await get(`${origin}${path}`, `localhost:${port}`), path).toBe(200);
       }

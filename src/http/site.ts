@@ -3,8 +3,10 @@ import { createServer as createTlsServer, type Server as HttpsServer } from "nod
 import type { AddressInfo, Socket } from "node:net";
 import fastifyStatic from "@fastify/static";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { object, optional, readShape, text } from "../../signaling/shape.ts";
 import { TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { bare, isLoopback } from "../server/origins.ts";
@@ -36,6 +38,8 @@ export interface WatchParts {
   readonly everywhere: boolean;
   /** The text of `/metrics` and its type. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  /** What happened behind a place: see `EventFeed.page`. `undefined` while the server starts. */
+  readonly events: (after: number, count: number) => JsonObject | undefined;
 }
 
 /** What a TLS port has besides HTTP. */
@@ -208,6 +212,13 @@ function addWatching(app: FastifyInstance, watch: WatchParts): void {
     const { type, text } = await watch.metrics();
     return reply.type(type).send(text);
   });
+  app.get("/events", { preHandler }, (request, reply) => {
+    const query = readShape(EVENTS_QUERY, { ...(request.query as object) }, "query");
+    if (!query.ok) return refuse(reply, { status: 400, ...query.fault });
+    const { after = "-1", count = String(MAX_EVENTS) } = query.value;
+    const page = watch.events(Number(after), Math.min(Number(count), MAX_EVENTS));
+    return page ?? refuse(reply, { status: 503, code: "draining", message: "The server starts." });
+  });
 }
 
 async function addPage(app: FastifyInstance, page: PageParts): Promise<void> {
@@ -252,7 +263,10 @@ const WATCHED_HERE_ALONE = {
   message: "Health and metrics are told at 127.0.0.1 and localhost; the setting `watching` opens them.",
 } as const;
 
-function refuse(reply: FastifyReply, refusal: typeof HOST_REFUSED): FastifyReply {
+function refuse(
+  reply: FastifyReply,
+  refusal: { readonly status: number; readonly code: string; readonly message: string },
+): FastifyReply {
   const { status, code, message } = refusal;
   return reply.code(status).send({ error: { code, message } });
 }
@@ -264,6 +278,12 @@ declare module "fastify" {
   }
 }
 
+/** Events in one answer. */
+const MAX_EVENTS = 256;
+const EVENTS_QUERY = object<{ readonly after?: string; readonly count?: string }>({
+  after: optional(text({ max: 16, pattern: /^(?:-1|\d{1,15})$/ })),
+  count: optional(text({ max: 4, pattern: /^[1-9]\d{0,3}$/ })),
+});
 /** No request of this side has a body. */
 const MAX_BODY_BYTES = 1_024;
 /** Connections beside WebSockets, each for short requests; one more is dropped. */

@@ -38,6 +38,8 @@ export const METRICS = {
   parley_frame_verification_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "One frame's signature check." },
   parley_records_appended_total: { type: "counter", help: "Entries of the record log that became durable." },
   parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
+  parley_webhook_requests_total: { type: "counter", labels: ["webhook", "outcome"], help: "Requests to receivers of events, by their place in the setting and by whether they were taken." },
+  parley_webhook_behind: { type: "gauge", labels: ["webhook"], help: "1 while events wait for the receiver." },
   parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `outgoing_items` for streams toward agents, `open_streams` toward agents, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
 } as const satisfies Record<string, MetricDefinition>;
 

@@ -30,6 +30,7 @@ async function scraped(fill: (metrics: ServerMetrics) => void = () => {}): Promi
       handshakes: 5,
       endings: { idle: 4, malformed: 3, cutShort: 2, overloaded: 1, brokenOff: 0 },
     }),
+    webhooks: () => [{ index: 0, delivered: 7, failed: 2, cursor: 40, behind: true }],
   });
   fill(metrics);
   const { type, text } = await metrics.text();
@@ -55,6 +56,9 @@ it("reads what the server counts, packets of no flow included", async () => {
     "parley_tls_handshakes_open 5",
     'parley_tls_connections_ended_total{reason="idle"} 4',
     'parley_tls_connections_ended_total{reason="cut-short"} 2',
+    'parley_webhook_requests_total{webhook="0",outcome="delivered"} 7',
+    'parley_webhook_requests_total{webhook="0",outcome="failed"} 2',
+    'parley_webhook_behind{webhook="0"} 1',
     'parley_sessions{state="active"} 2',
     "parley_agents_online 4",
     "parley_frames_received_total 106",

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import { CATALOG_METHODS } from "../../signaling/methods.ts";
 import { SESSION_STATES } from "../../signaling/session-machine.ts";
 import type { TlsCounters } from "../../transports/tls/counters.ts";
+import type { WebhookState } from "../events/webhooks.ts";
 import type { Instruments } from "../server/instruments.ts";
 import type { ServerOverview } from "../server/overview.ts";
 import { LabelledCounter, type Sample } from "./counter.ts";
@@ -23,6 +24,7 @@ export interface MetricSources {
   readonly refused: () => RefusedConnections;
   /** `undefined` without such a port. */
   readonly tlsPort: () => TlsPortCounts | undefined;
+  readonly webhooks: () => readonly WebhookState[];
 }
 
 /** Counts what happens and says it in Prometheus' text format. */
@@ -160,6 +162,17 @@ export class ServerMetrics implements Instruments {
         );
       case "parley_records_appended_total":
         return one(this.#entries);
+      case "parley_webhook_requests_total":
+        return this.#sources.webhooks().flatMap(({ index, delivered, failed }) =>
+          by("outcome", { delivered, failed }).map(({ labels, value }) => ({
+            labels: { webhook: String(index), ...labels },
+            value,
+          })),
+        );
+      case "parley_webhook_behind":
+        return this.#sources
+          .webhooks()
+          .map(({ index, behind }) => ({ labels: { webhook: String(index) }, value: Number(behind) }));
       case "parley_queue_depth":
         return by("queue", overview.queues);
       default:

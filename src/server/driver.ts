@@ -60,6 +60,7 @@ export class Driver {
   readonly #evidenceFiles: EvidenceCache;
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
+  readonly #onLifeEvents: () => void;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #inputs: SwitchboardInput[] = [];
   #turning = false;
@@ -85,6 +86,8 @@ export class Driver {
     readonly onDrained: () => void;
     /** The log cannot be written: nothing can be acknowledged any more. */
     readonly onFatal: (error: unknown) => void;
+    /** Records became durable that tell of a session's or an agent's life. */
+    readonly onLifeEvents: () => void;
   }) {
     this.#switchboard = options.switchboard;
     this.#log = options.log;
@@ -95,6 +98,7 @@ export class Driver {
     this.#evidenceFiles = new EvidenceCache(options.buildEvidence);
     this.#onDrained = options.onDrained;
     this.#onFatal = options.onFatal;
+    this.#onLifeEvents = options.onLifeEvents;
     this.#media = new MediaPlane({
       verifier: options.verifier,
       clock: options.clock,
@@ -308,8 +312,12 @@ export class Driver {
     const began = this.#clock.now();
     const appended = this.#log.append(entries);
     this.#durable = appended;
+    const tellsOfLife = entries.some((entry) => entry.kind === "record" && entry.isLifeEvent === true);
     appended.then(
-      () => this.#instruments.committed(entries.length, this.#clock.now() - began),
+      () => {
+        this.#instruments.committed(entries.length, this.#clock.now() - began);
+        if (tellsOfLife) this.#onLifeEvents();
+      },
       (error: unknown) => this.#onFatal(error),
     );
   }

@@ -20,6 +20,8 @@ export interface MediaServerOptions {
   readonly events: EventLog;
   /** What is measured besides. Default: nothing. */
   readonly instruments?: Instruments;
+  /** Records became durable that tell of a session's or an agent's life: there is news in `log.events`. Default: nobody is told. */
+  readonly onLifeEvents?: () => void;
   /** The log cannot be written: stop, nothing can be acknowledged any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -55,6 +57,7 @@ export class MediaServer {
       },
       onDrained: () => this.#drained.resolve(),
       onFatal: options.onFatal,
+      onLifeEvents: options.onLifeEvents ?? (() => {}),
     });
   }
 

@@ -7,6 +7,8 @@ import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { audienceOf } from "../../transports/url.ts";
 import { acceptWebSocket } from "../../transports/websocket/server.ts";
 import { parseServerConfig, type ServerSettings } from "../config.ts";
+import { EventFeed } from "../events/event-feed.ts";
+import { startWebhooks, type Webhooks } from "../events/webhooks.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
 import {
   RESIDENTS_ORIGIN,
@@ -63,10 +65,13 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   let media: MediaServer | undefined;
   let residents: Residents | undefined;
   let listeners: Listeners | undefined;
+  let webhooks: Webhooks | undefined;
+  const feed = new EventFeed(log, identity);
   const metrics = new ServerMetrics({
     overview: () => media?.overview(),
     refused: () => listeners?.refused() ?? {},
     tlsPort: () => listeners?.tlsPort(),
+    webhooks: () => webhooks?.states() ?? [],
   });
   const fault = (error: unknown): void => {
     if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
@@ -80,6 +85,11 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       agentId: identity.agentId,
       unready: () => over.unready ?? media?.unready,
       metrics: () => metrics.text(),
+      events: (after, count) => {
+        if (media === undefined) return undefined;
+        const genesis = new TextDecoder().decode(identity.genesis);
+        return { server: identity.agentId, genesis, ...feed.page(after, count) };
+      },
     },
     residents: () => residents?.listings ?? [],
     manifest: () => media?.manifest(),
@@ -112,7 +122,13 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     events,
     instruments: metrics,
     onFatal: (error) => over.fail(error),
+    onLifeEvents: () => webhooks?.wake(),
   });
+  webhooks = await startWebhooks({
+    ...{ urls: config.webhooks, dataFolder, feed },
+    ...{ clock, random, events },
+  });
+  opened.defer(webhooks.close);
   const { agentId } = identity;
   if (config.residents) {
     residents = await startResidents({

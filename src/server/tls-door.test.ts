@@ -64,6 +64,7 @@ async function scene(
       agentId: "ab",
       unready: () => told.unready,
       metrics: async () => ({ type: "", text: "" }),
+      events: () => undefined,
       everywhere: false,
     },
     tls: {

@@ -7,6 +7,7 @@ import { bodyHash } from "../../signaling/attribution.ts";
 import { makeClosing } from "../../signaling/closing.ts";
 import { SEAL, type SealPayload } from "../../signaling/evidence/lines.ts";
 import { signJws } from "../../signaling/jws.ts";
+import { makeLifeEvent } from "../../signaling/life-events.ts";
 import { makeNarrowing } from "../../signaling/narrowing.ts";
 import { makeProof } from "../../signaling/proof.ts";
 import { RecordChain, SessionLink } from "../../signaling/record-chain.ts";
@@ -179,6 +180,11 @@ const closing = makeClosing(
   },
   ALICE.identity,
 );
+const event = makeLifeEvent(
+  { chainSeq: 1, previousSeq: 0, jws: record.jws },
+  { agentId: SERVER.genesis.agentId, signer: SERVER.identity },
+);
+if (!event.ok) throw new Error(event.fault.message);
 const seal: SealPayload = {
   session_id: SESSION_ID,
   lines: 20,
@@ -214,6 +220,7 @@ export const EXAMPLES: ReadonlyMap<string, Example> = new Map<string, Example>([
   ["interrupt", { envelope: "bytes", ...bobMedia, ...statement(interruptBytes) }],
   ["closing statement", { envelope: "JWS", ...alice, jws: closing }],
   ["Attribution-Record", { envelope: "JWS", ...server, jws: record.jws }],
+  ["event", { envelope: "JWS", ...server, jws: event.value }],
   ["evidence seal", { envelope: "JWS", ...server, jws: signJws(SEAL.typ, seal, SERVER.identity) }],
 ]);
 
