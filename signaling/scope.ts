@@ -152,7 +152,18 @@ export function effectiveScope(sources: AuthoritySources): Result<ScopeSet> {
       });
     }
   }
-  return ok(intersectAll(intersect(claim, declared), sources.certificate, sources.grant, sources.policy));
+  return ok(intersect(claim, grantedScope(sources)));
+}
+
+/** The most an agent may do now, whatever it claims: identity document, Genesis, certificate, access token and server policy, intersected. */
+export function grantedScope(sources: Omit<AuthoritySources, "claim">): ScopeSet {
+  const { document, genesis, certificate, grant, policy } = sources;
+  return intersectAll(document, genesis, certificate, grant, policy);
+}
+
+/** True when both let their holder do the same under the same caps. */
+export function isSameScope(left: ScopeSet, right: ScopeSet): boolean {
+  return scopeHeader(left) === scopeHeader(right);
 }
 
 function intersectAll(first: ScopeSet, ...others: readonly (ScopeSet | undefined)[]): ScopeSet {

@@ -15,6 +15,8 @@ export const CLOSING_WINDOW = 5_000;
 /** Inactivity that ends a session, and how often the relay is asked whether media flowed, milliseconds. */
 export const IDLE_LIMIT = 60_000;
 const IDLE_CHECK = 15_000;
+/** How often the authority of a live session's ends is judged again though nobody asks anything, milliseconds. */
+export const AUTHORITY_CHECK = 15_000;
 /** Code and reason of `sfu/carrier`, which this room cannot see. */
 const CLOSE_NORMAL = 0;
 const SESSION_OVER = "session-over";
@@ -39,16 +41,17 @@ export class Endings {
   watch(session: Session, now: number): void {
     this.#desk.timers.set("ttl", session.id, session.expiresAt);
     this.#desk.timers.set("idle", session.id, now + IDLE_CHECK);
+    this.#desk.timers.set("authority", session.id, now + AUTHORITY_CHECK);
   }
 
   /**
    * Takes the session to its end: media stops, whoever did not ask for it is told, and the closing window opens. `by` is
-   * an Agent-ID or `server`. Fault: the session machine's.
+   * an Agent-ID or `server`; `reason` says more than the transition alone. Fault: the session machine's.
    */
   end(session: Session, trigger: SessionTrigger, by: string, now: number, reason?: string): Result<void> {
     const transition = step(session.state, trigger);
     if (!transition.ok) return transition;
-    const ending: Ending = { reason: transition.value.reason ?? reason ?? trigger, by, at: now };
+    const ending: Ending = { reason: reason ?? transition.value.reason ?? trigger, by, at: now };
     session.state = transition.value.to;
     session.ending = ending;
     const { outputs, timers, inboxes } = this.#desk;
@@ -58,6 +61,7 @@ export class Endings {
     });
     timers.clear("ttl", session.id);
     timers.clear("idle", session.id);
+    timers.clear("authority", session.id);
     timers.clear("reports", session.id);
     timers.clear("resume-by", session.id);
     timers.clear("attach-caller", session.id);

@@ -93,7 +93,7 @@ export function establishSession(
     ending: undefined,
     suspension: undefined,
     noncesRefused: 0,
-    awaitingCounters: { idle: false, final: false, queries: [], steering: [] },
+    awaitingCounters: { idle: false, final: false, queries: [], steering: [], authority: [] },
   };
   for (const flow of session.flows) {
     desk.outputs.push({

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { AdmissionRow, ConnectionId } from "../admission.ts";
+import type { AdmissionMessage, AdmissionRow, ConnectionId } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
@@ -135,6 +135,17 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     clockOffset: signed.clock.offset_ms,
     clockUncertainty: Math.min(signed.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
     egress: listener.attached ? [{ connection: flow.egress.connection, flow: flow.egress.frames }] : [],
+  };
+}
+
+/** What the terms in force and the speaker's scope let through on one flow. */
+export function termsMessage(session: Session, flow: MediaFlow): AdmissionMessage {
+  return {
+    kind: "terms",
+    connection: flow.ingress.connection,
+    flow: flow.ingress.frames,
+    termsNumber: session.terms.number,
+    transmitAllowed: permitsSending(session.legs[flow.speaker].scope, flow.agreed.modality),
   };
 }
 

@@ -4,11 +4,8 @@ import type { AgentStatus } from "../identity-document.ts";
 import { keyId } from "../keys.ts";
 import type { AskedByAnybody } from "./asked.ts";
 import type { Desk } from "./desk.ts";
-import type { Endings } from "./endings.ts";
 import type { LifecycleParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
-import type { Ringing } from "./ringing.ts";
-import type { SessionTable } from "./session-table.ts";
 
 /** The five methods of an agent's life on `/agents/{agent_id}`. */
 export type LifecycleMethod = "ACTIVATE" | "DEACTIVATE" | "REINSTATE" | "REVOKE" | "DEPRECATE";
@@ -26,19 +23,13 @@ const EFFECTS: Readonly<
 
 /**
  * Changes of an agent's status by who issued its Genesis. Whose key it is, the certificate of the connection tells: these requests
- * need no proof, since the issuer need not be an agent.
+ * need no proof, since the issuer need not be an agent. What follows for calls and inbox is for `Authorities` to see to.
  */
 export class Lifecycle {
   readonly #desk: Desk;
-  readonly #table: SessionTable;
-  readonly #endings: Endings;
-  readonly #ringing: Ringing;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings, ringing: Ringing) {
+  constructor(desk: Desk) {
     this.#desk = desk;
-    this.#table = table;
-    this.#endings = endings;
-    this.#ringing = ringing;
   }
 
   /**
@@ -92,7 +83,6 @@ export class Lifecycle {
       now,
     );
     this.#desk.outputs.log("info", "agent-status-changed", { agentId, method, from: previous, to, reason });
-    if (to === "suspended" || to === "retired") this.#silence({ ...agent, status: to }, now);
     return ok(undefined);
   }
 
@@ -125,21 +115,5 @@ export class Lifecycle {
       return refuse("issuer-mismatch", "Another key issued this agent's Genesis.", "connection");
     }
     return ok(presented);
-  }
-
-  /** Ends whatever the agent takes part in, before its next request or frame. */
-  #silence(agent: RegisteredAgent, now: number): void {
-    const { agentId } = agent;
-    const refusal = this.#desk.registry.alive(agent);
-    if (refusal.ok) return;
-    this.#ringing.agentGone(agentId, refusal.fault, now);
-    for (const session of this.#table.of(agentId)) {
-      const deactivated =
-        agent.status === "suspended" && this.#endings.end(session, "agent-deactivated", "server", now).ok;
-      // Sessions that are not active know of revocation alone.
-      if (!deactivated) this.#endings.end(session, "identity-revoked", "server", now);
-      this.#endings.finishIfComplete(session, now);
-    }
-    this.#desk.inboxes.end(agentId, agent.status === "retired" ? "agent-retired" : "agent-suspended", now);
   }
 }

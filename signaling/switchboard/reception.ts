@@ -20,6 +20,7 @@ import { SharedRates } from "./shared-rates.ts";
 /** Refusals for rate in a row after which the connection is closed: answering them costs more than they are worth. */
 const MAX_RATE_REFUSALS = 50;
 const CLOSE_OVERLOADED = 7;
+const RESUME = "RESUME /sessions/{session_id}";
 /** What a proof that failed is told to wait while nobody without an identity may ask anything, milliseconds. */
 const ANONYMOUS_RETRY_MS = 1_000;
 
@@ -28,6 +29,7 @@ export class Reception {
   readonly #desk: Desk;
   readonly #identification: Identification;
   readonly #requests: Departments["requests"];
+  readonly #authorities: Departments["authorities"];
   readonly #routing: Routing;
   readonly #repeats = new Repeats();
   readonly #rates: SharedRates;
@@ -36,6 +38,7 @@ export class Reception {
     this.#desk = desk;
     this.#identification = identification;
     this.#requests = departments.requests;
+    this.#authorities = departments.authorities;
     this.#routing = new Routing(desk, departments);
     this.#rates = new SharedRates(desk.config.limits);
   }
@@ -182,11 +185,14 @@ export class Reception {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
     }
     // RESUME has an order of its own: its nonce is burnt first.
-    if (requirement !== "anonymous" && route !== "RESUME /sessions/{session_id}") {
+    if (requirement !== "anonymous" && route !== RESUME) {
       const alive = this.#desk.registry.alive(asked.agent);
       if (!alive.ok) return alive;
     }
-    if (named !== undefined && this.#requests.takesPart(agentId, named, now)) exchange.sessionId = named;
+    if (named !== undefined && this.#requests.takesPart(agentId, named, now)) {
+      exchange.sessionId = named;
+      if (route !== RESUME) this.#authorities.asked(named, agentId, connection.authority, now);
+    }
     const owner = checkOwner(asked.agent, request.headers);
     if (!owner.ok) return owner;
     // An offer is judged in an order of its own, with its own claim.

@@ -6,7 +6,7 @@ import type { Authority } from "../authority.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
 import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
 import type { AgentEntry, LogEntry, StatusChange } from "../record-log.ts";
-import { effectiveScope, type ScopeSet } from "../scope.ts";
+import { effectiveScope, grantedScope, type ScopeSet } from "../scope.ts";
 import { parseUtc } from "../utc-time.ts";
 import type { SwitchboardConfig } from "./config.ts";
 import type { Outputs } from "./outputs.ts";
@@ -37,6 +37,7 @@ export class Registry {
   readonly #agents = new Map<string, RegisteredAgent>();
   /** What issuers have said here by lifecycle methods; of registered agents alone. */
   readonly #lifecycle = new Map<string, StatusChange>();
+  readonly #changed = new Set<string>();
   /** Agent-IDs in order, made when first asked for after a change. */
   #order: readonly string[] | undefined;
 
@@ -143,20 +144,36 @@ export class Registry {
   }
 
   /** Claim, documents, what else the agent showed, and policy intersected; `spec/agtp.md` 5.3. */
-  scopeOf(agent: RegisteredAgent, claim: ScopeSet, { certificate, grant }: Authority): Result<ScopeSet> {
-    const { document, genesis } = agent;
-    return effectiveScope({
-      claim,
+  scopeOf(agent: RegisteredAgent, claim: ScopeSet, authority: Authority): Result<ScopeSet> {
+    return effectiveScope({ claim, ...this.#sources(agent, authority) });
+  }
+
+  /** The same without a claim: the most the agent may do now. */
+  grantedTo(agent: RegisteredAgent, authority: Authority): ScopeSet {
+    return grantedScope(this.#sources(agent, authority));
+  }
+
+  /** Agents whose documents or status on file changed since this was last asked. */
+  takeChanged(): readonly string[] {
+    if (this.#changed.size === 0) return [];
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    return changed;
+  }
+
+  #sources({ document, genesis }: RegisteredAgent, { certificate, grant }: Authority) {
+    return {
       document: document.scope,
       genesis: genesis.scope,
       certificate: certificate?.commitment,
       grant: grant?.scope,
       policy: this.#policy,
-    });
+    };
   }
 
   #set(agent: RegisteredAgent): void {
-    if (!this.#agents.has(agent.agentId)) this.#order = undefined;
+    if (this.#agents.has(agent.agentId)) this.#changed.add(agent.agentId);
+    else this.#order = undefined;
     this.#agents.set(agent.agentId, agent);
   }
 

@@ -6,6 +6,7 @@ import { readShape } from "../shape.ts";
 import type { Answering } from "./answering.ts";
 import type { Asked, AskedByAnybody } from "./asked.ts";
 import type { Attaching } from "./attaching.ts";
+import type { Authorities } from "./authorities.ts";
 import type { Desk } from "./desk.ts";
 import {
   agentDetails,
@@ -62,6 +63,7 @@ export interface Departments {
   readonly records: RecordReading;
   readonly inspection: Inspection;
   readonly lifecycle: Lifecycle;
+  readonly authorities: Authorities;
   readonly notices: Notices;
   readonly attaching: Attaching;
   readonly suspending: Suspending;

@@ -159,7 +159,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       "session-state-conflict",
       "agent-suspended",
       "agent-retired",
-      "scope-claim-invalid",
+      "scope-violation",
     ],
   },
   "OPEN /sessions/{session_id}/media": {

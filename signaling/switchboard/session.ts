@@ -12,6 +12,7 @@ import type { SessionCore } from "../session-core.ts";
 import type { SessionState } from "../session-machine.ts";
 import type { Terms } from "../terms.ts";
 import type { Allowance } from "./allowance.ts";
+import type { AuthorityChange } from "./authorities.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
@@ -126,6 +127,7 @@ export interface Session {
     final: boolean;
     readonly queries: Exchange[];
     readonly steering: SteeringChange[];
+    readonly authority: AuthorityChange[];
   };
 }
 

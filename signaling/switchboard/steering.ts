@@ -5,12 +5,12 @@ import { interruptDigest, parseInterrupt, verifyInterrupt } from "../../codecs/i
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
-import { intersect, permitsSending } from "../scope.ts";
+import { intersect } from "../scope.ts";
 import { step } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
-import type { MediaFlow } from "./flows.ts";
+import { type MediaFlow, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { InterruptContent } from "./session-parameters.ts";
@@ -74,16 +74,7 @@ export class Steering {
     session.terms = terms;
     leg.scope = intersect(leg.scope, scope);
     for (const flow of session.flows) {
-      this.#desk.outputs.push({
-        kind: "admission",
-        message: {
-          kind: "terms",
-          connection: flow.ingress.connection,
-          flow: flow.ingress.frames,
-          termsNumber: terms.number,
-          transmitAllowed: permitsSending(session.legs[flow.speaker].scope, flow.agreed.modality),
-        },
-      });
+      this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }
     const facts = { number: terms.number, leg: leg.leg, scope: payload.scope };
     this.#await(

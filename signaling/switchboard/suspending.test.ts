@@ -26,20 +26,22 @@ const stateOf = (scene: CallScene) => scene.bob.query(scene.sessionId).last.resu
 const records = (scene: CallScene) =>
   scene.stage.sessionRecords(scene.sessionId).map((jws) => must(readRecord(jws)));
 
-/** Alice, with an identity document of this moment. */
-function renewed(scene: CallScene, status: "active" | "suspended", scope: string): TestAgent {
+const SPEAKING = "communication:audio:capture, communication:audio:transmit";
+
+/** Alice, or another agent, with an identity document of this moment. */
+function renewed(scene: CallScene, status: "active" | "suspended", scope: string, agent = ALICE): TestAgent {
   const now = scene.stage.now;
   const document = createIdentityDocument(
     {
-      ...{ name: "alice", description: "Renewed.", principal: "Example", status },
+      ...{ name: agent.genesis.name, description: "Renewed.", principal: "Example", status },
       ...{ methods: [], capabilities: [], trustScore: 0.5, issuedAt: now, updatedAt: now },
       scope: scopes(scope),
     },
-    ALICE.genesis,
-    ALICE.identity,
+    agent.genesis,
+    agent.identity,
     strictVerifier,
   );
-  return { ...ALICE, document };
+  return { ...agent, document };
 }
 
 describe("T5: SUSPEND", () => {
@@ -363,27 +365,37 @@ describe("T6: RESUME", () => {
     expect(resume(scene, resumption_nonce).outcome, "the nonce was not burnt").toBe("ok 200");
   });
 
-  test("burns the nonce before it judges who may go on: a suspended agent's session stays as it is", () => {
+  test("burns the nonce before it judges who may go on: who comes with a document that suspends it is refused, and the session ends", () => {
     const scene = new CallScene(longLived);
     const nonce = nonceOf(suspend(scene));
     scene.stage.advance(1_000);
-    const suspended = renewed(
-      scene,
-      "suspended",
-      "communication:audio:capture, communication:audio:transmit",
-    );
-    new SignalingPeer(scene.stage, suspended).subscribe();
-    expect(resume(scene, nonce).last).toMatchObject({ status: 503, error: { code: "agent-suspended" } });
-    expect(stateOf(scene)).toBe("suspended");
+    const suspended = renewed(scene, "suspended", SPEAKING);
+    const answer = resume(scene, nonce, new SignalingPeer(scene.stage, suspended));
+    expect(answer.last).toMatchObject({ status: 503, error: { code: "agent-suspended" } });
+    expect(stateOf(scene)).toBe("terminated");
     expect(resume(scene, nonce, scene.bob).outcome).toBe("nonce-invalid");
+    expect(scene.bobInbox.event("session-ended")).toMatchObject({ reason: "identity-revoked", by: "server" });
   });
 
-  test("is refused where a document no longer covers what its agent does in the session", () => {
+  test("goes on with what a document renewed meanwhile still covers", () => {
     const scene = new CallScene(longLived);
     const nonce = nonceOf(suspend(scene));
     scene.stage.advance(1_000);
     new SignalingPeer(scene.stage, renewed(scene, "active", "communication:data:transmit")).subscribe();
-    expect(resume(scene, nonce).outcome).toBe("scope-claim-invalid");
+    expect(resume(scene, nonce).outcome).toBe("ok 200");
+    const changes = scene.stage.admissions.filter((message) => message.kind === "terms");
+    expect(changes).toMatchObject([{ flow: scene.stream(0, "send").flow, transmitAllowed: false }]);
+  });
+
+  test("is refused where nothing of what the ends do is covered any more", () => {
+    const scene = new CallScene(longLived);
+    const nonce = nonceOf(suspend(scene));
+    scene.stage.advance(1_000);
+    for (const agent of [ALICE, BOB]) {
+      new SignalingPeer(scene.stage, renewed(scene, "active", "documents:query", agent)).subscribe();
+    }
+    expect(stateOf(scene)).toBe("suspended");
+    expect(resume(scene, nonce).outcome).toBe("scope-violation");
     expect(stateOf(scene)).toBe("suspended");
   });
 });

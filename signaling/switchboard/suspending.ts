@@ -5,6 +5,7 @@ import { step } from "../session-machine.ts";
 import { formatUtc, parseUtc } from "../utc-time.ts";
 import type { Asked } from "./asked.ts";
 import type { Attaching } from "./attaching.ts";
+import { isCovered } from "./authorities.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import type { Exchange } from "./replies.ts";
@@ -164,17 +165,16 @@ export class Suspending {
     inboxes.post(other, { event, sessionId: session.id, fields }, now, session.link);
   }
 
-  /** Both ends as if they came anew: may they act, and do their documents still cover what they do here? */
+  /** Both ends as if they came anew: may they act, and is anything of what they do here still covered? */
   #verifyAnew(session: Session): Result<void> {
     const { registry } = this.#desk;
     for (const leg of session.legs) {
       const agent = registry.get(leg.agent.agentId) ?? leg.agent;
       const standing = registry.standing(agent);
       if (!standing.ok) return standing;
-      const scope = registry.scopeOf(agent, leg.scope, leg.authority);
-      if (!scope.ok) return scope;
     }
-    return ok(undefined);
+    if (isCovered(session)) return ok(undefined);
+    return refuse("scope-violation", "Nothing of what the ends agreed on is covered any more.", "path");
   }
 
   #refuseNonce(session: Session, agentId: string, message: string): Result<never> {

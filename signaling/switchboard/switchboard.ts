@@ -2,6 +2,7 @@ import type { FlowCounters } from "../admission.ts";
 import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
 import { Attaching } from "./attaching.ts";
+import { Authorities } from "./authorities.ts";
 import type { SwitchboardOptions } from "./config.ts";
 import type { ConnectionState } from "./connections.ts";
 import { type Desk, makeDesk } from "./desk.ts";
@@ -56,6 +57,7 @@ export class Switchboard {
   readonly #identification: Identification;
   readonly #table = new SessionTable();
   readonly #endings: Endings;
+  readonly #authorities: Authorities;
   readonly #attaching: Attaching;
   readonly #suspending: Suspending;
   readonly #ringing: Ringing;
@@ -81,6 +83,7 @@ export class Switchboard {
     const book = new OfferBook();
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
+    this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);
     this.#draining = new Draining(this.#desk, this.#table, this.#ringing);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
     this.#steering = new Steering(this.#desk, this.#table, this.#endings);
@@ -99,7 +102,8 @@ export class Switchboard {
       records: this.#records,
       inspection: this.#inspection,
       notices: new Notices(this.#desk, this.#table),
-      lifecycle: new Lifecycle(this.#desk, this.#table, this.#endings, this.#ringing),
+      lifecycle: new Lifecycle(this.#desk),
+      authorities: this.#authorities,
     });
   }
 
@@ -116,6 +120,7 @@ export class Switchboard {
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
+    this.#authorities.followChanges(now);
     this.#draining.finishIfEmpty(now);
   }
 
@@ -260,6 +265,9 @@ export class Switchboard {
         if (session !== undefined)
           this.#attaching.overdue(session, timer.kind === "attach-caller" ? 0 : 1, now);
         return;
+      case "authority":
+        if (session !== undefined) this.#authorities.due(session, now);
+        return;
       case "idle":
         if (session !== undefined) this.#endings.idleCheck(session, now);
         return;
@@ -278,6 +286,7 @@ export class Switchboard {
   /** Changes first: the session's last record may be written next, and nothing follows that. */
   #counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     this.#steering.counted(session, counters, now);
+    this.#authorities.counted(session, counters, now);
     this.#endings.counters(session, counters, now);
   }
 

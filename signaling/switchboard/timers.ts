@@ -20,6 +20,8 @@ export type TimerKind =
   /** By session id. */
   | "ttl"
   | "idle"
+  /** By session id: the authority of its ends is judged again. */
+  | "authority"
   | "closing"
   | "counters"
   | "reports"

@@ -1,0 +1,225 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { ok } from "../../codecs/result.ts";
+import type { FlowCounters } from "../admission.ts";
+import type { Authority } from "../authority.ts";
+import { formatScopes, intersect, isSameScope, permitsSending, type ScopeSet } from "../scope.ts";
+import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
+import type { Desk } from "./desk.ts";
+import { AUTHORITY_CHECK, type Endings } from "./endings.ts";
+import { termsMessage } from "./flows.ts";
+import type { RegisteredAgent } from "./registry.ts";
+import type { Ringing } from "./ringing.ts";
+import type { LegNumber, Session, SessionLeg } from "./session.ts";
+import type { SessionTable } from "./session-table.ts";
+
+/** An end may do less than it did, in force and not yet recorded: the record names the last frames that the relay had let through. */
+export interface AuthorityChange {
+  readonly leg: LegNumber;
+  /** What remains. */
+  readonly scope: ScopeSet;
+  /** The streams that it sends on. */
+  readonly streams: readonly number[];
+}
+
+/** Why a session must end: a row of the machine, and the reason its final record gives. */
+interface Verdict {
+  readonly trigger: SessionTrigger;
+  readonly reason?: string;
+}
+
+/** What a leg was judged by last; while all of it is the same, so is the judgement. */
+interface Judged {
+  readonly agent: RegisteredAgent;
+  readonly authority: Authority;
+  readonly scope: ScopeSet;
+}
+
+/**
+ * Whether the ends of live sessions still have the authority they came in with: judged on every request in a session, when documents
+ * or status of an agent change, and every {@link AUTHORITY_CHECK}. What is no longer covered is narrowed, and a session that nothing covers ends.
+ */
+export class Authorities {
+  readonly #desk: Desk;
+  readonly #table: SessionTable;
+  readonly #endings: Endings;
+  readonly #ringing: Ringing;
+  readonly #judged = new WeakMap<SessionLeg, Judged>();
+
+  constructor(desk: Desk, table: SessionTable, endings: Endings, ringing: Ringing) {
+    this.#desk = desk;
+    this.#table = table;
+    this.#endings = endings;
+    this.#ringing = ringing;
+  }
+
+  /** An agent asks something in a session: what it shows on this connection counts from now on, and both ends are judged. */
+  asked(sessionId: string, agentId: string, shown: Authority, now: number): void {
+    const session = this.#table.get(sessionId);
+    const leg = session?.legs.find(({ agent }) => agent.agentId === agentId);
+    if (session === undefined || leg === undefined) return;
+    leg.authority = renewed(leg.authority, shown);
+    this.rejudge(session, now);
+  }
+
+  /** Time for a session's next judgement. */
+  due(session: Session, now: number): void {
+    this.rejudge(session, now);
+    if (isFinal(session.state)) return;
+    this.#desk.timers.set("authority", session.id, nextJudgement(session, now));
+  }
+
+  /** Judges the sessions of agents whose documents or status have changed. Of one that may not act any more, whatever rings stops, and the inbox. */
+  followChanges(now: number): void {
+    const { registry, inboxes } = this.#desk;
+    for (const agentId of registry.takeChanged()) {
+      const agent = registry.get(agentId);
+      const alive = agent === undefined ? ok(undefined) : registry.alive(agent);
+      if (!alive.ok) this.#ringing.agentGone(agentId, alive.fault, now);
+      for (const session of this.#table.of(agentId)) this.rejudge(session, now);
+      if (!alive.ok) inboxes.end(agentId, alive.fault.code, now);
+    }
+  }
+
+  /** Judges both ends of a session as they stand: ends it, narrows what an end may do, or leaves everything as it is. */
+  rejudge(session: Session, now: number): void {
+    if (isFinal(session.state)) return;
+    let isLess = false;
+    for (const leg of session.legs) {
+      const agent = this.#desk.registry.get(leg.agent.agentId) ?? leg.agent;
+      const verdict = verdictOn(agent, leg.authority, now);
+      if (verdict !== undefined) {
+        this.#end(session, verdict, now);
+        return;
+      }
+      const last = this.#judged.get(leg);
+      const isSame = last?.agent === agent && last.authority === leg.authority && last.scope === leg.scope;
+      if (isSame) continue;
+      const scope = intersect(leg.scope, this.#desk.registry.grantedTo(agent, leg.authority));
+      const isNarrower = !isSameScope(scope, leg.scope);
+      if (isNarrower) leg.scope = scope;
+      this.#judged.set(leg, { agent, authority: leg.authority, scope: leg.scope });
+      if (!isNarrower) continue;
+      isLess = true;
+      this.#narrow(session, leg, now);
+    }
+    if (!isLess) return;
+    // T13 knows active sessions alone: another one cannot go on, and ends by its own deadline.
+    if (!isCovered(session) && session.state === "active")
+      this.#end(session, { trigger: "scope-violation" }, now);
+  }
+
+  /**
+   * Ends every live session of an agent, or with an end that `who` picks; `reason` is what both ends are told and the final record says,
+   * `undefined` the machine's own. A session in a state that `trigger` does not know ends as one whose identity was revoked. Gives how many ended.
+   */
+  endFor(
+    who: string | ((leg: SessionLeg, session: Session) => boolean),
+    trigger: SessionTrigger,
+    reason: string | undefined,
+    now: number,
+  ): number {
+    const sessions =
+      typeof who === "string"
+        ? this.#table.of(who)
+        : this.#table.all().filter((session) => session.legs.some((leg) => who(leg, session)));
+    const live = sessions.filter(({ state }) => !isFinal(state));
+    const verdict = { trigger, ...(reason === undefined ? {} : { reason }) };
+    for (const session of live) this.#end(session, verdict, now);
+    return live.length;
+  }
+
+  /** The relay has told how far it had got, or did not (`undefined`): records what was narrowed and tells both ends. */
+  counted(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
+    for (const { leg, scope, streams } of session.awaitingCounters.authority.splice(0)) {
+      const { agentId } = session.legs[leg].agent;
+      const last = counters === undefined ? {} : { streams: lastSequences(leg, streams, counters) };
+      const facts = { leg, agent_id: agentId, scope: formatScopes(scope) };
+      this.#desk.replies.note(
+        "authority-narrowed",
+        { ...facts, ...last, by: "server" },
+        session.link,
+        [],
+        now,
+      );
+      if (session.ending !== undefined) continue;
+      for (const each of session.legs) {
+        const event = {
+          event: "authority-narrowed",
+          sessionId: session.id,
+          fields: { ...facts, by: "server" },
+        };
+        this.#desk.inboxes.post(each.agent.agentId, event, now, session.link);
+      }
+    }
+  }
+
+  /** The relay refuses from now on what the leg may not send any more; record and news follow when it has said how far it had got. */
+  #narrow(session: Session, leg: SessionLeg, now: number): void {
+    const own = session.flows.filter(({ speaker }) => speaker === leg.leg);
+    for (const flow of own) {
+      this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
+    }
+    const streams = own.map(({ stream }) => stream);
+    session.awaitingCounters.authority.push({ leg: leg.leg, scope: leg.scope, streams });
+    this.#endings.wantCounters(session, now);
+    this.#desk.outputs.log("warn", "authority-narrowed", {
+      sessionId: session.id,
+      agentId: leg.agent.agentId,
+      scope: formatScopes(leg.scope).join(" "),
+    });
+  }
+
+  #end(session: Session, { trigger, reason }: Verdict, now: number): void {
+    const legal = step(session.state, trigger).ok ? trigger : "identity-revoked";
+    this.#endings.end(session, legal, "server", now, reason);
+    this.#endings.finishIfComplete(session, now);
+  }
+}
+
+/** True while either end may send anything that was agreed. */
+export function isCovered({ flows, legs }: Session): boolean {
+  return flows.some(({ speaker, agreed }) => permitsSending(legs[speaker].scope, agreed.modality));
+}
+
+/** Why an agent may take part in no session at all, `undefined` where it may. */
+function verdictOn(agent: RegisteredAgent, authority: Authority, now: number): Verdict | undefined {
+  const { certificate, grant } = authority;
+  if (agent.status === "retired") return { trigger: "identity-revoked" };
+  if (agent.status === "suspended") return { trigger: "agent-deactivated" };
+  if (certificate !== undefined && now > certificate.notAfter) {
+    return { trigger: "identity-revoked", reason: "certificate-expired" };
+  }
+  if (grant !== undefined && now > grant.expiresAt) {
+    return { trigger: "scope-violation", reason: "token-expired" };
+  }
+  return undefined;
+}
+
+/** What an agent shows later stands beside what it showed before: nothing that was shown is lost by not showing it again. */
+function renewed(before: Authority, shown: Authority): Authority {
+  const certificate = shown.certificate ?? before.certificate;
+  const grant = shown.grant ?? before.grant;
+  const isSame = certificate === before.certificate && grant === before.grant;
+  return isSame ? before : { certificate, grant };
+}
+
+/** When a session is judged next: after the usual time, or as soon as something that an end showed runs out. */
+function nextJudgement(session: Session, now: number): number {
+  const ends = session.legs.flatMap(({ authority: { certificate, grant } }) => [
+    certificate?.notAfter ?? Number.POSITIVE_INFINITY,
+    grant?.expiresAt ?? Number.POSITIVE_INFINITY,
+  ]);
+  return Math.min(now + AUTHORITY_CHECK, ...ends.map((at) => Math.max(at + 1, now + 1)));
+}
+
+/** How far the relay had got on these streams; null where it had let nothing through. */
+function lastSequences(
+  leg: LegNumber,
+  streams: readonly number[],
+  counters: readonly FlowCounters[],
+): JsonObject[] {
+  return streams.map((stream) => {
+    const flow = counters.find((entry) => entry.leg === leg && entry.stream === stream);
+    return { leg, stream, last_sequence: flow?.lastSequence ?? null };
+  });
+}
