@@ -82,6 +82,7 @@ export const ERRORS = {
   "evidence-not-ready": { status: 409, retryable: true, meaning: "The call is still up or closing; ask again after `details.retry_after_ms`." },
   "capacity": { status: 503, retryable: true, meaning: "The server is at a limit." },
   "inbox-full": { status: 429, retryable: true, meaning: "The recipient is away and has as many notifications waiting as it may, of this sender or of its owner." },
+  "shared-state-unavailable": { status: 503, retryable: true, meaning: "The server cannot look up which proofs were used and who asked how much: its shared folder fails." },
   "rate-limited": { status: 429, retryable: true, meaning: "Too many requests." },
   draining: { status: 503, retryable: true, meaning: "The server takes no new sessions." },
   "server-error": { status: 500, retryable: true, meaning: "A fault of the server; it is logged." },

@@ -55,6 +55,11 @@ export interface ServerConfig {
   readonly urlTokens: "optional" | "required";
   /** Folder of the record log, the server's identity and its certificate; made when missing. Default `parley-data`. */
   readonly dataFolder: string;
+  /**
+   * Folder of the used proofs and spent rates; made when missing. Servers of one host that name the same one refuse each other's proofs
+   * and count together who asks how much. Default: `shared` in the data folder.
+   */
+  readonly sharedFolder: string | undefined;
   /** Name in the server's Genesis, used when that is made. Printable ASCII. Default `Parley server`. */
   readonly name: string;
   /** `Server-ID` of every answer. Default: the address it listens on. */
@@ -123,6 +128,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   watching: "loopback",
   urlTokens: "optional",
   dataFolder: "parley-data",
+  sharedFolder: undefined,
   name: "Parley server",
   serverId: undefined,
   registration: "closed",
@@ -210,6 +216,7 @@ const SETTINGS: Parsers = {
   watching: (value) => oneOf(value, ["loopback", "everywhere"]),
   urlTokens: (value) => oneOf(value, ["optional", "required"]),
   dataFolder: text,
+  sharedFolder: text,
   name: (value) =>
     typeof value === "string" && /^[\x20-\x7e]{1,128}$/.test(value)
       ? value

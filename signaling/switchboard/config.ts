@@ -1,5 +1,6 @@
 import type { Signer, Verifier } from "../../codecs/signer.ts";
 import type { AgentEntry } from "../record-log.ts";
+import type { Rate, SharedState } from "../shared-state.ts";
 import type { ScopeViolationCode } from "../status.ts";
 
 /** What bounds one switchboard. Each cap names what happens beyond it. */
@@ -21,18 +22,20 @@ export interface SwitchboardLimits {
   /** Longest and default lifetime of a session, seconds. A longer wish is cut to it. */
   readonly sessionTtl: number;
   /** Requests a second, and their burst, on a connection nobody has proved an identity on; beyond: 429 `rate-limited`. */
-  readonly anonymousRate: { readonly perSecond: number; readonly burst: number };
+  readonly anonymousRate: Rate;
   /**
    * The same for requests without a valid proof on all such connections together; beyond: the connection is closed with `overloaded`,
    * unanswered, or 429 `rate-limited` where a proof was refused, as often again.
    */
-  readonly anonymousTotalRate: { readonly perSecond: number; readonly burst: number };
+  readonly anonymousTotalRate: Rate;
   /** The same for a bound connection. */
-  readonly boundRate: { readonly perSecond: number; readonly burst: number };
+  readonly boundRate: Rate;
   /** The same for all connections of an agent together. */
-  readonly agentRate: { readonly perSecond: number; readonly burst: number };
+  readonly agentRate: Rate;
   /** The same for all agents of an owner together, as far as one issuer vouches for them. */
-  readonly ownerRate: { readonly perSecond: number; readonly burst: number };
+  readonly ownerRate: Rate;
+  /** The same for all agents that come from an address together, where that is known: over TCP. An IPv4 address, or an IPv6 network of 64 bits. */
+  readonly addressRate: Rate;
 }
 
 export const DEFAULT_LIMITS: SwitchboardLimits = {
@@ -49,6 +52,7 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   boundRate: { perSecond: 100, burst: 200 },
   agentRate: { perSecond: 200, burst: 400 },
   ownerRate: { perSecond: 2_000, burst: 20_000 },
+  addressRate: { perSecond: 2_000, burst: 20_000 },
 };
 
 /** What the operator decides. */
@@ -93,4 +97,6 @@ export interface SwitchboardOptions {
   readonly agents: Iterable<AgentEntry>;
   /** The last record in the log, `undefined` for an empty one. */
   readonly head: { readonly chainSeq: number; readonly auditId: string } | undefined;
+  /** Used proofs and spent rates, shared with other servers where they are. Default: kept in this process alone. */
+  readonly shared?: SharedState;
 }

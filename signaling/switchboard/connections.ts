@@ -1,18 +1,13 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
+import { ok, type Result } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { type Authority, DOCUMENTS_ALONE } from "../authority.ts";
+import type { Rate, RateMemory } from "../shared-state.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
-import { Allowances } from "./shared-rates.ts";
 
 /** Bytes of the nonce every connection is given for its proofs. */
 const NONCE_BYTES = 16;
-
-/**
- * Proof identifiers remembered per connection until they expire. A proof holds on one connection only (its nonce or channel
- * binding), so that is where replays are caught. Beyond the cap further proofs are refused: forgetting one would let it in again.
- */
-const MAX_PROOF_IDS = 8_192;
 
 /**
  * How long a connection may be up without anybody proving an identity on it, milliseconds; then it is closed. Less for one that comes
@@ -50,8 +45,6 @@ export interface ConnectionState {
   allowance: Allowance;
   /** Requests refused for rate since the last one that was not. */
   refusals: number;
-  /** `jti` to its expiry, ms since the Unix epoch. */
-  readonly proofIds: Map<string, number>;
   /** The next flow identifier the server hands out. */
   nextFlow: number;
   /** The agent that proved itself here has as many connections as it may: this one is to be closed. */
@@ -67,16 +60,17 @@ export class Connections {
   readonly #byId = new Map<ConnectionId, ConnectionState>();
   /** Bound connections of each agent that has any: those over TLS, and the others. */
   readonly #perAgent = { tls: new Map<string, number>(), other: new Map<string, number>() };
-  readonly #networks: Allowances;
+  readonly #rates: RateMemory;
+  readonly #networkRate: Rate;
   #anonymous: Allowance | undefined;
   #refusals: Allowance | undefined;
 
-  constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array) {
+  constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array, rates: RateMemory) {
     this.#limits = limits;
     this.#random = random;
+    this.#rates = rates;
     const { perSecond, burst } = limits.anonymousTotalRate;
-    const share = { perSecond: perSecond * NETWORK_SHARE, burst: burst * NETWORK_SHARE };
-    this.#networks = new Allowances(share, limits.connections);
+    this.#networkRate = { perSecond: perSecond * NETWORK_SHARE, burst: burst * NETWORK_SHARE };
   }
 
   get size(): number {
@@ -109,7 +103,6 @@ export class Connections {
       authority: DOCUMENTS_ALONE,
       allowance: new Allowance(this.#limits.anonymousRate, now),
       refusals: 0,
-      proofIds: new Map(),
       nextFlow: 2,
       overfull: false,
       closing: false,
@@ -151,12 +144,14 @@ export class Connections {
     return true;
   }
 
-  /**
-   * Takes one request from what all unbound connections share, and first from what its network may have of that; a client that
-   * reconnects does not get more.
-   */
-  takeAnonymous({ network }: Pick<ConnectionState, "network">, now: number): boolean {
-    if (network !== undefined && this.#networks.take(network, now) !== undefined) return false;
+  /** Takes one request from what the network of an unbound connection may ask, at all servers that share that. Faults as `RateMemory.take`. */
+  takeOfNetwork({ network }: Pick<ConnectionState, "network">, now: number): Result<void> {
+    if (network === undefined) return ok(undefined);
+    return this.#rates.take([{ name: `anonymous ${network}`, rate: this.#networkRate }], now);
+  }
+
+  /** Takes one request from what all unbound connections share; a client that reconnects does not get more. */
+  takeAnonymous(now: number): boolean {
     this.#anonymous ??= new Allowance(this.#limits.anonymousTotalRate, now);
     return this.#anonymous.take(now);
   }
@@ -174,22 +169,6 @@ export class Connections {
       ? { counts: this.#perAgent.tls, most: tlsConnectionsPerAgent }
       : { counts: this.#perAgent.other, most: connectionsPerAgent };
   }
-}
-
-/** Notes a proof's identifier until `expires` (ms). False when it was used before; `full` when no more fit. */
-export function noteProofId(
-  state: ConnectionState,
-  jti: string,
-  expires: number,
-  now: number,
-): "new" | "replayed" | "full" {
-  if (state.proofIds.has(jti)) return "replayed";
-  if (state.proofIds.size >= MAX_PROOF_IDS) {
-    for (const [old, until] of state.proofIds) if (until < now) state.proofIds.delete(old);
-    if (state.proofIds.size >= MAX_PROOF_IDS) return "full";
-  }
-  state.proofIds.set(jti, expires);
-  return "new";
 }
 
 /** True for a connection that carries requests one by one, or the media of one session, and not both (`docs/wire-tls.md`). */

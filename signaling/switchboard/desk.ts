@@ -5,6 +5,7 @@ import { readGenesis } from "../genesis.ts";
 import { readIdentityDocument } from "../identity-document.ts";
 import { RecordChain } from "../record-chain.ts";
 import { parseScopes } from "../scope.ts";
+import { MemoryState, type SharedState } from "../shared-state.ts";
 import type { ServerIdentity, SwitchboardConfig, SwitchboardOptions } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { Inboxes } from "./inboxes.ts";
@@ -26,13 +27,15 @@ export interface Desk {
   readonly replies: Replies;
   readonly registry: Registry;
   readonly inboxes: Inboxes;
+  readonly shared: SharedState;
   readonly manifest: OwnManifest;
   /** What the server's identity document says of its trust score, and when that was computed. */
   readonly ownTrust: { readonly trustScore: number; readonly trustScoreAt: string };
 }
 
 /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
-export function makeDesk({ config, identity, verifier, random, head, agents }: SwitchboardOptions): Desk {
+export function makeDesk(options: SwitchboardOptions): Desk {
+  const { config, identity, verifier, random, head, agents, shared = new MemoryState() } = options;
   const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
   const genesis = orThrow(readGenesis(identity.genesis, verifier));
   const document = orThrow(readIdentityDocument(identity.identityDocument, genesis, verifier));
@@ -47,7 +50,7 @@ export function makeDesk({ config, identity, verifier, random, head, agents }: S
   const replies = new Replies(outputs, chain, random, facts, manifest);
   const registry = new Registry(config, policy, verifier, outputs);
   registry.load(agents);
-  const connections = new Connections(config.limits, random);
+  const connections = new Connections(config.limits, random, shared.rates);
   const inboxes = new Inboxes(outputs, replies, timers);
   const { trustScore, trustScoreAt } = document;
   return {
@@ -61,6 +64,7 @@ export function makeDesk({ config, identity, verifier, random, head, agents }: S
     replies,
     registry,
     inboxes,
+    shared,
     manifest,
     ownTrust: { trustScore, trustScoreAt },
   };

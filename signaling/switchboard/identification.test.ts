@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { type Result, refuse } from "../../codecs/result.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { CERTIFICATE, Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, scopes, testAgent } from "../../test/signed-call.ts";
 import { createIdentityDocument } from "../identity-document.ts";
+import { MemoryState } from "../shared-state.ts";
 
 const INBOX = `/agents/${ALICE.genesis.agentId}/inbox`;
 const DOCUMENTS = {
@@ -64,6 +66,28 @@ describe("possession proofs", () => {
     expect(alice.subscribe(undefined, { rawProof, documents: true }).last).toMatchObject({
       status: 401,
       error: { code: "proof-replayed" },
+    });
+  });
+
+  test("used again after a restart, or at another server that shares what it remembers: refused as replayed", () => {
+    const shared = new MemoryState();
+    // Two lives that draw the same random bytes, so that the nonce alone would let the proof in.
+    const first = new SignalingPeer(new Stage({ shared }), ALICE);
+    const rawProof = first.proof("SUBSCRIBE", INBOX, DOCUMENTS);
+    expect(first.subscribe(undefined, { rawProof, documents: true }).outcome).toBe("ok 200");
+    const again = (stage: Stage) =>
+      new SignalingPeer(stage, ALICE).subscribe(undefined, { rawProof, documents: true }).outcome;
+    expect(again(new Stage({ shared }))).toBe("proof-replayed");
+    expect(again(new Stage()), "what is not shared is not known").toBe("ok 200");
+  });
+
+  test("while nobody can look up which were used: refused, and answered when to come again", () => {
+    const fails = (): Result<void> =>
+      refuse("shared-state-unavailable", "It fails.", undefined, { retry_after_ms: 1_000 });
+    const shared = { proofs: { take: fails }, rates: { take: fails, size: 0 } };
+    expect(new SignalingPeer(new Stage({ shared }), ALICE).subscribe().last).toMatchObject({
+      status: 503,
+      error: { code: "shared-state-unavailable", details: { retry_after_ms: 1_000 } },
     });
   });
 

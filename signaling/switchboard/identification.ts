@@ -4,9 +4,10 @@ import type { Verifier } from "../../codecs/signer.ts";
 import { readProof, verifyProof } from "../proof.ts";
 import type { LogEntry } from "../record-log.ts";
 import { readShape } from "../shape.ts";
+import type { ProofMemory } from "../shared-state.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { SwitchboardConfig } from "./config.ts";
-import { type ConnectionState, type Connections, noteProofId } from "./connections.ts";
+import type { ConnectionState, Connections } from "./connections.ts";
 import type { Outputs } from "./outputs.ts";
 import { CREDENTIALS } from "./parameters.ts";
 import type { RegisteredAgent, Registry } from "./registry.ts";
@@ -22,6 +23,7 @@ export class Identification {
   readonly #connections: Connections;
   readonly #registry: Registry;
   readonly #outputs: Outputs;
+  readonly #proofs: ProofMemory;
 
   constructor(
     config: SwitchboardConfig,
@@ -29,18 +31,20 @@ export class Identification {
     connections: Connections,
     registry: Registry,
     outputs: Outputs,
+    proofs: ProofMemory,
   ) {
     this.#config = config;
     this.#verifier = verifier;
     this.#connections = connections;
     this.#registry = registry;
     this.#outputs = outputs;
+    this.#proofs = proofs;
   }
 
   /**
    * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent. Faults:
    * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
-   * `genesis-invalid` and the other identity faults.
+   * `shared-state-unavailable`, `genesis-invalid` and the other identity faults.
    */
   identify(
     connection: ConnectionState,
@@ -97,9 +101,8 @@ export class Identification {
     );
     if (!verified.ok) return verified;
     const expires = (verified.value.exp + CLOCK_SKEW_SECONDS) * 1000;
-    const use = noteProofId(connection, verified.value.jti, expires, now);
-    if (use === "replayed") return refuse("proof-replayed", "This proof was used before.", "proof.jti");
-    if (use === "full") return refuse("rate-limited", "Too many proofs on one connection.", "proof.jti");
+    const fresh = this.#proofs.take(agentId, verified.value.jti, expires, now);
+    if (!fresh.ok) return fresh;
     return this.#keep(connection, agent.value, now);
   }
 

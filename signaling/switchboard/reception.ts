@@ -3,6 +3,7 @@ import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { readRequestBody } from "../body.ts";
 import { routeRequest } from "../paths.ts";
 import { typedParameters } from "../query-values.ts";
+import { tooMany } from "../shared-state.ts";
 import { isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
@@ -40,17 +41,12 @@ export class Reception {
     this.#requests = departments.requests;
     this.#authorities = departments.authorities;
     this.#routing = new Routing(desk, departments);
-    this.#rates = new SharedRates(desk.config.limits);
+    this.#rates = new SharedRates(desk.config.limits, desk.shared.rates);
   }
 
   /** Answers kept for requests sent again. */
   get repeats(): number {
     return this.#repeats.size;
-  }
-
-  /** Agents and owners whose requests are counted. */
-  get rates(): number {
-    return this.#rates.size;
   }
 
   /** `mediaTime` is what capture times are held against, Unix milliseconds. */
@@ -92,26 +88,37 @@ export class Reception {
   /** What a refused request cost counts as anonymous where nobody is known to have made it. */
   #refuse(connection: ConnectionState, exchange: Exchange, fault: Fault, now: number): void {
     const isPaid = connection.agentId !== undefined || exchange.isAnonymous === true;
-    if (isPaid || this.#desk.connections.takeAnonymous(connection, now))
+    const ofNetwork = isPaid ? undefined : this.#desk.connections.takeOfNetwork(connection, now);
+    if (ofNetwork?.ok === false) this.#refuseUnpaid(connection, exchange, ofNetwork.fault, now);
+    else if (isPaid || this.#desk.connections.takeAnonymous(now))
       this.#desk.replies.refuse(exchange, fault, now);
-    else if (this.#desk.connections.takeRefusal(now))
-      this.#desk.replies.refuse(exchange, tooMany(ANONYMOUS_RETRY_MS).fault, now);
+    else this.#refuseUnpaid(connection, exchange, tooMany(ANONYMOUS_RETRY_MS).fault, now);
+  }
+
+  /** Says when to come again, as often as that may be said. */
+  #refuseUnpaid(connection: ConnectionState, exchange: Exchange, fault: Fault, now: number): void {
+    if (this.#desk.connections.takeRefusal(now)) this.#desk.replies.refuse(exchange, fault, now);
     else this.#close(connection, "anonymous-rate");
   }
 
-  /** Whether all unbound connections together may still ask for this; if not, the connection is closed. */
+  /** Whether its network, and all unbound connections together, may still ask for this; if not, it is refused or the connection closed. */
   #admitsNobody(connection: ConnectionState, exchange: Exchange, now: number): boolean {
     exchange.isAnonymous = true;
-    if (connection.agentId !== undefined || this.#desk.connections.takeAnonymous(connection, now))
-      return true;
+    if (connection.agentId !== undefined) return true;
+    const ofNetwork = this.#desk.connections.takeOfNetwork(connection, now);
+    if (!ofNetwork.ok) {
+      this.#refuseUnpaid(connection, exchange, ofNetwork.fault, now);
+      return false;
+    }
+    if (this.#desk.connections.takeAnonymous(now)) return true;
     // A refusal costs as much as an answer.
     this.#close(connection, "anonymous-rate");
     return false;
   }
 
   #mayAsk(connection: ConnectionState, exchange: Exchange, now: number): boolean {
-    const wait = this.#waitOf(connection, now);
-    if (wait === undefined) {
+    const allowed = this.#takeOne(connection, now);
+    if (allowed.ok) {
       connection.refusals = 0;
       return true;
     }
@@ -120,15 +127,15 @@ export class Reception {
       this.#close(connection, "rate-limited");
       return false;
     }
-    this.#desk.replies.refuse(exchange, tooMany(wait).fault, now);
+    this.#desk.replies.refuse(exchange, allowed.fault, now);
     return false;
   }
 
-  /** Milliseconds until this connection may ask something, `undefined` when it may now. */
-  #waitOf({ allowance, agentId }: ConnectionState, now: number): number | undefined {
-    if (!allowance.take(now)) return allowance.nextAt(now) - now;
+  #takeOne(connection: ConnectionState, now: number): Result<void> {
+    const { allowance, agentId } = connection;
+    if (!allowance.take(now)) return tooMany(allowance.nextAt(now) - now);
     const agent = agentId === undefined ? undefined : this.#desk.registry.get(agentId);
-    return agent === undefined ? undefined : this.#rates.take(agent, now);
+    return agent === undefined ? ok(undefined) : this.#rates.take(agent, connection, now);
   }
 
   #close(connection: ConnectionState, reason: string): void {
@@ -179,8 +186,8 @@ export class Reception {
     exchange.caller = agentId;
     exchange.callerOwner = genesis.ownerId;
     // The first request of a connection: only now it is known whose it is.
-    const wait = wasBound ? undefined : this.#rates.take(asked.agent, now);
-    if (wait !== undefined) return tooMany(wait);
+    const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
+    if (!allowed.ok) return allowed;
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
     }
@@ -210,8 +217,4 @@ export class Reception {
     this.#desk.replies.repeat(exchange, repeated.value, now);
     return ok(undefined);
   }
-}
-
-function tooMany(wait: number) {
-  return refuse("rate-limited", "Too many requests.", undefined, { retry_after_ms: Math.ceil(wait) });
 }

@@ -3,7 +3,6 @@ import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, SERVER, type TestAgent, testAgent } from "../../test/signed-call.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "./config.ts";
-import { SharedRates } from "./shared-rates.ts";
 
 const limited = (limits: Partial<SwitchboardLimits>) =>
   new Stage({ config: { limits: { ...DEFAULT_LIMITS, ...limits } } });
@@ -84,26 +83,17 @@ describe("an owner", () => {
   });
 });
 
-test("those who have not asked for long are forgotten, and of many the ones heard of longest ago", () => {
-  const limits = { ...DEFAULT_LIMITS, agentRate: { perSecond: 1, burst: 5 }, connections: 4 };
-  const rates = new SharedRates(limits);
-  const agents = Array.from({ length: 8 }, (_, index) => testAgent(`${index}`, 0x50 + index));
-  const registered = agents.map(({ genesis, document }) => ({
-    ...{ agentId: genesis.agentId, genesis, document },
-    status: document.status,
-  }));
-  for (const agent of registered) rates.take(agent, 0);
-  expect(rates.size).toBe(8);
-  const [last] = registered.slice(-1);
-  if (last === undefined) throw new Error("nobody");
-  expect(Array.from({ length: 5 }, () => rates.take(last, 0)).at(-1), "it is not forgotten").toBe(1_000);
-  for (let second = 1; second <= 20; second++) {
-    const at = second * 1_000;
-    expect([rates.take(last, at), rates.take(last, at)], "nor is it while it goes on").toEqual([
-      undefined,
-      1_000,
-    ]);
-  }
-  rates.take(last, 3_600_000);
-  expect(rates.size).toBe(2);
+test("an address may ask so much through all agents that come from it", () => {
+  const stage = limited({ addressRate: { perSecond: 10, burst: 3 } });
+  const from = (agent: TestAgent, network: string | undefined) => {
+    const peer = new SignalingPeer(stage, agent, { network });
+    peer.subscribe();
+    return peer;
+  };
+  const [alice, bob] = [from(ALICE, "192.0.2.1"), from(BOB, "192.0.2.1")];
+  expect([asks(alice, 1), asks(bob, 1)]).toEqual([["ok 200"], ["rate-limited"]]);
+  const carol = testAgent("carol", 0x45);
+  expect(asks(from(carol, "192.0.2.2"), 2), "another address is not concerned").toEqual(["ok 200", "ok 200"]);
+  stage.advance(100);
+  expect(asks(bob, 2)).toEqual(["ok 200", "rate-limited"]);
 });

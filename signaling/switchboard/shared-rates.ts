@@ -1,49 +1,27 @@
-import { Allowance } from "./allowance.ts";
+import type { Result } from "../../codecs/result.ts";
+import type { RateClaim, RateMemory } from "../shared-state.ts";
 import type { SwitchboardLimits } from "./config.ts";
-import { FadingMap } from "./fading-map.ts";
+import type { ConnectionState } from "./connections.ts";
 import { type RegisteredAgent, vouchedOwner } from "./registry.ts";
 
-/** What an agent may ask over all its connections, and an owner through all its agents. */
+/** What an agent may ask over all its connections, an owner through all its agents, and an address through all that come from it. */
 export class SharedRates {
-  readonly #agents: Allowances;
-  readonly #owners: Allowances;
+  readonly #limits: Pick<SwitchboardLimits, "agentRate" | "ownerRate" | "addressRate">;
+  readonly #memory: RateMemory;
 
-  constructor({ agentRate, ownerRate, connections }: SwitchboardLimits) {
-    this.#agents = new Allowances(agentRate, connections);
-    this.#owners = new Allowances(ownerRate, connections);
+  constructor(limits: SwitchboardLimits, memory: RateMemory) {
+    this.#limits = limits;
+    this.#memory = memory;
   }
 
-  /** Agents and owners that asked something lately. */
-  get size(): number {
-    return this.#agents.size + this.#owners.size;
-  }
-
-  /** Takes one request of this agent. Milliseconds until there is one when there is none now, else `undefined`. */
-  take(agent: RegisteredAgent, now: number): number | undefined {
-    // The agent first: one that asks too much uses up nothing of its owner's other agents.
-    return this.#agents.take(agent.agentId, now) ?? this.#owners.take(vouchedOwner(agent), now);
-  }
-}
-
-/** Allowances by name, each forgotten when it has been full again for sure. */
-export class Allowances {
-  readonly #rate: Rate;
-  readonly #kept: FadingMap<string, Allowance>;
-
-  constructor(rate: Rate, cap: number) {
-    this.#rate = rate;
-    this.#kept = new FadingMap(cap, (rate.burst * 1_000) / rate.perSecond);
-  }
-
-  get size(): number {
-    return this.#kept.size;
-  }
-
-  take(name: string, now: number): number | undefined {
-    const allowance = this.#kept.get(name, now) ?? new Allowance(this.#rate, now);
-    this.#kept.set(name, allowance, now);
-    return allowance.take(now) ? undefined : allowance.nextAt(now) - now;
+  /** Takes one request of this agent, from all of them or from none: who asks too much uses up nothing of the others. Faults as `RateMemory.take`. */
+  take(agent: RegisteredAgent, { network }: Pick<ConnectionState, "network">, now: number): Result<void> {
+    const { agentRate, ownerRate, addressRate } = this.#limits;
+    const claims: RateClaim[] = [
+      { name: `agent ${agent.agentId}`, rate: agentRate },
+      { name: `owner ${vouchedOwner(agent)}`, rate: ownerRate },
+    ];
+    if (network !== undefined) claims.push({ name: `address ${network}`, rate: addressRate });
+    return this.#memory.take(claims, now);
   }
 }
-
-type Rate = SwitchboardLimits["agentRate"];

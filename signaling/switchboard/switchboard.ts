@@ -74,8 +74,9 @@ export class Switchboard {
   /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
   constructor(options: SwitchboardOptions) {
     this.#desk = makeDesk(options);
-    const { config, verifier, outputs, connections, registry } = this.#desk;
-    this.#identification = new Identification(config, verifier, connections, registry, outputs);
+    const { config, verifier, outputs, connections, registry, shared } = this.#desk;
+    const { proofs } = shared;
+    this.#identification = new Identification(config, verifier, connections, registry, outputs, proofs);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     this.#attaching = new Attaching(this.#desk, this.#table, this.#endings);
@@ -159,7 +160,7 @@ export class Switchboard {
       timers: timers.size,
       readings: this.#evidence.size + this.#records.size + this.#inspection.size,
       repeats: this.#reception.repeats,
-      rates: this.#reception.rates,
+      rates: this.#desk.shared.rates.size,
     };
   }
 

@@ -48,6 +48,9 @@ A file for --config holds the settings by these names (dataFolder, certificateFi
 lowestTrustTier, agentDisclosure, scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
+Beside --shared-folder nothing of a server is shared: each has a data folder of its own. In it, whichever server a proof was shown to,
+no other takes it again, and rates per agent, owner and address count at all of them together.
+
 addressLimits bound what one address (IPv6: one /64) has on the TCP ports: sockets, 256 connections at once; socketRate, 50 new
 ones a second after a burst of 200; handshakes, 64 unfinished TLS handshakes; upgradeRate, 10 WebSockets a second after a burst of 60.
 Addresses of this machine are exempt: everybody behind a proxy here has the same. Raise them for many agents behind one address, such

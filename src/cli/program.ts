@@ -84,6 +84,10 @@ function addServe(program: Command, exit: Exit): void {
     .option("--no-well-known", "serve no /.well-known/agtp and no manifest over HTTP")
     .option("--no-residents", "run no resident agents")
     .option("--data-folder <folder>", "records, identity and certificate (default: parley-data)")
+    .option(
+      "--shared-folder <folder>",
+      "used proofs and spent rates, which servers of one host may share (default: in the data folder)",
+    )
     .addOption(
       new Option(
         "--registration <who>",

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { MemoryRates } from "../../signaling/shared-state.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { AddressBook, type AddressLimits, networkOf, networkOfPeer } from "./address-limits.ts";
 
@@ -12,7 +13,7 @@ const ADDRESS = "203.0.113.7";
 
 function scene() {
   const clock = new VirtualClock();
-  return { clock, book: new AddressBook({ limits: LIMITS, clock }) };
+  return { clock, book: new AddressBook({ limits: LIMITS, clock, rates: new MemoryRates() }) };
 }
 
 function opened(book: AddressBook, address: string): () => void {
@@ -24,7 +25,11 @@ function opened(book: AddressBook, address: string): () => void {
 describe("one address", () => {
   it("has so many connections whose handshake is not over", () => {
     const clock = new VirtualClock();
-    const book = new AddressBook({ limits: { ...LIMITS, sockets: 9, handshakes: 2 }, clock });
+    const book = new AddressBook({
+      limits: { ...LIMITS, sockets: 9, handshakes: 2 },
+      clock,
+      rates: new MemoryRates(),
+    });
     const [first] = [book.open(ADDRESS), book.open(ADDRESS)];
     expect(book.open(ADDRESS)).toBe("address-handshakes");
     if (typeof first !== "object") throw new Error("not admitted");
@@ -57,21 +62,24 @@ describe("one address", () => {
   it("asks for so many WebSockets in a time", async () => {
     const { book, clock } = scene();
     opened(book, ADDRESS);
-    expect([book.mayUpgrade(ADDRESS), book.mayUpgrade(ADDRESS)]).toEqual([true, false]);
+    expect(book.takeUpgrade(ADDRESS).ok).toBe(true);
+    expect(book.takeUpgrade(ADDRESS)).toMatchObject({
+      fault: { code: "rate-limited", details: { retry_after_ms: 1_000 } },
+    });
     await clock.advance(1_000);
-    expect(book.mayUpgrade(ADDRESS)).toBe(true);
+    expect(book.takeUpgrade(ADDRESS).ok).toBe(true);
   });
 
-  it("is forgotten only after thousands of others", () => {
-    const { book } = scene();
-    for (let count = 0; count < LIMITS.socketRate.burst; count += 1) opened(book, ADDRESS)();
-    const pass = (count: number, net: number) => {
-      for (let at = 0; at < count; at += 1) opened(book, `10.${net}.${at >> 8}.${at & 255}`)();
-    };
-    pass(9_999, 1);
-    expect(book.open(ADDRESS)).toBe("address-socket-rate");
-    pass(10_000, 2);
-    opened(book, ADDRESS);
+  it("spends one rate at all servers that share it", () => {
+    const rates = new MemoryRates();
+    const clock = new VirtualClock();
+    const [one, other] = [1, 2].map(() => new AddressBook({ limits: LIMITS, clock, rates }));
+    for (let count = 0; count < LIMITS.socketRate.burst / 2; count += 1) {
+      opened(one as AddressBook, ADDRESS)();
+      opened(other as AddressBook, ADDRESS)();
+    }
+    expect(other?.open(ADDRESS)).toBe("address-socket-rate");
+    opened(other as AddressBook, "203.0.113.8");
   });
 });
 
@@ -80,7 +88,7 @@ it("of this machine is never counted: everybody behind a proxy here has it", () 
   for (const address of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", undefined])
     for (let count = 0; count < 10; count += 1) {
       expect(book.open(address)).toBeTypeOf("object");
-      expect(book.mayUpgrade(address)).toBe(true);
+      expect(book.takeUpgrade(address).ok).toBe(true);
     }
 });
 

@@ -1,17 +1,21 @@
 import type { Clock } from "../../codecs/clock.ts";
-import { TokenBucket } from "../../sfu/token-bucket.ts";
+import { ok, type Result } from "../../codecs/result.ts";
+import type { Rate, RateMemory } from "../../signaling/shared-state.ts";
 import { bare, isLoopback } from "../server/origins.ts";
 
-/** What one address may have on the TCP ports together: an IPv4 address, or an IPv6 network of 64 bits. */
+/**
+ * What one address may have on the TCP ports together: an IPv4 address, or an IPv6 network of 64 bits. Rates count at all servers that
+ * share them, connections at each.
+ */
 export interface AddressLimits {
   /** TCP connections open at once; beyond: dropped before TLS, counted `address-sockets`. */
   readonly sockets: number;
   /** New TCP connections a second, and their burst; beyond: dropped before TLS, counted `address-socket-rate`. */
-  readonly socketRate: { readonly perSecond: number; readonly burst: number };
+  readonly socketRate: Rate;
   /** Connections whose TLS handshake, or first line, is not there yet; beyond: dropped before TLS, counted `address-handshakes`. */
   readonly handshakes: number;
   /** WebSockets asked for a second, and their burst; beyond: 429 `rate-limited`, counted `address-upgrade-rate`. */
-  readonly upgradeRate: { readonly perSecond: number; readonly burst: number };
+  readonly upgradeRate: Rate;
 }
 
 /** Room for a building behind one address, not for one machine that wants everything. */
@@ -22,15 +26,10 @@ export const DEFAULT_ADDRESS_LIMITS: AddressLimits = {
   upgradeRate: { perSecond: 10, burst: 60 },
 };
 
-/** Addresses without a connection that are remembered; beyond, who left first is forgotten and starts with a full burst again. */
-const REMEMBERED = 10_000;
-
 interface Account {
   sockets: number;
   /** Of them, those that have not arrived. */
   arriving: number;
-  readonly socketRate: TokenBucket;
-  readonly upgradeRate: TokenBucket;
 }
 
 /** A connection that may stay. */
@@ -49,18 +48,19 @@ export class AddressBook {
   readonly #limits: AddressLimits;
   readonly #clock: Clock;
   readonly #exempt: (address: string) => boolean;
+  readonly #rates: RateMemory;
   readonly #connected = new Map<string, Account>();
-  /** In the order in which they left. */
-  readonly #gone = new Map<string, Account>();
 
   /** `exempt`: addresses that nothing is counted of. Default: loopback. */
   constructor(options: {
     readonly limits: AddressLimits;
     readonly clock: Clock;
+    readonly rates: RateMemory;
     readonly exempt?: (address: string) => boolean;
   }) {
     this.#limits = options.limits;
     this.#clock = options.clock;
+    this.#rates = options.rates;
     this.#exempt = options.exempt ?? isLoopbackPeer;
   }
 
@@ -70,13 +70,10 @@ export class AddressBook {
   ): Admitted | "address-sockets" | "address-socket-rate" | "address-handshakes" {
     if (address === undefined || this.#exempt(address)) return EXEMPT;
     const network = networkOf(address);
-    const account = this.#account(network);
+    const account = this.#connected.get(network) ?? { sockets: 0, arriving: 0 };
     if (account.sockets >= this.#limits.sockets) return "address-sockets";
     if (account.arriving >= this.#limits.handshakes) return "address-handshakes";
-    if (!take(account.socketRate, this.#clock.now())) {
-      if (account.sockets === 0) this.#leave(network, account);
-      return "address-socket-rate";
-    }
+    if (!this.#take(`sockets ${network}`, this.#limits.socketRate).ok) return "address-socket-rate";
     account.sockets += 1;
     account.arriving += 1;
     this.#connected.set(network, account);
@@ -88,40 +85,19 @@ export class AddressBook {
     const close = (): void => {
       arrived();
       account.sockets -= 1;
-      if (account.sockets === 0) this.#leave(network, account);
+      if (account.sockets === 0) this.#connected.delete(network);
     };
     return { arrived, close };
   }
 
-  /** Whether an open connection of this address may ask for a WebSocket now. */
-  mayUpgrade(address: string | undefined): boolean {
-    if (address === undefined || this.#exempt(address)) return true;
-    const account = this.#connected.get(networkOf(address));
-    return account === undefined || take(account.upgradeRate, this.#clock.now());
+  /** Whether an open connection of this address may ask for a WebSocket now. Faults as `RateMemory.take`. */
+  takeUpgrade(address: string | undefined): Result<void> {
+    if (address === undefined || this.#exempt(address)) return ok(undefined);
+    return this.#take(`upgrades ${networkOf(address)}`, this.#limits.upgradeRate);
   }
 
-  #account(network: string): Account {
-    const known = this.#connected.get(network) ?? this.#gone.get(network);
-    if (known !== undefined) {
-      this.#gone.delete(network);
-      return known;
-    }
-    const { socketRate, upgradeRate } = this.#limits;
-    const now = this.#clock.now();
-    return {
-      sockets: 0,
-      arriving: 0,
-      socketRate: new TokenBucket(socketRate.perSecond, socketRate.burst, now),
-      upgradeRate: new TokenBucket(upgradeRate.perSecond, upgradeRate.burst, now),
-    };
-  }
-
-  #leave(network: string, account: Account): void {
-    this.#connected.delete(network);
-    this.#gone.set(network, account);
-    if (this.#gone.size <= REMEMBERED) return;
-    const [first] = this.#gone.keys();
-    this.#gone.delete(first as string);
+  #take(name: string, rate: Rate): Result<void> {
+    return this.#rates.take([{ name, rate }], this.#clock.wall());
   }
 }
 
@@ -147,10 +123,4 @@ const EXEMPT: Admitted = { arrived() {}, close() {} };
 
 function isLoopbackPeer(address: string): boolean {
   return isLoopback(bare(address.replace(/^::ffff:/i, "")));
-}
-
-function take(bucket: TokenBucket, now: number): boolean {
-  if (!bucket.has(1, now)) return false;
-  bucket.take(1);
-  return true;
 }

@@ -9,6 +9,7 @@ import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { systemClock } from "../../platform/node/clock.ts";
+import { MemoryRates } from "../../signaling/shared-state.ts";
 import { storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { originsOf } from "../server/origins.ts";
 import { DEFAULT_TLS_LIMITS } from "../server/tls-door.ts";
@@ -87,7 +88,11 @@ async function scene(options: Partial<SiteOptions> = {}): Promise<Scene> {
     maxSockets: 2,
     unready: () => told.unready,
     accept: (_socket, facts) => taken.push(facts),
-    addresses: new AddressBook({ limits: DEFAULT_ADDRESS_LIMITS, clock: systemClock }),
+    addresses: new AddressBook({
+      limits: DEFAULT_ADDRESS_LIMITS,
+      clock: systemClock,
+      rates: new MemoryRates(),
+    }),
     watch: { ...watch, unready: () => told.unready },
     page: page(),
     ...options,
@@ -226,7 +231,7 @@ describe("who watches", () => {
 describe("one address", () => {
   const LIMITS = { ...DEFAULT_ADDRESS_LIMITS, upgradeRate: { perSecond: 1, burst: 2 } };
   const addresses = (limits: typeof LIMITS) =>
-    new AddressBook({ limits, clock: systemClock, exempt: () => false });
+    new AddressBook({ limits, clock: systemClock, rates: new MemoryRates(), exempt: () => false });
 
   it("is refused by name when it asks for WebSockets too often", async () => {
     const { site, origin } = await scene({ addresses: addresses(LIMITS), maxSockets: 9 });

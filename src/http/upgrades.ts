@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { ErrorCode } from "../../codecs/error-codes.ts";
+import type { Fault } from "../../codecs/result.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { WEBSOCKET_SERVER_OPTIONS } from "../../transports/websocket/server.ts";
 import type { AddressBook } from "./address-limits.ts";
@@ -33,7 +34,8 @@ export interface UpgradeOptions {
   readonly addresses: AddressBook;
 }
 
-type RefusalReason = "path" | "host" | "origin" | "stopping" | "full" | "address-upgrade-rate";
+type Reason = "path" | "host" | "origin" | "stopping" | "full";
+type RefusalReason = Reason | "address-upgrade-rate";
 
 /** Turns requests for `/agtp` into WebSockets, or answers why not: one JSON object with a stable code. */
 export class Upgrades {
@@ -61,7 +63,13 @@ export class Upgrades {
 
   /** For the event `upgrade` of a server. */
   take(request: IncomingMessage, stream: Duplex, head: Buffer): void {
-    const { secure, origins } = this.#options;
+    const { secure, origins, addresses } = this.#options;
+    const allowed = addresses.takeUpgrade(request.socket.remoteAddress);
+    if (!allowed.ok) {
+      this.refused["address-upgrade-rate"]++;
+      refuse(stream, tooOften(allowed.fault));
+      return;
+    }
     const dialled = pageOrigin({ secure, host: request.headers.host }, origins());
     const reason = this.#reason(request, dialled);
     if (reason !== undefined || dialled === undefined) {
@@ -83,10 +91,9 @@ export class Upgrades {
     for (const socket of this.#open) socket.terminate();
   }
 
-  #reason(request: IncomingMessage, dialled: string | undefined): RefusalReason | undefined {
-    const { addresses, pageOrigins, maxSockets, unready } = this.#options;
+  #reason(request: IncomingMessage, dialled: string | undefined): Reason | undefined {
+    const { pageOrigins, maxSockets, unready } = this.#options;
     const { origin } = request.headers;
-    if (!addresses.mayUpgrade(request.socket.remoteAddress)) return "address-upgrade-rate";
     if (pathOf(request) !== AGTP_PATH) return "path";
     if (dialled === undefined) return "host";
     // Without an Origin it is no browser: any program could write what it likes there.
@@ -96,7 +103,7 @@ export class Upgrades {
     return undefined;
   }
 
-  #refusal(reason: RefusalReason): Refusal {
+  #refusal(reason: Reason): Refusal {
     if (reason !== "stopping") return REFUSALS[reason];
     return { status: 503, code: "draining", message: this.#options.unready() ?? "The server stops." };
   }
@@ -106,6 +113,8 @@ interface Refusal {
   readonly status: number;
   readonly code: ErrorCode;
   readonly message: string;
+  /** When to come again, where that is known. */
+  readonly retryAfterMs?: number;
 }
 
 /** A request of another path, host or origin. */
@@ -114,6 +123,8 @@ export const HOST_REFUSED: Refusal = {
   code: "host-refused",
   message: "This server is not known by that host name; the setting `origins` names further ones.",
 };
+/** What who finds all places taken is told to wait, milliseconds. */
+const FULL_RETRY_MS = 5_000;
 const ORIGIN_REFUSED: Refusal = {
   status: 403,
   code: "origin-refused",
@@ -128,20 +139,23 @@ const FULL: Refusal = {
   status: 503,
   code: "capacity",
   message: "The server has all the connections it takes.",
+  retryAfterMs: FULL_RETRY_MS,
 };
 
-const TOO_OFTEN: Refusal = {
-  status: 429,
-  code: "rate-limited",
-  message: "Too many connections from this address.",
-};
+/** An address that asks for more WebSockets than it may, or whose rate cannot be looked up. */
+function tooOften({ code, details }: Fault): Refusal {
+  const { retry_after_ms: wait } = details ?? {};
+  const retry = typeof wait === "number" ? { retryAfterMs: wait } : {};
+  if (code === "rate-limited")
+    return { status: 429, code, message: "Too many connections from this address.", ...retry };
+  return { status: 503, code, message: "Rates cannot be looked up now.", ...retry };
+}
 
-const REFUSALS: Readonly<Record<Exclude<RefusalReason, "stopping">, Refusal>> = {
+const REFUSALS: Readonly<Record<Exclude<Reason, "stopping">, Refusal>> = {
   path: NOT_FOUND,
   host: HOST_REFUSED,
   origin: ORIGIN_REFUSED,
   full: FULL,
-  "address-upgrade-rate": TOO_OFTEN,
 };
 
 /** The path of a request, its query left out. */
@@ -149,10 +163,12 @@ function pathOf(request: { readonly url?: string | undefined }): string {
   return (request.url ?? "").split(/[?#]/, 1)[0] as string;
 }
 
-function refuse(stream: Duplex, { status, code, message }: Refusal): void {
-  const body = JSON.stringify({ error: { code, message } });
+function refuse(stream: Duplex, { status, code, message, retryAfterMs }: Refusal): void {
+  const details = retryAfterMs === undefined ? {} : { details: { retry_after_ms: retryAfterMs } };
+  const body = JSON.stringify({ error: { code, message, ...details } });
   const headers = {
     ...PLAIN_HEADERS,
+    ...(retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) }),
     connection: "close",
     "content-type": "application/json; charset=utf-8",
     "content-length": String(Buffer.byteLength(body)),

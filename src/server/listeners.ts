@@ -4,6 +4,7 @@ import type { Clock } from "../../codecs/clock.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import type { RateMemory } from "../../signaling/shared-state.ts";
 import { createTlsCounters, type TlsCounters } from "../../transports/tls/counters.ts";
 import { acceptTls } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
@@ -24,6 +25,8 @@ import { bare, isAnyAddress, originsOf } from "./origins.ts";
 export interface ListenersOptions {
   readonly config: ServerConfig;
   readonly clock: Clock;
+  /** Who has asked how much lately, at all servers that share it. */
+  readonly rates: RateMemory;
   readonly certificate: ServerCertificate;
   readonly watch: Omit<WatchParts, "everywhere">;
   /** The agents that the server itself runs now. */
@@ -108,7 +111,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     maxSockets: config.limits.connections,
     unready: () => (isOpen ? options.watch.unready() : "The server starts."),
     accept: options.acceptSocket,
-    addresses: new AddressBook({ limits: config.addressLimits, clock }),
+    addresses: new AddressBook({ limits: config.addressLimits, clock, rates: options.rates }),
     ...(config.wellKnown
       ? {
           wellKnown: {

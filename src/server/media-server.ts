@@ -3,6 +3,7 @@ import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { buildEvidence } from "../../signaling/evidence/build.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
+import type { SharedState } from "../../signaling/shared-state.ts";
 import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import { Driver } from "./driver.ts";
@@ -14,6 +15,8 @@ export interface MediaServerOptions {
   readonly config: SwitchboardConfig;
   readonly identity: ServerIdentity;
   readonly log: RecordLog;
+  /** Used proofs and spent rates, shared with other servers where they are. Default: kept in this process alone. */
+  readonly shared?: SharedState;
   readonly clock: Clock;
   readonly verifier: Verifier;
   readonly random: (length: number) => Uint8Array;
@@ -44,6 +47,7 @@ export class MediaServer {
         random: options.random,
         agents: log.agents(),
         head: log.head(),
+        ...(options.shared === undefined ? {} : { shared: options.shared }),
       }),
       log,
       clock: options.clock,

@@ -25,6 +25,7 @@ import { type Listeners, openListeners } from "./listeners.ts";
 import { MediaServer } from "./media-server.ts";
 import { certificateOf, serverIdentity } from "./own-papers.ts";
 import { createPinoLog } from "./pino-log.ts";
+import { openSharedFolder } from "./shared-folder.ts";
 import { type RunningServer, UpServer } from "./up-server.ts";
 
 export type { RunningServer } from "./up-server.ts";
@@ -47,6 +48,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const config = parsed.value;
   const events = given ?? createPinoLog({ level: config.logLevel });
   await using opened = new AsyncDisposableStack();
+  const clock = createClock();
   const { dataFolder } = config;
   prepareFolder(dataFolder);
   opened.defer(lockFolder(dataFolder));
@@ -54,12 +56,13 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const certificate = await certificateOf(config);
   const log = await openLmdbLog(dataFolder);
   opened.defer(() => log.close());
+  const shared = await openSharedFolder(config, clock, events);
+  opened.defer(() => shared.close());
   const identities = config.residents
     ? await residentIdentities(dataFolder, { ...config, ...identity })
     : new Map<ResidentKind, LoadedIdentity>();
   await registerResidents(log, identities.values());
 
-  const clock = createClock();
   const over = new Ending(events);
   // Connections come only in later turns, when the media server stands.
   let media: MediaServer | undefined;
@@ -81,6 +84,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     config,
     clock,
     certificate,
+    rates: shared.rates,
     watch: {
       agentId: identity.agentId,
       unready: () => over.unready ?? media?.unready,
@@ -116,6 +120,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     },
     identity,
     log,
+    shared,
     clock,
     verifier,
     random,

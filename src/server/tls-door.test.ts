@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { WebSocket } from "ws";
 import type { Clock } from "../../codecs/clock.ts";
 import { systemClock } from "../../platform/node/clock.ts";
+import { MemoryRates } from "../../signaling/shared-state.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { until } from "../../test/waiting.ts";
 import { type ServerCertificate, storedCertificate } from "../../transports/webtransport/certificate.ts";
@@ -56,6 +57,7 @@ async function scene(
     unready: () => told.unready,
     accept: () => {},
     addresses: new AddressBook({
+      rates: new MemoryRates(),
       limits: { ...DEFAULT_ADDRESS_LIMITS, ...(handshakes === undefined ? {} : { handshakes }) },
       clock,
       exempt: () => handshakes === undefined,

@@ -1,4 +1,5 @@
 /** One switchboard on virtual time, with a stand-in for the driver that holds it to its contract. */
+
 import { type HeaderField, Headers } from "../../codecs/headers.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import {
@@ -11,6 +12,7 @@ import {
 import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
 import { verifyServerChain } from "../../signaling/record-chain.ts";
 import type { AgentEntry, LogEntry } from "../../signaling/record-log.ts";
+import type { SharedState } from "../../signaling/shared-state.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import type { EvidenceFile, SwitchboardInput, SwitchboardOutput } from "../../signaling/switchboard/io.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
@@ -40,6 +42,8 @@ export interface StageOptions {
   readonly server?: number;
   /** A switchboard that starts with what an earlier one left. */
   readonly log?: readonly LogEntry[];
+  /** Used proofs and spent rates that other switchboards share. */
+  readonly shared?: SharedState;
 }
 
 export class Stage {
@@ -100,6 +104,7 @@ export class Stage {
       random: (n) => this.#random(n),
       agents: this.#agents(),
       head: lastRecord,
+      ...(options.shared === undefined ? {} : { shared: options.shared }),
     });
     this.#drain();
   }

@@ -172,6 +172,14 @@ export const RECORDS: readonly Row[] = [
         },
         {
           file: "signaling/switchboard/shared-rates.test.ts",
+          name: "an address may ask so much through all agents that come from it",
+        },
+        {
+          file: "store/shared-state.test.ts",
+          name: "processes of one host > refuse each other's proofs and spend one rate, also after kill -9",
+        },
+        {
+          file: "signaling/switchboard/shared-rates.test.ts",
           name: "an owner > may ask so much through all its agents",
         },
         {
