@@ -147,7 +147,7 @@ async function bringUp(
 }
 
 /** Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims. */
-async function meetServer(
+export async function meetServer(
   control: ControlChannel,
   platform: AgentPlatform,
   expected: string | undefined,

@@ -10,7 +10,10 @@ export function cliPage(): string {
   const rows = Object.entries(EXIT).map(
     ([name, code]) => `| ${code} | ${EXIT_MEANINGS[name as keyof typeof EXIT].replaceAll("|", "\\|")} |`,
   );
-  const commands = program.commands.map((command) => `## parley ${command.name()}\n\n${block(command)}`);
+  const commands = program.commands.flatMap((command) => [
+    `## parley ${command.name()}\n\n${block(command)}`,
+    ...command.commands.map((below) => `### parley ${command.name()} ${below.name()}\n\n${block(below)}`),
+  ]);
   return `${INTRODUCTION}
 ${block(program)}
 

@@ -4,9 +4,11 @@ import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { tierOf } from "../methods.ts";
 import { ROUTES, type Route } from "../paths.ts";
+import type { AskedByAnybody } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
+import { isOperator } from "./operator.ts";
 import { CAPABILITY_DOMAINS, type DescribeParameters } from "./parameters.ts";
 import { introduce, type RegisteredAgent } from "./registry.ts";
 
@@ -82,8 +84,9 @@ export function serverDocuments(desk: Desk): JsonObject {
   return { genesis: decoder.decode(genesis), identity_document: decoder.decode(identityDocument) };
 }
 
-/** `DISCOVER /agents`, one page; `next` is what to ask for as `after`. */
-export function agentList(desk: Desk, after: string | undefined): JsonObject {
+/** `DISCOVER /agents`, one page; `next` is what to ask for as `after`. The operator is told whose they are. */
+export function agentList(desk: Desk, asked: AskedByAnybody, after: string | undefined): JsonObject {
+  const isOperated = isOperator(desk, asked);
   const page = desk.registry.page(after, AGENTS_PAGE);
   const last = page.at(-1);
   const agents = page.map((agent) => ({
@@ -92,6 +95,7 @@ export function agentList(desk: Desk, after: string | undefined): JsonObject {
     trust_tier: agent.genesis.trustTier,
     verification_path: agent.genesis.verificationPath,
     online: desk.inboxes.isOnline(agent.agentId),
+    ...(isOperated ? { owner_id: agent.genesis.ownerId, issuer: agent.genesis.issuer } : {}),
     ...(agent.status === "active" ? {} : { status: agent.status }),
   }));
   return { agents, ...(page.length === AGENTS_PAGE && last !== undefined ? { next: last.agentId } : {}) };

@@ -1,8 +1,10 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
+import type { SessionState } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { EvidenceFile, ExchangeId } from "./io.ts";
+import { isOperator } from "./operator.ts";
 import type { Exchange } from "./replies.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -20,6 +22,8 @@ interface Reading {
   readonly exchange: Exchange;
   readonly agentId: string;
   readonly sessionId: string;
+  /** The operator reads any. */
+  readonly isOperated: boolean;
   /** `undefined` until the driver has built it. */
   file: Uint8Array | undefined;
   /** Where the next piece begins, and its number. */
@@ -49,12 +53,12 @@ export class EvidenceReading {
     const { agentId } = asked.agent;
     const found = this.#table.participation(sessionId, agentId, now);
     if (found.ok) {
-      return refuse("evidence-not-ready", "The call is up or closing.", "path", {
-        retry_after_ms: RETRY_AFTER_MS,
-        state: found.value.session.state,
-      });
+      return notReady(found.value.session.state);
     }
-    if (found.fault.code === "session-identity-mismatch") return found;
+    const isOperated = isOperator(this.#desk, asked);
+    const live = isOperated ? this.#table.get(sessionId) : undefined;
+    if (live !== undefined) return notReady(live.state);
+    if (found.fault.code === "session-identity-mismatch" && !isOperated) return found;
     const isReading = [...this.#readings.values()].some(
       (reading) => reading.sessionId === sessionId && reading.agentId === agentId,
     );
@@ -62,7 +66,15 @@ export class EvidenceReading {
     if (this.#readings.size >= MAX_READS)
       return refuse("rate-limited", "Too many evidence files are being read.");
     const { exchange } = asked;
-    this.#readings.set(exchange.id, { exchange, agentId, sessionId, file: undefined, offset: 0, index: 0 });
+    this.#readings.set(exchange.id, {
+      exchange,
+      agentId,
+      sessionId,
+      isOperated,
+      file: undefined,
+      offset: 0,
+      index: 0,
+    });
     this.#desk.outputs.push({ kind: "evidence-wanted", exchange: exchange.id, sessionId });
     return ok(undefined);
   }
@@ -73,7 +85,7 @@ export class EvidenceReading {
     if (reading === undefined || reading.file !== undefined) return;
     if (evidence === undefined) {
       this.#refuse(reading, refuse("session-not-found", "There is no such session.", "path"), now);
-    } else if (!evidence.participants.includes(reading.agentId)) {
+    } else if (!evidence.participants.includes(reading.agentId) && !reading.isOperated) {
       const notYours = refuse("session-identity-mismatch", "You take no part in this session.", "path");
       this.#refuse(reading, notYours, now);
     } else {
@@ -124,6 +136,13 @@ export class EvidenceReading {
     this.#readings.delete(id);
     this.#desk.timers.clear("evidence", String(id));
   }
+}
+
+function notReady(state: SessionState) {
+  return refuse("evidence-not-ready", "The call is up or closing.", "path", {
+    retry_after_ms: RETRY_AFTER_MS,
+    state,
+  });
 }
 
 /** Where a piece of UTF-8 text of at most `size` bytes, at least 4, that begins at `start` ends: between characters. */

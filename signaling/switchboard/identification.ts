@@ -63,7 +63,7 @@ export class Identification {
         nonce: connection.nonce,
       });
     }
-    return ok(bound === undefined ? undefined : this.#registry.get(bound));
+    return ok(bound === undefined ? undefined : this.#registry.acting(bound));
   }
 
   #judge(
@@ -81,7 +81,10 @@ export class Identification {
     if (connection.agentId !== undefined && connection.agentId !== agentId) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "proof.agent_id");
     }
-    const agent = this.#registry.find(agentId, genesis, document);
+    const { operator } = this.#registry;
+    // Nothing but a proof by the server's own key makes an operator.
+    const agent =
+      agentId === operator.agentId ? ok(operator) : this.#registry.find(agentId, genesis, document);
     if (!agent.ok) return agent;
     const verified = verifyProof(
       proof,

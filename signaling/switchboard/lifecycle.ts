@@ -1,9 +1,12 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AgentStatus } from "../identity-document.ts";
 import { keyId } from "../keys.ts";
 import type { AskedByAnybody } from "./asked.ts";
 import type { Desk } from "./desk.ts";
+import { enrol } from "./enrolling.ts";
+import { isOperator } from "./operator.ts";
 import type { LifecycleParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
 
@@ -22,8 +25,9 @@ const EFFECTS: Readonly<
 };
 
 /**
- * Changes of an agent's status by who issued its Genesis. Whose key it is, the certificate of the connection tells: these requests
- * need no proof, since the issuer need not be an agent. What follows for calls and inbox is for `Authorities` to see to.
+ * Changes of an agent's status by who issued its Genesis, or by the operator. Whose key it is, the certificate of the connection tells:
+ * these requests need no proof, since the issuer need not be an agent; the operator's do. What follows for calls and inbox is for
+ * `Authorities` to see to.
  */
 export class Lifecycle {
   readonly #desk: Desk;
@@ -34,7 +38,8 @@ export class Lifecycle {
 
   /**
    * Faults: `agent-not-found`, `genesis-issuer-cert-required`, `issuer-mismatch`, `lifecycle-conflict`, `field-invalid` for a REVOKE
-   * that names a session.
+   * that names a session; of an ACTIVATE with which the operator registers an agent also `genesis-invalid`, `agent-mismatch`,
+   * `capacity`.
    */
   change(
     asked: AskedByAnybody,
@@ -43,10 +48,15 @@ export class Lifecycle {
     parameters: LifecycleParameters,
     now: number,
   ): Result<void> {
+    const enrolled =
+      method === "ACTIVATE" && isOperator(this.#desk, asked)
+        ? enrol(this.#desk, asked.exchange, agentId, parameters, now)
+        : ok(false);
+    if (!enrolled.ok || enrolled.value) return enrolled.ok ? ok(undefined) : enrolled;
     const agent = this.#desk.registry.get(agentId);
     if (agent === undefined) return refuse("agent-not-found", "No such agent is known here.", "path");
-    const issuer = this.#issuer(asked, agent);
-    if (!issuer.ok) return issuer;
+    const by = this.#by(asked, agent);
+    if (!by.ok) return by;
     if (method === "REVOKE" && (parameters.session_id !== undefined || asked.headers.has("Session-ID"))) {
       return refuse(
         "field-invalid",
@@ -77,7 +87,7 @@ export class Lifecycle {
       {
         result: { ...facts, effective_at: Math.floor(now) },
         event: `agent-${to === "active" ? "activated" : to}`,
-        extra: { ...facts, issuer_key: issuer.value, ...(reason === undefined ? {} : { reason }) },
+        extra: { ...facts, ...by.value, ...(reason === undefined ? {} : { reason }) },
         follow: (chainSeq) => ({ kind: "lifecycle", agentId, chainSeq, ...changed }),
       },
       now,
@@ -86,8 +96,10 @@ export class Lifecycle {
     return ok(undefined);
   }
 
-  /** The issuer's key, named. Failures are in the log: they are attempts on somebody's identity. */
-  #issuer({ connection, exchange }: AskedByAnybody, agent: RegisteredAgent): Result<string> {
+  /** Who may do this, as the record says it. Failures are in the log: they are attempts on somebody's identity. */
+  #by(asked: AskedByAnybody, agent: RegisteredAgent): Result<JsonObject> {
+    if (isOperator(this.#desk, asked)) return ok({ by: "operator" });
+    const { connection, exchange } = asked;
     const { peerKey } = connection;
     const { method } = exchange;
     const { agentId } = agent;
@@ -114,6 +126,6 @@ export class Lifecycle {
       });
       return refuse("issuer-mismatch", "Another key issued this agent's Genesis.", "connection");
     }
-    return ok(presented);
+    return ok({ by: "issuer", issuer_key: presented });
   }
 }

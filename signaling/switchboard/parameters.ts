@@ -81,9 +81,17 @@ export interface LifecycleParameters {
   readonly reason?: string;
   /** Refused: a session is ended by TERMINATE. */
   readonly session_id?: string;
+  /** With ACTIVATE, the operator's: the agent to register, or its newer identity document. Byte-exact. */
+  readonly genesis?: string;
+  readonly identity_document?: string;
 }
 export const LIFECYCLE: Shape<LifecycleParameters> = object<LifecycleParameters>(
-  { reason: optional(END_REASON), session_id: optional(text({ max: 128 })) },
+  {
+    reason: optional(END_REASON),
+    session_id: optional(text({ max: 128 })),
+    genesis: optional(DOCUMENT),
+    identity_document: optional(DOCUMENT),
+  },
   OPEN,
 );
 

@@ -3,6 +3,7 @@ import type { ConnectionId } from "../admission.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
+import { isOperator } from "./operator.ts";
 import type { Exchange } from "./replies.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -41,7 +42,9 @@ export class RecordReading {
   read(asked: Asked, sessionId: string, after: number | undefined, now: number): Result<void> {
     const { exchange, agent } = asked;
     const found = this.#table.participation(sessionId, agent.agentId, now);
-    if (!found.ok && found.fault.code !== "session-terminated") return found;
+    // The operator takes part in none: to it the log alone says what there is.
+    if (!found.ok && found.fault.code !== "session-terminated" && !isOperator(this.#desk, asked))
+      return found;
     if (this.#readings.size >= MAX_READS) return refuse("rate-limited", "Too many records are being read.");
     const from = after === undefined ? 0 : after + 1;
     // What is signed by now; what the log has by then is more, and may not be durable.

@@ -34,6 +34,8 @@ export class Registry {
   readonly #policy: ScopeSet;
   readonly #verifier: Verifier;
   readonly #outputs: Outputs;
+  /** The server itself: who proves itself with its key operates it. No agent, so neither listed nor called. */
+  readonly operator: RegisteredAgent;
   readonly #agents = new Map<string, RegisteredAgent>();
   /** What issuers have said here by lifecycle methods; of registered agents alone. */
   readonly #lifecycle = new Map<string, StatusChange>();
@@ -42,7 +44,14 @@ export class Registry {
   #order: readonly string[] | undefined;
 
   /** `policy` is `config.policyScope`, read. */
-  constructor(config: SwitchboardConfig, policy: ScopeSet, verifier: Verifier, outputs: Outputs) {
+  constructor(
+    config: SwitchboardConfig,
+    policy: ScopeSet,
+    verifier: Verifier,
+    outputs: Outputs,
+    operator: RegisteredAgent,
+  ) {
+    this.operator = operator;
     this.#config = config;
     this.#policy = policy;
     this.#verifier = verifier;
@@ -73,6 +82,11 @@ export class Registry {
     return this.#agents.get(agentId);
   }
 
+  /** Who speaks on a connection that is bound to this Agent-ID: a registered agent, or the operator. */
+  acting(agentId: string): RegisteredAgent | undefined {
+    return agentId === this.operator.agentId ? this.operator : this.get(agentId);
+  }
+
   /** Agents by ascending Agent-ID behind `after`, at most `count`. */
   page(after: string | undefined, count: number): RegisteredAgent[] {
     this.#order ??= [...this.#agents.keys()].sort();
@@ -87,6 +101,9 @@ export class Registry {
    * kept yet: that is {@link admit}, once the proof holds.
    */
   find(agentId: string, genesis: string | undefined, document: string | undefined): Result<RegisteredAgent> {
+    if (agentId === this.operator.agentId) {
+      return refuse("agent-mismatch", "This is the server itself: its own key alone speaks for it.");
+    }
     const known = this.#agents.get(agentId);
     if (known === undefined) return this.#newcomer(agentId, genesis, document);
     if (document === undefined) return ok(known);
@@ -98,8 +115,17 @@ export class Registry {
     return ok({ ...known, document: renewed.value, status: this.#statusOf(agentId, renewed.value) });
   }
 
+  /** An agent that nobody registered yet, from documents that the operator vouches for; {@link admit} keeps it. */
+  enrol(agentId: string, genesis: string, document: string): Result<RegisteredAgent> {
+    if (agentId === this.operator.agentId) return refuse("agent-mismatch", "This is the server itself.");
+    if (this.#agents.size >= this.#config.limits.agents)
+      return refuse("capacity", "No further agents fit here.");
+    return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
+  }
+
   /** Keeps what {@link find} returned. Gives the log entry to append when it is news. */
   admit(agent: RegisteredAgent): LogEntry | undefined {
+    if (agent === this.operator) return undefined;
     if (this.#agents.get(agent.agentId) === agent) return undefined;
     if (!this.#agents.has(agent.agentId)) {
       this.#outputs.log("info", "agent-registered", { agentId: agent.agentId, name: agent.genesis.name });

@@ -22,6 +22,7 @@ import type { Inspection } from "./inspection.ts";
 import type { Lifecycle, LifecycleMethod } from "./lifecycle.ts";
 import type { Notices } from "./notices.ts";
 import { judgeWithoutOffer } from "./offerless.ts";
+import { checkOperated } from "./operator.ts";
 import {
   ACK_NOTICE,
   AGENTS,
@@ -119,7 +120,7 @@ export class Routing {
         return ok(serverDocuments(this.#desk));
       case "DISCOVER /agents": {
         const read = readShape(AGENTS, parameters, AT);
-        return read.ok ? ok(agentList(this.#desk, read.value.after)) : read;
+        return read.ok ? ok(agentList(this.#desk, asked, read.value.after)) : read;
       }
       case "DISCOVER /agents/{agent_id}":
         return agentDetails(this.#desk, routed.params.agent_id, now);
@@ -137,6 +138,8 @@ export class Routing {
 
   /** What is for agents that proved who they are. */
   answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
+    const operated = checkOperated(this.#desk, asked, routed.route);
+    if (!operated.ok) return operated;
     const { ringing, answering, requests, evidence, steering, records, attaching, suspending } =
       this.#departments;
     switch (routed.route) {

@@ -24,6 +24,7 @@ const LIFE = {
     status: "string",
     previous_status: "string",
     noop: "boolean",
+    registered: "boolean",
     effective_at: "integer",
   },
   errors: ["agent-not-found", "genesis-issuer-cert-required", "issuer-mismatch", "lifecycle-conflict"],
@@ -155,28 +156,30 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
   },
   "ACTIVATE /agents/{agent_id}": {
     ...LIFE,
-    description: "Makes an agent active. For the issuer of its Genesis alone.",
+    description:
+      "Makes an agent active, or with its documents registers it. For the issuer of its Genesis, and the operator, who alone registers.",
     intent: "let an agent act",
     outcome: "the agent is active",
     impact: "reversible",
   },
   "DEACTIVATE /agents/{agent_id}": {
     ...LIFE,
-    description: "Suspends an agent and ends its sessions. For the issuer of its Genesis alone.",
+    description: "Suspends an agent and ends its sessions. For the issuer of its Genesis, and the operator.",
     intent: "stop an agent for now",
     outcome: "the agent is suspended",
     impact: "reversible",
   },
   "REINSTATE /agents/{agent_id}": {
     ...LIFE,
-    description: "Makes a suspended agent active again. For the issuer of its Genesis alone.",
+    description: "Makes a suspended agent active again. For the issuer of its Genesis, and the operator.",
     intent: "let an agent act again",
     outcome: "the agent is active",
     impact: "reversible",
   },
   "REVOKE /agents/{agent_id}": {
     ...LIFE,
-    description: "Retires an agent for ever and ends its sessions. For the issuer of its Genesis alone.",
+    description:
+      "Retires an agent for ever and ends its sessions. For the issuer of its Genesis, and the operator.",
     intent: "withdraw an agent",
     outcome: "the agent is retired",
     impact: "irreversible",
@@ -184,7 +187,7 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
   "DEPRECATE /agents/{agent_id}": {
     ...LIFE,
     description:
-      "Marks an agent as deprecated; it is served all the same. For the issuer of its Genesis alone.",
+      "Marks an agent as deprecated; it is served all the same. For the issuer of its Genesis, and the operator.",
     intent: "announce an agent's end",
     outcome: "the agent is deprecated",
     impact: "reversible",

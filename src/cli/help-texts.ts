@@ -87,6 +87,19 @@ Examples:
 
 Existing key files are never overwritten.`;
 
+export const AGENT = `Register, look at and stop the agents of a server.
+
+The server's own identity key, in its data folder, is what lets do this: whoever may read the folder operates the server. The server that
+has the folder is asked over an ordinary connection, found by its running.json; where none runs the folder itself is opened, and the same is
+done the same way. Everything is recorded, signed by the server, as done by the operator.`;
+
+export const AGENT_AFTER = `
+Examples:
+  parley agent add ada.key                       let an agent in where registration is closed
+  parley agent list --data /var/lib/parley
+  parley agent suspend AGENT-ID --reason audit   its calls end at once; reinstate lets it on
+  parley agent revoke AGENT-ID                   for good`;
+
 export const CALL = `Call an agent, say something, record the answer, hang up.
 
 The call is up when the other end has answered and both signatures were checked. With --in or --tone the call ends

@@ -1,6 +1,7 @@
 /** The `parley` command: what it takes and what it teaches. The work itself is loaded when a command runs. */
 import { Command, CommanderError, Option } from "commander";
 import { NETWORKS } from "../bots/plan.ts";
+import { addAgent } from "./agent-program.ts";
 import type { AnswerFlags } from "./answer-command.ts";
 import type { BotsFlags } from "./bots-command.ts";
 import type { CallFlags } from "./call-command.ts";
@@ -23,7 +24,7 @@ export async function run(argv: readonly string[]): Promise<ExitCode> {
   });
   // With --json the failure is told once, as an object and one line.
   if (json) program.configureOutput({ writeErr: () => {} });
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  inherit(program);
   if (argv.length === 0) {
     program.outputHelp({ error: true });
     return EXIT.usage;
@@ -51,12 +52,21 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addServe(program, exit);
   addDoctor(program, exit);
   addKeygen(program, exit);
+  addAgent(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);
   addDiscover(program, exit);
   addVerify(program, exit);
   addBots(program, exit);
   return program;
+}
+
+/** Has every command, and those below it, fail and speak as the program does. */
+function inherit(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent);
+    inherit(command);
+  }
 }
 
 type Exit = (code: ExitCode) => void;

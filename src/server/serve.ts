@@ -1,3 +1,4 @@
+import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
 import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
@@ -25,6 +26,7 @@ import { type Listeners, openListeners } from "./listeners.ts";
 import { MediaServer } from "./media-server.ts";
 import { certificateOf, serverIdentity } from "./own-papers.ts";
 import { createPinoLog } from "./pino-log.ts";
+import { writeRunningFile } from "./running-file.ts";
 import { openSharedFolder } from "./shared-folder.ts";
 import { type RunningServer, UpServer } from "./up-server.ts";
 
@@ -145,6 +147,17 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     });
     opened.defer(residents.close);
   }
+  const { url, agtpUrl, webSocketUrl } = listeners;
+  opened.defer(
+    writeRunningFile(dataFolder, {
+      pid: process.pid,
+      agent_id: agentId,
+      certificate_hash: encodeHex(certificate.hash),
+      url,
+      ...(agtpUrl === undefined ? {} : { agtp_url: agtpUrl }),
+      ...(webSocketUrl === undefined ? {} : { websocket_url: webSocketUrl }),
+    }),
+  );
   const up = new UpServer({ config, agentId, certificate, listeners, media, over, events, clock });
   up.own(opened.move());
   return up;

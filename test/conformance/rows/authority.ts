@@ -131,6 +131,14 @@ export const AUTHORITY: readonly Row[] = [
           file: "signaling/switchboard/lifecycle.test.ts",
           name: "who may change an agent's status > nobody without a certificate: 401; nobody with another's: 403; both are in the log",
         },
+        {
+          file: "signaling/switchboard/operator.test.ts",
+          name: "who is no operator > whoever brings the server's documents without its key",
+        },
+        {
+          file: "signaling/switchboard/operator.test.ts",
+          name: "the operator stops agents > of any issuer, at once, and the record says by whom",
+        },
       ],
     },
   },

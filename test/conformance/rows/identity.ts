@@ -67,6 +67,10 @@ export const IDENTITY: readonly Row[] = [
     source: "BASE, Registration",
     proof: {
       tests: [
+        {
+          file: "signaling/switchboard/operator.test.ts",
+          name: "the operator registers agents > with their documents, on a server that takes no others; they are served from then on, and after a restart",
+        },
         { file: IDENTIFICATION, name: "registration > closed: only whom the log knows" },
         {
           file: IDENTIFICATION,

@@ -1,0 +1,128 @@
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { Agent, createIdentity } from "../../agent/node.ts";
+import { saveIdentity } from "../../platform/node/identity-file.ts";
+import { parley } from "../../test/command-line.ts";
+import { RUNNING_FILE, writeRunningFile } from "../server/running-file.ts";
+import { type ServeOptions, serve } from "../server/serve.ts";
+import { openOperator } from "./operator.ts";
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "parley-operator-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function started(dataFolder: string, options: ServeOptions = {}) {
+  const server = await serve({
+    dataFolder,
+    port: 0,
+    httpPort: 0,
+    residents: false,
+    logLevel: "silent",
+    ...options,
+  });
+  onTestFinished(() => server.stop(0));
+  return server;
+}
+
+const { identity: ada, file: adaFile } = createIdentity({ name: "Ada" });
+const documents = {
+  genesis: new TextDecoder().decode(ada.genesis),
+  identity_document: new TextDecoder().decode(ada.identityDocument),
+};
+
+describe("the operator of a data folder", () => {
+  it.each([
+    ["AGTP over TLS", {}],
+    ["WebSocket where there is no TLS", { tcpPort: "off", webTransport: false }],
+    ["WebTransport where there is nothing else", { tcpPort: "off", httpPort: "off" }],
+  ] as const)("asks the server that runs by %s, and the folder where none does", async (_, settings) => {
+    const folder = newFolder();
+    const server = await started(folder, settings);
+    const asked = await openOperator(folder);
+    expect(asked.running).toMatchObject({ pid: process.pid, agent_id: server.agentId });
+    await asked.ask({ method: "ACTIVATE", path: `/agents/${ada.agentId}`, parameters: documents });
+    await asked.end();
+    await server.stop(0);
+    const alone = await openOperator(folder);
+    expect(alone.running).toBeUndefined();
+    const { result } = await alone.ask({ method: "DISCOVER", path: "/agents" });
+    expect(result.agents).toMatchObject([{ agent_id: ada.agentId }]);
+    await alone.end();
+  });
+
+  it("lets an agent into a closed server, and stops it there at once", async () => {
+    const folder = newFolder();
+    const server = await started(folder);
+    const operator = await openOperator(folder);
+    onTestFinished(() => operator.end());
+    const connect = () =>
+      Agent.connect(server.url, { identity: ada, certificateHashes: [server.certificateHash] });
+    await expect(connect()).rejects.toMatchObject({ code: "agent-unknown" });
+    const path = `/agents/${ada.agentId}`;
+    await operator.ask({ method: "ACTIVATE", path, parameters: documents });
+    const agent = await connect();
+    onTestFinished(() => agent.close());
+    const over = new Promise((resolve) => agent.on("closed", resolve));
+    await operator.ask({ method: "DEACTIVATE", path });
+    await over;
+    await expect(connect()).rejects.toMatchObject({ code: "agent-suspended" });
+  });
+
+  it("finds the server by a file of its owner's alone, which goes with the server", async () => {
+    const folder = newFolder();
+    const server = await started(folder);
+    const path = join(folder, RUNNING_FILE);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    await server.stop(0);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it("does not mind the file that a killed server left", async () => {
+    const folder = newFolder();
+    const server = await started(folder);
+    await server.stop(0);
+    const gone = {
+      pid: 1,
+      agent_id: server.agentId,
+      certificate_hash: "0".repeat(64),
+      url: "https://127.0.0.1:1",
+    };
+    writeRunningFile(folder, gone);
+    const operator = await openOperator(folder);
+    expect(operator.running).toBeUndefined();
+    await operator.end();
+  });
+
+  it("was never there in a folder that no server has lived in", async () => {
+    await expect(openOperator(newFolder())).rejects.toMatchObject({ code: "usage" });
+  });
+});
+
+describe("parley agent", () => {
+  it("adds and lists on a server that runs", async () => {
+    const folder = newFolder();
+    const data = join(folder, "data");
+    await started(data);
+    await saveIdentity(join(folder, "ada.key"), adaFile);
+    const added = await parley("agent", "add", join(folder, "ada.key"), "--data", data);
+    expect(added).toMatchObject({ code: 0, stdout: `${ada.agentId}\n` });
+    expect(added.stderr).toMatch(/^asked the server of process \d+, https:/);
+    const listed = await parley("agent", "list", "--data", data);
+    expect(listed.stdout).toBe(`${ada.agentId}  active, tier 2            Ada (ada)\n`);
+  });
+
+  it("says by exit code what was wrong", async () => {
+    const folder = newFolder();
+    const data = join(folder, "data");
+    await (await started(data)).stop(0);
+    writeFileSync(join(folder, "no.key"), "{}");
+    const none = parley("agent", "show", "0".repeat(64), "--data", data);
+    const noFile = parley("agent", "add", join(folder, "no.key"), "--data", data);
+    expect(await none).toMatchObject({ code: 11, stderr: expect.stringContaining("agent-not-found") });
+    expect(await noFile).toMatchObject({ code: 2, stderr: expect.stringContaining("lacks `genesis`") });
+  });
+});
