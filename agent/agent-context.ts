@@ -12,6 +12,8 @@ import type { AgentPlatform } from "./platform.ts";
 export interface AgentContext {
   readonly platform: AgentPlatform;
   readonly identity: AgentIdentity;
+  /** Which of the agent's inboxes this is. */
+  readonly inbox: string;
   /** The identity key, raw. */
   readonly publicKey: Uint8Array;
   /** The widest scope its documents let it claim. */

@@ -28,7 +28,7 @@ export type AgentEvents = {
   offline: Offline;
   /** Online again. */
   online: { readonly carrier: AgentCarrier };
-  /** Over for good: by `close()`, by the server, because the agent came online elsewhere (code `replaced`, 5), or lost. */
+  /** Over for good: by `close()`, by the server, because the agent came online at the same inbox again (code `replaced`, 5), or lost. */
   closed: CloseInfo;
   /** The server will stop; calls go on until its deadline (Unix milliseconds, its clock). */
   "server-shutdown": { readonly deadline: number | undefined };
@@ -41,6 +41,8 @@ export type AgentEvents = {
 export class Agent {
   /** Agent-ID: 64 hex. */
   readonly id: string;
+  /** Name of the inbox it is online at: see `ConnectOptions.inbox`. */
+  readonly inbox: string;
   readonly #clock: AgentPlatform["clock"];
   readonly #events: TypedEvents<AgentEvents>;
   readonly #online: Online;
@@ -53,6 +55,7 @@ export class Agent {
   /** @internal Agents come from `Agent.connect` of the Node or browser entry. */
   constructor(options: {
     readonly id: string;
+    readonly inbox: string;
     readonly platform: AgentPlatform;
     readonly backOff: Required<BackOff> | undefined;
     readonly report: (error: unknown) => void;
@@ -60,6 +63,7 @@ export class Agent {
     readonly attempt: (owner: PresenceOwner) => Promise<Presence>;
   }) {
     this.id = options.id;
+    this.inbox = options.inbox;
     this.#clock = options.platform.clock;
     this.#events = new TypedEvents(options.report);
     this.#online = new Online({
@@ -113,9 +117,13 @@ export class Agent {
     return this.#events.on(name, listener);
   }
 
-  /** Who decides on incoming calls, over this connection and later ones; the last one set does. Without one every call is declined. */
+  /**
+   * Who decides on incoming calls, over this connection and later ones; the last one set does. Without one every call is declined, a second
+   * after it rang: for all inboxes of the agent.
+   */
   onCall(handler: CallHandler): void {
     this.#callHandler = handler;
+    this.#online.presence?.callHandlerSet();
   }
 
   /**

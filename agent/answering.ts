@@ -1,3 +1,4 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
 import { type Choice, negotiate } from "../signaling/negotiation.ts";
@@ -8,9 +9,13 @@ import type { Call } from "./call.ts";
 import { takeUpCall } from "./call-assembly.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { DeclineReason } from "./incoming-call.ts";
+import { answeredElsewhere } from "./incoming-ends.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
 import { capabilitiesOf, sendingScope } from "./media-offer.ts";
 import type { Withdrawal } from "./withdrawal.ts";
+
+/** What a refusal of a call that rings no longer is answered. */
+const GONE: ReadonlySet<string> = new Set(["offer-dead", "offer-answered", "session-not-found"]);
 
 /** The call that rings: the checked offer, and the session id the server has allocated for it. */
 export interface RingingCall {
@@ -41,12 +46,7 @@ export async function answerCall(
     if (withdrawal.isWithdrawn) await declineAnyhow(context, sessionId);
     throw error;
   });
-  const { result } = await context.control.request({
-    method: "CONFIRM",
-    path: `/sessions/${sessionId}`,
-    parameters: { target_id: sessionId, status: "accepted", answer },
-    prove: true,
-  });
+  const result = await confirm(context, sessionId, answer);
   const answered = {
     sessionId,
     leg: 1,
@@ -58,6 +58,21 @@ export async function answerCall(
     result,
   } as const;
   return await takeUpCall(context, options, answered, withdrawal);
+}
+
+async function confirm(context: AgentContext, sessionId: string, answer: string): Promise<JsonObject> {
+  try {
+    const { result } = await context.control.request({
+      method: "CONFIRM",
+      path: `/sessions/${sessionId}`,
+      parameters: { target_id: sessionId, status: "accepted", answer, inbox: context.inbox },
+      prove: true,
+    });
+    return result;
+  } catch (error) {
+    const isElsewhere = error instanceof ParleyError && error.code === "offer-answered";
+    throw isElsewhere ? answeredElsewhere(error.details) : error;
+  }
 }
 
 async function signAnswer(
@@ -112,12 +127,16 @@ async function refuse(
     await context.control.request({
       method: "CONFIRM",
       path: `/sessions/${sessionId}`,
-      parameters: { target_id: sessionId, status: "rejected", ...(why as { reason: string }) },
+      parameters: {
+        target_id: sessionId,
+        status: "rejected",
+        inbox: context.inbox,
+        ...(why as { reason: string }),
+      },
       prove: true,
     });
   } catch (error) {
-    if (error instanceof ParleyError && (error.code === "offer-dead" || error.code === "session-not-found"))
-      return;
+    if (error instanceof ParleyError && GONE.has(error.code)) return;
     throw error;
   }
 }

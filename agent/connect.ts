@@ -20,6 +20,8 @@ import type { AgentPlatform } from "./platform.ts";
 import { Presence, type PresenceOwner } from "./presence.ts";
 import { unwrap } from "./unwrap.ts";
 
+/** The inbox of an agent that names none. */
+const DEFAULT_INBOX = "main";
 /** Samples of the clock exchange made on connecting. */
 const CLOCK_SAMPLES = 4;
 /** How long a server that ended the inbox has for closing the connection itself, ms. */
@@ -35,6 +37,11 @@ export interface ConnectOptions {
   readonly certificateHashes?: ServerAddress["certificateHashes"];
   /** Issuer keys (raw Ed25519, 32 bytes) that may vouch for the other ends of calls. When given, others are refused. */
   readonly anchors?: readonly Uint8Array[];
+  /**
+   * Name of the inbox to come online at, default `main`: 1 to 64 of letters, digits, `.`, `_` and `-`. Several of one agent stand beside
+   * each other, at most 8, and calls ring at all of them; coming online at one again closes what was online there (`replaced`).
+   */
+  readonly inbox?: string;
   /** Agent-ID the server must have. */
   readonly serverId?: string;
   /** Milliseconds until `connect-timeout`. Default 5,000. */
@@ -59,6 +66,7 @@ export async function connectAgent(
   const delays = typeof reconnect === "boolean" ? {} : reconnect;
   const agent = new Agent({
     id: identity.agentId,
+    inbox: options.inbox ?? DEFAULT_INBOX,
     platform,
     backOff: reconnect === false ? undefined : { ...DEFAULT_BACK_OFF, ...delays },
     report,
@@ -129,6 +137,7 @@ async function bringUp(
   const context: AgentContext = {
     platform,
     identity,
+    inbox: options.inbox ?? DEFAULT_INBOX,
     ...ownFacts(identity, platform),
     control,
     reachable: () => (ending.isOver ? owner.control() : control),
@@ -214,7 +223,13 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
     genesis: new TextDecoder().decode(identity.genesis),
     identity_document: new TextDecoder().decode(identity.identityDocument),
   };
-  const inbox = new Inbox(context.control, clock, identity.agentId, owner.inboxCursor, documents);
+  const inbox = new Inbox(
+    context.control,
+    clock,
+    { agentId: identity.agentId, name: context.inbox },
+    owner.inboxCursor,
+    documents,
+  );
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
   // When the server closes the connection, its streams may break before it says so.
   const closeLater = (reason: string): void => {

@@ -18,7 +18,7 @@ class Scene {
   #next = Promise.withResolvers<JsonObject | undefined>();
 
   constructor() {
-    const inbox = new Inbox(this, this.clock, "ada", { seen: FIRST }, {});
+    const inbox = new Inbox(this, this.clock, { agentId: "ada", name: "main" }, { seen: FIRST }, {});
     this.over = inbox.run(
       () => undefined,
       ({ event }) => this.delivered.push(event),

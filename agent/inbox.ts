@@ -24,13 +24,14 @@ export interface InboxCursor {
 }
 
 /**
- * The agent's inbox: what the server has to tell it, in order, each event once. Delivery is at least once, so events at or
+ * One inbox of the agent: what the server has to tell it, in order, each event once. Delivery is at least once, so events at or
  * below the cursor are dropped here.
  */
 export class Inbox {
   readonly #control: Pick<ControlChannel, "series" | "request">;
   readonly #clock: Clock;
   readonly #path: string;
+  readonly #name: string;
   readonly #parameters: JsonObject;
   readonly #cursor: InboxCursor;
   #acknowledged: number;
@@ -40,13 +41,14 @@ export class Inbox {
   constructor(
     control: Pick<ControlChannel, "series" | "request">,
     clock: Clock,
-    agentId: string,
+    { agentId, name }: { readonly agentId: string; readonly name: string },
     cursor: InboxCursor,
     parameters: JsonObject,
   ) {
     this.#control = control;
     this.#clock = clock;
     this.#path = `/agents/${agentId}/inbox`;
+    this.#name = name;
     this.#cursor = cursor;
     // Subscribing after it acknowledges it.
     this.#acknowledged = cursor.seen;
@@ -61,7 +63,7 @@ export class Inbox {
     const series = this.#control.series({
       method: "SUBSCRIBE",
       path: this.#path,
-      parameters: { ...this.#parameters, after: this.#cursor.seen },
+      parameters: { ...this.#parameters, inbox: this.#name, after: this.#cursor.seen },
       prove: true,
       timeout: INBOX_SILENCE_MS,
     });
@@ -102,7 +104,7 @@ export class Inbox {
       .request({
         method: "NOTIFY",
         path: this.#path,
-        parameters: { content: { event: "ack", inbox_seq: cursor } },
+        parameters: { content: { event: "ack", inbox_seq: cursor }, inbox: this.#name },
       })
       .catch(() => {
         // A lost acknowledgement costs a repeated delivery, which the cursor drops.

@@ -15,7 +15,11 @@ export class IncomingCall {
   readonly offer: IncomingOffer["offer"];
   /** Unix milliseconds by the server's clock until which it rings. */
   readonly ringUntil: number;
-  /** Aborted when the caller takes the call back or it rang out. */
+  /**
+   * Aborted when the call rings no longer though it was not decided here. Its `reason` is a `ParleyError` that says why: `cancelled`,
+   * `no-answer`, `answered-elsewhere` (another inbox of this agent took or declined it: `details.inbox`, `details.status`), `glare`,
+   * `callee-unreachable`, `draining`, `connection-lost` …
+   */
   readonly cancelled: AbortSignal;
   readonly #answer: (options: CallOptions) => Promise<Call>;
   readonly #decline: (reason: DeclineReason) => Promise<void>;
@@ -47,8 +51,9 @@ export class IncomingCall {
   }
 
   /**
-   * Takes the call. Throws `offer-dead` when it was taken back or rang out meanwhile, `proposal-rejected` when nothing in
-   * the offer fits (the caller is told what would), `session-core-mismatch` when the server presents something else.
+   * Takes the call. Throws `offer-dead` when it was taken back or rang out meanwhile, `answered-elsewhere` when another inbox of this
+   * agent was faster, `proposal-rejected` when nothing in the offer fits (the caller is told what would), `session-core-mismatch` when
+   * the server presents something else.
    */
   accept(options: CallOptions = {}): Promise<Call> {
     this.#decideOnce();
@@ -57,7 +62,7 @@ export class IncomingCall {
     return call;
   }
 
-  /** Refuses the call. Resolves also when it is gone already. */
+  /** Refuses the call, for all inboxes of this agent. Resolves also when it is gone already. */
   decline(reason: DeclineReason = "declined"): Promise<void> {
     this.#decideOnce();
     const declined = this.#decline(reason);

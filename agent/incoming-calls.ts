@@ -7,11 +7,14 @@ import type { Call } from "./call.ts";
 import { documentsOf, objectOf, textOf } from "./call-assembly.ts";
 import type { CallOptions } from "./call-options.ts";
 import { IncomingCall } from "./incoming-call.ts";
+import { answeredElsewhere, endOfOffer } from "./incoming-ends.ts";
 import type { Withdrawal } from "./withdrawal.ts";
 
 /** How often, and how long in all, the surviving offer of a glare is looked for, ms: the refusal may overtake the inbox. */
 const SURVIVOR_POLL_MS = 20;
 const SURVIVOR_WAIT_MS = 5_000;
+/** How long a call waits for somebody who decides on calls, ms: one may ring as soon as the inbox is up. Then it is declined. */
+const HANDLER_WAIT_MS = 1_000;
 
 /** Decides on a call that rings. A rejection declines the call. */
 export type CallHandler = (call: IncomingCall) => void | Promise<void>;
@@ -36,6 +39,8 @@ export class IncomingCalls {
   /** Calls being placed, by callee: an offer from that callee waits until ours is decided. */
   readonly #placing = new Map<string, number>();
   readonly #held = new Set<IncomingCall>();
+  /** Calls that rang before anybody decided on calls. */
+  readonly #unheard = new Set<IncomingCall>();
   readonly #handler: () => CallHandler | undefined;
 
   /** `handler` says who decides now; every call that is answered goes through `bringUp`. */
@@ -78,7 +83,7 @@ export class IncomingCalls {
             answerCall(this.#context, ringing, options, withdrawal),
           );
         } catch (error) {
-          cancel.abort();
+          cancel.abort(error);
           throw error;
         } finally {
           this.#ringing.delete(sessionId);
@@ -94,10 +99,17 @@ export class IncomingCalls {
     else this.#dispatch(call);
   }
 
-  /** The caller took an offer back, or it rang out. */
-  cancelled(sessionId: string): void {
-    this.#ringing.get(sessionId)?.cancel.abort();
+  /** An offer rings no longer: an event of the inbox says why. */
+  over(sessionId: string, event: "offer-cancelled" | "offer-answered", fields: JsonObject): void {
+    const error = event === "offer-cancelled" ? endOfOffer(fields) : answeredElsewhere(fields);
+    this.#ringing.get(sessionId)?.cancel.abort(error);
     this.#ringing.delete(sessionId);
+  }
+
+  /** There is somebody now who decides on calls. */
+  handlerSet(): void {
+    for (const call of this.#unheard) this.#dispatch(call);
+    this.#unheard.clear();
   }
 
   /** A call to `agentId` is being placed: what that agent offers meanwhile waits. */
@@ -120,15 +132,18 @@ export class IncomingCalls {
     }
   }
 
-  /** The offer of `agentId` that survived a glare, once it is here; `undefined` when it was taken back or never comes. */
+  /**
+   * The offer of `agentId` that survived a glare, once it is here; `undefined` when it is decided already or never comes. Throws what
+   * ended it when it rings no longer.
+   */
   async survivor(agentId: string, offerId: unknown): Promise<IncomingCall | undefined> {
     const { clock } = this.#context.platform;
     const until = clock.now() + SURVIVOR_WAIT_MS;
     while (clock.now() < until) {
-      for (const { call } of this.#ringing.values()) {
-        if (call.offerId === offerId && call.caller.agentId === agentId)
-          return isOpen(call) ? call : undefined;
-      }
+      const here = [...this.#held, ...[...this.#ringing.values()].map(({ call }) => call)];
+      const call = here.find((one) => one.offerId === offerId && one.caller.agentId === agentId);
+      call?.cancelled.throwIfAborted();
+      if (call !== undefined) return call.decided ? undefined : call;
       await new Promise<void>((resolve) => clock.at(clock.now() + SURVIVOR_POLL_MS, resolve));
     }
     return undefined;
@@ -136,17 +151,23 @@ export class IncomingCalls {
 
   /** The connection is gone. */
   lost(): void {
-    for (const { cancel } of this.#ringing.values()) cancel.abort();
+    const error = new ParleyError({
+      code: "connection-lost",
+      message: "The connection ended while it rang.",
+    });
+    for (const { cancel } of this.#ringing.values()) cancel.abort(error);
     this.#ringing.clear();
     this.#held.clear();
+    this.#unheard.clear();
   }
 
   #dispatch(call: IncomingCall): void {
     const handler = this.#handler();
     if (handler === undefined) {
-      this.#declineQuietly(call.sessionId);
+      this.#waitForHandler(call);
       return;
     }
+    if (!isOpen(call)) return;
     Promise.resolve()
       .then(() => handler(call))
       .catch(async (error: unknown) => {
@@ -154,6 +175,14 @@ export class IncomingCalls {
         if (isOpen(call)) await call.decline();
       })
       .catch(this.#context.report);
+  }
+
+  #waitForHandler(call: IncomingCall): void {
+    const { clock } = this.#context.platform;
+    this.#unheard.add(call);
+    clock.at(clock.now() + HANDLER_WAIT_MS, () => {
+      if (this.#unheard.delete(call) && isOpen(call)) this.#declineQuietly(call.sessionId);
+    });
   }
 
   #declineQuietly(sessionId: string): void {

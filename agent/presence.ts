@@ -89,11 +89,17 @@ export class Presence {
     }
   }
 
+  /** Somebody decides on incoming calls from now on. */
+  callHandlerSet(): void {
+    this.#incoming.handlerSet();
+  }
+
   /** One event of the inbox. */
   inboxEvent({ event, fields }: InboxEvent): void {
     try {
       if (event === "offer") this.#incoming.offered(fields);
-      else if (event === "offer-cancelled") this.#incoming.cancelled(textOf(fields, "session_id"));
+      else if (event === "offer-cancelled" || event === "offer-answered")
+        this.#incoming.over(textOf(fields, "session_id"), event, fields);
       else if (event === "unsubscribed" && fields.reason === "replaced") this.#replaced();
       else if (event === "shutdown") {
         const { deadline } = fields;
@@ -131,7 +137,7 @@ export class Presence {
   }
 
   #replaced(): void {
-    this.#leave(CLOSE_CODES.replaced, "the agent came online elsewhere");
+    this.#leave(CLOSE_CODES.replaced, "the agent came online at this inbox again");
   }
 
   #leave(code: number, reason: string): void {

@@ -46,16 +46,14 @@ export class Answering {
     if (ringing.callee.agentId !== asked.agent.agentId) {
       return refuse("session-identity-mismatch", "You are not the agent called.", "path");
     }
-    if (parameters.status === "rejected") {
-      this.#ringing.settle(ringing, rejection(parameters), now);
-      this.#desk.replies.answer(
-        asked.exchange,
-        { result: { session_id: sessionId, status: "rejected" } },
-        now,
-      );
-      return ok(undefined);
-    }
-    return this.#accept(asked, ringing, parameters.answer, now);
+    const inbox = this.#inboxOf(asked, parameters);
+    if (parameters.status === "accepted") return this.#accept(asked, ringing, inbox, parameters.answer, now);
+    const refusal = rejection(parameters);
+    this.#ringing.settle(ringing, refusal, now, { inbox, status: "rejected" });
+    const result = { session_id: sessionId, status: "rejected" };
+    const extra = { offer_id: ringing.offer.payload.offer_id };
+    this.#desk.replies.answer(asked.exchange, { result, event: refusal.code, extra }, now);
+    return ok(undefined);
   }
 
   #confirmLate(asked: Asked, sessionId: string, parameters: ConfirmParameters, now: number): Result<void> {
@@ -75,12 +73,25 @@ export class Answering {
       answerEstablished(this.#desk, asked.exchange, session, leg, now);
       return ok(undefined);
     }
+    const { answer } = settled;
+    if (answer !== undefined && answer.inbox !== this.#inboxOf(asked, parameters))
+      return refuse("offer-answered", "Another inbox of yours answered the offer.", "path", { ...answer });
     return refuse("offer-dead", "The offer is answered, taken back or over.", "path", {
       ...(settled.fault === undefined ? {} : { outcome: settled.fault.code }),
     });
   }
 
-  #accept(asked: Asked, ringing: RingingOffer, jws: string | undefined, now: number): Result<void> {
+  #inboxOf({ agent, connection }: Asked, { inbox }: ConfirmParameters): string {
+    return this.#desk.inboxes.nameFor(agent.agentId, connection.id, inbox);
+  }
+
+  #accept(
+    asked: Asked,
+    ringing: RingingOffer,
+    inbox: string,
+    jws: string | undefined,
+    now: number,
+  ): Result<void> {
     if (jws === undefined) return refuse("field-invalid", "This is missing.", "parameters.answer");
     const { offer, sessionId, caller } = ringing;
     const standing = this.#desk.registry.standing(asked.agent);
@@ -108,9 +119,7 @@ export class Answering {
       now,
     );
     if (!session.ok) return session;
-    this.#ringing.clearTimers(ringing);
-    this.#book.settle(ringing, undefined, now);
-    this.#desk.inboxes.withdraw(callee.agentId, sessionId, ["offer"]);
+    this.#ringing.taken(ringing, inbox, now);
     this.#table.add(session.value, now);
     this.#endings.watch(session.value, now);
     this.#attaching.watch(session.value);
@@ -132,6 +141,7 @@ export class Answering {
       sessionId,
       caller: caller.agentId,
       callee: callee.agentId,
+      inbox,
       codecs: session.value.terms.streams
         .map((stream) => (stream.modality === "audio" ? stream.codec.name : stream.modality))
         .join(" "),

@@ -1,50 +1,40 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { HeaderField } from "../../codecs/headers.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { supportedMethods } from "../paths.ts";
 import type { SessionLink } from "../record-chain.ts";
 import { Fullest } from "./fullest.ts";
+import { EVENT_LIFETIME, type InboxEvent, InboxQueue, type KeptEvent } from "./inbox-queue.ts";
 import { MAX_NOTICES, type NoticeSender, oldestOfMost, roomForNotice } from "./notice-shares.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Exchange, Replies } from "./replies.ts";
 import type { Timers } from "./timers.ts";
 
-/**
- * Unacknowledged events kept per agent. Beyond it the oldest `frames_refused` goes first, since later ones repeat its
- * news; without one, the oldest event. Every drop is logged by reason.
- */
-export const MAX_UNACKNOWLEDGED = 256;
+/** The inbox of who names none. */
+export const DEFAULT_INBOX = "main";
+
+/** Inboxes of one agent. One more takes the place of the one that has been without a subscription longest, or is refused. */
+export const MAX_INBOXES = 8;
 
 /** Seconds between heartbeats on a quiet subscription. */
 export const HEARTBEAT_SECONDS = 20;
 
-/** How long an event waits for its acknowledgement, milliseconds. */
-export const EVENT_LIFETIME = 24 * 3_600_000;
-
-/** An event for one agent's inbox; `event` names it, the rest goes out as it is. */
-export interface InboxEvent {
-  readonly event: string;
-  readonly sessionId?: string;
-  /** The agent that sent it, where one did: see {@link Inboxes.makeRoom}. */
-  readonly from?: NoticeSender;
-  /** When it is no news any more, Unix milliseconds; at most {@link EVENT_LIFETIME} from now. */
-  readonly expiresAt?: number;
-  readonly fields: JsonObject;
-}
-
-interface KeptEvent extends InboxEvent {
-  readonly seq: number;
-  readonly at: number;
-}
+/**
+ * How long an inbox without a subscription is kept while its agent has another one, milliseconds. The last one an agent left stays as
+ * long as it holds anything.
+ */
+export const ORPHAN_LIFETIME = 600_000;
 
 interface Inbox {
   readonly agentId: string;
-  /** Unacknowledged, by ascending `seq`. */
-  events: KeptEvent[];
-  nextSeq: number;
-  /** Everything up to here was acknowledged. */
-  cursor: number;
+  readonly name: string;
+  readonly queue: InboxQueue;
   subscription: Exchange | undefined;
+  /** When it lost its subscription, or was made without one. */
+  leftAt: number;
+  /** The same where nobody ended that on purpose, until somebody subscribes again. */
+  brokenAt: number | undefined;
 }
 
 /** What a message has beside its result. */
@@ -55,16 +45,23 @@ interface MessageParts {
   readonly headers?: readonly HeaderField[];
 }
 
+/** An agent lost its last subscription. */
+export interface GoneOffline {
+  readonly agentId: string;
+  /** When one of its inboxes last broke that may still come back, if one did. */
+  readonly brokenAt: number | undefined;
+}
+
 /**
- * What the server has to tell agents: at least once each, in order, until acknowledged. One subscription per agent: the
- * newest replaces the older, which gets a last message.
+ * What the server has to tell agents. An agent has as many inboxes as it names, side by side: each is told everything, at least
+ * once, in order, until it acknowledges. One subscription per inbox: the newest replaces the older, which gets a last message.
  */
 export class Inboxes {
   readonly #outputs: Outputs;
   readonly #replies: Replies;
   readonly #timers: Timers;
-  /** At most one per registered agent. */
-  readonly #byAgent = new Map<string, Inbox>();
+  /** By Agent-ID, then by name. Agents are registered ones. */
+  readonly #byAgent = new Map<string, Map<string, Inbox>>();
   /** Inboxes by how many events of agents they hold. */
   readonly #notices = new Fullest<Inbox>();
 
@@ -76,160 +73,273 @@ export class Inboxes {
 
   /** True while the agent has a live subscription: it can be called. */
   isOnline(agentId: string): boolean {
-    return this.#byAgent.get(agentId)?.subscription !== undefined;
+    return this.#of(agentId).some(isSubscribed);
   }
 
-  /** Agents that are online, and events that wait for any agent. */
+  /** The inbox a request of the agent is from: the one it names, else the one on its connection, else the default. */
+  nameFor(agentId: string, connection: ConnectionId, named: string | undefined): string {
+    if (named !== undefined) return named;
+    const there = this.#of(agentId).find(({ subscription }) => subscription?.connection === connection);
+    return there?.name ?? DEFAULT_INBOX;
+  }
+
+  /** Agents that are online, and events that wait in any inbox. */
   overview(): { readonly online: number; readonly inboxEvents: number } {
     let [online, inboxEvents] = [0, 0];
-    for (const { subscription, events } of this.#byAgent.values()) {
-      if (subscription !== undefined) online++;
-      inboxEvents += events.length;
+    for (const agentId of this.#byAgent.keys()) {
+      const inboxes = this.#of(agentId);
+      if (inboxes.some(isSubscribed)) online++;
+      for (const { queue } of inboxes) inboxEvents += queue.events.length;
     }
     return { online, inboxEvents };
   }
 
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
-    return { inboxes: this.#byAgent.size, ...this.overview() };
+    let inboxes = 0;
+    for (const byName of this.#byAgent.values()) inboxes += byName.size;
+    return { inboxes, ...this.overview() };
   }
 
-  /** Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again. */
-  subscribe(exchange: Exchange, agentId: string, after: number, now: number): void {
-    const inbox = this.#inbox(agentId, now);
+  /**
+   * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again. True for a
+   * subscriber that begins anew: it may not know what this inbox was told before. Fault: `inbox-limit`.
+   */
+  subscribe(
+    exchange: Exchange,
+    agentId: string,
+    { name, after }: { readonly name: string; readonly after: number },
+    now: number,
+  ): Result<boolean> {
+    const made = this.#open(agentId, name, now);
+    if (!made.ok) return made;
+    const { inbox, isNew } = made.value;
     this.#endSubscription(inbox, "replaced", now);
-    this.#acknowledge(inbox, after);
+    const isFresh = isNew || after < inbox.queue.cursor;
+    this.#change(inbox, () => {
+      inbox.queue.acknowledge(after);
+      inbox.queue.expire(now);
+    });
     inbox.subscription = exchange;
-    const greeting = { event: "subscribed", inbox_seq: inbox.cursor, heartbeat_s: HEARTBEAT_SECONDS };
+    inbox.brokenAt = undefined;
+    const { cursor } = inbox.queue;
+    const greeting = { event: "subscribed", inbox: name, inbox_seq: cursor, heartbeat_s: HEARTBEAT_SECONDS };
     this.#send(inbox, greeting, now, { headers: [["Supported-Methods", supportedMethods("/")]] });
-    this.#keep(
-      inbox,
-      inbox.events.filter((event) => expiryOf(event) > now),
-    );
-    for (const event of inbox.events) this.#deliver(inbox, event, now);
-    this.#timers.set("heartbeat", agentId, now + HEARTBEAT_SECONDS * 1000);
+    for (const event of inbox.queue.events) this.#deliver(inbox, event, now);
+    this.#timers.set("heartbeat", keyOf(inbox), now + HEARTBEAT_SECONDS * 1000);
+    for (const each of this.#of(agentId)) this.#arm(each, now);
+    return ok(isFresh);
   }
 
-  /** Keeps the event until it is acknowledged and sends it at once where somebody listens. `link` chains its record. */
+  /**
+   * Keeps the event in all the agent's inboxes until each acknowledges it, and sends it at once where somebody listens. `link` chains
+   * the records of its messages.
+   */
   post(agentId: string, event: InboxEvent, now: number, link?: SessionLink): void {
-    const inbox = this.#inbox(agentId, now);
-    if (inbox.events.length >= MAX_UNACKNOWLEDGED) {
-      const refusal = inbox.events.find(({ event }) => event === "frames_refused");
-      this.#drop(inbox, refusal ?? inbox.events[0], "unacknowledged-cap");
-    }
-    const kept = { ...event, seq: inbox.nextSeq++, at: now };
-    this.#keep(inbox, [...inbox.events, kept]);
-    if (kept.expiresAt !== undefined) {
-      this.#timers.set("inbox-expiry", agentId, Math.min(...inbox.events.map(expiryOf)));
-    }
-    this.#deliver(inbox, kept, now, link);
+    for (const inbox of this.#ofAny(agentId, now)) this.#post(inbox, event, now, link);
   }
 
-  /** Makes room for one more event that `from` sends to that agent. False where there is none. */
-  makeRoom(agentId: string, from: NoticeSender): boolean {
-    const inbox = this.#byAgent.get(agentId);
-    // Whoever listens was sent all that is kept.
-    const room = roomForNotice(inbox?.events.filter(isNotice) ?? [], from, this.isOnline(agentId));
-    if (!room.fits) return false;
-    if (inbox !== undefined && room.drop !== undefined) this.#drop(inbox, room.drop, "notices-cap");
-    const { fullest, total } = this.#notices;
-    if (total < MAX_NOTICES || fullest === undefined) return true;
-    const oldest = oldestOfMost(fullest.events.filter(isNotice));
-    if (oldest !== undefined) this.#drop(fullest, oldest, "notices-total-cap");
-    return true;
+  /** The same for one inbox, if it is there. */
+  postTo(agentId: string, name: string, event: InboxEvent, now: number): void {
+    for (const inbox of this.#of(agentId)) if (inbox.name === name) this.#post(inbox, event, now);
   }
 
-  /** Forgets events up to and including `seq`. False when the agent has no inbox or was never sent that number. */
-  acknowledge(agentId: string, seq: number): boolean {
-    const inbox = this.#byAgent.get(agentId);
-    if (inbox === undefined || seq >= inbox.nextSeq) return false;
-    this.#acknowledge(inbox, seq);
-    return true;
+  /** The same for all inboxes of the agent but one. */
+  postBeside(agentId: string, name: string, event: InboxEvent, now: number): void {
+    for (const inbox of this.#of(agentId)) if (inbox.name !== name) this.#post(inbox, event, now);
+  }
+
+  /** Posts what an agent sends, to every inbox that has room for it. False where none has. */
+  notify(agentId: string, event: InboxEvent & { readonly from: NoticeSender }, now: number): boolean {
+    let taken = false;
+    for (const inbox of this.#ofAny(agentId, now)) {
+      // Whoever listens was sent all that is kept.
+      const room = roomForNotice(inbox.queue.notices, event.from, isSubscribed(inbox));
+      if (!room.fits) continue;
+      if (room.drop !== undefined) this.#drop(inbox, room.drop, "notices-cap");
+      this.#capNotices();
+      this.#post(inbox, event, now);
+      taken = true;
+    }
+    return taken;
+  }
+
+  /** Forgets events up to and including `seq`. False when there is no such inbox or it was never sent that number. */
+  acknowledge(agentId: string, name: string, seq: number): boolean {
+    const inbox = this.#byAgent.get(agentId)?.get(name);
+    return inbox !== undefined && this.#change(inbox, () => inbox.queue.acknowledge(seq));
+  }
+
+  /** Whether an inbox holds an event about a session, unacknowledged. */
+  holds(agentId: string, name: string, sessionId: string, event: string): boolean {
+    const held = this.#byAgent.get(agentId)?.get(name)?.queue.events ?? [];
+    return held.some((kept) => kept.sessionId === sessionId && kept.event === event);
   }
 
   /** Takes back what is no longer news about a session: events named in `events`, where not yet acknowledged. */
   withdraw(agentId: string, sessionId: string, events: readonly string[]): void {
-    const inbox = this.#byAgent.get(agentId);
-    if (inbox === undefined) return;
-    this.#keep(
-      inbox,
-      inbox.events.filter((kept) => kept.sessionId !== sessionId || !events.includes(kept.event)),
-    );
+    const isNews = (kept: KeptEvent) => kept.sessionId !== sessionId || !events.includes(kept.event);
+    for (const inbox of this.#of(agentId)) this.#change(inbox, () => inbox.queue.keep(isNews));
   }
 
-  heartbeat(agentId: string, now: number): void {
-    const inbox = this.#byAgent.get(agentId);
+  /** The timer `heartbeat` of an inbox. */
+  heartbeat(key: string, now: number): void {
+    const inbox = this.#at(key);
     if (inbox?.subscription === undefined) return;
     this.#send(inbox, { event: "heartbeat" }, now);
-    this.#timers.set("heartbeat", agentId, now + HEARTBEAT_SECONDS * 1000);
+    this.#timers.set("heartbeat", key, now + HEARTBEAT_SECONDS * 1000);
   }
 
-  /** Drops what waited too long, and the whole inbox when nobody uses it. */
-  expire(agentId: string, now: number): void {
-    const inbox = this.#byAgent.get(agentId);
+  /** The timer `inbox-expiry` of an inbox: drops what waited too long, and the whole inbox when nobody comes for it. */
+  expire(key: string, now: number): void {
+    const inbox = this.#at(key);
     if (inbox === undefined) return;
-    const fresh = inbox.events.filter((event) => expiryOf(event) > now);
-    if (fresh.length < inbox.events.length) {
-      this.#outputs.log("warn", "inbox-events-expired", {
-        agentId,
-        count: inbox.events.length - fresh.length,
-      });
-    }
-    this.#keep(inbox, fresh);
-    if (inbox.subscription === undefined && fresh.length === 0) {
-      this.#byAgent.delete(agentId);
-      return;
-    }
-    this.#timers.set("inbox-expiry", agentId, Math.min(now + EVENT_LIFETIME, ...fresh.map(expiryOf)));
+    const { agentId, queue } = inbox;
+    const count = this.#change(inbox, () => queue.expire(now));
+    if (count > 0) this.#outputs.log("warn", "inbox-events-expired", { agentId, count });
+    const isWanted = isSubscribed(inbox) || (this.#isLastLeft(inbox) && queue.events.length > 0);
+    if (!isWanted && now >= inbox.leftAt + ORPHAN_LIFETIME) this.#forget(inbox);
+    else this.#arm(inbox, now);
   }
 
-  /** The connection (or only this exchange of it) is gone. Returns the agent that lost its subscription, if one did. */
-  lost(agentId: string | undefined, connection: ConnectionId, exchange?: number): string | undefined {
-    const inbox = agentId === undefined ? undefined : this.#byAgent.get(agentId);
-    const subscription = inbox?.subscription;
-    if (inbox === undefined || subscription === undefined || subscription.connection !== connection)
-      return undefined;
-    if (exchange !== undefined && subscription.id !== exchange) return undefined;
-    inbox.subscription = undefined;
-    this.#timers.clear("heartbeat", inbox.agentId);
-    return inbox.agentId;
+  /** The clock was set by `by` milliseconds: what happened is as long ago as before. */
+  clockStepped(by: number): void {
+    for (const byName of this.#byAgent.values()) {
+      for (const inbox of byName.values()) {
+        inbox.leftAt += by;
+        if (inbox.brokenAt !== undefined) inbox.brokenAt += by;
+      }
+    }
+  }
+
+  /**
+   * The connection (or only this exchange of it) is gone, `orderly` where its client closed it. Tells when the agent has no
+   * subscription any more because of that.
+   */
+  lost(
+    agentId: string | undefined,
+    lost: {
+      readonly connection: ConnectionId;
+      readonly exchange?: number | undefined;
+      readonly orderly: boolean;
+    },
+    now: number,
+  ): GoneOffline | undefined {
+    const inboxes = agentId === undefined ? [] : this.#of(agentId);
+    const gone = inboxes.filter(
+      ({ subscription }) =>
+        subscription?.connection === lost.connection &&
+        (lost.exchange === undefined || subscription.id === lost.exchange),
+    );
+    for (const inbox of gone) {
+      this.#leave(inbox, now);
+      inbox.brokenAt = lost.orderly ? undefined : now;
+    }
+    if (agentId === undefined || gone.length === 0 || inboxes.some(isSubscribed)) return undefined;
+    const breaks = inboxes.flatMap(({ brokenAt }) => (brokenAt === undefined ? [] : [brokenAt]));
+    return { agentId, brokenAt: breaks.length === 0 ? undefined : Math.max(...breaks) };
   }
 
   /** Tells every subscriber, without keeping it for later. */
   announce(message: JsonObject, now: number): void {
-    for (const inbox of this.#byAgent.values())
-      if (inbox.subscription !== undefined) this.#send(inbox, message, now);
+    for (const agentId of this.#byAgent.keys())
+      for (const inbox of this.#of(agentId)) this.#send(inbox, message, now);
   }
 
-  /** Ends an agent's subscription with a last message. */
+  /** Ends an agent's subscriptions with a last message. */
   end(agentId: string, reason: string, now: number): void {
-    const inbox = this.#byAgent.get(agentId);
-    if (inbox !== undefined) this.#endSubscription(inbox, reason, now);
+    for (const inbox of this.#of(agentId)) this.#endSubscription(inbox, reason, now);
   }
 
   /** Ends every subscription with a last message. */
   endAll(reason: string, now: number): void {
-    for (const inbox of this.#byAgent.values()) this.#endSubscription(inbox, reason, now);
+    for (const agentId of this.#byAgent.keys()) this.end(agentId, reason, now);
   }
 
-  #inbox(agentId: string, now: number): Inbox {
-    const existing = this.#byAgent.get(agentId);
-    if (existing !== undefined) return existing;
-    // Numbers start at the time in ms, so they go up across restarts and a client's cursor stays meaningful.
-    const first = Math.floor(now);
-    const inbox: Inbox = { agentId, events: [], nextSeq: first, cursor: first - 1, subscription: undefined };
-    this.#byAgent.set(agentId, inbox);
-    this.#timers.set("inbox-expiry", agentId, now + EVENT_LIFETIME);
+  #of(agentId: string): Inbox[] {
+    return [...(this.#byAgent.get(agentId)?.values() ?? [])];
+  }
+
+  /** The agent's inboxes; the default one for an agent that has none. */
+  #ofAny(agentId: string, now: number): Inbox[] {
+    const inboxes = this.#of(agentId);
+    return inboxes.length > 0 ? inboxes : [this.#make(agentId, DEFAULT_INBOX, now)];
+  }
+
+  #at(key: string): Inbox | undefined {
+    const [agentId = "", name = ""] = key.split("/");
+    return this.#byAgent.get(agentId)?.get(name);
+  }
+
+  #open(
+    agentId: string,
+    name: string,
+    now: number,
+  ): Result<{ readonly inbox: Inbox; readonly isNew: boolean }> {
+    const inboxes = this.#of(agentId);
+    const existing = inboxes.find((inbox) => inbox.name === name);
+    if (existing !== undefined) return ok({ inbox: existing, isNew: false });
+    const left = inboxes.filter((inbox) => !isSubscribed(inbox)).sort((a, b) => a.leftAt - b.leftAt);
+    const waiting = left.length === inboxes.length ? left.at(-1)?.queue.events : undefined;
+    if (inboxes.length >= MAX_INBOXES) {
+      const [oldest] = left;
+      if (oldest === undefined)
+        return refuse("inbox-limit", `An agent has at most ${MAX_INBOXES} inboxes.`, "parameters.inbox");
+      this.#forget(oldest);
+    }
+    const inbox = this.#make(agentId, name, now);
+    // Who comes back under another name finds what waited for it.
+    this.#change(inbox, () => {
+      for (const event of waiting ?? []) inbox.queue.add(event, event.at);
+    });
+    return ok({ inbox, isNew: true });
+  }
+
+  #make(agentId: string, name: string, now: number): Inbox {
+    const queue = new InboxQueue(now);
+    const inbox: Inbox = { agentId, name, queue, subscription: undefined, leftAt: now, brokenAt: undefined };
+    const byName = this.#byAgent.get(agentId) ?? new Map<string, Inbox>();
+    this.#byAgent.set(agentId, byName.set(name, inbox));
+    this.#arm(inbox, now);
     return inbox;
   }
 
-  #acknowledge(inbox: Inbox, seq: number): void {
-    if (seq >= inbox.nextSeq || seq <= inbox.cursor) return;
-    inbox.cursor = seq;
-    this.#keep(
-      inbox,
-      inbox.events.filter((event) => event.seq > seq),
-    );
+  #forget(inbox: Inbox): void {
+    this.#change(inbox, () => inbox.queue.keep(() => false));
+    const key = keyOf(inbox);
+    this.#timers.clear("inbox-expiry", key);
+    this.#timers.clear("heartbeat", key);
+    const byName = this.#byAgent.get(inbox.agentId);
+    byName?.delete(inbox.name);
+    if (byName?.size === 0) this.#byAgent.delete(inbox.agentId);
+  }
+
+  /** Nobody listens at any of the agent's inboxes, and this was the last where somebody did. */
+  #isLastLeft({ agentId, leftAt }: Inbox): boolean {
+    return this.#of(agentId).every((other) => !isSubscribed(other) && other.leftAt <= leftAt);
+  }
+
+  /** Sets when to look at an inbox again. */
+  #arm(inbox: Inbox, now: number): void {
+    const { nextExpiry } = inbox.queue;
+    const isKept = isSubscribed(inbox) || (this.#isLastLeft(inbox) && inbox.queue.events.length > 0);
+    const until = isKept ? now + EVENT_LIFETIME : inbox.leftAt + ORPHAN_LIFETIME;
+    this.#timers.set("inbox-expiry", keyOf(inbox), Math.min(until, nextExpiry));
+  }
+
+  #leave(inbox: Inbox, now: number): void {
+    inbox.subscription = undefined;
+    inbox.leftAt = now;
+    this.#timers.clear("heartbeat", keyOf(inbox));
+    this.#arm(inbox, now);
+  }
+
+  #post(inbox: Inbox, event: InboxEvent, now: number, link?: SessionLink): void {
+    const { overflow } = inbox.queue;
+    if (overflow !== undefined) this.#drop(inbox, overflow, "unacknowledged-cap");
+    const kept = this.#change(inbox, () => inbox.queue.add(event, now));
+    if (kept.expiresAt !== undefined) this.#arm(inbox, now);
+    this.#deliver(inbox, kept, now, link);
   }
 
   #deliver(inbox: Inbox, event: KeptEvent, now: number, link?: SessionLink): void {
@@ -259,34 +369,40 @@ export class Inboxes {
   #endSubscription(inbox: Inbox, reason: string, now: number): void {
     const { subscription } = inbox;
     if (subscription === undefined) return;
-    inbox.subscription = undefined;
-    this.#timers.clear("heartbeat", inbox.agentId);
+    this.#leave(inbox, now);
     this.#replies.answer(subscription, { result: { event: "unsubscribed", reason }, final: true }, now);
   }
 
   /** Every change of what an inbox holds goes through here. */
-  #keep(inbox: Inbox, events: KeptEvent[]): void {
-    this.#notices.set(inbox, inbox.events.filter(isNotice).length, events.filter(isNotice).length);
-    inbox.events = events;
+  #change<Value>(inbox: Inbox, change: () => Value): Value {
+    const before = inbox.queue.notices.length;
+    const value = change();
+    this.#notices.set(inbox, before, inbox.queue.notices.length);
+    return value;
   }
 
-  #drop(inbox: Inbox, dropped: KeptEvent | undefined, reason: string): void {
-    this.#keep(
-      inbox,
-      inbox.events.filter((event) => event !== dropped),
-    );
+  /** Makes room for one more notice among those of all inboxes together. */
+  #capNotices(): void {
+    const { fullest, total } = this.#notices;
+    if (total < MAX_NOTICES || fullest === undefined) return;
+    const oldest = oldestOfMost(fullest.queue.notices);
+    if (oldest !== undefined) this.#drop(fullest, oldest, "notices-total-cap");
+  }
+
+  #drop(inbox: Inbox, dropped: KeptEvent, reason: string): void {
+    this.#change(inbox, () => inbox.queue.keep((event) => event !== dropped));
     const { agentId } = inbox;
     // What agents tell each other is theirs to lose.
     const level = reason === "unacknowledged-cap" ? "warn" : "debug";
-    this.#outputs.log(level, "inbox-event-dropped", { agentId, dropped: dropped?.event, reason });
+    this.#outputs.log(level, "inbox-event-dropped", { agentId, dropped: dropped.event, reason });
   }
 }
 
-function isNotice(event: KeptEvent): event is KeptEvent & { readonly from: NoticeSender } {
-  return event.from !== undefined;
+function isSubscribed({ subscription }: Inbox): boolean {
+  return subscription !== undefined;
 }
 
-/** When an event is dropped though nobody dealt with it. */
-function expiryOf(event: KeptEvent): number {
-  return Math.min(event.at + EVENT_LIFETIME, event.expiresAt ?? Number.POSITIVE_INFINITY);
+/** What the timers of an inbox are by: neither part has a slash. */
+function keyOf({ agentId, name }: Inbox): string {
+  return `${agentId}/${name}`;
 }

@@ -6,7 +6,7 @@ import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { FadingMap } from "./fading-map.ts";
 import { FairMap } from "./fair-map.ts";
-import { EVENT_LIFETIME } from "./inboxes.ts";
+import { EVENT_LIFETIME } from "./inbox-queue.ts";
 import type { ConfirmTargetParameters, NotifyParameters, QueryParameters } from "./parameters.ts";
 import { vouchedOwner } from "./registry.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -49,9 +49,6 @@ export class Notices {
     if (!alive.ok) return alive;
     if (!this.#allows(from, now)) return refuse("rate-limited", "Too many notifications.");
     const sender = { agentId: from, owner: vouchedOwner(asked.agent) };
-    if (!inboxes.makeRoom(recipient.agentId, sender)) {
-      return refuse("inbox-full", "The recipient has not dealt with those before it.", "recipient");
-    }
     const id = replies.uuid(now);
     const { urgency = "informational" } = parameters;
     const isOnline = inboxes.isOnline(recipient.agentId);
@@ -63,7 +60,9 @@ export class Notices {
       expires_at: Math.floor(expiry.value / 1000),
     };
     const event = { event: "notification", from: sender, expiresAt: expiry.value, fields };
-    inboxes.post(recipient.agentId, event, now);
+    if (!inboxes.notify(recipient.agentId, event, now)) {
+      return refuse("inbox-full", "The recipient has not dealt with those before it.", "recipient");
+    }
     this.#confirmable.set(id, from, { from, to: recipient.agentId }, now);
     const receipt = {
       notification_id: id,
@@ -100,8 +99,7 @@ export class Notices {
       ...(attestation === undefined ? {} : { attestation }),
     };
     const from = { agentId: by, owner: vouchedOwner(asked.agent) };
-    const told = inboxes.makeRoom(known.from, from);
-    if (told) inboxes.post(known.from, { event: "confirmation", from, fields: { ...said, by } }, now);
+    const told = inboxes.notify(known.from, { event: "confirmation", from, fields: { ...said, by } }, now);
     replies.answer(
       asked.exchange,
       { result: { attestation_id: id, target_id: target, status, told }, event: "confirmed", extra: said },

@@ -30,6 +30,12 @@ export interface RingingOffer {
 /** Exchanges that may wait for one offer; the oldest gives way and is answered `idempotency-conflict`. */
 export const MAX_WAITERS = 4;
 
+/** Which of the callee's inboxes decided, and how. */
+export interface OfferAnswer {
+  readonly inbox: string;
+  readonly status: "accepted" | "rejected";
+}
+
 /** How an offer ended. */
 export interface SettledOffer {
   readonly digest: string;
@@ -38,6 +44,8 @@ export interface SettledOffer {
   readonly callee: string;
   /** Absent: the session was established. */
   readonly fault: Fault | undefined;
+  /** Absent: not by the callee. */
+  readonly answer?: OfferAnswer | undefined;
 }
 
 export function offerKey(caller: string, offerId: string): string {
@@ -101,7 +109,7 @@ export class OfferBook {
   }
 
   /** Takes an offer out and remembers how it ended. */
-  settle(ringing: RingingOffer, fault: Fault | undefined, now: number): void {
+  settle(ringing: RingingOffer, fault: Fault | undefined, now: number, answer?: OfferAnswer): void {
     this.#ringing.delete(ringing.key);
     this.#bySession.delete(ringing.sessionId);
     unindex(this.#byCaller, ringing.caller.agentId, ringing);
@@ -114,6 +122,7 @@ export class OfferBook {
         caller: ringing.caller.agentId,
         callee: ringing.callee.agentId,
         fault,
+        answer,
       },
       now,
     );

@@ -127,6 +127,9 @@ export const NOTIFY: Shape<NotifyParameters> = object<NotifyParameters>(
   OPEN,
 );
 
+/** Names one of an agent's inboxes. */
+export const INBOX: Shape<string> = text({ min: 1, max: 64, pattern: /^[A-Za-z0-9._-]+$/ });
+
 /** CONFIRM /: of a notification. */
 export interface ConfirmTargetParameters {
   readonly target_id: string;
@@ -153,8 +156,10 @@ export const QUERY: Shape<QueryParameters> = object<QueryParameters>(
   OPEN,
 );
 
-interface AckNotice {
+export interface AckNotice {
   readonly content: { readonly event: "ack"; readonly inbox_seq: number };
+  /** Default: the inbox on the same connection, else `main`. */
+  readonly inbox?: string;
 }
 export const ACK_NOTICE: Shape<AckNotice> = object<AckNotice>(
   {
@@ -162,16 +167,19 @@ export const ACK_NOTICE: Shape<AckNotice> = object<AckNotice>(
       { event: oneOf("ack"), inbox_seq: integer(0, Number.MAX_SAFE_INTEGER) },
       OPEN,
     ),
+    inbox: optional(INBOX),
   },
   OPEN,
 );
 
 /** SUBSCRIBE /agents/{id}/inbox. */
-interface SubscribeParameters {
+export interface SubscribeParameters {
   readonly after?: number;
+  /** Default `main`. */
+  readonly inbox?: string;
 }
 export const SUBSCRIBE: Shape<SubscribeParameters> = object<SubscribeParameters>(
-  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)) },
+  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)), inbox: optional(INBOX) },
   OPEN,
 );
 

@@ -149,7 +149,12 @@ export class Replies {
   }
 
   /** Answers with a refusal, which always ends the exchange. */
-  refuse(exchange: Exchange, fault: Fault, now: number, reply: Pick<Reply, "link" | "sessionId"> = {}): void {
+  refuse(
+    exchange: Exchange,
+    fault: Fault,
+    now: number,
+    reply: Pick<Reply, "link" | "sessionId" | "extra"> = {},
+  ): void {
     const { status, body } = faultBody(
       fault,
       exchange.dialect,

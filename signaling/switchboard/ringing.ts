@@ -6,8 +6,17 @@ import type { Asked } from "./asked.ts";
 import { mayTakeUp } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
 import { answerEstablished, newSessionId } from "./establishing.ts";
+import type { InboxEvent } from "./inbox-queue.ts";
+import type { GoneOffline } from "./inboxes.ts";
 import type { ExchangeId } from "./io.ts";
-import { MAX_WAITERS, type OfferBook, offerKey, type RingingOffer, type SettledOffer } from "./offer-book.ts";
+import {
+  MAX_WAITERS,
+  type OfferAnswer,
+  type OfferBook,
+  offerKey,
+  type RingingOffer,
+  type SettledOffer,
+} from "./offer-book.ts";
 import { authorizeOffer, readEstablish } from "./offer-checks.ts";
 import { introduce } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
@@ -82,19 +91,7 @@ export class Ringing {
     this.#book.add(ringing);
     this.#desk.timers.set("ring", key, ringing.ringUntil);
     if (parameters.provisional === true) this.#answerRinging(asked.exchange, ringing, now);
-    this.#desk.inboxes.post(
-      callee.value.agentId,
-      {
-        event: "offer",
-        sessionId: ringing.sessionId,
-        fields: {
-          offer: offer.jws,
-          caller: introduce(caller.value, now),
-          ring_until: Math.floor(ringing.ringUntil / 1000),
-        },
-      },
-      now,
-    );
+    this.#desk.inboxes.post(callee.value.agentId, offerEvent(ringing, now), now);
     return ok(undefined);
   }
 
@@ -116,7 +113,9 @@ export class Ringing {
         now,
       );
     }
-    this.#desk.replies.answer(asked.exchange, { result: { offer_id: offerId, state: "cancelled" } }, now);
+    const result = { offer_id: offerId, state: "cancelled" };
+    const extra = { offer_id: offerId };
+    this.#desk.replies.answer(asked.exchange, { result, event: "offer-cancelled", extra }, now);
     return ok(undefined);
   }
 
@@ -151,16 +150,22 @@ export class Ringing {
     );
   }
 
-  /** An agent has its inbox back: its ringing offers are answered there. */
-  calleeBack(agentId: string): void {
-    for (const ringing of this.#book.to(agentId)) this.#desk.timers.clear("callee-gone", ringing.key);
+  /** An agent has this inbox back: its ringing offers are answered there, also those that only an earlier subscriber heard of. */
+  calleeBack(agentId: string, inbox: string, isFresh: boolean, now: number): void {
+    const { timers, inboxes } = this.#desk;
+    for (const ringing of this.#book.to(agentId)) {
+      timers.clear("callee-gone", ringing.key);
+      if (isFresh && !inboxes.holds(agentId, inbox, ringing.sessionId, "offer"))
+        inboxes.postTo(agentId, inbox, offerEvent(ringing, now), now);
+    }
   }
 
-  /** An agent's inbox is gone: its ringing offers wait a little for it, unless it closed the connection itself. */
-  calleeLost(agentId: string, orderly: boolean, now: number): void {
+  /** An agent's last inbox is gone: its ringing offers wait a little for one that broke, unless all were closed on purpose. */
+  calleeLost({ agentId, brokenAt }: GoneOffline, now: number): void {
+    const until = brokenAt === undefined ? now : brokenAt + RETURN_GRACE;
     for (const { key } of this.#book.to(agentId)) {
-      if (orderly) this.calleeGone(key, now);
-      else this.#desk.timers.set("callee-gone", key, now + RETURN_GRACE);
+      if (until <= now) this.calleeGone(key, now);
+      else this.#desk.timers.set("callee-gone", key, until);
     }
   }
 
@@ -266,11 +271,10 @@ export class Ringing {
   }
 
   /** Ends an offer with this answer to everybody who waits for it. */
-  settle(ringing: RingingOffer, refusal: Fault, now: number): void {
-    this.clearTimers(ringing);
-    this.#book.settle(ringing, refusal, now);
-    this.#desk.inboxes.withdraw(ringing.callee.agentId, ringing.sessionId, ["offer"]);
-    for (const waiter of ringing.waiters) this.#desk.replies.refuse(waiter, refusal, now);
+  settle(ringing: RingingOffer, refusal: Fault, now: number, answer?: OfferAnswer): void {
+    this.#close(ringing, refusal, now, answer);
+    const extra = { offer_id: ringing.offer.payload.offer_id };
+    for (const waiter of ringing.waiters) this.#desk.replies.refuse(waiter, refusal, now, { extra });
     this.#desk.outputs.log("info", "session-rejected", {
       sessionId: ringing.sessionId,
       caller: ringing.caller.agentId,
@@ -279,11 +283,31 @@ export class Ringing {
     });
   }
 
-  /** Stops the clocks of an offer. */
-  clearTimers(ringing: RingingOffer): void {
-    for (const kind of ["ring", "callee-gone", "caller-gone"] as const)
-      this.#desk.timers.clear(kind, ringing.key);
+  /** The offer was accepted at that inbox of the callee: it rings nowhere any more. */
+  taken(ringing: RingingOffer, inbox: string, now: number): void {
+    this.#close(ringing, undefined, now, { inbox, status: "accepted" });
   }
+
+  /** Stops the clocks of an offer and tells the inboxes that did not answer it, where one did. */
+  #close(ringing: RingingOffer, fault: Fault | undefined, now: number, answer?: OfferAnswer): void {
+    const { timers, inboxes } = this.#desk;
+    for (const kind of ["ring", "callee-gone", "caller-gone"] as const) timers.clear(kind, ringing.key);
+    this.#book.settle(ringing, fault, now, answer);
+    const { sessionId, callee, offer } = ringing;
+    inboxes.withdraw(callee.agentId, sessionId, ["offer"]);
+    if (answer === undefined) return;
+    const fields = { offer_id: offer.payload.offer_id, ...answer };
+    inboxes.postBeside(callee.agentId, answer.inbox, { event: "offer-answered", sessionId, fields }, now);
+  }
+}
+
+function offerEvent({ sessionId, offer, caller, ringUntil }: RingingOffer, now: number): InboxEvent {
+  const ring_until = Math.floor(ringUntil / 1000);
+  return {
+    event: "offer",
+    sessionId,
+    fields: { offer: offer.jws, caller: introduce(caller, now), ring_until },
+  };
 }
 
 function glareFault(offerId: string): Fault {

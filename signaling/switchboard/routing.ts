@@ -18,6 +18,7 @@ import {
 } from "./discovery.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import type { EvidenceReading } from "./evidence-reading.ts";
+import { DEFAULT_INBOX } from "./inboxes.ts";
 import type { Inspection } from "./inspection.ts";
 import type { Lifecycle, LifecycleMethod } from "./lifecycle.ts";
 import type { Notices } from "./notices.ts";
@@ -25,6 +26,7 @@ import { judgeWithoutOffer } from "./offerless.ts";
 import { checkOperated } from "./operator.ts";
 import {
   ACK_NOTICE,
+  type AckNotice,
   AGENTS,
   CLOCK,
   CONFIRM_TARGET,
@@ -34,6 +36,7 @@ import {
   NOTIFY,
   QUERY,
   SUBSCRIBE,
+  type SubscribeParameters,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
 import type { Ringing } from "./ringing.ts";
@@ -146,12 +149,12 @@ export class Routing {
       case "SUBSCRIBE /agents/{agent_id}/inbox": {
         const read = readShape(SUBSCRIBE, parameters, AT);
         if (!read.ok) return read;
-        return this.#subscribe(asked, routed.params.agent_id, read.value.after ?? 0, now);
+        return this.#subscribe(asked, routed.params.agent_id, read.value, now);
       }
       case "NOTIFY /agents/{agent_id}/inbox": {
         const read = readShape(ACK_NOTICE, parameters, AT);
         if (!read.ok) return read;
-        return this.#acknowledge(asked, routed.params.agent_id, read.value.content.inbox_seq, now);
+        return this.#acknowledge(asked, routed.params.agent_id, read.value, now);
       }
       case "ESTABLISH /sessions": {
         const read = readShape(ESTABLISH, parameters, AT);
@@ -231,23 +234,28 @@ export class Routing {
     return read.ok ? requests.close(asked, sessionId, read.value.content.closing, now) : read;
   }
 
-  #subscribe(asked: Asked, agentId: string, after: number, now: number): Result<void> {
+  #subscribe(asked: Asked, agentId: string, parameters: SubscribeParameters, now: number): Result<void> {
     if (agentId !== asked.agent.agentId)
       return refuse("agent-mismatch", "This is another agent's inbox.", "path");
     const standing = this.#desk.registry.standing(asked.agent);
     if (!standing.ok) return standing;
-    this.#desk.inboxes.subscribe(asked.exchange, agentId, after, now);
-    this.#departments.ringing.calleeBack(agentId);
+    const { inbox: name = DEFAULT_INBOX, after = 0 } = parameters;
+    const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, { name, after }, now);
+    if (!subscribed.ok) return subscribed;
+    this.#departments.ringing.calleeBack(agentId, name, subscribed.value, now);
     return ok(undefined);
   }
 
-  #acknowledge(asked: Asked, agentId: string, seq: number, now: number): Result<void> {
+  #acknowledge(asked: Asked, agentId: string, { content, inbox }: AckNotice, now: number): Result<void> {
     if (agentId !== asked.agent.agentId)
       return refuse("agent-mismatch", "This is another agent's inbox.", "path");
-    if (!this.#desk.inboxes.acknowledge(agentId, seq)) {
+    const { inboxes, replies } = this.#desk;
+    const name = inboxes.nameFor(agentId, asked.connection.id, inbox);
+    const seq = content.inbox_seq;
+    if (!inboxes.acknowledge(agentId, name, seq)) {
       return refuse("field-invalid", "No event has that number.", "content.inbox_seq");
     }
-    this.#desk.replies.answer(asked.exchange, { result: { inbox_seq: seq } }, now);
+    replies.answer(asked.exchange, { result: { inbox_seq: seq } }, now);
     return ok(undefined);
   }
 }

@@ -200,8 +200,8 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
     impact: "reversible",
     isIdempotent: true,
     input: SUBSCRIBE,
-    output: { event: "string", inbox_seq: "integer", final: "boolean" },
-    errors: ["proof-required", "agent-mismatch", "agent-suspended", "agent-retired"],
+    output: { event: "string", inbox: "string", inbox_seq: "integer", final: "boolean" },
+    errors: ["proof-required", "agent-mismatch", "agent-suspended", "agent-retired", "inbox-limit"],
   },
   "NOTIFY /agents/{agent_id}/inbox": {
     description: "Tells the server which events were dealt with.",

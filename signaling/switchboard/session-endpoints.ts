@@ -92,6 +92,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     errors: [
       "session-not-found",
       "offer-dead",
+      "offer-answered",
       "scope-violation",
       "scope-claim-invalid",
       "proposal-rejected",

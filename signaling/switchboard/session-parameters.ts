@@ -13,7 +13,7 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
-import { JWS, MAX_EXPLANATION_CHARACTERS, OPEN } from "./parameters.ts";
+import { INBOX, JWS, MAX_EXPLANATION_CHARACTERS, OPEN } from "./parameters.ts";
 
 /** Longest checkpoint kept of a suspended session, bytes of canonical JSON. */
 const MAX_CHECKPOINT_BYTES = 4_096;
@@ -55,6 +55,8 @@ export interface ConfirmParameters {
   readonly explanation?: string;
   /** With `proposal-rejected`: what the callee would take instead. */
   readonly counter_proposal?: CounterProposal;
+  /** Which inbox of the callee answers. Default: the one on the same connection, else `main`. */
+  readonly inbox?: string;
 }
 export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
   {
@@ -64,6 +66,7 @@ export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
     reason: optional(oneOf("declined", "busy", "proposal-rejected")),
     explanation: optional(text({ max: MAX_EXPLANATION_CHARACTERS })),
     counter_proposal: optional(bounded(COUNTER_PROPOSAL, MAX_COUNTER_PROPOSAL_BYTES)),
+    inbox: optional(INBOX),
   },
   OPEN,
 );

@@ -116,6 +116,7 @@ export class Switchboard {
     const { timers } = this.#desk;
     if (input.kind === "stepped") {
       timers.shift(input.by);
+      this.#desk.inboxes.clockStepped(input.by);
       this.#endings.clockStepped(input.by);
       this.#attaching.clockStepped(input.by);
     }
@@ -325,17 +326,17 @@ export class Switchboard {
   }
 
   #lost(lost: LostConnection, now: number): void {
-    const { connection: id, exchange, orderly } = lost;
+    const { connection: id, exchange } = lost;
     const connection = this.#desk.connections.get(id);
     if (connection === undefined) return;
     const { agentId } = connection;
     // The inbox first: what follows is news for it, and must not be sent to where nobody is.
-    const offline = this.#desk.inboxes.lost(agentId, id, exchange);
+    const offline = this.#desk.inboxes.lost(agentId, lost, now);
     if (exchange === undefined) {
       this.#desk.connections.close(id);
       this.#desk.timers.clear("unbound", String(id));
     }
-    if (offline !== undefined) this.#ringing.calleeLost(offline, orderly, now);
+    if (offline !== undefined) this.#ringing.calleeLost(offline, now);
     if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
     this.#evidence.drop(id, exchange);
     this.#records.drop(id, exchange);

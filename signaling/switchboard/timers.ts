@@ -5,7 +5,7 @@ export type TimerKind =
   /** The callee's inbox or the caller's exchange did not come back: by offer key. */
   | "callee-gone"
   | "caller-gone"
-  /** By Agent-ID. */
+  /** By inbox: Agent-ID, a slash and its name. */
   | "heartbeat"
   | "inbox-expiry"
   /** By connection: nobody proved an identity on it. */

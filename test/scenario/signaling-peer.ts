@@ -163,13 +163,18 @@ export class SignalingPeer {
     return `019b76da-a800-7${this.id.slice(0, 3)}-8${this.id.slice(3, 6)}-${tail}`;
   }
 
-  subscribe(after?: number, options: AskOptions = {}): Answers {
-    return this.ask("SUBSCRIBE", `/agents/${this.id}/inbox`, after === undefined ? {} : { after }, options);
+  subscribe(after?: number, options: AskOptions & { inbox?: string } = {}): Answers {
+    const parameters = {
+      ...(after === undefined ? {} : { after }),
+      ...(options.inbox === undefined ? {} : { inbox: options.inbox }),
+    };
+    return this.ask("SUBSCRIBE", `/agents/${this.id}/inbox`, parameters, options);
   }
 
-  acknowledge(seq: number): Answers {
+  acknowledge(seq: number, inbox?: string): Answers {
     const content = { event: "ack", inbox_seq: seq };
-    return this.ask("NOTIFY", `/agents/${this.id}/inbox`, { content }, { proof: false });
+    const parameters = { content, ...(inbox === undefined ? {} : { inbox }) };
+    return this.ask("NOTIFY", `/agents/${this.id}/inbox`, parameters, { proof: false });
   }
 
   /** A signed offer to `callee`. */
