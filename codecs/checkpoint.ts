@@ -59,7 +59,7 @@ export interface Checkpoint {
   readonly lastCapture: NtpTime;
   /** Media epoch when it was made. */
   readonly epoch: number;
-  /** Frames sent on this stream so far, those listed here included. 48 bits. */
+  /** Frames sent on this stream so far with this key, those listed here included. 48 bits. */
   readonly totalFrames: number;
 }
 

@@ -32,7 +32,7 @@ export interface SequenceRange {
   readonly last: number;
 }
 
-/** Frames of the stream since the call began, by what became of them at the listener. 48 bits each. */
+/** Frames of the stream since the first receipt with the same key, by what became of them at the listener. 48 bits each. */
 export interface ReceiptTotals {
   /** Arrived and verified. */
   readonly received: number;

@@ -15,7 +15,7 @@ export const END_REASON: Shape<string> = text({
   pattern: /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u,
 });
 
-/** What one end counted over the whole session, all streams together. Frames unless said otherwise. */
+/** What one end counted since it has its media key, all streams together. Frames unless said otherwise. */
 export type ClosingTotals = {
   readonly sent: { readonly frames: number; readonly checkpoints: number };
   readonly received: {

@@ -9,6 +9,7 @@ export type ArtifactKind =
   | "answer"
   | "core"
   | "core-witness"
+  | "media-key"
   | "checkpoint"
   | "receipt"
   | "narrowing"

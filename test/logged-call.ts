@@ -4,12 +4,12 @@ import { encodeHex } from "../codecs/hex.ts";
 import { encodeInterrupt, interruptDigest } from "../codecs/interrupt.ts";
 import type { KeptFrame } from "../codecs/kept-frames.ts";
 import { unixMsToNtp } from "../codecs/ntp.ts";
-import { verifyAnswer } from "../signaling/answer.ts";
+import { type Answer, verifyAnswer } from "../signaling/answer.ts";
 import { makeClosing } from "../signaling/closing.ts";
 import { buildEvidence } from "../signaling/evidence/build.ts";
 import type { TrustAnchors } from "../signaling/evidence/parties.ts";
 import { makeNarrowing, narrowingDigest } from "../signaling/narrowing.ts";
-import { verifyOffer } from "../signaling/offer.ts";
+import { type Offer, verifyOffer } from "../signaling/offer.ts";
 import { RecordChain, SessionLink } from "../signaling/record-chain.ts";
 import type { ArtifactKind, SessionLog } from "../signaling/record-log.ts";
 import { buildSessionCore, makeCoreWitness, type SessionCore } from "../signaling/session-core.ts";
@@ -73,7 +73,7 @@ const SCOPE = [
   "communication:data:transmit",
 ];
 /** The two agents with documents that let them send data too. */
-const ENDS = [
+export const ENDS = [
   testAgent("alice", 1, { document: { scope: scopes(SCOPE.join(", ")) } }),
   testAgent("bob", 2, { document: { scope: scopes(SCOPE.join(", ")) } }),
 ] as const;
@@ -84,37 +84,10 @@ const ENDS = [
  */
 export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
   const { number = 1, checkpoints = 2, frames = 3, closes = [0, 1], spokenAfter = 0 } = options;
-  const { offer, answer } = agreed(number);
-  const core = buildSessionCore(SERVER_IDENTITY, offer, answer);
-  const sessionId = answer.payload.session_id;
-  const artifacts: { artifact: ArtifactKind; leg: number | undefined; bytes: Uint8Array }[] = [];
-  const keep = (artifact: ArtifactKind, leg: number | undefined, content: Uint8Array | string) =>
-    artifacts.push({ artifact, leg, bytes: typeof content === "string" ? utf8(content) : content });
-  keep("genesis", undefined, SERVER.genesis.bytes);
-  keep("identity-document", undefined, SERVER.document.bytes);
-  for (const [leg, { genesis, document }] of ENDS.entries()) {
-    keep("genesis", leg, genesis.bytes);
-    keep("identity-document", leg, document.bytes);
-    keep("agent-status", leg, canonicalBytes({ agent_id: genesis.agentId, status: "active" }));
-  }
-  keep("offer", 0, offer.jws);
-  keep("answer", 1, answer.jws);
-  keep("core", undefined, core.bytes);
-  keep("core-witness", undefined, makeCoreWitness(core, CALL_TIME, SERVER.identity));
-
-  const { agentId } = SERVER_IDENTITY;
-  const chain = new RecordChain({ agentId, ownerId: "example.org", serverId: "media.test" }, SERVER.identity);
-  const link = new SessionLink(sessionId);
-  const records: string[] = [];
-  const auditIds: string[] = [];
-  const record = (fields: Parameters<RecordChain["next"]>[0]) => {
-    const made = chain.next(fields, CALL_TIME + records.length, link);
-    records.push(made.jws);
-    auditIds.push(made.auditId);
-  };
-  const path = `/sessions/${sessionId}`;
-  record({ status: 200, method: "ESTABLISH", path: "/sessions" });
-  record({ status: 200, method: "CONFIRM", path });
+  const log = new CallLog(number);
+  const { core, sessionId, path, auditIds } = log;
+  const keep = log.keep.bind(log);
+  const record = log.record.bind(log);
   const shared = { sessionDigest: core.digest, frames, spokenAfter };
   const voices = ([0, 1] as const).map((leg) =>
     speak({ ...shared, leg, stream: AUDIO_STREAM, rounds: checkpoints + 1, interrupted: 1 }),
@@ -204,19 +177,78 @@ export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
     const last = lastOfEpoch.at(-1);
     return { leg, stream, admitted: sent.frames, ...(last === undefined ? {} : { lastSequence: last }) };
   });
-  keep("counters", undefined, canonicalBytes(counters));
-  const extra = { reason: "done", by: ALICE.genesis.agentId, counters, artifacts: artifacts.length };
-  record({ status: 0, event: "session-terminated", extra });
-  const session: SessionLog = {
-    sessionId,
-    records,
-    artifacts: artifacts.map((entry, index) => ({ kind: "artifact", sessionId, index, ...entry })),
-  };
-  const { bytes } = buildEvidence(
-    { session, server: { signer: SERVER.identity }, now: CALL_TIME },
-    strictVerifier,
+  return { ...log.finish(counters), core, kept: speech.flatMap(({ kept }) => kept) };
+}
+
+/** A call as the log keeps it, from what was agreed to the final record. */
+export class CallLog {
+  readonly offer: Offer;
+  readonly answer: Answer;
+  readonly core: SessionCore;
+  readonly sessionId: string;
+  readonly path: string;
+  /** Of the records so far. */
+  readonly auditIds: string[] = [];
+  readonly #chain = new RecordChain(
+    { agentId: SERVER_IDENTITY.agentId, ownerId: "example.org", serverId: "media.test" },
+    SERVER.identity,
   );
-  return { session, core, evidence: bytes, kept: speech.flatMap(({ kept }) => kept) };
+  readonly #link: SessionLink;
+  readonly #records: string[] = [];
+  readonly #artifacts: { artifact: ArtifactKind; leg: number | undefined; bytes: Uint8Array }[] = [];
+
+  /** Everything up to the answers that say it is established. */
+  constructor(number: number) {
+    const { offer, answer } = agreed(number);
+    this.offer = offer;
+    this.answer = answer;
+    this.core = buildSessionCore(SERVER_IDENTITY, offer, answer);
+    this.sessionId = answer.payload.session_id;
+    this.path = `/sessions/${this.sessionId}`;
+    this.#link = new SessionLink(this.sessionId);
+    this.keep("genesis", undefined, SERVER.genesis.bytes);
+    this.keep("identity-document", undefined, SERVER.document.bytes);
+    for (const [leg, { genesis, document }] of ENDS.entries()) {
+      this.keep("genesis", leg, genesis.bytes);
+      this.keep("identity-document", leg, document.bytes);
+      this.keep("agent-status", leg, canonicalBytes({ agent_id: genesis.agentId, status: "active" }));
+    }
+    this.keep("offer", 0, offer.jws);
+    this.keep("answer", 1, answer.jws);
+    this.keep("core", undefined, this.core.bytes);
+    this.keep("core-witness", undefined, makeCoreWitness(this.core, CALL_TIME, SERVER.identity));
+    this.record({ status: 200, method: "ESTABLISH", path: "/sessions" });
+    this.record({ status: 200, method: "CONFIRM", path: this.path });
+  }
+
+  keep(artifact: ArtifactKind, leg: number | undefined, content: Uint8Array | string): void {
+    this.#artifacts.push({ artifact, leg, bytes: typeof content === "string" ? utf8(content) : content });
+  }
+
+  record(fields: Parameters<RecordChain["next"]>[0]): void {
+    const made = this.#chain.next(fields, CALL_TIME + this.#records.length, this.#link);
+    this.#records.push(made.jws);
+    this.auditIds.push(made.auditId);
+  }
+
+  /** Counters and the final record; the evidence file as the server builds it of everything. */
+  finish(counters: readonly JsonObject[]): Pick<LoggedCall, "session" | "evidence"> {
+    const { sessionId } = this;
+    this.keep("counters", undefined, canonicalBytes(counters));
+    const artifacts = this.#artifacts.length;
+    const extra = { reason: "done", by: ALICE.genesis.agentId, counters, artifacts };
+    this.record({ status: 0, event: "session-terminated", extra });
+    const session: SessionLog = {
+      sessionId,
+      records: this.#records,
+      artifacts: this.#artifacts.map((entry, index) => ({ kind: "artifact", sessionId, index, ...entry })),
+    };
+    const { bytes } = buildEvidence(
+      { session, server: { signer: SERVER.identity }, now: CALL_TIME },
+      strictVerifier,
+    );
+    return { session, evidence: bytes };
+  }
 }
 
 function agreed(number: number) {

@@ -100,6 +100,7 @@ function artifactLine(
     case "core-witness":
       return { kind, jws: asText() };
     case "closing":
+    case "media-key":
     case "narrowing":
       return { kind, of, jws: asText() };
     case "checkpoint":

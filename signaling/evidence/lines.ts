@@ -19,6 +19,7 @@ export type EvidenceLine =
   | { readonly kind: "answer"; readonly jws: string }
   | { readonly kind: "core"; readonly document: string }
   | { readonly kind: "core-witness"; readonly jws: string }
+  | { readonly kind: "media-key"; readonly of: LineOwner; readonly jws: string }
   | { readonly kind: "terms"; readonly document: string }
   | { readonly kind: "record"; readonly jws: string }
   | { readonly kind: "checkpoint"; readonly of: LineOwner; readonly bytes: string }
@@ -129,6 +130,7 @@ const ORDER: readonly LineKind[] = [
   "answer",
   "core",
   "core-witness",
+  "media-key",
   "terms",
   "record",
   "checkpoint",
@@ -172,6 +174,7 @@ const SHAPES: { readonly [Kind in LineKind]: Shape<Extract<EvidenceLine, { kind:
   answer: jwsLine("answer"),
   core: documentLine("core"),
   "core-witness": jwsLine("core-witness"),
+  "media-key": object({ kind: oneOf("media-key"), of: OWNER, jws: TEXT }),
   terms: documentLine("terms"),
   record: jwsLine("record"),
   checkpoint: bytesLine("checkpoint"),

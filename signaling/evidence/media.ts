@@ -17,6 +17,8 @@ export interface ProvenFrame {
   /** A checkpoint of the speaker lists it too. */
   readonly checkpointed: boolean;
   readonly epoch: number;
+  /** Of the media key that signed it. */
+  readonly keyGeneration: number;
   /**
    * By the relay's own record it was never let through: its epoch had ended before it came. The speaker sent it all the same;
    * who kept it had it from somewhere else, or the record is wrong.
@@ -57,15 +59,13 @@ export function verifyMedia(
     }
     const context = contexts.get(known) ?? new FrameSigningContext(agreement.core.digest, leg, stream);
     contexts.set(known, context);
-    const holds =
-      parseFrame(packet, 0, view) === undefined &&
-      view.keyGeneration === known.speakerKey.generation &&
-      verifyFrame(context, packet, view, known.speakerKey.ed25519, verifier);
-    if (!holds) {
+    const isFrame = parseFrame(packet, 0, view) === undefined;
+    const key = known.speakerKeys.find(({ generation }) => isFrame && generation === view.keyGeneration);
+    if (key === undefined || !verifyFrame(context, packet, view, key.ed25519, verifier)) {
       faults.push({ code: "signature-invalid", message: "It was not signed for this call and place.", at });
       continue;
     }
-    const { sequence, timestamp, epoch } = view;
+    const { sequence, timestamp, epoch, keyGeneration } = view;
     const lists = known.checkpoints.find((checkpoint) => digestOf(checkpoint, sequence) !== undefined);
     const listed = lists && digestOf(lists, sequence);
     const digest = frameDigest(context.signedBytes(packet, view));
@@ -77,7 +77,10 @@ export function verifyMedia(
       });
       continue;
     }
-    const wrong = wrongEpoch(evidence, known, epoch, lists?.epoch);
+    const wrong =
+      lists !== undefined && lists.keyGeneration !== keyGeneration
+        ? `Of key generation ${keyGeneration}, and listed by a checkpoint of generation ${lists.keyGeneration}.`
+        : wrongEpoch(evidence, known, epoch, lists?.epoch);
     if (wrong !== undefined) {
       faults.push({ code: "evidence-invalid", message: wrong, at });
       continue;
@@ -100,6 +103,7 @@ export function verifyMedia(
       payload: view.payload(packet),
       checkpointed: listed !== undefined,
       epoch,
+      keyGeneration,
       interrupted: epochsOf(evidence, known).some(
         (start) => start.epoch > epoch && start.lastBefore !== undefined && sequence > start.lastBefore,
       ),
@@ -107,21 +111,26 @@ export function verifyMedia(
     });
   }
   frames.sort((a, b) => a.leg - b.leg || a.stream - b.stream || a.sequence - b.sequence);
-  return { frames: inOrderOfEpochs(frames, faults), faults };
+  return { frames: inOrder(frames, faults), faults };
 }
 
-/** A speaker that began an epoch sends nothing of an older one after it: such a frame is a fault. */
-function inOrderOfEpochs(
+/** A speaker that began an epoch, or changed its key, sends nothing of an older one after it: such a frame is a fault. */
+function inOrder(
   frames: readonly (ProvenFrame & { readonly at: string })[],
   faults: EvidenceFault[],
 ): ProvenFrame[] {
-  let [stream, newest] = ["", 0];
+  let [stream, epoch, generation] = ["", 0, 0];
   return frames.flatMap(({ at, ...frame }) => {
     const own = `${frame.leg}/${frame.stream}`;
-    newest = own === stream ? Math.max(newest, frame.epoch) : frame.epoch;
+    if (own !== stream) [epoch, generation] = [0, 0];
+    epoch = Math.max(epoch, frame.epoch);
+    generation = Math.max(generation, frame.keyGeneration);
     stream = own;
-    if (frame.epoch === newest) return [frame];
-    const message = `Of epoch ${frame.epoch}, and sent after a frame of epoch ${newest}.`;
+    if (frame.epoch === epoch && frame.keyGeneration === generation) return [frame];
+    const message =
+      frame.epoch === epoch
+        ? `Of key generation ${frame.keyGeneration}, and sent after a frame of generation ${generation}.`
+        : `Of epoch ${frame.epoch}, and sent after a frame of epoch ${epoch}.`;
     faults.push({ code: "evidence-invalid", message, at });
     return [];
   });

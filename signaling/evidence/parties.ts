@@ -5,6 +5,9 @@ import type { EvidenceLines } from "./integrity.ts";
 import type { LineOwner } from "./lines.ts";
 import type { EvidenceReport, Findings } from "./report.ts";
 
+/** Whose line a leg's statements are. */
+export const ROLES = ["caller", "callee"] as const;
+
 /** Whom the auditor trusts. Never taken from the file. */
 export interface TrustAnchors {
   /** Raw Ed25519 keys of issuers. */

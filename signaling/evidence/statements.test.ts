@@ -43,9 +43,9 @@ describe("a speaker's checkpoint", () => {
   });
 
   it.each([
-    ["of another session", { sessionDigest: new Uint8Array(32) }, /another session, leg or key/],
-    ["of the other leg", { leg: 1 }, /another session, leg or key/],
-    ["of another key generation", { keyGeneration: 1 }, /another session, leg or key/],
+    ["of another session", { sessionDigest: new Uint8Array(32) }, /another session or leg/],
+    ["of the other leg", { leg: 1 }, /another session or leg/],
+    ["of another key generation", { keyGeneration: 1 }, /key generation that nobody presented/],
     ["of a stream nobody agreed on", { stream: 9 }, /not agreed/],
     ["out of its place", { index: 2 }, /missing, added or moved/],
     ["after another one", { previous: new Uint8Array(32).fill(1) }, /missing, added or moved/],
@@ -78,8 +78,8 @@ describe("a listener's receipt", () => {
   };
 
   it.each([
-    ["of another session", () => ({ sessionDigest: new Uint8Array(32) }), /another session, leg or key/],
-    ["of another key generation", () => ({ keyGeneration: 1 }), /another session, leg or key/],
+    ["of another session", () => ({ sessionDigest: new Uint8Array(32) }), /another session or leg/],
+    ["of another key generation", () => ({ keyGeneration: 1 }), /key generation that nobody presented/],
     ["of a stream nobody agreed on", () => ({ stream: 9 }), /not agreed/],
     ["of what it said itself", () => ({ speakerLeg: 0 }), /not agreed/],
     [

@@ -18,30 +18,35 @@ import type { MediaKey } from "../media-key.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
-import { sameBytes } from "./parties.ts";
+import type { MediaKeys } from "./media-keys.ts";
+import { ROLES, sameBytes } from "./parties.ts";
 import type { Findings } from "./report.ts";
-
-/** Whose line a leg's statements are. */
-export const ROLES = ["caller", "callee"] as const;
 
 /** Reads the chained statements of each stream, in the order they stand. */
 export class StatementReader {
   readonly #lines: EvidenceLines;
   readonly #agreement: Agreement;
+  readonly #keys: MediaKeys;
   readonly #verifier: Verifier;
   readonly #findings: Findings;
   readonly #taken = new Set<number>();
 
-  constructor(lines: EvidenceLines, agreement: Agreement, verifier: Verifier, findings: Findings) {
+  constructor(
+    lines: EvidenceLines,
+    agreement: Agreement,
+    keys: MediaKeys,
+    verifier: Verifier,
+    findings: Findings,
+  ) {
     this.#lines = lines;
     this.#agreement = agreement;
+    this.#keys = keys;
     this.#verifier = verifier;
     this.#findings = findings;
   }
 
   /** Checkpoints of `leg` for one stream. */
   checkpoints(leg: 0 | 1, stream: number): Checkpoint[] {
-    const key = this.#mediaKey(leg);
     const chain: Checkpoint[] = [];
     let previous: Uint8Array = new Uint8Array(32);
     for (const { number, line } of this.#lines.of("checkpoint")) {
@@ -58,23 +63,24 @@ export class StatementReader {
       this.#taken.add(number);
       const at = `checkpoint ${chain.length} of the ${ROLES[leg]}, stream ${stream}`;
       const before = chain.at(-1);
-      if (!verifyCheckpoint(bytes, key.ed25519, this.#verifier))
+      const key = this.#keys.at(leg, checkpoint.keyGeneration);
+      const isFirstOfKey = before !== undefined && before.keyGeneration < checkpoint.keyGeneration;
+      if (key === undefined) this.#broken(number, UNKNOWN_KEY, at);
+      else if (!verifyCheckpoint(bytes, key.ed25519, this.#verifier))
         this.#broken(number, "The signature does not hold.", at);
-      else if (
-        checkpoint.leg !== leg ||
-        checkpoint.keyGeneration !== key.generation ||
-        !this.#isHere(checkpoint.sessionDigest)
-      )
-        this.#broken(number, "It belongs to another session, leg or key.", at);
+      else if (checkpoint.leg !== leg || !this.#isHere(checkpoint.sessionDigest))
+        this.#broken(number, "It belongs to another session or leg.", at);
       else if (checkpoint.index !== chain.length || !sameBytes(checkpoint.previous, previous))
         this.#broken(number, "A checkpoint is missing, added or moved: the chain breaks here.", at);
       else if (before?.final === true) this.#broken(number, "It follows the final one.", at);
-      else if (
-        before !== undefined &&
-        checkpoint.firstSequence !== before.firstSequence + before.digests.length
-      )
+      else if (before !== undefined && before.keyGeneration > checkpoint.keyGeneration)
+        this.#broken(number, OLD_KEY, at);
+      else if (before !== undefined && !goesOn(before, checkpoint, isFirstOfKey))
         this.#broken(number, "It does not go on where the one before it ended.", at);
-      else if (checkpoint.totalFrames !== (before?.totalFrames ?? 0) + checkpoint.digests.length)
+      else if (
+        checkpoint.totalFrames !==
+        (isFirstOfKey ? 0 : (before?.totalFrames ?? 0)) + checkpoint.digests.length
+      )
         this.#broken(number, "Its total does not add up.", at);
       else if (checkpoint.digests.length > 0 && !this.#isInTime(checkpoint, key))
         this.#broken(number, "It covers frames captured outside the agreed time or the key's validity.", at);
@@ -87,7 +93,6 @@ export class StatementReader {
   /** Receipts of the other leg for what `speaker` sent on `stream`. */
   receipts(speaker: 0 | 1, stream: number): Receipt[] {
     const listener = speaker === 0 ? 1 : 0;
-    const key = this.#mediaKey(listener);
     const chain: Receipt[] = [];
     let previous: Uint8Array = new Uint8Array(32);
     let receivedTo = -1;
@@ -105,17 +110,18 @@ export class StatementReader {
       if (receipt.stream !== stream || receipt.speakerLeg !== speaker) continue;
       this.#taken.add(number);
       const at = `receipt ${chain.length} of the ${ROLES[listener]}, stream ${stream}`;
-      if (!verifyReceipt(bytes, key.ed25519, this.#verifier))
+      const before = chain.at(-1);
+      const key = this.#keys.at(listener, receipt.keyGeneration);
+      if (key === undefined) this.#broken(number, UNKNOWN_KEY, at);
+      else if (!verifyReceipt(bytes, key.ed25519, this.#verifier))
         this.#broken(number, "The signature does not hold.", at);
-      else if (
-        receipt.listenerLeg !== listener ||
-        receipt.keyGeneration !== key.generation ||
-        !this.#isHere(receipt.sessionDigest)
-      )
-        this.#broken(number, "It belongs to another session, leg or key.", at);
+      else if (receipt.listenerLeg !== listener || !this.#isHere(receipt.sessionDigest))
+        this.#broken(number, "It belongs to another session or leg.", at);
       else if (receipt.index !== chain.length || !sameBytes(receipt.previous, previous))
         this.#broken(number, "A receipt is missing, added or moved: the chain breaks here.", at);
-      else if (chain.at(-1)?.final === true) this.#broken(number, "It follows the final one.", at);
+      else if (before?.final === true) this.#broken(number, "It follows the final one.", at);
+      else if (before !== undefined && before.keyGeneration > receipt.keyGeneration)
+        this.#broken(number, OLD_KEY, at);
       else if (
         rangeTotal(chain, receipt, "received") > receipt.totals.received ||
         rangeTotal(chain, receipt, "heard") > receipt.totals.heard
@@ -142,10 +148,6 @@ export class StatementReader {
         this.#findings.fault(`This ${line.kind} is of a stream that was not agreed.`, `line ${number}`);
       }
     }
-  }
-
-  #mediaKey(leg: 0 | 1): MediaKey {
-    return leg === 0 ? this.#agreement.offer.mediaKey : this.#agreement.answer.mediaKey;
   }
 
   /** Frames belong between the media key's beginning and the earlier of its end and the session's, give or take the clocks. */
@@ -175,8 +177,19 @@ export class StatementReader {
   }
 }
 
+const UNKNOWN_KEY = "It names a key generation that nobody presented.";
+const OLD_KEY = "It is signed with a key that the one before it had replaced.";
+
+/** A speaker that has a new key knows of what it sent before only what it stated: there may be a gap. */
+function goesOn(before: Checkpoint, checkpoint: Checkpoint, isFirstOfKey: boolean): boolean {
+  const end = before.firstSequence + before.digests.length;
+  return isFirstOfKey ? checkpoint.firstSequence >= end : checkpoint.firstSequence === end;
+}
+
+/** Frames in the ranges of the receipts that were made with the key of `next`, which counts them. */
 function rangeTotal(chain: readonly Receipt[], next: Receipt, kind: "received" | "heard"): number {
-  return [...chain, next].reduce(
+  const own = chain.filter(({ keyGeneration }) => keyGeneration === next.keyGeneration);
+  return [...own, next].reduce(
     (sum, receipt) => sum + receipt[kind].reduce((frames, range) => frames + length(range), 0),
     0,
   );

@@ -185,10 +185,10 @@ describe("a narrowing", () => {
 
 describe("an interrupt", () => {
   it.each<[string, Partial<Interrupt>, RegExp]>([
-    ["of another session", { sessionDigest: new Uint8Array(32) }, /another session, stream, leg or key/],
-    ["of another stream", { stream: 9 }, /another session, stream, leg or key/],
-    ["in the other leg's name", { leg: 0 }, /another session, stream, leg or key/],
-    ["of another key generation", { keyGeneration: 1 }, /another session, stream, leg or key/],
+    ["of another session", { sessionDigest: new Uint8Array(32) }, /another session, stream or leg/],
+    ["of another stream", { stream: 9 }, /another session, stream or leg/],
+    ["in the other leg's name", { leg: 0 }, /another session, stream or leg/],
+    ["of another key generation", { keyGeneration: 1 }, /key generation that nobody presented/],
     ["that skips an epoch", { epoch: 2 }, /An interrupt is missing or twice: epoch 1 is due/],
     ["of the stream that another one was about", { speakerLeg: 1 }, /It stands after|missing or twice/],
   ])("%s is named", (_name, changes, message) => {

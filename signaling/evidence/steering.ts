@@ -9,10 +9,10 @@ import { permitsSending } from "../scope.ts";
 import { streamsSentBy } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
-import type { Party } from "./parties.ts";
+import type { MediaKeys } from "./media-keys.ts";
+import { type Party, ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
 import type { Findings } from "./report.ts";
-import { ROLES } from "./statements.ts";
 import type { CheckedStream } from "./streams.ts";
 
 /** What judges a file's narrowings and interrupts. */
@@ -21,6 +21,7 @@ export interface SteeringInput {
   readonly agreement: Agreement;
   readonly parties: { readonly caller: Party; readonly callee: Party };
   readonly records: CheckedRecords;
+  readonly keys: MediaKeys;
   readonly streams: readonly CheckedStream[];
   readonly verifier: Verifier;
   readonly findings: Findings;
@@ -137,7 +138,7 @@ function checkInterrupts(input: SteeringInput): {
   readonly byDigest: ByDigest;
   readonly starts: readonly EpochStart[];
 } {
-  const { lines, agreement, streams, verifier, findings } = input;
+  const { lines, agreement, keys, streams, verifier, findings } = input;
   const byDigest = new Map<string, number>();
   const starts: EpochStart[] = [];
   const byStream = new Map<CheckedStream, { readonly interrupt: Interrupt; readonly number: number }[]>();
@@ -152,19 +153,26 @@ function checkInterrupts(input: SteeringInput): {
     byDigest.set(digest, number);
     if (line.of === "server") continue;
     const interrupt = parsed.value;
-    const side = line.of === "caller" ? agreement.offer : agreement.answer;
+    const signer = line.of === "caller" ? 0 : 1;
+    const key = keys.at(signer, interrupt.keyGeneration);
     const stream = streams.find(
       (checked) => checked.leg === interrupt.speakerLeg && checked.stream === interrupt.stream,
     );
-    if (!verifyInterrupt(decoded.value, side.mediaKey.ed25519, verifier))
+    if (key === undefined)
+      findings.fault("It names a key generation that nobody presented.", `line ${number}, interrupt`);
+    else if (!verifyInterrupt(decoded.value, key.ed25519, verifier))
       findings.fault("The signature does not hold.", `line ${number}, interrupt`);
     else if (
       stream === undefined ||
-      ROLES[interrupt.leg as 0 | 1] !== line.of ||
-      interrupt.keyGeneration !== side.mediaKey.generation ||
+      interrupt.leg !== signer ||
       encodeHex(interrupt.sessionDigest) !== encodeHex(agreement.core.digest)
     )
-      findings.fault("It belongs to another session, stream, leg or key.", `line ${number}, interrupt`);
+      findings.fault("It belongs to another session, stream or leg.", `line ${number}, interrupt`);
+    else if (!wasInForce(input, signer, interrupt.keyGeneration, digest))
+      findings.fault(
+        `By the records, generation ${interrupt.keyGeneration} was not the key in force when it came.`,
+        `line ${number}, interrupt`,
+      );
     else {
       byStream.set(stream, [...(byStream.get(stream) ?? []), { interrupt, number }]);
       const place = { leg: interrupt.speakerLeg, stream: interrupt.stream };
@@ -174,6 +182,19 @@ function checkInterrupts(input: SteeringInput): {
   }
   for (const stream of streams) checkEpochs(stream, byStream.get(stream) ?? [], findings);
   return { byDigest, starts };
+}
+
+/** Whether the record that names an interrupt stands between those that bring its key and the next one. */
+function wasInForce(
+  { keys, records }: SteeringInput,
+  leg: 0 | 1,
+  generation: number,
+  digest: string,
+): boolean {
+  const named = records.records.findIndex(({ payload }) => payload.extra?.interrupt === digest);
+  if (named < 0) return true;
+  const inForce = keys.of(leg).findLast(({ since }) => since < named);
+  return inForce?.key.generation === generation;
 }
 
 function checkEpochs(

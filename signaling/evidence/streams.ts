@@ -1,19 +1,22 @@
 import type { Checkpoint } from "../../codecs/checkpoint.ts";
-import type { Receipt } from "../../codecs/receipt.ts";
+import type { Receipt, SequenceRange } from "../../codecs/receipt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { MediaKey } from "../media-key.ts";
 import { streamsSentBy, type TermsStream } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
+import type { MediaKeys } from "./media-keys.ts";
+import { ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
 import type { Findings, StreamReport } from "./report.ts";
-import { ROLES, StatementReader } from "./statements.ts";
+import { StatementReader } from "./statements.ts";
 
 /** What speaker and listener signed about one stream. */
 export interface CheckedStream {
   readonly leg: 0 | 1;
   readonly stream: number;
-  readonly speakerKey: MediaKey;
+  /** The speaker's media keys, in order of generation. */
+  readonly speakerKeys: readonly MediaKey[];
   readonly checkpoints: readonly Checkpoint[];
   readonly receipts: readonly Receipt[];
   readonly report: StreamReport;
@@ -24,36 +27,40 @@ export function checkStreams(
   lines: EvidenceLines,
   agreement: Agreement,
   records: CheckedRecords,
+  keys: MediaKeys,
   verifier: Verifier,
   findings: Findings,
 ): CheckedStream[] {
-  const reader = new StatementReader(lines, agreement, verifier, findings);
+  const reader = new StatementReader(lines, agreement, keys, verifier, findings);
   const streams: CheckedStream[] = [];
   for (const leg of [0, 1] as const) {
     for (const agreed of streamsSentBy(agreement.terms, leg)) {
       const checkpoints = reader.checkpoints(leg, agreed.stream);
       const receipts = reader.receipts(leg, agreed.stream);
-      streams.push(judgeStream(agreement, leg, agreed, checkpoints, receipts, findings));
+      const speakerKeys = keys.of(leg).map(({ key }) => key);
+      const report = judgeStream(leg, agreed, checkpoints, receipts, findings);
+      streams.push({ leg, stream: agreed.stream, speakerKeys, checkpoints, receipts, report });
     }
   }
   reader.faultStrays();
-  for (const leg of [0, 1] as const) checkTotals(leg, streams, records, findings);
+  for (const leg of [0, 1] as const) checkTotals(leg, keys.lastGeneration(leg), streams, records, findings);
   return streams;
 }
 
 function judgeStream(
-  agreement: Agreement,
   leg: 0 | 1,
   { stream, modality }: TermsStream,
   checkpoints: readonly Checkpoint[],
   receipts: readonly Receipt[],
   findings: Findings,
-): CheckedStream {
+): StreamReport {
   const place = `${ROLES[leg]}, stream ${stream} (${modality})`;
-  const frames = checkpoints.at(-1)?.totalFrames ?? 0;
+  const last = checkpoints.at(-1);
   const first = checkpoints[0]?.firstSequence ?? 0;
-  const closedBySpeaker = checkpoints.at(-1)?.final ?? false;
-  const last = receipts.at(-1);
+  const end = last === undefined ? 0 : last.firstSequence + last.digests.length;
+  const frames = checkpoints.reduce((sum, { digests }) => sum + digests.length, 0);
+  const closedBySpeaker = last?.final ?? false;
+  const totals = receipts.length === 0 ? undefined : totalsOf(receipts);
   const report: StreamReport = {
     leg,
     stream,
@@ -61,57 +68,104 @@ function judgeStream(
     frames,
     checkpoints: checkpoints.length,
     closedBySpeaker,
-    received: last?.totals.received,
-    heard: last?.totals.heard,
+    received: totals?.received,
+    heard: totals?.heard,
     receipts: receipts.length,
-    closedByListener: last?.final ?? false,
+    closedByListener: receipts.at(-1)?.final ?? false,
   };
   const open = closedBySpeaker ? "" : "; the speaker never closed it, later frames may exist";
   findings.say("speaker-signed", `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`);
-  if (last === undefined) {
-    findings.say("server-claimed", `${place}: the listener signed no receipt`);
-  } else {
-    const { received, heard, concealed } = last.totals;
-    const rest = last.final ? "" : "; the listener never closed it";
-    const played = modality === "audio" ? `heard ${heard}, concealed ${concealed}` : `read ${heard}`;
-    findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
-    const beyond = receipts
-      .flatMap((receipt) => receipt.received)
-      .find((range) => range.first < first || range.last >= first + frames);
-    if (beyond !== undefined && closedBySpeaker) {
-      findings.fault(
-        `The listener received frames ${beyond.first} to ${beyond.last}, which the speaker's checkpoints do not cover.`,
-        place,
-      );
-    } else if (received > frames && closedBySpeaker) {
-      findings.fault(`The listener signed for ${received} frames, the speaker for ${frames}.`, place);
-    } else if (closedBySpeaker) {
-      findings.say("both", `${place}: ${received} of ${frames} frames sent and received`);
-    }
+  const unstated = gapsOf(checkpoints).map((gap) => ({ ...gap, received: receivedIn(gap, receipts) }));
+  for (const { first: from, last: to, generation, received } of unstated) {
+    findings.say(
+      "speaker-signed",
+      `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames ${from} to ${to}`,
+    );
+    if (received > 0)
+      findings.say("listener-signed", `${place}: received ${received} of frames ${from} to ${to}`);
   }
-  const side = leg === 0 ? agreement.offer : agreement.answer;
-  return { leg, stream, speakerKey: side.mediaKey, checkpoints, receipts, report };
+  if (totals === undefined) {
+    findings.say("server-claimed", `${place}: the listener signed no receipt`);
+    return report;
+  }
+  const { received, heard, concealed } = totals;
+  const rest = report.closedByListener ? "" : "; the listener never closed it";
+  const played = modality === "audio" ? `heard ${heard}, concealed ${concealed}` : `read ${heard}`;
+  findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
+  const beyond = receipts
+    .flatMap((receipt) => receipt.received)
+    .find((range) => range.first < first || range.last >= end);
+  const stated = received - unstated.reduce((sum, gap) => sum + gap.received, 0);
+  if (beyond !== undefined && closedBySpeaker) {
+    findings.fault(
+      `The listener received frames ${beyond.first} to ${beyond.last}, which the speaker's checkpoints do not cover.`,
+      place,
+    );
+  } else if (stated > frames && closedBySpeaker) {
+    findings.fault(`The listener signed for ${stated} frames, the speaker for ${frames}.`, place);
+  } else if (closedBySpeaker) {
+    findings.say("both", `${place}: ${stated} of ${frames} frames sent and received`);
+  }
+  return report;
 }
 
-/** A closing statement counts what its end signed: what is missing from the file shows here. */
+/** What the listener counted under each of its keys, together. */
+function totalsOf(receipts: readonly Receipt[]): Pick<Receipt["totals"], "received" | "heard" | "concealed"> {
+  const totals = { received: 0, heard: 0, concealed: 0 };
+  for (const [at, { keyGeneration, totals: counted }] of receipts.entries()) {
+    if (receipts[at + 1]?.keyGeneration === keyGeneration) continue;
+    totals.received += counted.received;
+    totals.heard += counted.heard;
+    totals.concealed += counted.concealed;
+  }
+  return totals;
+}
+
+/** Frames between two checkpoints that neither lists: only where the speaker's key changed. */
+interface Gap extends SequenceRange {
+  /** Of the key that goes on after it. */
+  readonly generation: number;
+}
+
+function gapsOf(checkpoints: readonly Checkpoint[]): Gap[] {
+  return checkpoints.flatMap(({ firstSequence, keyGeneration }, at) => {
+    const before = checkpoints[at - 1];
+    if (before === undefined || before.keyGeneration === keyGeneration) return [];
+    const first = before.firstSequence + before.digests.length;
+    return firstSequence > first ? [{ first, last: firstSequence - 1, generation: keyGeneration }] : [];
+  });
+}
+
+function receivedIn(gap: SequenceRange, receipts: readonly Receipt[]): number {
+  return receipts
+    .flatMap(({ received }) => received)
+    .reduce((sum, { first, last }) => {
+      const within = Math.min(last, gap.last) - Math.max(first, gap.first) + 1;
+      return sum + Math.max(0, within);
+    }, 0);
+}
+
+/** A closing statement counts what its end signed with its last media key: what is missing from the file shows here. */
 function checkTotals(
   leg: 0 | 1,
+  generation: number,
   streams: readonly CheckedStream[],
   records: CheckedRecords,
   findings: Findings,
 ): void {
   const closing = records.closings.get(leg);
   if (closing === undefined) return;
-  const sum = (of: readonly CheckedStream[], count: (stream: StreamReport) => number) =>
-    of.reduce((total, { report }) => total + count(report), 0);
-  const spoken = streams.filter((stream) => stream.leg === leg);
-  const heard = streams.filter((stream) => stream.leg !== leg);
+  const own = <Statement extends { readonly keyGeneration: number }>(statements: readonly Statement[]) =>
+    statements.filter(({ keyGeneration }) => keyGeneration === generation);
+  const checkpoints = streams.filter((stream) => stream.leg === leg).flatMap((each) => own(each.checkpoints));
+  const receipts = streams.filter((stream) => stream.leg !== leg).map((each) => own(each.receipts));
+  const sum = (counts: readonly number[]) => counts.reduce((total, count) => total + count, 0);
   const { sent, received } = closing.totals;
   const checks = [
-    ["frames sent", sent.frames, sum(spoken, ({ frames }) => frames)],
-    ["checkpoints signed", sent.checkpoints, sum(spoken, ({ checkpoints }) => checkpoints)],
-    ["receipts signed", received.receipts, sum(heard, ({ receipts }) => receipts)],
-    ["frames received", received.frames, sum(heard, (stream) => stream.received ?? 0)],
+    ["frames sent", sent.frames, sum(checkpoints.map(({ digests }) => digests.length))],
+    ["checkpoints signed", sent.checkpoints, checkpoints.length],
+    ["receipts signed", received.receipts, receipts.flat().length],
+    ["frames received", received.frames, sum(receipts.map((chain) => chain.at(-1)?.totals.received ?? 0))],
   ] as const;
   for (const [what, stated, found] of checks) {
     if (stated === found) continue;

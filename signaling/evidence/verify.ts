@@ -2,6 +2,8 @@ import { encodeHex } from "../../codecs/hex.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type Agreement, checkAgreement } from "./agreement.ts";
 import { checkSeal, readLines } from "./integrity.ts";
+import { tellLife } from "./life.ts";
+import { checkMediaKeys } from "./media-keys.ts";
 import { checkParties, type TrustAnchors } from "./parties.ts";
 import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
@@ -43,16 +45,11 @@ export function verifyEvidence(
     if (agreement !== undefined) {
       const checked = checkRecords(lines, agreement, all, verifier, findings);
       records = { count: checked.records.length, countersigned: checked.countersigned };
-      streams = checkStreams(lines, agreement, checked, verifier, findings);
-      epochs = checkSteering({
-        lines,
-        agreement,
-        parties: all,
-        records: checked,
-        streams,
-        verifier,
-        findings,
-      });
+      const judging = { lines, agreement, parties: all, records: checked, verifier, findings };
+      const keys = checkMediaKeys(judging);
+      streams = checkStreams(lines, agreement, checked, keys, verifier, findings);
+      epochs = checkSteering({ ...judging, keys, streams });
+      tellLife({ lines, records: checked, keys, parties: all, findings });
       for (const { line } of lines.of("counters"))
         findings.say("server-claimed", `the relay counted ${line.document}`);
     }

@@ -1,0 +1,162 @@
+import type { JsonObject, JsonValue } from "../../codecs/canonical-json.ts";
+import type { EvidenceLines } from "./integrity.ts";
+import type { MediaKeys } from "./media-keys.ts";
+import { type Party, ROLES } from "./parties.ts";
+import type { CheckedRecords } from "./records.ts";
+import type { Findings } from "./report.ts";
+
+/** What tells a session's life: its records, which the server alone signs. */
+interface LifeInput {
+  readonly lines: EvidenceLines;
+  readonly records: CheckedRecords;
+  readonly keys: MediaKeys;
+  readonly parties: { readonly caller: Party; readonly callee: Party };
+  readonly findings: Findings;
+}
+
+/** Where an end is by the records so far. */
+interface Whereabouts {
+  isAway: boolean;
+  attachSeq: number;
+}
+
+/** One record that is being told. */
+interface Told {
+  readonly index: number;
+  readonly issuedAt: string;
+  readonly extra: JsonObject;
+  /** For faults. */
+  readonly at: string;
+}
+
+/**
+ * Tells what became of the session between its beginning and its end: suspensions, ends that went and came back, media that moved,
+ * restarts of the server. All of it is the server's word; what no honest server can have recorded in this order is a fault.
+ */
+export function tellLife(input: LifeInput): void {
+  const { lines, records, findings } = input;
+  const placed = lines.of("record");
+  const life = new Life(input);
+  for (const [index, { payload }] of records.records.entries()) {
+    const { event, extra = {}, issued_at: issuedAt } = payload;
+    const at = `line ${placed[index]?.number}, record ${index}`;
+    const told = { index, issuedAt, extra, at };
+    const wrong = life.tell(event, told);
+    if (wrong !== undefined) findings.fault(wrong, at);
+  }
+}
+
+class Life {
+  readonly #input: LifeInput;
+  /** The suspension that is in force. */
+  #suspension: string | undefined;
+  /** By leg. */
+  readonly #legs: readonly [Whereabouts, Whereabouts] = [
+    { isAway: false, attachSeq: 0 },
+    { isAway: false, attachSeq: 0 },
+  ];
+
+  constructor(input: LifeInput) {
+    this.#input = input;
+  }
+
+  /** Says what a record tells; gives what is wrong with it, if anything is. */
+  tell(event: string | undefined, told: Told): string | undefined {
+    switch (event) {
+      case "session-suspended":
+        return this.#suspended(told);
+      case "session-resumed":
+        return this.#resumed(told);
+      case "session-detached":
+        return this.#detached(told);
+      case "media-attached":
+      case "session-rebound":
+        return this.#attached(told, event === "session-rebound");
+      case "session-restored":
+        return this.#restored(told);
+      case "authority-narrowed": {
+        const leg = legOf(told.extra);
+        const kept = Array.isArray(told.extra.scope) ? told.extra.scope.join(", ") : "";
+        if (leg === undefined) return NO_LEG;
+        this.#say(
+          told,
+          `${ROLES[leg]}: its authority covers less than it came with, keeps ${kept || "nothing"}`,
+        );
+        return undefined;
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #suspended(told: Told): string | undefined {
+    const { suspension_id: id, by, resume_by: until, reason } = told.extra;
+    if (typeof id !== "string") return "This record names no suspension.";
+    // An end that asks again is answered again.
+    if (this.#suspension === id) return undefined;
+    if (this.#suspension !== undefined) return "It suspends a session that was suspended already.";
+    this.#suspension = id;
+    const why = typeof reason === "string" ? ` (${reason})` : "";
+    this.#say(told, `suspended by the ${this.#roleOf(by)}${why}, to be resumed by ${String(until)}`);
+    return undefined;
+  }
+
+  #resumed(told: Told): string | undefined {
+    const { suspension_id: id, by } = told.extra;
+    if (this.#suspension === undefined || this.#suspension !== id)
+      return "It resumes what was not suspended.";
+    this.#suspension = undefined;
+    this.#say(told, `resumed by the ${this.#roleOf(by)}`);
+    return undefined;
+  }
+
+  #detached(told: Told): string | undefined {
+    const leg = legOf(told.extra);
+    if (leg === undefined) return NO_LEG;
+    this.#legs[leg].isAway = true;
+    this.#say(told, `${ROLES[leg]}: without a connection (${String(told.extra.reason)})`);
+    return undefined;
+  }
+
+  #attached(told: Told, isReturn: boolean): string | undefined {
+    const { attach_seq: attachSeq, generation, carrier, media_key: named } = told.extra;
+    const leg = legOf(told.extra);
+    if (leg === undefined) return NO_LEG;
+    const known = this.#legs[leg];
+    if (typeof attachSeq !== "number" || attachSeq <= known.attachSeq)
+      return "The number of an attachment does not rise.";
+    known.attachSeq = attachSeq;
+    const present = this.#input.keys.of(leg).findLast(({ since }) => since <= told.index)?.key.generation;
+    if (generation !== undefined && generation !== present)
+      return `It names key generation ${String(generation)}; in force is ${String(present)}.`;
+    const what = !isReturn ? "has media" : known.isAway ? "came back" : "moved its media";
+    known.isAway = false;
+    const how = named === undefined ? "with the same key" : "with a new key";
+    this.#say(told, `${ROLES[leg]}: ${what} over ${String(carrier)}${isReturn ? `, ${how}` : ""}`);
+    return undefined;
+  }
+
+  #restored(told: Told): string | undefined {
+    for (const leg of this.#legs) leg.isAway = true;
+    this.#say(
+      told,
+      `the server was started anew (${String(told.extra.reason)}) and went on with the session; what its relay had counted until then is lost`,
+    );
+    return undefined;
+  }
+
+  #roleOf(agentId: JsonValue | undefined): string {
+    const { caller, callee } = this.#input.parties;
+    return agentId === caller.agentId ? "caller" : agentId === callee.agentId ? "callee" : "server";
+  }
+
+  #say({ issuedAt }: Told, text: string): void {
+    this.#input.findings.say("server-claimed", `${issuedAt}: ${text}`);
+  }
+}
+
+const NO_LEG = "This record names no end of the session.";
+
+function legOf({ leg }: JsonObject): 0 | 1 | undefined {
+  return leg === 0 || leg === 1 ? leg : undefined;
+}
