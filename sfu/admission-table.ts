@@ -38,6 +38,8 @@ export interface FlowEntry {
   /** Media epoch in force. */
   epoch: number;
   row: AdmissionRow;
+  /** Of the key in force. */
+  generation: number;
   context: FrameSigningContext;
   rate: FrameRate;
 }
@@ -128,6 +130,7 @@ export class AdmissionTable {
         windows: [],
         epoch: 0,
         row,
+        generation: generationOf(row),
         context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),
         rate: new FrameRate(row.rate, now),
       };
@@ -136,6 +139,7 @@ export class AdmissionTable {
       // One attachment a leg: the newer row takes the flow over, with windows and counters as they stand.
       this.#detach(entry);
       entry.row = row;
+      entry.generation = generationOf(row);
       entry.context = new FrameSigningContext(row.sessionDigest, row.leg, row.stream);
       entry.rate = new FrameRate(row.rate, now);
     }
@@ -147,6 +151,7 @@ export class AdmissionTable {
     if (entry === undefined) return;
     this.#detach(entry);
     entry.row = row;
+    entry.generation = generationOf(row);
     entry.epoch = Math.max(entry.epoch, epoch);
     this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
   }
@@ -177,6 +182,10 @@ export class AdmissionTable {
     }
     return entry;
   }
+}
+
+function generationOf({ keys }: AdmissionRow): number {
+  return Math.max(...keys.keys());
 }
 
 function keyOf({ leg, stream }: Pick<AdmissionRow, "leg" | "stream">): number {

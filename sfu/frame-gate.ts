@@ -63,11 +63,13 @@ export class FrameGate {
     // What is reliable is ordered: a frame that comes after a later one was held back.
     const expected = Math.max(window?.highest ?? 0, row.resumed?.nextSequence ?? 0);
     if (row.reliable === true && view.sequence < expected) return "window";
+    const isPresent = view.keyGeneration === entry.generation;
+    if (isPresent && view.sequence < (row.leastSequence ?? 0)) return "window";
     const untimely = freshness(row, view.captureMs, wall);
     if (untimely !== undefined) return untimely;
-    const key = row.keys.get(view.keyGeneration);
+    const key = isPresent ? row.keys.get(entry.generation) : undefined;
     if (key === undefined) return "key-generation";
-    if (!isInForce(entry, view.keyGeneration, date)) return "expired";
+    if (!isInForce(entry, date)) return "expired";
     // Older epochs were interrupted; a later one is raised by the interrupt alone, never by a frame.
     if (view.epoch !== entry.epoch) return "epoch";
     const signed = entry.context.signedBytes(bytes, view);
@@ -96,9 +98,9 @@ function freshness(row: AdmissionRow, captureMs: number, wall: number): "stale" 
  * The dates are the ends' own; their clocks may differ from this one by as much as when they were agreed. A key that has
  * spoken has begun, even if the clock is then set back.
  */
-function isInForce(entry: FlowEntry, generation: number, date: number): boolean {
+function isInForce(entry: FlowEntry, date: number): boolean {
   const { notBefore, notAfter } = entry.row;
-  const hasBegun = entry.windows[generation] !== undefined || date >= notBefore - SKEW_MS;
+  const hasBegun = entry.windows[entry.generation] !== undefined || date >= notBefore - SKEW_MS;
   return hasBegun && date <= notAfter + SKEW_MS;
 }
 

@@ -34,10 +34,19 @@ export interface Egress {
 }
 
 /**
- * What became of an {@link Egress}: what the carrier did with it, or why it was taken from a queue. All but `sent` are
+ * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue, or that its listener has no
+ * connection for media (`detached`). All but `sent` are
  * counted as drops under that name.
  */
-export type EgressFate = "sent" | "too-large" | "closed" | "congested" | "session-state" | "scope" | "epoch";
+export type EgressFate =
+  | "sent"
+  | "too-large"
+  | "closed"
+  | "congested"
+  | "detached"
+  | "session-state"
+  | "scope"
+  | "epoch";
 
 /** What the relay has to say, besides frames. */
 export type RelayEvent =

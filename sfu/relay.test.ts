@@ -234,11 +234,28 @@ describe("what steers the relay", () => {
       [0, speaker.publicKey],
       [1, next.publicKey],
     ]);
-    const relay = relayWith(row({ keys }));
+    const relay = relayWith(row());
     expect(send(relay)).toBe("admitted");
+    expect(send(relay, { keyGeneration: 1, signer: next })).toBe("key-generation");
+    relay.apply({ kind: "move", row: row({ keys }), epoch: 0 }, 0);
+    expect(send(relay, { sequence: FIRST_SEQUENCE + 1 }), "from that moment").toBe("key-generation");
     expect(send(relay, { keyGeneration: 1, signer: next })).toBe("admitted");
     expect(send(relay, { keyGeneration: 1, signer: next })).toBe("replayed");
     expect(send(relay, { keyGeneration: 1, sequence: FIRST_SEQUENCE + 1 })).toBe("signature");
+  });
+
+  it("lets a new generation begin where its row says, and not before", () => {
+    const next = seedSigner(12);
+    const keys = new Map([
+      [0, speaker.publicKey],
+      [1, next.publicKey],
+    ]);
+    const leastSequence = FIRST_SEQUENCE + 65_536;
+    const relay = relayWith(row({ keys, leastSequence }));
+    const mine = { keyGeneration: 1, signer: next };
+    expect(send(relay, { ...mine, sequence: leastSequence - 1 })).toBe("window");
+    expect(send(relay, { sequence: leastSequence - 1 }), "of the generation before").toBe("key-generation");
+    expect(send(relay, { ...mine, sequence: leastSequence })).toBe("admitted");
   });
 
   it("lets no frame of profile chain through unproved, not even where chain is in force", () => {

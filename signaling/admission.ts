@@ -42,14 +42,16 @@ export interface AdmissionRow {
   readonly sessionDigest: Uint8Array;
   readonly leg: number;
   readonly stream: number;
-  /** The speaker's media keys by generation (0..15), 32 raw bytes each. */
+  /** The speaker's media keys by generation (0..15), 32 raw bytes each. The highest is in force: frames of the others are refused. */
   readonly keys: ReadonlyMap<number, Uint8Array>;
   /**
-   * When frames may be let through, Unix milliseconds, both included: while the media key's certificate holds and the terms
+   * When frames may be let through, Unix milliseconds, both included: while the certificate of the media key in force holds and the terms
    * have not run out. As the ends signed it; whoever judges allows for the difference of their clocks.
    */
   readonly notBefore: number;
   readonly notAfter: number;
+  /** Frames of the generation in force with a lower sequence number are refused (`window`): an earlier generation, or server process, may have had them. Absent: any may come. */
+  readonly leastSequence?: number;
   readonly profile: "frame" | "chain";
   readonly termsNumber: number;
   readonly payloadType: number;

@@ -19,6 +19,7 @@ import {
 import { makeClosing } from "./closing.ts";
 import { signJws } from "./jws.ts";
 import {
+  latestTerms,
   makeNarrowing,
   NARROWING,
   type NarrowingExpectation,
@@ -84,6 +85,29 @@ test("one follows the other, down to nothing", () => {
   const third = must(judge({ number: 3, scope: [] }, { terms: second })).terms;
   expect([third.number, scopeOf(third, 0)]).toEqual([3, []]);
   expect(outcome(judge({ number: 4, scope: [] }, { terms: third }))).toBe("field-invalid at narrowing.scope");
+});
+
+describe("the latest narrowings alone", () => {
+  const publicKeys = [ALICE.identity.publicKey, BOB.identity.publicKey] as const;
+  const session = { publicKeys, sessionDigest: CORE.digest };
+  const callers = makeNarrowing({ ...payload, number: 5 }, ALICE.identity);
+  const callees = makeNarrowing({ ...payload, leg: 1, number: 3, scope: [] }, BOB.identity);
+  const latest = (narrowings: readonly string[]) => latestTerms(terms, narrowings, session, strictVerifier);
+
+  it("lead to the terms in force", () => {
+    expect(must(latest([]))).toEqual(terms);
+    const made = must(latest([callees, callers]));
+    expect([made.number, scopeOf(made, 0), scopeOf(made, 1)]).toEqual([5, [CAPTURE], []]);
+  });
+
+  it("are refused out of order, twice, or signed by the other end", () => {
+    expect(latest([callers, callees])).toMatchObject({ fault: { code: "terms-outdated" } });
+    expect(latest([callers, callers])).toMatchObject({ fault: { code: "terms-outdated" } });
+    expect(latest([makeNarrowing({ ...payload, leg: 1 }, ALICE.identity)])).toMatchObject({
+      fault: { code: "signature-invalid" },
+    });
+    expect(latest(["x"])).toMatchObject({ ok: false });
+  });
 });
 
 test("records name it by SHA-256 of its compact form", () => {

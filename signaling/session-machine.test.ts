@@ -28,7 +28,8 @@ const SPEC: readonly [string, readonly SessionState[], SessionTrigger, SessionSt
   ["T12", ["active", "suspended", "detached"], "identity-revoked", "terminated"],
   ["T13", ["active"], "scope-violation", "terminated"],
   ["T14", ["active", "suspended", "detached"], "ttl-elapsed", "expired"],
-  ["T15", ["active", "detached"], "inactivity", "terminated"],
+  ["T15", ["active"], "inactivity", "terminated"],
+  ["T15", ["detached"], "detach-limit", "terminated"],
   ["T16", ["active"], "agent-deactivated", "terminated"],
   ["T17", ["active", "suspended", "detached"], "shutdown", "terminated"],
 ];

@@ -1,8 +1,9 @@
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { verifyAnswer } from "../answer.ts";
 import type { Asked } from "./asked.ts";
-import { type Attaching, mayTakeUp } from "./attaching.ts";
+import { mayTakeUp } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
+import type { Detaching } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import { answerEstablished, establishSession } from "./establishing.ts";
 import type { OfferBook, RingingOffer } from "./offer-book.ts";
@@ -18,7 +19,7 @@ export class Answering {
   readonly #book: OfferBook;
   readonly #ringing: Ringing;
   readonly #endings: Endings;
-  readonly #attaching: Attaching;
+  readonly #detaching: Detaching;
 
   constructor(
     desk: Desk,
@@ -26,14 +27,14 @@ export class Answering {
     book: OfferBook,
     ringing: Ringing,
     endings: Endings,
-    attaching: Attaching,
+    detaching: Detaching,
   ) {
     this.#desk = desk;
     this.#table = table;
     this.#book = book;
     this.#ringing = ringing;
     this.#endings = endings;
-    this.#attaching = attaching;
+    this.#detaching = detaching;
   }
 
   /** CONFIRM /sessions/{id}: the callee's answer. */
@@ -122,7 +123,7 @@ export class Answering {
     this.#ringing.taken(ringing, inbox, now);
     this.#table.add(session.value, now);
     this.#endings.watch(session.value, now);
-    this.#attaching.watch(session.value);
+    this.#detaching.watch(session.value);
     const [callerLeg, calleeLeg] = session.value.legs;
     for (const waiter of ringing.waiters) {
       // Flows belong to one connection: a waiter elsewhere gets no session it could not use.

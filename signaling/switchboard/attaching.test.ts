@@ -7,7 +7,7 @@ import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
 import type { AdmissionMessage } from "../admission.ts";
 import { readRecord } from "../attribution.ts";
-import { ATTACH_GRACE } from "./attaching.ts";
+import { ATTACH_GRACE } from "./detaching.ts";
 import { IDLE_LIMIT } from "./endings.ts";
 
 const CAROL = testAgent("carol", 21);
@@ -186,7 +186,7 @@ describe("OPEN of a session's media", () => {
     ]);
     scene.alice.drop();
     expect(scene.bobInbox.events).not.toContain("session-ended");
-    other.drop();
+    other.drop(true);
     expect(scene.bobInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
   });
 

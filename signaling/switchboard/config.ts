@@ -21,6 +21,8 @@ export interface SwitchboardLimits {
   readonly tlsConnectionsPerAgent: number;
   /** Longest and default lifetime of a session, seconds. A longer wish is cut to it. */
   readonly sessionTtl: number;
+  /** How long a persistent session waits for an end that lost its connection, seconds; then it ends with `detach-expired`. */
+  readonly detachedSeconds: number;
   /** Requests a second, and their burst, on a connection nobody has proved an identity on; beyond: 429 `rate-limited`. */
   readonly anonymousRate: Rate;
   /**
@@ -47,6 +49,7 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   connectionsPerAgent: 8,
   tlsConnectionsPerAgent: 80,
   sessionTtl: 3_600,
+  detachedSeconds: 600,
   anonymousRate: { perSecond: 10, burst: 30 },
   anonymousTotalRate: { perSecond: 1_000, burst: 10_000 },
   boundRate: { perSecond: 100, burst: 200 },

@@ -5,6 +5,7 @@ import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { ALICE, BOB } from "../../test/signed-call.ts";
 import type { FlowCounters } from "../admission.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
+import { ATTACH_GRACE } from "./detaching.ts";
 import { CLOSING_WINDOW, IDLE_LIMIT } from "./endings.ts";
 import { RING_TIME } from "./ringing.ts";
 
@@ -22,9 +23,9 @@ function counters(admitted: number): FlowCounters {
 }
 
 describe("ends nobody asked for", () => {
-  test("a lost connection ends a bounded session at once, and both learn it", () => {
+  test("a connection that its client closes ends a bounded session at once, and both learn it", () => {
     const scene = new CallScene();
-    scene.bob.drop();
+    scene.bob.drop(true);
     expect(scene.aliceInbox.event("session-ended")).toMatchObject({
       reason: "transport-closed",
       by: "server",
@@ -40,21 +41,25 @@ describe("ends nobody asked for", () => {
     const scene = new CallScene();
     scene.alice.drop();
     scene.bob.drop();
+    expect(scene.finalRecord(), "both may come back").toBeUndefined();
+    scene.stage.advance(ATTACH_GRACE);
     expect(scene.finalRecord()).toMatchObject({ extra: { reason: "transport-closed" } });
     expect(scene.stage.admissions.at(-1)?.kind).toBe("remove");
   });
 
-  test("a persistent session is held instead, and ends by inactivity or on request", () => {
-    const scene = new CallScene({ offer: { session: { model: "persistent", ttl: 600 } } });
+  test("a persistent session is held instead, and ends by its detach limit or on request", () => {
+    const scene = new CallScene({ offer: { session: { model: "persistent", ttl: 3_600 } } });
     scene.bob.drop();
-    expect(scene.stage.admissions.at(-1)).toEqual({
+    expect(scene.stage.admissions).toContainEqual({
       kind: "state",
       sessionId: scene.sessionId,
       state: "held",
     });
     expect(scene.alice.query(scene.sessionId).last.result).toMatchObject({ state: "detached" });
-    scene.stage.advance(IDLE_LIMIT);
-    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "inactivity" });
+    scene.stage.advance(DEFAULT_LIMITS.detachedSeconds * 1000 - 1);
+    expect(scene.aliceInbox.events).not.toContain("session-ended");
+    scene.stage.advance(1);
+    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "detach-expired" });
 
     const other = new CallScene({ offer: { session: { model: "persistent", ttl: 600 } } });
     other.bob.drop();

@@ -99,13 +99,6 @@ export class Endings {
     this.wantCounters(session, now);
   }
 
-  /** An end has lost its connection for media for good, as far as a bounded session goes; a persistent one is held. */
-  transportLost(session: Session, now: number): void {
-    if (session.state !== "active") return;
-    if (session.model === "bounded") this.end(session, "bounded-transport-lost", "server", now);
-    else this.#hold(session);
-  }
-
   /** The connection is gone: nobody waits there for an answer. */
   dropWaiting(session: Session, connection: ConnectionId): void {
     this.#lastWords.drop(session, connection);
@@ -121,7 +114,7 @@ export class Endings {
     for (const session of this.#table.all()) session.lastActivity += by;
   }
 
-  /** Nothing is expected of the ends of a suspended session. */
+  /** Nothing is expected of the ends of a suspended session, nor of those of a detached one beyond coming back. */
   pauseIdle(session: Session): void {
     this.#desk.timers.clear("idle", session.id);
   }
@@ -173,7 +166,7 @@ export class Endings {
   }
 
   #judgeIdle(session: Session, now: number): void {
-    if (isFinal(session.state) || session.state === "suspended") return;
+    if (session.state !== "active") return;
     const frames = session.counters.reduce((sum, flow) => sum + flow.admitted, 0);
     if (frames > session.admittedFrames) session.lastActivity = now;
     session.admittedFrames = frames;
@@ -184,16 +177,6 @@ export class Endings {
         session.id,
         Math.min(now + IDLE_CHECK, session.lastActivity + IDLE_LIMIT),
       );
-  }
-
-  #hold(session: Session): void {
-    const transition = step(session.state, "persistent-transport-lost");
-    if (!transition.ok) return;
-    session.state = transition.value.to;
-    this.#desk.outputs.push({
-      kind: "admission",
-      message: { kind: "state", sessionId: session.id, state: "held" },
-    });
   }
 
   /** The last word: counters as the relay claims them, then the record that names the reason. */

@@ -7,6 +7,7 @@ import type { LogEntry } from "../record-log.ts";
 import { type Modality, missingScopes, type ScopeSet, sendingScopes } from "../scope.ts";
 import { buildSessionCore, makeCoreWitness } from "../session-core.ts";
 import { type SessionState, step } from "../session-machine.ts";
+import type { ClockStatement } from "../stream-fields.ts";
 import { deriveTerms, streamsSentBy } from "../terms.ts";
 import { Allowance } from "./allowance.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
@@ -78,6 +79,8 @@ export function establishSession(
     terms,
     flows: flows.value,
     epochs: new Map(),
+    leastSequences: new Map(),
+    narrowings: [undefined, undefined],
     link: new SessionLink(answer.payload.session_id),
     establishedAt: now,
     ttl,
@@ -93,7 +96,7 @@ export function establishSession(
     ending: undefined,
     suspension: undefined,
     noncesRefused: 0,
-    awaitingCounters: { idle: false, final: false, queries: [], steering: [], authority: [] },
+    awaitingCounters: { idle: false, final: false, queries: [], steering: [], attaching: [], authority: [] },
   };
   for (const flow of session.flows) {
     desk.outputs.push({
@@ -131,7 +134,7 @@ export function answerEstablished(
 function sessionLeg(
   leg: LegNumber,
   arrival: Arrival,
-  signed: Pick<Offer | Answer, "mediaKey">,
+  signed: Pick<Offer, "mediaKey"> & { readonly payload: { readonly clock: ClockStatement } },
   now: number,
 ): SessionLeg {
   const { agent, connection, scope } = arrival;
@@ -139,7 +142,8 @@ function sessionLeg(
     leg,
     agent,
     authority: connection.authority,
-    mediaKey: signed.mediaKey,
+    mediaKeys: [signed.mediaKey],
+    clock: signed.payload.clock,
     scope,
     connection: connection.id,
     overTls: isSeparate(connection),

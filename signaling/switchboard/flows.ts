@@ -1,13 +1,13 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { AdmissionMessage, AdmissionRow, ConnectionId } from "../admission.ts";
+import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
-import type { LegNumber, Session } from "./session.ts";
+import { keyInForce, type LegNumber, type Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
 
 /** How much above its nominal rate a stream may send: clocks drift and a late frame catches up. */
@@ -100,7 +100,24 @@ export function streamParameters(flows: readonly MediaFlow[], leg: LegNumber): J
   });
 }
 
-/** The same in one header line: streams separated by commas, members by semicolons. */
+/** The last sequence number of a flow that the relay let through, if it did any. */
+export function lastSequence(
+  { speaker, stream }: Pick<MediaFlow, "speaker" | "stream">,
+  counters: readonly FlowCounters[],
+): number | undefined {
+  return counters.find((each) => each.leg === speaker && each.stream === stream)?.lastSequence;
+}
+
+/** Where each of a session's streams goes on, in the order of its flows: the least number for the next frame, and the epoch in force. */
+export function nextSequences(session: Session, counters: readonly FlowCounters[]): JsonObject[] {
+  return session.flows.map((flow) => {
+    const last = lastSequence(flow, counters);
+    const next = Math.max(last === undefined ? 0 : last + 1, session.leastSequences.get(flow) ?? 0);
+    return { next_sequence: next, epoch: session.epochs.get(flow) ?? 0 };
+  });
+}
+
+/** Stream parameters in one header line: streams separated by commas, members by semicolons. */
 export function streamParametersHeader(parameters: readonly JsonObject[]): string {
   return parameters
     .map((stream) =>
@@ -115,7 +132,8 @@ export function streamParametersHeader(parameters: readonly JsonObject[]): strin
 export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
   const speaker = session.legs[flow.speaker];
   const listener = session.legs[flow.listener];
-  const signed = flow.speaker === 0 ? session.offer.payload : session.answer.payload;
+  const key = keyInForce(speaker);
+  const leastSequence = session.leastSequences.get(flow);
   return {
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
@@ -123,17 +141,18 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     sessionDigest: session.core.digest,
     leg: flow.speaker,
     stream: flow.stream,
-    keys: new Map([[speaker.mediaKey.generation, speaker.mediaKey.ed25519]]),
-    notBefore: speaker.mediaKey.notBefore,
-    notAfter: Math.min(speaker.mediaKey.notAfter, session.terms.expires_at * 1000),
+    keys: new Map(speaker.mediaKeys.map(({ generation, ed25519 }) => [generation, ed25519])),
+    notBefore: key.notBefore,
+    notAfter: Math.min(key.notAfter, session.terms.expires_at * 1000),
+    ...(leastSequence === undefined ? {} : { leastSequence }),
     profile: session.answer.payload.profile,
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),
     ssrc: flow.ssrc,
     transmitAllowed: permitsSending(speaker.scope, flow.agreed.modality),
     ...formatLimits(flow.agreed),
-    clockOffset: signed.clock.offset_ms,
-    clockUncertainty: Math.min(signed.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
+    clockOffset: speaker.clock.offset_ms,
+    clockUncertainty: Math.min(speaker.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
     egress: listener.attached ? [{ connection: flow.egress.connection, flow: flow.egress.frames }] : [],
   };
 }
@@ -187,8 +206,8 @@ export function statementRoutes(session: Session, flow: MediaFlow, now: number):
     profile: session.answer.payload.profile,
   };
   const keysOf = (leg: LegNumber) => {
-    const { mediaKey } = session.legs[leg];
-    return new Map([[mediaKey.generation, mediaKey.ed25519]]);
+    const { generation, ed25519 } = keyInForce(session.legs[leg]);
+    return new Map([[generation, ed25519]]);
   };
   const { ingress, egress } = flow;
   return [

@@ -47,10 +47,15 @@ export type SwitchboardInput =
   /** The client reset the exchange or its answers can no longer be delivered; the connection lives. */
   | { readonly kind: "abandoned"; readonly connection: ConnectionId; readonly exchange: ExchangeId }
   /**
-   * The connection is over, `orderly` when the client closed it so. After it nothing may name that connection but `item`:
+   * The connection is over, `orderly` when the client closed it so, `expelled` when the server closed it. After it nothing may name that connection but `item`:
    * statements that had arrived are still taken.
    */
-  | { readonly kind: "closed"; readonly connection: ConnectionId; readonly orderly: boolean }
+  | {
+      readonly kind: "closed";
+      readonly connection: ConnectionId;
+      readonly orderly: boolean;
+      readonly expelled?: boolean;
+    }
   /** One checkpoint or receipt arrived on a reliable stream of this flow. The bytes are kept: do not reuse them. */
   | {
       readonly kind: "item";

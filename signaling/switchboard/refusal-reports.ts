@@ -21,8 +21,9 @@ export class RefusalReports {
     // After the end the relay refuses everything: no news.
     if (found === undefined || found.session.ending !== undefined) return;
     const { session, flow } = found;
-    // What was under way when the session was suspended: both ends know why.
-    if (session.state === "suspended" && refused.reason === "session-state") return;
+    // What was under way when the session was suspended or detached: both ends know why.
+    const stands = session.state === "suspended" || session.state === "detached";
+    if (stands && refused.reason === "session-state") return;
     const key = `${refused.flow}@${refused.connection} ${refused.reason}`;
     const { first, last, reason, count } = refused;
     const pending = session.reports.get(key);

@@ -164,7 +164,9 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     ],
   },
   "OPEN /sessions/{session_id}/media": {
-    description: "From the answer on, this end's media flows on the connection that this comes on.",
+    description:
+      "From the answer on, this end's media flows on the connection that this comes on: after the older one was lost, or " +
+      "instead of it; also from another process, which may bring a new media key and be told what was agreed.",
     intent: "carry the media of a call on another connection",
     outcome: "the flows to use there",
     capability: "transaction",
@@ -176,9 +178,24 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       state: "string",
       leg: "integer",
       attach_seq: "integer",
+      generation: "integer",
       streams: "array",
+      statements: "array",
+      agreement: "object",
     },
-    errors: [...IN_SESSION, "proof-required", "attach-outdated", "session-state-conflict", "capacity"],
+    errors: [
+      ...IN_SESSION,
+      "proof-required",
+      "attach-outdated",
+      "generation-outdated",
+      "certificate-invalid",
+      "session-state-conflict",
+      "agent-suspended",
+      "agent-retired",
+      "scope-violation",
+      "rate-limited",
+      "capacity",
+    ],
   },
   "QUERY /sessions/{session_id}/records": {
     ...READ,

@@ -135,8 +135,8 @@ describe("what the session tells on the way", () => {
     }
     const kept = scene.stage.artifacts(scene.sessionId).filter(({ artifact }) => artifact === "receipt");
     expect(kept).toHaveLength(fitting);
-    scene.alice.drop();
-    scene.bob.drop();
+    scene.alice.drop(true);
+    scene.bob.drop(true);
     expect(scene.finalRecord()?.extra).toMatchObject({
       statements_dropped: { capacity: 1, "field-invalid": 1 },
     });

@@ -13,6 +13,7 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
+import { CLOCK, type ClockStatement } from "../stream-fields.ts";
 import { INBOX, JWS, MAX_EXPLANATION_CHARACTERS, OPEN } from "./parameters.ts";
 
 /** Longest checkpoint kept of a suspended session, bytes of canonical JSON. */
@@ -135,9 +136,20 @@ export const RESUME: Shape<ResumeParameters> = object<ResumeParameters>(
 export interface OpenParameters {
   /** Rises with every attachment of this end: the highest wins. */
   readonly attach_seq: number;
+  /** Certificate of a media key of the next generation, from a process that does not have the one in force. */
+  readonly media_key?: string;
+  /** This machine's clock against the server's, where it is another one than before. */
+  readonly clock?: ClockStatement;
+  /** Answer with everything that a process needs which knows nothing of the session. */
+  readonly take_up?: boolean;
 }
 export const OPEN_MEDIA: Shape<OpenParameters> = object<OpenParameters>(
-  { attach_seq: integer(1, Number.MAX_SAFE_INTEGER) },
+  {
+    attach_seq: integer(1, Number.MAX_SAFE_INTEGER),
+    media_key: optional(JWS),
+    clock: optional(CLOCK),
+    take_up: optional(boolean()),
+  },
   OPEN,
 );
 

@@ -10,8 +10,10 @@ import type { ArtifactKind, LogEntry } from "../record-log.ts";
 import type { ScopeSet } from "../scope.ts";
 import type { SessionCore } from "../session-core.ts";
 import type { SessionState } from "../session-machine.ts";
+import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Allowance } from "./allowance.ts";
+import type { Attachment } from "./attaching.ts";
 import type { AuthorityChange } from "./authorities.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
@@ -27,7 +29,10 @@ export interface SessionLeg {
   readonly agent: RegisteredAgent;
   /** What its agent showed beside its documents on the connection that it came in on last. */
   authority: Authority;
-  readonly mediaKey: MediaKey;
+  /** Its media keys by generation; the last one is in force ({@link keyInForce}). */
+  mediaKeys: readonly [MediaKey, ...MediaKey[]];
+  /** Its clock against the server's, as it stated it last. */
+  clock: ClockStatement;
   /** Scope in force. */
   scope: ScopeSet;
   /** Where its flows are; `undefined` once that connection is lost. */
@@ -76,6 +81,13 @@ export interface Suspension {
   readonly checkpoint: JsonValue | undefined;
 }
 
+/** A narrowing in force. */
+export interface KeptNarrowing {
+  readonly jws: string;
+  /** Of the terms that it made. */
+  readonly number: number;
+}
+
 /** Frames the relay refused since the last report, of one flow and reason. */
 export interface RefusalReport {
   readonly flow: MediaFlow;
@@ -99,6 +111,10 @@ export interface Session {
   readonly flows: readonly MediaFlow[];
   /** Media epochs in force; a flow that is not there is in epoch 0. */
   readonly epochs: Map<MediaFlow, number>;
+  /** The least sequence number that the speaker may use; a flow that is not there has none. */
+  readonly leastSequences: Map<MediaFlow, number>;
+  /** By leg: the narrowing that its scope in the terms comes from. */
+  readonly narrowings: [KeptNarrowing | undefined, KeptNarrowing | undefined];
   readonly link: SessionLink;
   readonly establishedAt: number;
   /** Lifetime in seconds as accepted, and when it is over (ms). */
@@ -128,7 +144,13 @@ export interface Session {
     readonly queries: Exchange[];
     readonly steering: SteeringChange[];
     readonly authority: AuthorityChange[];
+    readonly attaching: Attachment[];
   };
+}
+
+/** The media key that this end signs with now. */
+export function keyInForce({ mediaKeys }: SessionLeg): MediaKey {
+  return mediaKeys.at(-1) ?? mediaKeys[0];
 }
 
 /** True for an end that has, or had, media: without it none of its statements can come. */

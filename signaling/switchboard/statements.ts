@@ -28,8 +28,8 @@ export interface StatementRoute {
   readonly speaker: LegNumber;
   readonly stream: number;
   readonly profile: "frame" | "chain";
-  /** The signer's media keys by generation. */
-  readonly keys: ReadonlyMap<number, Uint8Array>;
+  /** The media key that the signer signs with now, by its generation. */
+  keys: ReadonlyMap<number, Uint8Array>;
   from: Place;
   to: Place;
   readonly allowance: Allowance;

@@ -12,7 +12,15 @@ import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { type MediaFlow, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
+import {
+  artifact,
+  keyInForce,
+  type LegNumber,
+  peerOf,
+  type Session,
+  type SessionLeg,
+  takeChange,
+} from "./session.ts";
 import type { InterruptContent } from "./session-parameters.ts";
 import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -72,6 +80,7 @@ export class Steering {
     const bytes = new TextEncoder().encode(jws);
     const { terms, scope, payload } = narrowing.value;
     session.terms = terms;
+    session.narrowings[leg.leg] = { jws, number: terms.number };
     leg.scope = intersect(leg.scope, scope);
     for (const flow of session.flows) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
@@ -120,7 +129,7 @@ export class Steering {
     if (stream !== content.stream || epoch !== content.epoch) {
       return refuse("field-invalid", "What is signed says otherwise.", "content");
     }
-    const { mediaKey } = leg;
+    const mediaKey = keyInForce(leg);
     if (interrupt.leg !== leg.leg || interrupt.keyGeneration !== mediaKey.generation) {
       return refuse("field-invalid", "This is another leg's, or another key's.", "content.interrupt");
     }

@@ -8,7 +8,7 @@ import { ALICE, BOB, must, scopes, type TestAgent, testAgent } from "../../test/
 import { readRecord } from "../attribution.ts";
 import { createIdentityDocument } from "../identity-document.ts";
 import { formatUtc } from "../utc-time.ts";
-import { ATTACH_GRACE } from "./attaching.ts";
+import { ATTACH_GRACE } from "./detaching.ts";
 import { IDLE_LIMIT } from "./endings.ts";
 
 const CAROL = testAgent("carol", 21);
@@ -171,7 +171,6 @@ describe("while a session is suspended", () => {
     expect(
       scene.alice.ask("ADJUST", `/sessions/${scene.sessionId}`, { narrowing: "x" }, { proof: false }).outcome,
     ).toBe("session-state-conflict");
-    expect(overTls(scene.stage, BOB).openMedia(scene.sessionId).outcome).toBe("session-state-conflict");
     expect(scene.bob.ask("QUERY", `/sessions/${scene.sessionId}/records`, {}, { proof: false }).outcome).toBe(
       "ok 200",
     );

@@ -4,9 +4,9 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
 import { formatUtc, parseUtc } from "../utc-time.ts";
 import type { Asked } from "./asked.ts";
-import type { Attaching } from "./attaching.ts";
 import { isCovered } from "./authorities.ts";
 import type { Desk } from "./desk.ts";
+import type { Detaching } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import type { Exchange } from "./replies.ts";
 import { peerOf, type Session, type SessionLeg, type Suspension, takeChange } from "./session.ts";
@@ -28,13 +28,13 @@ export class Suspending {
   readonly #desk: Desk;
   readonly #table: SessionTable;
   readonly #endings: Endings;
-  readonly #attaching: Attaching;
+  readonly #detaching: Detaching;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings, attaching: Attaching) {
+  constructor(desk: Desk, table: SessionTable, endings: Endings, detaching: Detaching) {
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
-    this.#attaching = attaching;
+    this.#detaching = detaching;
   }
 
   /** SUSPEND /sessions/{id}. The same `suspension_id` again is answered again, while its nonce was not used. */
@@ -105,7 +105,6 @@ export class Suspending {
     if (!trusted.ok) return trusted;
     session.state = transition.value.to;
     this.#desk.timers.clear("resume-by", sessionId);
-    this.#attaching.goOn(session, now);
     this.#desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId, state: "active" } });
     this.#endings.resumeIdle(session, now);
     const { checkpoint, id } = suspension;
@@ -126,6 +125,7 @@ export class Suspending {
       now,
     );
     this.#tellOther(session, leg, "session-resumed", { suspension_id: id, by }, now);
+    this.#detaching.goOn(session, now);
     this.#desk.outputs.log("info", "session-resumed", { sessionId, by });
     return ok(undefined);
   }

@@ -6,6 +6,7 @@ import { Authorities } from "./authorities.ts";
 import type { SwitchboardOptions } from "./config.ts";
 import type { ConnectionState } from "./connections.ts";
 import { type Desk, makeDesk } from "./desk.ts";
+import { type Departure, Detaching } from "./detaching.ts";
 import { CLOSE_SHUTDOWN, Draining } from "./draining.ts";
 import { Endings } from "./endings.ts";
 import { EvidenceReading } from "./evidence-reading.ts";
@@ -58,6 +59,7 @@ export class Switchboard {
   readonly #table = new SessionTable();
   readonly #endings: Endings;
   readonly #authorities: Authorities;
+  readonly #detaching: Detaching;
   readonly #attaching: Attaching;
   readonly #suspending: Suspending;
   readonly #ringing: Ringing;
@@ -79,8 +81,9 @@ export class Switchboard {
     this.#identification = new Identification(config, verifier, connections, registry, outputs, proofs);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
-    this.#attaching = new Attaching(this.#desk, this.#table, this.#endings);
-    this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#attaching);
+    this.#detaching = new Detaching(this.#desk, this.#table, this.#endings);
+    this.#attaching = new Attaching(this.#desk, this.#table, this.#endings, this.#detaching);
+    this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#detaching);
     const book = new OfferBook();
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
@@ -94,7 +97,7 @@ export class Switchboard {
     this.#inspection = new Inspection(this.#desk);
     this.#reception = new Reception(this.#desk, this.#identification, {
       ringing: this.#ringing,
-      answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#attaching),
+      answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#detaching),
       attaching: this.#attaching,
       suspending: this.#suspending,
       requests: this.#requests,
@@ -118,7 +121,7 @@ export class Switchboard {
       timers.shift(input.by);
       this.#desk.inboxes.clockStepped(input.by);
       this.#endings.clockStepped(input.by);
-      this.#attaching.clockStepped(input.by);
+      this.#detaching.clockStepped(input.by);
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
@@ -265,7 +268,7 @@ export class Switchboard {
       case "attach-caller":
       case "attach-callee":
         if (session !== undefined)
-          this.#attaching.overdue(session, timer.kind === "attach-caller" ? 0 : 1, now);
+          this.#detaching.overdue(session, timer.kind === "attach-caller" ? 0 : 1, now);
         return;
       case "authority":
         if (session !== undefined) this.#authorities.due(session, now);
@@ -289,6 +292,7 @@ export class Switchboard {
   #counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     this.#steering.counted(session, counters, now);
     this.#authorities.counted(session, counters, now);
+    this.#attaching.counted(session, counters, now);
     this.#endings.counters(session, counters, now);
   }
 
@@ -325,7 +329,7 @@ export class Switchboard {
     return connection === undefined || connection.closing ? undefined : connection;
   }
 
-  #lost(lost: LostConnection, now: number): void {
+  #lost(lost: LostConnection & Departure, now: number): void {
     const { connection: id, exchange } = lost;
     const connection = this.#desk.connections.get(id);
     if (connection === undefined) return;
@@ -341,7 +345,7 @@ export class Switchboard {
     this.#evidence.drop(id, exchange);
     this.#records.drop(id, exchange);
     this.#inspection.drop(id, exchange);
-    if (exchange === undefined) this.#attaching.connectionLost(id, now);
+    if (exchange === undefined) this.#detaching.connectionLost(id, lost, now);
     else this.#endings.exchangeLost(id, exchange);
   }
 }

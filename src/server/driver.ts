@@ -43,6 +43,8 @@ interface Peer {
   readonly methods: Map<ExchangeId, string>;
   /** To be called when a connection that carried requests carries media; the others carry both from the start. */
   readonly mediaBegan: (() => void) | undefined;
+  /** The server closes it. */
+  isExpelled: boolean;
 }
 
 /**
@@ -183,7 +185,14 @@ export class Driver {
       nextId: () => this.#nextExchange++,
       input: (input) => this.#input(input),
     });
-    this.#peers.set(id, { connection, items, exchanges, methods: new Map(), mediaBegan: media?.resolve });
+    this.#peers.set(id, {
+      connection,
+      items,
+      exchanges,
+      methods: new Map(),
+      mediaBegan: media?.resolve,
+      isExpelled: false,
+    });
     this.#instruments.connected(connection.carrier);
     const { carrier, channelBinding, peerKey, peerCertificates } = connection;
     const network = networkOfPeer(connection.peerAddress);
@@ -372,6 +381,7 @@ export class Driver {
   #close(id: ConnectionId, code: number, reason: string): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
+    peer.isExpelled = true;
     const late = new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + LAST_ANSWERS_MS, resolve));
     // Answers on other connections that say why wait for the disk: they go first.
     const answered = Promise.all([peer.exchanges.answered, this.#durable.catch(() => undefined)]);
@@ -393,7 +403,7 @@ export class Driver {
     this.#media.forget(id);
     this.#events.log("debug", "connection-closed", { connection: id, code: info.code, reason: info.reason });
     const orderly = info.code === CLOSE_CODES.normal && info.isLost !== true;
-    this.#input({ kind: "closed", connection: id, orderly });
+    this.#input({ kind: "closed", connection: id, orderly, expelled: peer.isExpelled });
   }
 
   /** Media frames of a flow come on one stream at a time: what waits for a slow listener is bounded by that. Further streams are stopped. */

@@ -200,6 +200,7 @@ export class MediaPlane {
 
   /** Every copy of the frame just admitted: datagrams leave at once, stream items wait for their turn. */
   #forward(verdict: Verdict): void {
+    if (verdict.outcome === "admitted" && verdict.egressCount === 0) this.#relay.account("detached");
     for (let index = 0; index < verdict.egressCount; index += 1) {
       const egress = this.#relay.egress(index);
       if (egress.carriage === "stream") {

@@ -269,7 +269,7 @@ export const SESSION: readonly Row[] = [
         },
         {
           file: ENDINGS,
-          name: "ends nobody asked for > a lost connection ends a bounded session at once, and both learn it",
+          name: "ends nobody asked for > a connection that its client closes ends a bounded session at once, and both learn it",
         },
         { file: ENDINGS, name: "ends nobody asked for > the lifetime is up by the server's clock" },
         {

@@ -1,0 +1,281 @@
+/** An end that comes back to its session: from where, with which key, and what it and the other end are told. */
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { encodeReceipt, receiptDigest } from "../../codecs/receipt.ts";
+import { seedSigner } from "../../test/keys.ts";
+import { CallScene, type SceneOptions } from "../../test/scenario/signaling-call.ts";
+import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { ALICE, BOB, mediaKey, must, testAgent } from "../../test/signed-call.ts";
+import type { AdmissionMessage } from "../admission.ts";
+import { readRecord } from "../attribution.ts";
+import { jwsDigest } from "../jws.ts";
+import type { MediaKeyFields } from "../media-key.ts";
+import { readOffer } from "../offer.ts";
+import { GENERATION_GAP } from "./attaching.ts";
+import { DEFAULT_LIMITS } from "./config.ts";
+import { ATTACH_GRACE } from "./detaching.ts";
+import { IDLE_LIMIT } from "./endings.ts";
+
+const CAROL = testAgent("carol", 21);
+const LIMIT = DEFAULT_LIMITS.detachedSeconds * 1000;
+const persistent = { offer: { session: { model: "persistent", ttl: 3_600 } } } as const;
+/** The media key of Bob's next process. */
+const NEXT = seedSigner(77);
+
+const scene = (options: SceneOptions = persistent) => new CallScene(options);
+const again = (call: CallScene, agent = BOB) => new SignalingPeer(call.stage, agent);
+const open = (peer: SignalingPeer, call: CallScene, parameters: JsonObject) =>
+  peer.ask("OPEN", `/sessions/${call.sessionId}/media`, parameters);
+const offerIdOf = (call: CallScene) => {
+  const artifact = call.stage.artifacts(call.sessionId).find(({ artifact: kind }) => kind === "offer");
+  return must(readOffer(new TextDecoder().decode(artifact?.bytes))).offer_id;
+};
+const nextKey = (call: CallScene, changes: Partial<MediaKeyFields> = {}, signer = BOB.identity) => {
+  const { now } = call.stage;
+  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
+  const fields = { offerId: offerIdOf(call), ed25519: NEXT.publicKey, generation: 1, ...validity };
+  return mediaKey(BOB, { ...fields, ...changes }, signer);
+};
+const records = (call: CallScene) =>
+  call.stage.sessionRecords(call.sessionId).map((jws) => must(readRecord(jws)));
+const states = (call: CallScene) =>
+  call.stage.admissions.flatMap((message) => (message.kind === "state" ? [message.state] : []));
+const rowOf = (call: CallScene, leg: number) =>
+  call.stage.admissions
+    .filter((message): message is Extract<AdmissionMessage, { kind: "move" }> => message.kind === "move")
+    .findLast(({ row }) => row.leg === leg)?.row;
+const counters = (call: CallScene, leg: number, lastSequence: number) =>
+  call.stage.counters.set(call.sessionId, [
+    {
+      ...{ leg, stream: 0, received: 9, admitted: 9, bytes: 9, forwarded: 9, refused: {}, dropped: {} },
+      ...{ firstSequence: 1, lastSequence },
+    },
+  ]);
+
+describe("a bounded session whose end is lost", () => {
+  test("goes on when that end comes back in time, on any connection", () => {
+    const call = scene({});
+    call.bob.drop();
+    const until = call.stage.now + ATTACH_GRACE;
+    expect(call.aliceInbox.event("peer-detached")).toMatchObject({
+      ...{ leg: 1, state: "active", until, reason: "connection-lost", session_id: call.sessionId },
+    });
+    expect(rowOf(call, 0)?.egress).toEqual([]);
+    call.stage.advance(ATTACH_GRACE - 1);
+    const back = overTls(call.stage, BOB);
+    expect(back.openMedia(call.sessionId, 1).last.result).toMatchObject({ state: "active", attach_seq: 1 });
+    expect(call.aliceInbox.event("peer-attached")).toMatchObject({
+      ...{ leg: 1, attach_seq: 1, generation: 0, state: "active" },
+    });
+    call.stage.advance(ATTACH_GRACE);
+    expect(call.aliceInbox.events).not.toContain("session-ended");
+    expect(states(call), "the relay never stopped").toEqual([]);
+    call.stage.checkChain();
+  });
+
+  test("ends when it does not", () => {
+    const call = scene({});
+    call.bob.drop();
+    call.stage.advance(ATTACH_GRACE - 1);
+    expect(call.aliceInbox.events).not.toContain("session-ended");
+    call.stage.advance(1);
+    expect(call.aliceInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
+    expect(again(call).openMedia(call.sessionId).outcome).toBe("session-terminated");
+  });
+
+  test.each([
+    ["its client closed the connection", { orderly: true }],
+    ["the server closed it", { orderly: false, expelled: true }],
+  ])("ends at once where %s", (_why, how) => {
+    const call = scene({});
+    call.stage.handle({ kind: "closed", connection: call.bob.connection, ...how });
+    expect(call.aliceInbox.event("session-ended")).toMatchObject({ reason: "transport-closed" });
+  });
+});
+
+describe("a persistent session whose end is lost", () => {
+  test("is detached at once (T8), and active when both ends are there (T9)", () => {
+    const call = scene();
+    call.bob.drop(true);
+    expect(call.alice.query(call.sessionId).last.result).toMatchObject({ state: "detached" });
+    expect(call.aliceInbox.event("peer-detached")).toMatchObject({
+      ...{ leg: 1, state: "detached", until: call.stage.now + LIMIT, reason: "connection-closed" },
+    });
+    expect(states(call)).toEqual(["held"]);
+    call.stage.advance(LIMIT - 1);
+    expect(again(call).openMedia(call.sessionId).last.result).toMatchObject({ state: "active" });
+    expect(states(call)).toEqual(["held", "active"]);
+    call.stage.advance(IDLE_LIMIT - 1);
+    expect(call.aliceInbox.events, "inactivity counts from then on").not.toContain("session-ended");
+    call.stage.advance(1_000);
+    expect(call.aliceInbox.event("session-ended")).toMatchObject({ reason: "inactivity" });
+  });
+
+  test("has records of both, with carrier and channel binding", () => {
+    const call = scene();
+    call.bob.drop();
+    const back = overTls(call.stage, BOB);
+    back.openMedia(call.sessionId, 4);
+    const said = records(call).filter(({ event }) => /^session-(?:detached|rebound)$/.test(event ?? ""));
+    expect(said).toMatchObject([
+      { event: "session-detached", extra: { leg: 1, state: "detached", attach_seq: 0 } },
+      {
+        event: "session-rebound",
+        extra: { leg: 1, state: "active", attach_seq: 4, generation: 0, carrier: "tls" },
+      },
+    ]);
+    expect(said[1]?.extra?.channel_binding).toMatch(/^[0-9a-f]{64}$/);
+    call.stage.checkChain();
+  });
+
+  test("ends by the limit of whichever end does not come (T15)", () => {
+    const call = scene();
+    call.bob.drop();
+    call.stage.advance(LIMIT - 10_000);
+    call.alice.drop();
+    const bob = again(call);
+    expect(bob.openMedia(call.sessionId).last.result).toMatchObject({ state: "detached" });
+    expect(states(call)).toEqual(["held"]);
+    call.stage.advance(LIMIT - 1);
+    expect(bob.query(call.sessionId).last.result).toMatchObject({ state: "detached" });
+    call.stage.advance(1);
+    expect(call.finalRecord() ?? records(call).at(-1)).toBeDefined();
+    expect(bob.query(call.sessionId).last.result).toMatchObject({
+      ...{ state: "terminated", reason: "detach-expired", by: "server" },
+    });
+  });
+
+  test("lives no longer than any other (T14)", () => {
+    const call = scene({ offer: { session: { model: "persistent", ttl: 60 } } });
+    call.bob.drop();
+    expect(call.aliceInbox.event("peer-detached").until).toBe(call.stage.now + 60_000);
+    call.stage.advance(60_000);
+    expect(call.aliceInbox.event("session-ended")).toMatchObject({ reason: "ttl-expired" });
+  });
+});
+
+describe("a process that comes back without its media key", () => {
+  test("brings one of the next generation, which alone holds from then on", () => {
+    const call = scene();
+    const first = call.receipt(1);
+    const { connection } = call.bob;
+    const old = Number(call.stream(1, "receive").receipt_flow);
+    call.stage.handle({ kind: "item", connection, flow: old, bytes: first });
+    call.bob.drop();
+    counters(call, 1, 4_711);
+    const jws = nextKey(call);
+    const bob = again(call);
+    const { result } = open(bob, call, { attach_seq: 1, media_key: jws }).last;
+    expect(result).toMatchObject({ generation: 1, state: "active" });
+    const streams = result.streams as JsonObject[];
+    const sending = streams.find(({ direction }) => direction === "send");
+    expect(sending).toMatchObject({ next_sequence: 4_711 + GENERATION_GAP, epoch: 0 });
+    expect(rowOf(call, 1)).toMatchObject({
+      keys: new Map([
+        [0, BOB.media.publicKey],
+        [1, NEXT.publicKey],
+      ]),
+      leastSequence: 4_711 + GENERATION_GAP,
+    });
+    expect(call.aliceInbox.event("media-key-changed")).toMatchObject({
+      ...{ leg: 1, generation: 1, media_key: jws, attach_seq: 1 },
+    });
+    const kept = call.stage.artifacts(call.sessionId).filter(({ artifact }) => artifact === "media-key");
+    expect(kept.map(({ leg, bytes }) => [leg, new TextDecoder().decode(bytes)])).toEqual([[1, jws]]);
+    expect(records(call).findLast(({ event }) => event === "session-rebound")?.extra).toMatchObject({
+      generation: 1,
+      media_key: jwsDigest(jws),
+    });
+
+    const receiving = streams.find(({ direction }) => direction === "receive");
+    const flow = Number(receiving?.receipt_flow);
+    const statement = (keyGeneration: number, signer = NEXT) =>
+      encodeReceipt(
+        {
+          ...{ sessionDigest: call.core.digest, listenerLeg: 1, speakerLeg: 0, stream: 0 },
+          ...{ keyGeneration, final: false, index: 1, previous: receiptDigest(first) },
+          time: { seconds: 0, fraction: 0 },
+          totals: { received: 0, heard: 0, concealed: 0, late: 0, refused: 0 },
+          ...{ received: [], heard: [] },
+        },
+        signer,
+      );
+    // Late, by the key before, on the connection before: it breaks nothing.
+    call.stage.handle({ kind: "item", connection, flow: old, bytes: statement(0, BOB.media) });
+    expect(call.stage.items).toHaveLength(1);
+    call.stage.handle({ kind: "item", connection: bob.connection, flow, bytes: statement(1) });
+    expect(call.stage.items).toHaveLength(2);
+    call.stage.checkChain();
+  });
+
+  test("may ask again with the same key, whose place stays", () => {
+    const call = scene();
+    counters(call, 1, 100);
+    const key = nextKey(call);
+    open(again(call), call, { attach_seq: 1, media_key: key });
+    const { result } = open(again(call), call, { attach_seq: 2, media_key: key }).last;
+    expect(result).toMatchObject({ generation: 1, attach_seq: 2 });
+    const streams = result.streams as JsonObject[];
+    expect(streams.find(({ direction }) => direction === "send")).toMatchObject({
+      next_sequence: 100 + GENERATION_GAP,
+    });
+    expect(call.aliceInbox.events.filter((event) => event === "media-key-changed")).toHaveLength(1);
+  });
+
+  test.each<readonly [string, Partial<MediaKeyFields>, string, string]>([
+    [
+      "of the present generation",
+      { generation: 0 },
+      "generation-outdated",
+      "parameters.media_key.generation",
+    ],
+    ["of one beyond the next", { generation: 2 }, "generation-outdated", "parameters.media_key.generation"],
+    [
+      "for another call",
+      { offerId: "019b76da-a800-7000-8000-000000000000" },
+      "certificate-invalid",
+      "offer_id",
+    ],
+    ["that is over", { notAfter: 1_767_225_600_000 - 59_000 }, "certificate-invalid", "not_after"],
+    ["of another agent", { agentId: ALICE.genesis.agentId }, "certificate-invalid", "agent_id"],
+    ["that signed before", { ed25519: BOB.media.publicKey }, "certificate-invalid", "ed25519"],
+    ["of the other end", { ed25519: ALICE.media.publicKey }, "certificate-invalid", "ed25519"],
+    ["that is the identity key", { ed25519: BOB.identity.publicKey }, "certificate-invalid", "ed25519"],
+  ])("a key %s is refused, and changes nothing", (_which, changes, code, at) => {
+    const call = scene();
+    call.bob.drop();
+    const asked = open(again(call), call, { attach_seq: 1, media_key: nextKey(call, changes) });
+    expect(asked.last.error).toMatchObject({ code });
+    expect(String(asked.last.error?.details?.at)).toContain(at);
+    if (code === "generation-outdated") {
+      expect(asked.last).toMatchObject({ status: 409, error: { details: { generation: 0 } } });
+    }
+    expect(call.alice.query(call.sessionId).last.result).toMatchObject({ state: "detached" });
+    expect(call.stage.artifacts(call.sessionId).some(({ artifact }) => artifact === "media-key")).toBe(false);
+  });
+
+  test("a key that its identity key did not certify is refused", () => {
+    const call = scene();
+    const asked = open(again(call), call, { attach_seq: 1, media_key: nextKey(call, {}, ALICE.identity) });
+    expect(asked.outcome).toBe("certificate-invalid");
+  });
+});
+
+test("whoever takes part in no session, or comes too late, is refused by name", () => {
+  const call = scene();
+  call.bob.drop();
+  const carol = new SignalingPeer(call.stage, CAROL);
+  expect(carol.openMedia(call.sessionId, 9).last).toMatchObject({
+    status: 401,
+    error: { code: "session-identity-mismatch" },
+  });
+  const [first, second] = [again(call), again(call)];
+  expect(first.openMedia(call.sessionId, 5).outcome).toBe("ok 200");
+  expect(second.openMedia(call.sessionId, 5).last.error).toMatchObject({
+    code: "attach-outdated",
+    details: { attach_seq: 5 },
+  });
+  expect(second.openMedia(call.sessionId, 6).outcome).toBe("ok 200");
+  const bobInbox = again(call).subscribe();
+  expect(bobInbox.event("media-moved")).toMatchObject({ attach_seq: 6, session_id: call.sessionId });
+});

@@ -1,0 +1,79 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { encodePublicKey } from "../keys.ts";
+import { formatScopes } from "../scope.ts";
+import { isFinal } from "../session-machine.ts";
+import type { ServerIdentity } from "./config.ts";
+import { introduce, type Registry } from "./registry.ts";
+import { keyInForce, legOf, peerOf, type Session, type SessionLeg } from "./session.ts";
+import { suspensionFacts } from "./session-results.ts";
+
+/** What a process needs to go on with a session that it knows nothing of but its id, beside its identity key. */
+export function agreementOf(
+  session: Session,
+  leg: SessionLeg,
+  server: ServerIdentity,
+  registry: Pick<Registry, "get">,
+  now: number,
+): JsonObject {
+  const peer = peerOf(session, leg).agent;
+  const narrowings = narrowingsOf(session);
+  return {
+    offer: session.offer.jws,
+    answer: session.answer.jws,
+    core: session.witness,
+    server: { agent_id: server.agentId, key: encodePublicKey(server.signer.publicKey) },
+    session_model: session.model,
+    session_ttl: session.ttl,
+    expires_at: Math.floor(session.expiresAt / 1000),
+    authority_scope: formatScopes(leg.scope),
+    // The documents that were agreed on, and how the agent stands now.
+    peer: introduce({ ...peer, status: registry.get(peer.agentId)?.status ?? peer.status }, now),
+    terms: session.terms,
+    ...(narrowings.length === 0 ? {} : { narrowings }),
+    media_keys: byLeg(session, ({ mediaKeys }) => mediaKeys.map(({ jws }) => jws)),
+    clocks: byLeg(session, ({ clock }) => clock),
+    ...suspensionOf(session, leg),
+  };
+}
+
+/** The agent's sessions that are not over, as the greeting of its inbox lists them. */
+export function liveSessions(sessions: readonly Session[], agentId: string): JsonObject[] {
+  return sessions.flatMap((session) => {
+    const leg = legOf(session, agentId);
+    if (leg === undefined || isFinal(session.state)) return [];
+    return [
+      {
+        session_id: session.id,
+        leg: leg.leg,
+        state: session.state,
+        model: session.model,
+        peer: peerOf(session, leg).agent.agentId,
+        attach_seq: leg.attachSeq,
+        attached: leg.attached,
+        generation: keyInForce(leg).generation,
+        expires_at: Math.floor(session.expiresAt / 1000),
+      },
+    ];
+  });
+}
+
+/** By the number of the terms that each made. */
+function narrowingsOf({ narrowings }: Session): string[] {
+  return narrowings
+    .filter((narrowing) => narrowing !== undefined)
+    .toSorted((a, b) => a.number - b.number)
+    .map(({ jws }) => jws);
+}
+
+/** Who suspended it is given the nonce again; it is told to nobody else. */
+function suspensionOf(session: Session, leg: SessionLeg): JsonObject {
+  const { suspension, state } = session;
+  if (state !== "suspended" || suspension === undefined) return {};
+  const isOwn = suspension.by === leg.agent.agentId && suspension.nonce !== undefined;
+  const nonce = isOwn ? { resumption_nonce: suspension.nonce ?? "" } : {};
+  return { suspension: { ...suspensionFacts(suspension), ...nonce } };
+}
+
+function byLeg(session: Session, of: (leg: SessionLeg) => JsonObject[string]): JsonObject {
+  return { "0": of(session.legs[0]), "1": of(session.legs[1]) };
+}
