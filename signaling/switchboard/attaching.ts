@@ -25,7 +25,7 @@ import {
 import type { OpenParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
-import { agreementOf } from "./taking-up.ts";
+import { agreementOf, liveSessions } from "./taking-up.ts";
 
 /** Code of `sfu/carrier`, which this room cannot see. */
 const CLOSE_REPLACED = 5;
@@ -60,6 +60,11 @@ export class Attaching {
     this.#table = table;
     this.#endings = endings;
     this.#detaching = detaching;
+  }
+
+  /** The agent's sessions that are not over: what a process that knows of none may take up. */
+  sessionsOf(agentId: string): JsonObject[] {
+    return liveSessions(this.#table.of(agentId), agentId);
   }
 
   /** OPEN /sessions/{id}/media: this end's media flows on this connection from the answer on, which the relay's counters are waited for. */

@@ -102,13 +102,17 @@ export class Inboxes {
   }
 
   /**
-   * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again. True for a
+   * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again; `sessions` are greeted with. True for a
    * subscriber that begins anew: it may not know what this inbox was told before. Fault: `inbox-limit`.
    */
   subscribe(
     exchange: Exchange,
     agentId: string,
-    { name, after }: { readonly name: string; readonly after: number },
+    {
+      name,
+      after,
+      sessions = [],
+    }: { readonly name: string; readonly after: number; readonly sessions?: readonly JsonObject[] },
     now: number,
   ): Result<boolean> {
     const made = this.#open(agentId, name, now);
@@ -124,7 +128,9 @@ export class Inboxes {
     inbox.brokenAt = undefined;
     const { cursor } = inbox.queue;
     const greeting = { event: "subscribed", inbox: name, inbox_seq: cursor, heartbeat_s: HEARTBEAT_SECONDS };
-    this.#send(inbox, greeting, now, { headers: [["Supported-Methods", supportedMethods("/")]] });
+    this.#send(inbox, { ...greeting, sessions }, now, {
+      headers: [["Supported-Methods", supportedMethods("/")]],
+    });
     for (const event of inbox.queue.events) this.#deliver(inbox, event, now);
     this.#timers.set("heartbeat", keyOf(inbox), now + HEARTBEAT_SECONDS * 1000);
     for (const each of this.#of(agentId)) this.#arm(each, now);

@@ -279,3 +279,23 @@ test("whoever takes part in no session, or comes too late, is refused by name", 
   const bobInbox = again(call).subscribe();
   expect(bobInbox.event("media-moved")).toMatchObject({ attach_seq: 6, session_id: call.sessionId });
 });
+
+test("the greeting of an agent's inbox lists the sessions it may come back to", () => {
+  const call = scene();
+  const listed = { session_id: call.sessionId, leg: 1, model: "persistent", peer: ALICE.genesis.agentId };
+  expect(call.bobInbox.event("subscribed")).toMatchObject({ sessions: [] });
+  call.bob.drop();
+  const bob = again(call);
+  expect(bob.subscribe().event("subscribed").sessions).toEqual([
+    {
+      ...{ ...listed, state: "detached", attach_seq: 0, attached: false, generation: 0 },
+      expires_at: Math.floor((call.stage.now + 3_600_000) / 1000),
+    },
+  ]);
+  open(bob, call, { attach_seq: 3, media_key: nextKey(call) });
+  expect(bob.subscribe().event("subscribed").sessions).toMatchObject([
+    { ...listed, state: "active", attach_seq: 3, attached: true, generation: 1 },
+  ]);
+  bob.hangUp(call.sessionId);
+  expect(bob.subscribe().event("subscribed")).toMatchObject({ sessions: [] });
+});

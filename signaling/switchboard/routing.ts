@@ -240,7 +240,8 @@ export class Routing {
     const standing = this.#desk.registry.standing(asked.agent);
     if (!standing.ok) return standing;
     const { inbox: name = DEFAULT_INBOX, after = 0 } = parameters;
-    const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, { name, after }, now);
+    const sessions = this.#departments.attaching.sessionsOf(agentId);
+    const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, { name, after, sessions }, now);
     if (!subscribed.ok) return subscribed;
     this.#departments.ringing.calleeBack(agentId, name, subscribed.value, now);
     return ok(undefined);
