@@ -3,6 +3,7 @@ import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
+import { Calls } from "./calls.ts";
 import { resolveCallee } from "./callee.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
 import type { InboxCursor } from "./inbox.ts";
@@ -24,7 +25,7 @@ export interface AgentCarrier {
 }
 
 export type AgentEvents = {
-  /** The connection is gone, its calls have ended, and the agent will try again; also told after each try that fails. */
+  /** The connection is gone, its calls are detached, and the agent will try again; also told after each try that fails. */
   offline: Offline;
   /** Online again. */
   online: { readonly carrier: AgentCarrier };
@@ -47,6 +48,7 @@ export class Agent {
   readonly #events: TypedEvents<AgentEvents>;
   readonly #online: Online;
   readonly #inboxCursor: InboxCursor = { seen: 0 };
+  readonly #calls: Calls;
   /** The newest one, over or not. */
   #last: Presence | undefined;
   #callHandler: CallHandler | undefined;
@@ -66,6 +68,7 @@ export class Agent {
     this.inbox = options.inbox;
     this.#clock = options.platform.clock;
     this.#events = new TypedEvents(options.report);
+    this.#calls = new Calls(options.report);
     this.#online = new Online({
       attempt: async () => {
         this.#last = await options.attempt(this.#owner());
@@ -75,9 +78,15 @@ export class Agent {
       clock: options.platform.clock,
       random: (length) => options.platform.random(length),
       events: {
-        offline: (offline) => this.#events.emit("offline", offline),
+        offline: (offline) => {
+          this.#calls.offline();
+          this.#events.emit("offline", offline);
+        },
         online: (presence) => this.#events.emit("online", { carrier: carrierOf(presence) }),
-        closed: (info) => this.#events.emit("closed", info),
+        closed: (info) => {
+          this.#calls.closed(info);
+          this.#events.emit("closed", info);
+        },
       },
     });
   }
@@ -107,9 +116,9 @@ export class Agent {
     return this.#online.presence?.connection.roundTrip;
   }
 
-  /** Calls that are up. */
+  /** Calls that are up, the detached ones among them. */
   get calls(): readonly Call[] {
-    return this.#last?.calls ?? [];
+    return this.#calls.up;
   }
 
   /** Adds a listener; the returned function removes it. */
@@ -153,6 +162,7 @@ export class Agent {
 
   #owner(): PresenceOwner {
     return {
+      calls: this.#calls,
       callHandler: () => this.#callHandler,
       control: () => this.#present().context.control,
       inboxCursor: this.#inboxCursor,

@@ -10,8 +10,10 @@ import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import { EarlyFrames } from "./early-frames.ts";
 import type { FrameFate, FrameWatch } from "./frame-fate.ts";
 import type { HeardAudio } from "./heard-audio.ts";
+import { HeardRow, type NextKey } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 
 /** Sees every verified packet of the peer as it arrived, e.g. to keep frames for `parley verify --media`. */
@@ -41,7 +43,11 @@ export class AudioReceiver {
   readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #admission: Relay;
+  /** What of the row never changes. */
   readonly #row: AdmissionRow;
+  readonly #place: HeardRow;
+  /** Signed with a key that this end has yet to be told of. */
+  readonly #early = new EarlyFrames();
   readonly #codec: AudioCodec;
   readonly #receipts: ReceiptTracker;
   readonly #checkpoints: CheckpointCheck;
@@ -49,6 +55,7 @@ export class AudioReceiver {
   readonly #heard: (heard: HeardAudio) => void;
   readonly #silenceIsHeard: () => boolean;
   readonly #receipt: (bytes: Uint8Array) => void;
+  readonly #hasRoom: () => boolean;
   readonly #tap: PacketTap | undefined;
   readonly #watch: FrameWatch | undefined;
   #playout: Playout | undefined;
@@ -59,6 +66,8 @@ export class AudioReceiver {
   #verified = 0;
   #epoch = 0;
   #heardInEpoch = false;
+  /** Of the media keys before the present one. */
+  #expectedBefore = 0;
   #lowest = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #undecodable = 0;
@@ -77,11 +86,15 @@ export class AudioReceiver {
     readonly receipts: ReceiptTracker;
     readonly checkpoints: CheckpointCheck;
     readonly speaker: string;
+    /** Media epoch in force in `admission`. Default 0. */
+    readonly epoch?: number | undefined;
     readonly heard: (heard: HeardAudio) => void;
     /** Whether anybody hears the intervals in which nobody speaks; else they are not made. */
     readonly silenceIsHeard: () => boolean;
     /** Takes a signed receipt for the flow's reliable stream. */
     readonly receipt: (bytes: Uint8Array) => void;
+    /** Whether there is room for another receipt. Default: always. */
+    readonly hasRoom?: () => boolean;
     /** Must not throw. */
     readonly tap?: PacketTap | undefined;
     /** Must not throw. */
@@ -91,13 +104,16 @@ export class AudioReceiver {
     this.#time = options.time;
     this.#admission = options.admission;
     this.#row = options.row;
+    this.#place = new HeardRow(options.admission, options.row);
     this.#codec = options.codec;
     this.#receipts = options.receipts;
     this.#checkpoints = options.checkpoints;
     this.#speaker = options.speaker;
+    this.#epoch = options.epoch ?? 0;
     this.#heard = options.heard;
     this.#silenceIsHeard = options.silenceIsHeard;
     this.#receipt = options.receipt;
+    this.#hasRoom = options.hasRoom ?? (() => true);
     this.#tap = options.tap;
     this.#watch = options.watch;
   }
@@ -106,7 +122,7 @@ export class AudioReceiver {
     const playout = this.#playout?.counters();
     if (playout === undefined) return undefined;
     const flow = this.#admission.counters(this.#row.sessionId)[0];
-    const expected = this.#highest - this.#lowest + 1;
+    const expected = this.#expectedBefore + this.#span();
     return {
       ...playout,
       verified: this.#verified,
@@ -133,16 +149,37 @@ export class AudioReceiver {
     const { connection } = this.#row;
     // Freshness goes by the time the attachment is anchored to; validity by the date, which may be set meanwhile.
     const verdict = this.#admission.admit(connection, bytes, now, this.#time.wallAt(now), this.#clock.wall());
-    this.#judged(verdict, bytes, now);
+    this.#judged(verdict, bytes, now, "datagram");
   }
 
   /** One frame that came on a stream, valid during the call. */
   item(bytes: Uint8Array): void {
     const now = this.#clock.now();
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     const time = this.#time.wallAt(now);
     const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
-    this.#judged(verdict, bytes, now);
+    this.#judged(verdict, bytes, now, "item");
+  }
+
+  /** Frames come on another flow from now on: the call goes on over another connection, and some may be missing. */
+  moveTo(flow: number): void {
+    this.#place.moveTo(flow, this.#clock.now());
+    this.#checkpoints.resume();
+  }
+
+  /** Another process speaks from now on, with this key: what waits of the one before is not played, what plays fades out. */
+  takeKey(next: NextKey, expiresAt: number): void {
+    const now = this.#clock.now();
+    this.#place.takeKey(next, expiresAt, now);
+    this.#checkpoints.takeKey(next.key.generation, next.key.ed25519);
+    this.#playout?.restart();
+    this.#expectedBefore += this.#span();
+    this.#lowest = Number.POSITIVE_INFINITY;
+    this.#highest = Number.NEGATIVE_INFINITY;
+    for (const { bytes, carriage } of this.#early.take(now)) {
+      if (carriage === "item") this.item(bytes);
+      else this.datagram(bytes);
+    }
   }
 
   /** Stream id. */
@@ -165,7 +202,7 @@ export class AudioReceiver {
     this.#playout?.flush();
     this.#epoch = epoch;
     this.#heardInEpoch = false;
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     this.#admission.apply({ kind: "epoch", connection, flow, epoch }, this.#clock.now());
     this.#release();
   }
@@ -173,7 +210,7 @@ export class AudioReceiver {
   /** The server refused the epoch that was begun here: what is said goes on in `epoch`. */
   returnToEpoch(epoch: number): void {
     this.#epoch = epoch;
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     this.#admission.apply({ kind: "epoch", connection, flow, epoch, goesBack: true }, this.#clock.now());
     this.#release();
   }
@@ -192,7 +229,7 @@ export class AudioReceiver {
 
   /** Whether the terms of this number let the other end send: what it may not send is not played. */
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     this.#admission.apply(
       { kind: "terms", connection, flow, termsNumber, transmitAllowed },
       this.#clock.now(),
@@ -215,6 +252,7 @@ export class AudioReceiver {
   poll(now: number): void {
     if (this.#finished) return;
     this.#release();
+    if (!this.#hasRoom()) return;
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
   }
@@ -239,13 +277,22 @@ export class AudioReceiver {
     for (;;) {
       const released = this.#admission.release(now, this.#time.wallAt(now), this.#clock.wall());
       if (released === undefined) return;
-      this.#judged(released.verdict, released.bytes, now);
+      this.#judged(released.verdict, released.bytes, now, "item");
     }
   }
 
-  #judged(verdict: Verdict, bytes: Uint8Array, now: number): void {
+  /** How many numbers the frames of the present media key span. */
+  #span(): number {
+    return Math.max(0, this.#highest - this.#lowest + 1);
+  }
+
+  #judged(verdict: Verdict, bytes: Uint8Array, now: number, carriage: "datagram" | "item"): void {
     const { outcome } = verdict;
     if (this.#finished || outcome === "held") return;
+    if (outcome === "key-generation" && this.#place.isAhead(verdict.view.keyGeneration)) {
+      this.#early.add({ bytes: bytes.slice(), carriage, at: now });
+      return;
+    }
     if (outcome !== "admitted") {
       this.#receipts.refused();
       const sequence = verdict.sequence < 0 ? undefined : verdict.sequence;
@@ -269,7 +316,7 @@ export class AudioReceiver {
     const frame = {
       sequence: view.sequence,
       timestamp: view.timestamp,
-      captured: view.captureMs + this.#row.clockOffset,
+      captured: view.captureMs + (verdict.row?.clockOffset ?? 0),
       payload: view.payload(bytes).slice(),
       level: view.audioLevel,
       startOfTurn: view.startOfTurn,

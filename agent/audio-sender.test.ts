@@ -56,11 +56,13 @@ describe("the sender of a voice", () => {
       checkpointer: new Checkpointer({ ...signed, startSequence: 10 }),
       stream: 1,
       outlet: {
+        hasRoom: () => true,
         frame: ({ packet, sequence, timestamp, captured }) => {
           const view = new FrameView();
           expect(parseFrame(packet, 0, view)).toBeUndefined();
           const { startOfTurn, endOfTurn } = view;
           sent.push({ at: clock.now(), sequence, timestamp, captured, startOfTurn, endOfTurn });
+          return true;
         },
         checkpoint: (bytes) => checkpoints.push(bytes),
       },

@@ -17,14 +17,19 @@ const SUPPLY_GAP_FRAMES = 5;
 
 /** Where an {@link AudioSender} hands its packets. */
 export interface AudioOutlet {
-  /** A frame ready to go: as a datagram when it fits, else on a stream. */
-  frame(frame: SentFrame): void;
+  /** A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. */
+  frame(frame: SentFrame): boolean;
   /** A signed checkpoint for the flow's reliable stream. */
   checkpoint(bytes: Uint8Array): void;
+  /** Whether there is room for another checkpoint: what cannot be stated must not be said. */
+  hasRoom(): boolean;
 }
 
 export interface AudioSenderCounters {
+  /** Frames signed and listed in checkpoints. */
   readonly sent: number;
+  /** Of those, the ones that went nowhere, since the call had no connection then. */
+  readonly unsent: number;
   readonly bytes: number;
   readonly turns: number;
   readonly checkpoints: number;
@@ -64,6 +69,7 @@ export class AudioSender {
   #sentInEpoch = false;
   #finished = false;
   #sent = 0;
+  #unsent = 0;
   #bytes = 0;
   #turns = 0;
   #checkpoints = 0;
@@ -78,6 +84,8 @@ export class AudioSender {
     readonly outlet: AudioOutlet;
     /** Stream id, as `watch` tells it. */
     readonly stream: number;
+    /** Media epoch that `frames` and `checkpointer` begin in. Default 0. */
+    readonly epoch?: number | undefined;
     /** Must not throw. */
     readonly watch?: FrameWatch | undefined;
   }) {
@@ -88,6 +96,7 @@ export class AudioSender {
     this.#checkpointer = options.checkpointer;
     this.#outlet = options.outlet;
     this.#stream = options.stream;
+    this.#epoch = options.epoch ?? 0;
     this.#watch = options.watch;
     const { frameSamples, clockRate, channels } = options.codec.format;
     this.#frameMs = (frameSamples * 1000) / clockRate;
@@ -98,6 +107,7 @@ export class AudioSender {
   get counters(): AudioSenderCounters {
     return {
       sent: this.#sent,
+      unsent: this.#unsent,
       bytes: this.#bytes,
       turns: this.#turns,
       checkpoints: this.#checkpoints,
@@ -181,6 +191,11 @@ export class AudioSender {
     this.#turnEnds = true;
     this.#schedule();
     return this.#drainedBelow(0);
+  }
+
+  /** Frames go on another flow from now on: the call goes on over another connection. */
+  moveTo(flow: number): void {
+    this.#frames.useFlow(flow);
   }
 
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
@@ -277,7 +292,7 @@ export class AudioSender {
       this.#skipped += this.#pacer?.skipped ?? 0;
       this.#pacer = undefined;
     }
-    if (this.#muted || !this.#permitted || this.#held) return;
+    if (this.#muted || !this.#permitted || this.#held || !this.#outlet.hasRoom()) return;
     const payload = this.#codec.encode(this.#frame);
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
@@ -293,8 +308,9 @@ export class AudioSender {
     const now = this.#clock.now();
     const { sequence } = frame;
     const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
-    this.#outlet.frame(frame);
-    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", level, at: now });
+    const fate = this.#outlet.frame(frame) ? "sent" : "unsent";
+    if (fate === "unsent") this.#unsent += 1;
+    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate, level, at: now });
     if (checkpoint !== undefined) this.#owe(checkpoint);
   }
 

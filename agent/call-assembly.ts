@@ -1,6 +1,7 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
+import { CLOSE_CODES } from "../sfu/carrier.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
@@ -40,7 +41,7 @@ export async function takeUpCall(
     const session = checkAnswered(context, answered);
     return await withdrawal.unless(
       () => assembleCall(context, options, answered, session),
-      (late) => late.connectionLost(),
+      (late) => late.agentClosed({ code: CLOSE_CODES.normal, reason: "" }),
     );
   } catch (error) {
     const failure = error instanceof ParleyError ? error.code : "local-failure";
@@ -79,10 +80,7 @@ async function assembleCall(
 ): Promise<Call> {
   const connection = await openCallConnection(context, answered);
   try {
-    const call = await makeCall(context, options, answered, session, connection);
-    void connection.over?.then((info) => call.mediaClosed(info));
-    void call.settled.catch(() => undefined).then(() => connection.close());
-    return call;
+    return await makeCall(context, options, answered, session, connection);
   } catch (error) {
     connection.close();
     throw error;
@@ -94,8 +92,9 @@ async function makeCall(
   options: CallOptions,
   answered: AnsweredSession,
   session: CheckedSession,
-  { port, streams }: CallConnection,
+  connection: CallConnection,
 ): Promise<Call> {
+  const { port, streams } = connection;
   const { sessionId, leg } = answered;
   const peerClock = leg === 0 ? session.answer.payload.clock : session.offer.payload.clock;
   const media = await openCallMedia({
@@ -123,16 +122,11 @@ async function makeCall(
     id: sessionId,
     leg,
     session,
-    control: context.control,
-    reachable: context.reachable,
-    identity: context.identity,
-    clock: context.platform.clock,
-    wall: () => context.platform.clock.wall(),
+    context,
+    connection,
     media,
     mediaSigner: answered.mediaSigner,
-    verifier: context.platform.verifier,
     keepSending: options.keepSending ?? false,
-    report: context.report,
   });
 }
 

@@ -2,39 +2,42 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { type CloseInfo, SESSION_OVER } from "../sfu/carrier.ts";
 import { makeClosing } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import { closingTotals } from "./call-stats.ts";
-import type { ControlChannel, ControlRequest } from "./control.ts";
+import type { ControlRequest } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 
 /** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
 const FLUSH_MS = 1_000;
-/** Longest wait for the news of an end that the closing of the media connection was the first sign of, ms. */
-const NEWS_MS = 2_000;
 
 /** What requests fail with when nothing gets through to the server. */
 const LOST: ReadonlySet<string> = new Set([
-  ...["closed", "request-timeout", "connection-lost", "connect-refused", "connect-timeout"],
+  ...["closed", "offline", "request-timeout", "connection-lost", "connect-refused", "connect-timeout"],
 ]);
 
 /** How a call ended. */
 export interface CallEnd {
-  /** The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … */
+  /**
+   * The reason given by whoever ended it, or the server's: `transport-closed`, `ttl-expired`, `connection-lost` … `moved` and `replaced`:
+   * it goes on in another process of this agent.
+   */
   readonly reason: string;
   readonly by: "me" | "peer" | "server";
 }
 
 export interface CallEndingOptions {
   readonly session: CheckedSession;
-  readonly control: ControlChannel;
+  readonly control: CallRequests;
   readonly identity: AgentIdentity;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
   readonly media: CallMedia;
+  /** Resolves when the call has a connection, or will have none any more; undefined while it has. */
+  readonly ready: () => Promise<void> | undefined;
   /** This end stops sending and hearing. May be told twice. */
   readonly leaving: () => void;
   /** The call is over. Told once. */
@@ -85,31 +88,20 @@ export class CallEnding {
     }).catch(report);
   }
 
-  /** The connection is gone: nothing more can be said or heard. */
+  /** There will be no connection any more: nothing can be said or heard. */
   connectionLost(): void {
     this.#finished({ reason: "connection-lost", by: "server" });
     this.#leave(() => this.#options.media.finish()).catch(this.#options.report);
   }
 
-  /**
-   * The connection for this call's media alone is over, and requests have others. While this end hangs up, the answer says how the call
-   * ended; where the server closed it since the session is over, the news of that may come later.
-   */
-  mediaClosed({ reason }: CloseInfo): void {
-    if (this.#leaving !== undefined) return;
-    if (reason !== SESSION_OVER) {
-      this.#mediaLost();
-      return;
-    }
-    const { clock } = this.#options;
-    clock.at(clock.now() + NEWS_MS, () => {
-      if (this.#leaving === undefined) this.#mediaLost();
-    });
+  /** The call goes on in another process of this agent: nothing is said of it from here. */
+  elsewhere(reason: "moved" | "replaced"): void {
+    this.#finished({ reason, by: "me" });
+    this.#leave(() => this.#options.media.finish()).catch(this.#options.report);
   }
 
-  /** Requests can still be made: the other end need not sit in silence until the server gives this one up. */
-  #mediaLost(): void {
-    const reason = "connection-lost";
+  /** The call cannot go on at this end, though requests can be made: the other end need not sit in silence until the server gives this one up. */
+  cannotGoOn(reason: string): void {
     this.#finished({ reason, by: "server" });
     this.#leave(async () => {
       await this.#options.media.finish();
@@ -128,6 +120,12 @@ export class CallEnding {
   }
 
   async #terminate(reason: string): Promise<void> {
+    const ready = this.#options.ready();
+    if (ready !== undefined) {
+      this.#options.leaving();
+      this.#options.media.hold();
+      await ready;
+    }
     await this.#flush();
     if (this.#end !== undefined) {
       // The other end was quicker: what is left to say is the closing statement.

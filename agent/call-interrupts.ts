@@ -15,9 +15,10 @@ import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import { requireRecorded } from "./call-records.ts";
-import type { ControlChannel } from "./control.ts";
+import type { StreamParameters } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** What this end was saying was interrupted: nothing of it that waited is sent any more. */
@@ -31,13 +32,15 @@ export interface Interrupted {
 
 export interface CallInterruptsOptions {
   readonly session: CheckedSession;
-  readonly control: ControlChannel;
+  readonly control: CallRequests;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
   readonly media: CallMedia;
   readonly mediaSigner: Signer;
   readonly verifier: Verifier;
+  /** The other end's media key of that generation; undefined for one that is not known. */
+  readonly peerKey: (generation: number) => Uint8Array | undefined;
   readonly interrupted: (event: Interrupted) => void;
   /** Whether the call has ended: nothing is asked again then. */
   readonly isOver: () => boolean;
@@ -103,6 +106,21 @@ export class CallInterrupts {
     const epoch = sender.epoch + 1;
     sender.beginEpoch(epoch);
     return this.#announce(this.#sent, this.#options.session.leg, sender);
+  }
+
+  /**
+   * The call goes on over another connection, where these epochs are in force: an end that is behind follows. Who began them says so by
+   * what it signed, which comes on its own way.
+   */
+  catchUp(streams: readonly StreamParameters[]): void {
+    const { sender, receiver } = this.#options.media;
+    for (const { stream, direction, epoch = 0 } of streams) {
+      const end = direction === "send" ? sender : receiver;
+      if (end?.stream !== stream || epoch <= end.epoch) continue;
+      const epochs = direction === "send" ? this.#sent : this.#heard;
+      epochs.begun = Math.max(epochs.begun, epoch);
+      end.beginEpoch(epoch);
+    }
   }
 
   /** The server says that the other end signed an interrupt. Throws where that is not so. */
@@ -209,17 +227,16 @@ export class CallInterrupts {
   }
 
   #check(bytes: Uint8Array): Result<Interrupt> {
-    const { session, verifier } = this.#options;
-    const { mediaKey } = session.peer;
+    const { session, verifier, peerKey } = this.#options;
     const parsed = parseInterrupt(bytes);
     if (!parsed.ok) return parsed;
     const { sessionDigest, leg, keyGeneration } = parsed.value;
+    const key = peerKey(keyGeneration);
     const isOfPeer =
       encodeHex(sessionDigest) === encodeHex(session.sessionDigest) &&
-      leg === 1 - session.leg &&
-      keyGeneration === mediaKey.generation;
-    if (!isOfPeer) return refuse("field-invalid", "The other end did not make this.", "interrupt");
-    if (verifyInterrupt(bytes, mediaKey.ed25519, verifier)) return parsed;
+      leg === 1 - session.leg;
+    if (!isOfPeer || key === undefined) return refuse("field-invalid", "The other end did not make this.", "interrupt");
+    if (verifyInterrupt(bytes, key, verifier)) return parsed;
     return refuse("signature-invalid", "The other end did not sign this.", "interrupt");
   }
 }

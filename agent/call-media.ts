@@ -13,8 +13,10 @@ import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { AudioCodecOptions } from "./platform.ts";
-import type { AudioStreamParameters, StreamParameters } from "./stream-parameters.ts";
-import { listeningParts, type StreamContext, speakingParts } from "./stream-parts.ts";
+import type { NextKey } from "./heard-row.ts";
+import { StreamLine } from "./stream-line.ts";
+import type { AudioStreamParameters, StatementPlace, StreamParameters } from "./stream-parameters.ts";
+import { listeningParts, placeOf, type StreamContext, speakingParts } from "./stream-parts.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 const RATE_HEADROOM = 2;
@@ -35,6 +37,15 @@ export interface CallMedia {
   /** Sends and plays nothing until `release`, and keeps nothing of the voice for then: the call is suspended. Idempotent. */
   hold(): void;
   release(): void;
+  /** The call has no connection: what is said goes nowhere, and nothing comes. Idempotent. */
+  detach(): void;
+  /**
+   * It goes on over another connection, by these flows there, where the server has this end's statements as far as `statements` say.
+   * Throws `session-core-mismatch`.
+   */
+  attach(port: MediaPort, streams: readonly StreamParameters[], statements: readonly StatementPlace[]): void;
+  /** The other end's media is signed with another key from now on. */
+  takeKey(next: NextKey): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
   finish(): Promise<void>;
 }
@@ -71,28 +82,36 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     sends === undefined ? undefined : makeCodec(options, sends),
     hears === undefined ? undefined : makeCodec(options, hears),
   ]);
-  const sender =
-    sends === undefined || sendCodec === undefined ? undefined : makeSender(options, sends, sendCodec);
+  const lineOf = (entry: StreamParameters) =>
+    new StreamLine(options.port, entry, placeOf(options.statements, entry).nextIndex);
+  const lines = options.streams.map(lineOf);
+  const find = (entry: StreamParameters | undefined) =>
+    entry && lines.find(({ stream, direction }) => stream === entry.stream && direction === entry.direction);
+  const [sendLine, hearLine] = [find(sends), find(hears)];
+  const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec);
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender });
-  const receiver =
-    hears === undefined || hearCodec === undefined
-      ? undefined
-      : makeReceiver(options, hears, hearCodec, audio);
+  const receiver = hears && hearCodec && hearLine && makeReceiver(options, hears, hearLine, hearCodec, audio);
   let interrupted: (bytes: Uint8Array) => void = () => {};
-  const releases = claimFlows(options.port, sends, hears, receiver, (bytes) => interrupted(bytes));
-  const messages = openDataMedia(options);
+  listenTo(sendLine, hearLine, receiver, (bytes) => interrupted(bytes));
+  const messages = openDataMedia(options, find);
   let finished: Promise<void> | undefined;
   const finish = async () => {
     sender?.finish();
     receiver?.finish();
-    for (const release of releases) release();
+    messages.finish();
     audio.finish();
-    await Promise.all([
-      messages.finish(),
-      sends === undefined ? undefined : options.port.finishStream(sends.flow),
-      sends === undefined ? undefined : options.port.finishStream(sends.checkpointFlow),
-      hears === undefined ? undefined : options.port.finishStream(hears.receiptFlow),
-    ]);
+    await Promise.all(lines.map((line) => line.finish()));
+  };
+  const attach: CallMedia["attach"] = (port, streams, statements) => {
+    checkLayout({ ...options, streams });
+    for (const entry of streams) checkAgainstTerms(options, entry);
+    for (const entry of streams) {
+      const isWhole = find(entry)?.attach(port, entry, placeOf(statements, entry));
+      if (isWhole === false) options.report(statementsLost(entry));
+    }
+    sender?.moveTo(flowOf(sendLine));
+    receiver?.moveTo(flowOf(hearLine));
+    messages.attach(streams);
   };
   return {
     audio,
@@ -112,7 +131,17 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       receiver?.release();
       messages.sender?.release();
     },
-    refusedByRelay: (refused) => tellRefused(options, refused),
+    detach: () => {
+      for (const line of lines) line.detach();
+      messages.sender?.detach();
+    },
+    attach,
+    takeKey: (next) => {
+      const expiresAt = options.session.terms.expires_at * 1000;
+      receiver?.takeKey(next, expiresAt);
+      messages.receiver?.takeKey(next, expiresAt);
+    },
+    refusedByRelay: (refused) => tellRefused(options, lines, refused),
     finish: () => {
       finished ??= finish();
       return finished;
@@ -120,8 +149,12 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   };
 }
 
-function tellRefused({ platform, streams, watch }: CallMediaOptions, refused: FramesRefused): void {
-  const entry = streams.find(({ flow }) => flow === refused.flow);
+function tellRefused(
+  { platform, watch }: CallMediaOptions,
+  lines: readonly StreamLine[],
+  refused: FramesRefused,
+): void {
+  const entry = lines.find(({ flow }) => flow === refused.flow);
   if (watch === undefined || entry === undefined) return;
   const direction = entry.direction === "send" ? "sent" : "heard";
   const { stream } = entry;
@@ -196,8 +229,13 @@ async function makeCodec(options: CallMediaOptions, entry: AudioStreamParameters
   return await options.platform.createAudioCodec(format, options.codecOptions);
 }
 
-function makeSender(options: CallMediaOptions, entry: AudioStreamParameters, codec: AudioCodec): AudioSender {
-  const { platform, port, time } = options;
+function makeSender(
+  options: CallMediaOptions,
+  entry: AudioStreamParameters,
+  line: StreamLine,
+  codec: AudioCodec,
+): AudioSender {
+  const { platform, time } = options;
   return new AudioSender({
     clock: platform.clock,
     time,
@@ -206,13 +244,16 @@ function makeSender(options: CallMediaOptions, entry: AudioStreamParameters, cod
     outlet: {
       frame: (frame) => {
         options.outgoing?.(frame.packet);
-        if (!frame.fitsDatagram || port.sendDatagram(frame.datagram) === "too-large") {
-          port.sendItem(entry.flow, frame.packet);
+        if (!frame.fitsDatagram || line.sendDatagram(frame.datagram) === "too-large") {
+          void line.writeFrame(frame.packet);
         }
+        return line.isAttached;
       },
-      checkpoint: (bytes) => port.sendItem(entry.checkpointFlow, bytes),
+      checkpoint: (bytes) => line.state(bytes),
+      hasRoom: () => line.hasRoom,
     },
     stream: entry.stream,
+    epoch: entry.epoch,
     watch: options.watch,
   });
 }
@@ -220,10 +261,11 @@ function makeSender(options: CallMediaOptions, entry: AudioStreamParameters, cod
 function makeReceiver(
   options: CallMediaOptions,
   entry: AudioStreamParameters,
+  line: StreamLine,
   codec: AudioCodec,
   audio: CallAudio,
 ): AudioReceiver {
-  const { platform, port, time } = options;
+  const { platform, time } = options;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
   const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };
   return new AudioReceiver({
@@ -232,39 +274,47 @@ function makeReceiver(
     codec,
     ...listeningParts(options, entry, { rate }),
     speaker: options.speaker,
+    epoch: entry.epoch,
     heard: (heard) => audio.deliver(heard),
     silenceIsHeard: () => audio.silenceIsHeard,
-    receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),
+    receipt: (bytes) => line.state(bytes),
+    hasRoom: () => line.hasRoom,
     tap: options.tap,
     watch: options.watch,
   });
 }
 
-function claimFlows(
-  port: MediaPort,
-  sends: StreamParameters | undefined,
-  hears: StreamParameters | undefined,
+function listenTo(
+  sends: StreamLine | undefined,
+  hears: StreamLine | undefined,
   receiver: AudioReceiver | undefined,
   interrupted: (bytes: Uint8Array) => void,
-): (() => void)[] {
-  const releases: (() => void)[] = [];
+): void {
   const nothing = () => {};
   const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
     bytes.length === INTERRUPT_BYTES ? interrupted(bytes.slice()) : take(bytes);
-  if (hears !== undefined && receiver !== undefined) {
-    releases.push(
-      port.claim(hears.flow, {
-        datagram: (bytes) => receiver.datagram(bytes),
-        item: (bytes) => receiver.item(bytes),
-      }),
-      port.claim(hears.checkpointFlow, {
-        datagram: nothing,
-        item: statement((bytes) => receiver.checkpoint(bytes)),
-      }),
-    );
+  if (receiver !== undefined) {
+    hears?.listen("frames", {
+      datagram: (bytes) => receiver.datagram(bytes),
+      item: (bytes) => receiver.item(bytes),
+    });
+    hears?.listen("checkpoints", {
+      datagram: nothing,
+      item: statement((bytes) => receiver.checkpoint(bytes)),
+    });
   }
   // The listener's receipts travel on to the record; the speaker has no use for them while the call is up.
-  if (sends !== undefined)
-    releases.push(port.claim(sends.receiptFlow, { datagram: nothing, item: statement(nothing) }));
-  return releases;
+  sends?.listen("receipts", { datagram: nothing, item: statement(nothing) });
+}
+
+function flowOf(line: StreamLine | undefined): number {
+  return line?.flow ?? 0;
+}
+
+function statementsLost({ stream, direction }: StreamParameters): ParleyError {
+  return new ParleyError({
+    code: "checkpoint-broken",
+    message: "What this end states about a stream cannot go on at the server: the evidence will lack it.",
+    details: { stream, direction },
+  });
 }

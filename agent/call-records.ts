@@ -26,7 +26,7 @@ export interface SessionRecord {
  */
 export async function readRecords(
   server: {
-    readonly control: ControlChannel;
+    readonly control: Pick<ControlChannel, "request">;
     /** That the call was made with, raw. */
     readonly serverKey: Uint8Array;
     readonly verifier: Verifier;

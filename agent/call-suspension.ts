@@ -4,8 +4,9 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatUtc, parseUtc } from "../signaling/utc-time.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
-import type { ControlAnswer, ControlChannel, ControlRequest } from "./control.ts";
+import type { ControlAnswer, ControlRequest } from "./control.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** How a call is suspended. */
@@ -41,7 +42,7 @@ export interface Resumed {
 export interface CallSuspensionOptions {
   readonly session: CheckedSession;
   readonly agentId: string;
-  readonly control: ControlChannel;
+  readonly control: CallRequests;
   readonly clock: Clock;
   readonly media: CallMedia;
   /** Whether the call has ended: nothing is asked again then. */

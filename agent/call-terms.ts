@@ -15,9 +15,9 @@ import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
 import type { Terms } from "../signaling/terms.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import { readRecords, requireRecorded } from "./call-records.ts";
-import type { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { unwrap } from "./unwrap.ts";
 
@@ -43,7 +43,7 @@ export interface TermsChanged {
 
 export interface CallTermsOptions {
   readonly session: CheckedSession;
-  readonly control: ControlChannel;
+  readonly control: CallRequests;
   readonly identity: AgentIdentity;
   readonly clock: Clock;
   /** Unix milliseconds. */

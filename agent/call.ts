@@ -2,12 +2,16 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
-import type { CloseInfo } from "../sfu/carrier.ts";
+import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import { END_REASON } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
+import type { AgentContext } from "./agent-context.ts";
+import { CallAttachment, type Detached, type Reattached } from "./call-attachment.ts";
 import type { CallAudio } from "./call-audio.ts";
+import type { CallConnection } from "./call-connection.ts";
+import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
 import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
@@ -17,7 +21,8 @@ import { type CallStats, callStats } from "./call-stats.ts";
 import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } from "./call-suspension.ts";
 import { CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
-import type { AgentIdentity } from "./identity.ts";
+import type { InboxEvent } from "./inbox.ts";
+import { type PeerAttached, type PeerDetached, PeerPresence } from "./peer-presence.ts";
 import { TypedEvents } from "./typed-events.ts";
 
 /** How often signed checkpoints and receipts that fell due are looked for, ms. */
@@ -47,7 +52,18 @@ export type CallEvents = {
   suspended: Suspended;
   /** Either end resumed it. */
   resumed: Resumed;
+  /** This end has no connection for the call now. */
+  detached: Detached;
+  /** It has one again, and the call goes on. */
+  reattached: Reattached;
+  /** The other end has no connection for the call now: it says and hears nothing. */
+  "peer-detached": PeerDetached;
+  /** It has one again; perhaps another process of that agent has taken the call up. */
+  "peer-attached": PeerAttached;
 };
+
+/** `detached`: this end has no connection for it now. */
+export type CallState = "active" | "suspended" | "detached" | "ended";
 
 /** The other end of a call, checked: its Genesis hashes to its Agent-ID and its signatures held. */
 export interface CallPeer {
@@ -73,7 +89,9 @@ export class Call {
   readonly data: CallData | undefined;
   /** Resolves when the call is over, by whichever side. Never rejects. */
   readonly ended: Promise<CallEnd>;
-  readonly #control: ControlChannel;
+  readonly #control: CallControl;
+  readonly #attachment: CallAttachment;
+  readonly #peer: PeerPresence;
   readonly #reachable: () => ControlChannel;
   readonly #clock: Clock;
   readonly #media: CallMedia;
@@ -92,68 +110,94 @@ export class Call {
     readonly id: string;
     readonly leg: 0 | 1;
     readonly session: CheckedSession;
-    readonly control: ControlChannel;
-    /** For what is read of the call, also when its connection is gone: see `AgentContext`. */
-    readonly reachable: () => ControlChannel;
-    readonly identity: AgentIdentity;
-    readonly clock: Clock;
-    readonly wall: () => number;
+    /** Of the connection that it comes up on. */
+    readonly context: AgentContext;
+    readonly connection: CallConnection;
     readonly media: CallMedia;
     readonly mediaSigner: Signer;
-    readonly verifier: Verifier;
     readonly keepSending: boolean;
-    readonly report: (error: unknown) => void;
   }) {
+    const { context, session } = options;
+    const { report, identity, platform } = context;
+    const { clock, verifier } = platform;
+    const wall = () => clock.wall();
+    const control = new CallControl(context.control, context.reachable, clock);
+    const parts = { ...options, control, identity, clock, wall, verifier, report, isOver: () => this.#ending.isOver };
     this.id = options.id;
     this.leg = options.leg;
-    this.session = options.session;
-    this.sessionDigest = options.session.sessionDigest;
+    this.session = session;
+    this.sessionDigest = session.sessionDigest;
     this.peer = {
-      agentId: options.session.peer.agentId,
-      name: options.session.peer.genesis.name,
-      anchored: options.session.peer.anchored,
+      agentId: session.peer.agentId,
+      name: session.peer.genesis.name,
+      anchored: session.peer.anchored,
     };
     this.audio = options.media.audio;
     this.data = options.media.messages.data;
-    this.#control = options.control;
-    this.#reachable = options.reachable;
-    this.#clock = options.clock;
+    this.#control = control;
+    this.#reachable = context.reachable;
+    this.#clock = clock;
     this.#media = options.media;
-    this.#events = new TypedEvents(options.report);
-    this.#report = options.report;
-    this.#verifier = options.verifier;
+    this.#events = new TypedEvents(report);
+    this.#report = report;
+    this.#verifier = verifier;
+    this.#peer = new PeerPresence({
+      ...parts,
+      ownClock: context.clock,
+      detached: (event) => this.#events.emit("peer-detached", event),
+      attached: (event) => this.#events.emit("peer-attached", event),
+    });
     this.#terms = new CallTerms({
-      ...options,
-      isOver: () => this.#ending.isOver,
+      ...parts,
       changed: (event) => this.#events.emit("terms-changed", event),
     });
     this.#interrupts = new CallInterrupts({
-      ...options,
-      isOver: () => this.#ending.isOver,
+      ...parts,
+      peerKey: (generation) => this.#peer.key(generation),
       interrupted: (event) => this.#events.emit("interrupted", event),
     });
     this.#suspension = new CallSuspension({
-      ...options,
-      agentId: options.identity.agentId,
-      isOver: () => this.#ending.isOver,
+      ...parts,
+      agentId: identity.agentId,
       suspended: (event) => this.#events.emit("suspended", event),
       resumed: (event) => this.#events.emit("resumed", event),
     });
     this.audio.flushWith(() => this.#interrupts.flush());
     this.#ending = new CallEnding({
-      ...options,
+      ...parts,
+      ready: () => this.#attachment.ready(),
       leaving: () => this.#cancelUpkeep(),
       ended: (end) => {
         this.#cancelExpiry();
         this.#events.emit("ended", end);
       },
     });
-    this.ended = this.#ending.ended;
-    this.#scheduleUpkeep();
-    const left = options.session.terms.expires_at * 1000 - options.wall();
-    this.#cancelExpiry = this.#clock.at(this.#clock.now() + left, () => {
-      this.end("ttl-expired").catch(options.report);
+    this.#attachment = new CallAttachment({
+      ...parts,
+      detached: (event) => this.#events.emit("detached", event),
+      reattached: (event, streams) => {
+        this.#interrupts.catchUp(streams);
+        this.#events.emit("reattached", event);
+      },
+      gone: (reason, isElsewhere) => {
+        if (isElsewhere) this.#ending.elsewhere("moved");
+        else this.#ending.cannotGoOn(reason);
+      },
     });
+    this.ended = this.#ending.ended;
+    void this.settled.catch(() => undefined).then(() => this.#attachment.close());
+    this.#scheduleUpkeep();
+    const left = session.terms.expires_at * 1000 - wall();
+    this.#cancelExpiry = this.#clock.at(this.#clock.now() + left, () => {
+      this.end("ttl-expired").catch(report);
+    });
+  }
+
+  /** Whether it goes on, and if not now, why. */
+  get state(): CallState {
+    if (this.#ending.isOver) return "ended";
+    if (!this.#attachment.isAttached) return "detached";
+    return this.suspended === undefined ? "active" : "suspended";
   }
 
   /** Resolves when the call is over and this end's last statements are with the server, or cannot be. */
@@ -259,34 +303,38 @@ export class Call {
     }
   }
 
-  /** @internal The server says that the session ended. */
-  sessionEnded(fields: JsonObject): void {
-    this.#ending.told(fields);
+  /** @internal What the server has to say of the session. */
+  told({ event, fields }: InboxEvent): void {
+    if (event === "session-ended") this.#ending.told(fields);
+    else if (event === "frames_refused") this.#framesRefused(fields);
+    else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
+    else if (event === "interrupted") this.#interrupts.told(fields);
+    else if (event === "session-suspended" || event === "session-resumed") this.#suspension.told(event, fields);
+    else if (event === "media-moved" && this.#attachment.isForeign(fields)) this.#attachment.moved();
+    else this.#peer.told(event, fields);
   }
 
-  /** @internal The connection is gone: nothing more can be said or heard. */
-  connectionLost(): void {
-    this.#ending.connectionLost();
+  /** @internal The agent has another connection. */
+  agentOnline(context: AgentContext): void {
+    this.#control.use(context.control);
+    this.#attachment.agentOnline(context);
   }
 
-  /** @internal The connection that carried this call's media alone is over. */
-  mediaClosed(info: CloseInfo): void {
-    this.#ending.mediaClosed(info);
+  /** @internal The agent has none, and will try again. */
+  agentOffline(): void {
+    this.#control.lose();
+    this.#attachment.agentOffline();
   }
 
-  /** @internal The other end narrowed its scope, or interrupted, as the server says. */
-  steered(event: "terms-changed" | "interrupted", fields: JsonObject): void {
-    if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
-    else this.#interrupts.told(fields);
+  /** @internal The agent will have none any more. */
+  agentClosed({ code }: CloseInfo): void {
+    this.#control.close();
+    if (code === CLOSE_CODES.replaced) this.#ending.elsewhere("replaced");
+    else this.#ending.connectionLost();
+    this.#attachment.close();
   }
 
-  /** @internal The other end suspended or resumed the call, as the server says. */
-  paused(event: "session-suspended" | "session-resumed", fields: JsonObject): void {
-    this.#suspension.told(event, fields);
-  }
-
-  /** @internal */
-  framesRefused(fields: JsonObject): void {
+  #framesRefused(fields: JsonObject): void {
     const { flow, first, last, reason, count } = fields;
     if (typeof reason !== "string" || typeof flow !== "number" || typeof count !== "number") return;
     const numberOf = (value: unknown) => (typeof value === "number" ? value : undefined);

@@ -231,12 +231,17 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
     documents,
   );
   const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+  const up = (): void => {
+    owner.calls.online(context);
+    resolve();
+  };
   // When the server closes the connection, its streams may break before it says so.
   const closeLater = (reason: string): void => {
-    clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.normal, reason));
+    // Not as one who leaves: its calls go on over the next one.
+    clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.livenessTimeout, reason));
   };
   inbox
-    .run(resolve, (event) => presence.inboxEvent(event))
+    .run(up, (event) => presence.inboxEvent(event))
     .then(() => {
       reject(new ParleyError({ code: "connection-lost", message: "The inbox ended." }));
       closeLater("inbox ended");

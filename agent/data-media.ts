@@ -6,6 +6,7 @@ import { DataSender } from "./data-sender.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
+import type { StreamLine } from "./stream-line.ts";
 import type { DataStreamParameters, StreamParameters } from "./stream-parameters.ts";
 import { listeningParts, type StreamContext, speakingParts } from "./stream-parts.ts";
 
@@ -20,6 +21,8 @@ export interface DataMediaOptions extends StreamContext {
   readonly tap?: PacketTap | undefined;
   readonly watch?: FrameWatch | undefined;
   readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
+  /** Takes what nobody waits for. */
+  readonly report: (error: unknown) => void;
 }
 
 /** The data stream of a call, as far as one was agreed. */
@@ -27,49 +30,54 @@ export interface DataMedia {
   readonly data: CallData | undefined;
   readonly sender: DataSender | undefined;
   readonly receiver: DataReceiver | undefined;
-  /** Signs what is still owed and resolves when the carrier took it. */
-  finish(): Promise<void>;
+  /** The call goes on over another connection, by these flows: what was lost with the last one goes again. */
+  attach(streams: readonly StreamParameters[]): void;
+  /** Signs what is still owed. */
+  finish(): void;
 }
 
-/** Makes both directions of a call's data stream and claims their flows. */
-export function openDataMedia(options: DataMediaOptions): DataMedia {
-  const { port } = options;
+/** Makes both directions of a call's data stream; `lineOf` has the lines of all streams. */
+export function openDataMedia(
+  options: DataMediaOptions,
+  lineOf: (entry: StreamParameters | undefined) => StreamLine | undefined,
+): DataMedia {
   const entries = options.streams.filter((entry) => entry.modality === "data");
   const sends = entries.find((entry) => entry.direction === "send");
   const hears = entries.find((entry) => entry.direction === "receive");
-  const sender = sends && makeSender(options, sends);
-  const receiver = hears && makeReceiver(options, hears);
-  const releases: (() => void)[] = [];
+  const [sendLine, hearLine] = [lineOf(sends), lineOf(hears)];
+  const sender = sends && sendLine && makeSender(options, sends, sendLine);
+  const receiver = hears && hearLine && makeReceiver(options, hears, hearLine);
   const nothing = () => {};
-  if (hears !== undefined && receiver !== undefined) {
-    releases.push(
-      port.claim(hears.flow, {
-        datagram: (bytes) => receiver.datagram(bytes),
-        item: (bytes) => receiver.item(bytes),
-      }),
-      port.claim(hears.checkpointFlow, { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) }),
-    );
+  if (receiver !== undefined) {
+    hearLine?.listen("frames", {
+      datagram: (bytes) => receiver.datagram(bytes),
+      item: (bytes) => receiver.item(bytes),
+    });
+    hearLine?.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
   }
-  if (sends !== undefined) releases.push(port.claim(sends.receiptFlow, { datagram: nothing, item: nothing }));
+  sendLine?.listen("receipts", { datagram: nothing, item: nothing });
   return {
     data: entries.length === 0 ? undefined : new CallData(sender, receiver),
     sender,
     receiver,
-    finish: async () => {
+    attach: (streams) => {
+      if (hearLine !== undefined) receiver?.moveTo(hearLine.flow);
+      const mine = streams.find(({ modality, direction }) => modality === "data" && direction === "send");
+      sender?.attach(sendLine?.flow ?? 0, mine?.nextSequence ?? 0).catch(options.report);
+    },
+    finish: () => {
       sender?.finish();
       receiver?.finish();
-      for (const release of releases) release();
-      await Promise.all([
-        sends && port.finishStream(sends.flow),
-        sends && port.finishStream(sends.checkpointFlow),
-        hears && port.finishStream(hears.receiptFlow),
-      ]);
     },
   };
 }
 
-function makeSender(options: DataMediaOptions, entry: DataStreamParameters): DataSender {
-  const { platform, port, time } = options;
+function makeSender(
+  options: DataMediaOptions,
+  entry: DataStreamParameters,
+  line: StreamLine,
+): DataSender {
+  const { platform, time } = options;
   return new DataSender({
     clock: platform.clock,
     time,
@@ -77,18 +85,22 @@ function makeSender(options: DataMediaOptions, entry: DataStreamParameters): Dat
     outlet: {
       frame: (packet) => {
         options.outgoing?.(packet);
-        return port.writeItem(entry.flow, packet);
+        return line.writeFrame(packet);
       },
-      checkpoint: (bytes) => port.sendItem(entry.checkpointFlow, bytes),
-      giveUp: () => port.abandonStream(entry.flow),
+      checkpoint: (bytes) => line.state(bytes),
+      giveUp: () => line.abandonFrames(),
     },
     stream: entry.stream,
     watch: options.watch,
   });
 }
 
-function makeReceiver(options: DataMediaOptions, entry: DataStreamParameters): DataReceiver {
-  const { platform, port, time } = options;
+function makeReceiver(
+  options: DataMediaOptions,
+  entry: DataStreamParameters,
+  line: StreamLine,
+): DataReceiver {
+  const { platform, time } = options;
   const rate = {
     framesPerSecond: DATA_RATE.messagesPerSecond * RATE_HEADROOM,
     bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_HEADROOM,
@@ -99,7 +111,8 @@ function makeReceiver(options: DataMediaOptions, entry: DataStreamParameters): D
     time,
     ...listeningParts(options, entry, { rate, reliable: true }),
     speaker: options.speaker,
-    receipt: (bytes) => port.sendItem(entry.receiptFlow, bytes),
+    receipt: (bytes) => line.state(bytes),
+    hasRoom: () => line.hasRoom,
     tap: options.tap,
     watch: options.watch,
   });

@@ -11,6 +11,7 @@ import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
 import type { PacketTap } from "./audio-receiver.ts";
 import type { DataMessage } from "./call-data.ts";
 import type { FrameWatch } from "./frame-fate.ts";
+import { HeardRow, type NextKey } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import { MessageQueue } from "./message-queue.ts";
 
@@ -18,6 +19,8 @@ import { MessageQueue } from "./message-queue.ts";
 const UNREAD_MESSAGES = 64;
 /** How long that may last, ms. Then the stream is given up: what waits in it must not grow stale, nor hold up the connection. */
 const READER_STALL_MS = 10_000;
+/** How long a message waits, and the stream with it, for the news of the key that signed it, ms. */
+const KEY_NEWS_MS = 5_000;
 
 export interface DataReceiverCounters {
   readonly verified: number;
@@ -39,11 +42,16 @@ export class DataReceiver {
   readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #admission: Relay;
+  /** What of the row never changes. */
   readonly #row: AdmissionRow;
+  readonly #place: HeardRow;
+  /** Resolves when the other end's next media key is known. */
+  #nextKey = Promise.withResolvers<void>();
   readonly #receipts: ReceiptTracker;
   readonly #checkpoints: CheckpointCheck;
   readonly #speaker: string;
   readonly #receipt: (bytes: Uint8Array) => void;
+  readonly #hasRoom: () => boolean;
   readonly #tap: PacketTap | undefined;
   readonly #watch: FrameWatch | undefined;
   readonly #queue = new MessageQueue<DataMessage>(UNREAD_MESSAGES);
@@ -70,6 +78,8 @@ export class DataReceiver {
     readonly speaker: string;
     /** Takes a signed receipt for the flow's reliable stream. */
     readonly receipt: (bytes: Uint8Array) => void;
+    /** Whether there is room for another receipt. Default: always. */
+    readonly hasRoom?: () => boolean;
     readonly tap?: PacketTap | undefined;
     readonly watch?: FrameWatch | undefined;
   }) {
@@ -77,10 +87,12 @@ export class DataReceiver {
     this.#time = options.time;
     this.#admission = options.admission;
     this.#row = options.row;
+    this.#place = new HeardRow(options.admission, options.row);
     this.#receipts = options.receipts;
     this.#checkpoints = options.checkpoints;
     this.#speaker = options.speaker;
     this.#receipt = options.receipt;
+    this.#hasRoom = options.hasRoom ?? (() => true);
     this.#tap = options.tap;
     this.#watch = options.watch;
   }
@@ -121,7 +133,7 @@ export class DataReceiver {
 
   /** Whether the terms of this number let the other end send: what it may not send is not taken. */
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     const message = { kind: "terms", connection, flow, termsNumber, transmitAllowed } as const;
     this.#admission.apply(message, this.#clock.now());
   }
@@ -143,12 +155,30 @@ export class DataReceiver {
    */
   item(bytes: Uint8Array): Promise<void> | undefined {
     const now = this.#clock.now();
-    const { connection, flow } = this.#row;
+    const { connection, flow } = this.#place.present;
     const time = this.#time.wallAt(now);
     const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
+    if (verdict.outcome === "key-generation" && this.#place.isAhead(verdict.view.keyGeneration)) {
+      return this.#afterKey(bytes.slice());
+    }
     const room = this.#judged(verdict, bytes, now);
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return room === undefined ? undefined : this.#waitFor(room);
+  }
+
+  /** Messages come on another flow from now on: the call goes on over another connection, and some may be missing. */
+  moveTo(flow: number): void {
+    this.#place.moveTo(flow, this.#clock.now());
+    this.#checkpoints.resume();
+  }
+
+  /** Another process speaks from now on, with this key. The numbers that it passes over are not counted as missing. */
+  takeKey(next: NextKey, expiresAt: number): void {
+    this.#place.takeKey(next, expiresAt, this.#clock.now());
+    this.#checkpoints.takeKey(next.key.generation, next.key.ed25519);
+    this.#last = undefined;
+    this.#nextKey.resolve();
+    this.#nextKey = Promise.withResolvers<void>();
   }
 
   /** One checkpoint of the speaker. */
@@ -164,7 +194,7 @@ export class DataReceiver {
 
   /** Signs receipts that have fallen due. */
   poll(now: number): void {
-    if (this.#finished) return;
+    if (this.#finished || !this.#hasRoom()) return;
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
   }
@@ -213,7 +243,7 @@ export class DataReceiver {
       value: decoded.value,
       speaker: this.#speaker,
       sequence,
-      sentAt: view.captureMs + this.#row.clockOffset,
+      sentAt: view.captureMs + (verdict.row?.clockOffset ?? 0),
       verified: true,
     });
   }
@@ -233,6 +263,16 @@ export class DataReceiver {
   #giveUp(failure: ParleyError): void {
     this.#failure ??= failure;
     this.#queue.end(this.#failure);
+  }
+
+  /** Judges the message again once its key is known, or as unknown when that takes too long. */
+  async #afterKey(bytes: Uint8Array): Promise<void> {
+    const late = Promise.withResolvers<"late">();
+    const cancel = this.#clock.at(this.#clock.now() + KEY_NEWS_MS, () => late.resolve("late"));
+    const outcome = await Promise.race([this.#nextKey.promise, late.promise]);
+    cancel();
+    if (outcome !== "late") return await this.item(bytes);
+    this.#receipts.refused();
   }
 
   async #waitFor(room: Promise<void>): Promise<void> {

@@ -5,12 +5,17 @@ import type { FrameSender } from "../sfu/frame-sender.ts";
 import { TokenBucket } from "../sfu/token-bucket.ts";
 import { DATA_RATE } from "../signaling/data-stream.ts";
 import type { FrameWatch } from "./frame-fate.ts";
+import { type KeptMessage, KeptMessages } from "./kept-messages.ts";
 import type { MediaTime } from "./media-time.ts";
 
 /** Sends that may wait for the one before. A writer that ignores the promise of `send` meets this as `buffer-full`. */
 const WAITING_MESSAGES = 256;
 /** How long the carrier may take nothing, ms, before the stream is given up: sooner than a message in it would be stale. */
 const STALL_MS = 20_000;
+/** How long the news may take, ms, that the connection is gone which took no more. */
+const LOSS_NEWS_MS = 1_000;
+/** Up to this age, ms, a message goes again as it was signed; an older one would be stale and is signed anew. */
+const RESEND_AGE_MS = 20_000;
 
 /** Where a {@link DataSender} hands its packets. */
 export interface DataOutlet {
@@ -25,6 +30,8 @@ export interface DataOutlet {
 export interface DataSenderCounters {
   /** Messages signed and handed to the stream. */
   readonly sent: number;
+  /** Messages that went again, since the connection that they had gone on was lost. */
+  readonly sentAgain: number;
   /** Of their packets. */
   readonly bytes: number;
   /** Sends that wait for their turn. */
@@ -52,9 +59,16 @@ export class DataSender {
   #permitted = true;
   /** While the call is suspended. */
   #hold: PromiseWithResolvers<void> | undefined;
+  /** While the call has no connection, or what was lost with the last one is still on its way. */
+  #away: PromiseWithResolvers<void> | undefined;
+  /** Resolves when the present connection is lost. */
+  #loss = Promise.withResolvers<void>();
+  #attachments = 0;
+  readonly #kept = new KeptMessages();
   #finished = false;
   #waiting = 0;
   #sent = 0;
+  #sentAgain = 0;
   #bytes = 0;
   #checkpoints = 0;
 
@@ -93,6 +107,7 @@ export class DataSender {
   get counters(): DataSenderCounters {
     return {
       sent: this.#sent,
+      sentAgain: this.#sentAgain,
       bytes: this.#bytes,
       waiting: this.#waiting,
       checkpoints: this.#checkpoints,
@@ -135,6 +150,32 @@ export class DataSender {
     this.#hold = undefined;
   }
 
+  /** The call has no connection: sends wait. */
+  detach(): void {
+    this.#attachments += 1;
+    this.#away ??= Promise.withResolvers<void>();
+    this.#loss.resolve();
+  }
+
+  /** It has one, over which the server wants message `nextSequence` next on `flow`: what was lost goes again, before anything new. */
+  async attach(flow: number, nextSequence: number): Promise<void> {
+    const attachment = ++this.#attachments;
+    this.#frames.useFlow(flow);
+    this.#loss = Promise.withResolvers<void>();
+    this.#away ??= Promise.withResolvers<void>();
+    const isPresent = () => attachment === this.#attachments && this.#failure === undefined;
+    await this.#released();
+    for (const { packet } of this.#lostFrom(nextSequence)) {
+      if (!isPresent()) return;
+      this.#sentAgain += 1;
+      const fate = await this.#within(STALL_MS, this.#outlet.frame(packet));
+      if (fate !== true && !(await this.#isLost(attachment))) this.#stall(fate);
+    }
+    if (!isPresent()) return;
+    this.#away?.resolve();
+    this.#away = undefined;
+  }
+
   /** Refuses what waits and signs the final checkpoint. Idempotent. */
   finish(): void {
     this.#fail(new ParleyError({ code: "closed", message: "The call has ended." }));
@@ -153,25 +194,57 @@ export class DataSender {
   async #sendNext(payload: Uint8Array): Promise<void> {
     if (!this.#permitted) throw notPermitted();
     await this.#pace(payload.length + PACKET_OVERHEAD);
-    await this.#released();
+    await this.#ready();
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#permitted) throw notPermitted();
+    const attachment = this.#attachments;
+    const fate = await this.#within(STALL_MS, this.#outlet.frame(this.#sign(payload).packet));
+    if (fate === true) return;
+    if (!(await this.#isLost(attachment))) throw this.#stall(fate);
+    // It is among those that go again.
+    await this.#ready();
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #sign(payload: Uint8Array): KeptMessage {
     const now = this.#clock.now();
     const frame = this.#frames.send(payload, this.#time.wallAt(now), { marker: true });
+    const { sequence, packet } = frame;
+    const message = { sequence, packet, payload, at: now };
+    this.#kept.add(message);
     this.#sent += 1;
-    this.#bytes += frame.packet.length;
-    const { sequence } = frame;
+    this.#bytes += packet.length;
     const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
-    const taken = this.#outlet.frame(frame.packet);
-    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", at: now });
     if (checkpoint !== undefined) this.#owe(checkpoint);
-    const fate = await this.#within(STALL_MS, taken);
-    if (fate === true) return;
+    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", at: now });
+    return message;
+  }
+
+  /** What has to go again. Where the first is too old as it is, all are signed anew: none may be overtaken by one before it. */
+  #lostFrom(nextSequence: number): readonly KeptMessage[] {
+    const lost = this.#kept.from(nextSequence);
+    const [oldest] = lost;
+    if (oldest === undefined || this.#clock.now() - oldest.at <= RESEND_AGE_MS) return lost;
+    this.#kept.clear();
+    return lost.map(({ payload }) => this.#sign(payload));
+  }
+
+  /** Whether it is for want of a connection that nothing was taken. */
+  async #isLost(attachment: number): Promise<boolean> {
+    if (attachment !== this.#attachments) return true;
+    const late = Promise.withResolvers<false>();
+    const cancel = this.#clock.at(this.#clock.now() + LOSS_NEWS_MS, () => late.resolve(false));
+    const isLost = await Promise.race([this.#loss.promise.then(() => true), late.promise]);
+    cancel();
+    return isLost;
+  }
+
+  #stall(fate: false | "late"): ParleyError {
     const why = fate === "late" ? "Nothing was taken for 20 s" : "The other side takes no more";
     const failure = new ParleyError({ code: "data-stalled", message: `${why}: the stream is given up.` });
     this.#fail(failure);
     this.#outlet.giveUp();
-    throw failure;
+    return failure;
   }
 
   /** Waits until the agreed rate allows `bytes` more, or the stream is over. */
@@ -188,6 +261,13 @@ export class DataSender {
     }
     this.#messages.take(1);
     this.#volume.take(bytes);
+  }
+
+  /** Resolves when the call has a connection and is not suspended, or the stream is over. */
+  async #ready(): Promise<void> {
+    while (this.#failure === undefined && (this.#away !== undefined || this.#hold !== undefined)) {
+      await Promise.race([(this.#away ?? this.#hold)?.promise, this.#over.promise]);
+    }
   }
 
   /** Resolves when the call is not suspended, or the stream is over. */

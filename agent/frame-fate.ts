@@ -8,13 +8,13 @@ export interface FrameFate {
   /** 48 bits; undefined where it is not known: a concealed interval, a packet that could not be read. */
   readonly sequence: number | undefined;
   /**
-   * `sent`: handed to the carrier. `verified`: the speaker's signature held, in time to be played. `late`: it held, past its
+   * `sent`: handed to the carrier. `unsent`: signed while the call had no connection. `verified`: the speaker's signature held, in time to be played. `late`: it held, past its
    * time. `concealed`: one interval was made up. `refused`: by this end, or by the relay on the way; then told after `sent`.
    */
-  readonly fate: "sent" | "verified" | "late" | "concealed" | "refused";
+  readonly fate: "sent" | "unsent" | "verified" | "late" | "concealed" | "refused";
   /** Why it was refused, as `frames-refused` names it. */
   readonly reason?: string;
-  /** Level that the speaker signed for it, dB below full scale: 0 loudest, 127 silence. With `sent`, `verified`, `late`. */
+  /** Level that the speaker signed for it, dB below full scale: 0 loudest, 127 silence. With `sent`, `unsent`, `verified`, `late`. */
   readonly level?: number;
   /** Milliseconds on the platform's monotonic clock. */
   readonly at: number;

@@ -4,6 +4,7 @@ import type { AgentContext } from "./agent-context.ts";
 import type { Call } from "./call.ts";
 import { textOf } from "./call-assembly.ts";
 import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
+import type { Calls } from "./calls.ts";
 import type { ControlChannel } from "./control.ts";
 import type { InboxCursor, InboxEvent } from "./inbox.ts";
 import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
@@ -12,20 +13,11 @@ import { Withdrawal } from "./withdrawal.ts";
 
 /** Longest wait for the calls of an agent to hang up when it closes, ms: more than a server takes to gather statements. */
 const CLOSE_CALLS_MS = 8_000;
-/** Events of sessions whose call is still being assembled that are kept; the oldest goes. */
-const EARLY_EVENTS = 256;
-/** Events of the inbox that belong to a call. */
-const CALL_EVENTS = new Set([
-  "session-ended",
-  "frames_refused",
-  "terms-changed",
-  "interrupted",
-  "session-suspended",
-  "session-resumed",
-]);
 
 /** What outlives one connection of an agent. */
 export interface PresenceOwner {
+  /** The agent's calls, over this connection and others. */
+  readonly calls: Calls;
   /** Who decides on incoming calls now. */
   callHandler(): CallHandler | undefined;
   /** How to ask the server now, whichever connection that takes. Throws `offline`, or `closed` after the agent's end. */
@@ -36,21 +28,17 @@ export interface PresenceOwner {
   shutdownAnnounced(deadline: number | undefined): void;
 }
 
-/** An agent's being online: one connection, its inbox, and the calls made and taken over it. */
+/** An agent's being online: one connection, its inbox, and the calls that come up over it. */
 export class Presence {
   readonly context: AgentContext;
   readonly connection: Connection;
-  /** Resolves when the connection is over; its calls have ended by then. Never rejects. */
+  /** Resolves when the connection is over. Never rejects. */
   readonly ended: Promise<CloseInfo>;
   readonly #owner: PresenceOwner;
   readonly #resolveEnded: (info: CloseInfo) => void;
-  readonly #calls = new Map<string, Call>();
-  /** Calls that are over, while their last statements are still on the way. */
-  readonly #leaving = new Set<Call>();
   /** Calls that are being placed, answered or set up. */
   readonly #coming = new Map<Withdrawal, Promise<Call>>();
   readonly #incoming: IncomingCalls;
-  #earlyEvents: { readonly sessionId: string; readonly event: InboxEvent }[] = [];
   #isClosing = false;
   #isOver = false;
 
@@ -66,11 +54,6 @@ export class Presence {
       () => owner.callHandler(),
       (options, begin) => this.#bringUp(options, begin),
     );
-  }
-
-  /** Calls that are up. */
-  get calls(): readonly Call[] {
-    return [...this.#calls.values()];
   }
 
   /** See `Agent.call`. */
@@ -95,7 +78,8 @@ export class Presence {
   }
 
   /** One event of the inbox. */
-  inboxEvent({ event, fields }: InboxEvent): void {
+  inboxEvent(told: InboxEvent): void {
+    const { event, fields } = told;
     try {
       if (event === "offer") this.#incoming.offered(fields);
       else if (event === "offer-cancelled" || event === "offer-answered")
@@ -104,8 +88,8 @@ export class Presence {
       else if (event === "shutdown") {
         const { deadline } = fields;
         this.#owner.shutdownAnnounced(typeof deadline === "number" ? deadline : undefined);
-      } else if (CALL_EVENTS.has(event)) {
-        this.#sessionEvent(textOf(fields, "session_id"), { event, fields });
+      } else if (this.#owner.calls.takes(told)) {
+        this.#owner.calls.deliver(textOf(fields, "session_id"), told);
       }
     } catch (error) {
       this.context.report(error);
@@ -116,7 +100,6 @@ export class Presence {
   connectionClosed(info: CloseInfo): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const call of this.#calls.values()) call.connectionLost();
     this.#incoming.lost();
     this.#resolveEnded(info);
   }
@@ -128,7 +111,7 @@ export class Presence {
     const { clock } = this.context.platform;
     const coming = [...this.#coming.values()];
     for (const withdrawal of this.#coming.keys()) withdrawal.agentCloses();
-    const hangUp = () => Promise.allSettled([...this.#leaving].map((call) => call.end("agent-closed")));
+    const hangUp = () => this.#owner.calls.hangUp("agent-closed");
     // One that came up at that moment is hung up then.
     const left = Promise.all([hangUp(), Promise.allSettled(coming).then(hangUp)]);
     const late = new Promise<void>((resolve) => clock.at(clock.now() + CLOSE_CALLS_MS, resolve));
@@ -151,32 +134,10 @@ export class Presence {
     const coming = begin(withdrawal);
     this.#coming.set(withdrawal, coming);
     try {
-      return this.#adopt(await coming);
+      return this.#owner.calls.adopt(await coming, this.context);
     } finally {
       this.#coming.delete(withdrawal);
     }
-  }
-
-  #adopt(call: Call): Call {
-    this.#calls.set(call.id, call);
-    this.#leaving.add(call);
-    call.settled.catch(this.context.report).finally(() => this.#leaving.delete(call));
-    void call.ended.then(() => this.#calls.delete(call.id));
-    const early = this.#earlyEvents.filter(({ sessionId }) => sessionId === call.id);
-    this.#earlyEvents = this.#earlyEvents.filter(({ sessionId }) => sessionId !== call.id);
-    for (const { event } of early) deliverTo(call, event);
-    if (this.#isOver) call.connectionLost();
-    return call;
-  }
-
-  #sessionEvent(sessionId: string, event: InboxEvent): void {
-    const call = this.#calls.get(sessionId);
-    if (call !== undefined) {
-      deliverTo(call, event);
-      return;
-    }
-    if (this.#earlyEvents.length >= EARLY_EVENTS) this.#earlyEvents.shift();
-    this.#earlyEvents.push({ sessionId, event });
   }
 
   async #answerSurvivor(agentId: string, glare: ParleyError, options: CallOptions): Promise<Call> {
@@ -184,11 +145,4 @@ export class Presence {
     if (survivor === undefined) throw glare;
     return await survivor.accept(options);
   }
-}
-
-function deliverTo(call: Call, { event, fields }: InboxEvent): void {
-  if (event === "session-ended") call.sessionEnded(fields);
-  else if (event === "frames_refused") call.framesRefused(fields);
-  else if (event === "terms-changed" || event === "interrupted") call.steered(event, fields);
-  else if (event === "session-suspended" || event === "session-resumed") call.paused(event, fields);
 }

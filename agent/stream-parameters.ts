@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { ChainState } from "./statement-chain.ts";
 
 /** One direction of one stream, as the server laid it out for this end's connection. */
 export type StreamParameters = AudioStreamParameters | DataStreamParameters;
@@ -16,6 +17,9 @@ interface FlowParameters {
   readonly ssrc: number;
   readonly payloadType: number;
   readonly clockRate: number;
+  /** Where the call goes on after another connection: the number that the next frame has at least, and the media epoch in force. */
+  readonly nextSequence: number | undefined;
+  readonly epoch: number | undefined;
 }
 
 export interface AudioStreamParameters extends FlowParameters {
@@ -30,7 +34,7 @@ export interface DataStreamParameters extends FlowParameters {
   readonly format: string;
 }
 
-/** Reads `result.streams` of an answer to ESTABLISH or CONFIRM. */
+/** Reads `result.streams` of an answer to ESTABLISH, CONFIRM or OPEN. */
 export function readStreamParameters(value: unknown): Result<StreamParameters[]> {
   if (!Array.isArray(value)) return refuse("field-invalid", "The answer lists no streams.", "streams");
   const streams: StreamParameters[] = [];
@@ -62,6 +66,8 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
       ssrc: number("ssrc"),
       payloadType: number("payload_type"),
       clockRate: number("clock_rate"),
+      nextSequence: countOf(fields.next_sequence),
+      epoch: countOf(fields.epoch),
     };
     if (modality === "audio") {
       if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);
@@ -85,3 +91,35 @@ const NUMBERS = [
   "clock_rate",
 ] as const;
 const AUDIO_NUMBERS = ["channels", "frame_ms"] as const;
+
+const DIGEST = /^[0-9a-f]{64}$/;
+
+function countOf(value: unknown): number | undefined {
+  return Number.isSafeInteger(value) && (value as number) >= 0 ? (value as number) : undefined;
+}
+
+/** How far the server has the statements of this end about one stream. */
+export interface StatementPlace extends ChainState {
+  readonly kind: "checkpoint" | "receipt";
+  readonly stream: number;
+  /** Leg of the speaker. */
+  readonly leg: number;
+}
+
+/** Reads `result.statements` of an answer to OPEN. */
+export function readStatementPlaces(value: unknown): Result<StatementPlace[]> {
+  if (!Array.isArray(value)) return refuse("field-invalid", "The answer lists no statements.", "statements");
+  const places: StatementPlace[] = [];
+  for (const [index, entry] of value.entries()) {
+    const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Readonly<Record<string, unknown>>;
+    const { kind, previous, state } = fields;
+    const [stream, leg, nextIndex] = [fields.stream, fields.leg, fields.next_index].map(countOf);
+    const isKnown =
+      (kind === "checkpoint" || kind === "receipt") && (state === "open" || state === "final" || state === "broken");
+    if (!isKnown || typeof previous !== "string" || !DIGEST.test(previous) || stream === undefined || leg === undefined || nextIndex === undefined) {
+      return refuse("field-invalid", "Not the place of a statement.", `statements[${index}]`);
+    }
+    places.push({ kind, stream, leg, nextIndex, previous, state });
+  }
+  return ok(places);
+}

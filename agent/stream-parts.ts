@@ -6,8 +6,10 @@ import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import { decodeHex } from "../codecs/hex.ts";
 import type { AgentPlatform } from "./platform.ts";
-import type { StreamParameters } from "./stream-parameters.ts";
+import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** The call whose streams are made. */
 export interface StreamContext {
@@ -18,6 +20,19 @@ export interface StreamContext {
   readonly mediaSigner: Signer;
   /** Milliseconds to add to the peer's capture times to get this machine's time, and how sure that is. */
   readonly peerClock: { readonly offset: number; readonly uncertainty: number };
+  /** Of a call that another process had before: how far the server has this end's statements. */
+  readonly statements?: readonly StatementPlace[] | undefined;
+}
+
+/** Where the server has what this end states about a stream; the beginning, for a call that nobody had before. */
+export function placeOf(
+  statements: readonly StatementPlace[] | undefined,
+  entry: Pick<StreamParameters, "stream" | "leg" | "direction">,
+): StatementPlace {
+  const kind = entry.direction === "send" ? "checkpoint" : "receipt";
+  const { stream, leg } = entry;
+  const known = statements?.find((one) => one.kind === kind && one.stream === stream && one.leg === leg);
+  return known ?? { kind, stream, leg, nextIndex: 0, previous: "0".repeat(64), state: "open" };
 }
 
 /** What signs one stream: its frames, and checkpoints over them. */
@@ -44,11 +59,12 @@ export function speakingParts(
   const { platform, session, leg, mediaSigner } = context;
   const keyGeneration = session.mediaKey.generation;
   const start = new DataView(platform.random(8).buffer);
-  const startSequence = start.getUint32(0);
+  const isTakenUp = context.statements !== undefined;
+  const startSequence = (isTakenUp ? entry.nextSequence : undefined) ?? start.getUint32(0);
+  const epoch = entry.epoch ?? 0;
   const { sessionDigest } = session;
   const { stream } = entry;
-  return {
-    frames: new FrameSender({
+  const frames = new FrameSender({
       sessionDigest,
       leg,
       stream,
@@ -61,7 +77,10 @@ export function speakingParts(
       startSequence,
       startTimestamp: start.getUint32(4),
       flow: entry.flow,
-    }),
+    });
+  frames.beginEpoch(epoch);
+  return {
+    frames,
     checkpointer: new Checkpointer({
       sessionDigest,
       leg,
@@ -69,6 +88,7 @@ export function speakingParts(
       keyGeneration,
       startSequence,
       signer: mediaSigner,
+      ...after(context, entry, (place) => ({ ...place, epoch })),
     }),
   };
 }
@@ -108,6 +128,16 @@ export function listeningParts(
   const admission = new Relay({ verifier: platform.verifier });
   const start = platform.clock.now();
   admission.apply({ kind: "install", row }, start);
+  const { epoch = 0 } = entry;
+  if (epoch > 0) admission.apply({ kind: "epoch", connection: row.connection, flow: row.flow, epoch }, start);
+  const checkpoints = new CheckpointCheck({
+    sessionDigest,
+    leg: entry.leg,
+    stream,
+    keys,
+    verifier: platform.verifier,
+  });
+  if (context.statements !== undefined) checkpoints.resume();
   return {
     row,
     admission,
@@ -119,13 +149,19 @@ export function listeningParts(
       keyGeneration: session.mediaKey.generation,
       signer: mediaSigner,
       start,
+      ...after(context, entry, (place) => place),
     }),
-    checkpoints: new CheckpointCheck({
-      sessionDigest,
-      leg: entry.leg,
-      stream,
-      keys,
-      verifier: platform.verifier,
-    }),
+    checkpoints,
   };
+}
+
+/** Where a chain of statements goes on that another process began. */
+function after<Place>(
+  { statements }: StreamContext,
+  entry: StreamParameters,
+  make: (place: { readonly index: number; readonly previous: Uint8Array }) => Place,
+): { readonly after?: Place } {
+  if (statements === undefined) return {};
+  const { nextIndex, previous } = placeOf(statements, entry);
+  return { after: make({ index: nextIndex, previous: unwrap(decodeHex(previous)) }) };
 }

@@ -38,6 +38,7 @@ export interface CheckpointVerdict {
  */
 export class CheckpointCheck {
   readonly #options: CheckpointCheckOptions;
+  readonly #keys: Map<number, Uint8Array>;
   /** Frames seen and not yet covered, in order of arrival. */
   readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
   /** Digests listed for frames not yet seen. */
@@ -47,9 +48,12 @@ export class CheckpointCheck {
   #matched = 0;
   #contradicted = 0;
   #forgotten = 0;
+  /** Checkpoints may have been lost on the way since the last one. */
+  #mayLack = false;
 
   constructor(options: CheckpointCheckOptions) {
     this.#options = options;
+    this.#keys = new Map(options.keys);
   }
 
   /** Takes an authentic frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
@@ -83,13 +87,26 @@ export class CheckpointCheck {
     if (broken !== undefined) {
       return refuse("checkpoint-broken", "The checkpoint does not continue this stream.", broken);
     }
-    const key = this.#options.keys.get(checkpoint.keyGeneration);
+    const key = this.#keys.get(checkpoint.keyGeneration);
     if (key === undefined || !verifyCheckpoint(bytes, key, this.#options.verifier)) {
       return refuse("signature-invalid", "The checkpoint is not signed by the speaker's media key.");
     }
+    const last = this.#last;
+    const follows = last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last);
+    this.#mayLack = false;
     this.#last = checkpoint;
     this.#lastDigest = checkpointDigest(bytes);
-    return ok(this.#settle(checkpoint));
+    return ok(this.#settle(checkpoint, follows));
+  }
+
+  /** The speaker goes on with another media key, of a later generation. */
+  takeKey(generation: number, publicKey: Uint8Array): void {
+    this.#keys.set(generation, publicKey);
+  }
+
+  /** The way here was another one for a while: the next checkpoint may follow on some that never come. */
+  resume(): void {
+    this.#mayLack = true;
   }
 
   /** When the oldest frame arrived that no checkpoint covers; `undefined` when all are covered. */
@@ -103,7 +120,7 @@ export class CheckpointCheck {
     return this.#last?.final ?? false;
   }
 
-  /** Totals so far. `forgotten`: frames let go unchecked for want of room. */
+  /** Totals so far. `forgotten`: frames let go unchecked for want of room, or since their checkpoint never came. */
   counters(): {
     matched: number;
     contradicted: number;
@@ -127,22 +144,37 @@ export class CheckpointCheck {
     if (checkpoint.leg !== leg) return "leg";
     if (checkpoint.stream !== stream) return "stream";
     if (last?.final) return "final";
-    if (checkpoint.index !== (last === undefined ? 0 : last.index + 1)) return "index";
+    const index = last === undefined ? 0 : last.index + 1;
+    if (this.#mayLack && checkpoint.index > index) {
+      return last !== undefined && checkpoint.firstSequence < nextSequence(last) ? "firstSequence" : undefined;
+    }
+    if (checkpoint.index !== index) return "index";
     if (!equal(checkpoint.previous, this.#lastDigest)) return "previous";
-    if (last !== undefined && checkpoint.firstSequence !== nextSequence(last)) return "firstSequence";
-    if (checkpoint.totalFrames !== (last?.totalFrames ?? 0) + checkpoint.digests.length) return "totalFrames";
+    // A process that took the session up begins after numbers that it cannot know, and counts its own frames.
+    const isTakenUp = last !== undefined && checkpoint.keyGeneration > last.keyGeneration;
+    if (last !== undefined && !isTakenUp && checkpoint.firstSequence !== nextSequence(last)) return "firstSequence";
+    if (isTakenUp && checkpoint.firstSequence < nextSequence(last)) return "firstSequence";
+    const before = isTakenUp ? 0 : (last?.totalFrames ?? 0);
+    if (checkpoint.totalFrames !== before + checkpoint.digests.length) return "totalFrames";
     return undefined;
   }
 
-  #settle(checkpoint: Checkpoint): CheckpointVerdict {
+  /** `follows`: no frame can have been sent between the checkpoint before and this one. */
+  #settle(checkpoint: Checkpoint, follows: boolean): CheckpointVerdict {
     const contradicted: number[] = [];
     const end = nextSequence(checkpoint);
+    // Frames before it were, or would have been, another checkpoint's, which never came.
+    const lacking = follows ? 0 : checkpoint.firstSequence;
     let matched = 0;
     const seen = new Set<number>();
     for (const [sequence, { digest }] of this.#uncovered) {
       if (sequence >= end && !checkpoint.final) continue;
       this.#uncovered.delete(sequence);
       seen.add(sequence);
+      if (sequence < lacking) {
+        this.#forgotten++;
+        continue;
+      }
       const listed = checkpoint.digests[sequence - checkpoint.firstSequence];
       if (listed !== undefined && equal(listed, digest)) matched++;
       else contradicted.push(sequence);

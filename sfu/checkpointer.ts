@@ -16,6 +16,8 @@ export interface CheckpointerOptions {
   readonly signer: Signer;
   /** Sequence number of the first frame. */
   readonly startSequence: number;
+  /** Where a chain that an earlier process began goes on: index of the next checkpoint, digest of the one before, media epoch. */
+  readonly after?: { readonly index: number; readonly previous: Uint8Array; readonly epoch: number };
 }
 
 /**
@@ -39,6 +41,11 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.#first = options.startSequence;
+    const { after } = options;
+    if (after === undefined) return;
+    this.#index = after.index;
+    this.#previous = after.previous;
+    this.#epoch = after.epoch;
   }
 
   /**

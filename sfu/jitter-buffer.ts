@@ -66,8 +66,9 @@ export interface JitterCounters {
 export class JitterBuffer {
   readonly #frameSamples: number;
   readonly #frameTime: number;
-  readonly #estimator: DelayEstimator;
-  readonly #seen = new ReplayWindow();
+  readonly #delays: ConstructorParameters<typeof DelayEstimator>[0];
+  #estimator: DelayEstimator;
+  #seen = new ReplayWindow();
   /** Ascending in sequence. */
   readonly #waiting: { frame: BufferedFrame; arrival: number }[] = [];
   readonly #counters = {
@@ -98,6 +99,7 @@ export class JitterBuffer {
   }) {
     this.#frameSamples = options.frameSamples;
     this.#frameTime = (options.frameSamples * 1000) / options.clockRate;
+    this.#delays = options;
     this.#estimator = new DelayEstimator(options);
   }
 
@@ -157,6 +159,14 @@ export class JitterBuffer {
     this.#waiting.length = 0;
     this.#speaking = false;
     return wasSpeaking;
+  }
+
+  /** The same, and forgets what was learned of the frames' numbers and times: another process speaks from now on. */
+  restart(): boolean {
+    this.#estimator = new DelayEstimator(this.#delays);
+    this.#seen = new ReplayWindow();
+    this.#next = 0;
+    return this.flush();
   }
 
   /** Frames waiting. */

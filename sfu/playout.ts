@@ -84,6 +84,11 @@ export class Playout {
     if (this.#buffer.flush()) this.#fades = true;
   }
 
+  /** The same, where another process speaks from now on: its frames are placed as if they were the first. */
+  restart(): void {
+    if (this.#buffer.restart()) this.#fades = true;
+  }
+
   /** The next tick. */
   nextTimeout(): number {
     return this.#pacer.nextTimeout();

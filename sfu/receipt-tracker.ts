@@ -18,6 +18,8 @@ export interface ReceiptTrackerOptions {
   readonly signer: Signer;
   /** Monotonic milliseconds when listening began. */
   readonly start: number;
+  /** Where a chain that an earlier process began goes on: index of the next receipt, digest of the one before. */
+  readonly after?: { readonly index: number; readonly previous: Uint8Array };
 }
 
 /**
@@ -38,6 +40,8 @@ export class ReceiptTracker {
   constructor(options: ReceiptTrackerOptions) {
     this.#options = options;
     this.#due = options.start + RECEIPT_INTERVAL;
+    this.#index = options.after?.index ?? 0;
+    this.#previous = options.after?.previous ?? this.#previous;
   }
 
   /** A frame arrived and verified. Call once per frame. */

@@ -135,7 +135,8 @@ function options(
 
 function countFate(tally: Tally, { fate, reason = "unknown" }: FrameFate): void {
   if (fate === "refused") count(tally.refused, reason);
-  else tally[fate] += 1;
+  // Bots that lose their connection are done.
+  else if (fate !== "unsent") tally[fate] += 1;
 }
 
 /** Reads what an end hears, as an application would, until the call is over. */

@@ -1,0 +1,55 @@
+import type { Relay } from "../sfu/relay.ts";
+import type { AdmissionRow } from "../signaling/admission.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
+
+/** The other end's media key from another process on, and how far its clock is from this machine's. */
+export interface NextKey {
+  readonly key: MediaKey;
+  readonly clock: { readonly offset: number; readonly uncertainty: number };
+}
+
+/** The row of one heard stream, in a table of its own: what of it changes while the call lasts. */
+export class HeardRow {
+  readonly #admission: Relay;
+  readonly #first: AdmissionRow;
+
+  constructor(admission: Relay, row: AdmissionRow) {
+    this.#admission = admission;
+    this.#first = row;
+  }
+
+  /** As it is in force. */
+  get present(): AdmissionRow {
+    return this.#admission.rowOf(this.#first) ?? this.#first;
+  }
+
+  /** Whether a frame is of a key that this end has not been told of yet. */
+  isAhead(generation: number): boolean {
+    return generation > Math.max(...this.present.keys.keys());
+  }
+
+  /** Frames come on another flow from now on. */
+  moveTo(flow: number, now: number): void {
+    this.#replace({ ...this.present, flow }, now);
+  }
+
+  /** Frames are signed with another key from now on: what the one before signed is refused. */
+  takeKey({ key, clock }: NextKey, expiresAt: number, now: number): void {
+    const { present } = this;
+    this.#replace(
+      {
+        ...present,
+        keys: new Map([...present.keys, [key.generation, key.ed25519]]),
+        notBefore: key.notBefore,
+        notAfter: Math.min(key.notAfter, expiresAt),
+        clockOffset: clock.offset,
+        clockUncertainty: clock.uncertainty,
+      },
+      now,
+    );
+  }
+
+  #replace(row: AdmissionRow, now: number): void {
+    this.#admission.apply({ kind: "move", row, epoch: 0 }, now);
+  }
+}

@@ -1,0 +1,105 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { ClockStatement } from "../signaling/stream-fields.ts";
+import type { CallMedia } from "./call-media.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** The other end has no connection for the call now. */
+export interface PeerDetached {
+  /** Until when the server waits for it, Unix milliseconds by the server's clock. */
+  readonly until: number;
+}
+
+/** It has one again. */
+export interface PeerAttached {
+  /** Generation of its media key: higher than before where another process of it has taken the call up. */
+  readonly generation: number;
+}
+
+export interface PeerPresenceOptions {
+  readonly session: CheckedSession;
+  readonly media: CallMedia;
+  readonly verifier: Verifier;
+  /** Unix milliseconds. */
+  readonly wall: () => number;
+  /** This machine's clock against the server's. */
+  readonly ownClock: ClockStatement;
+  readonly detached: (event: PeerDetached) => void;
+  readonly attached: (event: PeerAttached) => void;
+}
+
+/** The other end of a call as it comes and goes, and the media keys that it signs with. */
+export class PeerPresence {
+  readonly #options: PeerPresenceOptions;
+  readonly #keys: Map<number, MediaKey>;
+  #newest: MediaKey;
+  #isDetached = false;
+
+  constructor(options: PeerPresenceOptions) {
+    const { mediaKey } = options.session.peer;
+    this.#options = options;
+    this.#newest = mediaKey;
+    this.#keys = new Map([[mediaKey.generation, mediaKey]]);
+  }
+
+  /** Its media key of that generation, raw; undefined for one that is not known. */
+  key(generation: number): Uint8Array | undefined {
+    return this.#keys.get(generation)?.ed25519;
+  }
+
+  /** What the server says of it. Throws `certificate-invalid` or `signature-invalid` for a media key that it did not certify. */
+  told(event: string, fields: JsonObject): void {
+    if (event === "media-key-changed") this.#keyChanged(fields);
+    else if (event === "peer-detached") this.#wentAway(fields);
+    else if (event === "peer-attached") this.#cameBack();
+  }
+
+  #wentAway({ until }: JsonObject): void {
+    if (this.#isDetached) return;
+    this.#isDetached = true;
+    this.#options.detached({ until: typeof until === "number" ? until : 0 });
+  }
+
+  #cameBack(): void {
+    this.#isDetached = false;
+    this.#options.attached({ generation: this.#newest.generation });
+  }
+
+  #keyChanged(fields: JsonObject): void {
+    const { session, media, verifier, wall, ownClock } = this.#options;
+    const { agentId, genesis } = session.peer;
+    const expected = {
+      ...{ agentId, publicKey: genesis.agentKey, offerId: session.offer.payload.offer_id, now: wall() },
+    };
+    const jws = typeof fields.media_key === "string" ? fields.media_key : "";
+    const key = unwrap(verifyMediaKey(jws, expected, verifier));
+    // Told before: an answer and the inbox may both say it.
+    if (key.generation <= this.#newest.generation) return;
+    if ([...this.#keys.values(), session.mediaKey].some((known) => isSame(known.ed25519, key.ed25519))) {
+      throw new ParleyError({ code: "certificate-invalid", message: "This media key was used before.", at: "media_key" });
+    }
+    this.#keys.set(key.generation, key);
+    this.#newest = key;
+    media.takeKey({ key, clock: peerClock(session, fields.clock, ownClock) });
+  }
+}
+
+/** How far the other end's clock is from this machine's: both were measured against the server's. */
+function peerClock({ leg, answer, offer }: CheckedSession, stated: unknown, own: ClockStatement) {
+  const signed = leg === 0 ? answer.payload.clock : offer.payload.clock;
+  const { offset_ms: offset, uncertainty_ms: uncertainty } = isClock(stated) ? stated : signed;
+  return { offset: offset - own.offset_ms, uncertainty: uncertainty + own.uncertainty_ms };
+}
+
+function isClock(value: unknown): value is ClockStatement {
+  if (typeof value !== "object" || value === null) return false;
+  const { offset_ms: offset, uncertainty_ms: uncertainty } = value as Partial<Record<keyof ClockStatement, unknown>>;
+  return Number.isFinite(offset) && Number.isFinite(uncertainty);
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
