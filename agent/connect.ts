@@ -26,6 +26,9 @@ const DEFAULT_INBOX = "main";
 const CLOCK_SAMPLES = 4;
 /** How long a server that ended the inbox has for closing the connection itself, ms. */
 const LAST_WORD_MS = 1_000;
+/** Where the inbox has a connection of its own: how often it is asked for again when that breaks, and the pause before the second time, ms. */
+const INBOX_TRIES = 5;
+const INBOX_PAUSE_MS = 500;
 
 /** How an agent connects. */
 export interface ConnectOptions {
@@ -240,8 +243,7 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
     // Not as one who leaves: its calls go on over the next one.
     clock.at(clock.now() + LAST_WORD_MS, () => connection.close(CLOSE_CODES.livenessTimeout, reason));
   };
-  inbox
-    .run(up, (event) => presence.inboxEvent(event))
+  keepUp(inbox, presence, up)
     .then(() => {
       reject(new ParleyError({ code: "connection-lost", message: "The inbox ended." }));
       closeLater("inbox ended");
@@ -252,6 +254,28 @@ async function subscribe(presence: Presence, identity: AgentIdentity, owner: Pre
     });
   await ready;
   context.control.becomeKnown();
+}
+
+/** Resolves when the server ends the inbox; rejects when it is lost, with all that goes over the connection. */
+async function keepUp(inbox: Inbox, presence: Presence, up: () => void): Promise<void> {
+  const { clock } = presence.context.platform;
+  let failures = Number.POSITIVE_INFINITY;
+  for (;;) {
+    try {
+      const ready = () => {
+        failures = 0;
+        up();
+      };
+      return await inbox.run(ready, (event) => presence.inboxEvent(event));
+    } catch (error) {
+      // Elsewhere the connection that carries the inbox carries everything.
+      const isAlone = presence.connection.media !== undefined && !presence.isOver;
+      if (!isAlone || !(error instanceof ParleyError) || failures >= INBOX_TRIES) throw error;
+      const pause = failures === 0 ? 0 : INBOX_PAUSE_MS * 2 ** (failures - 1);
+      failures += 1;
+      await new Promise<void>((resolve) => clock.at(clock.now() + pause, resolve));
+    }
+  }
 }
 
 /** How the connection ended, for whoever comes to watch it before or after. */

@@ -96,6 +96,10 @@ export class Presence {
     }
   }
 
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   /** The connection is over. The first call counts. */
   connectionClosed(info: CloseInfo): void {
     if (this.#isOver) return;

@@ -4,7 +4,7 @@ import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import type { Interrupted } from "../../agent/call-interrupts.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { CLOSE_CODES, type Connection, SESSION_OVER } from "../../sfu/carrier.ts";
+import { CLOSE_CODES, type Connection, type DuplexStream, SESSION_OVER } from "../../sfu/carrier.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { strictVerifier } from "../keys.ts";
@@ -26,6 +26,8 @@ async function scene(ada: Way = "separate", bob: Way = "network", options: World
   const media: Connection[] = [];
   /** Whether the connection of the next request breaks before it is heard. */
   const requests = { breakNext: false };
+  /** Each breaks the connection of one subscription, in order of subscribing. */
+  const inboxes: (() => void)[] = [];
   const noting = {
     connect: async (...[url, options, handlers]: Parameters<typeof world.separate.connect>) => {
       const connection = await world.separate.connect(url, options, handlers);
@@ -39,7 +41,7 @@ async function scene(ada: Way = "separate", bob: Way = "network", options: World
       const exchange = connection.openExchange.bind(connection);
       const openExchange: typeof exchange = async () => {
         const stream = await exchange();
-        if (!requests.breakNext) return stream;
+        if (!requests.breakNext) return breakable(stream, inboxes);
         requests.breakNext = false;
         stream.send.reset(CLOSE_CODES.normal);
         const lost = new ParleyError({ code: "connection-lost", message: "It broke." });
@@ -53,8 +55,31 @@ async function scene(ada: Way = "separate", bob: Way = "network", options: World
     world,
     media,
     requests,
+    inboxes,
     ada: await world.agent("Ada", {}, way(ada)),
     bob: await world.agent("Bob", {}, way(bob)),
+  };
+}
+
+/** The exchange; where it is a subscription, what breaks it is noted. */
+function breakable(stream: DuplexStream, inboxes: (() => void)[]): DuplexStream {
+  const broken = Promise.withResolvers<never>();
+  broken.promise.catch(() => undefined);
+  const write = async (bytes: Uint8Array) => {
+    if (/^AGTP\S* SUBSCRIBE/.test(new TextDecoder().decode(bytes))) {
+      inboxes.push(() => {
+        broken.reject(new ParleyError({ code: "connection-lost", message: "It broke." }));
+        stream.send.reset(CLOSE_CODES.normal);
+        stream.receive.stop(CLOSE_CODES.normal);
+      });
+    }
+    await stream.send.write(bytes);
+  };
+  const { send, receive } = stream;
+  return {
+    ...stream,
+    send: { write, finish: () => send.finish(), reset: (code) => send.reset(code) },
+    receive: { read: () => Promise.race([receive.read(), broken.promise]), stop: (code) => receive.stop(code) },
   };
 }
 
@@ -170,18 +195,51 @@ describe("an agent whose requests have connections of their own", () => {
     expect(world.reported).toEqual([]);
   });
 
-  it("hangs up when the connection for media is lost: the other end learns it at once", async () => {
-    const { world, ada, bob, media } = await scene();
-    const { call, answered } = await connected(world, ada, bob);
+  it("goes on over another connection when the one for media is lost, without coming online anew", async () => {
+    const { world, ada, bob, media } = await scene("separate", "separate");
+    const { call, answered } = await connected(world, ada, bob, { data: true }, { data: true });
+    const heard = [new Recording(answered), new Recording(call)] as const;
+    const states: string[] = [];
+    call.on("detached", () => states.push(call.state));
+    call.on("reattached", () => states.push(call.state));
+    await say(world, call, 0.5);
     media[0]?.close(CLOSE_CODES.normal, "pulled");
-    const lost = await world.during(call.ended);
-    expect(lost).toEqual({ reason: "connection-lost", by: "server" });
-    expect(ada.isOnline).toBe(true);
-    await world.clock.advance(500);
-    expect(bob.calls).toEqual([]);
-    expect(await world.during(answered.ended)).toEqual({ reason: "connection-lost", by: "peer" });
+    await world.clock.advance(1_000);
+    expect(states).toEqual(["detached", "active"]);
+    expect([ada.isOnline, media.length]).toEqual([true, 3]);
+    const before = heard.map((recording) => recording.pcm().length) as [number, number];
+    const said = [await say(world, call, 1), await say(world, answered, 1)] as const;
+    await world.clock.advance(300);
+    for (const side of [0, 1] as const) {
+      const pcm = heard[side].pcm().subarray(before[side]);
+      expect(compareUtterance(said[side], pcm, 48_000).correlation).toBeGreaterThan(0.9);
+    }
+    await exchangeData(world, call, answered);
+    await exchangeData(world, answered, call);
+    await world.during(call.end("goodbye"));
     await world.during(answered.settled);
-    expect(evidenceOf(world, await world.during(answered.evidence())).faults).toEqual([]);
+    const report = evidenceOf(world, await world.during(call.evidence()));
+    expect(report.faults).toEqual([]);
+    expect(report.statements.filter(({ text }) => text.includes("vanished"))).toEqual([]);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("subscribes to its inbox again when the connection of that breaks, and goes on calling", async () => {
+    const { world, ada, bob, inboxes } = await scene("separate", "separate");
+    const { call, answered } = await connected(world, ada, bob);
+    inboxes[0]?.();
+    await world.clock.advance(1_000);
+    expect([ada.isOnline, inboxes.length, call.state]).toEqual([true, 3, "active"]);
+    const told: Interrupted[] = [];
+    call.on("interrupted", (event) => told.push(event));
+    void call.audio.write(utterance(2, 48_000)).catch(() => undefined);
+    await world.clock.advance(500);
+    await world.during(answered.interrupt());
+    await world.clock.advance(200);
+    expect(told).toMatchObject([{ epoch: 1, by: bob.id }]);
+    ada.onCall(async (incoming) => void (await incoming.accept()));
+    expect((await world.during(bob.call(ada.id))).peer.agentId).toBe(ada.id);
+    expect(world.reported).toEqual([]);
   });
 
   it("hangs up though the connection on which it asks for that breaks", async () => {

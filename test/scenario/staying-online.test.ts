@@ -29,12 +29,13 @@ describe("an agent told to reconnect", () => {
     const { entries, events } = diary(world, ada);
     await world.stopServer();
     await world.clock.advance(10);
-    expect(await call.ended).toEqual({ reason: "connection-lost", by: "server" });
-    expect([ada.isOnline, ada.calls]).toEqual([false, []]);
+    expect([ada.isOnline, ada.calls, call.state]).toEqual([false, [call], "detached"]);
     const offline = await ada.call(bob.id).catch((error) => error);
     expect(offline).toMatchObject({ code: "offline" });
     expect(offline.details.retry_at).toBe(world.clock.wall() + (entries[0]?.retryIn ?? 0) - 10);
     await world.clock.advance(MINUTE);
+    expect(await call.ended).toEqual({ reason: "connection-lost", by: "server" });
+    expect(ada.calls).toEqual([]);
     const tries = entries.length;
     expect(tries).toBeGreaterThan(4);
     for (const [index, { event, retryIn }] of entries.entries()) {
