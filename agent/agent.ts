@@ -3,8 +3,8 @@ import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
-import { Calls } from "./calls.ts";
 import { resolveCallee } from "./callee.ts";
+import { Calls } from "./calls.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
 import type { InboxCursor } from "./inbox.ts";
 import type { CallHandler } from "./incoming-calls.ts";

@@ -10,7 +10,7 @@ import { readStatementPlaces, type StreamParameters } from "./stream-parameters.
 import { unwrap } from "./unwrap.ts";
 
 /** How long a bounded call is kept at this end without a connection, ms: as long as its server waits. */
-export const RETURN_MS = 10_000;
+const RETURN_MS = 10_000;
 /** Pause before the call's media is asked for again over the same connection, where the server does not say: the first, and the longest, ms. */
 const PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 2_000;

@@ -3,7 +3,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { ControlAnswer, ControlChannel, ControlRequest } from "./control.ts";
 
 /** How long a request about a call waits for its agent to be online again, ms. Then it fails with `offline`. */
-export const ONLINE_WAIT_MS = 3_000;
+const ONLINE_WAIT_MS = 3_000;
 
 /** What the parts of a call ask the server with. */
 export type CallRequests = Pick<ControlChannel, "request" | "lastAuditIdOf" | "freshId" | "serverKey">;

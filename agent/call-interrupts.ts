@@ -232,10 +232,9 @@ export class CallInterrupts {
     if (!parsed.ok) return parsed;
     const { sessionDigest, leg, keyGeneration } = parsed.value;
     const key = peerKey(keyGeneration);
-    const isOfPeer =
-      encodeHex(sessionDigest) === encodeHex(session.sessionDigest) &&
-      leg === 1 - session.leg;
-    if (!isOfPeer || key === undefined) return refuse("field-invalid", "The other end did not make this.", "interrupt");
+    const isOfPeer = encodeHex(sessionDigest) === encodeHex(session.sessionDigest) && leg === 1 - session.leg;
+    if (!isOfPeer || key === undefined)
+      return refuse("field-invalid", "The other end did not make this.", "interrupt");
     if (verifyInterrupt(bytes, key, verifier)) return parsed;
     return refuse("signature-invalid", "The other end did not sign this.", "interrupt");
   }

@@ -122,7 +122,16 @@ export class Call {
     const { clock, verifier } = platform;
     const wall = () => clock.wall();
     const control = new CallControl(context.control, context.reachable, clock);
-    const parts = { ...options, control, identity, clock, wall, verifier, report, isOver: () => this.#ending.isOver };
+    const parts = {
+      ...options,
+      control,
+      identity,
+      clock,
+      wall,
+      verifier,
+      report,
+      isOver: () => this.#ending.isOver,
+    };
     this.id = options.id;
     this.leg = options.leg;
     this.session = session;
@@ -309,7 +318,8 @@ export class Call {
     else if (event === "frames_refused") this.#framesRefused(fields);
     else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
     else if (event === "interrupted") this.#interrupts.told(fields);
-    else if (event === "session-suspended" || event === "session-resumed") this.#suspension.told(event, fields);
+    else if (event === "session-suspended" || event === "session-resumed")
+      this.#suspension.told(event, fields);
     else if (event === "media-moved" && this.#attachment.isForeign(fields)) this.#attachment.moved();
     else this.#peer.told(event, fields);
   }

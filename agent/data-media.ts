@@ -72,11 +72,7 @@ export function openDataMedia(
   };
 }
 
-function makeSender(
-  options: DataMediaOptions,
-  entry: DataStreamParameters,
-  line: StreamLine,
-): DataSender {
+function makeSender(options: DataMediaOptions, entry: DataStreamParameters, line: StreamLine): DataSender {
   const { platform, time } = options;
   return new DataSender({
     clock: platform.clock,

@@ -1,6 +1,6 @@
 /** Messages, and bytes of their packets, kept until it is known that the server has them. The oldest goes, and was lost if it was. */
-export const KEPT_MESSAGES = 1_024;
-export const KEPT_BYTES = 1_048_576;
+const KEPT_MESSAGES = 1_024;
+const KEPT_BYTES = 1_048_576;
 
 /** A message that was signed and may have to go again. */
 export interface KeptMessage {

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
-import type { Verifier } from "../codecs/signer.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { Verifier } from "../codecs/signer.ts";
 import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
@@ -79,7 +79,11 @@ export class PeerPresence {
     // Told before: an answer and the inbox may both say it.
     if (key.generation <= this.#newest.generation) return;
     if ([...this.#keys.values(), session.mediaKey].some((known) => isSame(known.ed25519, key.ed25519))) {
-      throw new ParleyError({ code: "certificate-invalid", message: "This media key was used before.", at: "media_key" });
+      throw new ParleyError({
+        code: "certificate-invalid",
+        message: "This media key was used before.",
+        at: "media_key",
+      });
     }
     this.#keys.set(key.generation, key);
     this.#newest = key;
@@ -96,7 +100,9 @@ function peerClock({ leg, answer, offer }: CheckedSession, stated: unknown, own:
 
 function isClock(value: unknown): value is ClockStatement {
   if (typeof value !== "object" || value === null) return false;
-  const { offset_ms: offset, uncertainty_ms: uncertainty } = value as Partial<Record<keyof ClockStatement, unknown>>;
+  const { offset_ms: offset, uncertainty_ms: uncertainty } = value as Partial<
+    Record<keyof ClockStatement, unknown>
+  >;
   return Number.isFinite(offset) && Number.isFinite(uncertainty);
 }
 

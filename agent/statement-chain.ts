@@ -4,7 +4,7 @@ import { encodeHex } from "../codecs/hex.ts";
  * Statements of one chain that are kept to be sent again. While a connection is up the oldest goes for one more: it arrived long ago.
  * While there is none and as many wait, nothing more is said or heard that would have to be stated.
  */
-export const KEPT_STATEMENTS = 128;
+const KEPT_STATEMENTS = 128;
 
 /** How far the server has a chain: what it says in its answer to `OPEN`. */
 export interface ChainState {

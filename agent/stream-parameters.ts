@@ -111,12 +111,22 @@ export function readStatementPlaces(value: unknown): Result<StatementPlace[]> {
   if (!Array.isArray(value)) return refuse("field-invalid", "The answer lists no statements.", "statements");
   const places: StatementPlace[] = [];
   for (const [index, entry] of value.entries()) {
-    const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Readonly<Record<string, unknown>>;
+    const fields = (typeof entry === "object" && entry !== null ? entry : {}) as Readonly<
+      Record<string, unknown>
+    >;
     const { kind, previous, state } = fields;
     const [stream, leg, nextIndex] = [fields.stream, fields.leg, fields.next_index].map(countOf);
     const isKnown =
-      (kind === "checkpoint" || kind === "receipt") && (state === "open" || state === "final" || state === "broken");
-    if (!isKnown || typeof previous !== "string" || !DIGEST.test(previous) || stream === undefined || leg === undefined || nextIndex === undefined) {
+      (kind === "checkpoint" || kind === "receipt") &&
+      (state === "open" || state === "final" || state === "broken");
+    if (
+      !isKnown ||
+      typeof previous !== "string" ||
+      !DIGEST.test(previous) ||
+      stream === undefined ||
+      leg === undefined ||
+      nextIndex === undefined
+    ) {
       return refuse("field-invalid", "Not the place of a statement.", `statements[${index}]`);
     }
     places.push({ kind, stream, leg, nextIndex, previous, state });

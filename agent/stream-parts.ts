@@ -1,3 +1,4 @@
+import { decodeHex } from "../codecs/hex.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
@@ -6,7 +7,6 @@ import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
-import { decodeHex } from "../codecs/hex.ts";
 import type { AgentPlatform } from "./platform.ts";
 import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
@@ -65,19 +65,19 @@ export function speakingParts(
   const { sessionDigest } = session;
   const { stream } = entry;
   const frames = new FrameSender({
-      sessionDigest,
-      leg,
-      stream,
-      ssrc: entry.ssrc,
-      payloadType: entry.payloadType,
-      clockRate: entry.clockRate,
-      frameSamples,
-      keyGeneration,
-      signer: mediaSigner,
-      startSequence,
-      startTimestamp: start.getUint32(4),
-      flow: entry.flow,
-    });
+    sessionDigest,
+    leg,
+    stream,
+    ssrc: entry.ssrc,
+    payloadType: entry.payloadType,
+    clockRate: entry.clockRate,
+    frameSamples,
+    keyGeneration,
+    signer: mediaSigner,
+    startSequence,
+    startTimestamp: start.getUint32(4),
+    flow: entry.flow,
+  });
   frames.beginEpoch(epoch);
   return {
     frames,

@@ -92,7 +92,8 @@ export class CheckpointCheck {
       return refuse("signature-invalid", "The checkpoint is not signed by the speaker's media key.");
     }
     const last = this.#last;
-    const follows = last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last);
+    const follows =
+      last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last);
     this.#mayLack = false;
     this.#last = checkpoint;
     this.#lastDigest = checkpointDigest(bytes);
@@ -146,13 +147,16 @@ export class CheckpointCheck {
     if (last?.final) return "final";
     const index = last === undefined ? 0 : last.index + 1;
     if (this.#mayLack && checkpoint.index > index) {
-      return last !== undefined && checkpoint.firstSequence < nextSequence(last) ? "firstSequence" : undefined;
+      return last !== undefined && checkpoint.firstSequence < nextSequence(last)
+        ? "firstSequence"
+        : undefined;
     }
     if (checkpoint.index !== index) return "index";
     if (!equal(checkpoint.previous, this.#lastDigest)) return "previous";
     // A process that took the session up begins after numbers that it cannot know, and counts its own frames.
     const isTakenUp = last !== undefined && checkpoint.keyGeneration > last.keyGeneration;
-    if (last !== undefined && !isTakenUp && checkpoint.firstSequence !== nextSequence(last)) return "firstSequence";
+    if (last !== undefined && !isTakenUp && checkpoint.firstSequence !== nextSequence(last))
+      return "firstSequence";
     if (isTakenUp && checkpoint.firstSequence < nextSequence(last)) return "firstSequence";
     const before = isTakenUp ? 0 : (last?.totalFrames ?? 0);
     if (checkpoint.totalFrames !== before + checkpoint.digests.length) return "totalFrames";

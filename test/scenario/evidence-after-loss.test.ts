@@ -34,7 +34,7 @@ async function judged(of: Call) {
 describe("the evidence of a call whose connection was lost", () => {
   it("is read by both ends once they are online again, after a restart of the server", async () => {
     await world.stopServer();
-    await world.clock.advance(10);
+    await world.clock.advance(10_100);
     expect(await call.ended).toEqual({ reason: "connection-lost", by: "server" });
     expect(await refusal(world, call.evidence())).toBe("offline");
     expect(await refusal(world, call.records())).toBe("offline");
@@ -49,7 +49,7 @@ describe("the evidence of a call whose connection was lost", () => {
   it("and its records, where the server stayed: over the next connection", async () => {
     (await relay.connection()).close(0, "lost");
     await world.clock.advance(2_000);
-    expect([ada.isOnline, (await call.ended).reason]).toEqual([true, "connection-lost"]);
+    expect([ada.isOnline, (await call.ended).reason]).toEqual([true, "transport-closed"]);
     await world.clock.advance(15_000);
     expect(await judged(call)).toEqual({ verdict: "verified", faults: [] });
     const records = await world.during(call.records());

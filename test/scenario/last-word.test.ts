@@ -19,7 +19,7 @@ describe("a connection whose streams break before it says why", () => {
     const { world, closed, breakStreams } = await online();
     breakStreams();
     await world.clock.advance(1_100);
-    expect(closed).toEqual([{ code: 0, reason: "inbox lost" }]);
+    expect(closed).toEqual([{ code: 3, reason: "inbox lost" }]);
   });
 });
 

@@ -79,7 +79,10 @@ function breakable(stream: DuplexStream, inboxes: (() => void)[]): DuplexStream 
   return {
     ...stream,
     send: { write, finish: () => send.finish(), reset: (code) => send.reset(code) },
-    receive: { read: () => Promise.race([receive.read(), broken.promise]), stop: (code) => receive.stop(code) },
+    receive: {
+      read: () => Promise.race([receive.read(), broken.promise]),
+      stop: (code) => receive.stop(code),
+    },
   };
 }
 

@@ -6,7 +6,7 @@ it("counts frames by fate and keeps the newest last", () => {
   strip.add({ sequence: 1, fate: "verified", level: 0 });
   strip.add({ sequence: undefined, fate: "concealed" });
   strip.add({ sequence: 3, fate: "late", level: 127 });
-  expect(strip.totals).toEqual({ sent: 0, verified: 1, late: 1, concealed: 1, refused: 0 });
+  expect(strip.totals).toEqual({ sent: 0, unsent: 0, verified: 1, late: 1, concealed: 1, refused: 0 });
   expect(strip.last(2).map(({ fate }) => fate)).toEqual(["concealed", "late"]);
   expect(strip.last(3).map(({ loudness }) => loudness)).toEqual([1, undefined, 0]);
 });

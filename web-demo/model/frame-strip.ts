@@ -1,7 +1,7 @@
 /** The frames of one direction as a row of ticks, newest last. */
 
 /** What became of one frame, as the agent library tells it. */
-export type Fate = "sent" | "verified" | "late" | "concealed" | "refused";
+export type Fate = "sent" | "unsent" | "verified" | "late" | "concealed" | "refused";
 
 export interface Tick {
   /** 48-bit sequence number; undefined where none could be read. */
@@ -34,7 +34,14 @@ const TICKS = 500;
  */
 export class FrameStrip {
   #ticks: Tick[] = [];
-  readonly #totals: Record<Fate, number> = { sent: 0, verified: 0, late: 0, concealed: 0, refused: 0 };
+  readonly #totals: Record<Fate, number> = {
+    sent: 0,
+    unsent: 0,
+    verified: 0,
+    late: 0,
+    concealed: 0,
+    refused: 0,
+  };
   readonly #reasons = new Map<string, number>();
   #changes = 0;
 

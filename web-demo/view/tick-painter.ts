@@ -30,8 +30,8 @@ export function paintTick(
     const piece = Math.max(2, Math.round(tall * 0.35));
     pen.fillRect(x, height - piece, TICK_WIDTH, piece);
     pen.fillRect(x, height - tall, TICK_WIDTH, piece);
-  } else if (fate === "concealed") {
-    // Hollow: nobody's frame.
+  } else if (fate === "concealed" || fate === "unsent") {
+    // Hollow: nobody's frame, or one that nobody got.
     pen.strokeStyle = colors.concealed;
     pen.lineWidth = 1;
     pen.strokeRect(x + 0.5, height - tall + 0.5, TICK_WIDTH - 1, tall - 1);
