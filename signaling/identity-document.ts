@@ -6,7 +6,18 @@ import { type IdentitySigner, type Signed, signThen, type Verifier } from "../co
 import type { Genesis } from "./genesis.ts";
 import { decodePublicKey, encodePublicKey } from "./keys.ts";
 import { formatScopes, parseScopes, type ScopeSet } from "./scope.ts";
-import { AGENT_ID, list, number, object, oneOf, optional, readShape, type Shape, text } from "./shape.ts";
+import {
+  AGENT_ID,
+  integer,
+  list,
+  number,
+  object,
+  oneOf,
+  optional,
+  readShape,
+  type Shape,
+  text,
+} from "./shape.ts";
 import { formatUtc } from "./utc-time.ts";
 
 /** Largest identity document that is read or made, bytes. */
@@ -31,6 +42,9 @@ export interface IdentityFields {
   /** Unix milliseconds; kept to the second. */
   readonly issuedAt: number;
   readonly updatedAt: number;
+  /** How far the agent is to be trusted, and how that was verified. Default: what its Genesis says. */
+  readonly trustTier?: 1 | 2 | 3;
+  readonly verificationPath?: string;
 }
 
 /** A verified identity document. */
@@ -48,6 +62,9 @@ export interface IdentityDocument {
   /** 0 to 1, and when that was computed, as written. */
   readonly trustScore: number;
   readonly trustScoreAt: string;
+  /** As the document says; it counts before the Genesis. `undefined` where it says nothing. */
+  readonly trustTier: 1 | 2 | 3 | undefined;
+  readonly verificationPath: string | undefined;
 }
 
 /**
@@ -79,8 +96,8 @@ export function createIdentityDocument<Key extends IdentitySigner>(
     scopes_accepted: formatScopes(fields.scope),
     trust_score: fields.trustScore,
     trust_score_computed_at: formatUtc(fields.updatedAt),
-    trust_tier: genesis.trustTier,
-    verification_path: genesis.verificationPath,
+    trust_tier: fields.trustTier ?? genesis.trustTier,
+    verification_path: fields.verificationPath ?? genesis.verificationPath,
     manifest_issuer: genesis.issuer,
     manifest_issuer_public_key: encodePublicKey(issuer.publicKey),
   };
@@ -152,6 +169,8 @@ export function readIdentityDocument(
     updatedAt: document.updated_at,
     trustScore: document.trust_score,
     trustScoreAt: document.trust_score_computed_at,
+    trustTier: document.trust_tier as 1 | 2 | 3 | undefined,
+    verificationPath: document.verification_path,
   });
 }
 
@@ -173,6 +192,8 @@ type IdentityJson = {
   readonly scopes_accepted: readonly string[];
   readonly trust_score: number;
   readonly trust_score_computed_at: string;
+  readonly trust_tier?: number;
+  readonly verification_path?: string;
   readonly manifest_issuer_public_key?: string;
   readonly manifest_signature: string;
 };
@@ -201,6 +222,8 @@ const IDENTITY: Shape<IdentityJson> = object<IdentityJson>(
     scopes_accepted: WORDS,
     trust_score: number(0, 1),
     trust_score_computed_at: TIME,
+    trust_tier: optional(integer(1, 3)),
+    verification_path: optional(text({ min: 1, max: 64 })),
     manifest_issuer_public_key: optional(text({ max: 256 })),
     manifest_signature: text({ max: 86 }),
   },

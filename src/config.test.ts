@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_LIMITS } from "../signaling/switchboard/config.ts";
-import { DEFAULT_SERVER_CONFIG, parseServerConfig, readConfigFile } from "./config.ts";
+import { DEFAULT_SERVER_CONFIG, parseServerConfig, readConfigFile, trustOf } from "./config.ts";
 import { DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 
 function faultOf(...sources: Readonly<Record<string, unknown>>[]) {
@@ -19,9 +19,20 @@ describe("parseServerConfig", () => {
       host: "127.0.0.1",
       port: 4480,
       registration: "closed",
-      lowestTrustTier: 2,
       grace: 10,
     });
+  });
+
+  it("has agents of tier 2 talk without a certificate only where registration is open or the operator says so, and tier 3 only then", () => {
+    const trust = (settings: Readonly<Record<string, unknown>>) => {
+      const parsed = parseServerConfig(settings);
+      if (!parsed.ok) throw new Error(parsed.fault.message);
+      return trustOf(parsed.value);
+    };
+    expect(trust({})).toEqual({ trustFloor: "verified", genesisIssuers: "any" });
+    expect(trust({ registration: "open" })).toEqual({ trustFloor: "org-asserted", genesisIssuers: [] });
+    expect(trust({ registration: "open", trustFloor: "verified" }).trustFloor).toBe("verified");
+    expect(trust({ trustFloor: "experimental" }).trustFloor).toBe("experimental");
   });
 
   it("lets later sources win, and keeps what they leave out", () => {
@@ -64,7 +75,8 @@ describe("parseServerConfig", () => {
     ["grace", -1],
     ["logLevel", "loud"],
     ["policyScope", ["audio"]],
-    ["lowestTrustTier", 4],
+    ["trustFloor", "none"],
+    ["genesisIssuers", ["no key"]],
     ["agentDisclosure", "secret"],
     ["scopeViolationCode", 403],
     ["limits", { sessions: 0 }],

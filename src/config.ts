@@ -4,9 +4,12 @@ import { isIP } from "node:net";
 import { isJsonObject, parseJson } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
+import { verifier } from "../platform/node/sodium.ts";
+import { decodePublicKey } from "../signaling/keys.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import type { ScopeViolationCode } from "../signaling/status.ts";
 import { DEFAULT_LIMITS, type SwitchboardLimits } from "../signaling/switchboard/config.ts";
+import { TRUST_FLOORS, type TrustFloor } from "../signaling/trust.ts";
 import { type AddressLimits, DEFAULT_ADDRESS_LIMITS } from "./http/address-limits.ts";
 import { DEFAULT_TLS_LIMITS, type TlsLimits } from "./server/tls-door.ts";
 import {
@@ -91,8 +94,17 @@ export interface ServerConfig {
   readonly logLevel: ServerLogLevel;
   /** Scope tokens anybody may use here; what agents claim is cut to it. Default `communication:bilateral`. */
   readonly policyScope: readonly string[];
-  /** Least trusted tier that is served: 1 only verified agents, 3 everybody. Default 2. */
-  readonly lowestTrustTier: 1 | 2 | 3;
+  /**
+   * Who may talk here. `verified`: agents of trust tier 1, and of tier 2 with an Agent Certificate. `org-asserted`: tier 2 without one as
+   * well, which every answer to or about them warns of. `experimental`: tier 3 too, never in production. Default: `verified` where registration is closed,
+   * else `org-asserted`, since who may register itself is of tier 2.
+   */
+  readonly trustFloor: TrustFloor | undefined;
+  /**
+   * Issuers whose word counts when they say that an agent is of tier 1: raw Ed25519 keys, base64url, as in a trust file. Default: any where
+   * registration is closed, since the operator let each agent in; else none.
+   */
+  readonly genesisIssuers: readonly string[] | undefined;
   /** Who may list agents and read their documents. Default `authenticated`. */
   readonly agentDisclosure: "public" | "authenticated";
   /** Status of scope refusals: `auto` by the dialect of the request, or one for all. Default `auto`. */
@@ -140,7 +152,8 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   grace: 10,
   logLevel: "info",
   policyScope: ["communication:bilateral"],
-  lowestTrustTier: 2,
+  trustFloor: undefined,
+  genesisIssuers: undefined,
   agentDisclosure: "authenticated",
   scopeViolationCode: "auto",
   limits: DEFAULT_LIMITS,
@@ -174,6 +187,15 @@ export function parseServerConfig(
     return refuse("usage", "A server listens somewhere.", "webTransport, tcpPort, httpPort");
   }
   return ok(config);
+}
+
+/** The trust that a configuration asks for, where it leaves that to the default as well. */
+export function trustOf({ registration, trustFloor, genesisIssuers }: ServerConfig) {
+  const isClosed = registration === "closed";
+  return {
+    trustFloor: trustFloor ?? (isClosed ? "verified" : "org-asserted"),
+    genesisIssuers: genesisIssuers ?? (isClosed ? "any" : []),
+  } as const;
 }
 
 /** The settings in a JSON file, names as in {@link ServerConfig}. Throws `usage` where it is none. */
@@ -247,7 +269,13 @@ const SETTINGS: Parsers = {
       (token) => parseScopes([token]).ok,
       "It is a list of scope tokens such as communication:bilateral",
     ),
-  lowestTrustTier: (value) => oneOf(value, [1, 2, 3]),
+  trustFloor: (value) => oneOf(value, TRUST_FLOORS),
+  genesisIssuers: (value) =>
+    list(
+      value,
+      (item) => decodePublicKey(item, verifier, "genesisIssuers").ok,
+      "It is a list of Ed25519 keys, base64url",
+    ),
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
   scopeViolationCode: (value) => oneOf(value, ["auto", 451, 455, 262]),
   limits: (value) => limits(value, DEFAULT_LIMITS),

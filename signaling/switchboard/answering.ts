@@ -95,7 +95,7 @@ export class Answering {
   ): Result<void> {
     if (jws === undefined) return refuse("field-invalid", "This is missing.", "parameters.answer");
     const { offer, sessionId, caller } = ringing;
-    const standing = this.#desk.registry.standing(asked.agent);
+    const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
     const callee = asked.agent;
     const answer = verifyAnswer(

@@ -101,7 +101,7 @@ export class Attaching {
     const { registry } = this.#desk;
     const { connection } = asked;
     const agent = registry.get(asked.agent.agentId) ?? asked.agent;
-    const standing = registry.standing(agent);
+    const standing = registry.standing(agent, connection.authority);
     if (!standing.ok) return standing;
     const found = this.#table.participation(sessionId, agent.agentId, now);
     if (!found.ok) return found;

@@ -32,6 +32,7 @@ interface Judged {
   readonly agent: RegisteredAgent;
   readonly authority: Authority;
   readonly scope: ScopeSet;
+  readonly isHere: boolean;
 }
 
 /**
@@ -92,12 +93,16 @@ export class Authorities {
         return;
       }
       const last = this.#judged.get(leg);
-      const isSame = last?.agent === agent && last.authority === leg.authority && last.scope === leg.scope;
+      const isSame =
+        last?.agent === agent &&
+        last.authority === leg.authority &&
+        last.scope === leg.scope &&
+        last.isHere === leg.attached;
       if (isSame) continue;
-      const scope = intersect(leg.scope, this.#desk.registry.grantedTo(agent, leg.authority));
+      const scope = intersect(leg.scope, this.#desk.registry.grantedTo(agent, leg.authority, leg.attached));
       const isNarrower = !isSameScope(scope, leg.scope);
       if (isNarrower) leg.scope = scope;
-      this.#judged.set(leg, { agent, authority: leg.authority, scope: leg.scope });
+      this.#judged.set(leg, { agent, authority: leg.authority, scope: leg.scope, isHere: leg.attached });
       if (!isNarrower) continue;
       isLess = true;
       this.#narrow(session, leg, now);

@@ -2,6 +2,7 @@ import type { Signer, Verifier } from "../../codecs/signer.ts";
 import type { AgentEntry } from "../record-log.ts";
 import type { Rate, SharedState } from "../shared-state.ts";
 import type { ScopeViolationCode } from "../status.ts";
+import type { TrustFloor } from "../trust.ts";
 
 /** What bounds one switchboard. Each cap names what happens beyond it. */
 export interface SwitchboardLimits {
@@ -70,8 +71,10 @@ export interface SwitchboardConfig {
   readonly registration: "open" | "closed";
   /** Scope tokens this server lets anybody use; effective scopes are cut to it. */
   readonly policyScope: readonly string[];
-  /** The least trusted tier that may call or be called: 1 only verified agents, 3 everybody. */
-  readonly lowestTrustTier: 1 | 2 | 3;
+  /** Who may be granted `communication:*`, and so call and be called. */
+  readonly trustFloor: TrustFloor;
+  /** Issuers whose word on tier 1 counts: raw Ed25519 keys, base64url; `any`: that of every agent known here. This server's own counts always. */
+  readonly genesisIssuers: "any" | readonly string[];
   /** Who may list agents and read their documents. */
   readonly agentDisclosure: "public" | "authenticated";
   /** Status of scope refusals: `auto` by dialect, or one for all. Default `auto`. */

@@ -48,12 +48,7 @@ export function makeDesk(options: SwitchboardOptions): Desk {
   const { scopeViolationCode = "auto" } = config;
   const facts = { serverId, ownerId, trustTier, verificationPath, scopeViolationCode };
   const replies = new Replies(outputs, chain, random, facts, manifest);
-  const registry = new Registry(config, policy, verifier, outputs, {
-    agentId: identity.agentId,
-    genesis,
-    document,
-    status: "active",
-  });
+  const registry = new Registry(config, policy, verifier, outputs, { genesis, document });
   registry.load(agents);
   const connections = new Connections(config.limits, random, shared.rates);
   const inboxes = new Inboxes(outputs, replies, timers);

@@ -10,7 +10,7 @@ import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { isOperator } from "./operator.ts";
 import { CAPABILITY_DOMAINS, type DescribeParameters } from "./parameters.ts";
-import { introduce, type RegisteredAgent } from "./registry.ts";
+import { introduce, type RegisteredAgent, trustFacts } from "./registry.ts";
 
 /** Agents in one page of `DISCOVER /agents`. */
 const AGENTS_PAGE = 1_000;
@@ -92,8 +92,7 @@ export function agentList(desk: Desk, asked: AskedByAnybody, after: string | und
   const agents = page.map((agent) => ({
     agent_id: agent.agentId,
     name: agent.document.name,
-    trust_tier: agent.genesis.trustTier,
-    verification_path: agent.genesis.verificationPath,
+    ...trustFacts(agent),
     online: desk.inboxes.isOnline(agent.agentId),
     ...(isOperated ? { owner_id: agent.genesis.ownerId, issuer: agent.genesis.issuer } : {}),
     ...(agent.status === "active" ? {} : { status: agent.status }),

@@ -13,7 +13,7 @@ import { Allowance } from "./allowance.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
-import { type RegisteredAgent, statusBytes } from "./registry.ts";
+import { type RegisteredAgent, statusBytes, warningsOf } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, type Session, type SessionLeg } from "./session.ts";
 import { establishedHeaders, establishedResult } from "./session-results.ts";
@@ -121,6 +121,7 @@ export function answerEstablished(
     {
       result: establishedResult(session, leg, desk.identity),
       headers: establishedHeaders(session, leg),
+      warnings: warningsOf(...session.legs.map(({ agent }) => agent)),
       final: true,
       event: "session-established",
       extra: { participants: session.legs.map(({ agent }) => agent.agentId) },

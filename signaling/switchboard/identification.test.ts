@@ -289,7 +289,7 @@ describe("registration", () => {
   test("retired agents and tiers below the floor may not call or be called", () => {
     const retired = testAgent("old", 6, { document: { status: "retired" } });
     const lowly = testAgent("lowly", 7, { genesis: { trustTier: 3 } });
-    const stage = new Stage({ config: { lowestTrustTier: 2 } });
+    const stage = new Stage({ config: { trustFloor: "org-asserted" } });
     expect(new SignalingPeer(stage, retired).subscribe().last).toMatchObject({
       status: 410,
       error: { code: "agent-retired" },

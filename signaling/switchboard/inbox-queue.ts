@@ -18,6 +18,8 @@ export interface InboxEvent {
   readonly from?: NoticeSender;
   /** When it is no news any more, Unix milliseconds; at most {@link EVENT_LIFETIME} from now. */
   readonly expiresAt?: number;
+  /** What must be said beside the trust in agents that it is about. */
+  readonly warnings?: readonly string[];
   readonly fields: JsonObject;
 }
 

@@ -43,6 +43,7 @@ interface MessageParts {
   readonly link?: SessionLink | undefined;
   readonly sessionId?: string | undefined;
   readonly headers?: readonly HeaderField[];
+  readonly warnings?: readonly string[] | undefined;
 }
 
 /** An agent lost its last subscription. */
@@ -350,20 +351,21 @@ export class Inboxes {
 
   #deliver(inbox: Inbox, event: KeptEvent, now: number, link?: SessionLink): void {
     const session = event.sessionId === undefined ? {} : { session_id: event.sessionId };
-    const { sessionId } = event;
+    const { sessionId, warnings } = event;
     const message = { ...event.fields, ...session, event: event.event, inbox_seq: event.seq };
-    this.#send(inbox, message, now, { link, sessionId });
+    this.#send(inbox, message, now, { link, sessionId, warnings });
   }
 
   #send(inbox: Inbox, result: JsonObject, now: number, more: MessageParts = {}): void {
     if (inbox.subscription === undefined) return;
-    const { link, sessionId, headers } = more;
+    const { link, sessionId, headers, warnings } = more;
     this.#replies.answer(
       inbox.subscription,
       {
         result,
         final: false,
         event: `inbox-${String(result.event)}`,
+        warnings,
         ...(link === undefined ? {} : { link }),
         ...(sessionId === undefined ? {} : { sessionId }),
         ...(headers === undefined ? {} : { headers }),

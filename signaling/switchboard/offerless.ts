@@ -19,7 +19,7 @@ const CARRIED = ["audio", "data"] as const;
  */
 export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: EstablishParameters): Result<never> {
   const { agent, headers } = asked;
-  const standing = desk.registry.standing(agent);
+  const standing = desk.registry.standing(agent, asked.connection.authority);
   if (!standing.ok) return standing;
   const intended = checkIntent(parameters, headers);
   if (!intended.ok) return intended;

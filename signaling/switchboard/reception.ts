@@ -185,6 +185,7 @@ export class Reception {
     const { agentId, genesis } = asked.agent;
     exchange.caller = agentId;
     exchange.callerOwner = genesis.ownerId;
+    exchange.callerWarning = asked.agent.trust.warning;
     // The first request of a connection: only now it is known whose it is.
     const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
     if (!allowed.ok) return allowed;

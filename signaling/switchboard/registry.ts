@@ -5,8 +5,10 @@ import type { Verifier } from "../../codecs/signer.ts";
 import type { Authority } from "../authority.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
 import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
+import { encodePublicKey } from "../keys.ts";
 import type { AgentEntry, LogEntry, StatusChange } from "../record-log.ts";
 import { effectiveScope, grantedScope, type ScopeSet } from "../scope.ts";
+import { mayTalk, type TrustPosture, trustPosture, withoutTalking } from "../trust.ts";
 import { parseUtc } from "../utc-time.ts";
 import type { SwitchboardConfig } from "./config.ts";
 import type { Outputs } from "./outputs.ts";
@@ -18,6 +20,7 @@ export interface RegisteredAgent {
   readonly document: IdentityDocument;
   /** As the document says, or as the issuer has changed it here since. */
   readonly status: AgentStatus;
+  readonly trust: TrustPosture;
 }
 
 /**
@@ -32,6 +35,8 @@ export function vouchedOwner({ genesis }: RegisteredAgent): string {
 export class Registry {
   readonly #config: SwitchboardConfig;
   readonly #policy: ScopeSet;
+  /** Whose word on tier 1 counts. */
+  readonly #issuers: "any" | ReadonlySet<string>;
   readonly #verifier: Verifier;
   readonly #outputs: Outputs;
   /** The server itself: who proves itself with its key operates it. No agent, so neither listed nor called. */
@@ -43,20 +48,26 @@ export class Registry {
   /** Agent-IDs in order, made when first asked for after a change. */
   #order: readonly string[] | undefined;
 
-  /** `policy` is `config.policyScope`, read. */
+  /** `policy` is `config.policyScope`, read; `own` are this server's documents. */
   constructor(
     config: SwitchboardConfig,
     policy: ScopeSet,
     verifier: Verifier,
     outputs: Outputs,
-    operator: RegisteredAgent,
+    own: Pick<RegisteredAgent, "genesis" | "document">,
   ) {
-    this.operator = operator;
+    const { genesis, document } = own;
+    const trust = trustPosture(genesis, document, true);
+    this.operator = { agentId: genesis.agentId, genesis, document, status: "active", trust };
     this.#config = config;
     this.#policy = policy;
+    const { genesisIssuers: issuers } = config;
+    this.#issuers = issuers === "any" ? issuers : new Set([...issuers, encodePublicKey(genesis.agentKey)]);
     this.#verifier = verifier;
     this.#outputs = outputs;
     if (config.registration === "open") outputs.log("warn", "registration-open");
+    if (config.trustFloor !== "verified")
+      outputs.log("warn", "trust-floor-lowered", { floor: config.trustFloor });
   }
 
   /** Takes the agents the log remembers, the last entry of each. What does not verify is left out and logged. */
@@ -112,7 +123,7 @@ export class Registry {
     if (!renewed.ok) return renewed;
     const isNewer = timeOf(renewed.value.updatedAt) > timeOf(known.document.updatedAt);
     if (!isNewer) return ok(known);
-    return ok({ ...known, document: renewed.value, status: this.#statusOf(agentId, renewed.value) });
+    return ok(this.#describe(known.genesis, renewed.value));
   }
 
   /** An agent that nobody registered yet, from documents that the operator vouches for; {@link admit} keeps it. */
@@ -150,23 +161,28 @@ export class Registry {
     return ok(undefined);
   }
 
-  /** Refuses an agent that may not call now: one that is not {@link alive}, or of a tier below what the operator serves. */
-  standing(agent: RegisteredAgent): Result<RegisteredAgent> {
+  /**
+   * Refuses an agent that may not call or be called now: one that is not {@link alive}, or that is not trusted enough for what it shows.
+   * Without `authority` it is not known what it would show.
+   */
+  standing(agent: RegisteredAgent, authority?: Authority): Result<RegisteredAgent> {
     const alive = this.alive(agent);
     if (!alive.ok) return alive;
-    const { genesis } = agent;
-    if (genesis.trustTier > this.#config.lowestTrustTier) {
-      return refuse(
-        "scope-violation",
-        `Agents of trust tier ${genesis.trustTier} may not talk here.`,
-        "trust_tier",
-        {
-          trust_tier: genesis.trustTier,
-          lowest_trust_tier: this.#config.lowestTrustTier,
-        },
-      );
-    }
-    return ok(agent);
+    const { tier, path, warning } = agent.trust;
+    const { trustFloor } = this.#config;
+    if (this.#mayTalk(agent, authority)) return ok(agent);
+    return refuse(
+      "scope-violation",
+      tier === 2
+        ? "An agent of trust tier 2 talks here with an Agent Certificate."
+        : "Agents of trust tier 3 do not talk here.",
+      "trust_tier",
+      {
+        ...{ trust_tier: tier, verification_path: path, trust_floor: trustFloor },
+        ...(warning === undefined ? {} : { trust_warning: warning }),
+        missing_scopes: ["communication:*"],
+      },
+    );
   }
 
   /** Claim, documents, what else the agent showed, and policy intersected; `spec/agtp.md` 5.3. */
@@ -174,9 +190,10 @@ export class Registry {
     return effectiveScope({ claim, ...this.#sources(agent, authority) });
   }
 
-  /** The same without a claim: the most the agent may do now. */
-  grantedTo(agent: RegisteredAgent, authority: Authority): ScopeSet {
-    return grantedScope(this.#sources(agent, authority));
+  /** The same without a claim: the most the agent may do now. Of one that is not here, certificates are judged when it comes back. */
+  grantedTo(agent: RegisteredAgent, authority: Authority, isHere: boolean): ScopeSet {
+    const isTrusted = this.#mayTalk(agent, isHere ? authority : undefined);
+    return grantedScope(this.#sources(agent, authority, isTrusted));
   }
 
   /** Agents whose documents or status on file changed since this was last asked. */
@@ -187,13 +204,20 @@ export class Registry {
     return changed;
   }
 
-  #sources({ document, genesis }: RegisteredAgent, { certificate, grant }: Authority) {
+  #mayTalk({ trust }: RegisteredAgent, authority: Authority | undefined): boolean {
+    const isCertified = authority === undefined || authority.certificate !== undefined;
+    return mayTalk(trust.tier, isCertified, this.#config.trustFloor);
+  }
+
+  #sources(agent: RegisteredAgent, authority: Authority, isTrusted = this.#mayTalk(agent, authority)) {
+    const { document, genesis } = agent;
+    const { certificate, grant } = authority;
     return {
       document: document.scope,
       genesis: genesis.scope,
       certificate: certificate?.commitment,
       grant: grant?.scope,
-      policy: this.#policy,
+      policy: isTrusted ? this.#policy : withoutTalking(this.#policy),
     };
   }
 
@@ -228,8 +252,14 @@ export class Registry {
     if (!genesis.ok) return genesis;
     const document = readIdentityDocument(documentBytes, genesis.value, this.#verifier);
     if (!document.ok) return document;
-    const status = this.#statusOf(agentId, document.value);
-    return ok({ agentId, genesis: genesis.value, document: document.value, status });
+    return ok(this.#describe(genesis.value, document.value));
+  }
+
+  #describe(genesis: Genesis, document: IdentityDocument): RegisteredAgent {
+    const { agentId } = genesis;
+    const isVouched = this.#issuers === "any" || this.#issuers.has(encodePublicKey(genesis.issuerKey));
+    const trust = trustPosture(genesis, document, isVouched);
+    return { agentId, genesis, document, status: this.#statusOf(agentId, document), trust };
   }
 
   /**
@@ -250,13 +280,26 @@ function isStricter(status: AgentStatus, than: AgentStatus): boolean {
 
 const BY_STRICTNESS: readonly AgentStatus[] = ["active", "deprecated", "suspended", "retired"];
 
+/** How far an agent is trusted here, and what must be said beside it. */
+export function trustFacts({ trust: { tier, path, warning } }: RegisteredAgent) {
+  return {
+    trust_tier: tier,
+    verification_path: path,
+    ...(warning === undefined ? {} : { trust_warning: warning }),
+  };
+}
+
+/** The `Trust-Warning` of answers to or about these agents. */
+export function warningsOf(...agents: readonly RegisteredAgent[]): readonly string[] {
+  return agents.flatMap(({ trust }) => trust.warning ?? []);
+}
+
 /** What the server says an agent's standing is at `now`: its claim, kept with the evidence. */
 function statusOf(agent: RegisteredAgent, now: number): JsonObject {
   return {
     agent_id: agent.agentId,
     status: agent.status,
-    trust_tier: agent.genesis.trustTier,
-    verification_path: agent.genesis.verificationPath,
+    ...trustFacts(agent),
     at: Math.floor(now),
   };
 }

@@ -32,6 +32,8 @@ export interface Exchange {
   /** Whose request it is, once that is proved, and who owns that agent. */
   caller: string | undefined;
   callerOwner?: string;
+  /** What must be said beside the trust in that agent. */
+  callerWarning?: string | undefined;
   /** It came without a proof on an unbound connection, and took from what those share. */
   isAnonymous?: boolean;
   /** The session it is about, once the caller is known to take part in it. */
@@ -61,6 +63,8 @@ interface Reply {
   /** Name of the event in the record, and what the record says of it. */
   readonly event?: string;
   readonly extra?: JsonObject;
+  /** What must be said beside the trust in agents that the answer is about. */
+  readonly warnings?: readonly string[] | undefined;
   /** The session whose chain the record joins. */
   readonly link?: SessionLink | undefined;
   /** `Session-ID` of the answer. */
@@ -85,7 +89,7 @@ interface Versioned {
   version(now: number): number;
 }
 
-/** What a tier 2 server must say beside its tier (`spec/agtp.md` 1.6). */
+/** What a server that is not of tier 1 must say beside its tier (`spec/agtp.md` 1.6). */
 const TIER_2_WARNING = "verification-incomplete";
 
 const MAX_RECORDED_METHOD = 32;
@@ -221,7 +225,7 @@ export class Replies {
       ["Owner-ID", this.#facts.ownerId],
       ["Trust-Tier", String(this.#facts.trustTier)],
       ["Verification-Path", this.#facts.verificationPath],
-      ...(this.#facts.trustTier === 2 ? [["Trust-Warning", TIER_2_WARNING] as const] : []),
+      ...echo("Trust-Warning", this.#warning(exchange, reply)),
       ["AGTP-API-Version", String(this.#manifest.version(now))],
       ["Attribution-Record", record.jws],
       ["Audit-ID", record.auditId],
@@ -243,6 +247,13 @@ export class Replies {
       response: { dialect: exchange.dialect, status, reason: reasonText(status), headers, body: body.bytes },
       final: reply.final ?? true,
     });
+  }
+
+  /** Of this server, of who asked, and of whom the answer is about. */
+  #warning({ callerWarning }: Exchange, { warnings = [] }: Pick<Reply, "warnings">): string | undefined {
+    const own = this.#facts.trustTier === 1 ? [] : [TIER_2_WARNING];
+    const all = new Set([...own, ...(callerWarning === undefined ? [] : [callerWarning]), ...warnings]);
+    return all.size === 0 ? undefined : [...all].join(", ");
   }
 
   /** A version 7 UUID (RFC 9562). */

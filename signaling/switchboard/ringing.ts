@@ -18,7 +18,7 @@ import {
   type SettledOffer,
 } from "./offer-book.ts";
 import { authorizeOffer, readEstablish } from "./offer-checks.ts";
-import { introduce } from "./registry.ts";
+import { introduce, warningsOf } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { checkRoom, findCallee } from "./room.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
@@ -55,7 +55,7 @@ export class Ringing {
 
   /** ESTABLISH /sessions. Answers at once with a refusal, or later with what became of the offer. */
   establish(asked: Asked, parameters: OfferParameters, now: number): Result<void> {
-    const caller = this.#desk.registry.standing(asked.agent);
+    const caller = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!caller.ok) return caller;
     const read = readEstablish(this.#desk, caller.value, parameters, asked.headers, now);
     if (!read.ok) return read;
@@ -306,6 +306,7 @@ function offerEvent({ sessionId, offer, caller, ringUntil }: RingingOffer, now: 
   return {
     event: "offer",
     sessionId,
+    warnings: warningsOf(caller),
     fields: { offer: offer.jws, caller: introduce(caller, now), ring_until },
   };
 }

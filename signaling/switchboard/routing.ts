@@ -39,6 +39,7 @@ import {
   type SubscribeParameters,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
+import { warningsOf } from "./registry.ts";
 import type { Ringing } from "./ringing.ts";
 import {
   ADJUST,
@@ -99,7 +100,9 @@ export class Routing {
     }
     const result = this.#discover(routed, asked, parameters, now);
     if (!result.ok) return result;
-    this.#desk.replies.answer(exchange, { result: result.value }, now);
+    const about = "agent_id" in routed.params ? this.#desk.registry.get(routed.params.agent_id) : undefined;
+    const warnings = about === undefined ? [] : warningsOf(about);
+    this.#desk.replies.answer(exchange, { result: result.value, warnings }, now);
     return ok(undefined);
   }
 
@@ -237,7 +240,7 @@ export class Routing {
   #subscribe(asked: Asked, agentId: string, parameters: SubscribeParameters, now: number): Result<void> {
     if (agentId !== asked.agent.agentId)
       return refuse("agent-mismatch", "This is another agent's inbox.", "path");
-    const standing = this.#desk.registry.standing(asked.agent);
+    const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
     const { inbox: name = DEFAULT_INBOX, after = 0 } = parameters;
     const sessions = this.#departments.attaching.sessionsOf(agentId);

@@ -170,7 +170,7 @@ export class Suspending {
     const { registry } = this.#desk;
     for (const leg of session.legs) {
       const agent = registry.get(leg.agent.agentId) ?? leg.agent;
-      const standing = registry.standing(agent);
+      const standing = registry.standing(agent, leg.attached ? leg.authority : undefined);
       if (!standing.ok) return standing;
     }
     if (isCovered(session)) return ok(undefined);

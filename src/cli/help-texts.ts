@@ -45,7 +45,7 @@ the server starts with less than a day left: restart it before then. Agents trus
 take such hashes for WebTransport alone: pages off this machine, and wss: from browsers, need --certificate-file.
 
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
-lowestTrustTier, agentDisclosure, scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
+genesisIssuers, agentDisclosure, scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
 Beside --shared-folder nothing of a server is shared: each has a data folder of its own. In it, whichever server a proof was shown to,

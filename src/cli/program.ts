@@ -1,5 +1,6 @@
 /** The `parley` command: what it takes and what it teaches. The work itself is loaded when a command runs. */
 import { Command, CommanderError, Option } from "commander";
+import { TRUST_FLOORS } from "../../signaling/trust.ts";
 import { NETWORKS } from "../bots/plan.ts";
 import { addAgent } from "./agent-program.ts";
 import type { AnswerFlags } from "./answer-command.ts";
@@ -103,6 +104,12 @@ function addServe(program: Command, exit: Exit): void {
         "--registration <who>",
         "open: any agent registers itself; closed: known agents only (default: closed)",
       ).choices(["open", "closed"]),
+    )
+    .addOption(
+      new Option(
+        "--trust-floor <who>",
+        "who may talk: verified (tier 1, or an Agent Certificate), org-asserted (tier 2 without one too), experimental (tier 3 too) (default: verified where registration is closed, else org-asserted)",
+      ).choices(TRUST_FLOORS),
     )
     .option("--origin <origin>", "further origin that agents dial; may be repeated", values.collect)
     .option(

@@ -1,5 +1,5 @@
 import { systemClock } from "../../platform/node/clock.ts";
-import { readConfigFile, type ServerSettings } from "../config.ts";
+import { readConfigFile, type ServerSettings, trustOf } from "../config.ts";
 import { type RunningServer, serve } from "../server/serve.ts";
 import { addToTrustFile } from "../trust-file.ts";
 import { collectEarly } from "./collect-early.ts";
@@ -51,6 +51,16 @@ function announce(server: RunningServer, output: Output): void {
       "WARNING: registration is open: every agent that reaches this server may register itself and call.",
     );
   }
+  const { trustFloor } = trustOf(config);
+  if (trustFloor === "experimental") {
+    output.note(
+      "WARNING: the trust floor is experimental: agents of trust tier 3 may talk; never in production.",
+    );
+  } else if (trustFloor === "org-asserted") {
+    output.note(
+      "WARNING: the trust floor is org-asserted: agents of trust tier 2 may talk without an Agent Certificate.",
+    );
+  }
   output.result(
     {
       url,
@@ -63,6 +73,7 @@ function announce(server: RunningServer, output: Output): void {
       origins: server.origins,
       data_folder: config.dataFolder,
       registration: config.registration,
+      trust_floor: trustFloor,
       pid: process.pid,
     },
     ...pageLines(server),
@@ -72,6 +83,7 @@ function announce(server: RunningServer, output: Output): void {
     `  certificate hash  ${certificateHash}`,
     `  data folder       ${config.dataFolder}`,
     `  registration      ${config.registration}`,
+    `  trust floor       ${trustFloor}`,
     "An agent that answers:",
     `  parley answer --url ${url} --cert-hash ${certificateHash} --key AGENT.key --echo`,
   );

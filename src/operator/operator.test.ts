@@ -21,6 +21,7 @@ async function started(dataFolder: string, options: ServeOptions = {}) {
     port: 0,
     httpPort: 0,
     residents: false,
+    trustFloor: "org-asserted",
     logLevel: "silent",
     ...options,
   });

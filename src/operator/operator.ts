@@ -12,7 +12,7 @@ import { openLmdbLog } from "../../store/lmdb-log.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
-import { DEFAULT_SERVER_CONFIG } from "../config.ts";
+import { DEFAULT_SERVER_CONFIG, trustOf } from "../config.ts";
 import { lockFolder } from "../server/folder-lock.ts";
 import { MediaServer } from "../server/media-server.ts";
 import { SERVER_IDENTITY_FILE } from "../server/own-papers.ts";
@@ -117,6 +117,7 @@ async function onFolder(identity: LoadedIdentity, folder: string, unlock: () => 
   const media = new MediaServer({
     config: {
       ...DEFAULT_SERVER_CONFIG,
+      ...trustOf(DEFAULT_SERVER_CONFIG),
       serverId: OFFLINE_SERVER_ID,
       bindings: [],
       certificateHashes: () => [],

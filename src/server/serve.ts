@@ -7,7 +7,7 @@ import { prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { audienceOf } from "../../transports/url.ts";
 import { acceptWebSocket } from "../../transports/websocket/server.ts";
-import { parseServerConfig, type ServerSettings } from "../config.ts";
+import { parseServerConfig, type ServerSettings, trustOf } from "../config.ts";
 import { EventFeed } from "../events/event-feed.ts";
 import { startWebhooks, type Webhooks } from "../events/webhooks.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
@@ -115,7 +115,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       certificateHashes: () => [certificate.hash],
       registration: config.registration,
       policyScope: config.policyScope,
-      lowestTrustTier: config.lowestTrustTier,
+      ...trustOf(config),
       agentDisclosure: config.agentDisclosure,
       scopeViolationCode: config.scopeViolationCode,
       limits: config.limits,

@@ -40,6 +40,8 @@ export interface StageOptions {
   readonly config?: Partial<SwitchboardConfig>;
   /** Seed byte of the server's key; default 3. */
   readonly server?: number;
+  /** Trust tier of the server itself; default 2. */
+  readonly serverTier?: 1;
   /** A switchboard that starts with what an earlier one left. */
   readonly log?: readonly LogEntry[];
   /** Used proofs and spent rates that other switchboards share. */
@@ -78,7 +80,9 @@ export class Stage {
   #nextExchange = 1;
 
   constructor(options: StageOptions = {}) {
-    this.server = testAgent("parley", options.server ?? 3);
+    this.server = testAgent("parley", options.server ?? 3, {
+      genesis: { trustTier: options.serverTier ?? 2 },
+    });
     this.log = [...(options.log ?? [])];
     const { genesis, document, identity } = this.server;
     const lastRecord = this.log.findLast((entry) => entry.kind === "record");
@@ -89,7 +93,8 @@ export class Stage {
         certificateHashes: () => [CERTIFICATE],
         registration: "open",
         policyScope: ["communication:*"],
-        lowestTrustTier: 3,
+        trustFloor: "experimental",
+        genesisIssuers: "any",
         agentDisclosure: "public",
         limits: DEFAULT_LIMITS,
         ...options.config,

@@ -4,6 +4,8 @@ const IDENTIFICATION = "signaling/switchboard/identification.test.ts";
 const DOCUMENT = "signaling/identity-document.test.ts";
 const GENESIS = "signaling/genesis.test.ts";
 const PEER = "signaling/peer-check.test.ts";
+const TIERS = "signaling/switchboard/trust-tiers.test.ts";
+const TRUST = "signaling/trust.test.ts";
 const NO_CERTIFICATES =
   "not yet: Agent Certificates are not read; agents prove their identity by a signed proof";
 
@@ -197,8 +199,17 @@ export const IDENTITY: readonly Row[] = [
       "A tier 2 agent without an Agent Certificate is granted more than to query documents and knowledge.",
     source: "TRUST",
     proof: {
-      notDone:
-        "the possession proof stands in for the certificate; an operator who wants tier 1 alone sets `lowestTrustTier` to 1",
+      tests: [
+        {
+          file: TIERS,
+          name: "where the floor is `verified` > an agent of tier 2 without a certificate may not talk: 455 with what is missing; it may still look around",
+        },
+        { file: TRUST, name: "who may talk > who may not keeps what is for reading" },
+        {
+          file: "src/config.test.ts",
+          name: "parseServerConfig > has agents of tier 2 talk without a certificate only where registration is open or the operator says so, and tier 3 only then",
+        },
+      ],
     },
   },
   {
@@ -211,11 +222,11 @@ export const IDENTITY: readonly Row[] = [
       tests: [
         {
           file: "src/config.test.ts",
-          name: "parseServerConfig > gives the documented defaults for nothing: this machine alone, registration closed",
+          name: "parseServerConfig > has agents of tier 2 talk without a certificate only where registration is open or the operator says so, and tier 3 only then",
         },
         {
-          file: IDENTIFICATION,
-          name: "registration > retired agents and tiers below the floor may not call or be called",
+          file: TIERS,
+          name: "where the floor is `verified` > agents of tier 3 do not talk, nor where the floor is `org-asserted`",
         },
       ],
     },
@@ -228,8 +239,17 @@ export const IDENTITY: readonly Row[] = [
       "Trust follows the document, then the Genesis, then the default; tier 2 is told with a warning.",
     source: "TRUST",
     proof: {
-      notDone:
-        "not yet: an identity document's own tier and path are not looked at; a server of tier 2 says so with a warning",
+      tests: [
+        { file: TRUST, name: "tier and path > are the identity document's before the Genesis's" },
+        {
+          file: TRUST,
+          name: "tier and path > are the Genesis's where the document says nothing, each for itself, and tier 2 by an organisation where neither does",
+        },
+        {
+          file: TIERS,
+          name: "what is told of trust > every answer to an agent of tier 2, and every one about it, warns; none to or about tier 1 by a server of tier 1",
+        },
+      ],
     },
   },
   {
