@@ -45,6 +45,11 @@ export interface CallOptions {
 export interface OutgoingCallOptions extends CallOptions {
   /** Longest life of the session, seconds. Default 3,600; the server may cut it. */
   readonly ttl?: number;
+  /**
+   * What becomes of the call when an end loses its connection: `bounded` (default), it ends unless that end is back within 10 s;
+   * `persistent`, the server keeps it for as long as its operator says (600 s), also over a restart of the server.
+   */
+  readonly model?: "bounded" | "persistent";
   /** Called when it rings at the other end. */
   readonly onRinging?: () => void;
 }

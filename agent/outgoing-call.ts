@@ -58,7 +58,7 @@ function offerPayload(
     caller: context.identity.agentId,
     callee,
     media_key: ids.mediaKey,
-    session: { model: "bounded", ttl: ids.ttl },
+    session: { model: options.model ?? "bounded", ttl: ids.ttl },
     scope: options.scope ?? sendingScope(streams),
     profiles: ["frame"],
     streams,

@@ -100,6 +100,13 @@ describe("a call that is taken", () => {
     expect(mine.stats().heard?.verified).toBe(11);
   });
 
+  it("may be persistent: both ends signed that", async () => {
+    const { call: mine, answered } = await connected(world, ada, bob, { model: "persistent" });
+    for (const { session } of [mine, answered])
+      expect(session.offer.payload.session).toEqual({ model: "persistent", ttl: 3_600 });
+    expect(world.server.overview().sessions).toEqual({ active: 1 });
+  });
+
   it("sends nothing while it is muted, and does not say it later", async () => {
     const { call: mine, answered } = await connected(world, ada, bob);
     await say(world, mine, 0.2);
