@@ -40,6 +40,10 @@ export const ERRORS = {
   "signature-invalid": { status: 401, retryable: false, meaning: "A signature over a signed object fails." },
   "issuer-untrusted": { retryable: false, meaning: "The issuer of a Genesis is not among the trust anchors given." },
   // authority
+  "token-invalid": { status: 401, retryable: false, meaning: "The access token does not hold; `details.claim` names the claim or header member." },
+  "token-expired": { status: 401, retryable: true, meaning: "The access token has expired: bring a fresh one." },
+  "token-required": { status: 401, retryable: true, meaning: "This server takes calls with an access token of an issuer it trusts alone." },
+  "token-issuer-unavailable": { status: 503, retryable: true, meaning: "The keys of the token's issuer cannot be fetched now." },
   "scope-violation": { status: 455, retryable: false, meaning: "The effective scope does not cover what was asked; 451 in the seed dialect." },
   "scope-claim-invalid": { status: 262, retryable: false, meaning: "The claim exceeds the identity document; 451 in the seed dialect." },
   "scope-malformed": { status: 400, retryable: false, meaning: "A scope token breaks the grammar." },

@@ -1,4 +1,5 @@
 import { FRAME_DOMAIN } from "../codecs/frame.ts";
+import { ACCESS_TOKEN } from "./access-token.ts";
 import { ANSWER } from "./answer.ts";
 import { ATTRIBUTION } from "./attribution.ts";
 import { CLOSING } from "./closing.ts";
@@ -71,6 +72,17 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
       "one server: origin dialled, pinned certificate, the connection's nonce or TLS exporter, method, path, body",
     verifiers: "server, within 60 s, once",
     module: "signaling/proof.ts",
+  },
+  {
+    name: "access token",
+    envelope: "JWS",
+    mark: ACCESS_TOKEN.typ,
+    key: "issuer's key",
+    says: "this agent may do so much here, for a while: never more than its documents say",
+    audience: "the servers in `aud`, for the agent in `sub`, until `exp`, at most an hour",
+    verifiers:
+      "server, with the requests that bring it; issuers may sign with ES256 and RS256 as well, and agents for themselves",
+    module: "signaling/access-token.ts",
   },
   {
     name: "media-key certificate",

@@ -24,6 +24,7 @@ import {
   text,
   Wrong,
 } from "./setting-parsers.ts";
+import { readTokenIssuers, type TokenIssuer } from "./tokens/token-issuers.ts";
 
 /** Levels of the log, from everything to nothing. */
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
@@ -69,9 +70,13 @@ export interface ServerConfig {
   readonly serverId: string | undefined;
   /**
    * `closed`: only agents in the data folder are served. `open`: any agent registers itself on its first proof, for
-   * demonstrations and closed networks. Default `closed`.
+   * demonstrations and closed networks. `token`: an agent registers itself with an access token that names it. Default `closed`.
    */
-  readonly registration: "open" | "closed";
+  readonly registration: "open" | "token" | "closed";
+  /** Whose access tokens are taken, beside the server's own and those that agents make for themselves. Default none. */
+  readonly tokenIssuers: readonly TokenIssuer[];
+  /** `required`: calls take an access token that somebody else than the agent has made. Default `optional`. */
+  readonly tokens: "optional" | "required";
   /** Origins clients may dial beside those of the address it listens on, e.g. `https://media.example:4480`. Default none. */
   readonly origins: readonly string[];
   /** PEM file of the operator's certificate and its chain. Default: a self-made one, 13 days, kept in the data folder. */
@@ -144,6 +149,8 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   name: "Parley server",
   serverId: undefined,
   registration: "closed",
+  tokenIssuers: [],
+  tokens: "optional",
   origins: [],
   certificateFile: undefined,
   certificateKeyFile: undefined,
@@ -247,7 +254,9 @@ const SETTINGS: Parsers = {
     typeof value === "string" && /^[\x21-\x7e]{1,255}$/.test(value)
       ? value
       : new Wrong("It is 1 to 255 printable ASCII characters without a blank"),
-  registration: (value) => oneOf(value, ["open", "closed"]),
+  registration: (value) => oneOf(value, ["open", "token", "closed"]),
+  tokenIssuers: readTokenIssuers,
+  tokens: (value) => oneOf(value, ["optional", "required"]),
   origins: (value) =>
     list(
       value,

@@ -67,8 +67,13 @@ export interface SwitchboardConfig {
   readonly bindings: readonly string[];
   /** SHA-256 of the certificates in use now, 32 bytes each. Asked at every proof. */
   readonly certificateHashes: () => readonly Uint8Array[];
-  /** `open`: an agent registers itself with its Genesis on its first proof. `closed`: only known agents are served. */
-  readonly registration: "open" | "closed";
+  /**
+   * `open`: an agent registers itself with its Genesis on its first proof. `token`: one for which an issuer that the server trusts has
+   * made an access token does. `closed`: only known agents are served.
+   */
+  readonly registration: "open" | "token" | "closed";
+  /** `required`: calls take an access token that somebody else than the agent has made. Default `optional`. */
+  readonly tokens?: "optional" | "required";
   /** Scope tokens this server lets anybody use; effective scopes are cut to it. */
   readonly policyScope: readonly string[];
   /** Who may be granted `communication:*`, and so call and be called. */

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import type { AccessGrant } from "../authority.ts";
 import { readProof, verifyProof } from "../proof.ts";
 import type { LogEntry } from "../record-log.ts";
 import { readShape } from "../shape.ts";
@@ -8,6 +9,7 @@ import type { ProofMemory } from "../shared-state.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { SwitchboardConfig } from "./config.ts";
 import type { ConnectionState, Connections } from "./connections.ts";
+import { isVouchedFor } from "./grants.ts";
 import type { Outputs } from "./outputs.ts";
 import { CREDENTIALS } from "./parameters.ts";
 import type { RegisteredAgent, Registry } from "./registry.ts";
@@ -42,7 +44,8 @@ export class Identification {
   }
 
   /**
-   * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent. Faults:
+   * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent.
+   * `grant`: what its access token says. Faults:
    * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
    * `shared-state-unavailable`, `genesis-invalid` and the other identity faults.
    */
@@ -51,13 +54,14 @@ export class Identification {
     exchange: Exchange,
     parameters: JsonObject,
     requirement: Requirement,
+    grant: AccessGrant | undefined,
     now: number,
   ): Result<RegisteredAgent | undefined> {
     const bound = connection.agentId;
     if (bound !== undefined && exchange.agentId !== undefined && exchange.agentId !== bound) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "header Agent-ID");
     }
-    if (parameters.proof !== undefined) return this.#judge(connection, exchange, parameters, now);
+    if (parameters.proof !== undefined) return this.#judge(connection, exchange, parameters, grant, now);
     if (requirement === "proof" || (requirement === "bound" && bound === undefined)) {
       return refuse("proof-required", "Prove whose request this is.", "parameters.proof", {
         nonce: connection.nonce,
@@ -70,6 +74,7 @@ export class Identification {
     connection: ConnectionState,
     exchange: Exchange,
     parameters: JsonObject,
+    grant: AccessGrant | undefined,
     now: number,
   ): Result<RegisteredAgent> {
     const credentials = readShape(CREDENTIALS, parameters, "parameters");
@@ -84,7 +89,9 @@ export class Identification {
     const { operator } = this.#registry;
     // Nothing but a proof by the server's own key makes an operator.
     const agent =
-      agentId === operator.agentId ? ok(operator) : this.#registry.find(agentId, genesis, document);
+      agentId === operator.agentId
+        ? ok(operator)
+        : this.#registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
     if (!agent.ok) return agent;
     const verified = verifyProof(
       proof,

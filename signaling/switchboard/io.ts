@@ -1,6 +1,7 @@
 import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts";
-import type { Fault } from "../../codecs/result.ts";
+import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
+import type { AccessGrant } from "../authority.ts";
 import type { LogEntry, OpenSession } from "../record-log.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
@@ -33,6 +34,8 @@ export type SwitchboardInput =
       readonly request: AgtpRequest;
       /** It came in early data (0-RTT), where it may be a replay. */
       readonly early?: boolean;
+      /** What its access token grants, or why it does not hold; absent where it brings none. */
+      readonly token?: Result<AccessGrant>;
     }
   /** What arrived on an exchange is not a request. Answered once by name; the connection stays. */
   | {

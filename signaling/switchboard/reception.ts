@@ -1,5 +1,6 @@
 import type { AgtpRequest, Dialect } from "../../codecs/message.ts";
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
+import type { AccessGrant } from "../authority.ts";
 import { readRequestBody } from "../body.ts";
 import { routeRequest } from "../paths.ts";
 import { typedParameters } from "../query-values.ts";
@@ -8,6 +9,7 @@ import { isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
+import { checkGrant, grantShown, keepGrant, shownBy } from "./grants.ts";
 import type { Identification } from "./identification.ts";
 import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
@@ -52,7 +54,7 @@ export class Reception {
   /** `mediaTime` is what capture times are held against, Unix milliseconds. */
   request(
     connection: ConnectionState,
-    { exchange: id, request, early }: Extract<SwitchboardInput, { kind: "request" }>,
+    { exchange: id, request, early, token }: Extract<SwitchboardInput, { kind: "request" }>,
     now: number,
     mediaTime: number,
   ): void {
@@ -62,7 +64,7 @@ export class Reception {
       const isTooEarly = early === true && !EARLY_METHODS.has(request.method);
       const handled = isTooEarly
         ? refuse("too-early", "Send this again once the handshake is done.", "method")
-        : this.#handle(connection, exchange, request, now, mediaTime);
+        : this.#handle(connection, exchange, request, token, now, mediaTime);
       if (!handled.ok) this.#refuse(connection, exchange, handled.fault, now);
       if (connection.overfull) this.#close(connection, "connections-of-agent-cap");
     } catch (error) {
@@ -149,6 +151,7 @@ export class Reception {
     connection: ConnectionState,
     exchange: Exchange,
     request: AgtpRequest,
+    token: Result<AccessGrant> | undefined,
     now: number,
     mediaTime: number,
   ): Result<void> {
@@ -176,8 +179,12 @@ export class Reception {
     // A proof is judged first: who shows one must not be kept out by those who never do.
     if (parameters.proof === undefined && !this.#admitsNobody(connection, exchange, now))
       return ok(undefined);
-    const agent = this.#identification.identify(connection, exchange, parameters, requirement, now);
-    if (!agent.ok) return agent;
+    const grant = grantShown(route, parameters, token);
+    if (!grant.ok) return grant;
+    const { value: shown } = grant;
+    const agent = this.#identification.identify(connection, exchange, parameters, requirement, shown, now);
+    // Its token would have made it known.
+    if (!agent.ok) return agent.fault.code === "agent-unknown" && token?.ok === false ? token : agent;
     const asked = { exchange, connection, agent: agent.value, headers: request.headers, mediaTime };
     // The proof covers them as they came.
     const typed = typedParameters(parameters, body.value.queried, ENDPOINTS[route].input.schema);
@@ -189,6 +196,8 @@ export class Reception {
     // The first request of a connection: only now it is known whose it is.
     const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
     if (!allowed.ok) return allowed;
+    const kept = keepGrant(connection, agentId, shown);
+    if (!kept.ok) return kept;
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
     }
@@ -197,9 +206,11 @@ export class Reception {
       const alive = this.#desk.registry.alive(asked.agent);
       if (!alive.ok) return alive;
     }
+    const granted = checkGrant(route, connection, this.#desk.config, now);
+    if (!granted.ok) return granted;
     if (named !== undefined && this.#requests.takesPart(agentId, named, now)) {
       exchange.sessionId = named;
-      if (route !== RESUME) this.#authorities.asked(named, agentId, connection.authority, now);
+      if (route !== RESUME) this.#authorities.asked(named, agentId, shownBy(connection, now), now);
     }
     const owner = checkOwner(asked.agent, request.headers);
     if (!owner.ok) return owner;

@@ -108,15 +108,21 @@ export class Registry {
   }
 
   /**
-   * The agent a request names, from the registry or, with open registration, from the documents it brings. Nothing is
+   * The agent a request names, from the registry or, where it may register itself, from the documents it brings. `isVouchedFor`: an
+   * issuer of access tokens that the server trusts names it. Nothing is
    * kept yet: that is {@link admit}, once the proof holds.
    */
-  find(agentId: string, genesis: string | undefined, document: string | undefined): Result<RegisteredAgent> {
+  find(
+    agentId: string,
+    genesis: string | undefined,
+    document: string | undefined,
+    isVouchedFor = false,
+  ): Result<RegisteredAgent> {
     if (agentId === this.operator.agentId) {
       return refuse("agent-mismatch", "This is the server itself: its own key alone speaks for it.");
     }
     const known = this.#agents.get(agentId);
-    if (known === undefined) return this.#newcomer(agentId, genesis, document);
+    if (known === undefined) return this.#newcomer(agentId, genesis, document, isVouchedFor);
     if (document === undefined) return ok(known);
     // A newer document of the same issuer replaces the one on file; anything else leaves it.
     const renewed = readIdentityDocument(encoder.encode(document), known.genesis, this.#verifier);
@@ -231,9 +237,18 @@ export class Registry {
     agentId: string,
     genesis: string | undefined,
     document: string | undefined,
+    isVouchedFor: boolean,
   ): Result<RegisteredAgent> {
-    if (this.#config.registration === "closed") {
+    const { registration } = this.#config;
+    if (registration === "closed") {
       return refuse("agent-unknown", "This agent is not registered here, and registration is closed.");
+    }
+    if (registration === "token" && !isVouchedFor) {
+      return refuse(
+        "agent-unknown",
+        "This agent is not registered here: bring an access token of an issuer that this server trusts.",
+        "header Authorization",
+      );
     }
     if (genesis === undefined || document === undefined) {
       return refuse(

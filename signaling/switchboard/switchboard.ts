@@ -147,6 +147,11 @@ export class Switchboard {
     return { sessions, ringing: this.#book.size, agents: registry.size, ...inboxes.overview() };
   }
 
+  /** The identity key of a registered agent, raw; `undefined` for one that is not known here. */
+  identityKey(agentId: string): Uint8Array | undefined {
+    return this.#desk.registry.get(agentId)?.genesis.agentKey;
+  }
+
   /** The server's signed manifest: what `DISCOVER /` without an Agent-ID answers. */
   manifest(now: number): Uint8Array {
     return this.#desk.manifest.body(now).bytes;

@@ -102,8 +102,14 @@ function addServe(program: Command, exit: Exit): void {
     .addOption(
       new Option(
         "--registration <who>",
-        "open: any agent registers itself; closed: known agents only (default: closed)",
-      ).choices(["open", "closed"]),
+        "open: any agent registers itself; token: one that an access token names; closed: known agents only (default: closed)",
+      ).choices(["open", "token", "closed"]),
+    )
+    .addOption(
+      new Option(
+        "--tokens <when>",
+        "required: calls take an access token of the server or a trusted issuer (default: optional)",
+      ).choices(["optional", "required"]),
     )
     .addOption(
       new Option(

@@ -21,6 +21,7 @@ import type {
 } from "../../signaling/switchboard/io.ts";
 import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import { networkOfPeer } from "../http/address-limits.ts";
+import type { TokenJudge } from "../tokens/token-judge.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
@@ -59,6 +60,7 @@ export class Driver {
   readonly #time: ServerTime;
   readonly #events: EventLog;
   readonly #instruments: Instruments;
+  readonly #judgeToken: TokenJudge["judge"];
   readonly #evidenceFiles: EvidenceCache;
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
@@ -82,6 +84,8 @@ export class Driver {
     readonly verifier: Verifier;
     readonly events: EventLog;
     readonly instruments: Instruments;
+    /** What the access token of a request grants, on a connection whose client may have dialled these origins. */
+    readonly judgeToken: TokenJudge["judge"];
     /** Builds the evidence file of a session that has its final record. */
     readonly buildEvidence: (sessionId: string) => EvidenceFile | undefined;
     /** A shutdown has ended every session. */
@@ -97,6 +101,7 @@ export class Driver {
     this.#time = new ServerTime(options.clock);
     this.#events = options.events;
     this.#instruments = options.instruments;
+    this.#judgeToken = options.judgeToken;
     this.#evidenceFiles = new EvidenceCache(options.buildEvidence);
     this.#onDrained = options.onDrained;
     this.#onFatal = options.onFatal;
@@ -183,6 +188,7 @@ export class Driver {
       connection: id,
       clock: this.#clock,
       nextId: () => this.#nextExchange++,
+      judgeToken: (request) => this.#judgeToken(request, origins),
       input: (input) => this.#input(input),
     });
     this.#peers.set(id, {

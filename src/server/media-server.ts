@@ -6,6 +6,8 @@ import type { RecordLog } from "../../signaling/record-log.ts";
 import type { SharedState } from "../../signaling/shared-state.ts";
 import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import type { TokenIssuer } from "../tokens/token-issuers.ts";
+import { TokenJudge } from "../tokens/token-judge.ts";
 import { Driver } from "./driver.ts";
 import type { EventLog } from "./event-log.ts";
 import { type Instruments, NO_INSTRUMENTS } from "./instruments.ts";
@@ -17,6 +19,8 @@ export interface MediaServerOptions {
   readonly log: RecordLog;
   /** Used proofs and spent rates, shared with other servers where they are. Default: kept in this process alone. */
   readonly shared?: SharedState;
+  /** Whose access tokens are taken, beside the server's own and those that agents make for themselves. Default: nobody's. */
+  readonly tokenIssuers?: readonly TokenIssuer[];
   readonly clock: Clock;
   readonly verifier: Verifier;
   readonly random: (length: number) => Uint8Array;
@@ -38,17 +42,32 @@ export class MediaServer {
 
   constructor(options: MediaServerOptions) {
     this.agentId = options.identity.agentId;
-    const { log, identity, verifier } = options;
+    const { log, identity, verifier, config, events, clock } = options;
+    const switchboard = new Switchboard({
+      config,
+      identity,
+      verifier,
+      random: options.random,
+      agents: log.agents(),
+      head: log.head(),
+      ...(options.shared === undefined ? {} : { shared: options.shared }),
+    });
+    const tokens = new TokenJudge({
+      issuers: options.tokenIssuers ?? [],
+      server: {
+        agentId: identity.agentId,
+        publicKey: identity.signer.publicKey,
+        serverId: config.serverId,
+      },
+      verifier,
+      clock,
+      keyOf: (agentId) => switchboard.identityKey(agentId),
+      failed: (issuer, error) =>
+        events.log("warn", "token-keys-not-fetched", { issuer, error: String(error) }),
+    });
     this.#driver = new Driver({
-      switchboard: new Switchboard({
-        config: options.config,
-        identity,
-        verifier,
-        random: options.random,
-        agents: log.agents(),
-        head: log.head(),
-        ...(options.shared === undefined ? {} : { shared: options.shared }),
-      }),
+      switchboard,
+      judgeToken: (request, origins) => tokens.judge(request, origins),
       log,
       clock: options.clock,
       verifier,

@@ -47,6 +47,7 @@ function exchanges() {
     connection: 1,
     clock,
     nextId: () => id++,
+    judgeToken: () => undefined,
     input: (input) => inputs.push(input),
   });
   return { clock, inputs, peer };

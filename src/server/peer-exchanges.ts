@@ -1,8 +1,9 @@
 import type { Clock } from "../../codecs/clock.ts";
-import type { AgtpResponse } from "../../codecs/message.ts";
-import { refuse } from "../../codecs/result.ts";
+import type { AgtpRequest, AgtpResponse } from "../../codecs/message.ts";
+import { type Result, refuse } from "../../codecs/result.ts";
 import { CLOSE_CODES, type DuplexStream } from "../../sfu/carrier.ts";
 import type { ConnectionId } from "../../signaling/admission.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
 import type { ExchangeId, SwitchboardInput } from "../../signaling/switchboard/io.ts";
 import { Responder, receiveExchange } from "../../transports/exchange.ts";
 
@@ -16,6 +17,7 @@ export class PeerExchanges {
   readonly #connection: ConnectionId;
   readonly #clock: Clock;
   readonly #nextId: () => ExchangeId;
+  readonly #judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant>> | undefined;
   readonly #input: (input: SwitchboardInput) => void;
   /** `undefined` while the request is being read. */
   readonly #open = new Map<ExchangeId, Responder | undefined>();
@@ -26,12 +28,15 @@ export class PeerExchanges {
     readonly connection: ConnectionId;
     readonly clock: Clock;
     readonly nextId: () => ExchangeId;
+    /** What the access token of a request grants; `undefined` for a request without. Must not reject. */
+    readonly judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant>> | undefined;
     /** Takes requests, and what became of answers. Must not throw. */
     readonly input: (input: SwitchboardInput) => void;
   }) {
     this.#connection = options.connection;
     this.#clock = options.clock;
     this.#nextId = options.nextId;
+    this.#judgeToken = options.judgeToken;
     this.#input = options.input;
   }
 
@@ -95,7 +100,11 @@ export class PeerExchanges {
     try {
       const { responder, request, ...unread } = await receiveExchange(stream);
       this.#answerable(exchange, responder);
-      if (request !== undefined) return { kind: "request", connection, exchange, request };
+      if (request !== undefined) {
+        const token = this.#judgeToken(request);
+        const input = { kind: "request", connection, exchange, request } as const;
+        return token === undefined ? input : { ...input, token: await token };
+      }
       const { fault, dialect } = unread as Extract<typeof unread, { readonly dialect: unknown }>;
       return { kind: "malformed", connection, exchange, fault, dialect };
     } catch {

@@ -3,6 +3,7 @@ import { type Checkpoint, encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { buildFrame, FrameSigningContext, frameDigest, signFrame } from "../../codecs/frame.ts";
 import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt } from "../../codecs/receipt.ts";
+import { makeAccessToken } from "../../signaling/access-token.ts";
 import { bodyHash } from "../../signaling/attribution.ts";
 import { makeClosing } from "../../signaling/closing.ts";
 import { SEAL, type SealPayload } from "../../signaling/evidence/lines.ts";
@@ -23,6 +24,7 @@ import {
   OFFER,
   SERVER,
   SESSION_ID,
+  scopes,
   WITNESS,
 } from "../signed-call.ts";
 
@@ -69,6 +71,19 @@ const proof = makeProof(
     now: CALL_TIME,
   },
   ALICE.identity,
+);
+
+const token = makeAccessToken(
+  {
+    issuer: SERVER.genesis.agentId,
+    agentId: ALICE.genesis.agentId,
+    audience: "https://127.0.0.1:4480",
+    scope: scopes("communication:audio:*, communication:limit:duration-s:600"),
+    lifetime: 600,
+    jti: "019b76da-a800-7000-8000-00000000000b",
+    now: CALL_TIME,
+  },
+  SERVER.identity,
 );
 
 const packet = buildFrame({
@@ -200,6 +215,7 @@ export const EXAMPLES: ReadonlyMap<string, Example> = new Map<string, Example>([
     { envelope: "member", ...alice, bytes: ALICE.document.bytes, member: "manifest_signature" },
   ],
   ["possession proof", { envelope: "JWS", ...alice, jws: proof }],
+  ["access token", { envelope: "JWS", ...server, jws: token }],
   ["media-key certificate", { envelope: "JWS", ...alice, jws: OFFER.payload.media_key }],
   ["offer", { envelope: "JWS", ...alice, jws: OFFER.jws }],
   ["answer", { envelope: "JWS", signer: "Bob", key: BOB.identity.publicKey, jws: ANSWER.jws }],

@@ -1,9 +1,12 @@
 /** An agent as the switchboard meets it: signs and sends what a client would, and reads what comes back. */
+
 import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
 import { type HeaderField, Headers } from "../../codecs/headers.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import type { Dialect } from "../../codecs/message.ts";
+import type { Result } from "../../codecs/result.ts";
 import { type AnswerPayload, makeAnswer } from "../../signaling/answer.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
 import { MEDIA_TYPE, type ResponseBody, readResponseBody, requestBody } from "../../signaling/body.ts";
 import { type ClosingPayload, makeClosing } from "../../signaling/closing.ts";
 import { jwsDigest } from "../../signaling/jws.ts";
@@ -21,6 +24,8 @@ export interface AskOptions {
   readonly documents?: boolean;
   /** Sends this text as `proof` instead of making one. */
   readonly rawProof?: string;
+  /** What is made of the access token it brings. Default: what `token` of the peer says. */
+  readonly token?: Result<AccessGrant>;
 }
 
 /** A stream of inbox messages or other answers, read as they came. */
@@ -82,6 +87,8 @@ export class SignalingPeer {
   readonly nonce: string;
   /** What its proofs name instead of the nonce. */
   readonly channelBinding: Uint8Array | undefined;
+  /** What is made of the access token that all its requests bring. */
+  token: Result<AccessGrant> | undefined;
   #jti = 0;
 
   /** Connects and, where there is no channel binding, fetches the nonce; or speaks on the connection of `host`. */
@@ -121,14 +128,18 @@ export class SignalingPeer {
       ["Content-Type", MEDIA_TYPE[dialect]],
       ...(options.headers ?? []),
     ]);
-    const sent = this.stage.request(this.connection, {
-      dialect,
-      method,
-      path,
-      query: new Map(),
-      headers,
-      body,
-    });
+    const sent = this.stage.request(
+      this.connection,
+      {
+        dialect,
+        method,
+        path,
+        query: new Map(),
+        headers,
+        body,
+      },
+      options.token ?? this.token,
+    );
     return new Answers(sent.exchange, sent.arrivals);
   }
 

@@ -9,7 +9,9 @@ import {
   serializeRequest,
   serializeResponse,
 } from "../../codecs/message.ts";
+import type { Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
 import { verifyServerChain } from "../../signaling/record-chain.ts";
 import type { AgentEntry, LogEntry } from "../../signaling/record-log.ts";
 import type { SharedState } from "../../signaling/shared-state.ts";
@@ -129,10 +131,14 @@ export class Stage {
   request(
     connection: number,
     request: AgtpRequest,
+    token?: Result<AccessGrant>,
   ): { readonly exchange: number; readonly arrivals: Arrivals } {
     serializeRequest(request);
     const exchange = this.newExchange();
-    this.handle({ kind: "request", connection, exchange, request });
+    this.handle({
+      ...{ kind: "request", connection, exchange, request },
+      ...(token === undefined ? {} : { token }),
+    });
     return { exchange, arrivals: this.#arrivals(exchange) };
   }
 

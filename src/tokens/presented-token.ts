@@ -1,0 +1,33 @@
+import type { AgtpRequest } from "../../codecs/message.ts";
+import { ok, type Result } from "../../codecs/result.ts";
+import { tokenInvalid } from "../../signaling/access-token.ts";
+import { readRequestBody } from "../../signaling/body.ts";
+
+/** Member of the parameters where headers are awkward. */
+const PARAMETER = "access_token";
+
+/**
+ * The access token that a request brings, in `Authorization: Bearer` or `parameters.access_token`; `undefined` for none. Other schemes of
+ * Authorization are none of Parley's. Faults: `token-invalid` for two of them, or one in the query, which others write down.
+ */
+export function presentedToken(request: AgtpRequest): Result<string | undefined> {
+  const found: string[] = [];
+  for (const value of request.headers.getAll("Authorization")) {
+    const [scheme = "", ...rest] = value.split(" ");
+    if (scheme.toLowerCase() === "bearer") found.push(rest.join(" ").trim());
+  }
+  if (request.query.has(PARAMETER)) return tokenInvalid(undefined, "A token does not stand in a path.");
+  // Reading a body costs more than looking for a word; who writes it otherwise is refused where the parameters are read.
+  if (bytesOf(request.body).includes(`"${PARAMETER}"`)) {
+    const body = readRequestBody(request);
+    const own = body.ok ? body.value.parameters[PARAMETER] : undefined;
+    if (typeof own === "string") found.push(own);
+    else if (own !== undefined) return tokenInvalid(undefined, "A token is a text.");
+  }
+  if (found.length > 1) return tokenInvalid(undefined, "A request brings one token.");
+  return ok(found[0]);
+}
+
+function bytesOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
