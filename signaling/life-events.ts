@@ -12,6 +12,8 @@ export const LIFE_EVENTS = [
   "session-suspended",
   "session-resumed",
   "media-attached",
+  "session-detached",
+  "session-rebound",
   "terms-narrowed",
   "session-terminated",
   "session-expired",

@@ -177,7 +177,7 @@ export function isSeparate({ carrier }: Pick<ConnectionState, "carrier">): boole
 }
 
 /** The next unused flow identifier of the connection; `undefined` when it has had them all. */
-export function takeFlow(state: ConnectionState): number | undefined {
+export function takeFlow(state: Pick<ConnectionState, "nextFlow">): number | undefined {
   if (state.nextFlow >= MAX_FLOW) return undefined;
   const flow = state.nextFlow;
   state.nextFlow += 2;

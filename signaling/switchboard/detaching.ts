@@ -3,6 +3,7 @@ import { isFinal, step } from "../session-machine.ts";
 import type { Desk } from "./desk.ts";
 import { type Endings, IDLE_LIMIT } from "./endings.ts";
 import { admissionRow } from "./flows.ts";
+import type { LeftFlow } from "./restoring.ts";
 import { type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -34,6 +35,21 @@ export class Detaching {
 
   /** Starts the clocks of ends that have no media yet. */
   watch(session: Session): void {
+    for (const leg of session.legs) this.#await(session, leg);
+  }
+
+  /** Takes in a session of an earlier process, made by `restoreSession`: both ends have as long to come back as if they were lost now. */
+  restore(session: Session, flows: readonly LeftFlow[], now: number): void {
+    this.#table.add(session, now);
+    this.#endings.watch(session, now);
+    this.#endings.pauseIdle(session);
+    const { resumeBy = session.expiresAt } = session.suspension ?? {};
+    if (resumeBy < session.expiresAt) this.#desk.timers.set("resume-by", session.id, resumeBy);
+    for (const route of this.#table.routesOf(session)) {
+      const left = flows.find(({ speaker, stream }) => speaker === route.speaker && stream === route.stream);
+      const { nextIndex, previous, isFinal } = left?.[`${route.kind}s`] ?? route;
+      Object.assign(route, { nextIndex, previous, isFinal, hasMoved: true });
+    }
     for (const leg of session.legs) this.#await(session, leg);
   }
 

@@ -9,22 +9,17 @@ import { buildSessionCore, makeCoreWitness } from "../session-core.ts";
 import { type SessionState, step } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import { deriveTerms, streamsSentBy } from "../terms.ts";
-import { Allowance } from "./allowance.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
 import { type RegisteredAgent, statusBytes, warningsOf } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, type Session, type SessionLeg } from "./session.ts";
+import { newLeg, newSession } from "./session-making.ts";
 import { establishedHeaders, establishedResult } from "./session-results.ts";
 
 /** Random bytes of a session id (`spec/agtp.md` 2.4). */
 const SESSION_ID_BYTES = 32;
-/** `frames_refused` events a second of one session; further refusals are added to the next one. */
-const REPORT_RATE = { perSecond: 10, burst: 10 };
-/** Narrowings, interrupts, suspensions, resumptions and connections for media a second of one end of a session, many times what people do; beyond: 429 `rate-limited`. */
-const STEERING_RATE = { perSecond: 10, burst: 40 };
-
 /** One end as it comes into a session. */
 interface Arrival {
   readonly agent: RegisteredAgent;
@@ -68,36 +63,17 @@ export function establishSession(
   if (!flows.ok) return flows;
   const { signer, agentId } = desk.identity;
   const core = buildSessionCore({ agentId, key: signer.publicKey }, offer, answer);
-  const session: Session = {
-    id: answer.payload.session_id,
-    model: offer.payload.session.model,
-    legs: [sessionLeg(0, arrivals[0], offer, now), sessionLeg(1, arrivals[1], answer, now)],
-    offer,
-    answer,
-    core,
-    witness: makeCoreWitness(core, now, signer),
-    terms,
-    flows: flows.value,
-    epochs: new Map(),
-    leastSequences: new Map(),
-    narrowings: [undefined, undefined],
-    link: new SessionLink(answer.payload.session_id),
-    establishedAt: now,
-    ttl,
-    expiresAt: now + ttl * 1000,
-    reportAllowance: new Allowance(REPORT_RATE, now),
-    reports: new Map(),
-    state: activated(),
-    artifacts: 0,
-    statementsDropped: {},
-    lastActivity: now,
-    admittedFrames: 0,
-    counters: [],
-    ending: undefined,
-    suspension: undefined,
-    noncesRefused: 0,
-    awaitingCounters: { idle: false, final: false, queries: [], steering: [], attaching: [], authority: [] },
-  };
+  const session = newSession(
+    {
+      legs: [arrivingLeg(0, arrivals[0], offer, now), arrivingLeg(1, arrivals[1], answer, now)],
+      ...{ offer, answer, core, terms, ttl, flows: flows.value },
+      witness: makeCoreWitness(core, now, signer),
+      link: new SessionLink(answer.payload.session_id),
+      establishedAt: now,
+      state: activated(),
+    },
+    now,
+  );
   for (const flow of session.flows) {
     desk.outputs.push({
       kind: "admission",
@@ -132,30 +108,19 @@ export function answerEstablished(
   );
 }
 
-function sessionLeg(
+function arrivingLeg(
   leg: LegNumber,
-  arrival: Arrival,
+  { agent, connection, scope }: Arrival,
   signed: Pick<Offer, "mediaKey"> & { readonly payload: { readonly clock: ClockStatement } },
   now: number,
 ): SessionLeg {
-  const { agent, connection, scope } = arrival;
+  const overTls = isSeparate(connection);
   return {
-    leg,
-    agent,
+    ...newLeg({ leg, agent, scope, mediaKeys: [signed.mediaKey], clock: signed.payload.clock }, now),
     authority: connection.authority,
-    mediaKeys: [signed.mediaKey],
-    clock: signed.payload.clock,
-    scope,
     connection: connection.id,
-    overTls: isSeparate(connection),
-    attached: !isSeparate(connection),
-    attachSeq: 0,
-    detachedAt: undefined,
-    heardAt: now,
-    steeringAllowance: new Allowance(STEERING_RATE, now),
-    statementBytes: 0,
-    hasClosed: false,
-    waiting: [],
+    overTls,
+    attached: !overTls,
   };
 }
 

@@ -45,10 +45,13 @@ export interface MediaFlow {
   egress: FlowSet;
 }
 
+/** What hands out flow identifiers. */
+export type FlowHolder = Pick<ConnectionState, "id" | "nextFlow">;
+
 /** Gives every direction of the terms its flows. Fault: `capacity` when a connection has no more. */
 export function layFlows(
   terms: Terms,
-  connections: readonly [ConnectionState, ConnectionState],
+  connections: readonly [FlowHolder, FlowHolder],
 ): Result<readonly MediaFlow[]> {
   const flows: MediaFlow[] = [];
   for (const agreed of terms.streams) {
@@ -134,6 +137,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
   const listener = session.legs[flow.listener];
   const key = keyInForce(speaker);
   const leastSequence = session.leastSequences.get(flow);
+  const resumed = session.resumed.get(flow);
   return {
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
@@ -145,6 +149,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     notBefore: key.notBefore,
     notAfter: Math.min(key.notAfter, session.terms.expires_at * 1000),
     ...(leastSequence === undefined ? {} : { leastSequence }),
+    ...(resumed === undefined ? {} : { resumed }),
     profile: session.answer.payload.profile,
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),
@@ -236,7 +241,7 @@ export function statementRoutes(session: Session, flow: MediaFlow, now: number):
   ];
 }
 
-function takeFlows(connection: ConnectionState): FlowSet | undefined {
+function takeFlows(connection: FlowHolder): FlowSet | undefined {
   const frames = takeFlow(connection);
   const checkpoints = takeFlow(connection);
   const receipts = takeFlow(connection);

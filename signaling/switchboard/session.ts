@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { ConnectionId, FlowCounters } from "../admission.ts";
+import type { ConnectionId, FlowCounters, ResumedFlow } from "../admission.ts";
 import type { Answer } from "../answer.ts";
 import type { Authority } from "../authority.ts";
 import type { MediaKey } from "../media-key.ts";
@@ -113,6 +113,8 @@ export interface Session {
   readonly epochs: Map<MediaFlow, number>;
   /** The least sequence number that the speaker may use; a flow that is not there has none. */
   readonly leastSequences: Map<MediaFlow, number>;
+  /** Where a flow goes on whose windows an earlier process of the server held; none of a session that began in this one. */
+  readonly resumed: Map<MediaFlow, ResumedFlow>;
   /** By leg: the narrowing that its scope in the terms comes from. */
   readonly narrowings: [KeptNarrowing | undefined, KeptNarrowing | undefined];
   readonly link: SessionLink;
