@@ -1,5 +1,5 @@
 /** What the exchanges are tried on: a server behind some carrier, Alice and Bob online, a call of theirs that is up and one that is over. */
-import { newIdentity } from "../../agent/new-identity.ts";
+import { type Issuer, newIdentity } from "../../agent/new-identity.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { createSigner, random, verifier } from "../../platform/node/sodium.ts";
 import type { Connection } from "../../sfu/carrier.ts";
@@ -112,18 +112,27 @@ export class Ground {
   }
 }
 
-async function voice(way: Way, name: string): Promise<Voice> {
-  const made = new Voice(await way.connect(), identity(way, name), way);
+/** An agent that has proved itself on a connection of its own. */
+export async function voice(
+  way: Pick<Way, "connect" | "origin" | "wall">,
+  name: string,
+  issuer?: Issuer,
+): Promise<Voice> {
+  const made = new Voice(await way.connect(), identity(way, name, issuer), way);
   await made.introduceItself();
   return made;
 }
 
-function identity(way: Way, name: string) {
-  const issuer = { name: "registrar.test", signer: createSigner(random(32)) };
+function identity(
+  way: Pick<Way, "wall">,
+  name: string,
+  issuer = { name: "registrar.test", signer: createSigner(random(32)) },
+) {
   return newIdentity({ name }, createSigner(random(32)), issuer, way.wall() - 60_000, verifier);
 }
 
-function signedOffer(caller: Voice, callee: string, changes: Partial<OfferPayload>): string {
+/** An offer as a caller signs it, changed as told. */
+export function signedOffer(caller: Voice, callee: string, changes: Partial<OfferPayload>): string {
   const offerId = changes.offer_id ?? caller.freshId();
   const iat = Math.floor(caller.now / 1000);
   return makeOffer(
@@ -158,7 +167,8 @@ function signedOffer(caller: Voice, callee: string, changes: Partial<OfferPayloa
   );
 }
 
-function signedAnswer(callee: Voice, event: JsonObject): string {
+/** The answer of the agent called, to an offer as its inbox told it. */
+export function signedAnswer(callee: Voice, event: JsonObject): string {
   const jws = String(event.offer);
   const offer = must(readOffer(jws));
   const payload: AnswerPayload = {
@@ -201,10 +211,16 @@ function mediaKey(owner: Voice, offerId: string): string {
   );
 }
 
-async function placeCall(alice: Voice, bob: Voice, inbox: Conversation): Promise<PlacedCall> {
-  const offer = signedOffer(alice, bob.id, {});
+/** A call that `alice` places and `bob` answers, its session as told. */
+export async function placeCall(
+  alice: Voice,
+  bob: Voice,
+  inbox: Conversation,
+  session: OfferPayload["session"] = { model: "bounded", ttl: 600 },
+): Promise<PlacedCall> {
+  const offer = signedOffer(alice, bob.id, { session });
   const offerId = must(readOffer(offer)).offer_id;
-  const establish = await alice.say(establishing(bob.id, offer, offerId));
+  const establish = await alice.say(establishing(bob.id, offer, offerId, session));
   const ringing = await establish.one();
   resultOf(ringing);
   const event = await eventOf(inbox, "offer");
@@ -222,7 +238,12 @@ async function placeCall(alice: Voice, bob: Voice, inbox: Conversation): Promise
 }
 
 /** An ESTABLISH as a caller sends it. */
-export function establishing(callee: string, offer: string, offerId: string): Request {
+export function establishing(
+  callee: string,
+  offer: string,
+  offerId: string,
+  { model, ttl }: OfferPayload["session"] = { model: "bounded", ttl: 600 },
+): Request {
   return {
     line: "AGTP/1.0 ESTABLISH /sessions",
     headers: [
@@ -236,8 +257,8 @@ export function establishing(callee: string, offer: string, offerId: string): Re
       target_agent_id: callee,
       offer,
       provisional: true,
-      session_model: "bounded",
-      session_ttl: 600,
+      session_model: model,
+      session_ttl: ttl,
     },
     proof: true,
   };

@@ -78,7 +78,7 @@ export class Conversation {
 export class Voice {
   readonly connection: Connection;
   readonly identity: AgentIdentity<Signer>;
-  readonly media = createSigner(random(32));
+  readonly media: Signer;
   readonly #wall: () => number;
   readonly #origin: string;
   #nonce = "";
@@ -86,9 +86,10 @@ export class Voice {
   constructor(
     connection: Connection,
     identity: AgentIdentity<Signer>,
-    options: { readonly wall: () => number; readonly origin: string },
+    options: { readonly wall: () => number; readonly origin: string; readonly media?: Signer },
   ) {
     this.connection = connection;
+    this.media = options.media ?? createSigner(random(32));
     this.identity = identity;
     this.#wall = options.wall;
     this.#origin = options.origin;
@@ -111,6 +112,14 @@ export class Voice {
     const parameters = { t0: 0, genesis: text(genesis), identity_document: text(identityDocument) };
     const known = await (await this.say({ line: "AGTP/1.0 QUERY /clock", parameters, proof: true })).all();
     resultOf(known[0] as WireAnswer);
+  }
+
+  /** The same agent, its keys included, on another connection, where it has proved itself. */
+  async onAnother(connection: Connection): Promise<Voice> {
+    const { identity, media } = this;
+    const other = new Voice(connection, identity, { wall: this.#wall, origin: this.#origin, media });
+    await other.introduceItself();
+    return other;
   }
 
   /** Opens an exchange, says the request and ends its side. */
