@@ -32,7 +32,7 @@ const passedOver: readonly ExchangeCase[] = [
   ["TTL", "1"],
   ["AGTP-Zone-ID", "zone:elsewhere"],
   ["Budget-Limit", "calls=0"],
-  ["Authorization", "Bearer secret"],
+  ["Authorization", "Basic c2VjcmV0"],
   ["X-Anything", "at all"],
 ].map(([name, value]) => ({
   name: `${name}: ${value}`,
@@ -135,6 +135,15 @@ const keyed: readonly ExchangeCase[] = [
   },
 ];
 
+/** Whoever shows a token means to be held to it: one that cannot be read is not passed over. */
+const withToken: readonly ExchangeCase[] = [
+  {
+    name: "a token that is none",
+    send: { line: DESCRIBE, headers: [["Authorization", "Bearer secret"]], proof: true },
+    gets: { status: 401, code: "token-invalid" },
+  },
+];
+
 const anonymous: readonly ExchangeCase[] = [
   {
     name: "a request about a session without an Agent-ID",
@@ -156,5 +165,6 @@ export const HEADER_CASES: readonly ExchangeCase[] = [
   ...passedOver,
   ...withoutOffer,
   ...keyed,
+  ...withToken,
   ...anonymous,
 ];
