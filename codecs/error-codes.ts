@@ -34,6 +34,7 @@ export const ERRORS = {
   "not-for-operator": { status: 403, retryable: false, meaning: "The server's own identity key operates the server; it neither calls nor answers." },
   "lifecycle-conflict": { status: 422, retryable: false, meaning: "The method is not for an agent of this status, e.g. a retired one; `details.status` says which." },
   "agent-mismatch": { status: 401, retryable: false, meaning: "The connection is bound to another Agent-ID, or the agent belongs to another owner." },
+  "agent-certificate-refused": { status: 401, retryable: false, meaning: "The TLS certificate says it is an Agent Certificate and does not hold; `details.flaw` says why (`docs/certificates.md`)." },
   "genesis-invalid": { status: 401, retryable: false, meaning: "The Genesis does not hash to the Agent-ID, its signature fails or a field is wrong." },
   "key-unacceptable": { status: 401, retryable: false, meaning: "A public key is small-order, non-canonical or not 32 bytes." },
   "certificate-invalid": { status: 401, retryable: false, meaning: "The media-key certificate does not hold." },
@@ -46,7 +47,9 @@ export const ERRORS = {
   "token-issuer-unavailable": { status: 503, retryable: true, meaning: "The keys of the token's issuer cannot be fetched now." },
   "scope-violation": { status: 455, retryable: false, meaning: "The effective scope does not cover what was asked; 451 in the seed dialect." },
   "scope-claim-invalid": { status: 262, retryable: false, meaning: "The claim exceeds the identity document; 451 in the seed dialect." },
+  "zone-violation": { status: 457, retryable: false, meaning: "AGTP-Zone-ID names another zone than the Agent Certificate." },
   "scope-malformed": { status: 400, retryable: false, meaning: "A scope token breaks the grammar." },
+  "revocation-forbidden": { status: 403, retryable: false, meaning: "A certificate is revoked by the authority that issued it, the issuer of its agent's Genesis, or the server's operator." },
   // routing of requests
   "not-found": { status: 404, retryable: false, meaning: "No such path here." },
   "uri-invalid": { retryable: false, meaning: "Not an `agtp://` URI of a canonical form; `at` names the part." },

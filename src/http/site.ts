@@ -7,7 +7,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { object, optional, readShape, text } from "../../signaling/shape.ts";
-import { TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
+import { ASKING_SERVER_OPTIONS, TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { bare, isLoopback } from "../server/origins.ts";
 import { PROTOCOLS, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
@@ -146,11 +146,8 @@ function tlsServer(handler: RequestListener, tls: TlsParts): HttpsServer {
         ...LIMITS,
         cert: certificate.certificatePem,
         key: certificate.privateKeyPem,
-        ...TLS_SERVER_OPTIONS,
+        ...(tls.clientCertificates === "asked" ? ASKING_SERVER_OPTIONS : TLS_SERVER_OPTIONS),
         ALPNProtocols: [...PROTOCOLS],
-        requestCert: tls.clientCertificates === "asked",
-        // Who a client is, its key and its proofs say; chains are not judged here.
-        rejectUnauthorized: false,
       },
       handler,
     );

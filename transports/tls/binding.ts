@@ -12,6 +12,19 @@ export function channelBindingOf(socket: TLSSocket): Uint8Array | undefined {
   }
 }
 
+/**
+ * The certificates (DER) that the client showed, its own first, in the order in which it sent them; none on a session that was taken up
+ * again, of whose certificates the stack knows the first alone.
+ */
+export function peerCertificatesOf(socket: TLSSocket): readonly Uint8Array[] {
+  const shown: Uint8Array[] = [];
+  if (socket.destroyed || socket.isSessionReused()) return shown;
+  let next = socket.getPeerX509Certificate();
+  for (; next !== undefined && shown.length < MAX_SHOWN; next = next.issuerCertificate)
+    shown.push(new Uint8Array(next.raw));
+  return shown;
+}
+
 /** The raw key of the Ed25519 certificate that the peer proved to hold in the handshake, where it showed one. */
 export function peerKeyOf(socket: TLSSocket): Uint8Array | undefined {
   if (socket.destroyed) return undefined;
@@ -21,5 +34,7 @@ export function peerKeyOf(socket: TLSSocket): Uint8Array | undefined {
   return x === undefined ? undefined : new Uint8Array(Buffer.from(x, "base64url"));
 }
 
+/** Certificates taken of one client; who judges them takes fewer, and must see that there were more. */
+const MAX_SHOWN = 16;
 const EXPORTER_LABEL = "EXPORTER-Channel-Binding";
 const EXPORTED_BYTES = 32;

@@ -78,7 +78,7 @@ class Scene {
     this.connection = new TlsServerConnection(
       this.server,
       { url: "https://parley.test:4480/agtp" },
-      { channelBinding: undefined, peerKey: undefined },
+      { channelBinding: undefined, peerKey: undefined, peerCertificates: [] },
       { ...end, counters: this.counters },
     );
     this.connection.start((connection) => ({

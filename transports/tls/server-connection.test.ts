@@ -73,7 +73,7 @@ class Scene {
     this.connection = new TlsServerConnection(
       this.server,
       { url: "https://parley.test:4480/agtp" },
-      { channelBinding: new Uint8Array(32).fill(7), peerKey: undefined },
+      { channelBinding: new Uint8Array(32).fill(7), peerKey: undefined, peerCertificates: [] },
       {
         clock: this.clock,
         counters: this.counters,

@@ -49,6 +49,7 @@ export interface TlsServerOptions extends EndOptions {
 export interface TlsBinding {
   readonly channelBinding: Uint8Array | undefined;
   readonly peerKey: Uint8Array | undefined;
+  readonly peerCertificates: readonly Uint8Array[];
 }
 
 /**
@@ -63,6 +64,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
   readonly peerAddress: string | undefined;
   readonly channelBinding: Uint8Array | undefined;
   readonly peerKey: Uint8Array | undefined;
+  readonly peerCertificates: readonly Uint8Array[];
   readonly maxDatagram = MAX_DATAGRAM_BYTES;
   readonly #clock: Clock;
   readonly #end: ConnectionEnd;
@@ -88,6 +90,7 @@ export class TlsServerConnection implements Connection, ByteOwner {
     this.peerAddress = facts.peerAddress;
     this.channelBinding = binding.channelBinding;
     this.peerKey = binding.peerKey;
+    this.peerCertificates = binding.peerCertificates;
     this.#clock = options.clock;
     this.#idleTimeout = options.idleTimeout ?? (() => IDLE_TIMEOUT);
     this.#counters = options.counters;

@@ -1,9 +1,10 @@
+import { constants } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { type Accept, rethrowLater } from "../connection-end.ts";
 import { keepAlive } from "../tls-dial.ts";
 import { withoutQuery } from "../url.ts";
-import { channelBindingOf, peerKeyOf } from "./binding.ts";
+import { channelBindingOf, peerCertificatesOf, peerKeyOf } from "./binding.ts";
 import { type TlsFacts, TlsServerConnection, type TlsServerOptions } from "./server-connection.ts";
 
 /**
@@ -11,6 +12,16 @@ import { type TlsFacts, TlsServerConnection, type TlsServerOptions } from "./ser
  * the handshake would hold its socket.
  */
 export const TLS_SERVER_OPTIONS = { minVersion: "TLSv1.3", handshakeTimeout: 10_000, noDelay: true } as const;
+/**
+ * The same for one that asks its clients for certificates. None of them fails a handshake: what a certificate is worth is told in answers.
+ * Without tickets: a session that is taken up again shows the first certificate alone.
+ */
+export const ASKING_SERVER_OPTIONS = {
+  ...TLS_SERVER_OPTIONS,
+  requestCert: true,
+  rejectUnauthorized: false,
+  secureOptions: constants.SSL_OP_NO_TICKET,
+} as const;
 /** What ALPN calls this carrier; clients may leave it out. */
 export const AGTP_PROTOCOL = "agtp";
 
@@ -25,7 +36,11 @@ export function acceptTls(
   accept: Accept,
 ): Connection {
   keepAlive(socket);
-  const binding = { channelBinding: channelBindingOf(socket), peerKey: peerKeyOf(socket) };
+  const binding = {
+    channelBinding: channelBindingOf(socket),
+    peerKey: peerKeyOf(socket),
+    peerCertificates: peerCertificatesOf(socket),
+  };
   const connection = new TlsServerConnection(
     socket,
     { ...facts, url: withoutQuery(facts.url) },
