@@ -1,4 +1,4 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import { isJsonObject, type JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
@@ -175,6 +175,8 @@ export async function meetServer(
     });
   }
   control.useNonce(textOf(greeting, "nonce"));
+  const { certificate } = greeting;
+  if (isJsonObject(certificate) && certificate.status === "accepted") control.becomeCertified();
   const presented = await control.request({ method: "DISCOVER", path: "/genesis" });
   const bytes = new TextEncoder().encode(textOf(presented.result, "genesis"));
   return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };

@@ -64,6 +64,8 @@ export class ControlChannel {
   readonly #records: AnswerRecords;
   #nonce: string | undefined;
   #isKnown = false;
+  /** The certificate shown in the handshake stands for proofs. */
+  #isCertified = false;
 
   constructor(options: {
     readonly connection: Connection;
@@ -105,6 +107,11 @@ export class ControlChannel {
   /** The nonce this connection's proofs answer. */
   useNonce(nonce: string): void {
     this.#nonce = nonce;
+  }
+
+  /** The server takes this side's certificate for it: no request needs a proof. */
+  becomeCertified(): void {
+    this.#isCertified = true;
   }
 
   /** The server knows this agent: requests on TLS connections of their own need no documents to prove whose they are. */
@@ -193,7 +200,8 @@ export class ControlChannel {
 
   async #message(request: ControlRequest, channelBinding?: Uint8Array): Promise<AgtpRequest> {
     const parameters: Record<string, JsonValue> = { ...request.parameters };
-    if (request.prove === true || (channelBinding !== undefined && this.#isKnown)) {
+    const isToProve = request.prove === true || (channelBinding !== undefined && this.#isKnown);
+    if (isToProve && !this.#isCertified) {
       parameters.proof = await this.#proof(request, parameters, channelBinding);
     }
     const headers = new Headers([

@@ -1,6 +1,7 @@
 /** Parley agents in Node: the agent library with Node's keys, codecs, clock and carriers. */
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
+import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/node/clock.ts";
@@ -14,6 +15,11 @@ import {
 } from "../platform/node/sodium.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { tlsCarrier } from "../transports/tls/client.ts";
+import {
+  type ClientCertificate,
+  type ClientCertificateFiles,
+  clientCertificate,
+} from "../transports/tls/client-certificate.ts";
 import { webSocketCarrier } from "../transports/websocket/client.ts";
 import { webTransportCarrier } from "../transports/webtransport/client.ts";
 import type { AddressSource } from "./address.ts";
@@ -23,6 +29,7 @@ import type { AgentIdentity } from "./identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
 
+export type { ClientCertificate, ClientCertificateFiles } from "../transports/tls/client-certificate.ts";
 export * from "./exports.ts";
 
 /** How a Node agent connects. */
@@ -31,6 +38,11 @@ export interface NodeConnectOptions extends Omit<ConnectOptions, "identity"> {
   readonly identity: AgentIdentity | string;
   /** Default `auto`: WebTransport, and WebSocket where it does not answer; `agent.carrier` says which and why. */
   readonly carrier?: CarrierChoice;
+  /**
+   * The agent's certificate (an Agent Certificate) and its key, as PEM or in files: shown in every handshake, it stands for proofs where the
+   * server takes it. AGTP over TLS alone shows one: `carrier` is `tls` then.
+   */
+  readonly certificate?: ClientCertificate | ClientCertificateFiles;
   /** Where WebSocket goes, `wss://host:port/agtp`. Default: the same host and port. */
   readonly webSocketUrl?: string;
 }
@@ -41,11 +53,16 @@ export type Agent = ConnectedAgent;
 export const Agent = {
   /**
    * Connects an agent to the server at `address` (`https://host:4480/agtp`, or a function that looks it up) and brings its
-   * inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted`, `key-file-invalid`, or the refusal of the inbox.
+   * inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted`, `key-file-invalid`, `certificate-broken`, `usage`, or the
+   * refusal of the inbox.
    */
   async connect(address: AddressSource, options: NodeConnectOptions): Promise<ConnectedAgent> {
-    const { identity, carrier, webSocketUrl, ...rest } = options;
-    return await connectAgent(nodePlatform({ choice: carrier, webSocketUrl }), address, {
+    const { identity, carrier, webSocketUrl, certificate: source, ...rest } = options;
+    if (source !== undefined && carrier !== undefined && carrier !== "tls")
+      throw new ParleyError({ code: "usage", message: "Certificates are shown over the carrier tls alone." });
+    const certificate = source && (await clientCertificate(source));
+    const choice = certificate === undefined ? carrier : "tls";
+    return await connectAgent(nodePlatform({ choice, webSocketUrl, certificate }), address, {
       ...rest,
       identity: typeof identity === "string" ? await openIdentity(identity) : identity,
     });
@@ -54,9 +71,14 @@ export const Agent = {
 
 /** A platform for Node agents. It holds nothing but what the machine offers: share one or make many. */
 export function nodePlatform(
-  wanted: { readonly choice?: CarrierChoice | undefined; readonly webSocketUrl?: string | undefined } = {},
+  wanted: {
+    readonly choice?: CarrierChoice | undefined;
+    readonly webSocketUrl?: string | undefined;
+    readonly certificate?: ClientCertificate | undefined;
+  } = {},
 ): AgentPlatform {
   const clock = createClock();
+  const { choice, webSocketUrl, certificate } = wanted;
   return {
     clock,
     random,
@@ -66,11 +88,12 @@ export function nodePlatform(
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({
-      ...wanted,
+      choice,
+      webSocketUrl,
       clock,
       webTransport: webTransportCarrier({ clock }),
       webSocket: webSocketCarrier({ clock }),
-      tls: tlsCarrier({ clock }),
+      tls: tlsCarrier({ clock }, certificate),
     }),
   };
 }

@@ -23,6 +23,7 @@ export const LIFE_EVENTS = [
   "agent-suspended",
   "agent-retired",
   "agent-deprecated",
+  "certificate-revoked",
 ] as const;
 
 /** Whether a record tells of a life. Both ends are told of an establishment: the session's first record alone counts. */

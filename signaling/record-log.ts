@@ -1,3 +1,4 @@
+import type { Revocation } from "./certificate/revocations.ts";
 import type { AgentStatus } from "./identity-document.ts";
 
 /** What a session keeps beside its records, in the order it arrived. All of it goes into the evidence. */
@@ -57,6 +58,8 @@ export type LogEntry =
       readonly genesis: Uint8Array;
       readonly identityDocument: Uint8Array;
     }
+  /** A certificate does not hold any more. Together with the record that says so. */
+  | ({ readonly kind: "revocation" } & Revocation)
   /** The issuer changed an agent's status. Together with the record that says so, which has this place in the chain. */
   | {
       readonly kind: "lifecycle";
@@ -128,6 +131,8 @@ export interface RecordLog {
   /** Of an open session, the newest artifact of each landmark's name, by index; none of a session that is closed. */
   landmarks(sessionId: string): SessionLog["artifacts"];
   agents(): Iterable<AgentEntry>;
+  /** Every certificate that was revoked, in no order. */
+  revocations(): Iterable<Revocation>;
   /** At most `count` records (compact JWS) of changes of an agent's status, the newest first. */
   lifecycle(agentId: string, count: number): readonly string[];
   /** At most `count` records that tell of a life, behind place `after` of the chain (-1: from the start), in order. */

@@ -137,7 +137,7 @@ export const TRANSITIONS: readonly Transition[] = [
     from: LIVE,
     trigger: "identity-revoked",
     to: "terminated",
-    duty: "end before the next request on the session",
+    duty: "end before the next request on the session; a certificate's revocation or end is named as such",
     reason: "identity-revoked",
   },
   {

@@ -88,6 +88,8 @@ describe("parseServerConfig", () => {
     ["addressLimits", { connections: 9 }],
     ["tlsLimits", { handshakes: 0 }],
     ["clientCertificates", "required"],
+    ["certificateAuthorities", "ca.pem"],
+    ["certificateAuthorities", [""]],
     ["watching", "public"],
   ])("refuses %s = %j and names it", (name, value) => {
     expect(faultOf({ [name]: value })).toMatchObject({ code: "usage", at: name });
@@ -104,6 +106,14 @@ describe("parseServerConfig", () => {
     const off = { webTransport: false, tcpPort: "off" };
     expect(parseServerConfig(off)).toMatchObject({ ok: true, value: { ...off, httpPort: 8480 } });
     expect(faultOf({ ...off, httpPort: "off" })).toMatchObject({ code: "usage" });
+  });
+
+  it("takes certificate authorities where clients are asked for certificates, and nowhere else", () => {
+    const certificateAuthorities = ["ca.pem"];
+    expect(faultOf({ certificateAuthorities })).toMatchObject({ code: "usage" });
+    expect(parseServerConfig({ certificateAuthorities, clientCertificates: "asked" })).toMatchObject({
+      value: { certificateAuthorities },
+    });
   });
 
   it("wants a certificate and its key together", () => {

@@ -85,9 +85,14 @@ export interface ServerConfig {
   readonly certificateKeyFile: string | undefined;
   /**
    * `asked`: clients are asked for a certificate in the handshake of the TLS port; browsers ask their users then. Who shows none comes in
-   * as well, and chains are not judged. Default `off`.
+   * as well. Default `off`.
    */
   readonly clientCertificates: "off" | "asked";
+  /**
+   * PEM files of the authorities whose Agent Certificates tell who a client is. With none, certificates tell nothing but who issued an
+   * agent. Goes with `clientCertificates: "asked"`. Default none.
+   */
+  readonly certificateAuthorities: readonly string[];
   /**
    * Where to POST what happens to sessions and agents (`docs/events.md`): URLs, `https:` or, on this machine, `http:`. At most 8.
    * Default none.
@@ -155,6 +160,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   certificateFile: undefined,
   certificateKeyFile: undefined,
   clientCertificates: "off",
+  certificateAuthorities: [],
   webhooks: [],
   grace: 10,
   logLevel: "info",
@@ -189,6 +195,13 @@ export function parseServerConfig(
   const config = settings as unknown as ServerConfig;
   if ((config.certificateFile === undefined) !== (config.certificateKeyFile === undefined)) {
     return refuse("usage", "A certificate and its key go together.", "certificateFile, certificateKeyFile");
+  }
+  if (config.certificateAuthorities.length > 0 && config.clientCertificates !== "asked") {
+    return refuse(
+      "usage",
+      "Certificate authorities are for clients that are asked for a certificate.",
+      "certificateAuthorities, clientCertificates",
+    );
   }
   if (!config.webTransport && config.tcpPort === "off" && config.httpPort === "off") {
     return refuse("usage", "A server listens somewhere.", "webTransport, tcpPort, httpPort");
@@ -266,6 +279,7 @@ const SETTINGS: Parsers = {
   certificateFile: text,
   certificateKeyFile: text,
   clientCertificates: (value) => oneOf(value, ["off", "asked"]),
+  certificateAuthorities: (value) => list(value, (item) => item.length > 0, "It is a list of PEM files"),
   webhooks: (value) =>
     Array.isArray(value) && value.length <= MAX_WEBHOOKS
       ? list(value, isWebhookUrl, WEBHOOK_EXPECTED)

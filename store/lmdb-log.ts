@@ -1,5 +1,6 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { Revocation } from "../signaling/certificate/revocations.ts";
 import type {
   AgentEntry,
   LifeEvent,
@@ -15,10 +16,12 @@ import {
   decodeArtifact,
   decodeChange,
   decodeRecord,
+  decodeRevocation,
   encodeAgent,
   encodeArtifact,
   encodeChange,
   encodeRecord,
+  encodeRevocation,
 } from "./log-values.ts";
 
 /**
@@ -86,6 +89,8 @@ class LmdbLog implements RecordLog {
   readonly #agents: Database<Uint8Array, string>;
   /** [Agent-ID, chainSeq of the record that says so] to the status. */
   readonly #lifecycle: Database<string, [string, number]>;
+  /** What was revoked of certificates, by authority or agent and serial number. */
+  readonly #revocations: Database<string, string>;
   /** chainSeq of records that tell of a life, to 1. */
   readonly #events: Database<number, number>;
   #nextChainSeq: number;
@@ -114,6 +119,7 @@ class LmdbLog implements RecordLog {
     this.#landmarks = root.openDB({ name: "landmarks" });
     this.#states = root.openDB({ name: "states", encoding: "binary" });
     this.#events = root.openDB({ name: "events" });
+    this.#revocations = root.openDB({ name: "revocations", encoding: "string" });
     this.#nextChainSeq = (this.#lastChainSeq() ?? -1) + 1;
   }
 
@@ -214,6 +220,11 @@ class LmdbLog implements RecordLog {
     });
   }
 
+  revocations(): Iterable<Revocation> {
+    this.#assertOpen();
+    return [...this.#revocations.getRange()].map(({ value }) => decodeRevocation(value));
+  }
+
   lifecycle(agentId: string, count: number): readonly string[] {
     this.#assertOpen();
     const newest = { ...lastPlaceOf(agentId), reverse: true, limit: count };
@@ -292,6 +303,12 @@ class LmdbLog implements RecordLog {
       const { agentId, chainSeq } = entry;
       return [() => void this.#lifecycle.put([agentId, chainSeq], encodeChange(entry))];
     }
+    if (entry.kind === "revocation") {
+      const { issuerKeyId, agentId, serial } = entry;
+      return [
+        () => void this.#revocations.put(`${issuerKeyId ?? agentId}/${serial}`, encodeRevocation(entry)),
+      ];
+    }
     if (entry.kind === "session-state") {
       const value = entry.bytes.slice();
       return [() => void this.#states.put(entry.sessionId, value)];
@@ -368,7 +385,7 @@ function lastPlaceOf(sessionId: string) {
 function sizeOf(entry: LogEntry): number {
   if (entry.kind === "record") return ENTRY_OVERHEAD + entry.jws.length;
   if (entry.kind === "artifact" || entry.kind === "session-state") return ENTRY_OVERHEAD + entry.bytes.length;
-  if (entry.kind === "lifecycle") return ENTRY_OVERHEAD;
+  if (entry.kind === "lifecycle" || entry.kind === "revocation") return ENTRY_OVERHEAD;
   return ENTRY_OVERHEAD + entry.genesis.length + entry.identityDocument.length;
 }
 

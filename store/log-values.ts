@@ -1,3 +1,4 @@
+import type { Revocation } from "../signaling/certificate/revocations.ts";
 import type { AgentStatus } from "../signaling/identity-document.ts";
 import type { AgentEntry, ArtifactKind, LogEntry, StatusChange } from "../signaling/record-log.ts";
 
@@ -66,6 +67,23 @@ export function encodeChange({ status, at }: StatusChange): string {
 export function decodeChange(stored: string): StatusChange {
   const [status, at] = stored.split(" ");
   return { status: status as AgentStatus, at: Number(at) };
+}
+
+/** Value of a revocation, JSON. */
+export function encodeRevocation({ agentId, serial, issuerKeyId, reason, effectiveAt }: Revocation): string {
+  return JSON.stringify([agentId, serial, issuerKeyId ?? null, reason, effectiveAt]);
+}
+
+/** The inverse of {@link encodeRevocation}. */
+export function decodeRevocation(stored: string): Revocation {
+  const [agentId, serial, issuerKeyId, reason, effectiveAt] = JSON.parse(stored) as [
+    string,
+    string,
+    string | null,
+    string,
+    number,
+  ];
+  return { agentId, serial, issuerKeyId: issuerKeyId ?? undefined, reason, effectiveAt };
 }
 
 const AUDIT_ID_LENGTH = 64;

@@ -1,4 +1,5 @@
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { Revocation } from "../signaling/certificate/revocations.ts";
 import type {
   AgentEntry,
   LifeEvent,
@@ -40,6 +41,7 @@ class MemoryLog implements RecordLog {
   readonly #chain: string[] = [];
   /** Places of records that tell of a life, in order. */
   readonly #events: number[] = [];
+  readonly #revocations: Revocation[] = [];
   #head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   #closed = false;
 
@@ -57,6 +59,9 @@ class MemoryLog implements RecordLog {
       else if (entry.kind === "artifact") this.#addArtifact(entry);
       else if (entry.kind === "session-state") {
         this.#session(entry.sessionId).state = entry.bytes.slice();
+      } else if (entry.kind === "revocation") {
+        const { kind: _kind, ...revocation } = entry;
+        this.#revocations.push(revocation);
       } else if (entry.kind === "lifecycle") {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else {
@@ -130,6 +135,11 @@ class MemoryLog implements RecordLog {
       identityDocument: identityDocument.slice(),
       ...changeOf(this.#lifecycle.get(agentId)?.at(-1)),
     }));
+  }
+
+  revocations(): Iterable<Revocation> {
+    this.#assertOpen();
+    return [...this.#revocations];
   }
 
   lifecycle(agentId: string, count: number): readonly string[] {

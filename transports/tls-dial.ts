@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { ClientCertificate } from "./tls/client-certificate.ts";
 
 /** Milliseconds until `connect-timeout` unless told otherwise. */
 export const CONNECT_TIMEOUT = 5_000;
@@ -20,15 +21,25 @@ export class TlsDial {
   readonly #url: URL;
   readonly #hashes: readonly Uint8Array[] | undefined;
   readonly #protocol: string;
+  readonly #certificate: ClientCertificate | undefined;
   #tcp: Socket | undefined;
   #socket: TLSSocket | undefined;
   #fail: (error: ParleyError) => void = () => {};
 
-  /** With `hashes` they alone decide about the server's certificate, without them the system roots. `protocol`: what ALPN says. */
-  constructor(url: URL, hashes: readonly Uint8Array[] | undefined, protocol: string) {
+  /**
+   * With `hashes` they alone decide about the server's certificate, without them the system roots. `protocol`: what ALPN says. `certificate`:
+   * what is shown to a server that asks.
+   */
+  constructor(
+    url: URL,
+    hashes: readonly Uint8Array[] | undefined,
+    protocol: string,
+    certificate?: ClientCertificate,
+  ) {
     this.#url = url;
     this.#hashes = hashes;
     this.#protocol = protocol;
+    this.#certificate = certificate;
   }
 
   /** Dials, once. Throws `connect-refused`, or what it was aborted with. Until it resolves not a byte of ours is said. */
@@ -44,6 +55,10 @@ export class TlsDial {
         ALPNProtocols: [this.#protocol],
         // With pinned hashes the hash alone decides, before a byte of ours goes out.
         rejectUnauthorized: this.#hashes === undefined,
+        ...(this.#certificate && {
+          cert: this.#certificate.certificatePem,
+          key: this.#certificate.privateKeyPem,
+        }),
       });
       this.#socket = socket;
       const refused = (why: string, cause?: unknown): void => {

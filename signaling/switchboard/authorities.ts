@@ -4,6 +4,7 @@ import type { FlowCounters } from "../admission.ts";
 import type { Authority } from "../authority.ts";
 import { formatScopes, intersect, isSameScope, permitsSending, type ScopeSet } from "../scope.ts";
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
+import type { Certification } from "./certification.ts";
 import type { Desk } from "./desk.ts";
 import { AUTHORITY_CHECK, type Endings } from "./endings.ts";
 import { termsMessage } from "./flows.ts";
@@ -87,7 +88,7 @@ export class Authorities {
     let isLess = false;
     for (const leg of session.legs) {
       const agent = this.#desk.registry.get(leg.agent.agentId) ?? leg.agent;
-      const verdict = verdictOn(agent, leg.authority, now);
+      const verdict = verdictOn(agent, leg.authority, this.#desk.certification, now);
       if (verdict !== undefined) {
         this.#end(session, verdict, now);
         return;
@@ -187,13 +188,18 @@ export function isCovered({ flows, legs }: Session): boolean {
 }
 
 /** Why an agent may take part in no session at all, `undefined` where it may. */
-function verdictOn(agent: RegisteredAgent, authority: Authority, now: number): Verdict | undefined {
+function verdictOn(
+  agent: RegisteredAgent,
+  authority: Authority,
+  certification: Certification,
+  now: number,
+): Verdict | undefined {
   const { certificate, grant } = authority;
   if (agent.status === "retired") return { trigger: "identity-revoked" };
   if (agent.status === "suspended") return { trigger: "agent-deactivated" };
-  if (certificate !== undefined && now > certificate.notAfter) {
-    return { trigger: "identity-revoked", reason: "certificate-expired" };
-  }
+  const held = certificate === undefined ? ok(undefined) : certification.holds(certificate, now);
+  // `certificate-expired`, `certificate-revoked`.
+  if (!held.ok) return { trigger: "identity-revoked", reason: `certificate-${held.fault.details?.flaw}` };
   if (grant !== undefined && now > grant.expiresAt) {
     return { trigger: "scope-violation", reason: "token-expired" };
   }

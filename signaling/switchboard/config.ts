@@ -1,4 +1,6 @@
 import type { Signer, Verifier } from "../../codecs/signer.ts";
+import type { CertificateRules } from "../certificate/agent-certificate.ts";
+import type { Revocation } from "../certificate/revocations.ts";
 import type { AgentEntry } from "../record-log.ts";
 import type { Rate, SharedState } from "../shared-state.ts";
 import type { ScopeViolationCode } from "../status.ts";
@@ -106,6 +108,10 @@ export interface SwitchboardOptions {
   readonly random: (n: number) => Uint8Array;
   /** Agents the log knew at the start. */
   readonly agents: Iterable<AgentEntry>;
+  /** What Agent Certificates are judged by. Without it none is looked at. */
+  readonly certificates?: CertificateRules | undefined;
+  /** Certificates that were revoked before the start. */
+  readonly revocations?: Iterable<Revocation>;
   /** The last record in the log, `undefined` for an empty one. */
   readonly head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   /** Used proofs and spent rates, shared with other servers where they are. Default: kept in this process alone. */

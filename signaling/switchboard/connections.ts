@@ -1,7 +1,7 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { ok, type Result } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
-import { type Authority, DOCUMENTS_ALONE } from "../authority.ts";
+import { type AgentCertificate, type Authority, DOCUMENTS_ALONE } from "../authority.ts";
 import type { Rate, RateMemory } from "../shared-state.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
@@ -40,6 +40,8 @@ export interface ConnectionState {
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
   agentId: string | undefined;
+  /** What its certificates were found to be worth, once that was asked. */
+  certified: Result<AgentCertificate | undefined> | undefined;
   /** What the agent showed here beside its documents. */
   authority: Authority;
   allowance: Allowance;
@@ -100,6 +102,7 @@ export class Connections {
       ...opened,
       nonce: encodeBase64url(this.#random(NONCE_BYTES)),
       agentId: undefined,
+      certified: undefined,
       authority: DOCUMENTS_ALONE,
       allowance: new Allowance(this.#limits.anonymousRate, now),
       refusals: 0,

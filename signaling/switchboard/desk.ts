@@ -6,6 +6,7 @@ import { readIdentityDocument } from "../identity-document.ts";
 import { RecordChain } from "../record-chain.ts";
 import { parseScopes } from "../scope.ts";
 import { MemoryState, type SharedState } from "../shared-state.ts";
+import { Certification } from "./certification.ts";
 import type { ServerIdentity, SwitchboardConfig, SwitchboardOptions } from "./config.ts";
 import { Connections } from "./connections.ts";
 import { Inboxes } from "./inboxes.ts";
@@ -28,6 +29,7 @@ export interface Desk {
   readonly registry: Registry;
   readonly inboxes: Inboxes;
   readonly shared: SharedState;
+  readonly certification: Certification;
   readonly manifest: OwnManifest;
   /** What the server's identity document says of its trust score, and when that was computed. */
   readonly ownTrust: { readonly trustScore: number; readonly trustScoreAt: string };
@@ -36,6 +38,7 @@ export interface Desk {
 /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
 export function makeDesk(options: SwitchboardOptions): Desk {
   const { config, identity, verifier, random, head, agents, shared = new MemoryState() } = options;
+  const { certificates, revocations = [] } = options;
   const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
   const genesis = orThrow(readGenesis(identity.genesis, verifier));
   const document = orThrow(readIdentityDocument(identity.identityDocument, genesis, verifier));
@@ -51,6 +54,8 @@ export function makeDesk(options: SwitchboardOptions): Desk {
   const registry = new Registry(config, policy, verifier, outputs, { genesis, document });
   registry.load(agents);
   const connections = new Connections(config.limits, random, shared.rates);
+  const certification = new Certification(certificates, outputs);
+  for (const revocation of revocations) certification.revocations.add(revocation, revocation.effectiveAt);
   const inboxes = new Inboxes(outputs, replies, timers);
   const { trustScore, trustScoreAt } = document;
   return {
@@ -65,6 +70,7 @@ export function makeDesk(options: SwitchboardOptions): Desk {
     registry,
     inboxes,
     shared,
+    certification,
     manifest,
     ownTrust: { trustScore, trustScoreAt },
   };

@@ -31,8 +31,18 @@ export function directory(desk: Desk, connection: ConnectionState, now: number):
       nonce: connection.nonce,
       server_id: desk.config.serverId,
       server_agent_id: desk.identity.agentId,
+      ...certificateNote(desk, connection, now),
     },
   };
+}
+
+/** What the client's Agent Certificate is worth, where it showed one. */
+function certificateNote({ certification }: Desk, connection: ConnectionState, now: number): JsonObject {
+  const shown = certification.of(connection, now);
+  if (!shown.ok) return { certificate: { status: "refused", flaw: String(shown.fault.details?.flaw) } };
+  if (shown.value === undefined) return {};
+  const { agentId, serial } = shown.value;
+  return { certificate: { status: "accepted", agent_id: agentId, serial } };
 }
 
 /** `DISCOVER /methods`: every exchange, in the order of the table. */

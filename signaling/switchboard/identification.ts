@@ -1,18 +1,15 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { Verifier } from "../../codecs/signer.ts";
-import type { AccessGrant } from "../authority.ts";
+import type { AccessGrant, AgentCertificate } from "../authority.ts";
 import { readProof, verifyProof } from "../proof.ts";
 import type { LogEntry } from "../record-log.ts";
 import { readShape } from "../shape.ts";
-import type { ProofMemory } from "../shared-state.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
-import type { SwitchboardConfig } from "./config.ts";
-import type { ConnectionState, Connections } from "./connections.ts";
+import type { ConnectionState } from "./connections.ts";
+import type { Desk } from "./desk.ts";
 import { isVouchedFor } from "./grants.ts";
-import type { Outputs } from "./outputs.ts";
 import { CREDENTIALS } from "./parameters.ts";
-import type { RegisteredAgent, Registry } from "./registry.ts";
+import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 
 /** What an exchange takes: nobody in particular, a connection bound to an agent, or a proof of its own. */
@@ -20,32 +17,15 @@ export type Requirement = "anonymous" | "bound" | "proof";
 
 /** Says whose request it is, and binds a connection to the agent that proves itself first. */
 export class Identification {
-  readonly #config: SwitchboardConfig;
-  readonly #verifier: Verifier;
-  readonly #connections: Connections;
-  readonly #registry: Registry;
-  readonly #outputs: Outputs;
-  readonly #proofs: ProofMemory;
+  readonly #desk: Desk;
 
-  constructor(
-    config: SwitchboardConfig,
-    verifier: Verifier,
-    connections: Connections,
-    registry: Registry,
-    outputs: Outputs,
-    proofs: ProofMemory,
-  ) {
-    this.#config = config;
-    this.#verifier = verifier;
-    this.#connections = connections;
-    this.#registry = registry;
-    this.#outputs = outputs;
-    this.#proofs = proofs;
+  constructor(desk: Desk) {
+    this.#desk = desk;
   }
 
   /**
-   * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent.
-   * `grant`: what its access token says. Faults:
+   * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent; where the client showed
+   * an Agent Certificate, that stands for one. `grant`: what its access token says. Faults: `agent-certificate-refused`,
    * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
    * `shared-state-unavailable`, `genesis-invalid` and the other identity faults.
    */
@@ -57,6 +37,15 @@ export class Identification {
     grant: AccessGrant | undefined,
     now: number,
   ): Result<RegisteredAgent | undefined> {
+    const shown = this.#desk.certification.of(connection, now);
+    if (!shown.ok && requirement !== "anonymous") return shown;
+    const certificate = shown.ok ? shown.value : undefined;
+    if (certificate !== undefined) {
+      const named = exchange.agentId ?? certificate.agentId;
+      if (named !== certificate.agentId)
+        return refuse("agent-mismatch", "The certificate is of another agent.", "header Agent-ID");
+      return this.#certified(connection, exchange, parameters, { certificate, requirement, grant }, now);
+    }
     const bound = connection.agentId;
     if (bound !== undefined && exchange.agentId !== undefined && exchange.agentId !== bound) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "header Agent-ID");
@@ -67,7 +56,45 @@ export class Identification {
         nonce: connection.nonce,
       });
     }
-    return ok(bound === undefined ? undefined : this.#registry.acting(bound));
+    return ok(bound === undefined ? undefined : this.#desk.registry.acting(bound));
+  }
+
+  /** The agent that a certificate names, once its Genesis is known to be of that Agent-ID: registered here, or brought along. */
+  #certified(
+    connection: ConnectionState,
+    exchange: Exchange,
+    parameters: JsonObject,
+    shown: {
+      readonly certificate: AgentCertificate;
+      readonly requirement: Requirement;
+      readonly grant: AccessGrant | undefined;
+    },
+    now: number,
+  ): Result<RegisteredAgent | undefined> {
+    const { certificate, requirement, grant } = shown;
+    const { agentId, ownerId } = certificate;
+    if (agentId === this.#desk.registry.operator.agentId)
+      return refuse("agent-mismatch", "The server's own key alone speaks for the server.", "certificate[0]");
+    if (parameters.proof !== undefined) {
+      const claimed = this.#judge(connection, { ...exchange, agentId }, parameters, grant, now);
+      if (!claimed.ok) return claimed;
+    }
+    const credentials = readShape(CREDENTIALS, parameters, "parameters");
+    if (!credentials.ok) return credentials;
+    const { genesis, identity_document: document } = credentials.value;
+    const agent = this.#desk.registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
+    // Who only looks around need not be known.
+    if (!agent.ok)
+      return requirement === "anonymous" && connection.agentId === undefined ? ok(undefined) : agent;
+    const { ownerId: owner } = agent.value.genesis;
+    if (owner !== "" && owner !== ownerId)
+      return refuse(
+        "agent-mismatch",
+        "The certificate is of another owner than the Genesis.",
+        "certificate[0]",
+      );
+    connection.authority = { ...connection.authority, certificate };
+    return this.#keep(connection, agent.value, now);
   }
 
   #judge(
@@ -86,12 +113,12 @@ export class Identification {
     if (connection.agentId !== undefined && connection.agentId !== agentId) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "proof.agent_id");
     }
-    const { operator } = this.#registry;
+    const { operator } = this.#desk.registry;
     // Nothing but a proof by the server's own key makes an operator.
     const agent =
       agentId === operator.agentId
         ? ok(operator)
-        : this.#registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
+        : this.#desk.registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
     if (!agent.ok) return agent;
     const verified = verifyProof(
       proof,
@@ -104,28 +131,31 @@ export class Identification {
         nonce: connection.nonce,
         channelBinding: connection.channelBinding,
         origins: connection.origins,
-        certificateHashes: this.#config.certificateHashes(),
+        certificateHashes: this.#desk.config.certificateHashes(),
         now,
       },
-      this.#verifier,
+      this.#desk.verifier,
     );
     if (!verified.ok) return verified;
     const expires = (verified.value.exp + CLOCK_SKEW_SECONDS) * 1000;
-    const fresh = this.#proofs.take(agentId, verified.value.jti, expires, now);
+    const fresh = this.#desk.shared.proofs.take(agentId, verified.value.jti, expires, now);
     if (!fresh.ok) return fresh;
     return this.#keep(connection, agent.value, now);
   }
 
   #keep(connection: ConnectionState, agent: RegisteredAgent, now: number): Result<RegisteredAgent> {
     const isNew = connection.agentId === undefined;
-    if (!this.#connections.bind(connection, agent.agentId, now)) {
+    if (!this.#desk.connections.bind(connection, agent.agentId, now)) {
       connection.overfull = true;
       return refuse("capacity", "This agent has as many connections as it may.", "proof.agent_id");
     }
-    const entry: LogEntry | undefined = this.#registry.admit(agent);
-    if (entry !== undefined) this.#outputs.push({ kind: "append", entries: [entry] });
+    const entry: LogEntry | undefined = this.#desk.registry.admit(agent);
+    if (entry !== undefined) this.#desk.outputs.push({ kind: "append", entries: [entry] });
     if (isNew)
-      this.#outputs.log("info", "connection-bound", { connection: connection.id, agentId: agent.agentId });
+      this.#desk.outputs.log("info", "connection-bound", {
+        connection: connection.id,
+        agentId: agent.agentId,
+      });
     return ok(agent);
   }
 }

@@ -27,7 +27,14 @@ export function readExchange(connection: ConnectionState, id: ExchangeId, reques
     requestId: short("Request-ID"),
     taskId: short("Task-ID"),
     caller: connection.agentId,
+    assurance: assuranceOf(connection),
   };
+}
+
+/** What it is known by whose a connection is. */
+export function assuranceOf({ agentId, authority }: ConnectionState): Exchange["assurance"] {
+  if (agentId === undefined) return undefined;
+  return authority.certificate === undefined ? "proof-bound" : "certificate-bound";
 }
 
 /** Identifiers that go back in a header and into the record must fit there. */

@@ -129,6 +129,33 @@ export const NOTIFY: Shape<NotifyParameters> = object<NotifyParameters>(
 
 /** Names one of an agent's inboxes. */
 export const INBOX: Shape<string> = text({ min: 1, max: 64, pattern: /^[A-Za-z0-9._-]+$/ });
+/** NOTIFY / to `infrastructure:broadcast`: what is made of a certificate. */
+export interface RevocationNotice {
+  readonly content: {
+    readonly event_type: "certificate_revoked";
+    readonly agent_id: string;
+    /** Hex. */
+    readonly certificate_serial: string;
+    readonly revocation_reason?: string;
+    /** RFC 3339, UTC. Default: now. */
+    readonly effective_at?: string;
+  };
+}
+export const REVOCATION: Shape<RevocationNotice> = object<RevocationNotice>(
+  {
+    content: object<RevocationNotice["content"]>(
+      {
+        event_type: oneOf("certificate_revoked"),
+        agent_id: AGENT_ID,
+        certificate_serial: text({ min: 1, max: 64, pattern: /^[0-9A-Fa-f:]+$/ }),
+        revocation_reason: optional(text({ min: 1, max: 64, pattern: /^[A-Za-z0-9_. -]+$/ })),
+        effective_at: optional(text({ max: 40 })),
+      },
+      OPEN,
+    ),
+  },
+  OPEN,
+);
 
 /** CONFIRM /: of a notification. */
 export interface ConfirmTargetParameters {

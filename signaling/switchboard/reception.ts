@@ -11,11 +11,11 @@ import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
 import { checkGrant, grantShown, keepGrant, shownBy } from "./grants.ts";
 import type { Identification } from "./identification.ts";
-import { checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
+import { assuranceOf, checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
 import { Repeats } from "./repeats.ts";
 import type { Exchange } from "./replies.ts";
-import { checkClaim, checkHeaders, checkOwner } from "./request-headers.ts";
+import { checkClaim, checkHeaders, checkOwner, checkZone } from "./request-headers.ts";
 import { EARLY_METHODS, isRepeatable, requirementOf } from "./requirements.ts";
 import { type Departments, Routing } from "./routing.ts";
 import { SharedRates } from "./shared-rates.ts";
@@ -33,6 +33,7 @@ export class Reception {
   readonly #identification: Identification;
   readonly #requests: Departments["requests"];
   readonly #authorities: Departments["authorities"];
+  readonly #revoking: Departments["revoking"];
   readonly #routing: Routing;
   readonly #repeats = new Repeats();
   readonly #rates: SharedRates;
@@ -42,6 +43,7 @@ export class Reception {
     this.#identification = identification;
     this.#requests = departments.requests;
     this.#authorities = departments.authorities;
+    this.#revoking = departments.revoking;
     this.#routing = new Routing(desk, departments);
     this.#rates = new SharedRates(desk.config.limits, desk.shared.rates);
   }
@@ -176,9 +178,10 @@ export class Reception {
     const { route } = routed.value;
     const requirement = requirementOf(route, parameters, this.#desk.config);
     const wasBound = connection.agentId !== undefined;
-    // A proof is judged first: who shows one must not be kept out by those who never do.
-    if (parameters.proof === undefined && !this.#admitsNobody(connection, exchange, now))
-      return ok(undefined);
+    const certified = this.#desk.certification.of(connection, now);
+    const shows = parameters.proof !== undefined || (certified.ok && certified.value !== undefined);
+    // A proof, or a certificate, is judged first: who shows one must not be kept out by those who never do.
+    if (!shows && !this.#admitsNobody(connection, exchange, now)) return ok(undefined);
     const grant = grantShown(route, parameters, token);
     if (!grant.ok) return grant;
     const { value: shown } = grant;
@@ -193,6 +196,8 @@ export class Reception {
     exchange.caller = agentId;
     exchange.callerOwner = genesis.ownerId;
     exchange.callerWarning = asked.agent.trust.warning;
+    exchange.assurance = assuranceOf(connection);
+    if (connection.authority.certificate !== undefined) this.#revoking.watch(now);
     // The first request of a connection: only now it is known whose it is.
     const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
     if (!allowed.ok) return allowed;
@@ -208,12 +213,16 @@ export class Reception {
     }
     const granted = checkGrant(route, connection, this.#desk.config, now);
     if (!granted.ok) return granted;
+    const assured = named === undefined ? ok(undefined) : this.#requests.assured(asked, named, now);
+    if (!assured.ok) return assured;
     if (named !== undefined && this.#requests.takesPart(agentId, named, now)) {
       exchange.sessionId = named;
       if (route !== RESUME) this.#authorities.asked(named, agentId, shownBy(connection, now), now);
     }
     const owner = checkOwner(asked.agent, request.headers);
     if (!owner.ok) return owner;
+    const zone = checkZone(connection.authority, request.headers);
+    if (!zone.ok) return zone;
     // An offer is judged in an order of its own, with its own claim.
     if (route !== "ESTABLISH /sessions") {
       const claim = checkClaim(this.#desk.registry, asked.agent, connection.authority, request.headers);

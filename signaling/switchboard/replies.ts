@@ -34,6 +34,8 @@ export interface Exchange {
   callerOwner?: string;
   /** What must be said beside the trust in that agent. */
   callerWarning?: string | undefined;
+  /** What proved it. */
+  assurance?: "certificate-bound" | "proof-bound" | undefined;
   /** It came without a proof on an unbound connection, and took from what those share. */
   isAnonymous?: boolean;
   /** The session it is about, once the caller is known to take part in it. */
@@ -264,12 +266,13 @@ export class Replies {
 
 /** What a record says beside its members: the claim of a caller that proved nothing, the owner of one that did. */
 function extraOf(
-  { agentId, caller, callerOwner }: Exchange,
+  { agentId, caller, callerOwner, assurance }: Exchange,
   extra: JsonObject | undefined,
 ): JsonObject | undefined {
   const claim = caller === undefined && agentId !== undefined ? { claimed_agent_id: agentId } : {};
   const owner = callerOwner === undefined ? {} : { counterparty_owner_id: callerOwner };
-  const all = { ...extra, ...claim, ...owner };
+  const proved = assurance === undefined ? {} : { identity_assurance: assurance };
+  const all = { ...extra, ...claim, ...owner, ...proved };
   return Object.keys(all).length === 0 ? undefined : all;
 }
 

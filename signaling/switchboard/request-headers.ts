@@ -39,6 +39,16 @@ export function checkOwner({ genesis }: RegisteredAgent, headers: Headers): Resu
   return refuse("agent-mismatch", "The agent belongs to another owner.", "header Owner-ID");
 }
 
+/** Holds a zone in the headers of a proved agent against its certificate, where that names one. Fault: `zone-violation`. */
+export function checkZone({ certificate }: Authority, headers: Headers): Result<void> {
+  const zone = headers.get("AGTP-Zone-ID");
+  const governed = certificate?.governanceZone;
+  if (zone === undefined || governed === undefined || zone === governed) return ok(undefined);
+  return refuse("zone-violation", "The certificate is for another zone.", "header AGTP-Zone-ID", {
+    governance_zone: governed,
+  });
+}
+
 /** Holds a scope in the headers of a proved agent against what it was given. Fault: `scope-claim-invalid`. */
 export function checkClaim(
   registry: Registry,

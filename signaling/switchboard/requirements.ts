@@ -22,6 +22,9 @@ export function requirementOf(
     case "DISCOVER /agents":
     case "DISCOVER /agents/{agent_id}":
       return config.agentDisclosure === "public" ? "anonymous" : "bound";
+    case "NOTIFY /":
+      // Who revokes a certificate need not be an agent: its own tells who it is.
+      return isRevocation(route, parameters) ? "anonymous" : "bound";
     // The issuer's certificate stands in for a proof.
     case "ACTIVATE /agents/{agent_id}":
     case "DEACTIVATE /agents/{agent_id}":
@@ -38,6 +41,14 @@ export function requirementOf(
       return "bound";
   }
 }
+
+/** Whether a request revokes a certificate: a notification to everybody who runs a part of the network. */
+export function isRevocation(route: Route, { recipient }: JsonObject): boolean {
+  return route === "NOTIFY /" && recipient === BROADCAST;
+}
+
+/** Who a revocation is addressed to (`spec/agtp.md` 4.5). */
+export const BROADCAST = "infrastructure:broadcast";
 
 /**
  * Exchanges with a rule of their own for being asked twice: by offer, answer, `attach_seq` or nonce. What most of them answer is about the

@@ -35,11 +35,14 @@ import {
   LIFECYCLE,
   NOTIFY,
   QUERY,
+  REVOCATION,
   SUBSCRIBE,
   type SubscribeParameters,
 } from "./parameters.ts";
 import type { RecordReading } from "./record-reading.ts";
 import { warningsOf } from "./registry.ts";
+import { isRevocation } from "./requirements.ts";
+import type { Revoking } from "./revoking.ts";
 import type { Ringing } from "./ringing.ts";
 import {
   ADJUST,
@@ -69,6 +72,7 @@ export interface Departments {
   readonly inspection: Inspection;
   readonly lifecycle: Lifecycle;
   readonly authorities: Authorities;
+  readonly revoking: Revoking;
   readonly notices: Notices;
   readonly attaching: Attaching;
   readonly suspending: Suspending;
@@ -98,12 +102,19 @@ export class Routing {
       const method = routed.route.slice(0, routed.route.indexOf(" ")) as LifecycleMethod;
       return this.#departments.lifecycle.change(asked, method, routed.params.agent_id, read.value, now);
     }
+    if (isRevocation(routed.route, parameters)) return this.#revoke(asked, parameters, now);
     const result = this.#discover(routed, asked, parameters, now);
     if (!result.ok) return result;
     const about = "agent_id" in routed.params ? this.#desk.registry.get(routed.params.agent_id) : undefined;
     const warnings = about === undefined ? [] : warningsOf(about);
     this.#desk.replies.answer(exchange, { result: result.value, warnings }, now);
     return ok(undefined);
+  }
+
+  #revoke(asked: AskedByAnybody, parameters: JsonObject, now: number): Result<void> {
+    const { content = parameters.event } = parameters;
+    const read = readShape(REVOCATION, { ...parameters, ...(content === undefined ? {} : { content }) }, AT);
+    return read.ok ? this.#departments.revoking.notify(asked, read.value, now) : read;
   }
 
   #describe(parameters: JsonObject): Result<JsonObject> {
@@ -144,6 +155,7 @@ export class Routing {
 
   /** What is for agents that proved who they are. */
   answerAgent(routed: Routed, asked: Asked, parameters: JsonObject, now: number): Result<void> {
+    if (isRevocation(routed.route, parameters)) return this.#revoke(asked, parameters, now);
     const operated = checkOperated(this.#desk, asked, routed.route);
     if (!operated.ok) return operated;
     const { ringing, answering, requests, evidence, steering, records, attaching, suspending } =

@@ -64,6 +64,21 @@ export class SessionRequests {
     return found.ok || found.fault.code === "session-terminated";
   }
 
+  /**
+   * Refuses a lower assurance than the session began with: who came with an Agent Certificate goes on with one. Fault:
+   * `session-identity-mismatch`.
+   */
+  assured({ agent, connection }: Asked, sessionId: string, now: number): Result<void> {
+    const found = this.#table.participation(sessionId, agent.agentId, now);
+    const isCertified = found.ok && found.value.leg.authority.certificate !== undefined;
+    if (!isCertified || connection.authority.certificate !== undefined) return ok(undefined);
+    return refuse(
+      "session-identity-mismatch",
+      "This end came with an Agent Certificate: ask on a connection that shows one.",
+      "connection",
+    );
+  }
+
   /** NOTIFY /sessions/{id} with a closing statement: the last word of the end that did not hang up. */
   close(asked: Asked, sessionId: string, closing: string, now: number): Result<void> {
     const found = this.#table.participation(sessionId, asked.agent.agentId, now);

@@ -21,6 +21,7 @@ import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
 import { closeInterrupted } from "./recovery.ts";
 import { RefusalReports } from "./refusal-reports.ts";
+import { Revoking } from "./revoking.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
 import type { Session } from "./session.ts";
 import { SessionRequests } from "./session-requests.ts";
@@ -70,15 +71,14 @@ export class Switchboard {
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
   readonly #inspection: Inspection;
+  readonly #revoking: Revoking;
   readonly #reception: Reception;
   readonly #draining: Draining;
 
   /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
   constructor(options: SwitchboardOptions) {
     this.#desk = makeDesk(options);
-    const { config, verifier, outputs, connections, registry, shared } = this.#desk;
-    const { proofs } = shared;
-    this.#identification = new Identification(config, verifier, connections, registry, outputs, proofs);
+    this.#identification = new Identification(this.#desk);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     this.#detaching = new Detaching(this.#desk, this.#table, this.#endings);
@@ -95,6 +95,7 @@ export class Switchboard {
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
     this.#inspection = new Inspection(this.#desk);
+    this.#revoking = new Revoking(this.#desk, this.#authorities);
     this.#reception = new Reception(this.#desk, this.#identification, {
       ringing: this.#ringing,
       answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#detaching),
@@ -108,6 +109,7 @@ export class Switchboard {
       notices: new Notices(this.#desk, this.#table),
       lifecycle: new Lifecycle(this.#desk),
       authorities: this.#authorities,
+      revoking: this.#revoking,
     });
   }
 
@@ -257,6 +259,9 @@ export class Switchboard {
         return;
       case "drain":
         for (const live of this.#table.all()) this.#endings.end(live, "shutdown", "server", now);
+        return;
+      case "certificates":
+        this.#revoking.due(now);
         return;
       case "unbound":
         this.#closeUnbound(Number(timer.id));

@@ -26,6 +26,7 @@ export type TimerKind =
   | "counters"
   | "reports"
   /** Without id. */
+  | "certificates"
   | "drain";
 
 export interface Timer {

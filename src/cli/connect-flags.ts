@@ -16,6 +16,9 @@ export interface AgentConnectFlags {
   readonly certHash?: readonly string[];
   /** Identity file. */
   readonly key: string;
+  /** PEM file of an Agent Certificate, and of its key where that is in another. */
+  readonly certificate?: string;
+  readonly certificateKey?: string;
   readonly trust?: string;
   readonly serverId?: string;
 }
@@ -37,9 +40,16 @@ export async function connectOptions(flags: AgentConnectFlags): Promise<NodeConn
   if (anchors?.length === 0) {
     throw usageError(`${flags.trust} names no issuer key, so nobody could be talked to.`);
   }
+  const { certificate: certificateFile, certificateKey: keyFile = certificateFile, carrier } = flags;
+  if (certificateFile === undefined && keyFile !== undefined)
+    throw usageError("--certificate-key goes with --certificate.");
+  const certificate =
+    certificateFile === undefined || keyFile === undefined ? undefined : { certificateFile, keyFile };
   return {
     identity: await identityOf(flags.key),
-    carrier: flags.carrier,
+    // Only AGTP over TLS shows certificates; who names none of the others means that.
+    carrier: certificate !== undefined && carrier === "auto" ? "tls" : carrier,
+    ...(certificate === undefined ? {} : { certificate }),
     ...(flags.certHash === undefined ? {} : { certificateHashes: flags.certHash }),
     ...(anchors === undefined ? {} : { anchors }),
     ...(flags.serverId === undefined ? {} : { serverId: flags.serverId }),

@@ -147,6 +147,11 @@ function addServe(program: Command, exit: Exit): void {
       ).choices(["off", "asked"]),
     )
     .option(
+      "--certificate-authority <pem>",
+      "whose Agent Certificates tell who a client is; may be repeated",
+      values.collect,
+    )
+    .option(
       "--webhook <url>",
       "POST what happens to sessions and agents there; may be repeated",
       values.collect,
@@ -209,10 +214,17 @@ type GivenServeFlags = ServeFlags & {
   readonly origin?: string[];
   readonly allowedOrigin?: string[];
   readonly webhook?: string[];
+  readonly certificateAuthority?: string[];
 };
 
 /** A `--no-…` flag that was not given is `true` for commander, and must not overrule the file of settings. */
-function serveFlags({ origin, allowedOrigin, webhook, ...rest }: GivenServeFlags): ServeFlags {
+function serveFlags({
+  origin,
+  allowedOrigin,
+  webhook,
+  certificateAuthority,
+  ...rest
+}: GivenServeFlags): ServeFlags {
   const { webTransport, page, wellKnown, residents, ...others } = rest;
   return {
     ...others,
@@ -223,6 +235,7 @@ function serveFlags({ origin, allowedOrigin, webhook, ...rest }: GivenServeFlags
     ...(origin === undefined ? {} : { origins: origin }),
     ...(allowedOrigin === undefined ? {} : { allowedOrigins: allowedOrigin }),
     ...(webhook === undefined ? {} : { webhooks: webhook }),
+    ...(certificateAuthority === undefined ? {} : { certificateAuthorities: certificateAuthority }),
   };
 }
 
@@ -434,6 +447,8 @@ function addConnectOptions(command: Command): Command {
       values.certificateHashes,
     )
     .requiredOption("--key <file>", "identity file of this agent, made by parley keygen")
+    .option("--certificate <pem>", "Agent Certificate to show instead of proofs; over TLS alone")
+    .option("--certificate-key <pem>", "its private key (default: in the same file)")
     .option("--trust <file>", "talk only to agents whose issuer is a trust anchor in this file")
     .option("--server-id <agent-id>", "Agent-ID the server must have", values.agentId);
 }

@@ -1,6 +1,7 @@
 import type { Clock } from "../../codecs/clock.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import { buildEvidence } from "../../signaling/evidence/build.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import type { SharedState } from "../../signaling/shared-state.ts";
@@ -24,6 +25,8 @@ export interface MediaServerOptions {
   readonly clock: Clock;
   readonly verifier: Verifier;
   readonly random: (length: number) => Uint8Array;
+  /** What Agent Certificates are judged by. Default: none is looked at. */
+  readonly certificates?: CertificateRules | undefined;
   readonly events: EventLog;
   /** What is measured besides. Default: nothing. */
   readonly instruments?: Instruments;
@@ -49,6 +52,8 @@ export class MediaServer {
       verifier,
       random: options.random,
       agents: log.agents(),
+      certificates: options.certificates,
+      revocations: log.revocations(),
       head: log.head(),
       ...(options.shared === undefined ? {} : { shared: options.shared }),
     });

@@ -19,6 +19,7 @@ import {
   residentIdentities,
   startResidents,
 } from "../residents/residents.ts";
+import { certificateRules } from "./certificate-authorities.ts";
 import { Ending } from "./ending.ts";
 import type { EventLog } from "./event-log.ts";
 import { lockFolder } from "./folder-lock.ts";
@@ -56,6 +57,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   opened.defer(lockFolder(dataFolder));
   const identity = await serverIdentity(config);
   const certificate = await certificateOf(config);
+  const certificates = await certificateRules(config.certificateAuthorities);
   const log = await openLmdbLog(dataFolder);
   opened.defer(() => log.close());
   const shared = await openSharedFolder(config, clock, events);
@@ -122,6 +124,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       limits: config.limits,
     },
     identity,
+    certificates,
     log,
     shared,
     tokenIssuers: config.tokenIssuers,

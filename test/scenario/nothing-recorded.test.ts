@@ -41,6 +41,8 @@ function octetsOf(entry: LogEntry): Uint8Array {
       return Buffer.concat([entry.genesis, entry.identityDocument]);
     case "lifecycle":
       return Buffer.from(entry.status);
+    case "revocation":
+      return Buffer.from(entry.reason);
   }
 }
 

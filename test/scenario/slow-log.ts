@@ -32,6 +32,7 @@ export class SlowLog implements RecordLog {
   landmarks = (sessionId: string) => this.#log.landmarks(sessionId);
   agents = () => this.#log.agents();
   lifecycle = (agentId: string, count: number) => this.#log.lifecycle(agentId, count);
+  revocations = () => this.#log.revocations();
   events = (after: number, count: number) => this.#log.events(after, count);
   lastEvent = () => this.#log.lastEvent();
   close = () => this.#log.close();

@@ -5,6 +5,7 @@ import { CONNECT_TIMEOUT, connectTimedOut, type Dialled, TlsDial } from "../tls-
 import { dialUrl } from "../url.ts";
 import { channelBindingOf } from "./binding.ts";
 import { ByteSocket } from "./byte-socket.ts";
+import type { ClientCertificate } from "./client-certificate.ts";
 import { TlsMediaDoor } from "./media-door.ts";
 import { TlsPool } from "./pool.ts";
 
@@ -14,16 +15,20 @@ const AGTP_PROTOCOL = "agtp";
 /**
  * AGTP over TLS 1.3, client side in Node. With certificate hashes the server's certificate is compared before anything is said.
  * `connect` throws `usage` for a URL or hash that is none, `connect-timeout`, and `connect-refused` (nobody there, another
- * certificate, an older TLS). What it gives is a pool: each exchange has a TLS connection for itself.
+ * certificate, an older TLS). `certificate` is shown in every handshake. What it gives is a pool: each exchange has a TLS connection for itself.
  */
-export function tlsCarrier(options: EndOptions): Carrier {
+export function tlsCarrier(options: EndOptions, certificate?: ClientCertificate): Carrier {
   return {
     async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
       const dialled = dialUrl(url);
       const { certificateHashes: hashes, choice, connectTimeout = CONNECT_TIMEOUT } = connect;
       if (hashes !== undefined) checkHashes(hashes);
+      const attempt = (trusted: typeof hashes) => ({
+        url: dialled,
+        dial: new TlsDial(dialled, trusted, AGTP_PROTOCOL, certificate),
+      });
       const dial = async (trusted: typeof hashes, signal?: AbortSignal) => {
-        const { socket, pinned, reset } = await dialWithin(dialled, trusted, connectTimeout, options, signal);
+        const { socket, pinned, reset } = await dialWithin(attempt(trusted), connectTimeout, options, signal);
         const channelBinding = channelBindingOf(socket);
         return { socket: new ByteSocket(socket, options.clock, reset), channelBinding, pinned };
       };
@@ -46,13 +51,11 @@ export function tlsCarrier(options: EndOptions): Carrier {
 }
 
 async function dialWithin(
-  url: URL,
-  hashes: readonly Uint8Array[] | undefined,
+  { url, dial }: { readonly url: URL; readonly dial: TlsDial },
   timeout: number,
   { clock }: EndOptions,
   signal: AbortSignal | undefined,
 ): Promise<Dialled> {
-  const dial = new TlsDial(url, hashes, AGTP_PROTOCOL);
   const cancel = clock.at(clock.now() + timeout, () => dial.abort(connectTimedOut(url, timeout)));
   const giveUp = (): void => dial.abort();
   signal?.addEventListener("abort", giveUp);

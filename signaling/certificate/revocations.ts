@@ -1,0 +1,56 @@
+import type { AgentCertificate } from "../authority.ts";
+import { MAX_VALIDITY } from "./agent-certificate.ts";
+
+/** A certificate that does not hold any more, whatever its time says. */
+export interface Revocation {
+  readonly agentId: string;
+  /** Lowercase hex without leading zeros. */
+  readonly serial: string;
+  /** Key of the authority that revoked it, which speaks for what it issued alone; `undefined`: all of the agent's with that serial. */
+  readonly issuerKeyId: string | undefined;
+  readonly reason: string;
+  /** From when on, Unix milliseconds. */
+  readonly effectiveAt: number;
+}
+
+/**
+ * Revocations kept at once of those that authorities made, and as many again of those that issuers of agents and the operator made: one
+ * more is refused, since forgetting one would let its certificate in again.
+ */
+export const MAX_REVOCATIONS = 65_536;
+/** How long one is kept: no certificate that it is about can still be in its time. */
+const KEPT = MAX_VALIDITY + 86_400_000;
+
+/** Which certificates were revoked, by serial number. */
+export class Revocations {
+  /** By authority and serial number. */
+  readonly #byIssuer = new Map<string, Revocation>();
+  /** By agent and serial number. */
+  readonly #byAgent = new Map<string, Revocation>();
+
+  get size(): number {
+    return this.#byIssuer.size + this.#byAgent.size;
+  }
+
+  /** Takes one. `known` when it says nothing new: the earlier time counts. */
+  add(revocation: Revocation, now: number): "new" | "known" | "full" {
+    const { issuerKeyId, agentId, serial, effectiveAt } = revocation;
+    const kept = issuerKeyId === undefined ? this.#byAgent : this.#byIssuer;
+    const key = `${issuerKeyId ?? agentId}/${serial}`;
+    const known = kept.get(key);
+    if (known !== undefined && known.effectiveAt <= effectiveAt) return "known";
+    if (known === undefined && kept.size >= MAX_REVOCATIONS) {
+      for (const [old, { effectiveAt: since }] of kept) if (since + KEPT < now) kept.delete(old);
+      if (kept.size >= MAX_REVOCATIONS) return "full";
+    }
+    kept.set(key, revocation);
+    return "new";
+  }
+
+  /** The revocation of a certificate, once it is in effect. */
+  find({ issuerKeyId, agentId, serial }: AgentCertificate, now: number): Revocation | undefined {
+    return [this.#byIssuer.get(`${issuerKeyId}/${serial}`), this.#byAgent.get(`${agentId}/${serial}`)].find(
+      (one) => one !== undefined && one.effectiveAt <= now,
+    );
+  }
+}
