@@ -41,7 +41,7 @@ class MemoryLog implements RecordLog {
   readonly #chain: string[] = [];
   /** Places of records that tell of a life, in order. */
   readonly #events: number[] = [];
-  readonly #revocations: Revocation[] = [];
+  readonly #revocations = new Map<string, Revocation>();
   #head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   #closed = false;
 
@@ -61,7 +61,8 @@ class MemoryLog implements RecordLog {
         this.#session(entry.sessionId).state = entry.bytes.slice();
       } else if (entry.kind === "revocation") {
         const { kind: _kind, ...revocation } = entry;
-        this.#revocations.push(revocation);
+        const { issuerKeyId, agentId, serial } = revocation;
+        this.#revocations.set(`${issuerKeyId ?? agentId}/${serial}`, revocation);
       } else if (entry.kind === "lifecycle") {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else {
@@ -139,7 +140,7 @@ class MemoryLog implements RecordLog {
 
   revocations(): Iterable<Revocation> {
     this.#assertOpen();
-    return [...this.#revocations];
+    return [...this.#revocations.values()];
   }
 
   lifecycle(agentId: string, count: number): readonly string[] {

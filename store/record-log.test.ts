@@ -105,6 +105,25 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     expect(log.landmarks("never")).toEqual([]);
   });
 
+  test("revocations are all told, the last of an authority or agent and a serial number in place of the one before", async () => {
+    const log = await open();
+    const revoked = (serial: string, issuerKeyId?: string, effectiveAt = 5) => ({
+      ...{ agentId: "a".repeat(64), serial, issuerKeyId, reason: "superseded", effectiveAt },
+    });
+    const [first, second] = [revoked("1a", "b".repeat(64)), revoked("1a")];
+    await log.append([record(0), { kind: "revocation", ...first }]);
+    await log.append([
+      record(1),
+      { kind: "revocation", ...second },
+      { kind: "revocation", ...revoked("2b") },
+    ]);
+    await log.append([record(2), { kind: "revocation", ...revoked("2b", undefined, 3) }]);
+    const all = [...log.revocations()].sort((x, y) =>
+      `${x.serial}${x.issuerKeyId}`.localeCompare(`${y.serial}${y.issuerKeyId}`),
+    );
+    expect(all).toEqual([first, second, revoked("2b", undefined, 3)]);
+  });
+
   test("sessions whose names begin alike do not mix", async () => {
     const log = await open();
     await log.append([

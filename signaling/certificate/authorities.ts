@@ -9,7 +9,7 @@ export interface CertificateAuthorities {
 }
 
 /** Certificate authorities of one operator, at most. */
-export const MAX_AUTHORITIES = 64;
+const MAX_AUTHORITIES = 64;
 
 /** Reads the certificates (DER) that an operator pins. Faults: `agent-certificate-refused`, `at` naming which. */
 export function readAuthorities(certificates: readonly Uint8Array[]): Result<CertificateAuthorities> {

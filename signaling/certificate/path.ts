@@ -4,7 +4,7 @@ import { type CertificateFlaw, flawed } from "./flaws.ts";
 import { areSame, type CertificateSignatures, type X509 } from "./x509.ts";
 
 /** Authorities between an agent's certificate and a pinned one, at most. */
-export const MAX_DEPTH = 4;
+const MAX_DEPTH = 4;
 /** Signatures judged for one chain: certificates that name each other in circles, or many alike, cost no more. */
 const MAX_SIGNATURES = 16;
 

@@ -6,7 +6,7 @@ import { context, DerReader, readDer, TAG } from "./der.ts";
 import { flawed } from "./flaws.ts";
 
 /** Largest certificate that is read, bytes. */
-export const MAX_CERTIFICATE_BYTES = 16_384;
+const MAX_CERTIFICATE_BYTES = 16_384;
 /** Extensions of one certificate, at most. */
 const MAX_EXTENSIONS = 64;
 

@@ -11,7 +11,7 @@ import { BROADCAST } from "./requirements.ts";
 import type { SessionLeg } from "./session.ts";
 
 /** How often the certificates of connections are held against time and revocations, milliseconds; what is revoked now, at once. */
-export const CERTIFICATE_CHECK = 5_000;
+const CERTIFICATE_CHECK = 5_000;
 /** Code of `sfu/carrier`, which this room cannot see. */
 const CLOSE_FORBIDDEN = 6;
 

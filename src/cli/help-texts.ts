@@ -100,6 +100,20 @@ Examples:
   parley agent suspend AGENT-ID --reason audit   its calls end at once; reinstate lets it on
   parley agent revoke AGENT-ID                   for good`;
 
+export const CERT = `Make certificates to try mutual TLS with: an authority, and Agent Certificates.
+
+An Agent Certificate, shown in the TLS handshake, stands for the proofs of the agent it names. Real ones come from an authority that somebody
+runs with care; this one's key lies in a file. What servers make of them is in docs/certificates.md.`;
+
+export const CERT_AFTER = `
+Examples:
+  parley cert authority my-authority
+  parley serve --client-certificates asked --certificate-authority my-authority/authority.pem
+  parley cert agent --authority my-authority --identity ada.key
+  parley call BOB --key ada.key --certificate ada.pem --cert-hash HASH --tone
+
+Existing files are never overwritten.`;
+
 export const CALL = `Call an agent, say something, record the answer, hang up.
 
 The call is up when the other end has answered and both signatures were checked. With --in or --tone the call ends

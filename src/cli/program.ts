@@ -6,6 +6,7 @@ import { addAgent } from "./agent-program.ts";
 import type { AnswerFlags } from "./answer-command.ts";
 import type { BotsFlags } from "./bots-command.ts";
 import type { CallFlags } from "./call-command.ts";
+import { addCert } from "./cert-program.ts";
 import type { DiscoverFlags } from "./discover-command.ts";
 import type { DoctorFlags } from "./doctor-command.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -53,6 +54,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addServe(program, exit);
   addDoctor(program, exit);
   addKeygen(program, exit);
+  addCert(program, exit);
   addAgent(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);

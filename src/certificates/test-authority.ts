@@ -1,0 +1,88 @@
+/** A certificate authority of one's own, to try Agent Certificates with. */
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { unwrap } from "../../agent/unwrap.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Signer } from "../../codecs/signer.ts";
+import { certificatesOfPem } from "../../platform/node/pem.ts";
+import { createSigner, generateSeed, random } from "../../platform/node/sodium.ts";
+import { readX509, UNDERSTOOD, type X509 } from "../../signaling/certificate/x509.ts";
+import {
+  extension,
+  keyIdentifiers,
+  name as nameOf,
+  privateKeyPem,
+  writeCertificate,
+} from "./certificate-writer.ts";
+import { bits, element, sequence } from "./der-writer.ts";
+import { writeNewFile } from "./new-file.ts";
+
+/** Who issues: a certificate, and the key that signs. */
+export interface TestAuthority {
+  readonly certificate: X509;
+  readonly signer: Signer;
+}
+
+/** Files of an authority in its folder. */
+const AUTHORITY_FILE = "authority.pem";
+const AUTHORITY_KEY_FILE = "authority-key.pem";
+
+/**
+ * Makes an authority, good for ten years, and keeps it in `folder`: its certificate, and its key readable by its owner alone. `now` is Unix
+ * milliseconds. Gives the path of the certificate. Throws `key-file-invalid` where there is one already.
+ */
+export async function createTestAuthority(folder: string, name: string, now: number): Promise<string> {
+  const seed = generateSeed();
+  const signer = createSigner(seed);
+  const certificate = writeCertificate(
+    {
+      serial: freshSerial(),
+      issuer: nameOf(name),
+      subject: nameOf(name),
+      notBefore: now - BACKDATED,
+      notAfter: now + TEN_YEARS,
+      publicKey: signer.publicKey,
+      extensions: [
+        extension(UNDERSTOOD.basicConstraints, true, sequence(element(0x01, Uint8Array.of(0xff)))),
+        extension(UNDERSTOOD.keyUsage, true, bits(KEY_CERT_SIGN, 2)),
+        ...keyIdentifiers(signer.publicKey, signer.publicKey),
+      ],
+    },
+    signer,
+  );
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeNewFile(join(folder, AUTHORITY_KEY_FILE), privateKeyPem(seed), true);
+  const path = join(folder, AUTHORITY_FILE);
+  await writeNewFile(path, certificate, false);
+  return path;
+}
+
+/** The authority in a folder. Throws `certificate-broken`. */
+export async function loadTestAuthority(folder: string): Promise<TestAuthority> {
+  try {
+    const [certificate = "", key = ""] = await Promise.all(
+      [AUTHORITY_FILE, AUTHORITY_KEY_FILE].map((file) => readFile(join(folder, file), "latin1")),
+    );
+    const pkcs8 = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ""), "base64");
+    const signer = createSigner(new Uint8Array(pkcs8.subarray(-SEED_BYTES)));
+    const [der = new Uint8Array()] = certificatesOfPem(certificate);
+    return { certificate: unwrap(readX509(der)), signer };
+  } catch (cause) {
+    const message = `There is no test authority in ${folder}; "parley cert authority ${folder}" makes one.`;
+    throw new ParleyError({ code: "certificate-broken", message, at: folder }, { cause });
+  }
+}
+
+/** Positive, 16 bytes long (RFC 5280, section 4.1.2.2). */
+export function freshSerial(): Uint8Array {
+  const bytes = random(16);
+  bytes[0] = ((bytes[0] as number) & 0x3f) | 0x40;
+  return bytes;
+}
+
+/** For clocks that are behind, milliseconds. */
+export const BACKDATED = 3_600_000;
+const TEN_YEARS = 3_650 * 86_400_000;
+/** Bit 5 of keyUsage. */
+const KEY_CERT_SIGN = Uint8Array.of(0x04);
+const SEED_BYTES = 32;
