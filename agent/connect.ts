@@ -176,7 +176,14 @@ export async function meetServer(
   }
   control.useNonce(textOf(greeting, "nonce"));
   const { certificate } = greeting;
-  if (isJsonObject(certificate) && certificate.status === "accepted") control.becomeCertified();
+  if (isJsonObject(certificate)) {
+    const { status, flaw = "" } = certificate;
+    if (status === "refused") {
+      const message = "The server does not take this agent's certificate.";
+      throw new ParleyError({ code: "agent-certificate-refused", message, details: { flaw } });
+    }
+    control.becomeCertified();
+  }
   const presented = await control.request({ method: "DISCOVER", path: "/genesis" });
   const bytes = new TextEncoder().encode(textOf(presented.result, "genesis"));
   return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };
