@@ -88,13 +88,26 @@ export class Attaching {
       if (this.#desk.connections.get(exchange.connection) === undefined) continue;
       // Much may have happened meanwhile.
       const admitted = this.#admit(attachment, session.id, now);
-      const sets = admitted.ok ? layAnew(session, attachment.asked.connection) : admitted;
-      if (!admitted.ok) this.#desk.replies.refuse(exchange, admitted.fault, now);
-      else if (admitted.value.isRepeat) {
-        this.#answer(attachment, admitted.value, counters ?? session.counters, now);
-      } else if (!sets.ok) this.#desk.replies.refuse(exchange, sets.fault, now);
-      else this.#attach(attachment, admitted.value, sets.value, counters ?? session.counters, now);
+      const known = counters ?? session.counters;
+      const done = admitted.ok ? this.#carryOut(attachment, admitted.value, known, now) : admitted;
+      if (!done.ok) this.#desk.replies.refuse(exchange, done.fault, now);
     }
+  }
+
+  #carryOut(
+    attachment: Attachment,
+    admitted: Admitted,
+    counters: readonly FlowCounters[],
+    now: number,
+  ): Result<void> {
+    if (admitted.isRepeat) {
+      this.#answer(attachment, admitted, counters, now);
+      return ok(undefined);
+    }
+    const sets = layAnew(admitted.session, attachment.asked.connection);
+    if (!sets.ok) return sets;
+    this.#attach(attachment, admitted, sets.value, counters, now);
+    return ok(undefined);
   }
 
   #admit({ asked, parameters }: Attachment, sessionId: string, now: number): Result<Admitted> {
