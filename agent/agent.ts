@@ -2,7 +2,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from "../sfu/carrier.ts";
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
-import type { OutgoingCallOptions } from "./call-options.ts";
+import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
 import { resolveCallee } from "./callee.ts";
 import { Calls } from "./calls.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
@@ -11,6 +11,7 @@ import type { CallHandler } from "./incoming-calls.ts";
 import { type Offline, Online } from "./online.ts";
 import type { AgentPlatform } from "./platform.ts";
 import type { Presence, PresenceOwner } from "./presence.ts";
+import { listSessions, type SessionListing } from "./session-listing.ts";
 import { TypedEvents } from "./typed-events.ts";
 
 /** What an agent's connection runs on. */
@@ -147,6 +148,21 @@ export class Agent {
     const { context, connection } = this.#present();
     const agentId = await resolveCallee(callee, context.control, connection.url);
     return await this.#present().call(agentId, options);
+  }
+
+  /** The agent's sessions that are not over, those of other processes and of earlier ones among them. Throws `offline`. */
+  async sessions(): Promise<SessionListing[]> {
+    return await listSessions(this.#present().context.control);
+  }
+
+  /**
+   * Takes up a session that another process of this agent has, or had: what both ends signed is checked as when it was established, and the
+   * call goes on here, with a media key of its own. In the other process it ends as `moved`. The other end hears this one from then on; what
+   * it said meanwhile is not heard here. Throws `session-not-found`, `session-terminated`, `peer-untrusted`, `session-core-mismatch`,
+   * `signature-invalid`, `certificate-invalid`, `cancelled`, `closed`; `offline` while there is no connection.
+   */
+  async takeUp(sessionId: string, options: CallOptions = {}): Promise<Call> {
+    return this.#calls.get(sessionId) ?? (await this.#present().takeUp(sessionId, options));
   }
 
   /** The agents that the server knows, by ascending Agent-ID; who is online can be called. Throws `offline`. */

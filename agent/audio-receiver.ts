@@ -10,10 +10,11 @@ import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import type { FrameFate, FrameWatch } from "./frame-fate.ts";
 import type { HeardAudio } from "./heard-audio.ts";
-import { HeardRow, type NextKey } from "./heard-row.ts";
+import { HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 
 /** Sees every verified packet of the peer as it arrived, e.g. to keep frames for `parley verify --media`. */
@@ -168,10 +169,10 @@ export class AudioReceiver {
   }
 
   /** Another process speaks from now on, with this key: what waits of the one before is not played, what plays fades out. */
-  takeKey(next: NextKey, expiresAt: number): void {
+  takeKey(key: MediaKey, expiresAt: number): void {
     const now = this.#clock.now();
-    this.#place.takeKey(next, expiresAt, now);
-    this.#checkpoints.takeKey(next.key.generation, next.key.ed25519);
+    this.#place.takeKey(key, expiresAt, now);
+    this.#checkpoints.takeKey(key.generation, key.ed25519);
     this.#playout?.restart();
     this.#expectedBefore += this.#span();
     this.#lowest = Number.POSITIVE_INFINITY;
@@ -213,6 +214,12 @@ export class AudioReceiver {
     const { connection, flow } = this.#place.present;
     this.#admission.apply({ kind: "epoch", connection, flow, epoch, goesBack: true }, this.#clock.now());
     this.#release();
+  }
+
+  /** The speaker goes by another clock from now on. */
+  takeClock(clock: PeerClock): void {
+    this.#place.takeClock(clock, this.#clock.now());
+    this.#playout?.restart();
   }
 
   /** What waits is thrown away and what is played fades out; what still comes is late until `release`: the call is suspended. Idempotent. */

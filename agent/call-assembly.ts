@@ -3,11 +3,13 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
+import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { StatementPlace } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 import type { Withdrawal } from "./withdrawal.ts";
 
@@ -80,23 +82,36 @@ async function assembleCall(
 ): Promise<Call> {
   const connection = await openCallConnection(context, answered);
   try {
-    return await makeCall(context, options, answered, session, connection);
+    const { answer, offer } = session;
+    const peerClock = answered.leg === 0 ? answer.payload.clock : offer.payload.clock;
+    return await makeCall(context, options, { ...answered, session, connection, peerClock });
   } catch (error) {
     connection.close();
     throw error;
   }
 }
 
-async function makeCall(
+/** A checked session, and where it goes on. */
+export interface SessionToGoOn {
+  readonly session: CheckedSession;
+  readonly mediaSigner: Signer;
+  readonly connection: CallConnection;
+  /** The other end's clock against the server's. */
+  readonly peerClock: ClockStatement;
+  /** Where another process had it before: how far the server has this end's statements. */
+  readonly statements?: readonly StatementPlace[];
+  /** It is suspended, as the server says. */
+  readonly suspension?: JsonObject | undefined;
+}
+
+/** Makes the call of a checked session. */
+export async function makeCall(
   context: AgentContext,
   options: CallOptions,
-  answered: AnsweredSession,
-  session: CheckedSession,
-  connection: CallConnection,
+  { session, mediaSigner, connection, peerClock, statements, suspension }: SessionToGoOn,
 ): Promise<Call> {
   const { port, streams } = connection;
-  const { sessionId, leg } = answered;
-  const peerClock = leg === 0 ? session.answer.payload.clock : session.offer.payload.clock;
+  const { sessionId, leg } = session;
   const media = await openCallMedia({
     platform: context.platform,
     time: context.time,
@@ -105,7 +120,8 @@ async function makeCall(
     session,
     sessionId,
     streams,
-    mediaSigner: answered.mediaSigner,
+    statements,
+    mediaSigner,
     speaker: session.peer.agentId,
     // Both clocks were measured against the server's: peer to server, then server to here.
     peerClock: {
@@ -125,13 +141,14 @@ async function makeCall(
     context,
     connection,
     media,
-    mediaSigner: answered.mediaSigner,
+    mediaSigner,
+    suspension,
     keepSending: options.keepSending ?? false,
   });
 }
 
 /** Resolves also when the server does not take it: then nothing more can be done. */
-async function refuseSession(context: AgentContext, sessionId: string, reason: string): Promise<void> {
+export async function refuseSession(context: AgentContext, sessionId: string, reason: string): Promise<void> {
   try {
     await context.control.request({
       method: "TERMINATE",

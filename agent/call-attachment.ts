@@ -173,7 +173,7 @@ export class CallAttachment {
       // A higher one each time: whether the last got through is not known.
       this.#attachSeq += 1;
       try {
-        const parameters = { attach_seq: this.#attachSeq };
+        const parameters = { attach_seq: this.#attachSeq, ...this.#received() };
         const opened = await reopenCallConnection(context, this.#options.session.sessionId, parameters);
         if (isWanted()) this.#goOn(opened);
         else opened.close();
@@ -188,6 +188,13 @@ export class CallAttachment {
         await this.#pause(typeof asked === "number" ? Math.min(asked, LONGEST_PAUSE_MS) : pause);
       }
     }
+  }
+
+  /** How far the data stream was heard: the server sends again what was on its way from there. */
+  #received(): JsonObject {
+    const { nextSequence, stream } = this.#options.media.messages.receiver ?? {};
+    if (nextSequence === undefined || stream === undefined) return {};
+    return { received: [{ stream, next_sequence: nextSequence }] };
   }
 
   #goOn(opened: ReopenedConnection): void {

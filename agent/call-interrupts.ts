@@ -75,11 +75,15 @@ interface StreamEnd {
 /** The media epochs of a call: either end ends what is being said on a stream. */
 export class CallInterrupts {
   readonly #options: CallInterruptsOptions;
-  readonly #sent: Epochs = { own: undefined, told: 0, begun: 0 };
-  readonly #heard: Epochs = { own: undefined, told: 0, begun: 0 };
+  readonly #sent: Epochs;
+  readonly #heard: Epochs;
 
   constructor(options: CallInterruptsOptions) {
     this.#options = options;
+    const { sender, receiver } = options.media;
+    const begun = (epoch = 0): Epochs => ({ own: undefined, told: epoch, begun: epoch });
+    this.#sent = begun(sender?.epoch);
+    this.#heard = begun(receiver?.epoch);
     options.media.interruptedWith((bytes) => this.#arrived(bytes));
   }
 

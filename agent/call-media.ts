@@ -3,6 +3,7 @@ import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
 import { AudioReceiver, type PacketTap } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
@@ -10,7 +11,7 @@ import type { FramesRefused } from "./call.ts";
 import { CallAudio } from "./call-audio.ts";
 import { type DataMedia, openDataMedia } from "./data-media.ts";
 import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
-import type { NextKey } from "./heard-row.ts";
+import type { PeerClock } from "./heard-row.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { AudioCodecOptions } from "./platform.ts";
@@ -45,7 +46,9 @@ export interface CallMedia {
    */
   attach(port: MediaPort, streams: readonly StreamParameters[], statements: readonly StatementPlace[]): void;
   /** The other end's media is signed with another key from now on. */
-  takeKey(next: NextKey): void;
+  takeKey(key: MediaKey): void;
+  /** The other end goes by another clock from now on. */
+  takeClock(clock: PeerClock): void;
   /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
   finish(): Promise<void>;
 }
@@ -136,10 +139,14 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       messages.sender?.detach();
     },
     attach,
-    takeKey: (next) => {
+    takeKey: (key) => {
       const expiresAt = options.session.terms.expires_at * 1000;
-      receiver?.takeKey(next, expiresAt);
-      messages.receiver?.takeKey(next, expiresAt);
+      receiver?.takeKey(key, expiresAt);
+      messages.receiver?.takeKey(key, expiresAt);
+    },
+    takeClock: (clock) => {
+      receiver?.takeClock(clock);
+      messages.receiver?.takeClock(clock);
     },
     refusedByRelay: (refused) => tellRefused(options, lines, refused),
     finish: () => {

@@ -4,8 +4,10 @@ import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { readRecord } from "../signaling/attribution.ts";
+import { readSigned } from "../signaling/jws.ts";
 import {
   makeNarrowing,
+  NARROWING,
   narrowedTerms,
   narrowingDigest,
   scopeOf,
@@ -70,6 +72,8 @@ export class CallTerms {
   constructor(options: CallTermsOptions) {
     this.#options = options;
     this.#present = options.session.terms;
+    // Where another process had the call before, its ends may have given something up.
+    this.#permit(this.#present);
   }
 
   get present(): Terms {
@@ -104,6 +108,9 @@ export class CallTerms {
     const { peer } = session;
     const leg = session.leg === 0 ? 1 : 0;
     const jws = typeof fields.narrowing === "string" ? fields.narrowing : "";
+    const claimed = readSigned(jws, NARROWING);
+    // Told before this process had the call: the terms that it was taken up with follow from it.
+    if (claimed.ok && claimed.value.number <= this.#present.number) return;
     const { sessionDigest } = session;
     const expected = { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: this.#present } as const;
     const { terms, payload } = unwrap(verifyNarrowing(jws, expected, verifier));

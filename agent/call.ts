@@ -115,6 +115,8 @@ export class Call {
     readonly connection: CallConnection;
     readonly media: CallMedia;
     readonly mediaSigner: Signer;
+    /** It is suspended, as the server says. */
+    readonly suspension?: JsonObject | undefined;
     readonly keepSending: boolean;
   }) {
     const { context, session } = options;
@@ -194,6 +196,7 @@ export class Call {
       },
     });
     this.ended = this.#ending.ended;
+    if (options.suspension !== undefined) this.#suspension.told("session-suspended", options.suspension);
     void this.settled.catch(() => undefined).then(() => this.#attachment.close());
     this.#scheduleUpkeep();
     const left = session.terms.expires_at * 1000 - wall();

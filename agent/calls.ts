@@ -40,6 +40,11 @@ export class Calls {
     return [...this.#up.values()];
   }
 
+  /** The one of this session, while it is up. */
+  get(sessionId: string): Call | undefined {
+    return this.#up.get(sessionId);
+  }
+
   /** Whether `event` is one that `deliver` takes. */
   takes({ event }: InboxEvent): boolean {
     return CALL_EVENTS.has(event);

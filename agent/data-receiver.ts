@@ -8,10 +8,11 @@ import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
 import type { PacketTap } from "./audio-receiver.ts";
 import type { DataMessage } from "./call-data.ts";
 import type { FrameWatch } from "./frame-fate.ts";
-import { HeardRow, type NextKey } from "./heard-row.ts";
+import { HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import { MessageQueue } from "./message-queue.ts";
 
@@ -166,6 +167,16 @@ export class DataReceiver {
     return room === undefined ? undefined : this.#waitFor(room);
   }
 
+  /** The number of the next message; undefined before the first. */
+  get nextSequence(): number | undefined {
+    return this.#last === undefined ? undefined : this.#last + 1;
+  }
+
+  /** Stream id. */
+  get stream(): number {
+    return this.#row.stream;
+  }
+
   /** Messages come on another flow from now on: the call goes on over another connection, and some may be missing. */
   moveTo(flow: number): void {
     this.#place.moveTo(flow, this.#clock.now());
@@ -173,12 +184,17 @@ export class DataReceiver {
   }
 
   /** Another process speaks from now on, with this key. The numbers that it passes over are not counted as missing. */
-  takeKey(next: NextKey, expiresAt: number): void {
-    this.#place.takeKey(next, expiresAt, this.#clock.now());
-    this.#checkpoints.takeKey(next.key.generation, next.key.ed25519);
+  takeKey(key: MediaKey, expiresAt: number): void {
+    this.#place.takeKey(key, expiresAt, this.#clock.now());
+    this.#checkpoints.takeKey(key.generation, key.ed25519);
     this.#last = undefined;
     this.#nextKey.resolve();
     this.#nextKey = Promise.withResolvers<void>();
+  }
+
+  /** The speaker goes by another clock from now on. */
+  takeClock(clock: PeerClock): void {
+    this.#place.takeClock(clock, this.#clock.now());
   }
 
   /** One checkpoint of the speaker. */

@@ -2,10 +2,10 @@ import type { Relay } from "../sfu/relay.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 
-/** The other end's media key from another process on, and how far its clock is from this machine's. */
-export interface NextKey {
-  readonly key: MediaKey;
-  readonly clock: { readonly offset: number; readonly uncertainty: number };
+/** Milliseconds to add to the other end's times to get this machine's, and how sure that is. */
+export interface PeerClock {
+  readonly offset: number;
+  readonly uncertainty: number;
 }
 
 /** The row of one heard stream, in a table of its own: what of it changes while the call lasts. */
@@ -34,7 +34,7 @@ export class HeardRow {
   }
 
   /** Frames are signed with another key from now on: what the one before signed is refused. */
-  takeKey({ key, clock }: NextKey, expiresAt: number, now: number): void {
+  takeKey(key: MediaKey, expiresAt: number, now: number): void {
     const { present } = this;
     this.#replace(
       {
@@ -42,11 +42,14 @@ export class HeardRow {
         keys: new Map([...present.keys, [key.generation, key.ed25519]]),
         notBefore: key.notBefore,
         notAfter: Math.min(key.notAfter, expiresAt),
-        clockOffset: clock.offset,
-        clockUncertainty: clock.uncertainty,
       },
       now,
     );
+  }
+
+  /** Frames are captured by another clock from now on. */
+  takeClock({ offset, uncertainty }: PeerClock, now: number): void {
+    this.#replace({ ...this.present, clockOffset: offset, clockUncertainty: uncertainty }, now);
   }
 
   #replace(row: AdmissionRow, now: number): void {

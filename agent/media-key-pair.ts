@@ -4,7 +4,6 @@ import type { AgentContext } from "./agent-context.ts";
 
 /** Media keys are certified from a little before now, ms, so that a verifier whose clock is behind accepts them. */
 const BACKDATE_MS = 60_000;
-const FIRST_GENERATION = 0;
 
 /** A fresh key for the media of one call, and the identity key's certificate for it. */
 export interface MediaKeyPair {
@@ -13,11 +12,12 @@ export interface MediaKeyPair {
   readonly certificate: string;
 }
 
-/** Makes the media key of one call that lives at most `ttl` seconds. */
+/** Makes the media key of one call that lives at most `ttl` seconds; each process that takes it up has one of the next generation. */
 export async function createMediaKeyPair(
   context: AgentContext,
   offerId: string,
   ttl: number,
+  generation = 0,
 ): Promise<MediaKeyPair> {
   const { platform, identity } = context;
   const signer = platform.createSigner(platform.random(32));
@@ -28,7 +28,7 @@ export async function createMediaKeyPair(
       offerId,
       ed25519: signer.publicKey,
       x25519: platform.createExchangeKey().publicKey,
-      generation: FIRST_GENERATION,
+      generation,
       notBefore: now - BACKDATE_MS,
       notAfter: now + ttl * 1000 + BACKDATE_MS,
     },

@@ -54,7 +54,7 @@ export class PeerPresence {
   told(event: string, fields: JsonObject): void {
     if (event === "media-key-changed") this.#keyChanged(fields);
     else if (event === "peer-detached") this.#wentAway(fields);
-    else if (event === "peer-attached") this.#cameBack();
+    else if (event === "peer-attached") this.#cameBack(fields);
   }
 
   #wentAway({ until }: JsonObject): void {
@@ -63,13 +63,19 @@ export class PeerPresence {
     this.#options.detached({ until: typeof until === "number" ? until : 0 });
   }
 
-  #cameBack(): void {
+  #cameBack({ clock }: JsonObject): void {
+    const { media, ownClock } = this.#options;
     this.#isDetached = false;
+    if (isClock(clock)) {
+      // Both were measured against the server's.
+      const offset = clock.offset_ms - ownClock.offset_ms;
+      media.takeClock({ offset, uncertainty: clock.uncertainty_ms + ownClock.uncertainty_ms });
+    }
     this.#options.attached({ generation: this.#newest.generation });
   }
 
   #keyChanged(fields: JsonObject): void {
-    const { session, media, verifier, wall, ownClock } = this.#options;
+    const { session, media, verifier, wall } = this.#options;
     const { agentId, genesis } = session.peer;
     const expected = {
       ...{ agentId, publicKey: genesis.agentKey, offerId: session.offer.payload.offer_id, now: wall() },
@@ -87,15 +93,8 @@ export class PeerPresence {
     }
     this.#keys.set(key.generation, key);
     this.#newest = key;
-    media.takeKey({ key, clock: peerClock(session, fields.clock, ownClock) });
+    media.takeKey(key);
   }
-}
-
-/** How far the other end's clock is from this machine's: both were measured against the server's. */
-function peerClock({ leg, answer, offer }: CheckedSession, stated: unknown, own: ClockStatement) {
-  const signed = leg === 0 ? answer.payload.clock : offer.payload.clock;
-  const { offset_ms: offset, uncertainty_ms: uncertainty } = isClock(stated) ? stated : signed;
-  return { offset: offset - own.offset_ms, uncertainty: uncertainty + own.uncertainty_ms };
 }
 
 function isClock(value: unknown): value is ClockStatement {

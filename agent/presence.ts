@@ -9,6 +9,7 @@ import type { ControlChannel } from "./control.ts";
 import type { InboxCursor, InboxEvent } from "./inbox.ts";
 import { type CallHandler, IncomingCalls } from "./incoming-calls.ts";
 import { placeCall } from "./outgoing-call.ts";
+import { takeUpSession } from "./taking-up.ts";
 import { Withdrawal } from "./withdrawal.ts";
 
 /** Longest wait for the calls of an agent to hang up when it closes, ms: more than a server takes to gather statements. */
@@ -75,6 +76,13 @@ export class Presence {
   /** Somebody decides on incoming calls from now on. */
   callHandlerSet(): void {
     this.#incoming.handlerSet();
+  }
+
+  /** See `Agent.takeUp`. */
+  async takeUp(sessionId: string, options: CallOptions): Promise<Call> {
+    return await this.#bringUp(options, (withdrawal) =>
+      takeUpSession(this.context, sessionId, options, withdrawal),
+    );
   }
 
   /** One event of the inbox. */

@@ -100,7 +100,13 @@ export type AdmissionMessage =
    * Moves a leg's stream that is here to the connections and flows of this row: its windows, counters, rate and what it holds go on. What
    * comes on the old flow is nobody's. `epoch` is the media epoch in force, which may have begun while the speaker had no connection.
    */
-  | { readonly kind: "move"; readonly row: AdmissionRow; readonly epoch: number }
+  | {
+      readonly kind: "move";
+      readonly row: AdmissionRow;
+      readonly epoch: number;
+      /** Of a reliable stream: the number of the first frame that its listener lacks. What is kept from there on goes to it again. */
+      readonly resend?: number;
+    }
   /** Replaces what the terms govern; the window and counters go on. */
   | {
       readonly kind: "terms";

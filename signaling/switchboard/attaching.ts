@@ -186,7 +186,7 @@ export class Attaching {
     if (mediaKey !== undefined) this.#changeKey(session, leg, mediaKey, counters);
     const wasDetached = session.state === "detached";
     this.#detaching.cameBack(session, leg, now);
-    this.#detaching.moveMedia(session);
+    this.#detaching.moveMedia(session, leg, attachment.parameters.received);
     if (wasDetached && session.state === "active") {
       outputs.push({ kind: "admission", message: { kind: "state", sessionId: session.id, state: "active" } });
     }

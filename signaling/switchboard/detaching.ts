@@ -5,6 +5,7 @@ import { type Endings, IDLE_LIMIT } from "./endings.ts";
 import { admissionRow } from "./flows.ts";
 import type { LeftFlow } from "./restoring.ts";
 import { type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
+import type { ReceivedStream } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** How long an end of a bounded session has to come back when its connection is lost, milliseconds. */
@@ -118,13 +119,19 @@ export class Detaching {
     }
   }
 
-  /** The relay goes by where each flow leads now, and by which keys it is spoken. */
-  moveMedia(session: Session): void {
+  /** The relay goes by where each flow leads now, and by which keys it is spoken. `received`: how far the end that `returned` has heard reliable ones. */
+  moveMedia(session: Session, returned?: SessionLeg, received: readonly ReceivedStream[] = []): void {
     for (const flow of session.flows) {
       const epoch = session.epochs.get(flow) ?? 0;
+      const lacks = flow.listener === returned?.leg && received.find(({ stream }) => stream === flow.stream);
       this.#desk.outputs.push({
         kind: "admission",
-        message: { kind: "move", row: admissionRow(session, flow), epoch },
+        message: {
+          kind: "move",
+          row: admissionRow(session, flow),
+          epoch,
+          ...(lacks ? { resend: lacks.next_sequence } : {}),
+        },
       });
     }
   }

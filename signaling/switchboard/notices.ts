@@ -10,6 +10,7 @@ import { EVENT_LIFETIME } from "./inbox-queue.ts";
 import type { ConfirmTargetParameters, NotifyParameters, QueryParameters } from "./parameters.ts";
 import { vouchedOwner } from "./registry.ts";
 import type { SessionTable } from "./session-table.ts";
+import { liveSessions } from "./taking-up.ts";
 
 /** Notifications a second of one sender, and their burst; beyond: 429 `rate-limited`. */
 const NOTICE_RATE = { perSecond: 2, burst: 20 };
@@ -114,7 +115,8 @@ export class Notices {
       return refuse("field-invalid", "Only `status` can be asked for here.", "parameters.intent");
     }
     const { config, identity, replies } = this.#desk;
-    const sessions = this.#table.of(asked.agent.agentId).map(({ id, state }) => ({ session_id: id, state }));
+    const { agentId } = asked.agent;
+    const sessions = liveSessions(this.#table.of(agentId), agentId);
     const result = { server_id: config.serverId, server_agent_id: identity.agentId, time: now, sessions };
     replies.answer(asked.exchange, { result }, now);
     return ok(undefined);

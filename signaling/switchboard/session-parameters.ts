@@ -1,6 +1,7 @@
 import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
 import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
+import { MAX_STREAMS } from "../offer.ts";
 import {
   AGENT_ID,
   boolean,
@@ -13,7 +14,7 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
-import { CLOCK, type ClockStatement } from "../stream-fields.ts";
+import { CLOCK, type ClockStatement, STREAM_ID } from "../stream-fields.ts";
 import { INBOX, JWS, MAX_EXPLANATION_CHARACTERS, OPEN } from "./parameters.ts";
 
 /** Longest checkpoint kept of a suspended session, bytes of canonical JSON. */
@@ -142,13 +143,23 @@ export interface OpenParameters {
   readonly clock?: ClockStatement;
   /** Answer with everything that a process needs which knows nothing of the session. */
   readonly take_up?: boolean;
+  /** Of each reliable stream that this end hears and has heard something of: the number of the next frame. */
+  readonly received?: readonly ReceivedStream[];
 }
+
+/** How far an end has heard a reliable stream. */
+export type ReceivedStream = { readonly stream: number; readonly next_sequence: number };
 export const OPEN_MEDIA: Shape<OpenParameters> = object<OpenParameters>(
   {
     attach_seq: integer(1, Number.MAX_SAFE_INTEGER),
     media_key: optional(JWS),
     clock: optional(CLOCK),
     take_up: optional(boolean()),
+    received: optional(
+      list(object<ReceivedStream>({ stream: STREAM_ID, next_sequence: integer(0, 2 ** 48) }), {
+        max: MAX_STREAMS,
+      }),
+    ),
   },
   OPEN,
 );

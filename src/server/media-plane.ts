@@ -13,6 +13,7 @@ import type {
   FlowCounters,
 } from "../../signaling/admission.ts";
 import { type Instruments, timed } from "./instruments.ts";
+import { KeptFrames } from "./kept-frames.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 
@@ -32,6 +33,7 @@ export class MediaPlane {
   readonly #instruments: Instruments;
   /** Flows on whose streams media frames come; all other flows' items are the switchboard's. */
   readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
+  readonly #kept = new KeptFrames();
   /** Sessions with reliable streams that wait, unread, for a listener. */
   readonly #awaitingListeners = new Map<string, PromiseWithResolvers<void>>();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -60,7 +62,10 @@ export class MediaPlane {
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
     }
     this.#relay.apply(message, this.#clock.now());
-    if (message.kind === "move") this.#note(message.row);
+    if (message.kind === "move") {
+      this.#note(message.row);
+      if (message.resend !== undefined) this.#resend(message.row, message.resend);
+    }
     this.#wakeReaders(message);
     this.#releaseHeld();
     this.#schedule();
@@ -91,6 +96,7 @@ export class MediaPlane {
       ...this.#relay.sizes(),
       mediaFlows: this.#mediaFlows.size,
       unread: this.#awaitingListeners.size,
+      kept: this.#kept.size,
     };
   }
 
@@ -204,11 +210,20 @@ export class MediaPlane {
     for (let index = 0; index < verdict.egressCount; index += 1) {
       const egress = this.#relay.egress(index);
       if (egress.carriage === "stream") {
-        this.#enqueue(egress, verdict.row?.reliable === true);
+        const { row } = verdict;
+        if (row?.reliable === true) this.#kept.add(row, verdict.sequence, egress.bytes);
+        this.#enqueue(egress, row?.reliable === true);
         continue;
       }
       const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
       this.#relay.account(fate);
+    }
+  }
+
+  /** A listener is back and lacks what was on its way to it: that goes first, as it was admitted. */
+  #resend(row: AdmissionRow, sequence: number): void {
+    for (const packet of this.#kept.from(row, sequence)) {
+      for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.send(flow, packet);
     }
   }
 
@@ -236,7 +251,10 @@ export class MediaPlane {
     if (message.kind === "terms") {
       const row = this.#relay.row(message.connection, message.flow);
       const isNarrowed = row !== undefined && message.termsNumber >= row.termsNumber;
-      if (isNarrowed && !message.transmitAllowed) this.#discard(row, "scope");
+      if (isNarrowed && !message.transmitAllowed) {
+        this.#discard(row, "scope");
+        this.#kept.drop(row);
+      }
     } else if (message.kind === "epoch") {
       const row = this.#relay.row(message.connection, message.flow);
       if (row !== undefined) this.#discard(row, "epoch");
@@ -255,6 +273,7 @@ export class MediaPlane {
 
   /** The session is over for good: none of its flows is used again. */
   #finishFlows(sessionId: string): void {
+    this.#kept.forget(sessionId);
     for (const row of this.#relay.rows(sessionId)) {
       this.#forgetFlow(row);
       for (const leg of row.egress) this.#egresses.items(leg.connection)?.finish(leg.flow);
