@@ -1,134 +1,14 @@
 /** Calls whose connection is lost and that go on over the next one. */
 import { describe, expect, it } from "vitest";
-import type { Agent } from "../../agent/agent.ts";
-import type { Call } from "../../agent/call.ts";
-import type { OutgoingCallOptions } from "../../agent/call-options.ts";
-import type { ConnectOptions } from "../../agent/connect.ts";
-import { type Carrier, CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
-import { verifyEvidence } from "../../signaling/evidence/verify.ts";
-import { compareUtterance } from "../../src/listening/compare.ts";
-import { strictVerifier } from "../keys.ts";
-import { connected, Recording, refusal, say, utterance } from "./talking.ts";
-import { World } from "./world.ts";
-
-const ONE_WAY = 20;
-const link = {
-  datagram: (_bytes: number, now: number) => now + ONE_WAY,
-  reliable: (_bytes: number, now: number) => now + ONE_WAY,
-};
-const SOON = { firstDelay: 800, maxDelay: 2_000 };
-
-/** A way to the world's server whose connections can be cut. */
-class Cuttable implements Carrier {
-  readonly #world: World;
-  #connection: Connection | undefined;
-  /** While it is, no connection can be made. */
-  isDown = false;
-
-  constructor(world: World) {
-    this.#world = world;
-  }
-
-  connect: Carrier["connect"] = async (url, options, handlers) => {
-    if (this.isDown) throw new Error("the network is down");
-    this.#connection = await this.#world.network.connect(url, options, handlers);
-    return this.#connection;
-  };
-
-  /** As a network that fails: neither side says that it is done. */
-  cut(): void {
-    this.#connection?.close(CLOSE_CODES.livenessTimeout, "cut");
-  }
-}
-
-interface End {
-  readonly agent: Agent;
-  readonly way: Cuttable;
-  readonly call: Call;
-  readonly heard: Recording;
-  /** What came as data. */
-  readonly told: unknown[];
-  /** Events of the call, in order. */
-  readonly events: string[];
-}
-
-async function online(world: World, name: string, options: Partial<ConnectOptions> = {}) {
-  const way = new Cuttable(world);
-  return { way, agent: await world.agent(name, { reconnect: SOON, ...options }, way) };
-}
-
-function end({ way, agent }: Awaited<ReturnType<typeof online>>, call: Call): End {
-  const events: string[] = [];
-  for (const name of ["detached", "reattached", "peer-detached", "peer-attached", "ended"] as const)
-    call.on(name, () => events.push(name));
-  const told: unknown[] = [];
-  void (async () => {
-    for await (const { value } of call.data ?? []) told.push(value);
-  })();
-  return { way, agent, call, heard: new Recording(call), told, events };
-}
-
-async function scene(options: OutgoingCallOptions = {}): Promise<{ world: World; ada: End; bob: End }> {
-  const world = new World({ toServer: link, toClient: link });
-  const [ada, bob] = [await online(world, "Ada"), await online(world, "Bob")];
-  const { call, answered } = await connected(
-    world,
-    ada.agent,
-    bob.agent,
-    { data: true, ...options },
-    { data: true },
-  );
-  return { world, ada: end(ada, call), bob: end(bob, answered) };
-}
-
-/** Both say something, one after the other, and hear it. */
-async function bothAreHeard(
-  world: World,
-  from: Pick<End, "call" | "heard">,
-  to: Pick<End, "call" | "heard">,
-) {
-  for (const [speaker, listener] of [
-    [from, to],
-    [to, from],
-  ] as const) {
-    const before = listener.heard.pcm().length;
-    const said = await say(world, speaker.call, 1);
-    await world.clock.advance(300);
-    const { correlation } = compareUtterance(said, listener.heard.pcm().subarray(before), 48_000);
-    expect(correlation).toBeGreaterThan(0.9);
-  }
-}
-
-/** Sends a number every 30 ms, each after the one before was taken. */
-async function count(world: World, call: Call, numbers: number): Promise<void> {
-  for (let number = 0; number < numbers; number += 1) {
-    await call.data?.send(number);
-    await new Promise<void>((resolve) => world.clock.at(world.clock.now() + 30, resolve));
-  }
-}
-
-const upTo = (numbers: number) => Array.from({ length: numbers }, (_, number) => number);
-
-async function judged(world: World, call: Call) {
-  const file = await world.during(call.evidence());
-  const anchors = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
-  const { report } = verifyEvidence(file, anchors, strictVerifier);
-  const vanished = report.statements.filter(({ text }) => text.includes("vanished"));
-  return { verdict: report.verdict, faults: report.faults, vanished };
-}
-
-async function hungUp(world: World, by: Call, other: Call): Promise<void> {
-  await world.during(by.end("goodbye"));
-  await world.during(other.settled);
-  expect(await judged(world, by)).toEqual({ verdict: "verified", faults: [], vanished: [] });
-}
+import { bothAreHeard, count, hungUp, judged, scene, upTo } from "./returning.ts";
+import { refusal, utterance } from "./talking.ts";
 
 describe.each(["caller", "callee", "both"])("when the connection of the %s is lost", (who) => {
   it("the call goes on: both are heard again, every message came once, and the evidence verifies", async () => {
     const { world, ada, bob } = await scene();
     await bothAreHeard(world, ada, bob);
-    const counted = Promise.all([count(world, ada.call, 100), count(world, bob.call, 100)]);
-    void ada.call.audio.write(utterance(6, 48_000)).catch(() => undefined);
+    const counted = Promise.all([count(world, ada.call, 60), count(world, bob.call, 60)]);
+    void ada.call.audio.write(utterance(4, 48_000)).catch(() => undefined);
     await world.clock.advance(1_000);
     for (const lost of [ada, bob])
       if (who === "both" || (who === "caller") === (lost === ada)) lost.way.cut();
@@ -142,9 +22,125 @@ describe.each(["caller", "callee", "both"])("when the connection of the %s is lo
       expect(bob.events).toEqual(["peer-detached", "peer-attached"]);
       expect(ada.call.stats().sent?.unsent).toBeGreaterThan(5);
     }
-    expect([ada.told, bob.told]).toEqual([upTo(100), upTo(100)]);
+    expect([ada.told, bob.told]).toEqual([upTo(60), upTo(60)]);
     await bothAreHeard(world, ada, bob);
     await hungUp(world, ada.call, bob.call);
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("a bounded call whose end does not come back in time", () => {
+  it("ends at both ends, here by this end's own clock, there by the server's", async () => {
+    const { world, ada, bob } = await scene();
+    ada.way.isDown = true;
+    ada.way.cut();
+    await world.clock.advance(9_900);
+    expect([ada.call.state, bob.call.state]).toEqual(["detached", "active"]);
+    await world.clock.advance(400);
+    expect(await ada.call.ended).toEqual({ reason: "connection-lost", by: "server" });
+    expect(await bob.call.ended).toEqual({ reason: "transport-closed", by: "server" });
+    expect([ada.events, bob.events]).toEqual([
+      ["detached", "ended"],
+      ["peer-detached", "ended"],
+    ]);
+    ada.way.isDown = false;
+    await world.clock.advance(10_000);
+    expect([ada.agent.isOnline, ada.agent.calls]).toEqual([true, []]);
+    expect(await judged(world, bob.call)).toMatchObject({ verdict: "verified", faults: [] });
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("a persistent call whose end is away for minutes", () => {
+  it("goes on when it is back", async () => {
+    const { world, ada, bob } = await scene({ model: "persistent" });
+    await bothAreHeard(world, ada, bob);
+    ada.way.isDown = true;
+    ada.way.cut();
+    await world.clock.advance(120_000);
+    expect([ada.call.state, bob.call.state]).toEqual(["detached", "active"]);
+    ada.way.isDown = false;
+    await world.clock.advance(3_000);
+    expect(ada.events).toEqual(["detached", "reattached"]);
+    await bothAreHeard(world, ada, bob);
+    await hungUp(world, bob.call, ada.call);
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("while this end is away", () => {
+  it("what is asked waits for a moment and fails as offline, and an interrupt is not in force then", async () => {
+    const { world, ada, bob } = await scene({ model: "persistent" });
+    ada.way.isDown = true;
+    ada.way.cut();
+    await world.clock.advance(100);
+    const from = world.clock.now();
+    expect(await refusal(world, ada.call.interrupt())).toBe("offline");
+    expect(world.clock.now() - from).toBeGreaterThanOrEqual(3_000);
+    expect(await refusal(world, ada.call.suspend())).toBe("offline");
+    ada.way.isDown = false;
+    await world.clock.advance(4_000);
+    await bothAreHeard(world, ada, bob);
+    expect([ada.call.suspended, bob.call.suspended]).toEqual([undefined, undefined]);
+  });
+
+  it("an interrupt that waits is signed, recorded and obeyed once it is back", async () => {
+    const { world, ada, bob } = await scene();
+    void bob.call.audio.write(utterance(8, 48_000)).catch(() => undefined);
+    await world.clock.advance(500);
+    ada.way.cut();
+    await world.clock.advance(50);
+    const told: unknown[] = [];
+    bob.call.on("interrupted", (event) => told.push(event));
+    await world.during(ada.call.interrupt());
+    await world.clock.advance(100);
+    expect(told).toMatchObject([{ epoch: 1, by: ada.agent.id }]);
+    await world.clock.advance(1_000);
+    await bothAreHeard(world, ada, bob);
+    await hungUp(world, ada.call, bob.call);
+  });
+
+  it("hanging up is delivered once it is back", async () => {
+    const { world, ada, bob } = await scene();
+    await bothAreHeard(world, ada, bob);
+    ada.way.cut();
+    await world.clock.advance(50);
+    void ada.call.end("enough");
+    await world.clock.advance(3_000);
+    expect(await ada.call.ended).toEqual({ reason: "enough", by: "me" });
+    expect(await bob.call.ended).toEqual({ reason: "enough", by: "peer" });
+    await world.during(bob.call.settled);
+    expect(await judged(world, bob.call)).toEqual({ verdict: "verified", faults: [], vanished: [] });
+    expect(world.reported).toEqual([]);
+  });
+
+  it("the other end's hanging up is learnt when it is back", async () => {
+    const { world, ada, bob } = await scene();
+    ada.way.cut();
+    await world.clock.advance(50);
+    await world.during(bob.call.end("goodbye"));
+    await world.clock.advance(3_000);
+    expect(await ada.call.ended).toEqual({ reason: "goodbye", by: "peer" });
+    expect(world.reported).toEqual([]);
+  });
+
+  it("the other end suspends the call and resumes it: this end finds it as it is", async () => {
+    const { world, ada, bob } = await scene({ model: "persistent" });
+    ada.way.isDown = true;
+    ada.way.cut();
+    await world.clock.advance(100);
+    expect(await refusal(world, bob.call.suspend())).toBe("session-state-conflict");
+    ada.way.isDown = false;
+    await world.clock.advance(3_000);
+    const { nonce } = await world.during(bob.call.suspend());
+    await world.clock.advance(100);
+    expect(ada.call.state).toBe("suspended");
+    ada.way.cut();
+    await world.clock.advance(3_000);
+    expect(ada.call.state).toBe("suspended");
+    await world.during(ada.call.resume(nonce));
+    await world.clock.advance(100);
+    await bothAreHeard(world, ada, bob);
     expect(world.reported).toEqual([]);
   });
 });
