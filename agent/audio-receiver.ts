@@ -67,6 +67,8 @@ export class AudioReceiver {
   #verified = 0;
   #epoch = 0;
   #heardInEpoch = false;
+  /** What the decoder remembers is another speaker's: the next frame would begin with it. */
+  #fadesIn = false;
   /** Of the media keys before the present one. */
   #expectedBefore = 0;
   #lowest = Number.POSITIVE_INFINITY;
@@ -174,6 +176,7 @@ export class AudioReceiver {
     this.#place.takeKey(key, expiresAt, now);
     this.#checkpoints.takeKey(key.generation, key.ed25519);
     this.#playout?.restart();
+    this.#fadesIn = true;
     this.#expectedBefore += this.#span();
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#highest = Number.NEGATIVE_INFINITY;
@@ -406,6 +409,8 @@ export class AudioReceiver {
       return;
     }
     const { frame } = step;
+    if (this.#fadesIn) fadeIn(pcm, channels, (FADE_MS * clockRate) / 1000);
+    this.#fadesIn = false;
     this.#receipts.heard(frame.sequence);
     this.#heard({
       ...base,
@@ -428,6 +433,14 @@ export class AudioReceiver {
       this.#undecodable += 1;
       return undefined;
     }
+  }
+}
+
+/** Lets interleaved PCM come up over its first `samples` a channel. */
+function fadeIn(pcm: Int16Array, channels: number, samples: number): void {
+  const end = Math.min(pcm.length, samples * channels);
+  for (let at = 0; at < end; at += 1) {
+    pcm[at] = Math.round(((pcm[at] as number) * Math.floor(at / channels)) / samples);
   }
 }
 

@@ -5,7 +5,7 @@ import { StatementChain } from "./statement-chain.ts";
 const digest = (bytes: Uint8Array) => new Uint8Array(32).fill(bytes[0] ?? 0);
 const statement = (index: number) => Uint8Array.of(index);
 const NONE = "0".repeat(64);
-const after = (index: number) => encodeHex(digest(statement(index)));
+const digestOf = (index: number) => encodeHex(digest(statement(index)));
 
 describe("the statements of one stream", () => {
   let sent: number[];
@@ -21,7 +21,7 @@ describe("the statements of one stream", () => {
     chain.detach();
     chain.add(statement(3));
     expect(sent).toEqual([0, 1, 2]);
-    expect(chain.resume({ nextIndex: 3, previous: after(2), state: "open" })).toBe(true);
+    expect(chain.resume({ nextIndex: 3, previous: digestOf(2), state: "open" })).toBe(true);
     expect(sent).toEqual([0, 1, 2, 3]);
     chain.add(statement(4));
     expect(sent).toEqual([0, 1, 2, 3, 4]);
@@ -29,21 +29,21 @@ describe("the statements of one stream", () => {
 
   it("go again from where the server has them, each as it was signed", () => {
     chain.detach();
-    expect(chain.resume({ nextIndex: 1, previous: after(0), state: "open" })).toBe(true);
+    expect(chain.resume({ nextIndex: 1, previous: digestOf(0), state: "open" })).toBe(true);
     expect(sent).toEqual([0, 1, 2, 1, 2]);
     chain.detach();
-    expect(chain.resume({ nextIndex: 2, previous: after(1), state: "open" })).toBe(true);
+    expect(chain.resume({ nextIndex: 2, previous: digestOf(1), state: "open" })).toBe(true);
     expect(sent).toEqual([0, 1, 2, 1, 2, 2]);
   });
 
   it("do not go on after one that this end did not sign, a broken chain, or one that is kept no longer", () => {
     chain.detach();
-    expect(chain.resume({ nextIndex: 2, previous: after(7), state: "open" })).toBe(false);
-    expect(chain.resume({ nextIndex: 9, previous: after(8), state: "open" })).toBe(false);
-    expect(chain.resume({ nextIndex: 2, previous: after(1), state: "broken" })).toBe(false);
+    expect(chain.resume({ nextIndex: 2, previous: digestOf(7), state: "open" })).toBe(false);
+    expect(chain.resume({ nextIndex: 9, previous: digestOf(8), state: "open" })).toBe(false);
+    expect(chain.resume({ nextIndex: 2, previous: digestOf(1), state: "broken" })).toBe(false);
     for (let index = 3; index < 140; index += 1) chain.add(statement(index));
-    expect(chain.resume({ nextIndex: 2, previous: after(1), state: "open" })).toBe(false);
-    expect(chain.resume({ nextIndex: 139, previous: after(138), state: "open" })).toBe(true);
+    expect(chain.resume({ nextIndex: 2, previous: digestOf(1), state: "open" })).toBe(false);
+    expect(chain.resume({ nextIndex: 139, previous: digestOf(138), state: "open" })).toBe(true);
     expect(sent.at(-1)).toBe(139);
   });
 

@@ -39,6 +39,8 @@ export interface CheckpointVerdict {
 export class CheckpointCheck {
   readonly #options: CheckpointCheckOptions;
   readonly #keys: Map<number, Uint8Array>;
+  /** Of the key that the stream began with, as far as is known here. */
+  readonly #firstGeneration: number;
   /** Frames seen and not yet covered, in order of arrival. */
   readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
   /** Digests listed for frames not yet seen. */
@@ -54,6 +56,7 @@ export class CheckpointCheck {
   constructor(options: CheckpointCheckOptions) {
     this.#options = options;
     this.#keys = new Map(options.keys);
+    this.#firstGeneration = Math.min(...options.keys.keys());
   }
 
   /** Takes an authentic frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
@@ -92,8 +95,10 @@ export class CheckpointCheck {
       return refuse("signature-invalid", "The checkpoint is not signed by the speaker's media key.");
     }
     const last = this.#last;
+    // What a process sent last, and had not listed when another took over, stays without a checkpoint.
     const follows =
-      last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last);
+      checkpoint.keyGeneration === (last?.keyGeneration ?? this.#firstGeneration) &&
+      (last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last));
     this.#mayLack = false;
     this.#last = checkpoint;
     this.#lastDigest = checkpointDigest(bytes);

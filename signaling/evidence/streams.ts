@@ -79,10 +79,15 @@ function judgeStream(
   for (const { first: from, last: to, generation, received } of unstated) {
     findings.say(
       "speaker-signed",
-      `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames ${from} to ${to}`,
+      from === 0
+        ? `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames before`
+        : `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames ${from} to ${to}`,
     );
     if (received > 0)
-      findings.say("listener-signed", `${place}: received ${received} of frames ${from} to ${to}`);
+      findings.say(
+        "listener-signed",
+        `${place}: received ${received} ${from === 0 ? "before" : `of frames ${from} to ${to}`}`,
+      );
   }
   if (totals === undefined) {
     findings.say("server-claimed", `${place}: the listener signed no receipt`);
@@ -94,7 +99,7 @@ function judgeStream(
   findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
   const beyond = receipts
     .flatMap((receipt) => receipt.received)
-    .find((range) => range.first < first || range.last >= end);
+    .find((range) => (range.first < first && !unstated.some((gap) => gap.first === 0)) || range.last >= end);
   const stated = received - unstated.reduce((sum, gap) => sum + gap.received, 0);
   if (beyond !== undefined && closedBySpeaker) {
     findings.fault(
@@ -130,8 +135,9 @@ interface Gap extends SequenceRange {
 function gapsOf(checkpoints: readonly Checkpoint[]): Gap[] {
   return checkpoints.flatMap(({ firstSequence, keyGeneration }, at) => {
     const before = checkpoints[at - 1];
-    if (before === undefined || before.keyGeneration === keyGeneration) return [];
-    const first = before.firstSequence + before.digests.length;
+    // Calls begin with generation 0: the process that had it stated nothing before it was gone.
+    if ((before?.keyGeneration ?? 0) === keyGeneration) return [];
+    const first = before === undefined ? 0 : before.firstSequence + before.digests.length;
     return firstSequence > first ? [{ first, last: firstSequence - 1, generation: keyGeneration }] : [];
   });
 }

@@ -12,11 +12,11 @@ import { connected, Recording, say } from "./talking.ts";
 import { World } from "./world.ts";
 
 const ONE_WAY = 20;
-const link = {
+export const link = {
   datagram: (_bytes: number, now: number) => now + ONE_WAY,
   reliable: (_bytes: number, now: number) => now + ONE_WAY,
 };
-export const SOON = { firstDelay: 800, maxDelay: 2_000 };
+const SOON = { firstDelay: 800, maxDelay: 2_000 };
 
 /** A way to the world's server whose connections can be cut. */
 export class Cuttable implements Carrier {
@@ -44,7 +44,7 @@ export class Cuttable implements Carrier {
 export interface End {
   readonly agent: Agent;
   readonly way: Cuttable;
-  readonly call: Call;
+  call: Call;
   readonly heard: Recording;
   /** What came as data. */
   readonly told: unknown[];
