@@ -27,7 +27,9 @@ import { unwrap } from "./unwrap.ts";
 const NARROWING_TRIES = 5;
 const TERMS_WAIT_MS = 2_000;
 /** Refusals that say that there is no such narrowing: then nothing was given up. */
-const INVALID: ReadonlySet<string> = new Set(["scope-violation", "scope-malformed", "field-invalid"]);
+const INVALID: ReadonlySet<string> = new Set([
+  ...["scope-violation", "limit-exceeded", "scope-malformed", "field-invalid"],
+]);
 /** What a call can carry. */
 const MODALITIES = ["audio", "data"] as const satisfies readonly Modality[];
 

@@ -18,6 +18,8 @@ export interface AudioFormatEntry {
   readonly payloadType: number;
   /** Most bytes one second takes, for fit and rate limits; frame overhead not included. */
   readonly maxBytesPerSecond: number;
+  /** Fewest bits one second takes, frame overhead not included. */
+  readonly leastBitsPerSecond: number;
 }
 
 /** Every known format, best first. */
@@ -29,6 +31,8 @@ export const AUDIO_FORMATS: readonly AudioFormatEntry[] = [
     frameMs: OPUS_FRAME_MS,
     payloadType: OPUS_PAYLOAD_TYPE,
     maxBytesPerSecond: 63_750,
+    // RFC 6716 2.1.1
+    leastBitsPerSecond: 6_000,
   },
   g711Entry("pcmu"),
   g711Entry("pcma"),
@@ -60,5 +64,6 @@ function g711Entry(name: "pcmu" | "pcma"): AudioFormatEntry {
     frameMs: [5, 10, 20, 30, 40, 60],
     payloadType: G711_PAYLOAD_TYPE[name],
     maxBytesPerSecond: G711_CLOCK_RATE,
+    leastBitsPerSecond: G711_CLOCK_RATE * 8,
   };
 }

@@ -48,6 +48,7 @@ export const ERRORS = {
   "scope-violation": { status: 455, retryable: false, meaning: "The effective scope does not cover what was asked; 451 in the seed dialect." },
   "scope-claim-invalid": { status: 262, retryable: false, meaning: "The claim exceeds the identity document; 451 in the seed dialect." },
   "zone-violation": { status: 457, retryable: false, meaning: "AGTP-Zone-ID names another zone than the Agent Certificate." },
+  "limit-exceeded": { status: 456, retryable: false, meaning: "More than a cap of the scope allows: `details` has the `limit`, its `cap` and what was `asked`." },
   "scope-malformed": { status: 400, retryable: false, meaning: "A scope token breaks the grammar." },
   "revocation-forbidden": { status: 403, retryable: false, meaning: "A certificate is revoked by the authority that issued it, the issuer of its agent's Genesis, or the server's operator." },
   // routing of requests

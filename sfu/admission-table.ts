@@ -4,7 +4,7 @@ import { FlowTally } from "./flow-tally.ts";
 import { type FrameTotals, noFrames } from "./frame-totals.ts";
 import { RefusalReports } from "./refusal-reports.ts";
 import type { ReplayWindow } from "./replay-window.ts";
-import { FrameRate, TokenBucket } from "./token-bucket.ts";
+import { FrameRate, LegCeiling, TokenBucket } from "./token-bucket.ts";
 
 /** Bad signatures a connection may send at once before it is closed. */
 export const BAD_SIGNATURE_LIMIT = 20;
@@ -19,6 +19,8 @@ export interface SessionEntry {
   /** By leg and stream; outlives the connection that carries the flow. */
   readonly flows: Map<number, FlowEntry>;
   readonly reports: RefusalReports;
+  /** By leg that has one. */
+  readonly ceilings: Map<number, LegCeiling>;
 }
 
 /** What the relay keeps of one connection that carries at least one flow. */
@@ -42,6 +44,8 @@ export interface FlowEntry {
   generation: number;
   context: FrameSigningContext;
   rate: FrameRate;
+  /** That of its leg. */
+  ceiling: LegCeiling | undefined;
 }
 
 /**
@@ -67,8 +71,9 @@ export class AdmissionTable {
       case "terms": {
         const entry = this.find(message.connection, message.flow);
         if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
-        const { termsNumber, transmitAllowed } = message;
-        entry.row = { ...entry.row, termsNumber, transmitAllowed };
+        const { termsNumber, transmitAllowed, bitsPerSecond } = message;
+        entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond };
+        entry.ceiling = ceilingOf(entry.session, entry.row, now);
         return;
       }
       case "epoch": {
@@ -133,6 +138,7 @@ export class AdmissionTable {
         generation: generationOf(row),
         context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),
         rate: new FrameRate(row.rate, now),
+        ceiling: ceilingOf(session, row, now),
       };
       session.flows.set(key, entry);
     } else {
@@ -142,6 +148,7 @@ export class AdmissionTable {
       entry.generation = generationOf(row);
       entry.context = new FrameSigningContext(row.sessionDigest, row.leg, row.stream);
       entry.rate = new FrameRate(row.rate, now);
+      entry.ceiling = ceilingOf(session, row, now);
     }
     this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
   }
@@ -151,6 +158,7 @@ export class AdmissionTable {
     if (entry === undefined) return;
     this.#detach(entry);
     entry.row = row;
+    entry.ceiling = ceilingOf(entry.session, row, now);
     entry.generation = generationOf(row);
     entry.epoch = Math.max(entry.epoch, epoch);
     this.#connectionOf(row.connection, now).flows.set(row.flow, entry);
@@ -167,7 +175,13 @@ export class AdmissionTable {
   #sessionOf(sessionId: string, now: number): SessionEntry {
     let session = this.#sessions.get(sessionId);
     if (session === undefined) {
-      session = { sessionId, state: "active", flows: new Map(), reports: new RefusalReports(sessionId, now) };
+      session = {
+        sessionId,
+        state: "active",
+        flows: new Map(),
+        reports: new RefusalReports(sessionId, now),
+        ceilings: new Map(),
+      };
       this.#sessions.set(sessionId, session);
     }
     return session;
@@ -186,6 +200,23 @@ export class AdmissionTable {
 
 function generationOf({ keys }: AdmissionRow): number {
   return Math.max(...keys.keys());
+}
+
+/** What the leg may send on all its streams together; the same while its cap is the same. */
+function ceilingOf(
+  { ceilings }: SessionEntry,
+  { leg, bitsPerSecond }: AdmissionRow,
+  now: number,
+): LegCeiling | undefined {
+  if (bitsPerSecond === undefined) {
+    ceilings.delete(leg);
+    return undefined;
+  }
+  const present = ceilings.get(leg);
+  if (present?.bitsPerSecond === bitsPerSecond) return present;
+  const ceiling = new LegCeiling(bitsPerSecond, now);
+  ceilings.set(leg, ceiling);
+  return ceiling;
 }
 
 function keyOf({ leg, stream }: Pick<AdmissionRow, "leg" | "stream">): number {

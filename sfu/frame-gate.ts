@@ -56,6 +56,7 @@ export class FrameGate {
     // Nothing here can yet compare `chain` frames with their checkpoints, so none is let through unproved.
     if (view.profile !== row.profile || view.profile !== "frame") return "profile";
     if (!entry.rate.take(bytes.length, now)) return "rate";
+    if (entry.ceiling?.take(view.payload(bytes).length, now) === false) return "limit";
     const window = entry.windows[view.keyGeneration];
     const seen = window?.test(view.sequence, carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW);
     if (seen === "replayed") return "replayed";

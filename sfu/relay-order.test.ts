@@ -47,6 +47,16 @@ const FAULTS: Record<Refusal, Fault> = {
   terms: { frame: { payloadType: 97 } },
   profile: { frame: { profile: "chain" } },
   rate: { row: { rate: { framesPerSecond: 2, bytesPerSecond: 1e6, burst: 1 } } },
+  limit: {
+    message: {
+      kind: "terms",
+      connection: SPEAKER_CONNECTION,
+      flow: SPEAKER_FLOW,
+      termsNumber: 2,
+      transmitAllowed: true,
+      bitsPerSecond: 0,
+    },
+  },
   replayed: { frame: { sequence: FIRST_SEQUENCE + 1 } },
   window: { frame: { sequence: FIRST_SEQUENCE + 1 - DATAGRAM_WINDOW } },
   stale: { frame: { captured: WALL - 2001 } },
@@ -63,6 +73,8 @@ const FAULTS: Record<Refusal, Fault> = {
 /** One frame cannot be both, or the window it would fail in is that of a key that does not exist. */
 const EXCLUSIVE: readonly (readonly [Refusal, Refusal])[] = [
   ["replayed", "window"],
+  // Both are terms of the flow.
+  ["scope", "limit"],
   ["stale", "early"],
   ["replayed", "key-generation"],
   ["window", "key-generation"],

@@ -57,5 +57,26 @@ export class FrameRate {
   }
 }
 
+/** Seconds of a leg's cap that it may send at once after a pause. A frame of more than that never passes. */
+const CEILING_BURST = 2;
+
+/** A cap on the payload that one leg sends, all its streams together. */
+export class LegCeiling {
+  readonly bitsPerSecond: number;
+  readonly #bytes: TokenBucket;
+
+  constructor(bitsPerSecond: number, now: number) {
+    this.bitsPerSecond = bitsPerSecond;
+    this.#bytes = new TokenBucket(bitsPerSecond / 8, (bitsPerSecond / 8) * CEILING_BURST, now);
+  }
+
+  /** Takes `bytes` where the cap allows it; otherwise takes nothing. */
+  take(bytes: number, now: number): boolean {
+    if (!this.#bytes.has(bytes, now)) return false;
+    this.#bytes.take(bytes);
+    return true;
+  }
+}
+
 /** Absorbs rounding, so that what `availableAt` promises is there at that time. */
 const ROUNDING = 1e-6;

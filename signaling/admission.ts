@@ -10,6 +10,7 @@ export const REFUSALS = [
   "terms",
   "profile",
   "rate",
+  "limit",
   "replayed",
   "window",
   "stale",
@@ -70,6 +71,8 @@ export interface AdmissionRow {
     readonly bytesPerSecond: number;
     readonly burst: number;
   };
+  /** Bits of payload a second that this leg may send on all its streams together, by its scope. Absent: no cap. */
+  readonly bitsPerSecond?: number | undefined;
   /** Milliseconds to add to the sender's capture times to get server time, and how sure that is. */
   readonly clockOffset: number;
   readonly clockUncertainty: number;
@@ -114,6 +117,8 @@ export type AdmissionMessage =
       readonly flow: number;
       readonly termsNumber: number;
       readonly transmitAllowed: boolean;
+      /** As in the row, in its place. */
+      readonly bitsPerSecond?: number | undefined;
     }
   /** Raises the media epoch: frames of older ones are refused, those of a later one wait for it. Lower ones change nothing, except where `goesBack`: at a listener whose own interrupt was refused. */
   | {

@@ -217,7 +217,7 @@ describe("limits", () => {
     expect(
       keeps(`${CAPTURE}, ${TRANSMIT}, communication:limit:bitrate-bps:64000, communication:limit:streams:1`),
     ).toBe("taken");
-    expect(keeps(`${CAPTURE}, ${TRANSMIT}, communication:limit:bitrate-bps:64001`)).toBe("scope-violation");
+    expect(keeps(`${CAPTURE}, ${TRANSMIT}, communication:limit:bitrate-bps:64001`)).toBe("limit-exceeded");
     expect(keeps(`${CAPTURE}, ${TRANSMIT}`)).toBe("scope-violation");
     expect(keeps(`${CAPTURE}, ${TRANSMIT}, communication:limit:bitrate-bps:64000`)).toBe("field-invalid");
   });

@@ -10,6 +10,7 @@ import {
   MAX_TOKEN_CHARACTERS,
   missingScopes,
   parseScopes,
+  raisedLimit,
   type ScopeSet,
 } from "./scope.ts";
 import { DIGEST, integer, list, object, oneOf, SECONDS, text } from "./shape.ts";
@@ -128,7 +129,7 @@ export function latestTerms(
 /**
  * The terms that follow when `leg` keeps only `tokens` of its scope. Faults: `scope-malformed`, `field-invalid` for a scope
  * that is not in its one written form or changes nothing, `scope-violation` with `details.missing_scopes` for one that
- * grants more than the terms in force.
+ * grants more than the terms in force or lifts a cap, `limit-exceeded` for one that raises a cap.
  */
 export function narrowedTerms(
   terms: Terms,
@@ -144,15 +145,20 @@ export function narrowedTerms(
     return refuse("field-invalid", "This is not how a scope is written.", "narrowing.scope");
   }
   const missing = missingScopes(present.value, scope.value);
-  const raised = LIMIT_NAMES.some(
-    (name) =>
-      (scope.value.limits[name] ?? Number.POSITIVE_INFINITY) >
-      (present.value.limits[name] ?? Number.POSITIVE_INFINITY),
-  );
-  if (missing.length > 0 || raised) {
+  if (missing.length > 0) {
     return refuse("scope-violation", "A narrowing only gives up scope.", "narrowing.scope", {
       missing_scopes: missing,
     });
+  }
+  const lifted = LIMIT_NAMES.find(
+    (name) => present.value.limits[name] !== undefined && scope.value.limits[name] === undefined,
+  );
+  if (lifted !== undefined) {
+    return refuse("scope-violation", "A narrowing lifts no cap.", "narrowing.scope", { missing_scopes: [] });
+  }
+  const raised = raisedLimit(present.value.limits, scope.value.limits);
+  if (raised !== undefined) {
+    return refuse("limit-exceeded", "A narrowing raises no cap.", "narrowing.scope", raised);
   }
   if (sameTokens(written, formatScopes(present.value))) {
     return refuse("field-invalid", "This gives up nothing.", "narrowing.scope");

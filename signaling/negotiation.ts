@@ -9,7 +9,8 @@ import {
 } from "./negotiate-audio.ts";
 import { answerData, type DataCapabilities } from "./negotiate-data.ts";
 import type { OfferPayload, OfferStream } from "./offer.ts";
-import { list, object, oneOf, optional, type Shape } from "./shape.ts";
+import type { ScopeLimits } from "./scope.ts";
+import { integer, list, object, oneOf, optional, type Shape } from "./shape.ts";
 import {
   answeringDirection,
   CHANNELS,
@@ -133,7 +134,11 @@ export type CounterProposal = {
   readonly codecs: readonly ProposedCodec[];
   readonly data_directions?: readonly Direction[];
   readonly data_formats?: readonly string[];
+  /** Caps of the scope that what was proposed exceeds. */
+  readonly limits?: ScopeLimits;
 };
+
+const CAP = integer(0, Number.MAX_SAFE_INTEGER);
 
 /** Form of a {@link CounterProposal}, with room for every codec there is; whoever passes one on bounds its bytes besides. */
 export const COUNTER_PROPOSAL: Shape<CounterProposal> = object<CounterProposal>({
@@ -151,6 +156,15 @@ export const COUNTER_PROPOSAL: Shape<CounterProposal> = object<CounterProposal>(
   ),
   data_directions: optional(list(DIRECTION, { max: 3 })),
   data_formats: optional(list(CODEC_NAME, { max: 8 })),
+  limits: optional(
+    object<ScopeLimits>({
+      "bitrate-bps": optional(CAP),
+      "duration-s": optional(CAP),
+      streams: optional(CAP),
+      "frame-rate": optional(CAP),
+      height: optional(CAP),
+    }),
+  ),
 });
 
 /** What `local` says it would take. */

@@ -133,7 +133,7 @@ export interface AuthoritySources {
 /**
  * The scope in force: claim, identity document, Genesis, certificate, access token and server policy, intersected. A claim
  * beyond the documents is refused with `scope-claim-invalid`, beyond the certificate with `scope-violation`, both with
- * `details.missing_scopes`; token and policy narrow without refusing.
+ * `details.missing_scopes`; token and policy narrow without refusing, and of caps the lowest holds.
  */
 export function effectiveScope(sources: AuthoritySources): Result<ScopeSet> {
   const declared = intersectAll(sources.document, sources.genesis);
@@ -159,6 +159,15 @@ export function effectiveScope(sources: AuthoritySources): Result<ScopeSet> {
 export function grantedScope(sources: Omit<AuthoritySources, "claim">): ScopeSet {
   const { document, genesis, certificate, grant, policy } = sources;
   return intersectAll(document, genesis, certificate, grant, policy);
+}
+
+/** The first cap that `asked` names higher than `granted` does; one that it does not name follows what was granted. */
+export function raisedLimit(granted: ScopeLimits, asked: ScopeLimits) {
+  for (const limit of LIMIT_NAMES) {
+    const [cap, value] = [granted[limit], asked[limit]];
+    if (cap !== undefined && value !== undefined && value > cap) return { limit, cap, asked: value };
+  }
+  return undefined;
 }
 
 /** True when both let their holder do the same under the same caps. */

@@ -2,12 +2,12 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import type { Authority } from "../authority.ts";
-import { formatScopes, intersect, isSameScope, permitsSending, type ScopeSet } from "../scope.ts";
+import { formatScopes, intersect, isSameScope, type ScopeSet } from "../scope.ts";
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
 import type { Certification } from "./certification.ts";
 import type { Desk } from "./desk.ts";
 import { AUTHORITY_CHECK, type Endings } from "./endings.ts";
-import { termsMessage } from "./flows.ts";
+import { isPermitted, termsMessage } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Ringing } from "./ringing.ts";
 import type { LegNumber, Session, SessionLeg } from "./session.ts";
@@ -139,7 +139,10 @@ export class Authorities {
     for (const { leg, scope, streams } of session.awaitingCounters.authority.splice(0)) {
       const { agentId } = session.legs[leg].agent;
       const last = counters === undefined ? {} : { streams: lastSequences(leg, streams, counters) };
-      const facts = { leg, agent_id: agentId, scope: formatScopes(scope) };
+      const facts = {
+        ...{ leg, agent_id: agentId, scope: formatScopes(scope) },
+        expires_at: Math.floor(session.expiresAt / 1000),
+      };
       this.#desk.replies.note(
         "authority-narrowed",
         { ...facts, ...last, by: "server" },
@@ -165,6 +168,7 @@ export class Authorities {
     for (const flow of own) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }
+    this.#endings.shorten(session);
     const streams = own.map(({ stream }) => stream);
     session.awaitingCounters.authority.push({ leg: leg.leg, scope: leg.scope, streams });
     this.#endings.wantCounters(session, now);
@@ -183,8 +187,8 @@ export class Authorities {
 }
 
 /** True while either end may send anything that was agreed. */
-export function isCovered({ flows, legs }: Session): boolean {
-  return flows.some(({ speaker, agreed }) => permitsSending(legs[speaker].scope, agreed.modality));
+export function isCovered(session: Session): boolean {
+  return session.flows.some((flow) => isPermitted(session, flow));
 }
 
 /** Why an agent may take part in no session at all, `undefined` where it may. */

@@ -6,7 +6,7 @@ import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
 import type { LastWords } from "./last-words.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type Ending, type Session } from "./session.ts";
+import { artifact, durationCap, type Ending, type Session } from "./session.ts";
 import { countersJson, sessionResult } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -42,6 +42,22 @@ export class Endings {
     this.#desk.timers.set("ttl", session.id, session.expiresAt);
     this.#desk.timers.set("idle", session.id, now + IDLE_CHECK);
     this.#desk.timers.set("authority", session.id, now + AUTHORITY_CHECK);
+  }
+
+  /** A scope that was narrowed may cap how long the session lasts: it then ends sooner than it would have. */
+  shorten(session: Session): void {
+    const cap = durationCap(session);
+    const end = session.establishedAt + (cap ?? Number.POSITIVE_INFINITY) * 1000;
+    if (end >= session.expiresAt || isFinal(session.state)) return;
+    session.expiresAt = end;
+    this.#desk.timers.set("ttl", session.id, end);
+  }
+
+  /** The session has lasted as long as was agreed, or as a scope allows. */
+  lifetimeOver(session: Session, now: number): void {
+    const cap = durationCap(session);
+    const isCapped = cap !== undefined && session.establishedAt + cap * 1000 <= session.expiresAt;
+    this.end(session, "ttl-elapsed", "server", now, isCapped ? "duration-limit" : undefined);
   }
 
   /**

@@ -5,6 +5,7 @@ import type { Offer } from "../offer.ts";
 import { SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
 import { type Modality, missingScopes, type ScopeSet, sendingScopes } from "../scope.ts";
+import { excessOfTerms } from "../sending-limits.ts";
 import { buildSessionCore, makeCoreWitness } from "../session-core.ts";
 import { type SessionState, step } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
@@ -12,6 +13,7 @@ import { deriveTerms, streamsSentBy } from "../terms.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
+import { withinLimits } from "./limit-checks.ts";
 import { type RegisteredAgent, statusBytes, warningsOf } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, type Session, type SessionLeg } from "./session.ts";
@@ -44,7 +46,8 @@ export function checkSending(scope: ScopeSet, modalities: readonly Modality[], a
 
 /**
  * Makes the session that a verified offer and answer agree on: core and witness, flows in the relay, and everything the
- * evidence keeps in the log. Answers nobody. Faults: `scope-violation`, `capacity`.
+ * evidence keeps in the log. Its lifetime is the lower of both ends' `duration-s` where that is less. Answers nobody. Faults: `scope-violation`,
+ * `proposal-rejected`, `capacity`.
  */
 export function establishSession(
   desk: Desk,
@@ -52,13 +55,17 @@ export function establishSession(
   arrivals: readonly [Arrival, Arrival],
   now: number,
 ): Result<Session> {
-  const { offer, answer, ttl } = agreed;
+  const { offer, answer } = agreed;
   const terms = deriveTerms(offer, answer);
   for (const leg of [0, 1] as const) {
     const modalities = streamsSentBy(terms, leg).map((stream) => stream.modality);
     const allowed = checkSending(arrivals[leg].scope, modalities, leg === 0 ? "offer.scope" : "answer.scope");
     if (!allowed.ok) return allowed;
+    const { limits } = arrivals[leg].scope;
+    const within = withinLimits(excessOfTerms(terms, leg, limits), limits, leg === 0 ? "offer" : "answer");
+    if (!within.ok) return within;
   }
+  const ttl = Math.min(agreed.ttl, ...arrivals.map(({ scope }) => scope.limits["duration-s"] ?? agreed.ttl));
   const flows = layFlows(terms, [arrivals[0].connection, arrivals[1].connection]);
   if (!flows.ok) return flows;
   const { signer, agentId } = desk.identity;

@@ -3,7 +3,7 @@ import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
-import { permitsSending } from "../scope.ts";
+import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
@@ -154,7 +154,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),
     ssrc: flow.ssrc,
-    transmitAllowed: permitsSending(speaker.scope, flow.agreed.modality),
+    ...permissionOf(session, flow),
     ...formatLimits(flow.agreed),
     clockOffset: speaker.clock.offset_ms,
     clockUncertainty: Math.min(speaker.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
@@ -169,8 +169,22 @@ export function termsMessage(session: Session, flow: MediaFlow): AdmissionMessag
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
     termsNumber: session.terms.number,
-    transmitAllowed: permitsSending(session.legs[flow.speaker].scope, flow.agreed.modality),
+    ...permissionOf(session, flow),
   };
+}
+
+/** Whether the speaker's scope covers the flow, and how much of it. */
+function permissionOf(session: Session, flow: MediaFlow) {
+  const { scope } = session.legs[flow.speaker];
+  return {
+    transmitAllowed: isPermitted(session, flow),
+    bitsPerSecond: scope.limits["bitrate-bps"],
+  };
+}
+
+/** True while the speaker may send the flow: its scope covers the modality, and the stream is not one too many. */
+export function isPermitted({ terms, legs }: Session, { speaker, stream }: MediaFlow): boolean {
+  return permittedStreams(terms, speaker, legs[speaker].scope).some((each) => each.stream === stream);
 }
 
 /** What an end is told of a stream's codec or format. */

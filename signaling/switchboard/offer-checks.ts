@@ -1,34 +1,17 @@
-import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
-import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import type { Headers } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import { type Capabilities, checkOfferHeaders, counterProposal } from "../negotiation.ts";
+import { checkOfferHeaders, counterProposal } from "../negotiation.ts";
 import { type Offer, verifyOffer } from "../offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
+import { excessOfOffer } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
+import { withinLimits } from "./limit-checks.ts";
 import type { RegisteredAgent } from "./registry.ts";
+import { RELAY } from "./relay-capabilities.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
-
-/** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
-export const RELAY: Capabilities = {
-  profiles: ["frame"],
-  audio: {
-    codecs: AUDIO_FORMATS.flatMap((format) =>
-      format.channels.map((channels) => ({
-        name: format.name,
-        clockRate: format.clockRate,
-        channels,
-        frameMs: format.frameMs,
-      })),
-    ),
-    send: true,
-    receive: true,
-  },
-  data: { formats: DATA_FORMATS.map(({ name }) => name), send: true, receive: true },
-};
 
 /**
  * The offer of an ESTABLISH: signed by the caller, to the agent called, of a model and intent we have. Faults:
@@ -127,6 +110,9 @@ export function authorizeOffer(
     "offer.scope",
   );
   if (!sending.ok) return sending;
+  const { limits } = effective.value;
+  const within = withinLimits(excessOfOffer(offer.payload.streams, limits), limits, "offer");
+  if (!within.ok) return within;
   const negotiable = checkNegotiable(offer, headers);
   return negotiable.ok ? effective : negotiable;
 }

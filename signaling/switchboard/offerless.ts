@@ -6,7 +6,8 @@ import { AGENT_ID } from "../shape.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
-import { checkIntent, RELAY, words } from "./offer-checks.ts";
+import { checkIntent, words } from "./offer-checks.ts";
+import { RELAY } from "./relay-capabilities.ts";
 import { findCallee } from "./room.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
 

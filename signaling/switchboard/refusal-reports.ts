@@ -50,6 +50,8 @@ export class RefusalReports {
 
   #post(session: Session, report: RefusalReport, now: number): void {
     const { flow, reason, count, first, last } = report;
+    const cap = session.legs[flow.speaker].scope.limits["bitrate-bps"];
+    const limit = reason === "limit" && cap !== undefined ? { limit: "bitrate-bps", cap } : {};
     const range = { ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) };
     for (const leg of session.legs) {
       const flowId = leg.leg === flow.speaker ? flow.ingress.frames : flow.egress.frames;
@@ -58,7 +60,7 @@ export class RefusalReports {
         {
           event: "frames_refused",
           sessionId: session.id,
-          fields: { flow: flowId, leg: flow.speaker, stream: flow.stream, reason, count, ...range },
+          fields: { flow: flowId, leg: flow.speaker, stream: flow.stream, reason, count, ...range, ...limit },
         },
         now,
       );

@@ -1,6 +1,7 @@
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import type { Offer } from "../offer.ts";
+import { formatScopes } from "../scope.ts";
 import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import { mayTakeUp } from "./attaching.ts";
@@ -301,13 +302,21 @@ export class Ringing {
   }
 }
 
-function offerEvent({ sessionId, offer, caller, ringUntil }: RingingOffer, now: number): InboxEvent {
+function offerEvent(
+  { sessionId, offer, caller, callerScope, ringUntil }: RingingOffer,
+  now: number,
+): InboxEvent {
   const ring_until = Math.floor(ringUntil / 1000);
   return {
     event: "offer",
     sessionId,
     warnings: warningsOf(caller),
-    fields: { offer: offer.jws, caller: introduce(caller, now), ring_until },
+    fields: {
+      offer: offer.jws,
+      caller: introduce(caller, now),
+      authority_scope: formatScopes(callerScope),
+      ring_until,
+    },
   };
 }
 

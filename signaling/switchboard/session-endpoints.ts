@@ -44,6 +44,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       session_ttl: "integer",
       expires_at: "integer",
       authority_scope: "array",
+      peer_authority_scope: "array",
       core: "string",
       answer: "string",
       peer: "object",
@@ -88,7 +89,14 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     impact: "reversible",
     isIdempotent: true,
     input: CONFIRM,
-    output: { session_id: "string", core: "string", server: "object", streams: "array" },
+    output: {
+      session_id: "string",
+      authority_scope: "array",
+      peer_authority_scope: "array",
+      core: "string",
+      server: "object",
+      streams: "array",
+    },
     errors: [
       "session-not-found",
       "offer-dead",
@@ -121,7 +129,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     isIdempotent: true,
     input: ADJUST,
     output: { number: "integer", leg: "integer", scope: "array", streams: "array" },
-    errors: [...IN_SESSION, "terms-outdated", "session-state-conflict"],
+    errors: [...IN_SESSION, "terms-outdated", "scope-violation", "limit-exceeded", "session-state-conflict"],
   },
   "SUSPEND /sessions/{session_id}": {
     description: "Pauses a session: media stands still both ways, what was agreed stays.",

@@ -18,6 +18,7 @@ export function establishedResult(session: Session, leg: SessionLeg, server: Ser
     session_ttl: session.ttl,
     expires_at: Math.floor(session.expiresAt / 1000),
     authority_scope: formatScopes(leg.scope),
+    peer_authority_scope: formatScopes(peerOf(session, leg).scope),
     core: session.witness,
     server: { agent_id: server.agentId, key: encodePublicKey(server.signer.publicKey) },
     streams: streamParameters(session.flows, leg.leg),
@@ -57,6 +58,7 @@ export function sessionResult(session: Session): JsonObject {
     participants: session.legs.map((leg) => ({
       leg: leg.leg,
       agent_id: leg.agent.agentId,
+      authority_scope: formatScopes(leg.scope),
       attached: leg.attached,
     })),
     counters: session.counters.map(countersJson),

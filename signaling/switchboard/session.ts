@@ -121,7 +121,7 @@ export interface Session {
   readonly establishedAt: number;
   /** Lifetime in seconds as accepted, and when it is over (ms). */
   readonly ttl: number;
-  readonly expiresAt: number;
+  expiresAt: number;
   readonly reportAllowance: Allowance;
   /** At most flows times reasons. */
   readonly reports: Map<string, RefusalReport>;
@@ -153,6 +153,12 @@ export interface Session {
 /** The media key that this end signs with now. */
 export function keyInForce({ mediaKeys }: SessionLeg): MediaKey {
   return mediaKeys.at(-1) ?? mediaKeys[0];
+}
+
+/** How long the session may last by the scopes of its ends, seconds; `undefined` where they do not say. */
+export function durationCap({ legs }: Session): number | undefined {
+  const caps = legs.flatMap(({ scope }) => scope.limits["duration-s"] ?? []);
+  return caps.length === 0 ? undefined : Math.min(...caps);
 }
 
 /** True for an end that has, or had, media: without it none of its statements can come. */

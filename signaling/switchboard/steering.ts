@@ -82,6 +82,7 @@ export class Steering {
     session.terms = terms;
     session.narrowings[leg.leg] = { jws, number: terms.number };
     leg.scope = intersect(leg.scope, scope);
+    this.#endings.shorten(session);
     for (const flow of session.flows) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }

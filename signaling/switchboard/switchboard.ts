@@ -270,7 +270,7 @@ export class Switchboard {
         this.#evidence.stalled(Number(timer.id), now);
         return;
       case "ttl":
-        if (session !== undefined) this.#endings.end(session, "ttl-elapsed", "server", now);
+        if (session !== undefined) this.#endings.lifetimeOver(session, now);
         return;
       case "resume-by":
         if (session !== undefined) this.#suspending.overdue(session, now);

@@ -10,12 +10,15 @@ import { readRecord } from "../../signaling/attribution.ts";
 import { type OfferPayload, verifyOffer } from "../../signaling/offer.ts";
 import { buildSessionCore, type SessionCore } from "../../signaling/session-core.ts";
 import { strictVerifier } from "../keys.ts";
-import { ALICE, BOB, must } from "../signed-call.ts";
+import { ALICE, BOB, must, type TestAgent } from "../signed-call.ts";
 import { type Answers, overTls, SignalingPeer } from "./signaling-peer.ts";
 import { Stage, type StageOptions } from "./signaling-stage.ts";
 
 export interface SceneOptions extends StageOptions {
   readonly offer?: Partial<OfferPayload>;
+  /** Alice and Bob with other documents. */
+  readonly alice?: TestAgent;
+  readonly bob?: TestAgent;
   /** Bob comes over TLS: his inbox is on one connection, his CONFIRM on another. */
   readonly bobOverTls?: true;
   /** Further headers of Bob's CONFIRM. */
@@ -40,8 +43,10 @@ export class CallScene {
 
   constructor(options: SceneOptions = {}) {
     this.stage = new Stage(options);
-    this.alice = new SignalingPeer(this.stage, ALICE);
-    const bob = () => (options.bobOverTls ? overTls(this.stage, BOB) : new SignalingPeer(this.stage, BOB));
+    this.alice = new SignalingPeer(this.stage, options.alice ?? ALICE);
+    const asBob = options.bob ?? BOB;
+    const bob = () =>
+      options.bobOverTls ? overTls(this.stage, asBob) : new SignalingPeer(this.stage, asBob);
     this.bob = bob();
     this.bobConfirming = options.bobOverTls ? bob() : this.bob;
     this.aliceInbox = this.alice.subscribe();

@@ -23,6 +23,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   "offer-dead": "The caller had hung up already.",
   "proposal-rejected": "The two ends have no voice format in common.",
   "scope-violation": "The authority for this is missing.",
+  "limit-exceeded": "This is more than the authority for it allows.",
   "peer-untrusted": "The other end's identity does not check out, so no call was made.",
   "session-core-mismatch":
     "The server presented something else than what both ends signed, so no call was made.",
@@ -48,6 +49,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   stale: "it was captured too long ago",
   early: "it claims to come from the future",
   rate: "more came than was agreed",
+  limit: "more came than its authority allows",
   epoch: "it was cut off by an interrupt",
   expired: "the key or the terms had run out",
   "session-state": "the call was not active",

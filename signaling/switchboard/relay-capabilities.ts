@@ -1,0 +1,21 @@
+import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import { DATA_FORMATS } from "../../codecs/data-formats.ts";
+import type { Capabilities } from "../negotiation.ts";
+
+/** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
+export const RELAY: Capabilities = {
+  profiles: ["frame"],
+  audio: {
+    codecs: AUDIO_FORMATS.flatMap((format) =>
+      format.channels.map((channels) => ({
+        name: format.name,
+        clockRate: format.clockRate,
+        channels,
+        frameMs: format.frameMs,
+      })),
+    ),
+    send: true,
+    receive: true,
+  },
+  data: { formats: DATA_FORMATS.map(({ name }) => name), send: true, receive: true },
+};
