@@ -84,17 +84,14 @@ export class Endings {
     timers.clear("attach-callee", session.id);
     for (const leg of session.legs) {
       inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused"]);
-      if (leg.agent.agentId === by) continue;
-      inboxes.post(
-        leg.agent.agentId,
-        {
-          event: "session-ended",
-          sessionId: session.id,
-          fields: { reason: ending.reason, by, last_audit_id: session.link.lastAuditId },
-        },
-        now,
-        session.link,
-      );
+      const event = {
+        event: "session-ended",
+        sessionId: session.id,
+        fields: { reason: ending.reason, by, last_audit_id: session.link.lastAuditId },
+      };
+      const { agentId } = leg.agent;
+      if (agentId !== by) inboxes.post(agentId, event, now, session.link);
+      else inboxes.postBeside(by, inboxes.nameFor(by, leg.connection), event, now, session.link);
     }
     outputs.log("info", "session-ended", { ...namesOf(session), reason: ending.reason, by });
     timers.set("closing", session.id, now + CLOSING_WINDOW);

@@ -146,6 +146,17 @@ describe("several inboxes of one agent", () => {
     stage.checkChain();
   });
 
+  test("are told that a session ended, but for the one where it was ended", () => {
+    const { alice, bobs } = several("phone", "desk");
+    const [phone, desk] = bobs as [(typeof bobs)[0], (typeof bobs)[0]];
+    alice.call(BOB);
+    const offer = phone.inbox.event("offer");
+    phone.peer.accept(offer);
+    phone.peer.hangUp(String(offer.session_id));
+    expect(phone.inbox.events).toEqual(["subscribed", "offer"]);
+    expect(desk.inbox.events).toEqual(["subscribed", "offer", "offer-answered", "session-ended"]);
+  });
+
   test("acknowledge by name too: over TLS every request has a connection of its own", () => {
     const { alice, bobs } = several("phone", "desk");
     alice.call(BOB);

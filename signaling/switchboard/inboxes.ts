@@ -78,8 +78,8 @@ export class Inboxes {
   }
 
   /** The inbox a request of the agent is from: the one it names, else the one on its connection, else the default. */
-  nameFor(agentId: string, connection: ConnectionId, named: string | undefined): string {
-    if (named !== undefined) return named;
+  nameFor(agentId: string, connection: ConnectionId | undefined, named?: string): string {
+    if (named !== undefined || connection === undefined) return named ?? DEFAULT_INBOX;
     const there = this.#of(agentId).find(({ subscription }) => subscription?.connection === connection);
     return there?.name ?? DEFAULT_INBOX;
   }
@@ -152,8 +152,8 @@ export class Inboxes {
   }
 
   /** The same for all inboxes of the agent but one. */
-  postBeside(agentId: string, name: string, event: InboxEvent, now: number): void {
-    for (const inbox of this.#of(agentId)) if (inbox.name !== name) this.#post(inbox, event, now);
+  postBeside(agentId: string, name: string, event: InboxEvent, now: number, link?: SessionLink): void {
+    for (const inbox of this.#of(agentId)) if (inbox.name !== name) this.#post(inbox, event, now, link);
   }
 
   /** Posts what an agent sends, to every inbox that has room for it. False where none has. */

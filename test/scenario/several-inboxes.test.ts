@@ -35,7 +35,7 @@ async function scene(names: readonly string[], options: Partial<ConnectOptions> 
     );
     return world.clock.advance(100);
   };
-  return { world, ada, bobs, at, rings, ringing, call, id: identity.agentId, told: () => told };
+  return { world, ada, bobs, at, identity, rings, ringing, call, id: identity.agentId, told: () => told };
 }
 
 const reasonOf = ({ cancelled }: IncomingCall) => cancelled.reason as ParleyError;
@@ -117,6 +117,21 @@ describe("a call to an agent with several inboxes", () => {
       expect(told()).toBe(caller);
     },
   );
+
+  it("may be answered over connections of which each carries one request: the answer names its inbox", async () => {
+    const { world, rings, call, told, identity } = await scene(["desk"]);
+    const phone = await world.agent("Bob", { identity, inbox: "phone" }, world.separate);
+    phone.onCall((incoming) => void rings.set("phone", incoming));
+    await call();
+    const taken = await world.during(rings.get("phone")?.accept() ?? Promise.reject());
+    await world.clock.advance(50);
+    expect(told()).toBe("up");
+    const details = { inbox: "phone", status: "accepted" };
+    expect(reasonOf(rings.get("desk") as IncomingCall)).toMatchObject({ details });
+    expect(rings.get("phone")?.cancelled.aborted).toBe(false);
+    await world.during(taken.end());
+    expect(world.reported).toEqual([]);
+  });
 
   it("is taken back, or rings out, at all of them, each with the reason", async () => {
     const { world, ada, ringing, call, told, id } = await scene(["phone", "desk"]);
