@@ -62,8 +62,7 @@ export class FrameGate {
     if (seen === "replayed") return "replayed";
     if (seen === "behind") return "window";
     // What is reliable is ordered: a frame that comes after a later one was held back.
-    const expected = Math.max(window?.highest ?? 0, row.resumed?.nextSequence ?? 0);
-    if (row.reliable === true && view.sequence < expected) return "window";
+    if (row.reliable === true && view.sequence < (window?.highest ?? 0)) return "window";
     const isPresent = view.keyGeneration === entry.generation;
     if (isPresent && view.sequence < (row.leastSequence ?? 0)) return "window";
     const untimely = freshness(row, view.captureMs, wall);
@@ -88,8 +87,8 @@ function freshness(row: AdmissionRow, captureMs: number, wall: number): "stale" 
   const uncertainty = Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
   const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : FRESHNESS;
   // Its window may have been in an earlier process: what that one can have let through was captured so long ago.
-  const isLost = row.resumed !== undefined && row.reliable !== true;
-  if (isLost && wall - age <= row.resumed.at + FRESHNESS + uncertainty) return "stale";
+  const isLost = row.resumedAt !== undefined && row.reliable !== true;
+  if (isLost && wall - age <= row.resumedAt + FRESHNESS + uncertainty) return "stale";
   // Phrased so that a time that is not a number is refused.
   if (!(age <= wait + uncertainty)) return "stale";
   return age >= -(FRESHNESS + uncertainty) ? undefined : "early";

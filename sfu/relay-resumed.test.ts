@@ -16,7 +16,7 @@ import {
 } from "../test/relay-scene.ts";
 import { FRESHNESS, MAX_CLOCK_UNCERTAINTY } from "./frame-gate.ts";
 
-const resumed = { at: WALL, nextSequence: 0 };
+const resumedAt = WALL;
 
 describe("a live flow that goes on in another process", () => {
   it("lets nothing through that may have been let through before, whenever it comes", () => {
@@ -33,7 +33,7 @@ describe("a live flow that goes on in another process", () => {
         ({ first, again, age, ...clock }) => {
           const frame = { captured: WALL + first - age - clock.clockOffset };
           const before = send(relayWith(row(clock)), frame, 0, WALL + first);
-          const after = send(relayWith(row({ ...clock, resumed })), frame, 0, WALL + again);
+          const after = send(relayWith(row({ ...clock, resumedAt })), frame, 0, WALL + again);
           return before !== "admitted" || after === "stale";
         },
       ),
@@ -42,7 +42,7 @@ describe("a live flow that goes on in another process", () => {
   });
 
   it("lets through what was captured since, from as much later as a clock may be ahead", () => {
-    const relay = relayWith(row({ resumed, clockUncertainty: 40 }));
+    const relay = relayWith(row({ resumedAt, clockUncertainty: 40 }));
     const at = (captured: number, sequence: number) =>
       send(relay, { captured: WALL + captured, sequence }, 0, WALL + captured);
     expect(at(0, FIRST_SEQUENCE)).toBe("stale");
@@ -53,12 +53,12 @@ describe("a live flow that goes on in another process", () => {
 
   it("holds to that when the flow moves and when its speaker's key changes", () => {
     const next = seedSigner(12);
-    const relay = relayWith(row({ resumed }));
+    const relay = relayWith(row({ resumedAt }));
     const keys = new Map([
       [0, speaker.publicKey],
       [1, next.publicKey],
     ]);
-    relay.apply({ kind: "move", row: row({ resumed, keys, flow: SPEAKER_FLOW }), epoch: 0 }, 0);
+    relay.apply({ kind: "move", row: row({ resumedAt, keys, flow: SPEAKER_FLOW }), epoch: 0 }, 0);
     expect(send(relay)).toBe("stale");
     expect(send(relay, { keyGeneration: 1, signer: next })).toBe("stale");
     expect(send(relay, { keyGeneration: 1, signer: next, captured: WALL + 3_000 }, 0, WALL + 3_000)).toBe(
@@ -70,8 +70,8 @@ describe("a live flow that goes on in another process", () => {
 describe("a reliable flow that goes on in another process", () => {
   const item = (relay: ReturnType<typeof relayWith>, sequence: number) =>
     relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence }), 0, WALL).outcome;
-  const reliable = (nextSequence: number): AdmissionRow =>
-    row({ reliable: true, resumed: { at: WALL, nextSequence } });
+  const reliable = (leastSequence: number): AdmissionRow =>
+    row({ reliable: true, resumedAt: WALL, leastSequence });
 
   it("goes on where the ends' statements ended, with what was signed before", () => {
     const relay = relayWith(reliable(FIRST_SEQUENCE + 3));

@@ -78,22 +78,11 @@ export interface AdmissionRow {
   readonly clockUncertainty: number;
   /** None while the listener has no connection for media: live frames then go nowhere, and reliable ones wait unread. */
   readonly egress: readonly EgressLeg[];
-  /** Present where the windows are lost, since an earlier process of the server held them. */
-  readonly resumed?: ResumedFlow;
-}
-
-/** Where a flow goes on whose windows are lost: nothing passes that may have passed before. */
-export interface ResumedFlow {
   /**
-   * When this process took the session over, in the time that capture times are held against. Of live media nothing passes whose
-   * capture time would have let it pass until then.
+   * Where an earlier process of the server held the windows: when this one took the session over, in the time that capture times are held
+   * against. Of live media nothing passes whose capture time would have let it pass until then. What is reliable goes by `leastSequence`.
    */
-  readonly at: number;
-  /**
-   * The first sequence number that no signed statement of an end speaks of. What is reliable is sent again from here on, signed as it was: of
-   * what nobody acknowledged some may pass twice, and the listener's own window tells.
-   */
-  readonly nextSequence: number;
+  readonly resumedAt?: number;
 }
 
 /** The only thing that steers the media core (`design` 8). */

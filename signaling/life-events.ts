@@ -14,6 +14,7 @@ export const LIFE_EVENTS = [
   "media-attached",
   "session-detached",
   "session-rebound",
+  "session-restored",
   "terms-narrowed",
   "authority-narrowed",
   "session-terminated",

@@ -138,9 +138,11 @@ class Life {
 
   #restored(told: Told): string | undefined {
     for (const leg of this.#legs) leg.isAway = true;
+    const { reason, state } = told.extra;
+    const what = state === "terminated" || state === "expired" ? "while it ended" : "and went on with it";
     this.#say(
       told,
-      `the server was started anew (${String(told.extra.reason)}) and went on with the session; what its relay had counted until then is lost`,
+      `the server was started anew (${String(reason)}) ${what}; what its relay had counted until then is lost`,
     );
     return undefined;
   }

@@ -13,6 +13,7 @@ import type { Desk } from "./desk.ts";
 import { type Detaching, PRESENCE_EVENTS } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import { lastSequence, layAnew, nextSequences, streamParameters, streamParametersHeader } from "./flows.ts";
+import { renewNonce } from "./resumption-nonce.ts";
 import {
   artifact,
   hasHadMedia,
@@ -190,6 +191,7 @@ export class Attaching {
     if (wasDetached && session.state === "active") {
       outputs.push({ kind: "admission", message: { kind: "state", sessionId: session.id, state: "active" } });
     }
+    this.#desk.states.keep(session);
     this.#answer(attachment, admitted, counters, now, isReturn ? "session-rebound" : "media-attached");
     outputs.push({ kind: "media", connection: connection.id });
     this.#tell(session, leg, { isReturn, older, mediaKey, clock }, now);
@@ -260,6 +262,9 @@ export class Attaching {
       .routesOf(session)
       .filter(({ signer }) => signer === leg.leg)
       .map(wantedNext);
+    if (parameters.take_up === true && session.suspension?.by === leg.agent.agentId) {
+      renewNonce(this.#desk, session);
+    }
     const agreement =
       parameters.take_up === true ? { agreement: agreementOf(session, leg, identity, registry, now) } : {};
     const binding = channelBinding === undefined ? {} : { channel_binding: encodeHex(channelBinding) };

@@ -1,4 +1,3 @@
-import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import type { Authority } from "../authority.ts";
@@ -7,7 +6,7 @@ import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
 import type { Certification } from "./certification.ts";
 import type { Desk } from "./desk.ts";
 import { AUTHORITY_CHECK, type Endings } from "./endings.ts";
-import { isPermitted, termsMessage } from "./flows.ts";
+import { isPermitted, lastLetThrough, termsMessage } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Ringing } from "./ringing.ts";
 import type { LegNumber, Session, SessionLeg } from "./session.ts";
@@ -59,7 +58,9 @@ export class Authorities {
     const session = this.#table.get(sessionId);
     const leg = session?.legs.find(({ agent }) => agent.agentId === agentId);
     if (session === undefined || leg === undefined) return;
-    leg.authority = renewed(leg.authority, shown);
+    const before = leg.authority;
+    leg.authority = renewed(before, shown);
+    if (leg.authority !== before) this.#desk.states.keep(session);
     this.rejudge(session, now);
   }
 
@@ -138,11 +139,12 @@ export class Authorities {
   counted(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     for (const { leg, scope, streams } of session.awaitingCounters.authority.splice(0)) {
       const { agentId } = session.legs[leg].agent;
-      const last = counters === undefined ? {} : { streams: lastSequences(leg, streams, counters) };
+      const last = counters === undefined ? {} : { streams: lastLetThrough(session, leg, streams, counters) };
       const facts = {
         ...{ leg, agent_id: agentId, scope: formatScopes(scope) },
         expires_at: Math.floor(session.expiresAt / 1000),
       };
+      this.#desk.states.keep(session);
       this.#desk.replies.note(
         "authority-narrowed",
         { ...facts, ...last, by: "server" },
@@ -225,16 +227,4 @@ function nextJudgement(session: Session, now: number): number {
     grant?.expiresAt ?? Number.POSITIVE_INFINITY,
   ]);
   return Math.min(now + AUTHORITY_CHECK, ...ends.map((at) => Math.max(at + 1, now + 1)));
-}
-
-/** How far the relay had got on these streams; null where it had let nothing through. */
-function lastSequences(
-  leg: LegNumber,
-  streams: readonly number[],
-  counters: readonly FlowCounters[],
-): JsonObject[] {
-  return streams.map((stream) => {
-    const flow = counters.find((entry) => entry.leg === leg && entry.stream === stream);
-    return { leg, stream, last_sequence: flow?.lastSequence ?? null };
-  });
 }

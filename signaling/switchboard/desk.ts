@@ -14,6 +14,7 @@ import { Outputs } from "./outputs.ts";
 import { OwnManifest } from "./own-manifest.ts";
 import { Registry } from "./registry.ts";
 import { Replies } from "./replies.ts";
+import { SessionStates } from "./session-states.ts";
 import { Timers } from "./timers.ts";
 
 /** What the parts of one switchboard work with together. */
@@ -28,6 +29,7 @@ export interface Desk {
   readonly replies: Replies;
   readonly registry: Registry;
   readonly inboxes: Inboxes;
+  readonly states: SessionStates;
   readonly shared: SharedState;
   readonly certification: Certification;
   readonly manifest: OwnManifest;
@@ -69,6 +71,7 @@ export function makeDesk(options: SwitchboardOptions): Desk {
     replies,
     registry,
     inboxes,
+    states: new SessionStates(outputs),
     shared,
     certification,
     manifest,

@@ -1,10 +1,11 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { ConnectionId } from "../admission.ts";
 import { isFinal, step } from "../session-machine.ts";
 import type { Desk } from "./desk.ts";
 import { type Endings, IDLE_LIMIT } from "./endings.ts";
 import { admissionRow } from "./flows.ts";
 import type { LeftFlow } from "./restoring.ts";
-import { type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
+import { hasHadMedia, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { ReceivedStream } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -39,19 +40,31 @@ export class Detaching {
     for (const leg of session.legs) this.#await(session, leg);
   }
 
-  /** Takes in a session of an earlier process, made by `restoreSession`: both ends have as long to come back as if they were lost now. */
-  restore(session: Session, flows: readonly LeftFlow[], now: number): void {
+  /**
+   * Takes in a session of an earlier process, made by `restoreSession`: both ends have as long to come back as if they were lost now, those of one
+   * that had ended to say their last words.
+   */
+  restore(session: Session, flows: readonly LeftFlow[], reason: string, now: number): void {
     this.#table.add(session, now);
-    this.#endings.watch(session, now);
-    this.#endings.pauseIdle(session);
-    const { resumeBy = session.expiresAt } = session.suspension ?? {};
-    if (resumeBy < session.expiresAt) this.#desk.timers.set("resume-by", session.id, resumeBy);
     for (const route of this.#table.routesOf(session)) {
       const left = flows.find(({ speaker, stream }) => speaker === route.speaker && stream === route.stream);
       const { nextIndex, previous, isFinal } = left?.[`${route.kind}s`] ?? route;
       Object.assign(route, { nextIndex, previous, isFinal, hasMoved: true });
     }
-    for (const leg of session.legs) this.#await(session, leg);
+    if (session.ending !== undefined) {
+      this.#endings.awaitLastWords(session, now);
+      return;
+    }
+    this.#endings.watch(session, now);
+    this.#endings.pauseIdle(session);
+    const { resumeBy = session.expiresAt } = session.suspension ?? {};
+    if (session.state === "suspended" && resumeBy < session.expiresAt) {
+      this.#desk.timers.set("resume-by", session.id, resumeBy);
+    }
+    for (const leg of session.legs) {
+      this.#await(session, leg);
+      if (hasHadMedia(leg)) this.#tell(session, leg, this.#absence(session, leg), reason, now);
+    }
   }
 
   /** A connection is gone, and with it the media of the ends that had theirs there. */
@@ -149,7 +162,7 @@ export class Detaching {
 
   /** T8 for a persistent session; a bounded one goes on without that end's media while it is waited for. */
   #missing(session: Session, leg: SessionLeg, reason: string, now: number): void {
-    const { outputs, replies, inboxes } = this.#desk;
+    const { outputs, replies } = this.#desk;
     const detaches = session.model === "persistent" && session.state === "active";
     const lost = detaches ? step(session.state, "persistent-transport-lost") : undefined;
     if (lost?.ok) {
@@ -162,27 +175,33 @@ export class Detaching {
     }
     this.moveMedia(session);
     this.#await(session, leg);
-    const until = Math.floor(
-      session.state === "suspended"
-        ? (session.suspension?.resumeBy ?? session.expiresAt)
-        : Math.min(this.#deadlineOf(session, leg), session.expiresAt),
-    );
-    const facts = { leg: leg.leg, state: session.state, until };
-    replies.note("session-detached", { ...facts, attach_seq: leg.attachSeq, reason }, session.link, [], now);
-    const other = peerOf(session, leg).agent.agentId;
-    inboxes.withdraw(other, session.id, PRESENCE_EVENTS);
-    inboxes.post(
-      other,
-      { event: "peer-detached", sessionId: session.id, fields: { ...facts, reason } },
-      now,
-      session.link,
-    );
+    const facts = this.#absence(session, leg);
+    const extra = { ...facts, attach_seq: leg.attachSeq, reason };
+    replies.note("session-detached", extra, session.link, [], now);
+    this.#tell(session, leg, facts, reason, now);
     outputs.log("info", "session-detached", {
       sessionId: session.id,
       agent: leg.agent.agentId,
       ...facts,
       reason,
     });
+  }
+
+  /** Who is away, and until when it is waited for. */
+  #absence(session: Session, leg: SessionLeg) {
+    const until =
+      session.state === "suspended"
+        ? (session.suspension?.resumeBy ?? session.expiresAt)
+        : Math.min(this.#deadlineOf(session, leg), session.expiresAt);
+    return { leg: leg.leg, state: session.state, until: Math.floor(until) };
+  }
+
+  #tell(session: Session, leg: SessionLeg, absence: JsonObject, reason: string, now: number): void {
+    const { inboxes } = this.#desk;
+    const other = peerOf(session, leg).agent.agentId;
+    inboxes.withdraw(other, session.id, PRESENCE_EVENTS);
+    const fields = { ...absence, reason };
+    inboxes.post(other, { event: "peer-detached", sessionId: session.id, fields }, now, session.link);
   }
 
   #await(session: Session, leg: SessionLeg): void {

@@ -70,6 +70,7 @@ export class Endings {
     const ending: Ending = { reason: reason ?? transition.value.reason ?? trigger, by, at: now };
     session.state = transition.value.to;
     session.ending = ending;
+    this.#desk.states.keep(session);
     const { outputs, timers, inboxes } = this.#desk;
     outputs.push({
       kind: "admission",
@@ -94,8 +95,13 @@ export class Endings {
       else inboxes.postBeside(by, inboxes.nameFor(by, leg.connection), event, now, session.link);
     }
     outputs.log("info", "session-ended", { ...namesOf(session), reason: ending.reason, by });
-    timers.set("closing", session.id, now + CLOSING_WINDOW);
+    this.awaitLastWords(session, now);
     return ok(undefined);
+  }
+
+  /** A session that has ended has its closing window from now on. */
+  awaitLastWords(session: Session, now: number): void {
+    this.#desk.timers.set("closing", session.id, now + CLOSING_WINDOW);
   }
 
   /** Answers the ends that have said everything, and writes the final record once nothing is owed. */

@@ -88,6 +88,7 @@ export function establishSession(
     });
   }
   desk.outputs.push({ kind: "append", entries: foundations(desk, session, now) });
+  desk.states.keep(session);
   return ok(session);
 }
 

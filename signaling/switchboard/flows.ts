@@ -111,6 +111,24 @@ export function lastSequence(
   return counters.find((each) => each.leg === speaker && each.stream === stream)?.lastSequence;
 }
 
+/**
+ * How far the relay had got on streams of one speaker, for a record: null where it had let nothing through. What it had let through in an earlier
+ * process it does not know: such a stream is left out.
+ */
+export function lastLetThrough(
+  { resumedAt }: Pick<Session, "resumedAt">,
+  speaker: LegNumber,
+  streams: readonly number[],
+  counters: readonly FlowCounters[],
+): JsonObject[] {
+  return streams.flatMap((stream) => {
+    const last = lastSequence({ speaker, stream }, counters);
+    return last === undefined && resumedAt !== undefined
+      ? []
+      : { leg: speaker, stream, last_sequence: last ?? null };
+  });
+}
+
 /** Where each of a session's streams goes on, in the order of its flows: the least number for the next frame, and the epoch in force. */
 export function nextSequences(session: Session, counters: readonly FlowCounters[]): JsonObject[] {
   return session.flows.map((flow) => {
@@ -137,7 +155,6 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
   const listener = session.legs[flow.listener];
   const key = keyInForce(speaker);
   const leastSequence = session.leastSequences.get(flow);
-  const resumed = session.resumed.get(flow);
   return {
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
@@ -149,7 +166,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     notBefore: key.notBefore,
     notAfter: Math.min(key.notAfter, session.terms.expires_at * 1000),
     ...(leastSequence === undefined ? {} : { leastSequence }),
-    ...(resumed === undefined ? {} : { resumed }),
+    ...(session.resumedAt === undefined ? {} : { resumedAt: session.resumedAt }),
     profile: session.answer.payload.profile,
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),

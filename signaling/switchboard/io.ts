@@ -2,7 +2,8 @@ import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts
 import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
 import type { AccessGrant } from "../authority.ts";
-import type { LogEntry, OpenSession } from "../record-log.ts";
+import type { LogEntry } from "../record-log.ts";
+import type { LoggedSession } from "./left-session.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
 export type ExchangeId = number;
@@ -95,8 +96,8 @@ export type SwitchboardInput =
   | { readonly kind: "evidence"; readonly exchange: ExchangeId; readonly evidence: EvidenceFile | undefined }
   /** Time passed: at least `nextTimeout()`. Harmless when early. */
   | { readonly kind: "tick" }
-  /** Sessions that the log holds open from an earlier process, which cannot go on. First of all inputs. */
-  | { readonly kind: "interrupted"; readonly sessions: readonly OpenSession[] }
+  /** A session that the log holds open from an earlier process of the server. Before all other inputs, one for each. */
+  | { readonly kind: "interrupted"; readonly session: LoggedSession }
   /** The wall clock was set: from this input on `now` goes by the new one, `by` milliseconds from the old, back below zero. */
   | { readonly kind: "stepped"; readonly by: number }
   /** Drain: no new sessions; what lives after `grace` milliseconds is ended. Ends with the output `drained`. */

@@ -1,33 +1,16 @@
 import { expect, test } from "vitest";
 import { strictVerifier } from "../../test/keys.ts";
+import { restarted } from "../../test/scenario/restarted.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
-import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, must } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
 import { verifySessionChain } from "../record-chain.ts";
-import type { LogEntry } from "../record-log.ts";
 
-/** A server that starts with what another left, its open session named as the log would. */
-function restarted(scene: CallScene): Stage {
-  const stage = new Stage({ log: scene.stage.log });
-  const last = scene.stage.log.findLast(
-    (entry): entry is Extract<LogEntry, { kind: "record" }> =>
-      entry.kind === "record" && entry.sessionId === scene.sessionId,
-  );
-  const artifacts = scene.stage.artifacts(scene.sessionId).length;
-  const { sessionId } = scene;
-  stage.handle({
-    kind: "interrupted",
-    sessions: [{ sessionId, sessionSeq: last?.sessionSeq ?? -1, auditId: last?.auditId ?? "", artifacts }],
-  });
-  return stage;
-}
-
-test("a call that was up when the server stopped gets its final record at the next start", () => {
+test("a call that was up when the server stopped gets its final record at the next start", async () => {
   const scene = new CallScene();
   const before = scene.stage.sessionRecords(scene.sessionId).length;
-  const stage = restarted(scene);
+  const stage = await restarted(scene.stage);
   const records = stage.sessionRecords(scene.sessionId);
   expect(records).toHaveLength(before + 1);
   const artifacts = stage.artifacts(scene.sessionId);
@@ -42,9 +25,9 @@ test("a call that was up when the server stopped gets its final record at the ne
   stage.checkChain();
 });
 
-test("its participants can then read the evidence", () => {
+test("its participants can then read the evidence", async () => {
   const scene = new CallScene();
-  const stage = restarted(scene);
+  const stage = await restarted(scene.stage);
   const alice = new SignalingPeer(stage, ALICE);
   alice.subscribe();
   expect(alice.evidence(scene.sessionId).outcome).toBe("ok 200");

@@ -1,21 +1,25 @@
-import type { ResumedFlow } from "../admission.ts";
+import { ok, type Result } from "../../codecs/result.ts";
 import type { Answer } from "../answer.ts";
+import type { Authority } from "../authority.ts";
 import type { MediaKey } from "../media-key.ts";
 import type { Offer } from "../offer.ts";
 import type { SessionLink } from "../record-chain.ts";
 import type { ScopeSet } from "../scope.ts";
 import { buildSessionCore } from "../session-core.ts";
+import type { SessionState } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
-import type { LegNumber, Session, Suspension } from "./session.ts";
+import type { Ending, LegNumber, Session, SessionLeg, Suspension } from "./session.ts";
 import { newLeg, newSession } from "./session-making.ts";
 
 /** One end of a session as the log knows it. */
 export interface LeftLeg {
   readonly agent: RegisteredAgent;
+  /** What it had shown beside its documents. */
+  readonly authority: Authority;
   /** In force. */
   readonly scope: ScopeSet;
   /** By generation, the last one in force. */
@@ -23,7 +27,9 @@ export interface LeftLeg {
   readonly clock: ClockStatement;
   /** Of its latest attachment on record. */
   readonly attachSeq: number;
-  readonly hasClosed?: boolean;
+  /** It has, or had, a connection for media. */
+  readonly hasHadMedia: boolean;
+  readonly hasClosed: boolean;
   /** Bytes kept of its checkpoints, receipts and interrupts. */
   readonly statementBytes: number;
 }
@@ -36,7 +42,6 @@ export interface LeftFlow {
   readonly epoch: number;
   /** The least sequence number its speaker may use from now on, where there is one. */
   readonly leastSequence?: number;
-  readonly resumed: ResumedFlow;
   /** Where the chains of statements about it stand. */
   readonly checkpoints: LeftStatements;
   readonly receipts: LeftStatements;
@@ -68,46 +73,53 @@ export interface LeftSession {
   readonly establishedAt: number;
   /** Seconds, as accepted. */
   readonly ttl: number;
-  /** In force when the process stopped. */
+  /** When its lifetime is over, which may have been shortened. */
+  readonly expiresAt: number;
+  /** As it was when the process stopped. */
+  readonly state: SessionState;
+  /** The latest, also after its end. */
   readonly suspension: Suspension | undefined;
+  /** It had ended, and lacks its final record. */
+  readonly ending: Ending | undefined;
+  readonly noncesRefused: number;
+  readonly statementsDropped: Readonly<Record<string, number>>;
 }
 
 /**
- * Makes a session anew, `detached` or `suspended`, both ends without a connection since `now`; its rows are in the relay, which is held.
- * `place` names where its flows were: a connection that there is not, below zero and never given twice. Hand it to `Detaching.restore`.
+ * Makes a session anew, both ends without a connection since `now`: `suspended` or ended as it was, otherwise `detached`. Its rows are in the
+ * relay, which is held. `place` names where its flows were: a connection that there is not, below zero and never given twice. Hand it to
+ * `Detaching.restore`. Fault: `capacity` for more flows than a connection has.
  */
-export function restoreSession(desk: Desk, left: LeftSession, place: number, now: number): Session {
-  const { offer, answer, witness, terms, establishedAt, ttl, link, suspension } = left;
+export function restoreSession(
+  desk: Desk,
+  left: LeftSession,
+  place: number,
+  { now, mediaTime }: { readonly now: number; readonly mediaTime: number },
+): Result<Session> {
+  const { offer, answer, witness, terms, establishedAt, ttl, link } = left;
   const { signer, agentId } = desk.identity;
   const core = buildSessionCore({ agentId, key: signer.publicKey }, offer, answer);
   const nowhere = { id: place, nextFlow: 2 };
   const flows = layFlows(terms, [nowhere, nowhere]);
-  if (!flows.ok) throw new RangeError("a session of more flows than a connection has");
-  const leg = (number: LegNumber) => {
-    const {
-      agent,
-      scope,
-      mediaKeys,
-      clock,
-      attachSeq,
-      statementBytes,
-      hasClosed = false,
-    } = left.legs[number];
-    const fresh = newLeg({ leg: number, agent, scope, mediaKeys, clock }, now);
-    return { ...fresh, attachSeq, statementBytes, hasClosed, detachedAt: now };
-  };
-  const state = suspension === undefined ? "detached" : "suspended";
+  if (!flows.ok) return flows;
+  const isPaused = left.state === "suspended" || left.ending !== undefined;
   const session: Session = {
     ...newSession(
       {
-        ...{ offer, answer, core, witness, terms, link, establishedAt, ttl, state },
-        ...{ legs: [leg(0), leg(1)], flows: flows.value },
+        ...{ offer, answer, core, witness, terms, link, establishedAt, ttl },
+        ...{ legs: [restoreLeg(left, 0, now), restoreLeg(left, 1, now)], flows: flows.value },
+        state: isPaused ? left.state : "detached",
       },
       now,
     ),
     artifacts: left.artifacts,
+    expiresAt: left.expiresAt,
     narrowings: left.narrowings,
-    suspension,
+    suspension: left.suspension,
+    ending: left.ending,
+    noncesRefused: left.noncesRefused,
+    statementsDropped: { ...left.statementsDropped },
+    resumedAt: mediaTime,
   };
   for (const flow of session.flows) {
     const known = left.flows.find(
@@ -116,14 +128,28 @@ export function restoreSession(desk: Desk, left: LeftSession, place: number, now
     if (known === undefined) continue;
     if (known.epoch > 0) session.epochs.set(flow, known.epoch);
     if (known.leastSequence !== undefined) session.leastSequences.set(flow, known.leastSequence);
-    session.resumed.set(flow, known.resumed);
   }
+  install(desk, session);
+  return ok(session);
+}
+
+function restoreLeg({ legs }: LeftSession, number: LegNumber, now: number): SessionLeg {
+  const { agent, scope, mediaKeys, clock, attachSeq, statementBytes, hasClosed, ...left } = legs[number];
+  return {
+    ...newLeg({ leg: number, agent, scope, mediaKeys, clock }, now),
+    ...{ attachSeq, statementBytes, hasClosed, authority: left.authority },
+    detachedAt: left.hasHadMedia ? now : undefined,
+  };
+}
+
+function install({ outputs }: Desk, session: Session): void {
+  const sessionId = session.id;
   for (const flow of session.flows) {
     const row = admissionRow(session, flow);
-    desk.outputs.push({ kind: "admission", message: { kind: "install", row } });
     const epoch = session.epochs.get(flow) ?? 0;
-    desk.outputs.push({ kind: "admission", message: { kind: "move", row, epoch } });
+    outputs.push({ kind: "admission", message: { kind: "install", row } });
+    outputs.push({ kind: "admission", message: { kind: "move", row, epoch } });
   }
-  desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId: session.id, state: "held" } });
-  return session;
+  const state = session.ending === undefined ? "held" : "ended";
+  outputs.push({ kind: "admission", message: { kind: "state", sessionId, state } });
 }

@@ -53,7 +53,7 @@ export function newSession(facts: SessionFacts, now: number): Session {
     model: offer.payload.session.model,
     epochs: new Map(),
     leastSequences: new Map(),
-    resumed: new Map(),
+    resumedAt: undefined,
     narrowings: [undefined, undefined],
     expiresAt: establishedAt + ttl * 1000,
     reportAllowance: new Allowance(REPORT_RATE, now),

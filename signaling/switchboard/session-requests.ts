@@ -153,7 +153,7 @@ export class SessionRequests {
     session.lastActivity = Math.max(session.lastActivity, now);
     outputs.push({ kind: "item", ...route.to, bytes });
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
-    outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes)] });
+    outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });
     this.#endings.finishIfComplete(session, now);
   }
 }

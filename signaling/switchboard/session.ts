@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { ConnectionId, FlowCounters, ResumedFlow } from "../admission.ts";
+import type { ConnectionId, FlowCounters } from "../admission.ts";
 import type { Answer } from "../answer.ts";
 import type { Authority } from "../authority.ts";
 import type { MediaKey } from "../media-key.ts";
@@ -71,9 +71,11 @@ export interface Suspension {
   /** Agent-ID of the end that asked for it. */
   readonly by: string;
   readonly reason: string | undefined;
-  /** What RESUME must bring, base64url; `undefined` once it was used. */
+  /** What RESUME must bring, base64url; `undefined` once it was used, and in a process that did not issue it. */
   nonce: string | undefined;
-  usedNonce: string | undefined;
+  /** SHA-256 of it, hex, and of the one that was used. */
+  nonceDigest: string | undefined;
+  usedDigest: string | undefined;
   readonly suspendedAt: number;
   /** When the session expires unless it was resumed. */
   readonly resumeBy: number;
@@ -113,8 +115,6 @@ export interface Session {
   readonly epochs: Map<MediaFlow, number>;
   /** The least sequence number that the speaker may use; a flow that is not there has none. */
   readonly leastSequences: Map<MediaFlow, number>;
-  /** Where a flow goes on whose windows an earlier process of the server held; none of a session that began in this one. */
-  readonly resumed: Map<MediaFlow, ResumedFlow>;
   /** By leg: the narrowing that its scope in the terms comes from. */
   readonly narrowings: [KeptNarrowing | undefined, KeptNarrowing | undefined];
   readonly link: SessionLink;
@@ -139,6 +139,8 @@ export interface Session {
   suspension: Suspension | undefined;
   /** RESUMEs with a nonce that was wrong or used. */
   noncesRefused: number;
+  /** When this process took it over from one that is gone, in media time; what the relay had counted and seen until then is lost. */
+  resumedAt: number | undefined;
   /** What waits for `counters`. */
   awaitingCounters: {
     idle: boolean;
@@ -183,12 +185,24 @@ export function peerOf(session: Session, leg: SessionLeg): SessionLeg {
   return session.legs[leg.leg === 0 ? 1 : 0];
 }
 
-/** The log entry of the session's next artifact. */
+/** A flow by the leg that speaks and the stream. */
+type FlowPlace = Pick<MediaFlow, "speaker" | "stream">;
+
+/**
+ * The log entry of the session's next artifact. `about`: the flow that a statement is about, of which the newest tells as much
+ * as all of them when the session is to go on after a restart.
+ */
 export function artifact(
   session: Session,
   kind: ArtifactKind,
   leg: LegNumber | undefined,
   bytes: Uint8Array,
+  about?: FlowPlace,
 ): LogEntry {
-  return { kind: "artifact", sessionId: session.id, index: session.artifacts++, artifact: kind, leg, bytes };
+  const index = session.artifacts++;
+  const landmark = about === undefined ? String(index) : `${kind} ${about.speaker}/${about.stream}`;
+  return {
+    ...{ kind: "artifact", sessionId: session.id, index, artifact: kind, leg, bytes },
+    ...(session.model === "persistent" ? { landmark } : {}),
+  };
 }

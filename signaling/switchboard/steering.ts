@@ -10,7 +10,7 @@ import { step } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
-import { type MediaFlow, termsMessage } from "./flows.ts";
+import { lastLetThrough, type MediaFlow, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
 import {
   artifact,
@@ -188,9 +188,15 @@ export class Steering {
     for (const change of session.awaitingCounters.steering.splice(0)) {
       const { exchange, leg, event, kind, facts, notice } = change;
       const by = leg.agent.agentId;
-      const letThrough = counters === undefined ? {} : { streams: lastSequences(change, counters) };
+      const letThrough =
+        counters === undefined
+          ? {}
+          : { streams: lastLetThrough(session, change.speaker, change.streams, counters) };
       const extra = { ...facts, ...letThrough, [kind]: change.digest };
-      const entries = [artifact(session, kind, leg.leg, change.bytes)];
+      const about =
+        kind === "interrupt" ? { speaker: change.speaker, stream: change.streams[0] ?? 0 } : undefined;
+      const entries = [artifact(session, kind, leg.leg, change.bytes, about)];
+      this.#desk.states.keep(session);
       const isHere = this.#desk.connections.get(exchange.connection) !== undefined;
       const { replies, inboxes } = this.#desk;
       if (isHere) {
@@ -233,15 +239,4 @@ export class Steering {
     session.awaitingCounters.steering.push(change);
     this.#endings.wantCounters(session, now);
   }
-}
-
-/** How far the relay had got on the streams that changed; null where it had let nothing through. */
-function lastSequences(
-  { speaker, streams }: SteeringChange,
-  counters: readonly FlowCounters[],
-): JsonObject[] {
-  return streams.map((stream) => {
-    const flow = counters.find((entry) => entry.leg === speaker && entry.stream === stream);
-    return { leg: speaker, stream, last_sequence: flow?.lastSequence ?? null };
-  });
 }

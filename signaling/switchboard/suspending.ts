@@ -1,4 +1,3 @@
-import { encodeBase64url } from "../../codecs/base64url.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
@@ -9,13 +8,12 @@ import type { Desk } from "./desk.ts";
 import type { Detaching } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import type { Exchange } from "./replies.ts";
+import { issueNonce, nonceDigest, renewNonce } from "./resumption-nonce.ts";
 import { peerOf, type Session, type SessionLeg, type Suspension, takeChange } from "./session.ts";
 import type { ResumeParameters, SuspendParameters } from "./session-parameters.ts";
 import { suspensionFacts } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 
-/** Random bytes of a resumption nonce (`spec/agtp.md` 2.7). */
-const NONCE_BYTES = 16;
 /** How long a suspension lasts where its request does not say, milliseconds. The session's own lifetime goes on. */
 const DEFAULT_SUSPENSION = 3_600_000;
 
@@ -60,14 +58,16 @@ export class Suspending {
       id: parameters.suspension_id ?? this.#desk.replies.uuid(now),
       by: asked.agent.agentId,
       reason: parameters.reason,
-      nonce: encodeBase64url(this.#desk.random(NONCE_BYTES)),
-      usedNonce: undefined,
+      nonce: undefined,
+      nonceDigest: undefined,
+      usedDigest: undefined,
       suspendedAt: now,
       resumeBy: Math.min(until.value, session.expiresAt),
       checkpoint: parameters.checkpoint,
     };
     session.state = transition.value.to;
     session.suspension = suspension;
+    issueNonce(this.#desk, session);
     this.#desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId, state: "held" } });
     this.#endings.pauseIdle(session);
     // At the end of its lifetime the session ends for that.
@@ -90,23 +90,27 @@ export class Suspending {
     const { suspension } = session;
     const change = takeChange(leg, now);
     if (!change.ok) return change;
-    if (suspension?.usedNonce !== undefined && isSame(suspension.usedNonce, nonce)) {
+    const digest = nonceDigest(nonce);
+    if (suspension?.usedDigest === digest) {
       return this.#refuseNonce(session, asked.agent.agentId, "This nonce was used.");
     }
     const transition = step(session.state, "resume");
     if (!transition.ok) return transition;
-    if (suspension?.nonce === undefined || !isSame(suspension.nonce, nonce)) {
+    if (suspension === undefined || suspension.nonceDigest !== digest) {
       return this.#refuseNonce(session, asked.agent.agentId, "This is not the nonce of the suspension.");
     }
     // Burnt before anything can fail: whatever comes of this request, the nonce opens nothing again.
-    suspension.usedNonce = suspension.nonce;
+    suspension.usedDigest = digest;
+    suspension.nonceDigest = undefined;
     suspension.nonce = undefined;
     const trusted = this.#verifyAnew(session);
+    this.#desk.states.keep(session);
     if (!trusted.ok) return trusted;
     session.state = transition.value.to;
     this.#desk.timers.clear("resume-by", sessionId);
     this.#desk.outputs.push({ kind: "admission", message: { kind: "state", sessionId, state: "active" } });
     this.#endings.resumeIdle(session, now);
+    this.#desk.states.keep(session);
     const { checkpoint, id } = suspension;
     const by = asked.agent.agentId;
     this.#desk.replies.answer(
@@ -136,6 +140,7 @@ export class Suspending {
   }
 
   #answerSuspended(exchange: Exchange, session: Session, suspension: Suspension, now: number): void {
+    renewNonce(this.#desk, session);
     const facts = suspensionFacts(suspension);
     this.#desk.replies.answer(
       exchange,
@@ -179,6 +184,7 @@ export class Suspending {
 
   #refuseNonce(session: Session, agentId: string, message: string): Result<never> {
     session.noncesRefused += 1;
+    this.#desk.states.keep(session);
     this.#desk.outputs.log("warn", "resume-nonce-refused", {
       sessionId: session.id,
       agentId,
@@ -216,12 +222,4 @@ function tooLate(refusal: Result<unknown> & { readonly ok: false }): Result<neve
 
 function anotherSession(): Result<never> {
   return refuse("field-invalid", "This names another session than the path.", "parameters");
-}
-
-/** Compares in a time that does not tell how much of it was right. */
-function isSame(nonce: string, given: string): boolean {
-  if (nonce.length !== given.length) return false;
-  let difference = 0;
-  for (let at = 0; at < nonce.length; at += 1) difference |= nonce.charCodeAt(at) ^ given.charCodeAt(at);
-  return difference === 0;
 }

@@ -19,7 +19,7 @@ import { Notices } from "./notices.ts";
 import { OfferBook } from "./offer-book.ts";
 import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
-import { closeInterrupted } from "./recovery.ts";
+import { Recovery } from "./recovery.ts";
 import { RefusalReports } from "./refusal-reports.ts";
 import { Revoking } from "./revoking.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
@@ -74,6 +74,7 @@ export class Switchboard {
   readonly #revoking: Revoking;
   readonly #reception: Reception;
   readonly #draining: Draining;
+  readonly #recovery: Recovery;
 
   /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
   constructor(options: SwitchboardOptions) {
@@ -88,6 +89,7 @@ export class Switchboard {
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);
+    this.#recovery = new Recovery(this.#desk, book, this.#detaching, this.#authorities);
     this.#draining = new Draining(this.#desk, this.#table, this.#ringing);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
     this.#steering = new Steering(this.#desk, this.#table, this.#endings);
@@ -118,7 +120,8 @@ export class Switchboard {
    * the relay holds capture times against, Unix milliseconds from a clock that never steps: clients compare theirs with it.
    */
   handle(input: SwitchboardInput, now: number, mediaTime = now): void {
-    const { timers } = this.#desk;
+    const { timers, states } = this.#desk;
+    states.mediaAhead = mediaTime - now;
     if (input.kind === "stepped") {
       timers.shift(input.by);
       this.#desk.inboxes.clockStepped(input.by);
@@ -228,7 +231,7 @@ export class Switchboard {
         this.#evidence.deliver(input.exchange, input.evidence, now);
         return;
       case "interrupted":
-        closeInterrupted(this.#desk, input.sessions, now);
+        this.#recovery.take(input.session, now, mediaTime);
         return;
       case "tick":
       case "stepped":

@@ -11,7 +11,7 @@ import {
 } from "../../sfu/carrier.ts";
 import type { RelayEvent } from "../../sfu/relay-io.ts";
 import type { ConnectionId } from "../../signaling/admission.ts";
-import type { RecordLog } from "../../signaling/record-log.ts";
+import type { OpenSession, RecordLog } from "../../signaling/record-log.ts";
 import type {
   EvidenceFile,
   ExchangeId,
@@ -117,8 +117,10 @@ export class Driver {
       onEvent: (event) => this.#relayEvent(event),
       instruments: options.instruments,
     });
-    // Before anything else: no session of an earlier process is taken up again.
-    this.#input({ kind: "interrupted", sessions: [...options.log.openSessions()] });
+    // Before anything else: what an earlier process left.
+    for (const open of options.log.openSessions()) {
+      this.#input({ kind: "interrupted", session: { ...open, landmarks: this.#landmarksOf(open) } });
+    }
   }
 
   /** Connections that are up. */
@@ -320,6 +322,17 @@ export class Driver {
       case "drained":
         this.#onDrained();
         return;
+    }
+  }
+
+  /** Nothing of a session that cannot be read: it is then closed. */
+  #landmarksOf({ sessionId, state }: OpenSession): ReturnType<RecordLog["landmarks"]> {
+    if (state === undefined) return [];
+    try {
+      return this.#log.landmarks(sessionId);
+    } catch (error) {
+      this.#failed("interrupted", error);
+      return [];
     }
   }
 

@@ -1,0 +1,288 @@
+import { checkpointDigest, parseCheckpoint } from "../../codecs/checkpoint.ts";
+import { parseInterrupt } from "../../codecs/interrupt.ts";
+import { parseReceipt, receiptDigest } from "../../codecs/receipt.ts";
+import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { type Answer, verifyAnswer } from "../answer.ts";
+import { verifyGenesis } from "../genesis.ts";
+import { readIdentityDocument } from "../identity-document.ts";
+import { type MediaKey, verifyMediaKey } from "../media-key.ts";
+import { verifyNarrowing } from "../narrowing.ts";
+import { type Offer, readOffer, verifyOffer } from "../offer.ts";
+import { SessionLink } from "../record-chain.ts";
+import type { ArtifactKind, OpenSession, SessionLog } from "../record-log.ts";
+import { parseScopes } from "../scope.ts";
+import { buildSessionCore, type SessionCore } from "../session-core.ts";
+import { deriveTerms, type Terms } from "../terms.ts";
+import { trustPosture } from "../trust.ts";
+import type { Desk } from "./desk.ts";
+import { type KeptState, readAuthority, readState } from "./kept-state.ts";
+import type { RegisteredAgent } from "./registry.ts";
+import type { LeftFlow, LeftLeg, LeftSession, LeftStatements } from "./restoring.ts";
+import type { LegNumber, Session, Suspension } from "./session.ts";
+
+/** What the log holds of a session that an earlier process left open: its place in the chains, and its landmarks. */
+export interface LoggedSession extends OpenSession {
+  readonly landmarks: SessionLog["artifacts"];
+}
+
+/**
+ * Reads a session that an earlier process left, and judges all of it as if it came from anybody. `mediaAhead`: how far media time
+ * is ahead of the wall clock here. Fault: that of the first thing that does not hold.
+ */
+export function readLeftSession(desk: Desk, logged: LoggedSession, mediaAhead: number): Result<LeftSession> {
+  if (logged.state === undefined)
+    return refuse("field-invalid", "Nothing was kept of this session.", "state");
+  const kept = readState(logged.state);
+  if (!kept.ok) return kept;
+  const landmarks = new Landmarks(logged.landmarks);
+  const agents = readAgents(desk, landmarks);
+  if (!agents.ok) return agents;
+  const agreed = readAgreed(desk, landmarks, agents.value);
+  if (!agreed.ok) return agreed;
+  const narrowed = readNarrowings(desk, landmarks, agents.value, agreed.value);
+  if (!narrowed.ok) return narrowed;
+  const legs: LeftLeg[] = [];
+  for (const number of [0, 1] as const) {
+    const leg = readLeg(desk, landmarks, kept.value, agreed.value, agents.value[number], number, mediaAhead);
+    if (!leg.ok) return leg;
+    legs.push(leg.value);
+  }
+  const { offer, answer } = agreed.value;
+  const { sessionId, sessionSeq, auditId, artifacts } = logged;
+  const { state, ttl, suspension, ending } = kept.value;
+  return ok({
+    ...{ offer, answer, state, ttl, ending, artifacts },
+    ...{ establishedAt: kept.value.established_at, expiresAt: kept.value.expires_at },
+    ...{ terms: narrowed.value.terms, narrowings: narrowed.value.narrowings },
+    witness: landmarks.text("core-witness", undefined),
+    legs: [legs[0] as LeftLeg, legs[1] as LeftLeg],
+    flows: readFlows(landmarks, kept.value, narrowed.value.terms),
+    link: new SessionLink(sessionId, { sessionSeq, auditId }),
+    suspension: suspension === undefined ? undefined : readSuspension(suspension),
+    noncesRefused: kept.value.nonces_refused,
+    statementsDropped: Object.fromEntries(
+      kept.value.statements_dropped.map(({ reason, count }) => [reason, count]),
+    ),
+  });
+}
+
+/** Artifacts by kind and leg. */
+class Landmarks {
+  readonly #all: SessionLog["artifacts"];
+
+  constructor(all: SessionLog["artifacts"]) {
+    this.#all = all;
+  }
+
+  /** In order. */
+  of(kind: ArtifactKind, leg: LegNumber | undefined): Uint8Array[] {
+    return this.#all.flatMap((each) => (each.artifact === kind && each.leg === leg ? [each.bytes] : []));
+  }
+
+  /** The first; nothing at all where there is none, which nothing can be made of. */
+  first(kind: ArtifactKind, leg: LegNumber | undefined): Uint8Array {
+    return this.of(kind, leg)[0] ?? new Uint8Array(0);
+  }
+
+  text(kind: ArtifactKind, leg: LegNumber | undefined): string {
+    return new TextDecoder().decode(this.first(kind, leg));
+  }
+}
+
+type Agents = readonly [RegisteredAgent, RegisteredAgent];
+
+/** Both ends with the documents that the session was agreed on; their standing is that of today. */
+function readAgents({ registry, verifier }: Desk, landmarks: Landmarks): Result<Agents> {
+  const offer = readOffer(landmarks.text("offer", 0));
+  if (!offer.ok) return offer;
+  const agents: RegisteredAgent[] = [];
+  for (const [leg, agentId] of [
+    [0, offer.value.caller],
+    [1, offer.value.callee],
+  ] as const) {
+    const genesis = verifyGenesis(landmarks.first("genesis", leg), agentId, verifier);
+    if (!genesis.ok) return genesis;
+    const document = readIdentityDocument(landmarks.first("identity-document", leg), genesis.value, verifier);
+    if (!document.ok) return document;
+    const known = registry.get(agentId);
+    agents.push({
+      agentId,
+      genesis: genesis.value,
+      document: document.value,
+      status: known?.status ?? document.value.status,
+      trust: known?.trust ?? trustPosture(genesis.value, document.value, false),
+    });
+  }
+  return ok(agents as unknown as Agents);
+}
+
+interface Agreed {
+  readonly offer: Offer;
+  readonly answer: Answer;
+  readonly core: SessionCore;
+}
+
+function readAgreed(
+  { identity, verifier }: Desk,
+  landmarks: Landmarks,
+  [caller, callee]: Agents,
+): Result<Agreed> {
+  const offer = verifyOffer(
+    landmarks.text("offer", 0),
+    { publicKey: caller.genesis.agentKey, caller: caller.agentId, callee: callee.agentId },
+    verifier,
+  );
+  if (!offer.ok) return offer;
+  const answer = verifyAnswer(
+    landmarks.text("answer", 1),
+    { publicKey: callee.genesis.agentKey, offer: offer.value },
+    verifier,
+  );
+  if (!answer.ok) return answer;
+  const { agentId, signer } = identity;
+  const core = buildSessionCore({ agentId, key: signer.publicKey }, offer.value, answer.value);
+  // With another key than this one's nothing of the session would hold any more.
+  const isSame = landmarks.text("core", undefined) === new TextDecoder().decode(core.bytes);
+  if (!isSame) return refuse("session-core-mismatch", "Another server's session core.", "core");
+  return ok({ offer: offer.value, answer: answer.value, core });
+}
+
+function readNarrowings(
+  { verifier }: Desk,
+  landmarks: Landmarks,
+  agents: Agents,
+  { offer, answer, core }: Agreed,
+): Result<{ readonly terms: Terms; readonly narrowings: Session["narrowings"] }> {
+  let terms = deriveTerms(offer, answer);
+  const narrowings: Session["narrowings"] = [undefined, undefined];
+  const decoder = new TextDecoder();
+  const left = ([0, 1] as const).map((leg) =>
+    landmarks.of("narrowing", leg).map((jws) => decoder.decode(jws)),
+  );
+  for (let count = left.flat().length; count > 0; count -= 1) {
+    // Of one end they stand in order; which end comes next, the number says that it makes.
+    const judged = ([0, 1] as const).flatMap((leg) => {
+      const jws = left[leg]?.[0];
+      if (jws === undefined) return [];
+      const publicKey = agents[leg].genesis.agentKey;
+      const narrowing = verifyNarrowing(jws, { publicKey, sessionDigest: core.digest, leg, terms }, verifier);
+      return [{ leg, narrowing }];
+    });
+    const next = judged.find(({ narrowing }) => narrowing.ok) ?? judged[0];
+    if (next === undefined || !next.narrowing.ok) return next?.narrowing as Result<never>;
+    const { jws, terms: made } = next.narrowing.value;
+    left[next.leg]?.shift();
+    terms = made;
+    narrowings[next.leg] = { jws, number: made.number };
+  }
+  return ok({ terms, narrowings });
+}
+
+function readLeg(
+  { verifier }: Desk,
+  landmarks: Landmarks,
+  kept: KeptState,
+  { offer, answer }: Agreed,
+  agent: RegisteredAgent,
+  number: LegNumber,
+  mediaAhead: number,
+): Result<LeftLeg> {
+  const left = kept.legs[number] as KeptState["legs"][number];
+  const scope = parseScopes(left.scope, "state.scope");
+  if (!scope.ok) return scope;
+  const authority = readAuthority(left);
+  if (!authority.ok) return authority;
+  const mediaKeys: [MediaKey, ...MediaKey[]] = [number === 0 ? offer.mediaKey : answer.mediaKey];
+  for (const jws of landmarks.of("media-key", number)) {
+    const key = verifyMediaKey(
+      new TextDecoder().decode(jws),
+      {
+        agentId: agent.agentId,
+        publicKey: agent.genesis.agentKey,
+        offerId: offer.payload.offer_id,
+      },
+      verifier,
+    );
+    if (!key.ok) return key;
+    mediaKeys.push(key.value);
+  }
+  const { offset_ms: offset, uncertainty_ms } = left.clock;
+  return ok({
+    ...{ agent, mediaKeys, scope: scope.value, authority: authority.value },
+    attachSeq: left.attach_seq,
+    hasHadMedia: left.has_had_media,
+    statementBytes: left.statement_bytes,
+    hasClosed: landmarks.of("closing", number).length > 0,
+    // It was compared with the media time of the earlier process; the wall clock is what both have in common.
+    clock: { offset_ms: offset - kept.media_ahead + mediaAhead, uncertainty_ms },
+  });
+}
+
+function readFlows(landmarks: Landmarks, kept: KeptState, terms: Terms): LeftFlow[] {
+  return terms.streams.flatMap(({ stream }) =>
+    ([0, 1] as const).map((speaker) => {
+      const listener = speaker === 0 ? 1 : 0;
+      const sent = lastCheckpoint(landmarks, speaker, stream);
+      const received = lastReceipt(landmarks, listener, stream);
+      const least = Math.max(
+        sent?.end ?? 0,
+        received?.end ?? 0,
+        kept.least_sequences.find((each) => each.leg === speaker && each.stream === stream)?.sequence ?? 0,
+      );
+      return {
+        ...{ speaker, stream, epoch: lastEpoch(landmarks, speaker, stream) },
+        ...(least === 0 ? {} : { leastSequence: least }),
+        checkpoints: sent?.chain ?? NO_STATEMENTS,
+        receipts: received?.chain ?? NO_STATEMENTS,
+      };
+    }),
+  );
+}
+
+/** Where a chain stands, and the first sequence number that it says nothing of. */
+interface LastStatement {
+  readonly chain: LeftStatements;
+  readonly end: number;
+}
+
+function lastCheckpoint(landmarks: Landmarks, leg: LegNumber, stream: number): LastStatement | undefined {
+  for (const bytes of landmarks.of("checkpoint", leg)) {
+    const parsed = parseCheckpoint(bytes);
+    if (!parsed.ok || parsed.value.stream !== stream) continue;
+    const { index, final: isFinal, firstSequence, digests } = parsed.value;
+    const chain = { nextIndex: index + 1, previous: checkpointDigest(bytes), isFinal };
+    return { chain, end: firstSequence + digests.length };
+  }
+  return undefined;
+}
+
+function lastReceipt(landmarks: Landmarks, leg: LegNumber, stream: number): LastStatement | undefined {
+  for (const bytes of landmarks.of("receipt", leg)) {
+    const parsed = parseReceipt(bytes);
+    if (!parsed.ok || parsed.value.stream !== stream) continue;
+    const { index, final: isFinal, received } = parsed.value;
+    const chain = { nextIndex: index + 1, previous: receiptDigest(bytes), isFinal };
+    return { chain, end: (received.at(-1)?.last ?? -1) + 1 };
+  }
+  return undefined;
+}
+
+function lastEpoch(landmarks: Landmarks, speaker: LegNumber, stream: number): number {
+  const interrupts = [...landmarks.of("interrupt", 0), ...landmarks.of("interrupt", 1)].map(parseInterrupt);
+  const own = interrupts.flatMap((parsed) =>
+    parsed.ok && parsed.value.speakerLeg === speaker && parsed.value.stream === stream
+      ? [parsed.value.epoch]
+      : [],
+  );
+  return Math.max(0, ...own);
+}
+
+function readSuspension(kept: NonNullable<KeptState["suspension"]>): Suspension {
+  return {
+    ...{ id: kept.id, by: kept.by, reason: kept.reason, checkpoint: kept.checkpoint },
+    ...{ nonce: undefined, nonceDigest: kept.nonce, usedDigest: kept.used_nonce },
+    ...{ suspendedAt: kept.suspended_at, resumeBy: kept.resume_by },
+  };
+}
+
+const NO_STATEMENTS: LeftStatements = { nextIndex: 0, previous: new Uint8Array(32), isFinal: false };
