@@ -1,13 +1,11 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
-import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { ok, type Result } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { jwsDigest } from "../jws.ts";
-import { encodePublicKey } from "../keys.ts";
-import { type MediaKey, verifyMediaKey } from "../media-key.ts";
-import { step } from "../session-machine.ts";
+import type { MediaKey } from "../media-key.ts";
 import type { Asked } from "./asked.ts";
-import { isCovered } from "./authorities.ts";
+import { type AdmittedAttachment, type Attachment, admitAttachment } from "./attach-checks.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { type Detaching, PRESENCE_EVENTS } from "./detaching.ts";
@@ -23,31 +21,14 @@ import {
   type SessionLeg,
   takeChange,
 } from "./session.ts";
-import type { OpenParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
 import { agreementOf, liveSessions } from "./taking-up.ts";
 
 /** Code of `sfu/carrier`, which this room cannot see. */
 const CLOSE_REPLACED = 5;
-/** How far behind the last frame that is known of it a new media key begins: frames of the key before may have been lost on their way here. */
+/** How far beyond the last frame that is known of its stream a new media key begins: the key before may have signed some that never came here. */
 export const GENERATION_GAP = 65_536;
-
-/** An OPEN that waits for the relay's counters: its answer says where each stream goes on. */
-export interface Attachment {
-  readonly asked: Asked;
-  readonly parameters: OpenParameters;
-}
-
-/** An OPEN that may be carried out. */
-interface Admitted {
-  readonly session: Session;
-  readonly leg: SessionLeg;
-  /** The media key it brings, where that is not the one in force. */
-  readonly mediaKey: MediaKey | undefined;
-  /** It was carried out already, on this connection. */
-  readonly isRepeat: boolean;
-}
 
 /** Which connection carries an end's media: where requests and media share one, that of the request that established it, until OPEN names another. */
 export class Attaching {
@@ -69,13 +50,13 @@ export class Attaching {
   }
 
   /** OPEN /sessions/{id}/media: this end's media flows on this connection from the answer on, which the relay's counters are waited for. */
-  open(asked: Asked, sessionId: string, parameters: OpenParameters, now: number): Result<void> {
+  open(asked: Asked, sessionId: string, parameters: Attachment["parameters"], now: number): Result<void> {
     const found = this.#table.participation(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const change = takeChange(leg, now);
     if (!change.ok) return change;
-    const admitted = this.#admit({ asked, parameters }, sessionId, now);
+    const admitted = admitAttachment(this.#desk, this.#table, { asked, parameters }, sessionId, now);
     if (!admitted.ok) return admitted;
     session.awaitingCounters.attaching.push({ asked, parameters });
     this.#endings.wantCounters(session, now);
@@ -88,7 +69,7 @@ export class Attaching {
       const { exchange } = attachment.asked;
       if (this.#desk.connections.get(exchange.connection) === undefined) continue;
       // Much may have happened meanwhile.
-      const admitted = this.#admit(attachment, session.id, now);
+      const admitted = admitAttachment(this.#desk, this.#table, attachment, session.id, now);
       const known = counters ?? session.counters;
       const done = admitted.ok ? this.#carryOut(attachment, admitted.value, known, now) : admitted;
       if (!done.ok) this.#desk.replies.refuse(exchange, done.fault, now);
@@ -97,7 +78,7 @@ export class Attaching {
 
   #carryOut(
     attachment: Attachment,
-    admitted: Admitted,
+    admitted: AdmittedAttachment,
     counters: readonly FlowCounters[],
     now: number,
   ): Result<void> {
@@ -105,69 +86,15 @@ export class Attaching {
       this.#answer(attachment, admitted, counters, now);
       return ok(undefined);
     }
-    const sets = layAnew(admitted.session, attachment.asked.connection);
+    const sets = layAnew(admitted.session.flows.length, attachment.asked.connection);
     if (!sets.ok) return sets;
     this.#attach(attachment, admitted, sets.value, counters, now);
     return ok(undefined);
   }
 
-  #admit({ asked, parameters }: Attachment, sessionId: string, now: number): Result<Admitted> {
-    const { registry } = this.#desk;
-    const { connection } = asked;
-    const agent = registry.get(asked.agent.agentId) ?? asked.agent;
-    const standing = registry.standing(agent, connection.authority);
-    if (!standing.ok) return standing;
-    const found = this.#table.participation(sessionId, agent.agentId, now);
-    if (!found.ok) return found;
-    const { session, leg } = found.value;
-    const allowed = mayAttach(session);
-    if (!allowed.ok) return allowed;
-    const { attach_seq: attachSeq, media_key: jws } = parameters;
-    const isRepeat = attachSeq === leg.attachSeq && leg.attached && leg.connection === connection.id;
-    if (attachSeq <= leg.attachSeq && !isRepeat) {
-      return refuse("attach-outdated", "A later connection carries the media.", "parameters.attach_seq", {
-        attach_seq: leg.attachSeq,
-      });
-    }
-    if (!isCovered(session)) {
-      return refuse("scope-violation", "Nothing of what the ends agreed on is covered any more.", "path");
-    }
-    const mediaKey = this.#newKey(session, leg, jws, now);
-    if (!mediaKey.ok) return mediaKey;
-    if (isRepeat && mediaKey.value !== undefined) return generationOutdated(leg);
-    return ok({ session, leg, isRepeat, mediaKey: mediaKey.value });
-  }
-
-  /** The media key that is brought; nothing for none, or the one in force. */
-  #newKey(
-    session: Session,
-    leg: SessionLeg,
-    jws: string | undefined,
-    now: number,
-  ): Result<MediaKey | undefined> {
-    const present = keyInForce(leg);
-    if (jws === undefined || jws === present.jws) return ok(undefined);
-    const { agentId, genesis } = leg.agent;
-    const { offer_id: offerId } = session.offer.payload;
-    const expected = { agentId, publicKey: genesis.agentKey, offerId, now };
-    const key = verifyMediaKey(jws, expected, this.#desk.verifier);
-    if (!key.ok)
-      return { ok: false, fault: { ...key.fault, at: `parameters.${key.fault.at ?? "media_key"}` } };
-    if (key.value.generation !== present.generation + 1) return generationOutdated(leg);
-    const known = session.legs.flatMap(({ mediaKeys }) => mediaKeys);
-    if (known.some(({ ed25519 }) => encodePublicKey(ed25519) === encodePublicKey(key.value.ed25519))) {
-      return refuse(
-        "certificate-invalid",
-        "This key has signed in this call already.",
-        "parameters.media_key.ed25519",
-      );
-    }
-    return ok(key.value);
-  }
-
   #attach(
     attachment: Attachment,
-    admitted: Admitted,
+    admitted: AdmittedAttachment,
     sets: Parameters<SessionTable["attach"]>[3],
     counters: readonly FlowCounters[],
     now: number,
@@ -207,7 +134,7 @@ export class Attaching {
     }
     for (const flow of session.flows) {
       if (flow.speaker !== leg.leg) continue;
-      const known = lastSequence(flow, counters) ?? session.leastSequences.get(flow) ?? 0;
+      const known = Math.max(lastSequence(flow, counters) ?? 0, session.leastSequences.get(flow) ?? 0);
       session.leastSequences.set(flow, known + GENERATION_GAP);
     }
   }
@@ -219,7 +146,7 @@ export class Attaching {
       readonly isReturn: boolean;
       readonly older: number | undefined;
       readonly mediaKey: MediaKey | undefined;
-      readonly clock: OpenParameters["clock"];
+      readonly clock: Attachment["parameters"]["clock"];
     },
     now: number,
   ): void {
@@ -245,7 +172,7 @@ export class Attaching {
 
   #answer(
     { asked, parameters }: Attachment,
-    { session, leg, mediaKey }: Admitted,
+    { session, leg, mediaKey }: AdmittedAttachment,
     counters: readonly FlowCounters[],
     now: number,
     event?: "media-attached" | "session-rebound",
@@ -302,21 +229,6 @@ export class Attaching {
       this.#desk.outputs.push({ kind: "finish", connection, flow });
     }
   }
-}
-
-/** An end may come back to a session that is paused; that alone does not let it go on. */
-function mayAttach({ state }: Session): Result<unknown> {
-  if (state === "suspended") return ok(undefined);
-  return step(state, state === "detached" ? "reattach" : "control");
-}
-
-function generationOutdated(leg: SessionLeg): Result<never> {
-  return refuse(
-    "generation-outdated",
-    "A new media key is of the generation after the one in force.",
-    "parameters.media_key.generation",
-    { generation: keyInForce(leg).generation },
-  );
 }
 
 /** What an end goes on with: a statement that was on its way to another connection may be lost. */

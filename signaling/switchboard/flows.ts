@@ -70,10 +70,10 @@ export function layFlows(
   return ok(flows);
 }
 
-/** New flows for one leg of a session on another connection, in the order of its flows. Fault: `capacity`. */
-export function layAnew(session: Session, connection: ConnectionState): Result<readonly FlowSet[]> {
+/** New flows for one leg of a session on another connection, as many as the session has. Fault: `capacity`. */
+export function layAnew(count: number, connection: FlowHolder): Result<readonly FlowSet[]> {
   const sets: FlowSet[] = [];
-  for (const _flow of session.flows) {
+  while (sets.length < count) {
     const set = takeFlows(connection);
     if (set === undefined) {
       return refuse("capacity", "The connection has used up its flow identifiers: open a new one.");

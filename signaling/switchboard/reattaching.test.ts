@@ -14,7 +14,8 @@ import { readOffer } from "../offer.ts";
 import { GENERATION_GAP } from "./attaching.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
 import { ATTACH_GRACE } from "./detaching.ts";
-import { IDLE_LIMIT } from "./endings.ts";
+import { CLOSING_WINDOW, COUNTERS_WAIT, IDLE_LIMIT } from "./endings.ts";
+import { layAnew } from "./flows.ts";
 
 const CAROL = testAgent("carol", 21);
 const LIMIT = DEFAULT_LIMITS.detachedSeconds * 1000;
@@ -139,7 +140,6 @@ describe("a persistent session whose end is lost", () => {
     call.stage.advance(LIMIT - 1);
     expect(bob.query(call.sessionId).last.result).toMatchObject({ state: "detached" });
     call.stage.advance(1);
-    expect(call.finalRecord() ?? records(call).at(-1)).toBeDefined();
     expect(bob.query(call.sessionId).last.result).toMatchObject({
       ...{ state: "terminated", reason: "detach-expired", by: "server" },
     });
@@ -206,6 +206,18 @@ describe("a process that comes back without its media key", () => {
     call.stage.handle({ kind: "item", connection: bob.connection, flow, bytes: statement(1) });
     expect(call.stage.items).toHaveLength(2);
     call.stage.checkChain();
+  });
+
+  test("begins beyond whatever the key before may have signed, though none of that came", () => {
+    const call = scene();
+    counters(call, 1, 100);
+    open(again(call), call, { attach_seq: 1, media_key: nextKey(call) });
+    const third = nextKey(call, { generation: 2, ed25519: seedSigner(78).publicKey });
+    const { result } = open(again(call), call, { attach_seq: 2, media_key: third }).last;
+    expect((result.streams as JsonObject[]).find(({ direction }) => direction === "send")).toMatchObject({
+      next_sequence: 100 + 2 * GENERATION_GAP,
+    });
+    expect(rowOf(call, 1)?.keys.size).toBe(3);
   });
 
   test("may ask again with the same key, whose place stays", () => {
@@ -298,4 +310,146 @@ test("the greeting of an agent's inbox lists the sessions it may come back to", 
   ]);
   bob.hangUp(call.sessionId);
   expect(bob.subscribe().event("subscribed")).toMatchObject({ sessions: [] });
+});
+
+describe("ends that are away", () => {
+  test("both of a bounded session may come back, each within its own 10 s", () => {
+    const call = scene({});
+    call.bob.drop();
+    call.stage.advance(6_000);
+    call.alice.drop();
+    call.stage.advance(ATTACH_GRACE - 6_001);
+    expect(again(call).openMedia(call.sessionId).outcome).toBe("ok 200");
+    call.stage.advance(6_000);
+    expect(again(call, ALICE).openMedia(call.sessionId).last.result).toMatchObject({ state: "active" });
+    call.stage.advance(ATTACH_GRACE);
+    expect(call.aliceInbox.events).not.toContain("session-ended");
+  });
+
+  test.each([7_200_000, -7_200_000])(
+    "have the time they were given though the clock is set by %i ms",
+    (by) => {
+      const config = { limits: { ...DEFAULT_LIMITS, sessionTtl: 86_400 } };
+      const call = scene({ config, offer: { session: { model: "persistent", ttl: 86_400 } } });
+      call.bob.drop();
+      call.stage.now += by;
+      call.stage.handle({ kind: "stepped", by });
+      call.stage.advance(LIMIT - 1);
+      expect(call.aliceInbox.events).not.toContain("session-ended");
+      call.stage.advance(1);
+      expect(call.aliceInbox.event("session-ended")).toMatchObject({ reason: "detach-expired" });
+    },
+  );
+
+  test("are ended with the agent (T12): its issuer revokes it, and the session is not to be come back to", () => {
+    const call = scene();
+    call.bob.drop();
+    const shown = call.stage.open({ carrier: "tls", peerKey: BOB.genesis.issuerKey });
+    call.stage.ask("REVOKE", `/agents/${BOB.genesis.agentId}`, [], shown);
+    expect(call.aliceInbox.event("session-ended")).toMatchObject({
+      reason: "identity-revoked",
+      by: "server",
+    });
+    expect(again(call).openMedia(call.sessionId).outcome).toBe("agent-retired");
+  });
+
+  test("count among the sessions of their agents and of the server", () => {
+    const limits = { ...DEFAULT_LIMITS, sessionsPerAgent: 1 };
+    const call = scene({ ...persistent, config: { limits } });
+    call.bob.drop();
+    const bob = again(call);
+    bob.subscribe();
+    expect(new SignalingPeer(call.stage, CAROL).call(BOB).outcome).toBe("callee-busy");
+    const full = scene({ ...persistent, config: { limits: { ...DEFAULT_LIMITS, sessions: 1 } } });
+    full.bob.drop();
+    full.alice.drop();
+    again(full).subscribe();
+    expect(new SignalingPeer(full.stage, CAROL).call(BOB).outcome).toBe("capacity");
+  });
+
+  test("leave nothing behind when they do not come: not a timer, not a route", () => {
+    const call = scene();
+    const { sizes } = new CallScene({ offer: { session: { model: "persistent", ttl: 3_600 } } }).stage;
+    expect(call.stage.sizes.timers).toBe(sizes.timers);
+    call.bob.drop();
+    call.alice.drop();
+    call.stage.advance(LIMIT + 10_000);
+    expect(call.stage.sizes).toMatchObject({
+      sessions: { live: 0, agents: 0, connections: 0, routes: 0, flows: 0 },
+    });
+    call.stage.advance(86_400_000);
+    expect(call.stage.sizes.timers).toBe(0);
+  });
+
+  test("may both hang up at once, with their last word, and are answered alike", () => {
+    const call = scene();
+    call.alice.drop();
+    call.bob.drop();
+    const [alice, bob] = [again(call, ALICE), again(call)];
+    const left = [
+      alice.ask(
+        "TERMINATE",
+        `/sessions/${call.sessionId}`,
+        {
+          reason: "mine",
+          closing: call.closing(0),
+        },
+        { proof: true },
+      ),
+      bob.ask(
+        "TERMINATE",
+        `/sessions/${call.sessionId}`,
+        {
+          reason: "yours",
+          closing: call.closing(1),
+        },
+        { proof: true },
+      ),
+    ];
+    call.stage.advance(CLOSING_WINDOW);
+    for (const { last } of left) {
+      expect(last.result).toMatchObject({ state: "terminated", reason: "mine", by: ALICE.genesis.agentId });
+    }
+    expect(call.finalRecord()).toMatchObject({ extra: { reason: "mine" } });
+    call.stage.checkChain();
+  });
+
+  test("come and go as often as others change something, and not more", () => {
+    const call = scene();
+    const bob = again(call);
+    const outcomes = Array.from({ length: 60 }, (_, seq) => bob.openMedia(call.sessionId, seq + 1).outcome);
+    expect(outcomes.slice(0, 40)).toEqual(Array.from({ length: 40 }, () => "ok 200"));
+    expect(outcomes.at(-1)).toBe("rate-limited");
+    const alice = again(call, ALICE).subscribe();
+    expect(alice.events.filter((event) => event === "peer-attached")).toHaveLength(1);
+  });
+});
+
+test("a connection without flow identifiers takes no call over, and the call stays where it is", () => {
+  const call = scene();
+  const spent = { id: 1, nextFlow: 2 ** 30 - 10 };
+  expect(layAnew(2, spent)).toMatchObject({ ok: false, fault: { code: "capacity" } });
+  expect(call.alice.query(call.sessionId).last.result).toMatchObject({ state: "active" });
+});
+
+test("an OPEN waits for the relay's counters, and for a session that ends meanwhile it comes too late", () => {
+  const call = scene();
+  call.stage.counters.set(call.sessionId, undefined);
+  const bob = again(call);
+  const waiting = bob.openMedia(call.sessionId, 1);
+  expect(waiting.raw).toEqual([]);
+  expect(rowOf(call, 1), "nothing moved yet").toBeUndefined();
+  call.stage.advance(COUNTERS_WAIT);
+  expect(waiting.last.result, "they do not come").toMatchObject({ attach_seq: 1 });
+  const late = bob.openMedia(call.sessionId, 2);
+  call.alice.hangUp(call.sessionId);
+  call.stage.advance(COUNTERS_WAIT);
+  expect(late.outcome).toBe("session-terminated");
+  const gone = scene();
+  gone.stage.counters.set(gone.sessionId, undefined);
+  const dropped = again(gone);
+  dropped.openMedia(gone.sessionId, 1);
+  dropped.drop();
+  gone.stage.advance(COUNTERS_WAIT);
+  expect(rowOf(gone, 1), "its connection is gone").toBeUndefined();
 });

@@ -13,7 +13,7 @@ import type { SessionState } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Allowance } from "./allowance.ts";
-import type { Attachment } from "./attaching.ts";
+import type { Attachment } from "./attach-checks.ts";
 import type { AuthorityChange } from "./authorities.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";

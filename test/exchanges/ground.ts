@@ -2,7 +2,7 @@
 import { type Issuer, newIdentity } from "../../agent/new-identity.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { createSigner, random, verifier } from "../../platform/node/sodium.ts";
-import type { Connection } from "../../sfu/carrier.ts";
+import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { type AnswerPayload, makeAnswer } from "../../signaling/answer.ts";
 import { readGenesis } from "../../signaling/genesis.ts";
 import { jwsDigest } from "../../signaling/jws.ts";
@@ -14,8 +14,8 @@ import { resultOf, type WireAnswer } from "./wire.ts";
 
 /** A server that can be reached, over one carrier. */
 export interface Way {
-  /** A fresh connection, once it is there. */
-  readonly connect: () => Promise<Connection>;
+  /** A fresh connection, once it is there; `handlers`: who is told what comes on it. */
+  readonly connect: (handlers?: ConnectionHandlers) => Promise<Connection>;
   /** What is dialled. */
   readonly origin: string;
   readonly wall: () => number;

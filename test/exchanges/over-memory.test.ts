@@ -6,7 +6,7 @@ import { ROOMY, SILENT } from "./ways.ts";
 exchangesOver("memory, on virtual time", async () => {
   const world = new World({ config: { limits: ROOMY } });
   return {
-    connect: () => world.network.connect(ORIGIN, {}, () => SILENT),
+    connect: (handlers = SILENT) => world.network.connect(ORIGIN, {}, () => handlers),
     origin: ORIGIN,
     wall: () => world.clock.wall(),
     during: (promise) => world.during(promise),

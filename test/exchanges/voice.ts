@@ -125,7 +125,7 @@ export class Voice {
   /** Opens an exchange, says the request and ends its side. */
   async say(request: Request): Promise<Conversation> {
     const stream = await this.connection.openExchange();
-    const octets = this.#octets(request, stream.channelBinding);
+    const octets = this.octets(request, stream.channelBinding);
     // A refusal may come before everything was taken.
     void stream.send
       .write(octets)
@@ -138,7 +138,8 @@ export class Voice {
     return uuidv7({ msecs: Math.floor(this.#wall()), random: random(16) });
   }
 
-  #octets(request: Request, binding: Uint8Array | undefined): Uint8Array {
+  /** The request as it is said on an exchange with that channel binding. */
+  octets(request: Request, binding: Uint8Array | undefined): Uint8Array {
     if (request.octets !== undefined) return Buffer.from(request.octets as string);
     const body = this.#body(request, binding);
     const namesItself =

@@ -51,7 +51,7 @@ export async function realServer(settings: ServerSettings = {}) {
     const carrier = CARRIERS[name]?.() as Carrier;
     const dialled = name === "WebSocket" ? String(webSocketUrl) : url;
     return {
-      connect: () => carrier.connect(dialled, { certificateHashes }, () => SILENT),
+      connect: (handlers = SILENT) => carrier.connect(dialled, { certificateHashes }, () => handlers),
       origin,
       wall: () => Date.now(),
       during: (promise) => promise,

@@ -4,22 +4,18 @@ import { newIdentity } from "../../agent/new-identity.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { buildFrame, FrameSigningContext, FrameView, parseFrame, signFrame } from "../../codecs/frame.ts";
 import { decodeHex } from "../../codecs/hex.ts";
+import { MessageReader } from "../../codecs/message-reader.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { encodeVarint, varintLength } from "../../codecs/varint.ts";
 import { createSigner, random, verifier } from "../../platform/node/sodium.ts";
-import { CLOSE_CODES, type Connection, type ConnectionHandlers } from "../../sfu/carrier.ts";
+import { CLOSE_CODES, type Connection, type ConnectionHandlers, type MediaDoor } from "../../sfu/carrier.ts";
 import { makeMediaKey } from "../../signaling/media-key.ts";
 import type { OfferPayload } from "../../signaling/offer.ts";
 import { placeCall, type Way } from "../exchanges/ground.ts";
 import { type Conversation, type Request, Voice } from "../exchanges/voice.ts";
 import { bodyOf, resultOf, type WireAnswer } from "../exchanges/wire.ts";
 import { must } from "../signed-call.ts";
-
-/** A way that tells what comes on its connections. */
-export interface ListenedWay extends Omit<Way, "connect"> {
-  readonly connect: (handlers: ConnectionHandlers) => Promise<Connection>;
-}
 
 /** What became of a request: its result, or the code of its refusal with what it says besides. */
 export interface Outcome {
@@ -50,7 +46,6 @@ export interface FrameChoice {
 /** One process of an agent on one connection. */
 export class Process {
   readonly scene: ReattachScene;
-  readonly voice: Voice;
   readonly leg: 0 | 1;
   /** Sequence numbers of the frames that came here, in order. */
   readonly heard: number[] = [];
@@ -59,9 +54,20 @@ export class Process {
   /** Events its inbox was told, read on by {@link event}. */
   readonly told: JsonObject[] = [];
 
-  constructor(scene: ReattachScene, voice: Voice, leg: 0 | 1) {
+  /** Take what comes on its connections. */
+  readonly handlers: ConnectionHandlers = {
+    ...{ stream() {}, exchange() {}, closed() {} },
+    datagram: (bytes) => {
+      const view = new FrameView();
+      const isFrame = parseFrame(bytes, varintLength(bytes[0] ?? 0), view) === undefined;
+      if (isFrame) this.heard.push(view.sequence);
+    },
+  };
+  voice!: Voice;
+  #media: Connection | undefined;
+
+  constructor(scene: ReattachScene, leg: 0 | 1) {
     this.scene = scene;
-    this.voice = voice;
     this.leg = leg;
   }
 
@@ -93,9 +99,25 @@ export class Process {
   /** OPEN of the call's media on this connection. */
   async open(attachSeq: number, more: JsonObject = {}): Promise<Outcome> {
     const line = `AGTP/1.0 OPEN /sessions/${this.scene.sessionId}/media`;
-    const outcome = await this.ask({ line, parameters: { attach_seq: attachSeq, ...more }, proof: true });
+    const request = { line, parameters: { attach_seq: attachSeq, ...more }, proof: true } as const;
+    const door = this.voice.connection.media;
+    const outcome = await (door === undefined ? this.ask(request) : this.#openAnother(door, request));
     if (outcome.code === undefined) this.streams = outcome.result.streams as unknown as StreamEntry[];
     return outcome;
+  }
+
+  /** Where requests and media have connections of their own. */
+  async #openAnother(door: MediaDoor, request: Request): Promise<Outcome> {
+    const message = async (binding: Uint8Array) => {
+      const reader = new MessageReader("request");
+      reader.push(this.voice.octets(request, binding));
+      const read = reader.next();
+      if (read === undefined) throw new Error("that is no request");
+      return read;
+    };
+    const { answer, connection } = await this.scene.during(door.open(message, () => this.handlers));
+    this.#media = connection;
+    return outcomeOf(answer);
   }
 
   /** A request about the call, without further ado. */
@@ -134,14 +156,16 @@ export class Process {
   /** Sends packets on this process's flow, or another one, and lets them arrive. */
   async send(packets: readonly Uint8Array[], flow = this.stream("send").flow): Promise<void> {
     for (const packet of packets) {
-      this.voice.connection.sendDatagram(Buffer.concat([encodeVarint(flow), packet]));
+      (this.#media ?? this.voice.connection).sendDatagram(Buffer.concat([encodeVarint(flow), packet]));
     }
     await this.scene.pass(200);
   }
 
   /** The process dies: to the server its connection is lost, not left. */
   async crash(): Promise<void> {
-    this.voice.connection.close(CLOSE_CODES.livenessTimeout, "it broke");
+    for (const connection of [this.#media, this.voice.connection]) {
+      connection?.close(CLOSE_CODES.livenessTimeout, "it broke");
+    }
     await this.scene.pass(300);
   }
 
@@ -153,7 +177,7 @@ export class Process {
 }
 
 export class ReattachScene {
-  readonly way: ListenedWay;
+  readonly way: Way;
   /** Lets time go by. */
   readonly pass: (ms: number) => Promise<void>;
   readonly #identities = new Map<string, AgentIdentity<Signer>>();
@@ -163,14 +187,14 @@ export class ReattachScene {
   offerId = "";
   digest: Uint8Array = new Uint8Array(32);
 
-  private constructor(way: ListenedWay, pass: ReattachScene["pass"]) {
+  private constructor(way: Way, pass: ReattachScene["pass"]) {
     this.way = way;
     this.pass = pass;
   }
 
   /** A call that is up, between Alice and Bob, each with an inbox beside the connection of the call. */
   static async lay(
-    way: ListenedWay,
+    way: Way,
     pass: ReattachScene["pass"],
     session: OfferPayload["session"] = { model: "persistent", ttl: 3_600 },
   ): Promise<ReattachScene> {
@@ -195,20 +219,11 @@ export class ReattachScene {
   }
 
   /** A further process of Alice or Bob, which knows the identity key and nothing else. `way`: another carrier to the same server. */
-  async process(name: "alice" | "bob" | "mallory", way: ListenedWay = this.way): Promise<Process> {
-    const handlers = {
-      datagram: (bytes: Uint8Array) => heard(bytes),
-      ...{ stream() {}, exchange() {}, closed() {} },
-    };
-    const connection = await this.during(way.connect(handlers));
-    const voice = new Voice(connection, this.#identity(name), way);
-    await this.during(voice.introduceItself());
-    const made = new Process(this, voice, name === "alice" ? 0 : 1);
-    const heard = (bytes: Uint8Array) => {
-      const view = new FrameView();
-      const isFrame = parseFrame(bytes, varintLength(bytes[0] ?? 0), view) === undefined;
-      if (isFrame) made.heard.push(view.sequence);
-    };
+  async process(name: "alice" | "bob" | "mallory", way: Way = this.way): Promise<Process> {
+    const made = new Process(this, name === "alice" ? 0 : 1);
+    const connection = await this.during(way.connect(made.handlers));
+    made.voice = new Voice(connection, this.#identity(name), way);
+    await this.during(made.voice.introduceItself());
     return made;
   }
 
@@ -246,8 +261,8 @@ export class ReattachScene {
   }
 }
 
-function outcomeOf(answer: WireAnswer): Outcome {
-  const { result = {}, error = {} } = bodyOf(answer) as {
+function outcomeOf(answer: Pick<WireAnswer, "status" | "body">): Outcome {
+  const { result = {}, error = {} } = bodyOf(answer as WireAnswer) as {
     readonly result?: JsonObject;
     readonly error?: JsonObject;
   };

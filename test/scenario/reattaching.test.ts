@@ -8,6 +8,8 @@ import { GENERATION_GAP } from "../../signaling/switchboard/attaching.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { ATTACH_GRACE } from "../../signaling/switchboard/detaching.ts";
 import { CLOSING_WINDOW, IDLE_LIMIT } from "../../signaling/switchboard/endings.ts";
+import type { Way } from "../exchanges/ground.ts";
+import { SILENT } from "../exchanges/ways.ts";
 import { resultOf } from "../exchanges/wire.ts";
 import { strictVerifier } from "../keys.ts";
 import { type Process, ReattachScene } from "./reattach-scene.ts";
@@ -26,12 +28,11 @@ afterEach(() => {
 async function lay(session?: OfferPayload["session"], config: Partial<SwitchboardConfig> = {}) {
   const world = new World({ config });
   worlds = [...worlds, world];
-  const way = {
-    connect: (handlers: Parameters<ReattachScene["way"]["connect"]>[0]) =>
-      world.network.connect(ORIGIN, {}, () => handlers),
+  const way: Way = {
+    connect: (handlers = SILENT) => world.network.connect(ORIGIN, {}, () => handlers),
     origin: ORIGIN,
     wall: () => world.clock.wall(),
-    during: <Value>(promise: Promise<Value>) => world.during(promise),
+    during: (promise) => world.during(promise),
     close: async () => {},
   };
   const pass = async (ms: number) => {
