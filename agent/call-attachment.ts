@@ -192,9 +192,9 @@ export class CallAttachment {
 
   /** How far the data stream was heard: the server sends again what was on its way from there. */
   #received(): JsonObject {
-    const { nextSequence, stream } = this.#options.media.messages.receiver ?? {};
-    if (nextSequence === undefined || stream === undefined) return {};
-    return { received: [{ stream, next_sequence: nextSequence }] };
+    const { receiver } = this.#options.media.messages;
+    if (receiver === undefined) return {};
+    return { received: [{ stream: receiver.stream, next_sequence: receiver.nextSequence }] };
   }
 
   #goOn(opened: ReopenedConnection): void {

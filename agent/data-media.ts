@@ -107,6 +107,7 @@ function makeReceiver(
     time,
     ...listeningParts(options, entry, { rate, reliable: true }),
     speaker: options.speaker,
+    nextSequence: entry.nextSequence,
     receipt: (bytes) => line.state(bytes),
     hasRoom: () => line.hasRoom,
     tap: options.tap,

@@ -60,6 +60,7 @@ export class DataReceiver {
   /** Why the stream was given up. */
   #failure: ParleyError | undefined;
   #last: number | undefined;
+  #next: number;
   #verified = 0;
   #undecodable = 0;
   #missing = 0;
@@ -77,6 +78,8 @@ export class DataReceiver {
     readonly receipts: ReceiptTracker;
     readonly checkpoints: CheckpointCheck;
     readonly speaker: string;
+    /** The least number of the first message. Default 0. */
+    readonly nextSequence?: number | undefined;
     /** Takes a signed receipt for the flow's reliable stream. */
     readonly receipt: (bytes: Uint8Array) => void;
     /** Whether there is room for another receipt. Default: always. */
@@ -88,6 +91,7 @@ export class DataReceiver {
     this.#time = options.time;
     this.#admission = options.admission;
     this.#row = options.row;
+    this.#next = options.nextSequence ?? 0;
     this.#place = new HeardRow(options.admission, options.row);
     this.#receipts = options.receipts;
     this.#checkpoints = options.checkpoints;
@@ -167,9 +171,9 @@ export class DataReceiver {
     return room === undefined ? undefined : this.#waitFor(room);
   }
 
-  /** The number of the next message; undefined before the first. */
-  get nextSequence(): number | undefined {
-    return this.#last === undefined ? undefined : this.#last + 1;
+  /** What comes next has at least this number. */
+  get nextSequence(): number {
+    return this.#next;
   }
 
   /** Stream id. */
@@ -242,6 +246,7 @@ export class DataReceiver {
     this.#verified += 1;
     this.#missing += sequence - (this.#last ?? sequence - 1) - 1;
     this.#last = sequence;
+    this.#next = sequence + 1;
     this.#receipts.received(sequence);
     const listed = this.#checkpoints.note(sequence, frameDigest(verdict.signed), now);
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });

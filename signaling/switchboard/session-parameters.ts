@@ -143,7 +143,7 @@ export interface OpenParameters {
   readonly clock?: ClockStatement;
   /** Answer with everything that a process needs which knows nothing of the session. */
   readonly take_up?: boolean;
-  /** Of each reliable stream that this end hears and has heard something of: the number of the next frame. */
+  /** Of each reliable stream that this end hears: the least number of the frame that it wants next. */
   readonly received?: readonly ReceivedStream[];
 }
 
