@@ -1,8 +1,12 @@
 /** Persistent sessions over a restart of the server, at the switchboard: what goes on, and as what. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { checkpointDigest, encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { encodeHex } from "../../codecs/hex.ts";
+import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { seedSigner, strictVerifier } from "../../test/keys.ts";
 import { restarted } from "../../test/scenario/restarted.ts";
 import { CallScene, type SceneOptions } from "../../test/scenario/signaling-call.ts";
@@ -224,6 +228,28 @@ describe("a persistent call over a restart", () => {
     expect(again.outcome).toBe("session-state-conflict");
     expect(bobInbox.events).not.toContain("offer");
   });
+});
+
+test("what a log on disk gives back is what one in memory does", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "parley-restart-"));
+  try {
+    const scene = new CallScene(persistent);
+    const first = checkpoint(scene);
+    sendCheckpoint(scene, first);
+    sendCheckpoint(scene, checkpoint(scene, { index: 1, previous: checkpointDigest(first), first: 502 }));
+    scene.interrupt(1, 1);
+    scene.alice.ask("SUSPEND", `/sessions/${scene.sessionId}`, { checkpoint: [1] }, { proof: false });
+    const log = await openLmdbLog(folder);
+    const [onDisk, inMemory] = [await restarted(scene.stage, { through: log }), await restarted(scene.stage)];
+    await log.close();
+    expect(onDisk.sizes.sessions).toMatchObject({ live: 1, routes: 4 });
+    expect(onDisk.admissions).toEqual(inMemory.admissions);
+    const kept = (stage: Stage) =>
+      stage.log.slice(scene.stage.log.length).filter(({ kind }) => kind !== "record");
+    expect(kept(onDisk)).toEqual(kept(inMemory));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe("nobody waits for ever after a restart", () => {
