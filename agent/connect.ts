@@ -5,6 +5,7 @@ import { ClockSync } from "../sfu/clock-sync.ts";
 import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
 import { readIdentityDocument } from "../signaling/identity-document.ts";
 import { effectiveScope } from "../signaling/scope.ts";
+import { AccessTokens, type TokenSource } from "./access-tokens.ts";
 import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -45,6 +46,11 @@ export interface ConnectOptions {
    * each other, at most 8, and calls ring at all of them; coming online at one again closes what was online there (`replaced`).
    */
   readonly inbox?: string;
+  /**
+   * An access token to bring along, which narrows what the agent may do there, or a function that gets one: it is asked for the next one
+   * before the last runs out, and calls that are up go on with that. A call ends with a token that nothing follows.
+   */
+  readonly token?: TokenSource;
   /** Agent-ID the server must have. */
   readonly serverId?: string;
   /** Milliseconds until `connect-timeout`. Default 5,000. */
@@ -67,13 +73,14 @@ export async function connectAgent(
 ): Promise<Agent> {
   const { identity, reconnect = false, report = () => {} } = options;
   const delays = typeof reconnect === "boolean" ? {} : reconnect;
+  const tokens = options.token === undefined ? undefined : new AccessTokens(options.token, platform.clock);
   const agent = new Agent({
     id: identity.agentId,
     inbox: options.inbox ?? DEFAULT_INBOX,
     platform,
     backOff: reconnect === false ? undefined : { ...DEFAULT_BACK_OFF, ...delays },
     report,
-    attempt: (owner) => comeOnline(platform, address, options, owner),
+    attempt: (owner) => comeOnline(platform, address, { ...options, tokens }, owner),
   });
   await agent.start();
   return agent;
@@ -83,7 +90,7 @@ export async function connectAgent(
 async function comeOnline(
   platform: AgentPlatform,
   address: AddressSource,
-  options: ConnectOptions,
+  options: ConnectOptions & { readonly tokens: AccessTokens | undefined },
   owner: PresenceOwner,
 ): Promise<Presence> {
   const time = new MediaTime(platform.clock);
@@ -114,7 +121,7 @@ async function comeOnline(
 
 async function bringUp(
   platform: AgentPlatform,
-  options: ConnectOptions,
+  options: ConnectOptions & { readonly tokens: AccessTokens | undefined },
   owner: PresenceOwner,
   parts: {
     readonly connection: Connection;
@@ -125,7 +132,7 @@ async function bringUp(
   },
 ): Promise<Presence> {
   const { connection, time, port, report, ending } = parts;
-  const { identity } = options;
+  const { identity, tokens } = options;
   port.attach(connection);
   const control = new ControlChannel({
     connection,
@@ -134,6 +141,7 @@ async function bringUp(
     wall: () => platform.clock.wall(),
     random: (length) => platform.random(length),
     verifier: platform.verifier,
+    tokens,
   });
   const server = await meetServer(control, platform, options.serverId);
   control.trust(server);
@@ -155,7 +163,25 @@ async function bringUp(
   const presence = new Presence(context, connection, owner);
   ending.watch((info) => presence.connectionClosed(info));
   await subscribe(presence, identity, owner);
+  if (tokens !== undefined) {
+    const stop = tokens.keepFresh(
+      () => owner.calls.up.length > 0,
+      (token) => showToken(context, owner, token),
+      report,
+    );
+    void presence.ended.then(stop);
+  }
   return presence;
+}
+
+/** Brings a fresh token into every call that is up. */
+async function showToken(context: AgentContext, { calls }: PresenceOwner, token: string): Promise<void> {
+  const shown = calls.up.map(async (call) => {
+    const path = `/sessions/${call.id}`;
+    await context.reachable().request({ method: "QUERY", path, prove: true, token });
+  });
+  const failed = (await Promise.allSettled(shown)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected" && calls.up.length > 0) throw failed.reason;
 }
 
 /** Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims. */

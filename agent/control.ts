@@ -16,6 +16,7 @@ import { MEDIA_TYPE, readResponseBody, refusalFault, requestBody } from "../sign
 import { makeProof } from "../signaling/proof.ts";
 import { openExchange } from "../transports/exchange.ts";
 import { audienceOf } from "../transports/url.ts";
+import type { AccessTokens } from "./access-tokens.ts";
 import { AnswerRecords, type ServerPeer } from "./answer-records.ts";
 import type { AgentIdentity } from "./identity.ts";
 
@@ -33,6 +34,8 @@ export interface ControlRequest {
   readonly headers?: readonly (readonly [string, string])[];
   /** Adds a possession proof over method, path and parameters. Where each exchange has a TLS connection for itself, all do. */
   readonly prove?: boolean;
+  /** An access token to bring, where the method itself takes none. */
+  readonly token?: string;
   /** Milliseconds until each answer; `REQUEST_TIMEOUT_MS` when absent. */
   readonly timeout?: number;
 }
@@ -62,6 +65,7 @@ export class ControlChannel {
   readonly #wall: () => number;
   readonly #random: (length: number) => Uint8Array;
   readonly #records: AnswerRecords;
+  readonly #tokens: AccessTokens | undefined;
   #nonce: string | undefined;
   #isKnown = false;
   /** The certificate shown in the handshake stands for proofs. */
@@ -75,12 +79,14 @@ export class ControlChannel {
     readonly wall: () => number;
     readonly random: (length: number) => Uint8Array;
     readonly verifier: Verifier;
+    readonly tokens?: AccessTokens | undefined;
   }) {
     this.#connection = options.connection;
     this.#identity = options.identity;
     this.#clock = options.clock;
     this.#wall = options.wall;
     this.#random = options.random;
+    this.#tokens = options.tokens;
     this.#records = new AnswerRecords(options.verifier);
   }
 
@@ -136,6 +142,27 @@ export class ControlChannel {
 
   /** Sends a request and yields every answer of its series. Throws the refusal as `ParleyError`. */
   async *series(request: ControlRequest): AsyncGenerator<ControlAnswer, void, undefined> {
+    const { tokens, token } = await this.#tokenFor(request);
+    if (token === undefined) {
+      yield* this.#series(request);
+      return;
+    }
+    try {
+      yield* this.#series({ ...request, token });
+    } catch (error) {
+      const isOver = error instanceof ParleyError && error.code === "token-expired";
+      if (!isOver || tokens?.expired(token) !== true) throw error;
+      // The server's clock decides; nothing of the series has come yet.
+      yield* this.#series({ ...request, token: await tokens.present() });
+    }
+  }
+
+  async #tokenFor({ method, token }: ControlRequest) {
+    const tokens = this.#tokens;
+    return { tokens, token: token ?? (await tokens?.forRequest(method)) };
+  }
+
+  async *#series(request: ControlRequest): AsyncGenerator<ControlAnswer, void, undefined> {
     const { stream, message } = await this.#open(request);
     const exchange = openExchange(stream, message);
     const answers = exchange[Symbol.asyncIterator]();
@@ -159,8 +186,10 @@ export class ControlChannel {
     handlers: (connection: Connection) => ConnectionHandlers,
   ): Promise<OpenedMedia> {
     const sent = Promise.withResolvers<AgtpRequest>();
+    const { token } = await this.#tokenFor(request);
     const dialled = door.open(async (channelBinding) => {
-      const message = await this.#message(request, channelBinding);
+      const bringing = token === undefined ? request : { ...request, token };
+      const message = await this.#message(bringing, channelBinding);
       sent.resolve(message);
       return message;
     }, handlers);
@@ -211,6 +240,7 @@ export class ControlChannel {
     const [, sessionId] = SESSION_PATH.exec(request.path) ?? [];
     if (sessionId !== undefined) headers.append("Session-ID", sessionId);
     for (const [name, value] of request.headers ?? []) headers.append(name, value);
+    if (request.token !== undefined) headers.append("Authorization", `Bearer ${request.token}`);
     const hasBody = Object.keys(parameters).length > 0;
     if (hasBody) headers.append("Content-Type", MEDIA_TYPE.base);
     return {

@@ -2,6 +2,7 @@
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { IdentitySigner, Signer } from "../codecs/signer.ts";
 export type { CarrierChoice } from "../transports/choosing.ts";
+export type { TokenSource } from "./access-tokens.ts";
 export type { AddressSource, ServerAddress } from "./address.ts";
 export type { AgentCarrier, AgentEvents } from "./agent.ts";
 export type { PacketTap } from "./audio-receiver.ts";

@@ -1,6 +1,7 @@
 /** Parley agents in Node: the agent library with Node's keys, codecs, clock and carriers. */
 import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
+import { v7 as uuidv7 } from "uuid";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
@@ -13,6 +14,8 @@ import {
   random,
   verifier,
 } from "../platform/node/sodium.ts";
+import { checkMade, makeAccessToken } from "../signaling/access-token.ts";
+import { parseScopes } from "../signaling/scope.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { tlsCarrier } from "../transports/tls/client.ts";
 import {
@@ -28,6 +31,7 @@ import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
+import { unwrap } from "./unwrap.ts";
 
 export type { ClientCertificate, ClientCertificateFiles } from "../transports/tls/client-certificate.ts";
 export * from "./exports.ts";
@@ -106,6 +110,46 @@ export function createIdentity(
   const seed = generateSeed();
   const identity = newIdentity(fields, createSigner(seed), issuer, Date.now(), verifier);
   return { identity, file: { seed, genesis: identity.genesis, identityDocument: identity.identityDocument } };
+}
+
+/** What an access token says, and who makes it. */
+export interface AccessTokenOptions {
+  /** An issuer that the server was told to trust by that name; the server's own identity; or the agent's, for itself. */
+  readonly by: Issuer | AgentIdentity<Signer>;
+  /** Agent-ID that it is for. Default: the identity that makes it. */
+  readonly agentId?: string;
+  /** What the server goes by: the origin that is dialled, e.g. `https://media.example:4480`, its `Server-ID` or its Agent-ID. */
+  readonly audience: string | readonly string[];
+  /** What the agent may do there, limits among it: `["communication:audio:*", "communication:limit:duration-s:600"]`. */
+  readonly scope: readonly string[];
+  /** Seconds until it runs out, 1 to 3,600. Default 600. */
+  readonly lifetime?: number;
+}
+
+/** Makes an access token, for backends: their clients bring it as `token` of `Agent.connect`. Throws `field-invalid`, `scope-malformed`. */
+export function createAccessToken({
+  by,
+  audience,
+  scope,
+  lifetime = 600,
+  ...options
+}: AccessTokenOptions): string {
+  const own = "agentId" in by ? by.agentId : undefined;
+  const agentId = options.agentId ?? own ?? "";
+  const token = makeAccessToken(
+    {
+      issuer: own ?? (by as Issuer).name,
+      agentId,
+      audience,
+      scope: unwrap(parseScopes(scope)),
+      lifetime,
+      jti: uuidv7(),
+      now: Date.now(),
+    },
+    by.signer,
+  );
+  unwrap(checkMade(token));
+  return token;
 }
 
 /** The agent of an identity file; makes the file, and the agent, when there is none. Throws `key-file-invalid`. */

@@ -81,8 +81,8 @@ export function judgeClaims(
   const named = typeof aud === "string" ? [aud] : aud;
   if (!named.some((audience) => audiences.includes(audience)))
     return tokenInvalid("aud", "The token is for another server.");
-  if (exp <= iat || exp > iat + MAX_TOKEN_SECONDS)
-    return tokenInvalid("exp", `A token lives at most ${MAX_TOKEN_SECONDS} s from its \`iat\`.`);
+  const life = checkLife(claims);
+  if (!life.ok) return life;
   const seconds = now / 1000;
   if (iat > seconds + CLOCK_SKEW_SECONDS) return tokenInvalid("iat", "The token is of the future.");
   if (nbf !== undefined && nbf > seconds + CLOCK_SKEW_SECONDS)
@@ -127,6 +127,15 @@ export function makeAccessToken<Key extends IdentitySigner>(
   return signJws(ACCESS_TOKEN.typ, claims, signer);
 }
 
+/** Whether a token that was made will be taken: every claim of its form, and no longer life than one may have. Faults: `field-invalid`. */
+export function checkMade(token: string): Result<void> {
+  const read = readAccessToken(token);
+  const judged = read.ok ? checkLife(read.value.claims) : read;
+  if (judged.ok) return ok(undefined);
+  const { message, at } = judged.fault;
+  return refuse("field-invalid", message, at);
+}
+
 /** The refusal of a token; `part` is the claim or header member at fault. Says nothing of what stands in it. */
 export function tokenInvalid(part: string | undefined, message: string) {
   const at = part === undefined ? "token" : `token.${part}`;
@@ -161,6 +170,11 @@ function segment(encoded: string, part: string): Result<JsonObject> {
   const twice = duplicateMember(utf8.decode(bytes.value));
   if (twice !== undefined) return tokenInvalid(part, "A member stands twice.");
   return ok(value.value);
+}
+
+function checkLife({ iat, exp }: TokenClaims): Result<void> {
+  if (exp > iat && exp <= iat + MAX_TOKEN_SECONDS) return ok(undefined);
+  return tokenInvalid("exp", `A token lives at most ${MAX_TOKEN_SECONDS} s from its \`iat\`.`);
 }
 
 function readScope(scope: string | readonly string[]): Result<ScopeSet> {

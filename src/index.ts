@@ -14,6 +14,7 @@ export {
   type ServerSettings,
 } from "./config.ts";
 export { type EventSource, readEvents } from "./events/read-events.ts";
+export { createIssuerFile, loadIssuerFile } from "./issuer-file.ts";
 export type { EventLog } from "./server/event-log.ts";
 export { MediaServer, type MediaServerOptions } from "./server/media-server.ts";
 export { type RunningServer, type ServeOptions, serve } from "./server/serve.ts";

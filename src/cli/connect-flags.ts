@@ -21,6 +21,8 @@ export interface AgentConnectFlags {
   readonly certificateKey?: string;
   readonly trust?: string;
   readonly serverId?: string;
+  /** Access token (JWT). */
+  readonly token?: string;
 }
 
 /** Where `parley serve` listens unless told otherwise. */
@@ -53,6 +55,7 @@ export async function connectOptions(flags: AgentConnectFlags): Promise<NodeConn
     ...(flags.certHash === undefined ? {} : { certificateHashes: flags.certHash }),
     ...(anchors === undefined ? {} : { anchors }),
     ...(flags.serverId === undefined ? {} : { serverId: flags.serverId }),
+    ...(flags.token === undefined ? {} : { token: flags.token }),
   };
 }
 

@@ -60,6 +60,20 @@ tlsLimits bound the TLS port as a whole: handshakes, 512 unfinished ones, of whi
 one more comes; connections, 20,000 of AGTP; idleSeconds, 60 without a request; pressedIdleSeconds, 10 while three quarters of
 connections are taken. A handshake, and the first line of a client that names no protocol, may take 10 s each.`;
 
+export const TOKEN = `Make an access token.
+
+It narrows what an agent may do at a server, for at most an hour. An issuer makes them for any agent, where the server's tokenIssuers
+name it; the server's own identity does so at that server; an agent for itself. docs/tokens.md says what stands in one.`;
+
+export const TOKEN_AFTER = `
+Examples:
+  parley keygen --new-issuer backend.json --issuer-name backend
+  parley token --by backend.json --jwks > backend.jwks      what the server's setting names:
+    {"tokenIssuers": [{"issuer": "backend", "jwks": "backend.jwks", "algorithms": ["EdDSA"]}]}
+  parley token AGENT --by backend.json --audience https://media.example:4480 --scope 'communication:audio:*'
+  parley token AGENT --by parley-data/server-identity.json  the server's own word
+  parley call BOB --key ada.key --token "$(parley token --by ada.key)"`;
+
 export const DOCTOR = `Say what of this machine and its settings a server could not work with.
 
 Looks at Node, the clock, native parts, Opus, the page, the data folder, the certificate and the ports, one line each: ok, warning

@@ -15,6 +15,7 @@ import * as help from "./help-texts.ts";
 import type { KeygenFlags } from "./keygen-command.ts";
 import { attempt, Output, usageError } from "./output.ts";
 import type { ServeFlags } from "./serve-command.ts";
+import { addToken } from "./token-program.ts";
 import type { VerifyFlags } from "./verify-command.ts";
 
 /** Runs one command line (without `node` and the script) and gives its exit code. */
@@ -55,6 +56,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addDoctor(program, exit);
   addKeygen(program, exit);
   addCert(program, exit);
+  addToken(program, exit);
   addAgent(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);
@@ -452,6 +454,7 @@ function addConnectOptions(command: Command): Command {
     .option("--certificate <pem>", "Agent Certificate to show instead of proofs; over TLS alone")
     .option("--certificate-key <pem>", "its private key (default: in the same file)")
     .option("--trust <file>", "talk only to agents whose issuer is a trust anchor in this file")
+    .option("--token <jwt>", "access token to bring, made by parley token or a backend")
     .option("--server-id <agent-id>", "Agent-ID the server must have", values.agentId);
 }
 

@@ -76,10 +76,12 @@ export async function startResidents(options: {
   /** Takes connections as a listener's. */
   readonly accept: (connection: Connection) => ConnectionHandlers;
   readonly report: (error: unknown) => void;
+  /** An access token for a resident, where the server demands them. Default: none is brought. */
+  readonly token?: (agentId: string) => string;
   /** Default: 32 calls, 4 of one caller, 15 minutes. */
   readonly bounds?: ResidentBounds;
 }): Promise<Residents> {
-  const { clock, report, serverId, bounds = BOUNDS } = options;
+  const { clock, report, serverId, token, bounds = BOUNDS } = options;
   const network = new MemoryNetwork({ clock, liveness: false });
   const listener = network.listen(new URL(RESIDENTS_ORIGIN).host, options.accept);
   const platform = { ...nodePlatform(), clock, carrier: network };
@@ -99,6 +101,7 @@ export async function startResidents(options: {
         identity,
         serverId,
         reconnect: true,
+        ...(token === undefined ? {} : { token: () => token(identity.agentId) }),
         report,
       });
       agents.push(agent);

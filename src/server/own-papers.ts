@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createIdentity } from "../../agent/node.ts";
+import { createAccessToken, createIdentity } from "../../agent/node.ts";
 import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
 import {
   givenCertificate,
@@ -27,6 +27,14 @@ export async function serverIdentity(config: ServerConfig): Promise<LoadedIdenti
     await saveIdentity(path, file);
   }
   return await loadIdentity(path);
+}
+
+/** An access token by which the server lets one of its residents do whatever its documents say. */
+export function residentToken(server: LoadedIdentity, agentId: string): string {
+  return createAccessToken({
+    ...{ by: server, agentId, audience: server.agentId },
+    ...{ scope: ["communication:*"], lifetime: 3_600 },
+  });
 }
 
 /** The certificate that the configuration names, or the stored one, made where there is none. */

@@ -25,7 +25,7 @@ import type { EventLog } from "./event-log.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { type Listeners, openListeners } from "./listeners.ts";
 import { MediaServer } from "./media-server.ts";
-import { certificateOf, serverIdentity } from "./own-papers.ts";
+import { certificateOf, residentToken, serverIdentity } from "./own-papers.ts";
 import { createPinoLog } from "./pino-log.ts";
 import { writeRunningFile } from "./running-file.ts";
 import { openSharedFolder } from "./shared-folder.ts";
@@ -148,6 +148,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       serverId: agentId,
       clock,
       accept: (connection) => (media as MediaServer).accept(connection, [RESIDENTS_ORIGIN]),
+      ...(config.tokens === "required" ? { token: (resident) => residentToken(identity, resident) } : {}),
       report: (error) => events.log("error", "resident-fault", { error: String(error) }),
     });
     opened.defer(residents.close);

@@ -87,6 +87,10 @@ export const RECORDS: readonly Row[] = [
           file: "test/scenario/nothing-recorded.test.ts",
           name: "credentials > of a request stand in no record and in no line of the server's log",
         },
+        {
+          file: "test/e2e/access-tokens.test.ts",
+          name: "none of them is in the data folder or in a line of the log",
+        },
       ],
     },
   },
