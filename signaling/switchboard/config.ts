@@ -10,6 +10,10 @@ import type { TrustFloor } from "../trust.ts";
 export interface SwitchboardLimits {
   /** Live sessions and ringing offers together; beyond: 503 `capacity`. */
   readonly sessions: number;
+  /** Media streams of all of them together, each direction counted, those that are only offered too; beyond: 503 `capacity`. */
+  readonly streams: number;
+  /** What the relay may have to carry for them, kilobits a second: the most that each stream may send, as agreed or offered; beyond: 503 `capacity`. */
+  readonly kilobits: number;
   /** Live sessions one agent takes part in; beyond: 503 `capacity` to its own ESTABLISH, `callee-busy` to its callers. */
   readonly sessionsPerAgent: number;
   /** Offers one caller may have ringing; beyond: 429 `rate-limited`. */
@@ -45,6 +49,8 @@ export interface SwitchboardLimits {
 
 export const DEFAULT_LIMITS: SwitchboardLimits = {
   sessions: 10_000,
+  streams: 40_000,
+  kilobits: 40_000_000,
   sessionsPerAgent: 64,
   ringingPerCaller: 16,
   agents: 100_000,

@@ -22,6 +22,19 @@ const RATE_BURST = 2;
  */
 const MAX_CLOCK_UNCERTAINTY = 500;
 
+/** The most that a data stream may send. */
+export const DATA_CEILING = {
+  framesPerSecond: DATA_RATE.messagesPerSecond * RATE_MARGIN,
+  bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_MARGIN,
+  burst: DATA_CATCH_UP_SECONDS,
+} as const;
+
+/** The most that an audio stream with frames of this length may send. */
+export function audioRate(frameMs: number): AdmissionRow["rate"] {
+  const framesPerSecond = Math.ceil((1000 / frameMs) * RATE_MARGIN);
+  return { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST };
+}
+
 /** The three flows of one media stream on one connection. */
 export interface FlowSet {
   readonly connection: ConnectionId;
@@ -217,19 +230,11 @@ function formatLimits(agreed: TermsStream): Pick<AdmissionRow, "clockRate" | "ra
     return {
       clockRate: DATA_CLOCK_RATE,
       reliable: true,
-      rate: {
-        framesPerSecond: DATA_RATE.messagesPerSecond * RATE_MARGIN,
-        bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_MARGIN,
-        burst: DATA_CATCH_UP_SECONDS,
-      },
+      rate: DATA_CEILING,
     };
   }
-  const framesPerSecond = Math.ceil((1000 / agreed.codec.frame_ms) * RATE_MARGIN);
-  return {
-    clockRate: agreed.codec.clock_rate,
-    reliable: false,
-    rate: { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST },
-  };
+  const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
+  return { clockRate, reliable: false, rate: audioRate(frameMs) };
 }
 
 /** Where checkpoints and receipts about the flow come in and go on. */

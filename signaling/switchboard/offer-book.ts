@@ -3,6 +3,7 @@ import type { ConnectionId } from "../admission.ts";
 import type { Offer } from "../offer.ts";
 import type { ScopeSet } from "../scope.ts";
 import { FadingMap } from "./fading-map.ts";
+import { type Loads, loadOfOffer } from "./load.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 
@@ -59,8 +60,14 @@ export class OfferBook {
   readonly #bySession = new Map<string, RingingOffer>();
   readonly #byCaller = new Map<string, Set<RingingOffer>>();
   readonly #byCallee = new Map<string, Set<RingingOffer>>();
+  readonly #loads: Loads;
   readonly #settled = new FadingMap<string, SettledOffer>(REMEMBER_OFFERS, REMEMBER_MS);
   readonly #settledSessions = new FadingMap<string, SettledOffer>(REMEMBER_OFFERS, REMEMBER_MS);
+
+  /** `loads` is told what offers may come to while they ring. */
+  constructor(loads: Loads) {
+    this.#loads = loads;
+  }
 
   get size(): number {
     return this.#ringing.size;
@@ -104,6 +111,7 @@ export class OfferBook {
   add(ringing: RingingOffer): void {
     this.#ringing.set(ringing.key, ringing);
     this.#bySession.set(ringing.sessionId, ringing);
+    this.#loads.set(ringing.sessionId, loadOfOffer(ringing.offer));
     index(this.#byCaller, ringing.caller.agentId).add(ringing);
     index(this.#byCallee, ringing.callee.agentId).add(ringing);
   }
@@ -112,6 +120,7 @@ export class OfferBook {
   settle(ringing: RingingOffer, fault: Fault | undefined, now: number, answer?: OfferAnswer): void {
     this.#ringing.delete(ringing.key);
     this.#bySession.delete(ringing.sessionId);
+    this.#loads.delete(ringing.sessionId);
     unindex(this.#byCaller, ringing.caller.agentId, ringing);
     unindex(this.#byCallee, ringing.callee.agentId, ringing);
     this.remember(

@@ -257,7 +257,10 @@ describe("room", () => {
   test("a caller may have so many offers ringing", () => {
     const { alice } = limited({ ringingPerCaller: 1 });
     alice.call(BOB);
-    expect(alice.call(BOB).last).toMatchObject({ status: 429, error: { code: "rate-limited" } });
+    expect(alice.call(BOB).last).toMatchObject({
+      status: 429,
+      error: { code: "rate-limited", details: { retry_after_ms: 5_000 } },
+    });
   });
 
   test("a full server says so, a full callee is busy", () => {

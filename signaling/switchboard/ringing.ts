@@ -72,7 +72,7 @@ export class Ringing {
     if (!scope.ok) return scope;
     const callee = findCallee(this.#desk, offer.payload.callee);
     if (!callee.ok) return callee;
-    const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value);
+    const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value, offer);
     if (!room.ok) return room;
     const sessionId = newSessionId(this.#desk.random);
     const glare = this.#glare(key, sessionId, offer, now);

@@ -1,5 +1,7 @@
-import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { type Result, refuse } from "../../codecs/result.ts";
+import type { Offer } from "../offer.ts";
 import type { Desk } from "./desk.ts";
+import { checkLoad, FULL_RETRY_MS, loadOfOffer, noRoom } from "./load.ts";
 import type { OfferBook } from "./offer-book.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -27,19 +29,19 @@ export function checkRoom(
   book: OfferBook,
   caller: RegisteredAgent,
   callee: RegisteredAgent,
+  offer: Offer,
 ): Result<void> {
   const { limits } = desk.config;
   if (book.from(caller.agentId).length >= limits.ringingPerCaller) {
-    return refuse("rate-limited", "Too many offers of this caller ring.");
+    return refuse("rate-limited", "Too many offers of this caller ring.", undefined, {
+      retry_after_ms: FULL_RETRY_MS,
+    });
   }
   const calleeIsFull =
     book.to(callee.agentId).length >= MAX_RINGING_PER_CALLEE ||
     table.countOf(callee.agentId) >= limits.sessionsPerAgent;
   if (calleeIsFull) return refuse("callee-busy", "The called agent has as many calls as it may.");
-  if (table.countOf(caller.agentId) >= limits.sessionsPerAgent || table.size + book.size >= limits.sessions) {
-    return refuse("capacity", "There is no room for another session.", undefined, {
-      retry_after_ms: 5_000,
-    });
-  }
-  return ok(undefined);
+  if (table.countOf(caller.agentId) >= limits.sessionsPerAgent) return noRoom("sessionsPerAgent");
+  if (table.size + book.size >= limits.sessions) return noRoom("sessions");
+  return checkLoad(table.loads.total, loadOfOffer(offer), limits);
 }

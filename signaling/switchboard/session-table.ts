@@ -3,6 +3,7 @@ import type { ConnectionId } from "../admission.ts";
 import type { SessionState } from "../session-machine.ts";
 import { FadingMap } from "./fading-map.ts";
 import { type FlowSet, type MediaFlow, statementRoutes } from "./flows.ts";
+import { Loads, loadOfSession } from "./load.ts";
 import { type Ending, legOf, type Session, type SessionLeg } from "./session.ts";
 import type { StatementRoute } from "./statements.ts";
 
@@ -36,6 +37,8 @@ export class SessionTable {
   /** Of each end, where its statements came in on the connection that its media left last: what was on the way there still counts. */
   readonly #left = new Map<SessionLeg, readonly string[]>();
   readonly #flows = new Map<string, { readonly session: Session; readonly flow: MediaFlow }>();
+  /** What live sessions and ringing offers ask of the server. */
+  readonly loads = new Loads();
   readonly #past = new FadingMap<string, PastSession>(REMEMBER_SESSIONS, REMEMBER_MS);
 
   get size(): number {
@@ -119,6 +122,7 @@ export class SessionTable {
 
   add(session: Session, now: number): void {
     this.#byId.set(session.id, session);
+    this.loads.set(session.id, loadOfSession(session));
     for (const leg of session.legs) {
       addTo(this.#byAgent, leg.agent.agentId, session);
       if (leg.connection !== undefined) addTo(this.#byConnection, leg.connection, session);
@@ -129,6 +133,7 @@ export class SessionTable {
   /** Takes a session out after its final record. */
   retire(session: Session, ending: Ending, now: number): void {
     this.#byId.delete(session.id);
+    this.loads.delete(session.id);
     for (const leg of session.legs) {
       removeFrom(this.#byAgent, leg.agent.agentId, session);
       if (leg.connection !== undefined) removeFrom(this.#byConnection, leg.connection, session);

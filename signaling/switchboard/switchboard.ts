@@ -85,7 +85,7 @@ export class Switchboard {
     this.#detaching = new Detaching(this.#desk, this.#table, this.#endings);
     this.#attaching = new Attaching(this.#desk, this.#table, this.#endings, this.#detaching);
     this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#detaching);
-    const book = new OfferBook();
+    const book = new OfferBook(this.#table.loads);
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);

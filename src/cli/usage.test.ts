@@ -41,7 +41,7 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
   it.each([
     [["frobnicate"], /unknown command 'frobnicate'/],
     [["serve", "--port", "eighty"], /whole number from 0 to 65535/],
-    [["serve", "--registration", "maybe"], /Allowed choices are open, closed/],
+    [["serve", "--registration", "maybe"], /Allowed choices are open, token, closed/],
     [["serve", "--frob"], /unknown option '--frob'/],
     [["call", "bob", "--key", "k"], /64 hex digits/],
     [["call", "agtp://localhost", "--key", "k"], /names a server/],

@@ -271,6 +271,10 @@ export const RECORDS: readonly Row[] = [
           name: "frames that are refused by name > more than a second's worth and its credit: rate, before anything costlier is looked at",
         },
         {
+          file: "signaling/switchboard/load.test.ts",
+          name: "a server whose kilobits are limited > refuses the call that would be too much, says by which limit, and when to come again",
+        },
+        {
           file: "signaling/switchboard/ringing.test.ts",
           name: "room > a full server says so, a full callee is busy",
         },
