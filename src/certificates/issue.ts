@@ -13,6 +13,9 @@ import { extension, keyIdentifiers, name, privateKeyPem, writeCertificate } from
 import { bits, oid, positive, sequence } from "./der-writer.ts";
 import { BACKDATED, freshSerial, type TestAuthority } from "./test-authority.ts";
 
+/** Whose certificate it is to be. */
+type Named = Pick<LoadedIdentity, "agentId" | "genesis" | "identityDocument">;
+
 /** How a certificate is made. */
 export interface IssueOptions {
   /** Days from now, 1 to 90. */
@@ -42,7 +45,7 @@ export interface IssuedCertificate {
  */
 export function issueAgentCertificate(
   authority: TestAuthority,
-  identity: LoadedIdentity,
+  identity: Named,
   options: IssueOptions,
 ): IssuedCertificate {
   const { days, isCritical, now } = options;
@@ -76,7 +79,7 @@ export function issueAgentCertificate(
 }
 
 /** What the certificate says of the agent. */
-function factsOf(identity: LoadedIdentity, { scope, zone }: IssueOptions) {
+function factsOf(identity: Named, { scope, zone }: IssueOptions) {
   const genesis = unwrap(readGenesis(identity.genesis, verifier));
   const document = unwrap(readIdentityDocument(identity.identityDocument, genesis, verifier));
   const parsed = parseJson(identity.genesis);

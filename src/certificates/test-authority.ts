@@ -27,14 +27,17 @@ export interface TestAuthority {
 const AUTHORITY_FILE = "authority.pem";
 const AUTHORITY_KEY_FILE = "authority-key.pem";
 
-/**
- * Makes an authority, good for ten years, and keeps it in `folder`: its certificate, and its key readable by its owner alone. `now` is Unix
- * milliseconds. Gives the path of the certificate. Throws `key-file-invalid` where there is one already.
- */
-export async function createTestAuthority(folder: string, name: string, now: number): Promise<string> {
+/** An authority just made, and what is kept of it, PEM. */
+export interface NewAuthority extends TestAuthority {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+/** Makes an authority, good for ten years from `now` (Unix milliseconds) on. */
+export function makeTestAuthority(name: string, now: number): NewAuthority {
   const seed = generateSeed();
   const signer = createSigner(seed);
-  const certificate = writeCertificate(
+  const certificatePem = writeCertificate(
     {
       serial: freshSerial(),
       issuer: nameOf(name),
@@ -50,10 +53,19 @@ export async function createTestAuthority(folder: string, name: string, now: num
     },
     signer,
   );
+  return { certificate: read(certificatePem), signer, certificatePem, privateKeyPem: privateKeyPem(seed) };
+}
+
+/**
+ * Makes an authority and keeps it in `folder`: its certificate, and its key readable by its owner alone. Gives the path of the certificate.
+ * Throws `key-file-invalid` where there is one already.
+ */
+export async function createTestAuthority(folder: string, name: string, now: number): Promise<string> {
+  const made = makeTestAuthority(name, now);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeNewFile(join(folder, AUTHORITY_KEY_FILE), privateKeyPem(seed), true);
+  await writeNewFile(join(folder, AUTHORITY_KEY_FILE), made.privateKeyPem, true);
   const path = join(folder, AUTHORITY_FILE);
-  await writeNewFile(path, certificate, false);
+  await writeNewFile(path, made.certificatePem, false);
   return path;
 }
 
@@ -65,12 +77,16 @@ export async function loadTestAuthority(folder: string): Promise<TestAuthority> 
     );
     const pkcs8 = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ""), "base64");
     const signer = createSigner(new Uint8Array(pkcs8.subarray(-SEED_BYTES)));
-    const [der = new Uint8Array()] = certificatesOfPem(certificate);
-    return { certificate: unwrap(readX509(der)), signer };
+    return { certificate: read(certificate), signer };
   } catch (cause) {
     const message = `There is no test authority in ${folder}; "parley cert authority ${folder}" makes one.`;
     throw new ParleyError({ code: "certificate-broken", message, at: folder }, { cause });
   }
+}
+
+function read(pem: string): X509 {
+  const [der = new Uint8Array()] = certificatesOfPem(pem);
+  return unwrap(readX509(der));
 }
 
 /** Positive, 16 bytes long (RFC 5280, section 4.1.2.2). */

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { canonicalBytes, type JsonObject, parseCanonical, parseJson } from "../../codecs/canonical-json.ts";
 import { Headers } from "../../codecs/headers.ts";
 import {
@@ -7,16 +8,26 @@ import {
   serializeResponse,
 } from "../../codecs/message.ts";
 import { MessageReader } from "../../codecs/message-reader.ts";
+import { certificateSignatures } from "../../platform/node/certificate-signatures.ts";
+import { certificatesOfPem } from "../../platform/node/pem.ts";
 import { parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { MEDIA_TYPE, readRequestBody, readResponseBody } from "../../signaling/body.ts";
+import { judgeCertificates } from "../../signaling/certificate/agent-certificate.ts";
+import { readAuthorities } from "../../signaling/certificate/authorities.ts";
 import { type Route, routeRequest } from "../../signaling/paths.ts";
 import { parseScopes } from "../../signaling/scope.ts";
 import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { strictVerifier } from "../keys.ts";
 import { CallScene } from "../scenario/signaling-call.ts";
-import { BOB } from "../signed-call.ts";
+import { BOB, must } from "../signed-call.ts";
 import { type FuzzTarget, oddJson } from "./target.ts";
 
 const utf8 = new TextEncoder();
+const AGENT_CERTIFICATES = {
+  authorities: must(readAuthorities(["root", "root-rsa"].map(agentCertificate))),
+  signatures: certificateSignatures,
+  verifier: strictVerifier,
+};
 const values: readonly JsonObject[] = [
   { a: 1, b: [true, null, "x"], "\u20ac": { "10": 1.5, "2": -1e-7 } },
   { method: "ESTABLISH", task_id: "t", parameters: { target_agent_id: "0".repeat(64), session_ttl: 600 } },
@@ -199,6 +210,20 @@ export const SIGNALING_TARGETS: readonly FuzzTarget[] = [
     run: (input) => parseScopes(new TextDecoder().decode(input)).ok,
   },
   {
+    name: "agent-certificate",
+    examples: ["old-critical", "by-rsa", "with-usages", "new-plain"].map(agentCertificate),
+    tokens: [
+      "\u0030\u0000",
+      "\u0006\u0003",
+      "\u0001\u0001",
+      "\u0003\u0002\u0000",
+      "\u0002\u0001\u0000",
+      "zone:",
+      ",",
+    ],
+    run: (input) => judgeCertificates([input, input], AGENT_CERTIFICATES, Date.UTC(2026, 1, 1)).ok,
+  },
+  {
     name: "agtp-uri",
     examples: [
       `agtp://${"0a".repeat(32)}@media.example:4481`,
@@ -304,4 +329,10 @@ function readMessages(kind: "request" | "response", bytes: Uint8Array) {
   }
   if (cut.next() !== undefined) throw new Error("cut otherwise it holds more messages");
   return messages;
+}
+
+/** The first certificate of one of OpenSSL's vectors. */
+function agentCertificate(name: string): Uint8Array {
+  const file = new URL(`../vectors/openssl-agent-certificates/${name}.pem`, import.meta.url);
+  return certificatesOfPem(readFileSync(file, "latin1"))[0] as Uint8Array;
 }

@@ -12,13 +12,15 @@ import { buildSessionCore, type SessionCore } from "../../signaling/session-core
 import { strictVerifier } from "../keys.ts";
 import { ALICE, BOB, must, type TestAgent } from "../signed-call.ts";
 import { type Answers, overTls, SignalingPeer } from "./signaling-peer.ts";
-import { Stage, type StageOptions } from "./signaling-stage.ts";
+import { type OpeningFacts, Stage, type StageOptions } from "./signaling-stage.ts";
 
 export interface SceneOptions extends StageOptions {
   readonly offer?: Partial<OfferPayload>;
   /** Alice and Bob with other documents. */
   readonly alice?: TestAgent;
   readonly bob?: TestAgent;
+  /** What is said of the connections of both. */
+  readonly shows?: { readonly alice?: OpeningFacts; readonly bob?: OpeningFacts };
   /** Bob comes over TLS: his inbox is on one connection, his CONFIRM on another. */
   readonly bobOverTls?: true;
   /** Further headers of Bob's CONFIRM. */
@@ -43,10 +45,10 @@ export class CallScene {
 
   constructor(options: SceneOptions = {}) {
     this.stage = new Stage(options);
-    this.alice = new SignalingPeer(this.stage, options.alice ?? ALICE);
-    const asBob = options.bob ?? BOB;
+    const { alice = ALICE, bob: asBob = BOB, shows } = options;
+    this.alice = new SignalingPeer(this.stage, alice, shows?.alice);
     const bob = () =>
-      options.bobOverTls ? overTls(this.stage, asBob) : new SignalingPeer(this.stage, asBob);
+      options.bobOverTls ? overTls(this.stage, asBob) : new SignalingPeer(this.stage, asBob, shows?.bob);
     this.bob = bob();
     this.bobConfirming = options.bobOverTls ? bob() : this.bob;
     this.aliceInbox = this.alice.subscribe();

@@ -87,6 +87,8 @@ export class SignalingPeer {
   readonly nonce: string;
   /** What its proofs name instead of the nonce. */
   readonly channelBinding: Uint8Array | undefined;
+  /** Its certificate stands for proofs. */
+  readonly isCertified: boolean;
   /** What is made of the access token that all its requests bring. */
   token: Result<AccessGrant> | undefined;
   #jti = 0;
@@ -97,6 +99,8 @@ export class SignalingPeer {
     this.agent = agent;
     this.channelBinding = host?.channelBinding;
     const there = host instanceof SignalingPeer ? host : undefined;
+    this.isCertified =
+      there?.isCertified ?? (host as OpeningFacts | undefined)?.peerCertificates !== undefined;
     this.connection = there?.connection ?? stage.open(host as OpeningFacts | undefined);
     this.nonce = there?.nonce ?? (this.channelBinding === undefined ? this.#fetchNonce() : "");
   }
@@ -107,8 +111,9 @@ export class SignalingPeer {
 
   ask(method: string, path: string, parameters: JsonObject = {}, options: AskOptions = {}): Answers {
     const dialect = options.dialect ?? "base";
-    const wantsProof = options.proof ?? PROVED.test(`${method} ${path}`);
-    const documents = options.documents ?? wantsProof !== false;
+    const isProved = PROVED.test(`${method} ${path}`);
+    const wantsProof = options.proof ?? (isProved && !this.isCertified);
+    const documents = options.documents ?? (wantsProof !== false || (isProved && this.isCertified));
     const brought: JsonObject = documents
       ? {
           ...parameters,

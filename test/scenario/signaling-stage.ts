@@ -12,6 +12,7 @@ import {
 import type { Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
 import type { AccessGrant } from "../../signaling/authority.ts";
+import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import { verifyServerChain } from "../../signaling/record-chain.ts";
 import type { AgentEntry, LogEntry } from "../../signaling/record-log.ts";
 import type { SharedState } from "../../signaling/shared-state.ts";
@@ -35,7 +36,10 @@ export const CERTIFICATE = new Uint8Array(32).fill(0xce);
 
 /** What is said of a connection besides where it was accepted. */
 export type OpeningFacts = Partial<
-  Pick<Extract<SwitchboardInput, { kind: "opened" }>, "carrier" | "channelBinding" | "peerKey" | "network">
+  Pick<
+    Extract<SwitchboardInput, { kind: "opened" }>,
+    "carrier" | "channelBinding" | "peerKey" | "peerCertificates" | "network"
+  >
 >;
 
 export interface StageOptions {
@@ -46,6 +50,8 @@ export interface StageOptions {
   readonly serverTier?: 1;
   /** A switchboard that starts with what an earlier one left. */
   readonly log?: readonly LogEntry[];
+  /** What Agent Certificates are judged by. */
+  readonly certificates?: CertificateRules;
   /** Used proofs and spent rates that other switchboards share. */
   readonly shared?: SharedState;
 }
@@ -110,6 +116,8 @@ export class Stage {
       verifier: strictVerifier,
       random: (n) => this.#random(n),
       agents: this.#agents(),
+      certificates: options.certificates,
+      revocations: this.log.filter((entry) => entry.kind === "revocation"),
       head: lastRecord,
       ...(options.shared === undefined ? {} : { shared: options.shared }),
     });
