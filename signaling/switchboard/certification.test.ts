@@ -6,6 +6,7 @@ import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { type OpeningFacts, Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, must, type TestAgent, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
+import { readX509 } from "../certificate/x509.ts";
 
 /** Half a minute. */
 const SHORT = { days: 1 / 2_880 };
@@ -37,6 +38,16 @@ describe("an Agent Certificate", () => {
     expect(alice.ask("QUERY", "/").outcome).toBe("ok 200");
     const proved = new SignalingPeer(stage, ALICE).subscribe();
     expect(recordOf(proved).extra).toMatchObject({ identity_assurance: "proof-bound" });
+  });
+
+  test("has a key of its own, and the next one of the same agent another", () => {
+    const stage = new Stage({ certificates });
+    for (const { shown } of [certified.issue(ALICE), certified.issue(ALICE)]) {
+      const alice = new SignalingPeer(stage, ALICE, shown);
+      expect(alice.subscribe().outcome).toBe("ok 200");
+      const { ed25519 } = must(readX509(shown.peerCertificates[0] as Uint8Array));
+      expect(ed25519).not.toEqual(ALICE.identity.publicKey);
+    }
   });
 
   test("of another agent than the header names: 401, and logged", () => {

@@ -117,7 +117,7 @@ export interface NotifyParameters {
 }
 export const NOTIFY: Shape<NotifyParameters> = object<NotifyParameters>(
   {
-    recipient: AGENT_ID,
+    recipient: text({ max: 64, pattern: /^(?:[0-9a-f]{64}|infrastructure:broadcast)$/ }),
     content: optional(CONTENT),
     event: optional(CONTENT),
     urgency: optional(oneOf("critical", "informational", "background")),

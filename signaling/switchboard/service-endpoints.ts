@@ -96,7 +96,7 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
   },
   "NOTIFY /": {
     description:
-      "Puts an event into another agent's inbox, where it waits until it is dealt with or expires.",
+      "Puts an event into another agent's inbox, where it waits until it is dealt with or expires. To infrastructure:broadcast it revokes a certificate.",
     intent: "tell an agent something",
     outcome: "a receipt that names the notification",
     capability: "notification",
@@ -106,6 +106,7 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
     output: { notification_id: "string", recipient: "string", status: "string", expires_at: "integer" },
     errors: [
       "agent-not-found",
+      "revocation-forbidden",
       "agent-suspended",
       "agent-retired",
       "inbox-full",

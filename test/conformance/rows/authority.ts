@@ -108,7 +108,14 @@ export const AUTHORITY: readonly Row[] = [
     binds: "server",
     requirement: "Where zones are enforced, a violation is 457.",
     source: "BASE; CERT, Scope Enforcement",
-    proof: { notDone: "zones are not enforced" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/certification.test.ts",
+          name: "an Agent Certificate > names the zone it is for: another in the header is 457",
+        },
+      ],
+    },
   },
   {
     id: "I23",

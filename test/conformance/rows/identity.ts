@@ -6,8 +6,9 @@ const GENESIS = "signaling/genesis.test.ts";
 const PEER = "signaling/peer-check.test.ts";
 const TIERS = "signaling/switchboard/trust-tiers.test.ts";
 const TRUST = "signaling/trust.test.ts";
-const NO_CERTIFICATES =
-  "not yet: Agent Certificates are not read; agents prove their identity by a signed proof";
+const CERTIFICATES = "signaling/switchboard/certification.test.ts";
+const OPENSSL = "signaling/certificate/agent-certificate.test.ts";
+const CERTIFIED_CALL = "test/e2e/agent-certificates.test.ts";
 
 /** Who an agent is, and how far it is trusted. */
 export const IDENTITY: readonly Row[] = [
@@ -154,6 +155,14 @@ export const IDENTITY: readonly Row[] = [
           file: "signaling/switchboard/every-route.test.ts",
           name: "QUERY /sessions/{session_id} > is refused with another owner than the agent's",
         },
+        {
+          file: CERTIFICATES,
+          name: "an Agent Certificate > of another agent than the header names: 401, and logged",
+        },
+        {
+          file: CERTIFICATES,
+          name: "an Agent Certificate > says who owns its agent, as the Genesis does and the header must",
+        },
         { file: IDENTIFICATION, name: "binding > a connection speaks for one agent" },
       ],
     },
@@ -165,7 +174,22 @@ export const IDENTITY: readonly Row[] = [
     requirement:
       "Agent Certificates are shown by mutual TLS 1.3, and their extensions outrank the common name.",
     source: "CERT",
-    proof: { notDone: NO_CERTIFICATES },
+    proof: {
+      tests: [
+        {
+          file: CERTIFIED_CALL,
+          name: "agents with certificates > talk without a proof, and a revocation in the middle of their call ends it within a second",
+        },
+        {
+          file: OPENSSL,
+          name: "Agent Certificates made by OpenSSL > old-critical holds, and says what stands in it",
+        },
+        {
+          file: OPENSSL,
+          name: "Agent Certificates made by OpenSSL > new-plain holds, and says what stands in it",
+        },
+      ],
+    },
   },
   {
     id: "I10",
@@ -173,7 +197,14 @@ export const IDENTITY: readonly Row[] = [
     binds: "server",
     requirement: "A certificate's key must hash to the Agent-ID, or a changed key counts as another agent.",
     source: "CERT",
-    proof: { notDone: NO_CERTIFICATES },
+    proof: {
+      tests: [
+        {
+          file: CERTIFICATES,
+          name: "an Agent Certificate > has a key of its own, and the next one of the same agent another",
+        },
+      ],
+    },
   },
   {
     id: "I11",
@@ -181,7 +212,14 @@ export const IDENTITY: readonly Row[] = [
     binds: "server",
     requirement: "A certificate without a checked Genesis counts for the transport alone.",
     source: "CERT",
-    proof: { notDone: NO_CERTIFICATES },
+    proof: {
+      tests: [
+        {
+          file: CERTIFICATES,
+          name: "an Agent Certificate > of an agent that nobody knows here is for transport alone: it names nobody without a Genesis",
+        },
+      ],
+    },
   },
   {
     id: "I12",
@@ -189,7 +227,18 @@ export const IDENTITY: readonly Row[] = [
     binds: "server",
     requirement: "Trust is decided by a certificate's SCT extension.",
     source: "CERT",
-    proof: { notDone: NO_CERTIFICATES },
+    proof: {
+      tests: [
+        {
+          file: "signaling/certificate/agent-extensions.test.ts",
+          name: "AGTP's extensions > decide nothing on the timestamp of a log: one that is none",
+        },
+        {
+          file: "signaling/certificate/agent-extensions.test.ts",
+          name: "AGTP's extensions > decide nothing on the timestamp of a log: one in a list",
+        },
+      ],
+    },
   },
   {
     id: "I13",

@@ -134,6 +134,10 @@ export const SESSION: readonly Row[] = [
     proof: {
       tests: [
         {
+          file: "signaling/switchboard/certification.test.ts",
+          name: "a session that an end came into with its certificate > goes on for that end on connections that show one, not on a proof alone",
+        },
+        {
           file: IDENTIFICATION,
           name: "binding > a connection speaks for one agent",
         },
@@ -226,7 +230,22 @@ export const SESSION: readonly Row[] = [
     binds: "server",
     requirement: "A revocation NOTIFY ends the agent's sessions before their next request.",
     source: "CERT",
-    proof: { notDone: "not yet: Agent Certificates are not read, and no such NOTIFY is taken" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/certification.test.ts",
+          name: "a revocation > by the authority ends the sessions under that certificate at once: no frame, both ends told, on record",
+        },
+        {
+          file: "signaling/switchboard/certification.test.ts",
+          name: "a revocation > holds for new connections, after a restart too, and not for another certificate of the agent",
+        },
+        {
+          file: "test/e2e/agent-certificates.test.ts",
+          name: "agents with certificates > talk without a proof, and a revocation in the middle of their call ends it within a second",
+        },
+      ],
+    },
   },
   {
     id: "S14",
