@@ -47,13 +47,14 @@ export interface SharedState {
 type Drawn = { readonly fullAt: number } | { readonly wait: number };
 
 /**
- * Draws one from a rate that would be whole again at `fullAt` (`undefined`: it is), all in milliseconds. A clock that was set back
- * gives nothing, and takes no more than the burst.
+ * Draws one from a rate that would be whole again at `fullAt` (`undefined`: it is), all in milliseconds. What lies further ahead than
+ * any rate takes to become whole was noted before the clock was set back: it says nothing, and would lock out until that time comes again.
  */
 function draw(fullAt: number | undefined, { perSecond, burst }: Rate, now: number): Drawn {
   const each = 1_000 / perSecond;
   const whole = burst * each;
-  const before = Math.min(Math.max(fullAt ?? now, now), now + whole);
+  const isOfAnotherTime = fullAt !== undefined && fullAt > now + whole + each;
+  const before = fullAt === undefined || isOfAnotherTime ? now : Math.max(fullAt, now);
   const wait = before + each - whole - now;
   return wait > GRAIN * each ? { wait } : { fullAt: before + each };
 }

@@ -72,7 +72,10 @@ describe.each(KINDS)("shared state %s", (_, openState) => {
       "yes",
       100,
     ]);
-    expect(take(T0), "a clock that is set back asks for no more than the burst").toBe(100);
+    expect(
+      [1, 2, 3, 4].map(() => take(T0)),
+      "a clock that was set back locks nobody out, and gives no more than the burst",
+    ).toEqual(["yes", "yes", "yes", 100]);
   });
 
   it("takes of all names or of none", async () => {

@@ -45,6 +45,7 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
       strays: 0,
       mediaFlows: 0,
       unread: 0,
+      kept: 0,
     },
   });
 
