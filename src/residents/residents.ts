@@ -26,9 +26,11 @@ export interface ResidentBounds {
   readonly callsOfCaller: number;
   /** Longest call, ms; the resident then hangs up, with reason `time-over`. */
   readonly callMs: number;
+  /** How long a resident waits for a caller that lost its connection, ms; then it hangs up, with reason `peer-away`. */
+  readonly awayMs: number;
 }
 
-const BOUNDS: ResidentBounds = { calls: 32, callsOfCaller: 4, callMs: 15 * 60_000 };
+const BOUNDS: ResidentBounds = { calls: 32, callsOfCaller: 4, callMs: 15 * 60_000, awayMs: 60_000 };
 
 const KINDS = ["echo", "reader"] as const;
 /** What a resident does. */
@@ -78,7 +80,7 @@ export async function startResidents(options: {
   readonly report: (error: unknown) => void;
   /** An access token for a resident, where the server demands them. Default: none is brought. */
   readonly token?: (agentId: string) => string;
-  /** Default: 32 calls, 4 of one caller, 15 minutes. */
+  /** Default: 32 calls, 4 of one caller, 15 minutes, one of them for a caller that is away. */
   readonly bounds?: ResidentBounds;
 }): Promise<Residents> {
   const { clock, report, serverId, token, bounds = BOUNDS } = options;
@@ -106,18 +108,15 @@ export async function startResidents(options: {
       });
       agents.push(agent);
       const seats = new Seats(bounds);
-      agent.onCall(async (incoming) => {
-        const { agentId } = incoming.caller;
-        if (own.has(agentId)) return await incoming.decline();
-        if (!seats.take(agentId)) return await incoming.decline("busy");
-        const call = await incoming.accept().catch((error: unknown) => {
-          seats.leave(agentId);
+      const host = async (guest: string, coming: () => Promise<Call>) => {
+        const call = await coming().catch((error: unknown) => {
+          seats.leave(guest);
           throw error;
         });
-        const cancel = clock.at(clock.now() + bounds.callMs, () => void call.end("time-over").catch(report));
+        const cancel = limitCall(call, bounds, clock, report);
         void call.ended.then(() => {
           cancel();
-          seats.leave(agentId);
+          seats.leave(guest);
         });
         const mouth = new Mouth(call, clock, report);
         call.on("interrupted", () => mouth.stop());
@@ -125,7 +124,17 @@ export async function startResidents(options: {
           // The call may end while something is being answered.
           if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
         });
+      };
+      agent.onCall(async (incoming) => {
+        const { agentId } = incoming.caller;
+        if (own.has(agentId)) return await incoming.decline();
+        if (!seats.take(agentId)) return await incoming.decline("busy");
+        await host(agentId, () => incoming.accept());
       });
+      // In a server that was started anew, calls of the one before it wait for this end.
+      for (const { sessionId, peer } of await agent.sessions()) {
+        if (seats.take(peer)) host(peer, () => agent.takeUp(sessionId)).catch(report);
+      }
       listings.push({ agent_id: agent.id, name: NAMES[kind], kind });
     }
   } catch (error) {
@@ -133,6 +142,28 @@ export async function startResidents(options: {
     throw error;
   }
   return { listings, close };
+}
+
+/** Hangs up when a call has lasted long enough, or its other end does not come back. The returned function stops that. */
+function limitCall(
+  call: Call,
+  { callMs, awayMs }: ResidentBounds,
+  clock: Clock,
+  report: (error: unknown) => void,
+): () => void {
+  const endIn = (ms: number, reason: string) =>
+    clock.at(clock.now() + ms, () => void call.end(reason).catch(report));
+  const cancelLongest = endIn(callMs, "time-over");
+  let cancelAway = () => {};
+  call.on("peer-detached", () => {
+    cancelAway();
+    cancelAway = endIn(awayMs, "peer-away");
+  });
+  call.on("peer-attached", () => cancelAway());
+  return () => {
+    cancelLongest();
+    cancelAway();
+  };
 }
 
 /** Who talks to one resident, or is about to. */

@@ -18,11 +18,8 @@ let bobs: string;
 beforeAll(async () => {
   [site, browser] = await Promise.all([Site.start(), startChromium()]);
   ada = await Visitor.arrive(browser, site.url, folder);
-  bob = await Visitor.open(browser, site.url, folder);
-  await bob.line("elsewhere");
-  await bob.press("Be somebody else in this tab");
-  await bob.line("online");
-  bobs = await bob.text("own-name");
+  bob = await Visitor.arrive(browser, site.url, folder);
+  bobs = await bob.becomeSomebodyElse();
 });
 afterEach(() => expect(browser.complaints).toEqual([]));
 afterAll(async () => {

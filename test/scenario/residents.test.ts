@@ -7,6 +7,7 @@ import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import { type Agent, createIdentity } from "../../agent/node.ts";
 import { parseWav } from "../../codecs/wav.ts";
+import { type Carrier, CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { readersText } from "../../src/residents/reader.ts";
 import { resample } from "../../src/residents/resample.ts";
@@ -144,7 +145,7 @@ describe("Echo", () => {
   });
 
   it("takes as many calls as it may, also of callers who come at once, and hangs up when their time is over", async () => {
-    const bounds = { calls: 3, callsOfCaller: 2, callMs: 60_000 };
+    const bounds = { calls: 3, callsOfCaller: 2, callMs: 60_000, awayMs: 60_000 };
     const { world, echo } = await populated({ bounds });
     const [ada, bob, eve] = [await caller(world), await caller(world), await caller(world)];
     /** The calls that were taken; the others were told that it is busy. */
@@ -164,6 +165,26 @@ describe("Echo", () => {
     await world.clock.advance(bounds.callMs);
     expect(await world.during(call?.ended ?? Promise.reject())).toMatchObject({ reason: "time-over" });
     expect(await place(bob, eve, eve)).toHaveLength(3);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("waits a while for a caller that lost its connection, then hangs up", async () => {
+    const bounds = { calls: 3, callsOfCaller: 2, callMs: 600_000, awayMs: 20_000 };
+    const { world, echo } = await populated({ bounds });
+    const connections: Connection[] = [];
+    const connect: Carrier["connect"] = async (...way) => {
+      const connection = await world.network.connect(...way);
+      connections.push(connection);
+      return connection;
+    };
+    const { identity } = createIdentity({ name: "Ada" });
+    const ada = await world.during(connectAgent(world.platform({ connect }), ORIGIN, { identity }));
+    await world.during(ada.call(echo, { audio: { codecs: ["pcmu"] }, model: "persistent" }));
+    connections.at(-1)?.close(CLOSE_CODES.normal, "gone");
+    await world.clock.advance(bounds.awayMs - 100);
+    expect(world.server.overview().sessions).toEqual({ detached: 1 });
+    await world.clock.advance(10_000);
+    expect(world.server.overview().sessions).toEqual({});
     expect(world.reported).toEqual([]);
   });
 

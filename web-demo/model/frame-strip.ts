@@ -1,7 +1,7 @@
 /** The frames of one direction as a row of ticks, newest last. */
 
-/** What became of one frame, as the agent library tells it. */
-export type Fate = "sent" | "unsent" | "verified" | "late" | "concealed" | "refused";
+/** What became of one frame, as the agent library tells it. `away`: there was none, for want of a connection. */
+export type Fate = "sent" | "unsent" | "verified" | "late" | "concealed" | "refused" | "away";
 
 export interface Tick {
   /** 48-bit sequence number; undefined where none could be read. */
@@ -27,6 +27,8 @@ const SILENT_DB = 60;
 
 /** Ticks kept: ten seconds at 50 frames a second, more than any screen shows. The oldest goes. */
 const TICKS = 500;
+/** How long one frame is, ms. */
+const FRAME_MS = 20;
 
 /**
  * Keeps the last ticks and the totals since the call began. A later verdict on a frame (the relay refused what was sent)
@@ -41,6 +43,7 @@ export class FrameStrip {
     late: 0,
     concealed: 0,
     refused: 0,
+    away: 0,
   };
   readonly #reasons = new Map<string, number>();
   #changes = 0;
@@ -77,6 +80,15 @@ export class FrameStrip {
     }
     this.#totals[made.fate] += 1;
     this.#push(made);
+  }
+
+  /** For so long, ms, no frame could come or go. */
+  away(ms: number): void {
+    const frames = Math.round(ms / FRAME_MS);
+    this.#changes += 1;
+    this.#totals.away += frames;
+    const tick = { sequence: undefined, fate: "away", reason: undefined, loudness: undefined } as const;
+    for (let frame = 0; frame < Math.min(frames, TICKS); frame += 1) this.#push(tick);
   }
 
   /** Gives an earlier tick of the same frame its verdict. */

@@ -10,9 +10,13 @@ export class OwnCall {
   #mine: CallState;
 
   /** The call begins, in the place of the one before. */
-  constructor(store: Store<PageState>, peer: { readonly agentId: string; readonly name: string }) {
+  constructor(
+    store: Store<PageState>,
+    peer: { readonly agentId: string; readonly name: string },
+    phase?: "calling" | "returning",
+  ) {
     this.#store = store;
-    this.#mine = newCall(peer.agentId, peer.name);
+    this.#mine = newCall(peer.agentId, peer.name, phase);
     store.set({ call: this.#mine });
   }
 

@@ -13,6 +13,7 @@ import { Store } from "./store.ts";
 it.each<[CallPhase, boolean]>([
   ["calling", true],
   ["ringing", true],
+  ["returning", true],
   ["up", true],
   ["ending", true],
   ["ended", false],

@@ -5,8 +5,6 @@ import type { SessionRecord } from "./record-line.ts";
 /** How this page stands with the server. */
 export type Line =
   | { readonly kind: "starting" }
-  /** Another tab of this browser is online as the same agent. */
-  | { readonly kind: "elsewhere" }
   | { readonly kind: "connecting" }
   | { readonly kind: "online"; readonly carrier: string; readonly why: string }
   /** Lost; the next try is at `retryAt`, Unix milliseconds. */
@@ -14,8 +12,11 @@ export type Line =
   /** Gave up, or was told to. */
   | { readonly kind: "closed"; readonly why: string; readonly code: string };
 
-/** Where a call stands. */
-export type CallPhase = "calling" | "ringing" | "up" | "ending" | "ended" | "failed";
+/** Where a call stands. `returning`: the page takes up one that came up in another tab, or before it was reloaded. */
+export type CallPhase = "calling" | "ringing" | "returning" | "up" | "ending" | "ended" | "failed";
+
+/** Which end of a call has no connection now. */
+export type Away = "me" | "peer";
 
 /** One end of a call, as the signed session names it. */
 export interface CallEndpoint {
@@ -57,6 +58,8 @@ export interface CallState {
   readonly narrowed: boolean;
   readonly source: string | undefined;
   readonly hasData: boolean;
+  /** Which end has no connection now: the call waits for it. */
+  readonly away: Away | undefined;
   /** How it ended or why it failed, in a sentence, and the code. */
   readonly outcome: { readonly sentence: string; readonly code: string } | undefined;
   readonly records: readonly SessionRecord[];
@@ -74,6 +77,17 @@ export interface Ringing {
   readonly sessionId: string;
   readonly name: string;
   readonly agentId: string;
+  /** What became of it elsewhere, in a sentence: it rings no longer. */
+  readonly gone: string | undefined;
+}
+
+/** A call of this agent that is not in this tab. */
+export interface CallElsewhere {
+  readonly sessionId: string;
+  readonly peerId: string;
+  readonly peerName: string;
+  /** Some tab has it now; otherwise it waits for one. */
+  readonly isHeld: boolean;
 }
 
 /** Where the voice comes from. */
@@ -87,6 +101,8 @@ export interface PageState {
   readonly dial: readonly DialEntry[];
   readonly incoming: readonly Ringing[];
   readonly call: CallState | undefined;
+  /** This agent's calls in other tabs, and those that no tab has. */
+  readonly elsewhere: readonly CallElsewhere[];
   readonly source: SourceKind;
   readonly fileName: string | undefined;
   /** Why the source is not what was chosen, in a sentence. */
@@ -106,16 +122,21 @@ export const FIRST_STATE: PageState = {
   dial: [],
   incoming: [],
   call: undefined,
+  elsewhere: [],
   source: "microphone",
   fileName: undefined,
   sourceNotice: undefined,
   ringsAloud: true,
 };
 
-/** A call that begins: it is being placed, or was just accepted. */
-export function newCall(peerId: string, peerName: string): CallState {
+/** A call that begins: it is being placed, was just accepted, or is taken up again. */
+export function newCall(
+  peerId: string,
+  peerName: string,
+  phase: "calling" | "returning" = "calling",
+): CallState {
   return {
-    phase: "calling",
+    phase,
     peerId,
     peerName,
     sessionId: undefined,
@@ -129,6 +150,7 @@ export function newCall(peerId: string, peerName: string): CallState {
     narrowed: false,
     source: undefined,
     hasData: false,
+    away: undefined,
     outcome: undefined,
     records: [],
     messages: [],
@@ -143,12 +165,13 @@ export function newCall(peerId: string, peerName: string): CallState {
 /** Whether a call is in progress: another one cannot begin. */
 export function isBusy(state: PageState): boolean {
   const phase = state.call?.phase;
-  return phase === "calling" || phase === "ringing" || phase === "up" || phase === "ending";
+  return phase !== undefined && phase !== "ended" && phase !== "failed";
 }
 
 /** Whether somebody's call is to be heard ringing: nobody is talking, and people did not choose silence. */
 export function isRingingAloud(state: PageState): boolean {
-  return state.ringsAloud && state.incoming.length > 0 && !isBusy(state);
+  const rings = state.incoming.some(({ gone }) => gone === undefined);
+  return state.ringsAloud && rings && !isBusy(state);
 }
 
 /** The call with a notice more. */

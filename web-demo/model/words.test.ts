@@ -22,6 +22,8 @@ it.each([
   ["hung-up", "peer", "Echo hung up."],
   ["connection-lost", "server", "The connection to the server was lost."],
   ["transport-closed", "server", "The other end's connection was lost."],
+  ["moved", "server", "You went on with this call in another tab."],
+  ["detach-expired", "server", "Nobody came back to it in time."],
   ["agent-closed", "me", "You went offline here."],
   ["agent-closed", "peer", "Echo ended the call: the agent went offline."],
   ["quota-used-up", "server", "Quota used up."],

@@ -10,6 +10,8 @@ const ENDED: Readonly<Record<string, string>> = {
   "time-over": "it takes calls for a limited time",
   "server-shutdown": "the server stopped",
   draining: "the server stopped",
+  "detach-expired": "nobody came back to it in time",
+  "peer-away": "nobody came back to it in time",
 };
 
 /** Sentences for error codes of the library. */
@@ -21,6 +23,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   "no-answer": "It rang and nobody answered.",
   cancelled: "You took the call back.",
   "offer-dead": "The caller had hung up already.",
+  "answered-elsewhere": "It was answered in another tab.",
   "proposal-rejected": "The two ends have no voice format in common.",
   "scope-violation": "The authority for this is missing.",
   "limit-exceeded": "This is more than the authority for it allows.",
@@ -33,6 +36,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   "request-timeout": "The server did not answer in time.",
   "evidence-not-ready": "The server has not gathered the evidence yet. Try again in a moment.",
   "session-terminated": "The call is over.",
+  "session-not-found": "The call is over.",
   capacity: "The server is full.",
   draining: "The server is about to stop and takes no new calls.",
   offline: "This page is offline. Try again when it is back.",
@@ -69,9 +73,23 @@ export function endSentence(
   if (known === ENDED.done && end.by === "me") return "You hung up.";
   if (known === ENDED.done && end.by === "peer") return `${peer} hung up.`;
   if (end.reason === "agent-closed" && end.by === "me") return "You went offline here.";
+  if (end.reason === "moved") return "You went on with this call in another tab.";
   const why = known ?? end.reason.replaceAll("-", " ");
   if (end.by === "peer") return `${peer} ended the call: ${why}.`;
   return `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
+}
+
+/** What became of a call that rang here and was answered in another tab. */
+export function answeredElsewhere(caller: string, isTaken: boolean): string {
+  return isTaken
+    ? `You took the call of ${caller} in another tab.`
+    : `You declined the call of ${caller} in another tab.`;
+}
+
+/** How long something lasted, for a sentence. */
+export function durationText(ms: number): string {
+  const seconds = ms / 1000;
+  return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
 /** Why something did not work. */

@@ -1,17 +1,19 @@
-/** One call of this page: from before it is placed or accepted until its evidence is saved. */
+/** One call of this page: from before it is placed, accepted or taken up until its evidence is saved. */
 import { type Call, type CallOptions, type FrameFate, ParleyError } from "@parley-rt/parley/agent";
 import { LiveMedia } from "../model/live-media.ts";
 import { OwnCall } from "../model/own-call.ts";
 import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
-import { mergeRecords } from "../model/record-line.ts";
+import { mergeRecords, type SessionRecord } from "../model/record-line.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
 import { RECORDING_IS_FULL, Recording } from "../model/wav.ts";
-import { endSentence, failureSentence, refusalWords } from "../model/words.ts";
+import { durationText, endSentence, failureSentence, refusalWords } from "../model/words.ts";
 import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
 import { download } from "./download.ts";
+import { forgetCall, keepCall } from "./kept-call.ts";
 import type { CallSound } from "./sound.ts";
+import { TabSign } from "./tab-sign.ts";
 
 /** How often counters are read for the charts, and records asked for, ms. */
 const SAMPLE_MS = 500;
@@ -27,7 +29,13 @@ export class CallDesk {
   readonly #roundTrip: () => number | undefined;
   readonly #report: (error: unknown) => void;
   readonly #placing = new AbortController();
+  readonly #over: () => void;
   #call: Call | undefined;
+  /** This tab has the call: for a reloaded page to see. */
+  #here: TabSign | undefined;
+  /** When the other end went away, and up to when the gap of an end that is away was drawn, monotonic milliseconds. */
+  #peerLeftAt: number | undefined;
+  #drawnTo: number | undefined;
   #recording: Recording | undefined;
   #tampering = false;
   /** Reasons of refusal that were told already; told again after each deliberate act. */
@@ -40,14 +48,18 @@ export class CallDesk {
     readonly store: Store<PageState>;
     readonly sound: CallSound;
     readonly peer: { readonly agentId: string; readonly name: string };
+    readonly phase: "calling" | "returning";
     readonly roundTrip: () => number | undefined;
+    /** The call is over here; it may go on in another tab. */
+    readonly over: () => void;
     readonly report: (error: unknown) => void;
   }) {
     this.#store = options.store;
     this.#sound = options.sound;
     this.#roundTrip = options.roundTrip;
     this.#report = options.report;
-    this.#own = new OwnCall(options.store, options.peer);
+    this.#over = options.over;
+    this.#own = new OwnCall(options.store, options.peer, options.phase);
   }
 
   /** Aborted when people take the call back before it is answered. */
@@ -80,8 +92,27 @@ export class CallDesk {
     }));
   }
 
+  /**
+   * A call that was up before is up here: after another tab had it, or this page was reloaded and last had it at `at`, Unix
+   * milliseconds.
+   */
+  takenUp(
+    call: Call,
+    before: { readonly since?: number | undefined; readonly at?: number | undefined },
+  ): void {
+    this.up(call, before.since);
+    if (before.at === undefined) {
+      this.#notice("You went on with this call in this tab.");
+      return;
+    }
+    const away = Math.max(0, Date.now() - before.at);
+    this.live.heard.away(away);
+    this.live.sent.away(away);
+    this.#notice(`This page was reloaded. For ${durationText(away)} nothing was said or heard here.`);
+  }
+
   /** Both ends agreed: sound, data and records begin. */
-  up(call: Call): void {
+  up(call: Call, since = Date.now()): void {
     this.#call = call;
     this.#recording = new Recording(call.audio.hears?.clockRate ?? 48_000);
     const { name } = this.#store.state;
@@ -91,7 +122,7 @@ export class CallDesk {
       ...termsFacts(call),
       phase: "up",
       sessionId: call.id,
-      since: Date.now(),
+      since,
       hasData: call.data !== undefined,
     }));
     call.on("interrupted", () =>
@@ -100,6 +131,10 @@ export class CallDesk {
     call.on("terms-changed", () =>
       this.#update((state) => ({ ...state, ...endpointsOf(call, name), ...termsFacts(call) })),
     );
+    this.#watchConnections(call);
+    this.#here = new TabSign(`call ${call.id}`);
+    this.#here.show(true);
+    this.#keep(call);
     this.#timers = [
       setInterval(() => this.#sample(call), SAMPLE_MS),
       setInterval(() => this.#records(call), RECORDS_MS),
@@ -110,7 +145,9 @@ export class CallDesk {
     this.#readData(call).catch(this.#report);
     void call.ended.then((end) => {
       this.#sound.end();
-      this.#over(endSentence(end, call.peer.name), end.reason);
+      this.#here?.show(false);
+      forgetCall();
+      this.#ended(endSentence(end, call.peer.name), end.reason);
     });
   }
 
@@ -185,14 +222,15 @@ export class CallDesk {
     if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
   }
 
-  /** The page is online again: what the server recorded of a call whose connection was lost can be read now. */
+  /** The page is online again: what the server recorded meanwhile can be read now. */
   backOnline(): void {
-    if (this.#call !== undefined && this.#own.state.phase === "ended") this.#records(this.#call);
+    if (this.#call !== undefined) this.#records(this.#call);
   }
 
   /** Nothing of this call runs or is kept any more. */
   leave(): void {
     this.#placing.abort();
+    this.#here?.show(false);
     this.#stopTimers();
     this.#sound.end();
   }
@@ -226,6 +264,8 @@ export class CallDesk {
     strip.add({ sequence, fate, reason, level });
     if (fate === "sent" && level !== undefined) this.live.myLevel.hear(-level, performance.now());
     if (fate !== "refused" || reason === undefined || this.#told.has(direction + reason)) return;
+    // Under way as the call came to wait for an end: that is told.
+    if (reason === "session-state") return;
     this.#told.add(direction + reason);
     const which = sequence === undefined ? "A frame" : `Frame ${sequence}`;
     const whose =
@@ -260,10 +300,12 @@ export class CallDesk {
 
   #sample(call: Call): void {
     const now = performance.now();
+    if (call.state === "active") this.#keep(call);
+    this.#drawGap();
     const { heard } = call.stats();
     this.live.roundTrip.add(now, this.#roundTrip());
-    this.live.playoutDelay.add(now, heard?.delay);
-    if (heard !== undefined) {
+    if (heard !== undefined && this.#drawnTo === undefined) {
+      this.live.playoutDelay.add(now, heard.delay);
       const counted = { heard: heard.heard, missing: heard.concealed };
       this.live.loss.add(now, lossBetween(this.#counted, counted));
       this.#counted = counted;
@@ -284,7 +326,11 @@ export class CallDesk {
     call
       .records(after)
       .then((records) =>
-        this.#update((state) => ({ ...state, records: mergeRecords(state.records, records) })),
+        this.#update((state) => ({
+          ...state,
+          records: mergeRecords(state.records, records),
+          since: beganAt(state.since, records),
+        })),
       )
       .catch((error: unknown) => {
         // Asked for again in a moment; a connection that is gone is told elsewhere.
@@ -295,7 +341,60 @@ export class CallDesk {
       });
   }
 
-  #over(sentence: string, code: string): void {
+  /** What becomes of the two ends' connections while it goes on. */
+  #watchConnections(call: Call): void {
+    const { name } = call.peer;
+    const away = (who: CallState["away"]) => {
+      this.#drawGap();
+      this.#drawnTo = who === undefined ? undefined : performance.now();
+      this.#update((state) => ({ ...state, away: who }));
+    };
+    call.on("detached", () => {
+      away("me");
+      this.#notice("This page lost the call's connection, and tries again.", "warning");
+    });
+    call.on("reattached", ({ after }) => {
+      away(this.#peerLeftAt === undefined ? undefined : "peer");
+      this.#notice(`The call goes on. For ${durationText(after)} nothing was said or heard here.`);
+    });
+    call.on("peer-detached", ({ until }) => {
+      this.#peerLeftAt = performance.now();
+      if (this.#own.state.away === undefined) away("peer");
+      const time = new Date(until).toLocaleTimeString();
+      this.#notice(`${name} lost its connection. The call waits for it until ${time}.`, "warning");
+    });
+    call.on("peer-attached", () => {
+      const left = this.#peerLeftAt;
+      this.#peerLeftAt = undefined;
+      if (this.#own.state.away === "peer") away(undefined);
+      if (left === undefined) return;
+      this.#notice(`${name} is back after ${durationText(performance.now() - left)}.`);
+    });
+  }
+
+  /** While an end is away the strip goes on, with nothing in it. */
+  #drawGap(): void {
+    if (this.#drawnTo === undefined) return;
+    const now = performance.now();
+    this.live.heard.away(now - this.#drawnTo);
+    this.#drawnTo = now;
+  }
+
+  /** Keeps the call for this page when it is reloaded. */
+  #keep(call: Call): void {
+    const { since = Date.now(), me } = this.#own.state;
+    if (me === undefined || this.#own.state.phase !== "up") return;
+    const { agentId, name } = call.peer;
+    keepCall({
+      sessionId: call.id,
+      agentId: me.agentId,
+      peer: { agentId, name },
+      since,
+      at: Date.now(),
+    });
+  }
+
+  #ended(sentence: string, code: string): void {
     const [sampling] = this.#timers;
     clearInterval(sampling);
     setTimeout(() => this.#stopTimers(), LAST_RECORDS_MS);
@@ -306,12 +405,20 @@ export class CallDesk {
       outcome: { sentence, code },
       recordedSeconds: this.#recording?.seconds ?? 0,
     }));
+    this.#over();
   }
 
   #stopTimers(): void {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
   }
+}
+
+/** When the call came up: one that was taken up began with its first record. */
+function beganAt(since: number | undefined, [first]: readonly SessionRecord[]): number | undefined {
+  if (first === undefined || first.seq !== 0) return since;
+  const began = Date.parse(first.at);
+  return since === undefined || Number.isNaN(began) ? since : Math.min(since, began);
 }
 
 function sentenceOf(error: unknown): string {

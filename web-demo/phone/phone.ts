@@ -3,7 +3,6 @@ import {
   Agent,
   type AgentIdentity,
   forgetIdentity,
-  type IncomingCall,
   openIdentity,
   ParleyError,
 } from "@parley-rt/parley/agent";
@@ -12,12 +11,21 @@ import { messageFrom } from "../model/data-message.ts";
 import { dialEntries } from "../model/dial-pad.ts";
 import type { LiveMedia } from "../model/live-media.ts";
 import { nameFrom } from "../model/own-name.ts";
-import { FIRST_STATE, isBusy, isRingingAloud, type PageState, type SourceKind } from "../model/page-state.ts";
+import {
+  type CallPhase,
+  FIRST_STATE,
+  isBusy,
+  isRingingAloud,
+  type PageState,
+  type SourceKind,
+} from "../model/page-state.ts";
 import { Store } from "../model/store.ts";
 import { failureSentence } from "../model/words.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
 import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
+import { Elsewhere } from "./elsewhere.ts";
+import { forgetCall, type KeptCall, keptCall } from "./kept-call.ts";
 import {
   forgetGuest,
   guestsToForget,
@@ -28,22 +36,29 @@ import {
   seeGuest,
 } from "./own-name.ts";
 import { keepRingsAloud, ringsAloud } from "./ring-choice.ts";
+import { RingingCalls } from "./ringing-calls.ts";
 import { CallSound } from "./sound.ts";
-import { TabLock } from "./tab-lock.ts";
+import { TabSign } from "./tab-sign.ts";
 
-/** How often the list of agents is asked for, ms. */
-const DIRECTORY_MS = 3_000;
+/** How often the list of agents, and this agent's calls, are asked for, ms. */
+const LISTS_MS = 3_000;
+/** Longest wait before the page tries to be online again, ms: people look on, and a call may wait. */
+const LONGEST_WAIT_MS = 5_000;
 /** How often it is noted that this tab still goes by a guest's name, ms. */
 const SEEN_MS = 3_600_000;
-/** The code a connection is closed with when its agent came online elsewhere. */
-const REPLACED = 5;
 
 export class Phone implements PageActions {
   readonly store = new Store<PageState>(FIRST_STATE);
   readonly #sound = new CallSound(this.store, (error) => this.#report(error));
-  readonly #ringing = new Map<string, { readonly call: IncomingCall; readonly decided: () => void }>();
+  readonly #ringing = new RingingCalls(
+    this.store,
+    async () => (await this.#free?.isShownElsewhere()) === true,
+  );
+  readonly #elsewhere = new Elsewhere(this.store);
   #agent: Agent | undefined;
-  #lock: TabLock | undefined;
+  /** This tab goes by its name, and could take a call: for the other tabs to see. */
+  #present: TabSign | undefined;
+  #free: TabSign | undefined;
   #desk: CallDesk | undefined;
   #residents: ConnectInfo["residents"] = [];
   #hasWebTransport = true;
@@ -57,13 +72,13 @@ export class Phone implements PageActions {
 
   /** Comes online under the kept name. */
   start(): void {
-    setInterval(() => this.#listAgents(), DIRECTORY_MS);
+    setInterval(() => this.#askForLists(), LISTS_MS);
     setInterval(() => seeGuest(this.store.state.name), SEEN_MS);
     const ringer = new Ringer();
     this.store.subscribe((state) => ringer.ring(isRingingAloud(state)));
+    this.store.subscribe((state) => this.#free?.show(state.line.kind === "online" && !isBusy(state)));
     this.store.set({ ringsAloud: ringsAloud() });
-    addEventListener("pagehide", () => void this.#agent?.close());
-    this.#become(keptName(), false)
+    this.#become(keptName())
       .then(() => this.#forgetGuests(guestsToForget()))
       .catch((error: unknown) => this.#giveUp(error));
   }
@@ -73,26 +88,39 @@ export class Phone implements PageActions {
     if (agent === undefined || isBusy(this.store.state)) return;
     const desk = this.#newDesk({ agentId, name });
     agent
-      .call(agentId, { ...desk.options(), signal: desk.placing, onRinging: () => desk.ringing() })
+      .call(agentId, {
+        ...desk.options(),
+        model: "persistent",
+        signal: desk.placing,
+        onRinging: () => desk.ringing(),
+      })
       .then((call) => desk.up(call))
       .catch((error: unknown) => desk.failed(error));
   }
 
   accept(sessionId: string): void {
-    const ringing = this.#ringing.get(sessionId);
-    if (ringing === undefined || isBusy(this.store.state)) return;
-    const desk = this.#newDesk(ringing.call.caller);
-    ringing.call
+    const incoming = this.#ringing.get(sessionId);
+    if (incoming === undefined || isBusy(this.store.state)) return;
+    const desk = this.#newDesk(incoming.caller);
+    incoming
       .accept(desk.options())
       .then((call) => desk.up(call))
       .catch((error: unknown) => desk.failed(error))
-      .finally(() => this.#stopRinging(sessionId));
+      .finally(() => this.#ringing.stop(sessionId));
   }
 
   decline(sessionId: string): void {
-    const ringing = this.#ringing.get(sessionId);
-    ringing?.call.decline().catch((error: unknown) => this.#report(error));
-    this.#stopRinging(sessionId);
+    this.#ringing
+      .get(sessionId)
+      ?.decline()
+      .catch((error: unknown) => this.#report(error));
+    this.#ringing.stop(sessionId);
+  }
+
+  takeOver(sessionId: string): void {
+    const found = this.store.state.elsewhere.find((one) => one.sessionId === sessionId);
+    if (found === undefined || isBusy(this.store.state)) return;
+    this.#takeUp({ sessionId, peer: { agentId: found.peerId, name: found.peerName } });
   }
 
   hangUp(): void {
@@ -138,19 +166,16 @@ export class Phone implements PageActions {
     const name = nameFrom(typed);
     if (name === undefined || name === this.store.state.name || isBusy(this.store.state)) return;
     keepName(name);
-    this.#become(name, false).catch((error: unknown) => this.#giveUp(error));
-  }
-
-  takeOver(): void {
-    this.#become(this.store.state.name, true).catch((error: unknown) => this.#giveUp(error));
+    this.#become(name).catch((error: unknown) => this.#giveUp(error));
   }
 
   beSomebodyElse(): void {
-    this.#become(keepGuestForTab(), false).catch((error: unknown) => this.#giveUp(error));
+    if (isBusy(this.store.state)) return;
+    this.#become(keepGuestForTab()).catch((error: unknown) => this.#giveUp(error));
   }
 
   reconnect(): void {
-    this.#become(this.store.state.name, false).catch((error: unknown) => this.#giveUp(error));
+    this.#become(this.store.state.name).catch((error: unknown) => this.#giveUp(error));
   }
 
   ringAloud(isAloud: boolean): void {
@@ -163,36 +188,29 @@ export class Phone implements PageActions {
   }
 
   /** Stops being who it was, and comes online as the agent kept under `name`. */
-  async #become(name: string, steal: boolean): Promise<void> {
+  async #become(name: string): Promise<void> {
     this.#era += 1;
     const era = this.#era;
     const { name: former } = this.store.state;
-    // Another tab may be online as the same guest where this one is not.
-    const wasOwn = this.#lock !== undefined;
     await this.#goOffline();
     seeGuest(name);
-    if (wasOwn && former !== name && isGuest(former)) await this.#forgetGuests([former]);
-    this.store.set({ line: { kind: "connecting" }, name, agentId: undefined, dial: [] });
+    if (former !== name && isGuest(former)) await this.#forgetGuests([former]);
+    const nobodyYet = { agentId: undefined, dial: [], elsewhere: [] } as const;
+    this.store.set({ line: { kind: "connecting" }, name, ...nobodyYet });
     const identity = await openIdentity(name);
     if (era !== this.#era) return;
     this.store.set({ agentId: identity.agentId });
-    const lock = await TabLock.take(identity.agentId, { steal, lost: () => this.#takenOver(era) });
-    if (era !== this.#era) {
-      lock?.release();
-      return;
-    }
-    if (lock === undefined) {
-      this.store.set({ line: { kind: "elsewhere" } });
-      return;
-    }
-    this.#lock = lock;
+    this.#present = new TabSign(`as ${name}`);
+    this.#present.show(true);
+    this.#free = new TabSign(`free as ${name}`);
     await this.#connect(identity, era);
   }
 
   async #connect(identity: AgentIdentity, era: number): Promise<void> {
     const agent = await Agent.connect(() => this.#address(), {
       identity,
-      reconnect: true,
+      inbox: `tab-${crypto.randomUUID()}`,
+      reconnect: { maxDelay: LONGEST_WAIT_MS },
       // The server's own page: its WebSocket is where the page came from.
       webSocketUrl: new URL("agtp", document.baseURI.replace(/^http/, "ws")).href,
       report: (error) => this.#report(error),
@@ -202,7 +220,7 @@ export class Phone implements PageActions {
       return;
     }
     this.#agent = agent;
-    agent.onCall((incoming) => this.#offered(incoming));
+    agent.onCall((incoming) => this.#ringing.offered(incoming));
     agent.on("offline", ({ retryAt }) => {
       this.store.set({
         line: { kind: "offline", why: "The connection to the server was lost.", retryAt },
@@ -214,15 +232,36 @@ export class Phone implements PageActions {
       this.#desk?.backOnline();
     });
     agent.on("server-shutdown", ({ deadline }) => this.#desk?.serverStops(deadline));
-    agent.on("closed", ({ code, reason }) => {
+    agent.on("closed", ({ reason }) => {
       if (era !== this.#era) return;
-      const why =
-        code === REPLACED
-          ? "This agent came online somewhere else, and an agent is in one place at a time."
-          : "The server closed the connection.";
-      this.store.set({ line: { kind: "closed", why, code: reason }, dial: [] });
+      this.store.set({
+        line: { kind: "closed", why: "The server closed the connection.", code: reason },
+        dial: [],
+      });
     });
     this.#online(agent);
+    await this.#goOn(agent);
+  }
+
+  /** A page that was reloaded goes on with its call, unless another tab has it by now. */
+  async #goOn(agent: Agent): Promise<void> {
+    const kept = keptCall(agent.id);
+    if (kept === undefined || isBusy(this.store.state)) return;
+    if (await new TabSign(`call ${kept.sessionId}`).isShownElsewhere()) forgetCall();
+    else if (agent === this.#agent) this.#takeUp(kept);
+  }
+
+  #takeUp(wanted: Pick<KeptCall, "sessionId" | "peer"> & Partial<KeptCall>): void {
+    const agent = this.#agent;
+    if (agent === undefined) return;
+    const desk = this.#newDesk(wanted.peer, "returning");
+    agent
+      .takeUp(wanted.sessionId, { ...desk.options(), signal: desk.placing })
+      .then((call) => desk.takenUp(call, wanted))
+      .catch((error: unknown) => {
+        forgetCall();
+        desk.failed(error);
+      });
   }
 
   async #address() {
@@ -237,59 +276,41 @@ export class Phone implements PageActions {
     const { kind, reason } = agent.carrier;
     const why = this.#hasWebTransport ? (reason ?? "") : "This server offers no WebTransport";
     this.store.set({ line: { kind: "online", carrier: kind, why: `${why.replace(/\.$/, "")}.` } });
-    this.#listAgents();
+    this.#askForLists();
   }
 
-  #listAgents(): void {
+  #askForLists(): void {
     const agent = this.#agent;
     if (agent?.isOnline !== true) return;
     agent
       .directory()
-      .then((directory) => {
-        if (agent === this.#agent)
-          this.store.set({ dial: dialEntries(agent.id, this.#residents, directory) });
+      .then(async (directory) => {
+        if (agent !== this.#agent) return;
+        this.store.set({ dial: dialEntries(agent.id, this.#residents, directory) });
+        const names = [
+          ...this.#residents.map(({ agent_id: agentId, name }) => ({ agentId, name })),
+          ...directory,
+        ];
+        await this.#elsewhere.ask(agent, names);
       })
-      // Asked for again in a moment; a connection that is gone is told elsewhere.
+      // Asked for again in a moment; a connection that is gone is told by the line.
       .catch((error: unknown) => {
         if (!(error instanceof ParleyError)) this.#report(error);
       });
   }
 
-  /** Rings until it is decided, or taken back. */
-  async #offered(call: IncomingCall): Promise<void> {
-    if (isBusy(this.store.state)) {
-      await call.decline("busy");
-      return;
-    }
-    const { promise: isDecided, resolve: decided } = Promise.withResolvers<void>();
-    this.#ringing.set(call.sessionId, { call, decided });
-    this.#showRinging();
-    call.cancelled.addEventListener("abort", () => this.#stopRinging(call.sessionId));
-    await isDecided;
-  }
-
-  #stopRinging(sessionId: string): void {
-    this.#ringing.get(sessionId)?.decided();
-    this.#ringing.delete(sessionId);
-    this.#showRinging();
-  }
-
-  #showRinging(): void {
-    const incoming = [...this.#ringing.values()].map(({ call }) => ({
-      sessionId: call.sessionId,
-      name: call.caller.name,
-      agentId: call.caller.agentId,
-    }));
-    this.store.set({ incoming });
-  }
-
-  #newDesk(peer: { readonly agentId: string; readonly name: string }): CallDesk {
+  #newDesk(
+    peer: { readonly agentId: string; readonly name: string },
+    phase: Extract<CallPhase, "calling" | "returning"> = "calling",
+  ): CallDesk {
     this.#desk?.leave();
     this.#desk = new CallDesk({
       store: this.store,
       sound: this.#sound,
       peer,
+      phase,
       roundTrip: () => this.#agent?.roundTrip,
+      over: () => this.#askForLists(),
       report: (error) => this.#report(error),
     });
     return this.#desk;
@@ -298,7 +319,8 @@ export class Phone implements PageActions {
   /** Nobody goes by these names any more: their keys are of no use. */
   async #forgetGuests(names: readonly string[]): Promise<void> {
     for (const name of names) {
-      if (name === this.store.state.name && this.#lock !== undefined) continue;
+      const isInUse = name === this.store.state.name && this.#present !== undefined;
+      if (isInUse || (await new TabSign(`as ${name}`).isShownElsewhere())) continue;
       try {
         await forgetIdentity(name);
         forgetGuest(name);
@@ -308,29 +330,25 @@ export class Phone implements PageActions {
     }
   }
 
-  #takenOver(era: number): void {
-    if (era !== this.#era) return;
-    this.#era += 1;
-    this.#lock = undefined;
-    this.#goOffline()
-      .catch((error: unknown) => this.#report(error))
-      .finally(() => this.store.set({ line: { kind: "elsewhere" }, dial: [] }));
-  }
-
   async #goOffline(): Promise<void> {
     const agent = this.#agent;
     this.#agent = undefined;
-    for (const sessionId of [...this.#ringing.keys()]) this.#stopRinging(sessionId);
+    this.#ringing.stopAll();
     await agent?.close();
-    this.#lock?.release();
-    this.#lock = undefined;
+    this.#putSignsAway();
+  }
+
+  #putSignsAway(): void {
+    this.#present?.show(false);
+    this.#free?.show(false);
+    this.#present = undefined;
+    this.#free = undefined;
   }
 
   #giveUp(error: unknown): void {
     const code = error instanceof ParleyError ? error.code : "unknown";
     const message = error instanceof Error ? error.message : String(error);
-    this.#lock?.release();
-    this.#lock = undefined;
+    this.#putSignsAway();
     this.store.set({ line: { kind: "closed", why: failureSentence(code, message), code } });
   }
 

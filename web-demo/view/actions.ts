@@ -19,7 +19,8 @@ export interface PageActions {
   /** Puts the call that is over away. */
   leaveCall(): void;
   rename(name: string): void;
-  takeOver(): void;
+  /** Goes on here with a call of this agent that another tab has, or none. */
+  takeOver(sessionId: string): void;
   beSomebodyElse(): void;
   reconnect(): void;
   /** Whether calls that come in are to be heard. */

@@ -45,7 +45,8 @@ export class ControlsView {
   show(call: CallState): void {
     const isUp = call.phase === "up";
     const isOver = call.phase === "ended" || call.phase === "failed";
-    this.element.hidden = isOver;
+    // What is taken up again was up: there is nothing to take back.
+    this.element.hidden = isOver || call.phase === "returning";
     for (const one of [this.#mute, this.#interrupt, this.#narrow, this.#tamper]) one.hidden = !isUp;
     this.#mute.setAttribute("aria-pressed", String(call.muted));
     setText(this.#mute, call.muted ? "Muted" : "Mute");

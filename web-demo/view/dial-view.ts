@@ -28,7 +28,11 @@ export class DialView {
       el("h2", { id: "dial-title" }, "Who is here"),
       this.#list,
       this.#empty,
-      el("p", { class: "hint" }, "Open this page in another browser or tab, and you can call each other."),
+      el(
+        "p",
+        { class: "hint" },
+        "Open this page in another browser, or be somebody else in another tab, and you can call each other.",
+      ),
     );
   }
 

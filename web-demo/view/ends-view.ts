@@ -64,17 +64,21 @@ function verdicts(call: CallState, live: LiveMedia, isRecent: boolean): readonly
       { text: `${verified} frames verified`, tone: "plain" },
     ];
   }
-  return [mine(call, sent), theirs(verified, isRecent)];
+  return [mine(call, sent), theirs(call, verified, isRecent)];
 }
 
 function mine(call: CallState, sent: number): Verdict {
+  if (call.away === "me") return { text: "No connection: nothing is sent", tone: "bad" };
+  if (call.away === "peer") return { text: "Nobody hears you now", tone: "plain" };
   if (call.muted) return { text: "Muted: nothing is sent", tone: "plain" };
   if (call.narrowed) return { text: "Outside your scope: the server refuses", tone: "bad" };
   if (sent === 0) return { text: "Nothing sent yet", tone: "plain" };
   return { text: "Signed here, frame by frame", tone: "good" };
 }
 
-function theirs(verified: number, isRecent: boolean): Verdict {
+function theirs(call: CallState, verified: number, isRecent: boolean): Verdict {
+  if (call.away === "me") return { text: "No connection: nothing comes", tone: "plain" };
+  if (call.away === "peer") return { text: "Away: its connection was lost", tone: "bad" };
   if (verified === 0) return { text: "Nothing heard yet", tone: "plain" };
   if (!isRecent) return { text: "Silent: nothing to verify", tone: "plain" };
   return { text: "Verified: signed by this key", tone: "good" };

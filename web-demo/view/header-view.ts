@@ -5,7 +5,7 @@ import type { Line, PageState } from "../model/page-state.ts";
 import { isBusy } from "../model/page-state.ts";
 import { carrierName } from "../model/words.ts";
 import type { PageActions } from "./actions.ts";
-import { button, el, setAttribute, setText } from "./dom.ts";
+import { button, el, setText } from "./dom.ts";
 import { KeyDetails, KeyPicture } from "./key-view.ts";
 
 export class HeaderView {
@@ -29,12 +29,17 @@ export class HeaderView {
     autocomplete: "nickname",
     required: true,
   });
+  readonly #other: HTMLButtonElement;
   readonly #save = el("button", { type: "submit", class: "quiet" }, "Use this name");
   readonly #ringAloud = el("input", { type: "checkbox", "data-testid": "ring-aloud" });
   readonly #form: HTMLFormElement;
   readonly #who: HTMLDetailsElement;
 
   constructor(actions: PageActions) {
+    this.#other = button("Be somebody else in this tab", { "data-testid": "be-other" }, () => {
+      this.#who.open = false;
+      actions.beSomebodyElse();
+    });
     this.#form = el(
       "form",
       { class: "name-form" },
@@ -47,6 +52,7 @@ export class HeaderView {
       ),
       this.#key.element,
       el("label", { class: "tick" }, this.#ringAloud, "Ring aloud when somebody calls"),
+      this.#other,
     );
     this.#ringAloud.addEventListener("change", () => actions.ringAloud(this.#ringAloud.checked));
     this.#form.addEventListener("submit", (event) => {
@@ -82,57 +88,32 @@ export class HeaderView {
     this.#who.hidden = state.name === "";
     setText(this.#name, state.name);
     if (document.activeElement !== this.#input) this.#input.value = state.name;
-    setAttribute(this.#save, "disabled", isBusy(state) ? "" : undefined);
+    for (const one of [this.#save, this.#other]) one.disabled = isBusy(state);
     this.#ringAloud.checked = state.ringsAloud;
     this.#key.show(state.agentId);
     if (state.agentId !== undefined) this.#picture.show(state.agentId);
   }
 }
 
-/** What stands between people and a call when the page is not online, with the ways on. */
+/** What stands between people and a call when the page is offline for good, with the way on. */
 export class StandingView {
   readonly element = el("section", { class: "notice-panel", "data-testid": "standing" });
-  readonly #title = el("h1", {});
   readonly #text = el("p", {});
-  readonly #takeOver: HTMLButtonElement;
-  readonly #other: HTMLButtonElement;
-  readonly #again: HTMLButtonElement;
 
   constructor(actions: PageActions) {
-    this.#takeOver = button("Take over here", { class: "primary" }, () => actions.takeOver());
-    this.#other = button("Be somebody else in this tab", {}, () => actions.beSomebodyElse());
-    this.#again = button("Connect again", { class: "primary" }, () => actions.reconnect());
-    this.element.append(
-      this.#title,
-      this.#text,
-      el("div", { class: "row" }, this.#again, this.#takeOver, this.#other),
-    );
+    const again = button("Connect again", { class: "primary" }, () => actions.reconnect());
+    this.element.append(el("h1", {}, "This page is offline"), this.#text, el("div", { class: "row" }, again));
   }
 
-  show({ line, name }: PageState): void {
-    const isElsewhere = line.kind === "elsewhere";
-    const isClosed = line.kind === "closed";
-    this.element.hidden = !isElsewhere && !isClosed;
-    this.#takeOver.hidden = !isElsewhere;
-    this.#other.hidden = !isElsewhere;
-    this.#again.hidden = !isClosed;
-    if (isElsewhere) {
-      setText(this.#title, "You are online in another tab");
-      setText(
-        this.#text,
-        `An agent is in one place at a time, and ${name} is online in another tab of this browser. Taking over ends its calls there.`,
-      );
-    } else if (isClosed) {
-      setText(this.#title, "This page is offline");
-      setText(this.#text, line.why);
-    }
+  show({ line }: PageState): void {
+    this.element.hidden = line.kind !== "closed";
+    if (line.kind === "closed") setText(this.#text, line.why);
   }
 }
 
 function lineText(line: Line): string {
   if (line.kind === "online") return "Online";
   if (line.kind === "offline") return `Offline: ${line.why} Trying again.`;
-  if (line.kind === "elsewhere") return "Online in another tab";
   if (line.kind === "closed") return "Offline";
   return "Connecting";
 }

@@ -4,6 +4,7 @@ import { type PageState, rootFacts } from "../model/page-state.ts";
 import type { PageActions } from "./actions.ts";
 import { DialView } from "./dial-view.ts";
 import { el, setText } from "./dom.ts";
+import { ElsewhereView } from "./elsewhere-view.ts";
 import { HeaderView, StandingView } from "./header-view.ts";
 import { MessagesView } from "./messages-view.ts";
 import { RecordsView } from "./records-view.ts";
@@ -15,6 +16,7 @@ export class PageView {
   readonly #root: HTMLElement;
   readonly #header: HeaderView;
   readonly #ringing: RingingView;
+  readonly #elsewhere: ElsewhereView;
   readonly #dial: DialView;
   readonly #standing: StandingView;
   readonly #source: SourceView;
@@ -34,6 +36,7 @@ export class PageView {
     this.#header = new HeaderView(actions);
     this.#ringing = new RingingView(actions);
     this.#dial = new DialView(actions);
+    this.#elsewhere = new ElsewhereView(actions);
     this.#standing = new StandingView(actions);
     this.#source = new SourceView(actions);
     this.#welcome = new WelcomeView(actions, this.#source.element);
@@ -50,6 +53,7 @@ export class PageView {
       el("a", { class: "skip", href: "#main" }, "Skip to the call"),
       this.#header.element,
       this.#ringing.element,
+      this.#elsewhere.element,
       this.#news,
       el(
         "div",
@@ -78,6 +82,7 @@ export class PageView {
     for (const [name, value] of Object.entries(rootFacts(state))) this.#root.dataset[name] = value;
     this.#header.show(state);
     this.#ringing.show(state);
+    this.#elsewhere.show(state);
     this.#dial.show(state);
     this.#standing.show(state);
     this.#source.show(state);
@@ -113,7 +118,7 @@ export class PageView {
 
 /** What the browser's tab says. */
 function titleOf({ incoming, call }: PageState): string {
-  const [ringing] = incoming;
+  const ringing = incoming.find(({ gone }) => gone === undefined);
   if (ringing !== undefined) return `${ringing.name} is calling · Parley`;
   return call === undefined ? "Parley" : `${call.peerName} · Parley`;
 }

@@ -3,7 +3,7 @@
 import { shortFingerprint } from "../model/fingerprint.ts";
 import type { PageState, Ringing } from "../model/page-state.ts";
 import type { PageActions } from "./actions.ts";
-import { button, el, type Row, RowList } from "./dom.ts";
+import { button, el, type Row, RowList, setText } from "./dom.ts";
 import { KeyPicture } from "./key-view.ts";
 
 export class RingingView {
@@ -31,22 +31,30 @@ export class RingingView {
 function ringingRow(call: Ringing, actions: PageActions): Row<Ringing> {
   const picture = new KeyPicture();
   picture.show(call.agentId);
+  const title = el("strong", {});
+  const about = el(
+    "span",
+    { class: "about" },
+    `Agent-ID ${shortFingerprint(call.agentId)}. Its signature on the call was checked.`,
+  );
+  const accept = button("Accept", { class: "primary", "data-testid": "accept" }, () =>
+    actions.accept(call.sessionId),
+  );
+  const decline = button("Decline", { "data-testid": "decline" }, () => actions.decline(call.sessionId));
   const element = el(
     "div",
     { class: "ringing-call", role: "group", "aria-label": `${call.name} is calling` },
     picture.element as unknown as HTMLElement,
-    el(
-      "p",
-      { class: "text" },
-      el("strong", {}, `${call.name} is calling`),
-      el(
-        "span",
-        { class: "about" },
-        `Agent-ID ${shortFingerprint(call.agentId)}. Its signature on the call was checked.`,
-      ),
-    ),
-    button("Accept", { class: "primary", "data-testid": "accept" }, () => actions.accept(call.sessionId)),
-    button("Decline", { "data-testid": "decline" }, () => actions.decline(call.sessionId)),
+    el("p", { class: "text" }, title, about),
+    accept,
+    decline,
   );
-  return { element, update() {} };
+  return {
+    element,
+    update({ name, gone }) {
+      setText(title, gone ?? `${name} is calling`);
+      element.classList.toggle("is-over", gone !== undefined);
+      for (const one of [about, accept, decline]) one.hidden = gone !== undefined;
+    },
+  };
 }

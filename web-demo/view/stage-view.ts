@@ -113,8 +113,7 @@ export class WelcomeView {
   }
 
   show(state: PageState): void {
-    this.element.hidden =
-      state.call !== undefined || state.line.kind === "elsewhere" || state.line.kind === "closed";
+    this.element.hidden = state.call !== undefined || state.line.kind === "closed";
     this.#first = state.dial.find(({ online }) => online);
     this.#call.disabled = this.#first === undefined || state.line.kind !== "online" || isBusy(state);
     setText(this.#call, `Call ${this.#first?.name ?? "an agent"}`);
@@ -208,6 +207,7 @@ export function newsOf(call: CallState): string {
 
 function titleOf(call: CallState): string {
   if (call.phase === "calling" || call.phase === "ringing") return `Calling ${call.peerName}`;
+  if (call.phase === "returning") return `Going on with the call with ${call.peerName}`;
   if (call.phase === "ended") return `Call with ${call.peerName} is over`;
   if (call.phase === "failed") return `No call with ${call.peerName}`;
   return `Talking with ${call.peerName}`;
@@ -216,6 +216,9 @@ function titleOf(call: CallState): string {
 function phaseText(call: CallState): string {
   if (call.phase === "calling") return "Asking the server";
   if (call.phase === "ringing") return "It rings";
+  if (call.phase === "returning") return "Asking the server";
+  if (call.phase === "up" && call.away === "me") return "No connection, trying again";
+  if (call.phase === "up" && call.away === "peer") return `Waiting for ${call.peerName}`;
   if (call.phase === "up") return "In a call";
   if (call.phase === "ending") return "Signing the last statements";
   return "";

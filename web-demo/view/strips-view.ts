@@ -11,10 +11,13 @@ const HEARD: readonly (readonly [Fate, string, string])[] = [
   ["late", "late", "It came too late to be played."],
   ["concealed", "concealed", "Made up here in place of a missing frame. Nobody signed it."],
   ["refused", "refused", "It was not played."],
+  ["away", "away", "An end had no connection: nothing could come."],
 ];
 const SENT: readonly (readonly [Fate, string, string])[] = [
   ["sent", "sent", "Signed here and sent; no refusal was reported."],
   ["refused", "refused", "The server did not let it through."],
+  ["unsent", "unsent", "Signed here while there was no connection. It never left."],
+  ["away", "away", "This page was gone: nothing was said."],
 ];
 
 export class StripsView {

@@ -35,6 +35,10 @@ export function paintTick(
     pen.strokeStyle = colors.concealed;
     pen.lineWidth = 1;
     pen.strokeRect(x + 0.5, height - tall + 0.5, TICK_WIDTH - 1, tall - 1);
+  } else if (fate === "away") {
+    // Nothing but a dot where it would have stood.
+    pen.fillStyle = colors.late;
+    pen.fillRect(x, height - TICK_WIDTH, TICK_WIDTH, TICK_WIDTH);
   } else {
     pen.strokeStyle = colors.refused;
     pen.fillStyle = colors.refused;

@@ -52,3 +52,22 @@ test.each([
   await ada.page.close();
   await site.stop();
 });
+
+test("a page that is reloaded goes on with its call, speaks again and is answered", async () => {
+  const site = await Site.start();
+  const ada = await Visitor.arrive(browser, site.url, folder);
+  await ada.call("Echo");
+  await ada.counts("sent-sent", 50);
+  await ada.page.reload();
+  await ada.phase("up");
+  // Her microphone is asked for again, and sings from the beginning.
+  await ada.reads("peer-verdict", /Verified: signed by this key/);
+  await ada.reads("peer-verdict", /Silent: nothing to verify/);
+  expect(await ada.refusals()).toEqual([]);
+  await ada.hangUp();
+  const heard = melodyIn(await ada.heard());
+  expect(missing(SUNG, heard), `${SUNG} came back as ${heard}`).toBeLessThanOrEqual(SPARED);
+  expect(browser.complaints).toEqual([]);
+  await ada.page.close();
+  await site.stop();
+});

@@ -94,6 +94,24 @@ test("called, and calling", async () => {
   await ada.press("Done");
 });
 
+test("a call in another tab, and one whose other end is away", async () => {
+  const other = await Visitor.arrive(browser, site.url, folder);
+  await other.call("Echo");
+  await ada.reads("elsewhere", /You are talking with Echo in another tab/);
+  expect(await look("elsewhere")).toEqual([]);
+  await other.hangUp();
+  await other.press("Done");
+  await other.becomeSomebodyElse();
+  await other.ring(await ada.text("own-name"));
+  await ada.press("Accept");
+  await ada.counts("heard-verified", 50);
+  await other.page.close();
+  await ada.reads("call-facts", /Waiting for Guest/);
+  expect(await look("away")).toEqual([]);
+  await ada.hangUp();
+  await ada.press("Done");
+});
+
 test("in a call with everything on it, and after it", async () => {
   await ada.call("Echo");
   await ada.send('{"bay": 3, "pallets": [40, 41]}');

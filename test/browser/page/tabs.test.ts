@@ -1,8 +1,9 @@
-/** An agent is in one place at a time: a second tab says so, and people choose. */
+/** Tabs of one agent: calls ring in all of them, one has each call, and another can go on with it. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Agent, createIdentity, type ParleyError } from "../../../agent/node.ts";
 import { type Chromium, startChromium } from "../chromium.ts";
 import { Site } from "./site.ts";
 import { Visitor } from "./visitor.ts";
@@ -10,40 +11,97 @@ import { Visitor } from "./visitor.ts";
 const folder = mkdtempSync(join(tmpdir(), "parley-page-tabs-"));
 let site: Site;
 let browser: Chromium;
+let bob: Agent;
 let first: Visitor;
 let second: Visitor;
 
 beforeAll(async () => {
   [site, browser] = await Promise.all([Site.start(), startChromium()]);
+  bob = await Agent.connect(site.server.url, {
+    identity: createIdentity({ name: "Bob" }).identity,
+    certificateHashes: [site.server.certificateHash],
+  });
   first = await Visitor.arrive(browser, site.url, folder);
+  second = await Visitor.arrive(browser, site.url, folder);
 });
 afterEach(() => expect(browser.complaints).toEqual([]));
 afterAll(async () => {
+  await bob?.close();
   await browser?.close();
   await site?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("a second tab is told that its agent is online in another one, and takes over", async () => {
-  await first.call("Echo");
-  const name = await first.text("own-name");
-  second = await Visitor.open(browser, site.url, folder);
-  await second.line("elsewhere");
-  await second.reads("standing", new RegExp(`online in another tab.*${name}`, "s"));
-  await first.phase("up");
-  await second.press("Take over here");
-  await second.line("online");
-  expect(await second.text("own-name")).toBe(name);
-  await first.line("elsewhere");
-  expect(await first.outcome()).toEqual(["You went offline here.", "agent-closed"]);
+/** Bob calls the agent of the two tabs; gives what comes of it. */
+async function bobCalls(): Promise<string> {
+  return await bob.call(await first.key("own-id")).then(
+    () => "up",
+    (error: ParleyError) => error.code,
+  );
+}
+
+test("both are online as the same agent, and a call rings in both", async () => {
+  expect(await second.key("own-id")).toBe(await first.key("own-id"));
+  const outcome = bobCalls();
+  await Promise.all([first.reads("ringing", /Bob is calling/), second.reads("ringing", /Bob is calling/)]);
+  await second.press("Decline");
+  expect(await outcome).toBe("declined");
+  await first.reads("ringing", /You declined the call of Bob in another tab/);
+  await first.page.getByTestId("accept").waitFor({ state: "hidden" });
 });
 
-test("a tab that becomes somebody else is another agent, whom the first can call", async () => {
+test("the first to answer has the call; the other says where it went, and offers to take it over", async () => {
+  const outcome = bobCalls();
+  await Promise.all([first.reads("ringing", /Bob is calling/), second.reads("ringing", /Bob is calling/)]);
+  await first.press("Accept");
+  await first.phase("up");
+  expect(await outcome).toBe("up");
+  await second.reads("ringing", /You took the call of Bob in another tab/);
+  await second.reads("elsewhere", /You are talking with Bob in another tab/);
+  await first.hangUp();
+  await second.page.getByTestId("elsewhere").waitFor({ state: "hidden" });
+});
+
+test("a call goes over to the other tab and back, heard and verified in each; the one it left says so", async () => {
+  await first.press("Done");
+  await first.call("Reader");
+  await first.counts("heard-verified", 50);
+  const [from, to] = [first, second];
+  for (const [left, taken] of [
+    [from, to],
+    [to, from],
+  ] as const) {
+    await taken.reads("elsewhere", /You are talking with Reader in another tab/);
+    await taken.press("Take over here");
+    await taken.phase("up");
+    expect(await left.outcome()).toEqual(["You went on with this call in another tab.", "moved"]);
+    await taken.counts("sent-sent", 50);
+    await taken.send('{"read": "Forty pallets."}');
+    await taken.counts("heard-verified", 20);
+    await taken.reads("peer-verdict", /Verified: signed by this key/);
+    expect(await taken.refusals()).toEqual([]);
+    await left.press("Done");
+  }
+  await first.hangUp();
+});
+
+test("a tab in a call leaves the next one to a tab that is free, and is busy where there is none", async () => {
+  await first.press("Done");
+  await first.call("Echo");
+  const outcome = bobCalls();
+  await second.reads("ringing", /Bob is calling/);
+  expect(await first.page.getByTestId("accept").count()).toBe(0);
+  await second.press("Accept");
+  expect(await outcome).toBe("up");
+  await second.phase("up");
+  expect(await bobCalls()).toBe("callee-busy");
+  await Promise.all([first.hangUp(), second.hangUp()]);
+});
+
+test("a tab that becomes somebody else is another agent, whom the other can call", async () => {
+  await Promise.all([first.press("Done"), second.press("Done")]);
   const name = await first.text("own-name");
-  await first.press("Be somebody else in this tab");
-  await first.line("online");
-  const guest = await first.text("own-name");
-  expect(guest).not.toBe(name);
+  const guest = await first.becomeSomebodyElse();
   expect(await first.key("own-id")).not.toBe(await second.key("own-id"));
   await second.ring(guest);
   await first.press("Accept");

@@ -100,19 +100,47 @@ test("voice and data go both ways, and both are told who hung up", async () => {
   expect(complaints()).toEqual([]);
 });
 
-test("a reload ends the call for the other page, and who comes back is the same agent", async () => {
+test("a page that is reloaded goes on with its call: the other end sees it go and come back, and both show the gap", async () => {
   await Promise.all([ada.press("Done"), bob.press("Done")]);
   await talk();
   const me = await ada.key("me-id");
   await ada.page.reload();
-  expect(await bob.outcome()).toEqual(["The other end's connection was lost.", "transport-closed"]);
-  await ada.line("online");
-  expect(await ada.key("own-id")).toBe(me);
-  await talk();
+  await ada.phase("up");
+  expect(await ada.key("me-id")).toBe(me);
+  await ada.reads("notices", /This page was reloaded. For \d+\.\d s nothing was said or heard here/);
+  await bob.reads("notices", /Ada is back after/);
+  for (const gap of [ada.count("sent-away"), ada.count("heard-away"), bob.count("heard-away")])
+    expect(await gap).toBeGreaterThan(0);
+  const heard = await bob.count("heard-verified");
+  await Promise.all([ada.counts("heard-verified", 50), bob.counts("heard-verified", heard + 50)]);
+  await ada.reads("peer-verdict", /Verified: signed by this key/);
+  for (const one of [ada, bob]) expect(await one.refusals()).toEqual([]);
+  await bob.hangUp();
+  expect(await ada.outcome()).toEqual(["Bob hung up.", "hung-up"]);
+  expect((await parley("verify", await ada.evidence())).code).toBe(3);
   expect(complaints()).toEqual([]);
 });
 
-test("a server that starts anew ends calls; the page comes back by itself, gets the evidence and can call", async () => {
+test("a server that is killed and starts anew finds the call again: both go on with it by themselves", async () => {
+  await Promise.all([ada.press("Done"), bob.press("Done")]);
+  await talk();
+  server.kill("SIGKILL");
+  await server.finished;
+  await ada.line("offline");
+  await ada.reads("call-facts", /No connection, trying again/);
+  await startServer();
+  await Promise.all([ada.line("online"), bob.line("online")]);
+  await Promise.all([ada.reads("call-facts", /In a call/), bob.reads("call-facts", /In a call/)]);
+  const [byAda, byBob] = [await ada.count("heard-verified"), await bob.count("heard-verified")];
+  await Promise.all([ada.counts("heard-verified", byAda + 50), bob.counts("heard-verified", byBob + 50)]);
+  await ada.hangUp();
+  expect(await bob.outcome()).toEqual(["Ada hung up.", "hung-up"]);
+  expect((await parley("verify", await bob.evidence())).code).toBe(3);
+});
+
+test("a server that is stopped ends calls; the page comes back by itself, gets the evidence and can call", async () => {
+  await Promise.all([ada.press("Done"), bob.press("Done")]);
+  await talk();
   server.kill("SIGTERM");
   await server.finished;
   for (const one of [ada, bob])

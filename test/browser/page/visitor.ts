@@ -35,7 +35,7 @@ export class Visitor {
   }
 
   /** Waits until the page stands so with the server. */
-  async line(line: "online" | "offline" | "closed" | "elsewhere"): Promise<void> {
+  async line(line: "online" | "offline" | "closed"): Promise<void> {
     await this.#sees(this.page.locator(`#page[data-line="${line}"]`));
   }
 
@@ -55,6 +55,16 @@ export class Visitor {
     await this.press("Use this name");
     await this.page.getByTestId("own-name").filter({ hasText: name }).waitFor();
     await this.line("online");
+  }
+
+  /** Goes by a name made up for this tab from now on; gives it. */
+  async becomeSomebodyElse(): Promise<string> {
+    const name = await this.text("own-name");
+    await this.page.getByTestId("who").locator("summary").first().click();
+    await this.press("Be somebody else in this tab");
+    await this.page.getByTestId("own-name").filter({ hasNotText: name }).waitFor();
+    await this.line("online");
+    return await this.text("own-name");
   }
 
   /** Sends something in the data pane. */
@@ -114,11 +124,14 @@ export class Visitor {
     return [await this.text("outcome"), await this.text("outcome-code")];
   }
 
-  /** Why frames of this call were refused, either way, beside those that a busy machine brought too late. */
+  /**
+   * Why frames of this call were refused, either way, beside those that a busy machine brought too late, and those under way as the other
+   * end went away.
+   */
   async refusals(): Promise<readonly string[]> {
     const reasons = await Promise.all([this.text("heard-reasons"), this.text("sent-reasons")]);
     return reasons.filter(
-      (text) => !/^(Refused for stale \(\d+\): it was captured too long ago\.)?$/.test(text),
+      (text) => !/^(Refused for ((stale|session-state) \(\d+\): [^;.]*(; )?)+\.)?$/.test(text),
     );
   }
 

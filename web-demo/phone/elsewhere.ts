@@ -1,0 +1,32 @@
+/** What the server says of this agent's calls that are not in this tab. */
+import type { Agent } from "@parley-rt/parley/agent";
+import { shortFingerprint } from "../model/fingerprint.ts";
+import type { PageState } from "../model/page-state.ts";
+import type { Store } from "../model/store.ts";
+
+export class Elsewhere {
+  readonly #store: Store<PageState>;
+
+  constructor(store: Store<PageState>) {
+    this.#store = store;
+  }
+
+  /** Asks for them; `names` are of the agents that the server knows. */
+  async ask(
+    agent: Agent,
+    names: readonly { readonly agentId: string; readonly name: string }[],
+  ): Promise<void> {
+    const sessions = await agent.sessions();
+    if (agent.id !== this.#store.state.agentId) return;
+    const here = new Set(agent.calls.map(({ id }) => id));
+    const elsewhere = sessions
+      .filter(({ sessionId }) => !here.has(sessionId))
+      .map(({ sessionId, peer, attached }) => ({
+        sessionId,
+        peerId: peer,
+        peerName: names.find(({ agentId }) => agentId === peer)?.name ?? shortFingerprint(peer),
+        isHeld: attached,
+      }));
+    this.#store.set({ elsewhere });
+  }
+}
