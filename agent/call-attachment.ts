@@ -22,6 +22,9 @@ const PASSING: ReadonlySet<string> = new Set([
   ...["rate-limited", "capacity", "server-error"],
 ]);
 
+/** What it fails with where another process of this agent has the call. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["attach-outdated", "generation-outdated"]);
+
 /** The call has no connection at this end: nothing is said or heard until it is `reattached`, or ends. */
 export interface Detached {
   /** Unix milliseconds by this machine's clock: it ends then unless it was reattached. */
@@ -173,15 +176,17 @@ export class CallAttachment {
       // A higher one each time: whether the last got through is not known.
       this.#attachSeq += 1;
       try {
-        const parameters = { attach_seq: this.#attachSeq, ...this.#received() };
-        const opened = await reopenCallConnection(context, this.#options.session.sessionId, parameters);
+        const { sessionId, mediaKey } = this.#options.session;
+        // Names the key that this process has: where another one's is in force, the server refuses.
+        const parameters = { attach_seq: this.#attachSeq, media_key: mediaKey.jws, ...this.#received() };
+        const opened = await reopenCallConnection(context, sessionId, parameters);
         if (isWanted()) this.#goOn(opened);
         else opened.close();
         return;
       } catch (error) {
         if (!isWanted()) return;
         if (!(error instanceof ParleyError)) throw error;
-        if (error.code === "attach-outdated") return this.moved();
+        if (ELSEWHERE.has(error.code)) return this.moved();
         const isHeld = error.code === "session-state-conflict" && error.details.state === "suspended";
         if (!PASSING.has(error.code) && !isHeld) return this.#giveUp(reasonOf(error), false);
         const { retry_after_ms: asked } = error.details;

@@ -60,7 +60,13 @@ export class Calls {
     });
     const early = this.#earlyEvents.filter(({ sessionId }) => sessionId === call.id);
     this.#earlyEvents = this.#earlyEvents.filter(({ sessionId }) => sessionId !== call.id);
-    for (const { event } of early) call.told(event);
+    for (const { event } of early) {
+      try {
+        call.told(event);
+      } catch (error) {
+        this.#report(error);
+      }
+    }
     if (this.#over !== undefined) call.agentClosed(this.#over);
     else if (this.#present !== context) {
       call.agentOffline();

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { FrameView, parseFrame } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
 import { FrameSender } from "../sfu/frame-sender.ts";
@@ -96,5 +97,123 @@ describe("the sender of data while the call is suspended", () => {
     expect(stuck.outcome).toBeUndefined();
     await clock.advance(2_000);
     expect(stuck.outcome).toBe("data-stalled");
+  });
+});
+
+describe("the sender of data whose connection is lost", () => {
+  let clock: VirtualClock;
+  let sender: DataSender;
+  /** Sequence numbers and what was said, as handed over; each with its capture time. */
+  let handed: { readonly sequence: number; readonly said: number; readonly captured: number }[];
+  let isTaking: boolean;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    handed = [];
+    isTaking = true;
+    const signed = {
+      ...{ sessionDigest: new Uint8Array(32), leg: 0, stream: 2, keyGeneration: 0 },
+      signer: seedSigner(1),
+      startSequence: 10,
+    };
+    sender = new DataSender({
+      clock,
+      time: new MediaTime(clock),
+      frames: new FrameSender({
+        ...signed,
+        ...{ flow: 2, ssrc: 1, payloadType: 0, clockRate: 1_000, frameSamples: 0, startTimestamp: 0 },
+      }),
+      checkpointer: new Checkpointer(signed),
+      outlet: {
+        frame: (packet) => {
+          const view = new FrameView();
+          expect(parseFrame(packet, 0, view)).toBeUndefined();
+          const [said = 0] = view.payload(packet);
+          handed.push({ sequence: view.sequence, said, captured: view.captureMs });
+          return Promise.resolve(isTaking);
+        },
+        checkpoint: () => undefined,
+        giveUp: () => undefined,
+      },
+      stream: 2,
+    });
+  });
+
+  const say = (said: number) => {
+    const done = { outcome: "" };
+    sender.send(Uint8Array.of(said)).then(
+      () => {
+        done.outcome = "sent";
+      },
+      (error: unknown) => {
+        done.outcome = error instanceof ParleyError ? error.code : String(error);
+      },
+    );
+    return done;
+  };
+  const numbers = () => handed.map(({ sequence, said }) => [sequence, said]);
+
+  it("sends again what the server did not have, unchanged and before anything new", async () => {
+    for (const said of [1, 2, 3]) say(said);
+    await clock.advance(100);
+    sender.detach();
+    const waiting = say(4);
+    await clock.advance(5_000);
+    expect([numbers().length, waiting.outcome]).toEqual([3, ""]);
+    const [, second] = handed;
+    handed = [];
+    void sender.attach(7, 11);
+    await clock.advance(100);
+    expect(numbers()).toEqual([
+      [11, 2],
+      [12, 3],
+      [13, 4],
+    ]);
+    expect(handed[0]).toEqual(second);
+    expect([waiting.outcome, sender.counters.sentAgain]).toEqual(["sent", 2]);
+  });
+
+  it("signs all of it anew, in order, where the first would be stale", async () => {
+    for (const said of [1, 2]) say(said);
+    await clock.advance(100);
+    sender.detach();
+    await clock.advance(25_000);
+    handed = [];
+    void sender.attach(7, 10);
+    say(3);
+    await clock.advance(100);
+    expect(numbers()).toEqual([
+      [12, 1],
+      [13, 2],
+      [14, 3],
+    ]);
+  });
+
+  it("fulfils a send whose message was lost with the connection once that has gone again", async () => {
+    isTaking = false;
+    const lost = say(1);
+    await clock.advance(500);
+    sender.detach();
+    await clock.advance(5_000);
+    expect(lost.outcome).toBe("");
+    isTaking = true;
+    void sender.attach(7, 10);
+    await clock.advance(10);
+    expect([lost.outcome, numbers()]).toEqual([
+      "sent",
+      [
+        [10, 1],
+        [10, 1],
+      ],
+    ]);
+  });
+
+  it("gives the stream up where the other side takes no more though the connection stands", async () => {
+    isTaking = false;
+    const refused = say(1);
+    await clock.advance(900);
+    expect(refused.outcome).toBe("");
+    await clock.advance(200);
+    expect(refused.outcome).toBe("data-stalled");
   });
 });

@@ -157,6 +157,27 @@ describe("a session that another process of the agent has", () => {
     expect([call.state, bob.call.state]).toEqual(["active", "active"]);
   });
 
+  it("stays there when the one that had it before comes back", async () => {
+    first.way.cut();
+    await world.clock.advance(100);
+    let older = await takenUp("old");
+    const newer = await takenUp("new");
+    await world.clock.advance(100);
+    expect(await older.call.ended).toEqual({ reason: "moved", by: "me" });
+    // One that was away and has not heard of it.
+    older = newer;
+    older.way.isDown = true;
+    older.way.cut();
+    await world.clock.advance(500);
+    const newest = await takenUp("newest");
+    expect(older.call.state).toBe("detached");
+    older.way.isDown = false;
+    await world.clock.advance(3_000);
+    expect(await older.call.ended).toEqual({ reason: "moved", by: "me" });
+    await bothAreHeard(world, newest, bob);
+    expect(world.reported).toEqual([]);
+  });
+
   it("is another's: nobody else finds or takes it", async () => {
     const { agent } = await online(world, "Eve");
     expect(await world.during(agent.sessions())).toEqual([]);
