@@ -3,6 +3,7 @@ import type { Row } from "../row.ts";
 const CALL = "signaling/switchboard/happy-call.test.ts";
 const ENDINGS = "signaling/switchboard/endings.test.ts";
 const IDENTIFICATION = "signaling/switchboard/identification.test.ts";
+const REATTACHING = "test/scenario/reattaching.test.ts";
 const HANGING_UP = "signaling/switchboard/hanging-up.test.ts";
 
 /** Sessions: how they begin, who may use them, how they end. */
@@ -121,6 +122,10 @@ export const SESSION: readonly Row[] = [
           file: "test/scenario/hostile-identity.test.ts",
           name: "a call of others > cannot be ended, closed, read or answered by an agent that takes no part in it",
         },
+        {
+          file: REATTACHING,
+          name: "who may come back > is the agent alone: another identity with the session id is turned away, and nothing moves",
+        },
       ],
     },
   },
@@ -140,6 +145,10 @@ export const SESSION: readonly Row[] = [
         {
           file: IDENTIFICATION,
           name: "binding > a connection speaks for one agent",
+        },
+        {
+          file: REATTACHING,
+          name: "who may come back > proves itself each time: no proof, or one made for another request, opens nothing",
         },
         {
           file: HANGING_UP,
@@ -270,6 +279,10 @@ export const SESSION: readonly Row[] = [
         {
           file: ENDINGS,
           name: "ends nobody asked for > an agreed end is a date: a clock set past it ends the call",
+        },
+        {
+          file: REATTACHING,
+          name: "a persistent call whose end goes away > ends with its lifetime by the server's clock (T14), away or not",
         },
       ],
     },
