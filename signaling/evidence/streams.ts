@@ -38,7 +38,8 @@ export function checkStreams(
       const checkpoints = reader.checkpoints(leg, agreed.stream);
       const receipts = reader.receipts(leg, agreed.stream);
       const speakerKeys = keys.of(leg).map(({ key }) => key);
-      const report = judgeStream(leg, agreed, checkpoints, receipts, findings);
+      const begun = keys.of(leg)[0]?.key.generation ?? 0;
+      const report = judgeStream({ leg, agreed, begun, checkpoints, receipts }, findings);
       streams.push({ leg, stream: agreed.stream, speakerKeys, checkpoints, receipts, report });
     }
   }
@@ -47,13 +48,17 @@ export function checkStreams(
   return streams;
 }
 
-function judgeStream(
-  leg: 0 | 1,
-  { stream, modality }: TermsStream,
-  checkpoints: readonly Checkpoint[],
-  receipts: readonly Receipt[],
-  findings: Findings,
-): StreamReport {
+/** What was said of a stream, and the key generation that its speaker began with. */
+interface Said {
+  readonly leg: 0 | 1;
+  readonly agreed: TermsStream;
+  readonly begun: number;
+  readonly checkpoints: readonly Checkpoint[];
+  readonly receipts: readonly Receipt[];
+}
+
+function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findings: Findings): StreamReport {
+  const { stream, modality } = agreed;
   const place = `${ROLES[leg]}, stream ${stream} (${modality})`;
   const last = checkpoints.at(-1);
   const first = checkpoints[0]?.firstSequence ?? 0;
@@ -75,7 +80,7 @@ function judgeStream(
   };
   const open = closedBySpeaker ? "" : "; the speaker never closed it, later frames may exist";
   findings.say("speaker-signed", `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`);
-  const unstated = gapsOf(checkpoints).map((gap) => ({ ...gap, received: receivedIn(gap, receipts) }));
+  const unstated = gapsOf(checkpoints, begun).map((gap) => ({ ...gap, received: receivedIn(gap, receipts) }));
   for (const { first: from, last: to, generation, received } of unstated) {
     findings.say(
       "speaker-signed",
@@ -132,11 +137,11 @@ interface Gap extends SequenceRange {
   readonly generation: number;
 }
 
-function gapsOf(checkpoints: readonly Checkpoint[]): Gap[] {
+function gapsOf(checkpoints: readonly Checkpoint[], begun: number): Gap[] {
   return checkpoints.flatMap(({ firstSequence, keyGeneration }, at) => {
     const before = checkpoints[at - 1];
-    // Calls begin with generation 0: the process that had it stated nothing before it was gone.
-    if ((before?.keyGeneration ?? 0) === keyGeneration) return [];
+    // Where none stands before it, the process that had the first key stated nothing before it was gone.
+    if ((before?.keyGeneration ?? begun) === keyGeneration) return [];
     const first = before === undefined ? 0 : before.firstSequence + before.digests.length;
     return firstSequence > first ? [{ first, last: firstSequence - 1, generation: keyGeneration }] : [];
   });

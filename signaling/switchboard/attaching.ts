@@ -29,6 +29,8 @@ import { agreementOf, liveSessions } from "./taking-up.ts";
 const CLOSE_REPLACED = 5;
 /** How far beyond the last frame that is known of its stream a new media key begins: the key before may have signed some that never came here. */
 export const GENERATION_GAP = 65_536;
+/** The sequence numbers of a stream begin below. */
+const HIGHEST_START = 2 ** 32;
 
 /** Which connection carries an end's media: where requests and media share one, that of the request that established it, until OPEN names another. */
 export class Attaching {
@@ -134,8 +136,12 @@ export class Attaching {
     }
     for (const flow of session.flows) {
       if (flow.speaker !== leg.leg) continue;
-      const known = Math.max(lastSequence(flow, counters) ?? 0, session.leastSequences.get(flow) ?? 0);
-      session.leastSequences.set(flow, known + GENERATION_GAP);
+      const known = [lastSequence(flow, counters), session.leastSequences.get(flow)].filter(
+        (sequence) => sequence !== undefined,
+      );
+      // What an earlier process of the server let through, and no end has stated, may be anything that a stream begins with.
+      if (known.length === 0 && session.resumedAt !== undefined) known.push(HIGHEST_START);
+      session.leastSequences.set(flow, Math.max(0, ...known) + GENERATION_GAP);
     }
   }
 

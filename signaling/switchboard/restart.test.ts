@@ -207,6 +207,16 @@ describe("a persistent call over a restart", () => {
     expect(row?.kind === "move" ? [...row.row.keys.keys()] : []).toEqual([0, 1]);
   });
 
+  test("lets a new key begin behind everything, though nobody stated anything before", async () => {
+    const scene = new CallScene(persistent);
+    const { alice } = await afterRestart(scene);
+    const offerId = must(readOffer(String(scene.bobInbox.event("offer").offer))).offer_id;
+    const key = mediaKey(ALICE, { offerId, ed25519: seedSigner(0x51).publicKey, generation: 1 });
+    const { result } = open(alice, scene, { attach_seq: 1, media_key: key }).last;
+    const sent = (result.streams as JsonObject[]).find(({ direction }) => direction === "send");
+    expect(sent).toMatchObject({ next_sequence: 2 ** 32 + 65_536 });
+  });
+
   test("may be taken over by restart after restart", async () => {
     const scene = new CallScene(persistent);
     sendCheckpoint(scene, checkpoint(scene));
