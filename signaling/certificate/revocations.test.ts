@@ -58,7 +58,18 @@ describe("a revoked certificate", () => {
     expect(revocations.add(revocation({ issuerKeyId: undefined }), NOW), "those of agents count apart").toBe(
       "new",
     );
+    expect(revocations.add(revocation({ serial: "ffffe" }), NOW + 90 * DAY, false), "the operator's").toBe(
+      "new",
+    );
     expect(revocations.add(revocation({ serial: "fffff" }), NOW + 92 * DAY)).toBe("new");
     expect(revocations.size).toBe(2);
+  });
+
+  test("stays one when a log tells of it again, however many there are", () => {
+    const revocations = new Revocations();
+    const all = Array.from({ length: MAX_REVOCATIONS + 1 }, (_, i) => revocation({ serial: i.toString(16) }));
+    revocations.load(all);
+    expect(revocations.size).toBe(all.length);
+    expect(revocations.find({ ...CERTIFICATE, serial: MAX_REVOCATIONS.toString(16) }, NOW)).toBeDefined();
   });
 });

@@ -14,8 +14,8 @@ export interface Revocation {
 }
 
 /**
- * Revocations kept at once of those that authorities made, and as many again of those that issuers of agents and the operator made: one
- * more is refused, since forgetting one would let its certificate in again.
+ * Revocations kept at once of those that authorities made, and as many again of those that issuers of agents made: one more is refused, since
+ * forgetting one would let its certificate in again. The operator's, and what a log holds, are kept whatever their number.
  */
 export const MAX_REVOCATIONS = 65_536;
 /** How long one is kept: no certificate that it is about can still be in its time. */
@@ -32,14 +32,19 @@ export class Revocations {
     return this.#byIssuer.size + this.#byAgent.size;
   }
 
-  /** Takes one. `known` when it says nothing new: the earlier time counts. */
-  add(revocation: Revocation, now: number): "new" | "known" | "full" {
+  /** Takes what was taken before. */
+  load(revocations: Iterable<Revocation>): void {
+    for (const revocation of revocations) this.add(revocation, Number.NEGATIVE_INFINITY, false);
+  }
+
+  /** Takes one. `known` when it says nothing new: the earlier time counts. `full` at the cap, where that is for this one. */
+  add(revocation: Revocation, now: number, isCapped = true): "new" | "known" | "full" {
     const { issuerKeyId, agentId, serial, effectiveAt } = revocation;
     const kept = issuerKeyId === undefined ? this.#byAgent : this.#byIssuer;
     const key = `${issuerKeyId ?? agentId}/${serial}`;
     const known = kept.get(key);
     if (known !== undefined && known.effectiveAt <= effectiveAt) return "known";
-    if (known === undefined && kept.size >= MAX_REVOCATIONS) {
+    if (isCapped && known === undefined && kept.size >= MAX_REVOCATIONS) {
       for (const [old, { effectiveAt: since }] of kept) if (since + KEPT < now) kept.delete(old);
       if (kept.size >= MAX_REVOCATIONS) return "full";
     }

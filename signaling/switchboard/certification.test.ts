@@ -296,6 +296,7 @@ describe("a revocation", () => {
     ["another event", { event_type: "certificate_issued" }],
     ["no serial number", { certificate_serial: "xyz" }],
     ["a time that is none", { effective_at: "tomorrow" }],
+    ["a time long from now", { effective_at: "2030-01-01T00:00:00Z" }],
     ["nobody's agent", { agent_id: "alice" }],
   ])("that says %s is refused", (_, content) => {
     const stage = new Stage({ certificates });

@@ -57,7 +57,7 @@ export function makeDesk(options: SwitchboardOptions): Desk {
   registry.load(agents);
   const connections = new Connections(config.limits, random, shared.rates);
   const certification = new Certification(certificates, outputs);
-  for (const revocation of revocations) certification.revocations.add(revocation, revocation.effectiveAt);
+  certification.revocations.load(revocations);
   const inboxes = new Inboxes(outputs, replies, timers);
   const { trustScore, trustScoreAt } = document;
   return {

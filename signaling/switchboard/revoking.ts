@@ -12,6 +12,9 @@ import type { SessionLeg } from "./session.ts";
 
 /** How often the certificates of connections are held against time and revocations, milliseconds; what is revoked now, at once. */
 const CERTIFICATE_CHECK = 5_000;
+/** How far ahead a revocation may be told, milliseconds: no certificate that is used now lasts longer. */
+const LATEST_EFFECT = 90 * 86_400_000;
+const OPERATOR = "operator";
 /** Code of `sfu/carrier`, which this room cannot see. */
 const CLOSE_FORBIDDEN = 6;
 
@@ -41,10 +44,12 @@ export class Revoking {
     if (!effective.ok) return refuse("field-invalid", effective.fault.message, "content.effective_at");
     const speaker = this.#speaker(asked, agentId, now);
     if (!speaker.ok) return speaker;
+    if (effective.value > now + LATEST_EFFECT)
+      return refuse("field-invalid", "A revocation takes effect within 90 days.", "content.effective_at");
     const { by, issuerKeyId } = speaker.value;
     const effectiveAt = Math.floor(effective.value);
     const revocation = { agentId, serial, issuerKeyId, reason, effectiveAt };
-    const added = certification.revocations.add(revocation, now);
+    const added = certification.revocations.add(revocation, now, by !== OPERATOR);
     if (added === "full") return refuse("capacity", "No further revocations fit here.");
     const id = replies.uuid(now);
     const facts: JsonObject = { agent_id: agentId, certificate_serial: serial, effective_at: effectiveAt };
@@ -115,7 +120,7 @@ export class Revoking {
   ): Result<{ readonly by: string; readonly issuerKeyId: string | undefined }> {
     const { certification, registry, outputs } = this.#desk;
     const { connection, exchange } = asked;
-    if (isOperator(this.#desk, asked)) return ok({ by: "operator", issuerKeyId: undefined });
+    if (isOperator(this.#desk, asked)) return ok({ by: OPERATOR, issuerKeyId: undefined });
     const issuerKeyId = certification.authorityOf(connection, now);
     if (issuerKeyId !== undefined) return ok({ by: `authority ${issuerKeyId}`, issuerKeyId });
     const issuerKey = registry.get(agentId)?.genesis.issuerKey;
