@@ -172,6 +172,20 @@ describe("an Agent Certificate", () => {
 });
 
 describe("a session that an end came into with its certificate", () => {
+  test("names the certificate in its evidence, beside the agent's standing", () => {
+    const { shown, serial } = certified.issue(ALICE);
+    const scene = new CallScene({ certificates, shows: { alice: shown } });
+    const standings = scene.stage
+      .artifacts(scene.sessionId)
+      .filter(({ artifact }) => artifact === "agent-status")
+      .map(({ bytes }) => JSON.parse(new TextDecoder().decode(bytes)));
+    expect(standings).toMatchObject([
+      { agent_id: scene.alice.id, certificate: { serial, issuer_key: certified.keyId } },
+      { agent_id: scene.bob.id },
+    ]);
+    expect(standings[1]).not.toHaveProperty("certificate");
+  });
+
   test("goes on for that end on connections that show one, not on a proof alone", () => {
     const scene = new CallScene({ certificates, shows: { alice: certified.issue(ALICE).shown } });
     const proved = new SignalingPeer(scene.stage, ALICE);

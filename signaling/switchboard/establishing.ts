@@ -145,11 +145,11 @@ function foundations(desk: Desk, session: Session, now: number): LogEntry[] {
     artifact(session, "genesis", undefined, desk.identity.genesis),
     artifact(session, "identity-document", undefined, desk.identity.identityDocument),
   ];
-  for (const { leg, agent } of session.legs) {
+  for (const { leg, agent, authority } of session.legs) {
     entries.push(
       artifact(session, "genesis", leg, agent.genesis.bytes),
       artifact(session, "identity-document", leg, agent.document.bytes),
-      artifact(session, "agent-status", leg, statusBytes(agent, now)),
+      artifact(session, "agent-status", leg, statusBytes(agent, authority, now)),
     );
   }
   entries.push(

@@ -328,9 +328,15 @@ export function introduce(agent: RegisteredAgent, now: number): JsonObject {
   };
 }
 
-/** The same as one artifact. */
-export function statusBytes(agent: RegisteredAgent, now: number): Uint8Array {
-  return canonicalBytes(statusOf(agent, now));
+/** The same as one artifact, with the certificate that proved the agent, where one did. */
+export function statusBytes(agent: RegisteredAgent, { certificate }: Authority, now: number): Uint8Array {
+  const shown = certificate && {
+    serial: certificate.serial,
+    fingerprint: certificate.fingerprint,
+    issuer_key: certificate.issuerKeyId,
+    not_after: certificate.notAfter,
+  };
+  return canonicalBytes({ ...statusOf(agent, now), ...(shown === undefined ? {} : { certificate: shown }) });
 }
 
 function timeOf(text: string): number {
