@@ -20,6 +20,8 @@ export type AttributionPayload = {
   readonly response_id: string;
   /** Audit-ID of the record before this one in the server's chain. */
   readonly previous_audit_id: string;
+  /** Place in the server's chain, from 0. Records of older servers lack it. */
+  readonly chain_seq?: number;
   readonly server_id: string;
   /** RFC 3339, UTC. */
   readonly issued_at: string;
@@ -91,6 +93,7 @@ export const ATTRIBUTION: SignedForm<AttributionPayload> = {
       request_id: ID,
       response_id: ID,
       previous_audit_id: DIGEST,
+      chain_seq: optional(integer(0, Number.MAX_SAFE_INTEGER)),
       server_id: text({ max: 256 }),
       issued_at: text({ max: 40, pattern: /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/ }),
       status: integer(0, 999),

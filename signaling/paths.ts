@@ -19,6 +19,7 @@ export const ROUTES = [
   "REINSTATE /agents/{agent_id}",
   "REVOKE /agents/{agent_id}",
   "DEPRECATE /agents/{agent_id}",
+  "REDACT /records",
   "SUBSCRIBE /agents/{agent_id}/inbox",
   "NOTIFY /agents/{agent_id}/inbox",
   "QUERY /clock",

@@ -86,6 +86,7 @@ describe("a chain", () => {
       request_id: fields.requestId,
       response_id: fields.responseId,
       previous_audit_id: ZERO_AUDIT_ID,
+      chain_seq: 0,
       issued_at: "2026-01-01T00:00:00Z",
       status: 200,
       method: "QUERY",

@@ -8,6 +8,7 @@ import {
   verifyRecord,
   ZERO_AUDIT_ID,
 } from "./attribution.ts";
+import { isTombstone, type TombstonePayload, verifyTombstone } from "./tombstone.ts";
 import { formatUtc } from "./utc-time.ts";
 
 /** Where a chain stands: the place of its last record, from 0, and that record's Audit-ID. */
@@ -105,6 +106,7 @@ export class RecordChain {
 
   /** The next record of the chain, and of the session's where one is given. `now` is Unix milliseconds. */
   next(fields: RecordFields, now: number, session?: SessionLink): ChainedRecord {
+    const chainSeq = this.#head === undefined ? 0 : this.#head.chainSeq + 1;
     const payload: AttributionPayload = {
       audit_record_version: "1",
       agent_id: this.#owner.agentId,
@@ -113,6 +115,7 @@ export class RecordChain {
       request_id: fields.requestId ?? "",
       response_id: fields.responseId ?? "",
       previous_audit_id: this.#head?.auditId ?? ZERO_AUDIT_ID,
+      chain_seq: chainSeq,
       issued_at: formatUtc(now),
       status: fields.status,
       ...present({
@@ -131,7 +134,6 @@ export class RecordChain {
       }),
     };
     const record = buildRecord(payload, this.#signer);
-    const chainSeq = this.#head === undefined ? 0 : this.#head.chainSeq + 1;
     const sessionSeq = session?.nextSeq;
     this.#head = { chainSeq, auditId: record.auditId };
     session?.advance(record.auditId);
@@ -139,33 +141,49 @@ export class RecordChain {
   }
 }
 
+/** One place of a chain: its record, or the tombstone of one that was erased. */
+export type ChainPlace =
+  | ({ readonly kind: "record" } & SignedRecord)
+  | {
+      readonly kind: "erased";
+      readonly jws: string;
+      /** Name of the record that was here. */
+      readonly auditId: string;
+      readonly payload: TombstonePayload;
+    };
+
 /**
- * Judges consecutive records of a server's chain: every signature, and that each names the one before. `after` is the
- * Audit-ID before the first (default: the start of the chain). Faults: `evidence-invalid` at the first break, `record
- * N` counting from 0.
+ * Judges consecutive records of a server's chain: every signature, that each names the one before, and that places are counted without a
+ * gap. Tombstones stand for what was erased: under the name that the next record gives. `after` is the Audit-ID before the first (default:
+ * the start of the chain). Faults: `evidence-invalid` at the first break, `record N` counting from 0.
  */
 export function verifyServerChain(
   records: readonly string[],
   expected: { readonly publicKey: Uint8Array; readonly after?: string },
   verifier: Verifier,
-): Result<readonly SignedRecord[]> {
-  return verifyLinks(records, expected.publicKey, verifier, (payload, _index, previous) =>
-    payload.previous_audit_id === (previous ?? expected.after ?? ZERO_AUDIT_ID)
+): Result<readonly ChainPlace[]> {
+  let count: number | undefined;
+  return verifyLinks(records, expected.publicKey, verifier, ({ payload }, _index, previous) => {
+    const isNext = count === undefined || payload.chain_seq === undefined || payload.chain_seq === count;
+    count = payload.chain_seq === undefined ? count && count + 1 : payload.chain_seq + 1;
+    if (!isNext) return "Its chain_seq is not the next one.";
+    return payload.previous_audit_id === (previous ?? expected.after ?? ZERO_AUDIT_ID)
       ? undefined
-      : "It does not follow the record before it.",
-  );
+      : "It does not follow the record before it.";
+  });
 }
 
 /**
  * Judges all records of one session, from its first: signatures, session, `session_seq` without a gap, and that each
- * names the one before. Faults: `evidence-invalid` at the first break, `record N` counting from 0.
+ * names the one before; tombstones as in {@link verifyServerChain}. Faults: `evidence-invalid` at the first break, `record N`
+ * counting from 0.
  */
 export function verifySessionChain(
   records: readonly string[],
   expected: { readonly publicKey: Uint8Array; readonly sessionId: string },
   verifier: Verifier,
-): Result<readonly SignedRecord[]> {
-  return verifyLinks(records, expected.publicKey, verifier, (payload, index, previous) => {
+): Result<readonly ChainPlace[]> {
+  return verifyLinks(records, expected.publicKey, verifier, ({ payload }, index, previous) => {
     if (payload.session_id !== expected.sessionId) return "It belongs to another session.";
     if (payload.session_seq !== index) return `Its session_seq is not ${index}.`;
     if (payload.previous_session_audit_id !== (previous ?? ZERO_AUDIT_ID)) {
@@ -176,28 +194,35 @@ export function verifySessionChain(
 }
 
 /** Says what is wrong with a record's place, given the Audit-ID of the one before; `undefined` when nothing is. */
-type LinkCheck = (
-  payload: AttributionPayload,
-  index: number,
-  previous: string | undefined,
-) => string | undefined;
+type LinkCheck = (place: ChainPlace, index: number, previous: string | undefined) => string | undefined;
 
 function verifyLinks(
   records: readonly string[],
   publicKey: Uint8Array,
   verifier: Verifier,
   check: LinkCheck,
-): Result<readonly SignedRecord[]> {
-  const verified: SignedRecord[] = [];
+): Result<readonly ChainPlace[]> {
+  const verified: ChainPlace[] = [];
   for (const [index, jws] of records.entries()) {
-    const record = verifyRecord(jws, publicKey, verifier);
-    const broken = record.ok
-      ? check(record.value.payload, index, verified.at(-1)?.auditId)
-      : `${record.fault.message} (${record.fault.at})`;
+    const place = verifyPlace(jws, publicKey, verifier);
+    const broken = place.ok
+      ? check(place.value, index, verified.at(-1)?.auditId)
+      : `${place.fault.message} (${place.fault.at})`;
     if (broken !== undefined) return refuse("evidence-invalid", broken, `record ${index}`);
-    if (record.ok) verified.push(record.value);
+    if (place.ok) verified.push(place.value);
   }
   return ok(verified);
+}
+
+/** Judges what stands in one place of a chain. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`. */
+function verifyPlace(jws: string, publicKey: Uint8Array, verifier: Verifier): Result<ChainPlace> {
+  if (isTombstone(jws)) {
+    const tombstone = verifyTombstone(jws, publicKey, verifier);
+    if (!tombstone.ok) return tombstone;
+    return ok({ kind: "erased", jws, auditId: tombstone.value.audit_id, payload: tombstone.value });
+  }
+  const record = verifyRecord(jws, publicKey, verifier);
+  return record.ok ? ok({ kind: "record", ...record.value }) : record;
 }
 
 /** `members` without those that are `undefined`. */

@@ -1,5 +1,12 @@
 import type { Revocation } from "./certificate/revocations.ts";
 import type { AgentStatus } from "./identity-document.ts";
+import type { ErasedRecord } from "./tombstone.ts";
+
+/**
+ * Records at a session's beginning that tell who takes part in it: an answer to each request of the caller that waited, then the
+ * callee's.
+ */
+export const ROOT_RECORDS = 9;
 
 /** What a session keeps beside its records, in the order it arrived. All of it goes into the evidence. */
 export type ArtifactKind =
@@ -31,6 +38,8 @@ export type LogEntry =
       readonly sessionSeq: number | undefined;
       /** Set on the session's last record: nothing of the session follows. */
       readonly closesSession?: true;
+      /** On a session's first records: an agent that takes part in it. */
+      readonly participant?: string;
       /** It tells of a session's or an agent's life: see `isLifeEvent`. */
       readonly isLifeEvent?: true;
     }
@@ -60,7 +69,9 @@ export type LogEntry =
     }
   /** A certificate does not hold any more. Together with the record that says so. */
   | ({ readonly kind: "revocation" } & Revocation)
-  /** The issuer changed an agent's status. Together with the record that says so, which has this place in the chain. */
+  /** An erasure is over: with the record that says so. Durable only when what it erased is gone from the disk's file as well. */
+  | { readonly kind: "erased"; readonly erasure: number }
+  /** The issuer or the operator changed an agent's status. Together with the record that says so, which has this place in the chain. */
   | {
       readonly kind: "lifecycle";
       readonly agentId: string;
@@ -69,6 +80,34 @@ export type LogEntry =
       /** Unix milliseconds; not before the identity document it was said over. */
       readonly at: number;
     };
+
+/** Whose, or which, records and artifacts are erased. */
+export type ErasureTarget =
+  /** Whatever names the agent, all artifacts of its sessions, its Genesis and identity document. */
+  | { readonly kind: "agent"; readonly agentId: string }
+  /** All records and artifacts of a session that is over. */
+  | { readonly kind: "session"; readonly sessionId: string }
+  /**
+   * Records issued before this time (Unix milliseconds), and artifacts of sessions that were over by then. What tells of the status of
+   * agents and of erasures stays.
+   */
+  | { readonly kind: "age"; readonly before: number };
+
+/** An erasure that was begun and is not in the chain yet. */
+export interface Erasure {
+  /** From 1, never used twice. */
+  readonly number: number;
+  readonly target: ErasureTarget;
+}
+
+/** What an erasure took away. */
+export interface ErasureOutcome {
+  readonly number: number;
+  readonly records: number;
+  readonly artifacts: number;
+  /** SHA-256, 64 hex: over a line `CHAIN_SEQ AUDIT_ID\n` for each record, in the order of the chain. */
+  readonly digest: string;
+}
 
 /** Everything the log holds of one session. */
 export interface SessionLog {
@@ -133,11 +172,33 @@ export interface RecordLog {
   agents(): Iterable<AgentEntry>;
   /** Every certificate that was revoked, in no order. */
   revocations(): Iterable<Revocation>;
-  /** At most `count` records (compact JWS) of changes of an agent's status, the newest first. */
-  lifecycle(agentId: string, count: number): readonly string[];
+  /** At most `count` records (compact JWS) of changes of an agent's status before a place of the chain (default: all), the newest first. */
+  lifecycle(agentId: string, count: number, before?: number): readonly string[];
   /** At most `count` records that tell of a life, behind place `after` of the chain (-1: from the start), in order. */
   events(after: number, count: number): readonly LifeEvent[];
   /** Place of the last of them, -1 where there is none. */
   lastEvent(): number;
+  /** Sessions an agent took part in, the newest first, at most `count`, begun before place `before` of the chain. */
+  sessionsOf(
+    agentId: string,
+    before: number,
+    count: number,
+  ): readonly { readonly sessionId: string; readonly chainSeq: number }[];
+  /** At most `count` records of the chain, or what stands in their place, from place `from` on. */
+  chain(from: number, count: number): readonly string[];
+  /**
+   * Puts a tombstone in the place of every record of the target, and takes its artifacts away, piece by piece beside what else is
+   * appended. `number` goes on with an erasure that was begun. Begun, it is among {@link pendingErasures} until an `erased` entry ends
+   * it, also over a crash. Resolves when the tombstones are durable.
+   */
+  erase(
+    target: ErasureTarget,
+    tombstone: (record: ErasedRecord) => string,
+    number?: number,
+  ): Promise<ErasureOutcome>;
+  /** Erasures to go on with. */
+  pendingErasures(): readonly Erasure[];
+  /** {@link forgottenMark}s of the agents that were erased. */
+  forgotten(): Iterable<string>;
   close(): Promise<void>;
 }

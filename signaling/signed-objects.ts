@@ -10,6 +10,7 @@ import { NARROWING } from "./narrowing.ts";
 import { OFFER } from "./offer.ts";
 import { PROOF } from "./proof.ts";
 import { CORE_WITNESS } from "./session-core.ts";
+import { TOMBSTONE } from "./tombstone.ts";
 
 /** Which key signs: cold identity keys and issuers sign documents, media keys sign media and nothing else. */
 export type KeyRole = "agent's identity key" | "agent's media key" | "server's identity key" | "issuer's key";
@@ -203,6 +204,16 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     audience: "whoever follows what happens at the server: server, seq, previous_seq",
     verifiers: "receivers of webhooks, readers of `/events`",
     module: "signaling/life-events.ts",
+  },
+  {
+    name: "tombstone",
+    envelope: "JWS",
+    mark: TOMBSTONE.typ,
+    key: "server's identity key",
+    says: "a record of this name was in this place and followed that one; what it said was erased",
+    audience: "everybody; the record's place in the server's chain and in the session's",
+    verifiers: "whoever asked, auditor",
+    module: "signaling/tombstone.ts",
   },
   {
     name: "evidence seal",

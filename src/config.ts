@@ -117,8 +117,17 @@ export interface ServerConfig {
   readonly genesisIssuers: readonly string[] | undefined;
   /** Who may list agents and read their documents. Default `authenticated`. */
   readonly agentDisclosure: "public" | "authenticated";
+  /**
+   * Who reads records with INSPECT: `agent_only` those whose they are, and the operator; `public` everybody, without an identity too;
+   * `operator_only` the operator. Default `agent_only`.
+   */
+  readonly recordReading: "public" | "agent_only" | "operator_only";
   /** Status of scope refusals: `auto` by the dialect of the request, or one for all. Default `auto`. */
   readonly scopeViolationCode: ScopeViolationCode;
+  /**
+   * Days after which records, and what is kept of calls that were over by then, are erased: at the start and daily. Default: they are kept.
+   */
+  readonly retentionDays: number | undefined;
   /** What bounds the server; members left out keep their default. */
   readonly limits: SwitchboardLimits;
   /** What one address may have on the TCP ports; members left out keep their default. */
@@ -168,7 +177,9 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   trustFloor: undefined,
   genesisIssuers: undefined,
   agentDisclosure: "authenticated",
+  recordReading: "agent_only",
   scopeViolationCode: "auto",
+  retentionDays: undefined,
   limits: DEFAULT_LIMITS,
   addressLimits: DEFAULT_ADDRESS_LIMITS,
   tlsLimits: DEFAULT_TLS_LIMITS,
@@ -300,7 +311,9 @@ const SETTINGS: Parsers = {
       "It is a list of Ed25519 keys, base64url",
     ),
   agentDisclosure: (value) => oneOf(value, ["public", "authenticated"]),
+  recordReading: (value) => oneOf(value, ["public", "agent_only", "operator_only"]),
   scopeViolationCode: (value) => oneOf(value, ["auto", 451, 455, 262]),
+  retentionDays: (value) => integer(value, 1, 36_500),
   limits: (value) => limits(value, DEFAULT_LIMITS),
   addressLimits: (value) => limits(value, DEFAULT_ADDRESS_LIMITS),
   tlsLimits: (value) => limits(value, DEFAULT_TLS_LIMITS),

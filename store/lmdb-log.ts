@@ -1,16 +1,23 @@
-import { type Database, open, type RootDatabase } from "lmdb";
+import type { Database } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Revocation } from "../signaling/certificate/revocations.ts";
 import type {
   AgentEntry,
+  Erasure,
+  ErasureOutcome,
+  ErasureTarget,
   LifeEvent,
   LogEntry,
   OpenSession,
   RecordLog,
   SessionLog,
 } from "../signaling/record-log.ts";
+import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
+import { checkRoom, copyLive, takeCopy } from "./compaction.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
+import { LmdbErasing } from "./lmdb-erasing.ts";
+import { HOLDS_ERASED, type LogTables, openTables } from "./lmdb-tables.ts";
 import {
   decodeAgent,
   decodeArtifact,
@@ -39,18 +46,12 @@ import {
  */
 export async function openLmdbLog(folder: string): Promise<RecordLog> {
   prepareFolder(folder);
-  let root: RootDatabase | undefined;
   try {
-    root = open({
-      path: folder,
-      noSubdir: false,
-      overlappingSync: false,
-      maxDbs: MAX_TABLES,
-      mapSize: MAP_BYTES,
-    });
-    return new LmdbLog(root);
+    const tables = openTables(folder);
+    const log = new LmdbLog(folder, tables);
+    await log.finishCompaction();
+    return log;
   } catch (cause) {
-    await root?.close();
     if (cause instanceof ParleyError) throw cause;
     if (DENIED.test(cause instanceof Error ? cause.message : "")) throw unwritable(folder, cause);
     throw broken(`The record log in ${folder} cannot be opened.`, cause);
@@ -65,34 +66,17 @@ interface Waiting {
   readonly writes: readonly (() => void)[];
   readonly places: readonly string[];
   readonly bytes: number;
+  /** It ends an erasure: resolves when the file is rid of what was erased. */
+  readonly compacts: boolean;
   readonly resolve: () => void;
   readonly reject: (error: ParleyError) => void;
 }
 
 class LmdbLog implements RecordLog {
-  readonly #root: RootDatabase;
-  /** chainSeq to Audit-ID and JWS. */
-  readonly #records: Database<string, number>;
-  /** Audit-ID to chainSeq. */
-  readonly #audits: Database<number, string>;
-  /** [sessionId, sessionSeq] to chainSeq. */
-  readonly #sessions: Database<number, [string, number]>;
-  /** [sessionId, index] to the artifact. */
-  readonly #artifacts: Database<Uint8Array, [string, number]>;
-  /** Session-IDs that have record 0 and no closing one, to 1. */
-  readonly #open: Database<number, string>;
-  /** [sessionId, name] to the index of the newest artifact of that name; of open sessions. */
-  readonly #landmarks: Database<number, [string, string]>;
-  /** Session-ID to what the server keeps for itself; of open sessions. */
-  readonly #states: Database<Uint8Array, string>;
-  /** Agent-ID to Genesis and identity document. */
-  readonly #agents: Database<Uint8Array, string>;
-  /** [Agent-ID, chainSeq of the record that says so] to the status. */
-  readonly #lifecycle: Database<string, [string, number]>;
-  /** What was revoked of certificates, by authority or agent and serial number. */
-  readonly #revocations: Database<string, string>;
-  /** chainSeq of records that tell of a life, to 1. */
-  readonly #events: Database<number, number>;
+  readonly #folder: string;
+  /** Opened anew when the file is replaced. */
+  #tables: LogTables;
+  readonly #erasing: LmdbErasing;
   #nextChainSeq: number;
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
@@ -101,32 +85,19 @@ class LmdbLog implements RecordLog {
   #failure: ParleyError | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(root: RootDatabase) {
-    this.#root = root;
-    const format = root.openDB<number, string>({ name: "format" });
-    if (!format.doesExist("version")) format.putSync("version", FORMAT_VERSION);
-    if (format.get("version") !== FORMAT_VERSION) {
-      throw broken("The record log was written by another version of Parley.");
-    }
-    this.#records = root.openDB({ name: "records", encoding: "string" });
-    this.#audits = root.openDB({ name: "audits" });
-    this.#sessions = root.openDB({ name: "sessions" });
-    this.#artifacts = root.openDB({ name: "artifacts", encoding: "binary" });
-    this.#open = root.openDB({ name: "open" });
-    this.#agents = root.openDB({ name: "agents", encoding: "binary" });
-    // Logs of before had none of these: opening makes them.
-    this.#lifecycle = root.openDB({ name: "lifecycle", encoding: "string" });
-    this.#landmarks = root.openDB({ name: "landmarks" });
-    this.#states = root.openDB({ name: "states", encoding: "binary" });
-    this.#events = root.openDB({ name: "events" });
-    this.#revocations = root.openDB({ name: "revocations", encoding: "string" });
+  constructor(folder: string, tables: LogTables) {
+    this.#folder = folder;
+    this.#tables = tables;
+    this.#erasing = new LmdbErasing(
+      () => this.#tables,
+      (writes) => this.#enqueue({ writes, places: [], bytes: 0, compacts: false }),
+    );
     this.#nextChainSeq = (this.#lastChainSeq() ?? -1) + 1;
   }
 
   append(entries: readonly LogEntry[]): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined) throw closed();
-      if (this.#failure !== undefined) throw this.#failure;
+    try {
+      this.#assertWritable();
       const next = checkAppend(entries, {
         nextChainSeq: this.#nextChainSeq,
         has: (place) => this.#has(place),
@@ -143,29 +114,33 @@ class LmdbLog implements RecordLog {
       this.#nextChainSeq = next;
       this.#waitingBytes += bytes;
       for (const place of places) this.#waitingPlaces.add(place);
-      this.#waiting.push({ writes, places, bytes, resolve, reject });
-      this.#writing ??= this.#write();
-    });
+      const compacts = entries.some(({ kind }) => kind === "erased");
+      return this.#enqueue({ writes, places, bytes, compacts });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   head(): { readonly chainSeq: number; readonly auditId: string } | undefined {
     this.#assertOpen();
     const chainSeq = this.#lastChainSeq();
-    const stored = chainSeq === undefined ? undefined : this.#records.get(chainSeq);
+    const stored = chainSeq === undefined ? undefined : this.#tables.records.get(chainSeq);
     if (chainSeq === undefined || stored === undefined) return undefined;
     return { chainSeq, auditId: decodeRecord(stored).auditId };
   }
 
   record(auditId: string): string | undefined {
     this.#assertOpen();
-    const chainSeq = this.#audits.get(auditId);
+    const chainSeq = this.#tables.audits.get(auditId);
     return chainSeq === undefined ? undefined : this.#jws(chainSeq);
   }
 
   session(sessionId: string): SessionLog | undefined {
     this.#assertOpen();
-    const records = [...this.#sessions.getRange(placesOf(sessionId))].map(({ value }) => this.#kept(value));
-    const artifacts = [...this.#artifacts.getRange(placesOf(sessionId))].map(({ key, value }) =>
+    const records = [...this.#tables.sessions.getRange(placesOf(sessionId))].map(({ value }) =>
+      this.#kept(value),
+    );
+    const artifacts = [...this.#tables.artifacts.getRange(placesOf(sessionId))].map(({ key, value }) =>
       decodeArtifact(sessionId, key[1], value),
     );
     if (records.length === 0 && artifacts.length === 0) return undefined;
@@ -175,17 +150,17 @@ class LmdbLog implements RecordLog {
   sessionRecords(sessionId: string, from: number, count: number): readonly string[] {
     this.#assertOpen();
     const page = { ...placesOf(sessionId), start: [sessionId, from] as [string, number], limit: count };
-    return [...this.#sessions.getRange(page)].map(({ value }) => this.#kept(value));
+    return [...this.#tables.sessions.getRange(page)].map(({ value }) => this.#kept(value));
   }
 
   openSessions(): Iterable<OpenSession> {
     this.#assertOpen();
-    return [...this.#open.getKeys()].map((sessionId) => {
+    return [...this.#tables.open.getKeys()].map((sessionId) => {
       const newest = { ...lastPlaceOf(sessionId), reverse: true, limit: 1 };
-      const [record] = [...this.#sessions.getRange(newest)];
-      const stored = record === undefined ? undefined : this.#records.get(record.value);
+      const [record] = [...this.#tables.sessions.getRange(newest)];
+      const stored = record === undefined ? undefined : this.#tables.records.get(record.value);
       if (record === undefined || stored === undefined) throw broken(`The record log lacks records.`);
-      const [artifact] = [...this.#artifacts.getKeys(newest)];
+      const [artifact] = [...this.#tables.artifacts.getKeys(newest)];
       const artifacts = artifact === undefined ? 0 : artifact[1] + 1;
       const place = {
         sessionId,
@@ -193,19 +168,19 @@ class LmdbLog implements RecordLog {
         auditId: decodeRecord(stored).auditId,
         artifacts,
       };
-      const state = this.#states.get(sessionId);
+      const state = this.#tables.states.get(sessionId);
       return state === undefined ? place : { ...place, state: new Uint8Array(state) };
     });
   }
 
   landmarks(sessionId: string): SessionLog["artifacts"] {
     this.#assertOpen();
-    if (!this.#open.doesExist(sessionId)) return [];
-    const indexes = [...this.#landmarks.getRange(namesOf(sessionId))].map(({ value }) => value);
+    if (!this.#tables.open.doesExist(sessionId)) return [];
+    const indexes = [...this.#tables.landmarks.getRange(namesOf(sessionId))].map(({ value }) => value);
     return indexes
       .sort((a, b) => a - b)
       .map((index) => {
-        const stored = this.#artifacts.get([sessionId, index]);
+        const stored = this.#tables.artifacts.get([sessionId, index]);
         if (stored === undefined) throw broken(`The record log lacks artifact ${index} of ${sessionId}.`);
         return decodeArtifact(sessionId, index, stored);
       });
@@ -213,8 +188,8 @@ class LmdbLog implements RecordLog {
 
   agents(): Iterable<AgentEntry> {
     this.#assertOpen();
-    return this.#agents.getRange().map(({ key, value }) => {
-      const [newest] = [...this.#lifecycle.getRange({ ...lastPlaceOf(key), reverse: true, limit: 1 })];
+    return this.#tables.agents.getRange().map(({ key, value }) => {
+      const [newest] = [...this.#tables.lifecycle.getRange({ ...lastPlaceOf(key), reverse: true, limit: 1 })];
       const agent = decodeAgent(key, value);
       return newest === undefined ? agent : { ...agent, changed: decodeChange(newest.value) };
     });
@@ -222,20 +197,21 @@ class LmdbLog implements RecordLog {
 
   revocations(): Iterable<Revocation> {
     this.#assertOpen();
-    return [...this.#revocations.getRange()].map(({ value }) => decodeRevocation(value));
+    return [...this.#tables.revocations.getRange()].map(({ value }) => decodeRevocation(value));
   }
 
-  lifecycle(agentId: string, count: number): readonly string[] {
+  lifecycle(agentId: string, count: number, before = Number.MAX_SAFE_INTEGER): readonly string[] {
     this.#assertOpen();
-    const newest = { ...lastPlaceOf(agentId), reverse: true, limit: count };
-    return [...this.#lifecycle.getKeys(newest)].map(([, chainSeq]) => this.#kept(chainSeq));
+    const start: [string, number] = [agentId, before - 1];
+    const newest = { ...lastPlaceOf(agentId), start, reverse: true, limit: count };
+    return [...this.#tables.lifecycle.getKeys(newest)].map(([, chainSeq]) => this.#kept(chainSeq));
   }
 
   events(after: number, count: number): readonly LifeEvent[] {
     this.#assertOpen();
-    const [before] = [...this.#events.getKeys({ start: after, reverse: true, limit: 1 })];
+    const [before] = [...this.#tables.events.getKeys({ start: after, reverse: true, limit: 1 })];
     let previousSeq = before;
-    return [...this.#events.getKeys({ start: after + 1, limit: count })].map((chainSeq) => {
+    return [...this.#tables.events.getKeys({ start: after + 1, limit: count })].map((chainSeq) => {
       const event = { chainSeq, previousSeq, jws: this.#kept(chainSeq) };
       previousSeq = chainSeq;
       return event;
@@ -244,14 +220,69 @@ class LmdbLog implements RecordLog {
 
   lastEvent(): number {
     this.#assertOpen();
-    const [last] = [...this.#events.getKeys({ reverse: true, limit: 1 })];
+    const [last] = [...this.#tables.events.getKeys({ reverse: true, limit: 1 })];
     return last ?? -1;
+  }
+
+  sessionsOf(agentId: string, before: number, count: number) {
+    this.#assertOpen();
+    const places = { start: [agentId, before - 1], end: [agentId, -1], reverse: true } as const;
+    const found: { readonly sessionId: string; readonly chainSeq: number }[] = [];
+    const known = new Set<string>();
+    // An end may have several records of its beginning, where its answer was asked for again.
+    for (const { key, value: sessionId } of this.#tables.participants.getRange({
+      ...places,
+      start: [...places.start],
+      end: [...places.end],
+    })) {
+      if (known.has(sessionId)) continue;
+      known.add(sessionId);
+      found.push({ sessionId, chainSeq: key[1] });
+      if (found.length === count) break;
+    }
+    return found;
+  }
+
+  chain(from: number, count: number): readonly string[] {
+    this.#assertOpen();
+    return [...this.#tables.records.getRange({ start: from, limit: count })].map(
+      ({ value }) => decodeRecord(value).jws,
+    );
+  }
+
+  async erase(
+    target: ErasureTarget,
+    tombstone: (record: ErasedRecord) => string,
+    number?: number,
+  ): Promise<ErasureOutcome> {
+    this.#assertWritable();
+    checkRoom(this.#folder);
+    // What was accepted before is looked at as well.
+    await this.#enqueue({ writes: [], places: [], bytes: 0, compacts: false });
+    return await this.#erasing.run(target, tombstone, number);
+  }
+
+  pendingErasures(): readonly Erasure[] {
+    this.#assertOpen();
+    return this.#erasing.pending();
+  }
+
+  forgotten(): Iterable<string> {
+    this.#assertOpen();
+    return [...this.#tables.forgotten.getKeys()];
+  }
+
+  /** Rids the file of what was erased, where a process was killed before it could. @internal */
+  async finishCompaction(): Promise<void> {
+    const { format, erasures } = this.#tables;
+    const isUnderWay = [...erasures.getKeys({ limit: 1 })].length > 0;
+    if (format.get(HOLDS_ERASED) === 1 && !isUnderWay) await this.#compact();
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#writing;
-      await this.#root.close();
+      await this.#tables.root.close();
     })();
     return this.#closing;
   }
@@ -264,9 +295,10 @@ class LmdbLog implements RecordLog {
       const group = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#root.batch(() => {
+        await this.#tables.root.batch(() => {
           for (const { writes } of group) for (const write of writes) write();
         });
+        if (group.some(({ compacts }) => compacts)) await this.#compact();
       } catch (error) {
         await this.#fail(error, group);
         break;
@@ -278,6 +310,26 @@ class LmdbLog implements RecordLog {
       }
     }
     this.#writing = undefined;
+  }
+
+  #enqueue(waiting: Omit<Waiting, "resolve" | "reject">): Promise<void> {
+    if (this.#closing !== undefined || this.#failure !== undefined)
+      return Promise.reject(this.#failure ?? closed());
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ ...waiting, resolve, reject });
+    this.#writing ??= this.#write();
+    return promise;
+  }
+
+  /** Nothing is written meanwhile; reads go on, but in the moment between the two files. */
+  async #compact(): Promise<void> {
+    const { root, format } = this.#tables;
+    if (format.get(HOLDS_ERASED) !== 1) return;
+    await copyLive(this.#folder, root);
+    await root.close();
+    takeCopy(this.#folder);
+    this.#tables = openTables(this.#folder);
+    await this.#tables.format.remove(HOLDS_ERASED);
   }
 
   async #fail(error: unknown, group: readonly Waiting[]): Promise<void> {
@@ -297,63 +349,69 @@ class LmdbLog implements RecordLog {
     // The promise of each put is that of the whole batch, which #write awaits.
     if (entry.kind === "agent") {
       const value = encodeAgent(entry);
-      return [() => void this.#agents.put(entry.agentId, value)];
+      return [() => void this.#tables.agents.put(entry.agentId, value)];
     }
     if (entry.kind === "lifecycle") {
       const { agentId, chainSeq } = entry;
-      return [() => void this.#lifecycle.put([agentId, chainSeq], encodeChange(entry))];
+      return [() => void this.#tables.lifecycle.put([agentId, chainSeq], encodeChange(entry))];
     }
     if (entry.kind === "revocation") {
       const { issuerKeyId, agentId, serial } = entry;
       return [
-        () => void this.#revocations.put(`${issuerKeyId ?? agentId}/${serial}`, encodeRevocation(entry)),
+        () =>
+          void this.#tables.revocations.put(`${issuerKeyId ?? agentId}/${serial}`, encodeRevocation(entry)),
       ];
     }
     if (entry.kind === "session-state") {
       const value = entry.bytes.slice();
-      return [() => void this.#states.put(entry.sessionId, value)];
+      return [() => void this.#tables.states.put(entry.sessionId, value)];
     }
     if (entry.kind === "artifact") {
       const { sessionId, index, landmark } = entry;
       const value = encodeArtifact(entry);
-      const writes = [() => void this.#artifacts.put([sessionId, index], value)];
-      if (landmark !== undefined) writes.push(() => void this.#landmarks.put([sessionId, landmark], index));
+      const writes = [() => void this.#tables.artifacts.put([sessionId, index], value)];
+      if (landmark !== undefined)
+        writes.push(() => void this.#tables.landmarks.put([sessionId, landmark], index));
       return writes;
     }
-    const { chainSeq, auditId, sessionId, sessionSeq } = entry;
+    if (entry.kind === "erased") return [() => this.#erasing.end(entry.erasure)];
+    const { chainSeq, auditId, sessionId, sessionSeq, participant } = entry;
     const writes = [
-      () => void this.#records.put(chainSeq, encodeRecord(entry)),
-      () => void this.#audits.put(auditId, chainSeq),
+      () => void this.#tables.records.put(chainSeq, encodeRecord(entry)),
+      () => void this.#tables.audits.put(auditId, chainSeq),
     ];
-    if (entry.isLifeEvent) writes.push(() => void this.#events.put(chainSeq, 1));
+    if (entry.isLifeEvent) writes.push(() => void this.#tables.events.put(chainSeq, 1));
     if (sessionId !== undefined && sessionSeq !== undefined) {
-      writes.push(() => void this.#sessions.put([sessionId, sessionSeq], chainSeq));
+      writes.push(() => void this.#tables.sessions.put([sessionId, sessionSeq], chainSeq));
+      if (participant !== undefined)
+        writes.push(() => void this.#tables.participants.put([participant, chainSeq], sessionId));
       if (entry.closesSession) writes.push(() => void this.#closeSession(sessionId));
-      else if (sessionSeq === 0) writes.push(() => void this.#open.put(sessionId, 1));
+      else if (sessionSeq === 0) writes.push(() => void this.#tables.open.put(sessionId, 1));
     }
     return writes;
   }
 
   /** Part of a commit. Landmarks written in the very same one stay: a few bytes that nothing reads. */
   #closeSession(sessionId: string): void {
-    void this.#open.remove(sessionId);
-    void this.#states.remove(sessionId);
-    for (const key of this.#landmarks.getKeys(namesOf(sessionId))) void this.#landmarks.remove(key);
+    void this.#tables.open.remove(sessionId);
+    void this.#tables.states.remove(sessionId);
+    for (const key of this.#tables.landmarks.getKeys(namesOf(sessionId)))
+      void this.#tables.landmarks.remove(key);
   }
 
   #has(place: SessionPlace): boolean {
     const places: Database<unknown, [string, number]> =
-      place.kind === "record" ? this.#sessions : this.#artifacts;
+      place.kind === "record" ? this.#tables.sessions : this.#tables.artifacts;
     return this.#waitingPlaces.has(placeKey(place)) || places.doesExist([place.sessionId, place.index]);
   }
 
   #lastChainSeq(): number | undefined {
-    const [last] = [...this.#records.getKeys({ reverse: true, limit: 1 })];
+    const [last] = [...this.#tables.records.getKeys({ reverse: true, limit: 1 })];
     return last;
   }
 
   #jws(chainSeq: number): string | undefined {
-    const stored = this.#records.get(chainSeq);
+    const stored = this.#tables.records.get(chainSeq);
     return stored === undefined ? undefined : decodeRecord(stored).jws;
   }
 
@@ -361,6 +419,11 @@ class LmdbLog implements RecordLog {
     const jws = this.#jws(chainSeq);
     if (jws === undefined) throw broken(`The record log lacks record ${chainSeq}.`);
     return jws;
+  }
+
+  #assertWritable(): void {
+    if (this.#closing !== undefined) throw closed();
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #assertOpen(): void {
@@ -385,7 +448,8 @@ function lastPlaceOf(sessionId: string) {
 function sizeOf(entry: LogEntry): number {
   if (entry.kind === "record") return ENTRY_OVERHEAD + entry.jws.length;
   if (entry.kind === "artifact" || entry.kind === "session-state") return ENTRY_OVERHEAD + entry.bytes.length;
-  if (entry.kind === "lifecycle" || entry.kind === "revocation") return ENTRY_OVERHEAD;
+  if (entry.kind === "lifecycle" || entry.kind === "revocation" || entry.kind === "erased")
+    return ENTRY_OVERHEAD;
   return ENTRY_OVERHEAD + entry.genesis.length + entry.identityDocument.length;
 }
 
@@ -403,13 +467,6 @@ function closed(): ParleyError {
   return new ParleyError({ code: "closed", message: "The record log is closed." });
 }
 
-const FORMAT_VERSION = 1;
-const MAX_TABLES = 16;
-/**
- * Address space for the file from the start. Beyond it lmdb maps the file again, twice as much, and keeps the older maps: pages
- * seen through several are counted as resident several times.
- */
-const MAP_BYTES = 2 ** 30;
 /** Keys and bookkeeping of one entry, bytes, roughly. */
 const ENTRY_OVERHEAD = 512;
 /** Above every landmark's name. */

@@ -1,14 +1,21 @@
 import { ParleyError } from "../codecs/parley-error.ts";
+import { type AttributionPayload, readRecord } from "../signaling/attribution.ts";
 import type { Revocation } from "../signaling/certificate/revocations.ts";
+import { forgottenMark } from "../signaling/forgotten.ts";
 import type {
   AgentEntry,
+  Erasure,
+  ErasureOutcome,
+  ErasureTarget,
   LifeEvent,
   LogEntry,
   OpenSession,
   RecordLog,
   SessionLog,
 } from "../signaling/record-log.ts";
+import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend } from "./append-rules.ts";
+import { decide, Tally, timeOf } from "./erasure-rules.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
 type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
@@ -37,8 +44,13 @@ class MemoryLog implements RecordLog {
   readonly #agents = new Map<string, AgentEntry>();
   /** By Agent-ID, in the order of the chain. */
   readonly #lifecycle = new Map<string, LifecycleEntry[]>();
-  /** Every record, by its place. */
-  readonly #chain: string[] = [];
+  /** Every record, or the tombstone in its place, by its place. */
+  readonly #chain: { readonly auditId: string; jws: string }[] = [];
+  /** By Agent-ID, in the order of the chain. */
+  readonly #participants = new Map<string, { readonly sessionId: string; readonly chainSeq: number }[]>();
+  readonly #erasures = new Map<number, Erasure>();
+  readonly #forgotten = new Set<string>();
+  #newestErasure = 0;
   /** Places of records that tell of a life, in order. */
   readonly #events: number[] = [];
   readonly #revocations = new Map<string, Revocation>();
@@ -65,6 +77,8 @@ class MemoryLog implements RecordLog {
         this.#revocations.set(`${issuerKeyId ?? agentId}/${serial}`, revocation);
       } else if (entry.kind === "lifecycle") {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
+      } else if (entry.kind === "erased") {
+        this.#erasures.delete(entry.erasure);
       } else {
         this.#agents.set(entry.agentId, {
           agentId: entry.agentId,
@@ -143,13 +157,14 @@ class MemoryLog implements RecordLog {
     return [...this.#revocations.values()];
   }
 
-  lifecycle(agentId: string, count: number): readonly string[] {
+  lifecycle(agentId: string, count: number, before = Number.MAX_SAFE_INTEGER): readonly string[] {
     this.#assertOpen();
     const entries = this.#lifecycle.get(agentId) ?? [];
     return entries
+      .filter(({ chainSeq }) => chainSeq < before)
       .toReversed()
       .slice(0, count)
-      .map(({ chainSeq }) => this.#chain[chainSeq] as string);
+      .map(({ chainSeq }) => this.#jwsAt(chainSeq));
   }
 
   events(after: number, count: number): readonly LifeEvent[] {
@@ -159,7 +174,7 @@ class MemoryLog implements RecordLog {
     return this.#events.slice(first, first + count).map((chainSeq, i) => ({
       chainSeq,
       previousSeq: this.#events[first + i - 1],
-      jws: this.#chain[chainSeq] as string,
+      jws: this.#jwsAt(chainSeq),
     }));
   }
 
@@ -168,13 +183,115 @@ class MemoryLog implements RecordLog {
     return this.#events.at(-1) ?? -1;
   }
 
+  sessionsOf(agentId: string, before: number, count: number) {
+    this.#assertOpen();
+    const begun = (this.#participants.get(agentId) ?? []).filter(({ chainSeq }) => chainSeq < before);
+    const newest = new Map(begun.map((one) => [one.sessionId, one]));
+    return [...newest.values()].sort((a, b) => b.chainSeq - a.chainSeq).slice(0, count);
+  }
+
+  chain(from: number, count: number): readonly string[] {
+    this.#assertOpen();
+    return this.#chain.slice(from, from + count).map(({ jws }) => jws);
+  }
+
+  async erase(
+    target: ErasureTarget,
+    tombstone: (record: ErasedRecord) => string,
+    begun?: number,
+  ): Promise<ErasureOutcome> {
+    this.#assertOpen();
+    const number = begun ?? this.#newestErasure + 1;
+    this.#newestErasure = Math.max(number, this.#newestErasure);
+    this.#erasures.set(number, { number, target });
+    const tally = new Tally();
+    const gone = new Set<string>();
+    if (target.kind === "session") gone.add(target.sessionId);
+    if (target.kind === "agent") {
+      for (const { sessionId } of this.#participants.get(target.agentId) ?? []) gone.add(sessionId);
+    }
+    for (const [chainSeq, place] of this.#chain.entries()) {
+      const decision = decide(place.jws, target, (sessionId, before) => this.#endedBefore(sessionId, before));
+      if (decision.kind === "stop") break;
+      if (decision.kind === "erased" && decision.erasure === number) tally.add(chainSeq, place.auditId);
+      if (decision.kind !== "erase") continue;
+      const { payload } = decision;
+      tally.add(chainSeq, place.auditId);
+      place.jws = tombstone({ auditId: place.auditId, chainSeq, payload, erasure: number });
+      this.#putTombstone(chainSeq, place, payload);
+      if (target.kind === "age" && payload.session_id !== undefined) gone.add(payload.session_id);
+    }
+    let artifacts = 0;
+    for (const sessionId of gone) {
+      const session = this.#sessions.get(sessionId);
+      artifacts += session?.artifacts.size ?? 0;
+      session?.artifacts.clear();
+    }
+    if (target.kind === "agent") this.#forget(target.agentId);
+    return { number, records: tally.records, artifacts, digest: tally.digest() };
+  }
+
+  pendingErasures(): readonly Erasure[] {
+    return [...this.#erasures.values()];
+  }
+
+  forgotten(): Iterable<string> {
+    return [...this.#forgotten];
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
   }
 
+  #putTombstone(
+    chainSeq: number,
+    { auditId, jws }: { readonly auditId: string; readonly jws: string },
+    { session_id: sessionId, session_seq: sessionSeq, counterparty_agent_id: agentId }: AttributionPayload,
+  ): void {
+    this.#records.set(auditId, jws);
+    const event = this.#events.indexOf(chainSeq);
+    if (event >= 0) this.#events.splice(event, 1);
+    const known = agentId === undefined ? undefined : this.#participants.get(agentId);
+    if (agentId !== undefined && known !== undefined) {
+      this.#participants.set(
+        agentId,
+        known.filter((one) => one.chainSeq !== chainSeq),
+      );
+    }
+    const records = sessionId === undefined ? undefined : this.#sessions.get(sessionId)?.records;
+    const record = sessionSeq === undefined ? undefined : records?.get(sessionSeq);
+    if (record?.chainSeq === chainSeq) records?.set(sessionSeq as number, { ...record, jws });
+  }
+
+  #forget(agentId: string): void {
+    this.#agents.delete(agentId);
+    this.#lifecycle.delete(agentId);
+    for (const [key, revocation] of this.#revocations) {
+      if (revocation.agentId === agentId) this.#revocations.delete(key);
+    }
+    this.#participants.delete(agentId);
+    this.#forgotten.add(forgottenMark(agentId));
+  }
+
+  #endedBefore(sessionId: string, before: number): boolean {
+    if (this.#open.has(sessionId)) return false;
+    const newest = inOrder(this.#sessions.get(sessionId)?.records ?? new Map<number, RecordEntry>()).at(-1);
+    const read = newest === undefined ? undefined : readRecord(newest.jws);
+    return read?.ok !== true || timeOf(read.value) < before;
+  }
+
+  #jwsAt(chainSeq: number): string {
+    return this.#chain[chainSeq]?.jws ?? "";
+  }
+
   #addRecord(entry: RecordEntry): void {
     this.#records.set(entry.auditId, entry.jws);
-    this.#chain.push(entry.jws);
+    this.#chain.push({ auditId: entry.auditId, jws: entry.jws });
+    const { participant, sessionId: of, chainSeq } = entry;
+    if (participant !== undefined && of !== undefined) {
+      const known = this.#participants.get(participant) ?? [];
+      this.#participants.set(participant, [...known, { sessionId: of, chainSeq }]);
+    }
     if (entry.isLifeEvent) this.#events.push(entry.chainSeq);
     this.#head = { chainSeq: entry.chainSeq, auditId: entry.auditId };
     if (entry.sessionId === undefined || entry.sessionSeq === undefined) return;

@@ -90,8 +90,15 @@ export interface SwitchboardConfig {
   readonly genesisIssuers: "any" | readonly string[];
   /** Who may list agents and read their documents. */
   readonly agentDisclosure: "public" | "authenticated";
+  /**
+   * Who reads records with INSPECT: `agent_only` those whose they are, and the operator; `public` everybody, without an identity too;
+   * `operator_only` the operator. Default `agent_only`.
+   */
+  readonly recordReading?: "public" | "agent_only" | "operator_only";
   /** Status of scope refusals: `auto` by dialect, or one for all. Default `auto`. */
   readonly scopeViolationCode?: ScopeViolationCode;
+  /** Records and artifacts are erased when they are so many days old. Default: they are kept. */
+  readonly retentionDays?: number | undefined;
   readonly limits: SwitchboardLimits;
 }
 
@@ -118,6 +125,8 @@ export interface SwitchboardOptions {
   readonly certificates?: CertificateRules | undefined;
   /** Certificates that were revoked before the start. */
   readonly revocations?: Iterable<Revocation>;
+  /** `forgottenMark`s of agents that were erased. Default: none were. */
+  readonly forgotten?: Iterable<string>;
   /** The last record in the log, `undefined` for an empty one. */
   readonly head: { readonly chainSeq: number; readonly auditId: string } | undefined;
   /** Used proofs and spent rates, shared with other servers where they are. Default: kept in this process alone. */

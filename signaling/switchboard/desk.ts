@@ -39,7 +39,16 @@ export interface Desk {
 
 /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
 export function makeDesk(options: SwitchboardOptions): Desk {
-  const { config, identity, verifier, random, head, agents, shared = new MemoryState() } = options;
+  const {
+    config,
+    identity,
+    verifier,
+    random,
+    head,
+    agents,
+    forgotten = [],
+    shared = new MemoryState(),
+  } = options;
   const { certificates, revocations = [] } = options;
   const policy = orThrow(parseScopes(config.policyScope, "policyScope"));
   const genesis = orThrow(readGenesis(identity.genesis, verifier));
@@ -55,6 +64,8 @@ export function makeDesk(options: SwitchboardOptions): Desk {
   const replies = new Replies(outputs, chain, random, facts, manifest);
   const registry = new Registry(config, policy, verifier, outputs, { genesis, document });
   registry.load(agents);
+  registry.forgetAll(forgotten);
+  replies.leaveOut((agentId) => registry.isForgotten(agentId));
   const connections = new Connections(config.limits, random, shared.rates);
   const certification = new Certification(certificates, outputs);
   certification.revocations.load(revocations);

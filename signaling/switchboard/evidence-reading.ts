@@ -80,10 +80,12 @@ export class EvidenceReading {
   }
 
   /** The driver built the file, or found nothing. */
-  deliver(id: ExchangeId, evidence: EvidenceFile | undefined, now: number): void {
+  deliver(id: ExchangeId, evidence: EvidenceFile | "erased" | undefined, now: number): void {
     const reading = this.#readings.get(id);
     if (reading === undefined || reading.file !== undefined) return;
-    if (evidence === undefined) {
+    if (evidence === "erased") {
+      this.#refuse(reading, refuse("record-erased", "What the evidence is made of was erased.", "path"), now);
+    } else if (evidence === undefined) {
       this.#refuse(reading, refuse("session-not-found", "There is no such session.", "path"), now);
     } else if (!evidence.participants.includes(reading.agentId) && !reading.isOperated) {
       const notYours = refuse("session-identity-mismatch", "You take no part in this session.", "path");

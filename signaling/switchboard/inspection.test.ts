@@ -4,7 +4,7 @@ import type { Fault } from "../../codecs/result.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { type Answers, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
-import { ALICE, must, testAgent } from "../../test/signed-call.ts";
+import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
 import { auditId, readRecord } from "../attribution.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
@@ -75,6 +75,81 @@ describe("INSPECT of the chain's head", () => {
   });
 });
 
+describe("INSPECT of sessions", () => {
+  test("lists an agent's own, newest first and page by page, and reads their chains to whoever takes part", () => {
+    const { alice, bob, stranger, scene, stage, sessionId } = withStranger();
+    scene.close();
+    alice.call(BOB);
+    const event = scene.bobInbox.event("offer");
+    bob.accept(event);
+    const later = event.session_id;
+    const listed = inspect(alice, { target: "sessions", limit: 1 }).last.result;
+    expect(listed.sessions).toMatchObject([{ session_id: later }]);
+    const rest = inspect(bob, { target: "sessions", before: Number(listed.next) }).last.result;
+    expect(rest.sessions).toMatchObject([{ session_id: sessionId }]);
+    expect(inspect(stranger, { target: "sessions" }).last.result.sessions).toEqual([]);
+    expect(inspect(stranger, { target: "sessions", agent_id: bob.id }).outcome).toBe("record-forbidden");
+
+    const all = stage.sessionRecords(sessionId);
+    const page = inspect(alice, { target: "session", session_id: sessionId, limit: 2 }).last.result;
+    expect(page).toMatchObject({ records: all.slice(0, 2), more: true });
+    const next = inspect(alice, { target: "session", session_id: sessionId, after: 1, limit: 64 }).last
+      .result;
+    expect(next).toMatchObject({ records: all.slice(2), more: false });
+    expect(inspect(stranger, { target: "session", session_id: sessionId }).outcome).toBe("record-forbidden");
+    expect(inspect(alice, { target: "session", session_id: "sess-none" }).outcome).toBe("session-not-found");
+  });
+
+  test("reads the whole chain to the operator alone", () => {
+    const { alice, stage } = withStranger();
+    const operator = new SignalingPeer(stage, stage.server);
+    const answers = operator.ask(
+      "INSPECT",
+      "/",
+      { target: "chain", after: 1, limit: 3 },
+      { proof: true, documents: false },
+    );
+    const records = stage.log.filter((entry) => entry.kind === "record").map(({ jws }) => jws);
+    expect(answers.last.result).toMatchObject({ records: records.slice(2, 5), more: true });
+    expect(inspect(alice, { target: "chain" }).outcome).toBe("record-forbidden");
+  });
+});
+
+describe("who may read is the operator's setting", () => {
+  const ask = (stage: Stage, target: string) =>
+    stage.ask("INSPECT", "/", [["Agent-ID", ALICE.genesis.agentId]]).at(-1)?.status ?? target;
+
+  test("agent_only: who is not known is 401", () => {
+    expect(ask(new Stage(), "chain_head")).toBe(401);
+  });
+
+  test("operator_only: an agent is 403 whatever it names", () => {
+    const stage = new Stage({ config: { recordReading: "operator_only" } });
+    const alice = new SignalingPeer(stage, ALICE);
+    alice.subscribe();
+    for (const target of ["chain_head", "lifecycle", "sessions"]) {
+      expect(inspect(alice, { target }).last).toMatchObject({
+        status: 403,
+        error: { code: "record-forbidden" },
+      });
+    }
+    const operator = new SignalingPeer(stage, stage.server);
+    const answers = operator.ask("INSPECT", "/", { target: "chain_head" }, { proof: true, documents: false });
+    expect(answers.outcome).toBe("ok 200");
+  });
+
+  test("public: anybody reads any record, also without an identity", () => {
+    const stage = new Stage({ config: { recordReading: "public" } });
+    const alice = new SignalingPeer(stage, ALICE);
+    const name = nameOf(alice.subscribe());
+    const nobody = new SignalingPeer(stage, testAgent("carol", 9));
+    expect(inspect(nobody, { target: "audit", audit_id: name }).last.result).toMatchObject({
+      audit_id: name,
+    });
+    expect(inspect(nobody, { target: "chain" }).outcome).toBe("ok 200");
+  });
+});
+
 describe("INSPECT of what is not kept here", () => {
   test.each(["contract", "rcns-attempt"])("%s is 404", (target) => {
     const { alice } = withStranger();
@@ -102,6 +177,8 @@ describe("who may read a record, by what the log gives", () => {
     const [answers, refusals]: [JsonObject[], string[]] = [[], []];
     const inspection = new Inspection({
       identity: { agentId: "server" },
+      config: {},
+      registry: { operator: {} },
       outputs: new Outputs(),
       replies: {
         answer: (_: Exchange, reply: { readonly result: JsonObject }) => answers.push(reply.result),
@@ -127,7 +204,7 @@ describe("who may read a record, by what the log gives", () => {
     const { inspection, ask, answers, refusals } = bare();
     const read = (exchange: number, beginning: readonly string[]) => {
       ask(exchange, bob.id);
-      inspection.deliver(exchange, [ofAlice, ...beginning], 0);
+      inspection.deliver(exchange, { records: [ofAlice], roots: beginning }, 0);
     };
     read(1, roots.map(ofAnotherSession));
     read(2, [recordOf(bob.query(sessionId))]);
@@ -140,7 +217,7 @@ describe("who may read a record, by what the log gives", () => {
     const { inspection, ask, refusals } = bare();
     for (let n = 0; n < 64; n++) expect(ask(n, "ada", n < 60 ? 1 : 2).ok).toBe(true);
     expect(ask(64, "ada")).toMatchObject({ ok: false, fault: { code: "rate-limited" } });
-    inspection.deliver(63, [], 0);
+    inspection.deliver(63, { records: [] }, 0);
     expect(refusals).toEqual(["record-not-found"]);
     expect(ask(64, "ada").ok).toBe(true);
     inspection.drop(1);

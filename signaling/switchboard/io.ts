@@ -2,7 +2,7 @@ import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts
 import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
 import type { AccessGrant } from "../authority.ts";
-import type { LogEntry } from "../record-log.ts";
+import type { ErasureOutcome, ErasureTarget, LogEntry } from "../record-log.ts";
 import type { LoggedSession } from "./left-session.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
@@ -90,10 +90,21 @@ export type SwitchboardInput =
   | {
       readonly kind: "looked-up";
       readonly exchange: ExchangeId;
-      readonly found: readonly string[] | undefined;
+      readonly found: LookedUp | undefined;
     }
   /** Answers `evidence-wanted`. */
-  | { readonly kind: "evidence"; readonly exchange: ExchangeId; readonly evidence: EvidenceFile | undefined }
+  | {
+      readonly kind: "evidence";
+      readonly exchange: ExchangeId;
+      readonly evidence: EvidenceFile | "erased" | undefined;
+    }
+  /** Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log could not. */
+  | {
+      readonly kind: "erased";
+      readonly exchange: ExchangeId | undefined;
+      readonly target: ErasureTarget;
+      readonly outcome: ErasureOutcome | undefined;
+    }
   /** Time passed: at least `nextTimeout()`. Harmless when early. */
   | { readonly kind: "tick" }
   /** A session that the log holds open from an earlier process of the server. Before all other inputs, one for each. */
@@ -113,10 +124,29 @@ export interface EvidenceFile {
 
 /** What is looked up in the log. */
 export type LookUpTarget =
-  /** The record of this name and, where it names a session, the first `ROOT_RECORDS` of that; nothing where there is none. */
+  /** The record of this name; nothing where there is none. */
   | { readonly kind: "record"; readonly auditId: string }
-  /** At most `count` records of changes of an agent's status, the newest first. */
-  | { readonly kind: "lifecycle"; readonly agentId: string; readonly count: number };
+  /** At most `count` records of changes of an agent's status before a place of the chain, the newest first. */
+  | {
+      readonly kind: "lifecycle";
+      readonly agentId: string;
+      readonly count: number;
+      readonly before: number;
+    }
+  /** At most `count` sessions an agent took part in, begun before a place of the chain, the newest first. */
+  | { readonly kind: "sessions"; readonly agentId: string; readonly count: number; readonly before: number }
+  /** At most `count` records of a session from number `from` on. */
+  | { readonly kind: "session"; readonly sessionId: string; readonly from: number; readonly count: number }
+  /** At most `count` records of the server's chain from place `from` on. */
+  | { readonly kind: "chain"; readonly from: number; readonly count: number };
+
+/** What was found in the log. Where records were erased, tombstones stand in their place. */
+export interface LookedUp {
+  readonly records: readonly string[];
+  /** The first `ROOT_RECORDS` of the session that they are of. */
+  readonly roots?: readonly string[];
+  readonly sessions?: readonly { readonly sessionId: string; readonly chainSeq: number }[];
+}
 
 /** What the driver must do, in this order. */
 export type SwitchboardOutput =
@@ -145,7 +175,7 @@ export type SwitchboardOutput =
   | { readonly kind: "counters-wanted"; readonly sessionId: string }
   /**
    * Build the session's evidence file from the log once every earlier `append` is durable and hand in `evidence` with the
-   * same exchange; `undefined` when the log holds no such session.
+   * same exchange; `undefined` when the log holds no such session, `erased` when it no longer holds what one is made of.
    */
   | { readonly kind: "evidence-wanted"; readonly exchange: ExchangeId; readonly sessionId: string }
   /**
@@ -164,6 +194,15 @@ export type SwitchboardOutput =
    * `undefined` when it cannot be read.
    */
   | { readonly kind: "look-up-wanted"; readonly exchange: ExchangeId; readonly what: LookUpTarget }
+  /**
+   * Have the log erase this, once every earlier `append` is durable, one erasure after the other, and hand in `erased` with the same
+   * exchange.
+   */
+  | {
+      readonly kind: "erase-wanted";
+      readonly exchange: ExchangeId | undefined;
+      readonly target: ErasureTarget;
+    }
   /** The final answer given last on this connection turns it into one for media: `Connection.beginMedia` once it is sent. */
   | { readonly kind: "media"; readonly connection: ConnectionId }
   /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */

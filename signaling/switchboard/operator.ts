@@ -39,4 +39,5 @@ const OPERATED: ReadonlySet<Route> = new Set<Route>([
   "REINSTATE /agents/{agent_id}",
   "REVOKE /agents/{agent_id}",
   "DEPRECATE /agents/{agent_id}",
+  "REDACT /records",
 ]);

@@ -60,18 +60,43 @@ export const DESCRIBE: Shape<DescribeParameters> = object<DescribeParameters>(
 
 /** INSPECT /: what to look up. */
 export interface InspectParameters {
-  readonly target: "audit" | "chain_head" | "lifecycle" | "contract" | "rcns-attempt";
+  readonly target:
+    | "audit"
+    | "chain_head"
+    | "lifecycle"
+    | "sessions"
+    | "session"
+    | "chain"
+    | "contract"
+    | "rcns-attempt";
   readonly audit_id?: string;
-  /** Default: the server. */
+  /** Default: the server; of `sessions`, the asker. */
   readonly agent_id?: string;
+  readonly session_id?: string;
   readonly limit?: number;
+  /** The page before this place of the server's chain: of what comes newest first. */
+  readonly before?: number;
+  /** The page behind this place: of a chain. */
+  readonly after?: number;
 }
 export const INSPECT: Shape<InspectParameters> = object<InspectParameters>(
   {
-    target: oneOf("audit", "chain_head", "lifecycle", "contract", "rcns-attempt"),
+    target: oneOf(
+      "audit",
+      "chain_head",
+      "lifecycle",
+      "sessions",
+      "session",
+      "chain",
+      "contract",
+      "rcns-attempt",
+    ),
     audit_id: optional(DIGEST),
     agent_id: optional(AGENT_ID),
+    session_id: optional(text({ min: 1, max: 128 })),
     limit: optional(integer(1, 64)),
+    before: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+    after: optional(integer(0, Number.MAX_SAFE_INTEGER)),
   },
   OPEN,
 );
@@ -92,6 +117,16 @@ export const LIFECYCLE: Shape<LifecycleParameters> = object<LifecycleParameters>
     genesis: optional(DOCUMENT),
     identity_document: optional(DOCUMENT),
   },
+  OPEN,
+);
+
+/** REDACT /records: one of them. */
+export interface RedactParameters {
+  readonly agent_id?: string;
+  readonly session_id?: string;
+}
+export const REDACT: Shape<RedactParameters> = object<RedactParameters>(
+  { agent_id: optional(AGENT_ID), session_id: optional(text({ min: 1, max: 128 })) },
   OPEN,
 );
 

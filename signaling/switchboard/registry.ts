@@ -3,6 +3,7 @@ import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Authority } from "../authority.ts";
+import { forgottenMark } from "../forgotten.ts";
 import { type Genesis, verifyGenesis } from "../genesis.ts";
 import { type AgentStatus, type IdentityDocument, readIdentityDocument } from "../identity-document.ts";
 import { encodePublicKey } from "../keys.ts";
@@ -41,6 +42,8 @@ export class Registry {
   readonly #outputs: Outputs;
   /** The server itself: who proves itself with its key operates it. No agent, so neither listed nor called. */
   readonly operator: RegisteredAgent;
+  /** `forgottenMark`s: grow with erasures alone. */
+  readonly #forgotten = new Set<string>();
   readonly #agents = new Map<string, RegisteredAgent>();
   /** What issuers have said here by lifecycle methods; of registered agents alone. */
   readonly #lifecycle = new Map<string, StatusChange>();
@@ -138,6 +141,25 @@ export class Registry {
     if (this.#agents.size >= this.#config.limits.agents)
       return refuse("capacity", "No further agents fit here.");
     return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
+  }
+
+  /** Knows an agent no more, and its Agent-ID as one that does not register itself again. */
+  forget(agentId: string): void {
+    this.#agents.delete(agentId);
+    this.#lifecycle.delete(agentId);
+    this.#order = undefined;
+    this.#forgotten.add(forgottenMark(agentId));
+  }
+
+  /** Takes the marks of agents that were erased before. */
+  forgetAll(marks: Iterable<string>): void {
+    for (const mark of marks) this.#forgotten.add(mark);
+  }
+
+  /** Whether the agent was erased, and has not been registered since. */
+  isForgotten(agentId: string): boolean {
+    if (this.#forgotten.size === 0 || this.#agents.has(agentId)) return false;
+    return this.#forgotten.has(forgottenMark(agentId));
   }
 
   /** Keeps what {@link find} returned. Gives the log entry to append when it is news. */
@@ -239,6 +261,7 @@ export class Registry {
     document: string | undefined,
     isVouchedFor: boolean,
   ): Result<RegisteredAgent> {
+    if (this.isForgotten(agentId)) return refuse("agent-erased", "This Agent-ID was erased here, for good.");
     const { registration } = this.#config;
     if (registration === "closed") {
       return refuse("agent-unknown", "This agent is not registered here, and registration is closed.");

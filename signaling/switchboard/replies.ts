@@ -94,6 +94,7 @@ interface Versioned {
 /** What a server that is not of tier 1 must say beside its tier (`spec/agtp.md` 1.6). */
 const TIER_2_WARNING = "verification-incomplete";
 
+const AGENT_IDS = /[0-9a-f]{64}/g;
 const MAX_RECORDED_METHOD = 32;
 const MAX_RECORDED_PATH = 2_048;
 
@@ -105,6 +106,7 @@ export class Replies {
   readonly #facts: ResponderFacts;
   readonly #manifest: Versioned;
   readonly #refusals: RefusalLog;
+  #isForgotten: (agentId: string) => boolean = () => false;
 
   constructor(
     outputs: Outputs,
@@ -119,6 +121,11 @@ export class Replies {
     this.#facts = facts;
     this.#manifest = manifest;
     this.#refusals = new RefusalLog(outputs);
+  }
+
+  /** Whose names are not written down again, whoever says them: those of agents that were erased. */
+  leaveOut(isForgotten: (agentId: string) => boolean): void {
+    this.#isForgotten = isForgotten;
   }
 
   /** The last record signed. */
@@ -172,8 +179,14 @@ export class Replies {
     this.#send(exchange, status, prepare(body, exchange), { ...reply, event: fault.code }, now);
   }
 
-  /** Records what nobody waits for an answer to, together with `entries` before it. */
-  note(event: string, extra: JsonObject, link: SessionLink, entries: readonly LogEntry[], now: number): void {
+  /** Records what nobody waits for an answer to, together with `entries` before it; in the session's chain where one is given. */
+  note(
+    event: string,
+    extra: JsonObject,
+    link: SessionLink | undefined,
+    entries: readonly LogEntry[],
+    now: number,
+  ): void {
     const record = this.#chain.next({ status: 0, event, extra }, now, link);
     this.#outputs.push({ kind: "append", entries: [...entries, recordEntry(record)] });
   }
@@ -208,7 +221,7 @@ export class Replies {
         status,
         // Cut to what a record may hold; a request that long was refused.
         method: exchange.method.slice(0, MAX_RECORDED_METHOD),
-        path: exchange.path.slice(0, MAX_RECORDED_PATH),
+        path: this.#recorded(exchange.path).slice(0, MAX_RECORDED_PATH),
         requestHash: exchange.requestHash,
         resultHash: body.hash,
         taskId: exchange.taskId,
@@ -216,7 +229,7 @@ export class Replies {
         sessionId,
         counterpartyAgentId: exchange.caller,
         event: reply.event?.replaceAll("_", "-"),
-        extra: extraOf(exchange, reply.extra),
+        extra: extraOf(exchange, reply.extra, this.#isForgotten),
       },
       now,
       reply.link,
@@ -258,6 +271,10 @@ export class Replies {
     return all.size === 0 ? undefined : [...all].join(", ");
   }
 
+  #recorded(path: string): string {
+    return path.replaceAll(AGENT_IDS, (agentId) => (this.#isForgotten(agentId) ? "{erased}" : agentId));
+  }
+
   /** A version 7 UUID (RFC 9562). */
   uuid(now: number): string {
     return uuidv7({ msecs: Math.floor(now), random: this.#random(16) });
@@ -268,8 +285,10 @@ export class Replies {
 function extraOf(
   { agentId, caller, callerOwner, assurance }: Exchange,
   extra: JsonObject | undefined,
+  isForgotten: (agentId: string) => boolean,
 ): JsonObject | undefined {
-  const claim = caller === undefined && agentId !== undefined ? { claimed_agent_id: agentId } : {};
+  const isClaim = caller === undefined && agentId !== undefined && !isForgotten(agentId);
+  const claim = isClaim ? { claimed_agent_id: agentId } : {};
   const owner = callerOwner === undefined ? {} : { counterparty_owner_id: callerOwner };
   const proved = assurance === undefined ? {} : { identity_assurance: assurance };
   const all = { ...extra, ...claim, ...owner, ...proved };
@@ -294,6 +313,7 @@ const CHANGING: ReadonlySet<string> = new Set([
   "REINSTATE",
   "REVOKE",
   "DEPRECATE",
+  "REDACT",
 ]);
 
 function prepare(content: JsonObject, exchange: Exchange): PreparedBody {
@@ -304,7 +324,10 @@ function prepare(content: JsonObject, exchange: Exchange): PreparedBody {
 function recordEntry(record: ChainedRecord): Extract<LogEntry, { kind: "record" }> {
   const { chainSeq, auditId, jws, sessionId, sessionSeq, payload } = record;
   const event = isLifeEvent({ event: payload.event, sessionSeq }) ? ({ isLifeEvent: true } as const) : {};
-  return { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq, ...event };
+  const { counterparty_agent_id: agentId } = payload;
+  const joins = payload.event === "session-established" && agentId !== undefined;
+  const participant = joins ? { participant: agentId } : {};
+  return { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq, ...event, ...participant };
 }
 
 function echo(name: string, value: string | undefined): HeaderField[] {

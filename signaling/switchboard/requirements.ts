@@ -8,7 +8,7 @@ import type { Requirement } from "./identification.ts";
 export function requirementOf(
   route: Route,
   parameters: JsonObject,
-  config: Pick<SwitchboardConfig, "agentDisclosure">,
+  config: Pick<SwitchboardConfig, "agentDisclosure" | "recordReading">,
 ): Requirement {
   switch (route) {
     case "ESTABLISH /sessions":
@@ -18,6 +18,7 @@ export function requirementOf(
     case "OPEN /sessions/{session_id}/media":
     case "RESUME /sessions/{session_id}":
     case "SUBSCRIBE /agents/{agent_id}/inbox":
+    case "REDACT /records":
       return "proof";
     case "DISCOVER /agents":
     case "DISCOVER /agents/{agent_id}":
@@ -25,6 +26,8 @@ export function requirementOf(
     case "NOTIFY /":
       // Who revokes a certificate need not be an agent: its own tells who it is.
       return isRevocation(route, parameters) ? "anonymous" : "bound";
+    case "INSPECT /":
+      return config.recordReading === "public" ? "anonymous" : "bound";
     // The issuer's certificate stands in for a proof.
     case "ACTIVATE /agents/{agent_id}":
     case "DEACTIVATE /agents/{agent_id}":

@@ -4,7 +4,7 @@ import type { Routed } from "../paths.ts";
 import { commaList } from "../query-values.ts";
 import { readShape } from "../shape.ts";
 import type { Answering } from "./answering.ts";
-import type { Asked, AskedByAnybody } from "./asked.ts";
+import { type Asked, type AskedByAnybody, isProved } from "./asked.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Authorities } from "./authorities.ts";
 import type { Desk } from "./desk.ts";
@@ -17,6 +17,7 @@ import {
   serverDocuments,
 } from "./discovery.ts";
 import { ENDPOINTS } from "./endpoints.ts";
+import type { Erasing } from "./erasing.ts";
 import type { EvidenceReading } from "./evidence-reading.ts";
 import { DEFAULT_INBOX } from "./inboxes.ts";
 import type { Inspection } from "./inspection.ts";
@@ -35,6 +36,7 @@ import {
   LIFECYCLE,
   NOTIFY,
   QUERY,
+  REDACT,
   REVOCATION,
   SUBSCRIBE,
   type SubscribeParameters,
@@ -71,6 +73,7 @@ export interface Departments {
   readonly records: RecordReading;
   readonly inspection: Inspection;
   readonly lifecycle: Lifecycle;
+  readonly erasing: Erasing;
   readonly authorities: Authorities;
   readonly revoking: Revoking;
   readonly notices: Notices;
@@ -103,6 +106,10 @@ export class Routing {
       return this.#departments.lifecycle.change(asked, method, routed.params.agent_id, read.value, now);
     }
     if (isRevocation(routed.route, parameters)) return this.#revoke(asked, parameters, now);
+    if (routed.route === "INSPECT /" && (isProved(asked) || this.#desk.config.recordReading === "public")) {
+      const read = readShape(INSPECT, parameters, AT);
+      return read.ok ? this.#departments.inspection.inspect(asked, read.value, now) : read;
+    }
     const result = this.#discover(routed, asked, parameters, now);
     if (!result.ok) return result;
     const about = "agent_id" in routed.params ? this.#desk.registry.get(routed.params.agent_id) : undefined;
@@ -190,9 +197,9 @@ export class Routing {
         const read = readShape(CONFIRM_TARGET, parameters, AT);
         return read.ok ? this.#departments.notices.confirm(asked, read.value, now) : read;
       }
-      case "INSPECT /": {
-        const read = readShape(INSPECT, parameters, AT);
-        return read.ok ? this.#departments.inspection.inspect(asked, read.value, now) : read;
+      case "REDACT /records": {
+        const read = readShape(REDACT, parameters, AT);
+        return read.ok ? this.#departments.erasing.redact(asked, read.value, now) : read;
       }
       case "TERMINATE /offers/{offer_id}":
         return ringing.cancel(asked, routed.params.offer_id, now);

@@ -10,6 +10,7 @@ import {
   NOTHING,
   NOTIFY,
   QUERY,
+  REDACT,
   SUBSCRIBE,
 } from "./parameters.ts";
 
@@ -192,6 +193,18 @@ export const SERVICE_ENDPOINTS: Readonly<Record<ServiceRoute, Endpoint>> = {
     intent: "announce an agent's end",
     outcome: "the agent is deprecated",
     impact: "reversible",
+  },
+  "REDACT /records": {
+    description:
+      "Erases what the records and artifacts of an agent, or of a session that is over, say. For the operator.",
+    intent: "erase what is kept of somebody",
+    outcome: "tombstones in the places of records, and a record of the erasure",
+    capability: "modification",
+    impact: "irreversible",
+    isIdempotent: true,
+    input: REDACT,
+    output: { erasure: "integer", records: "integer", artifacts: "integer", audit_ids_digest: "string" },
+    errors: ["operator-required", "session-state-conflict", "rate-limited", "proof-required"],
   },
   "SUBSCRIBE /agents/{agent_id}/inbox": {
     description: "Opens the agent's inbox: a series of messages, one for each event, until it is closed.",

@@ -9,6 +9,7 @@ import { type Desk, makeDesk } from "./desk.ts";
 import { type Departure, Detaching } from "./detaching.ts";
 import { CLOSE_SHUTDOWN, Draining } from "./draining.ts";
 import { Endings } from "./endings.ts";
+import { Erasing } from "./erasing.ts";
 import { EvidenceReading } from "./evidence-reading.ts";
 import { Identification } from "./identification.ts";
 import { Inspection } from "./inspection.ts";
@@ -72,6 +73,7 @@ export class Switchboard {
   readonly #evidence: EvidenceReading;
   readonly #inspection: Inspection;
   readonly #revoking: Revoking;
+  readonly #erasing: Erasing;
   readonly #reception: Reception;
   readonly #draining: Draining;
   readonly #recovery: Recovery;
@@ -98,6 +100,7 @@ export class Switchboard {
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
     this.#inspection = new Inspection(this.#desk);
     this.#revoking = new Revoking(this.#desk, this.#authorities);
+    this.#erasing = new Erasing(this.#desk, this.#table, this.#endings, this.#authorities);
     this.#reception = new Reception(this.#desk, this.#identification, {
       ringing: this.#ringing,
       answering: new Answering(this.#desk, this.#table, book, this.#ringing, this.#endings, this.#detaching),
@@ -110,6 +113,7 @@ export class Switchboard {
       inspection: this.#inspection,
       notices: new Notices(this.#desk, this.#table),
       lifecycle: new Lifecycle(this.#desk),
+      erasing: this.#erasing,
       authorities: this.#authorities,
       revoking: this.#revoking,
     });
@@ -130,6 +134,7 @@ export class Switchboard {
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
+    this.#erasing.begin(now);
     this.#authorities.followChanges(now);
     this.#draining.finishIfEmpty(now);
   }
@@ -227,6 +232,9 @@ export class Switchboard {
       case "looked-up":
         this.#inspection.deliver(input.exchange, input.found, now);
         return;
+      case "erased":
+        this.#erasing.deliver(input, now);
+        return;
       case "evidence":
         this.#evidence.deliver(input.exchange, input.evidence, now);
         return;
@@ -259,6 +267,9 @@ export class Switchboard {
         return;
       case "inbox-expiry":
         this.#desk.inboxes.expire(timer.id, now);
+        return;
+      case "retention":
+        this.#erasing.round(now);
         return;
       case "drain":
         for (const live of this.#table.all()) this.#endings.end(live, "shutdown", "server", now);

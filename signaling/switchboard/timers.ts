@@ -27,7 +27,9 @@ export type TimerKind =
   | "reports"
   /** Without id. */
   | "certificates"
-  | "drain";
+  | "drain"
+  /** The next look for records that have become too old. */
+  | "retention";
 
 export interface Timer {
   readonly kind: TimerKind;

@@ -16,6 +16,9 @@ export interface AgentFlags {
   readonly reason?: string;
 }
 
+/** How long an erasure may take: it goes through the whole log, and writes it anew. */
+const ERASURE_MS = 3_600_000;
+
 /** Changes of an agent's status, as the command line calls them. */
 const METHODS = {
   suspend: "DEACTIVATE",
@@ -86,6 +89,30 @@ export async function agentChangeCommand(
     });
     const was = result.noop === true ? "already" : `was ${textOf(result.previous_status)}`;
     output.result(result, `${agentId} ${textOf(result.status)} (${was})`);
+  });
+}
+
+/** `parley agent erase`: ends what the agent is in, and erases what is kept of it, or of one session; says how much that was. */
+export async function agentEraseCommand(
+  agentId: string | undefined,
+  flags: AgentFlags & { readonly session?: string },
+  output: Output,
+): Promise<ExitCode> {
+  const { session } = flags;
+  if ((agentId === undefined) === (session === undefined))
+    throw usageError("It is an AGENT-ID or a --session that is erased.");
+  return await operating(flags, output, async (operator) => {
+    const { result } = await operator.ask({
+      method: "REDACT",
+      path: "/records",
+      parameters: session === undefined ? { agent_id: agentId as string } : { session_id: session },
+      timeout: ERASURE_MS,
+    });
+    const { erasure, records, artifacts } = result;
+    output.result(
+      result,
+      `erasure ${String(erasure)}: ${String(records)} records and ${String(artifacts)} kept documents and statements`,
+    );
   });
 }
 

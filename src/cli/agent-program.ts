@@ -48,6 +48,19 @@ export function addAgent(program: Command, exit: (code: ExitCode) => void): void
         }),
       );
     });
+  below("erase", "erase what is kept of an agent, for good; its calls end at once")
+    .argument("[agent-id]", "whom", values.agentId)
+    .option("--session <session-id>", "erase what is kept of one session that is over instead")
+    .action(
+      async (agentId: string | undefined, { json, ...flags }: Flags & { readonly session?: string }) => {
+        exit(
+          await attempt(json === true, async (output) => {
+            const { agentEraseCommand } = await import("./agent-command.ts");
+            return await agentEraseCommand(agentId, flags, output);
+          }),
+        );
+      },
+    );
   for (const [change, summary] of Object.entries(CHANGES) as [AgentChange, string][]) {
     below(change, summary)
       .argument("<agent-id>", "whom", values.agentId)

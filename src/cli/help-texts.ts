@@ -45,7 +45,8 @@ the server starts with less than a day left: restart it before then. Agents trus
 take such hashes for WebTransport alone: pages off this machine, and wss: from browsers, need --certificate-file.
 
 A file for --config holds the settings by these names (dataFolder, certificateFile, …) and besides policyScope,
-genesisIssuers, agentDisclosure, scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
+genesisIssuers, agentDisclosure, recordReading ("agent_only", "public" or "operator_only": who reads records with INSPECT), retentionDays (records
+and what is kept of calls are erased when they are so old; default: kept), scopeViolationCode ("auto", 451, 455 or 262), limits, addressLimits and tlsLimits:
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
 limits bound the server: sessions, 10,000 calls that are up or ring; streams, 40,000 of their media streams, each direction counted;
@@ -117,7 +118,9 @@ Examples:
   parley agent add ada.key                       let an agent in where registration is closed
   parley agent list --data /var/lib/parley
   parley agent suspend AGENT-ID --reason audit   its calls end at once; reinstate lets it on
-  parley agent revoke AGENT-ID                   for good`;
+  parley agent revoke AGENT-ID                   for good
+  parley agent erase AGENT-ID                    and nothing of it is kept, but that something was
+  parley agent erase --session SESSION-ID        the same of one call`;
 
 export const CERT = `Make certificates to try mutual TLS with: an authority, and Agent Certificates.
 

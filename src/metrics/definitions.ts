@@ -36,6 +36,7 @@ export const METRICS = {
   parley_datagrams_dropped_total: { type: "counter", labels: ["carrier", "reason"], help: "Datagrams toward agents that waited for more than 200 ms (`late`) or were the oldest of too many (`full`). QUIC's stack drops without a word, so that `webtransport` is not among them." },
   parley_relay_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "From a media datagram's arrival in the process to its last copy handed to a carrier." },
   parley_frame_verification_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "One frame's signature check." },
+  parley_records_erased_total: { type: "counter", labels: ["of"], help: "Records that tombstones took the place of, by what was erased: `agent`, `session`, or `age` (`retentionDays`)." },
   parley_records_appended_total: { type: "counter", help: "Entries of the record log that became durable." },
   parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
   parley_webhook_requests_total: { type: "counter", labels: ["webhook", "outcome"], help: "Requests to receivers of events, by their place in the setting and by whether they were taken." },

@@ -40,6 +40,7 @@ export class ServerMetrics implements Instruments {
   readonly #registry = new Registry();
   readonly #sources: MetricSources;
   #entries = 0;
+  readonly #erased: Record<string, number> = { agent: 0, session: 0, age: 0 };
 
   constructor(sources: MetricSources) {
     this.#sources = sources;
@@ -77,6 +78,9 @@ export class ServerMetrics implements Instruments {
     if (event === "session-established") {
       this.#calls.add("established");
       for (const codec of String(fields.codecs ?? "").split(" ")) if (codec !== "") this.#codecs.add(codec);
+    } else if (event === "records-erased") {
+      const of = String(fields.of);
+      this.#erased[of] = (this.#erased[of] ?? 0) + Number(fields.records);
     } else if (event === "session-rejected") this.#calls.add(String(fields.code));
     else if (event === "session-ended") this.#ended.add(fields.by === "server" ? "server" : "participant");
   }
@@ -160,6 +164,8 @@ export class ServerMetrics implements Instruments {
         return Object.entries(overview.datagramDrops).flatMap(([carrier, drops]) =>
           by("reason", { ...drops }).map(({ labels, value }) => ({ labels: { carrier, ...labels }, value })),
         );
+      case "parley_records_erased_total":
+        return by("of", this.#erased);
       case "parley_records_appended_total":
         return one(this.#entries);
       case "parley_webhook_requests_total":

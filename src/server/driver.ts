@@ -6,7 +6,6 @@ import {
   type CloseInfo,
   type Connection,
   type ConnectionHandlers,
-  type DatagramDrops,
   type ReceiveStream,
 } from "../../sfu/carrier.ts";
 import type { RelayEvent } from "../../sfu/relay-io.ts";
@@ -20,8 +19,11 @@ import type {
   SwitchboardOutput,
 } from "../../signaling/switchboard/io.ts";
 import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import type { ErasedRecord } from "../../signaling/tombstone.ts";
 import { networkOfPeer } from "../http/address-limits.ts";
 import type { TokenJudge } from "../tokens/token-judge.ts";
+import { addDrops, type DropsByCarrier } from "./datagram-drops.ts";
+import { Erasures } from "./erasures.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
@@ -65,6 +67,7 @@ export class Driver {
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
   readonly #onLifeEvents: () => void;
+  readonly #erasures: Erasures;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #inputs: SwitchboardInput[] = [];
   #turning = false;
@@ -87,7 +90,9 @@ export class Driver {
     /** What the access token of a request grants, on a connection whose client may have dialled these origins. */
     readonly judgeToken: TokenJudge["judge"];
     /** Builds the evidence file of a session that has its final record. */
-    readonly buildEvidence: (sessionId: string) => EvidenceFile | undefined;
+    readonly buildEvidence: (sessionId: string) => EvidenceFile | "erased" | undefined;
+    /** Signs what takes an erased record's place. */
+    readonly tombstone: (record: ErasedRecord) => string;
     /** A shutdown has ended every session. */
     readonly onDrained: () => void;
     /** The log cannot be written: nothing can be acknowledged any more. */
@@ -106,6 +111,14 @@ export class Driver {
     this.#onDrained = options.onDrained;
     this.#onFatal = options.onFatal;
     this.#onLifeEvents = options.onLifeEvents;
+    this.#erasures = new Erasures({
+      ...options,
+      durable: () => (this.#closed ? undefined : this.#durable),
+      done: (input) => {
+        this.#evidenceFiles.clear();
+        this.#input(input);
+      },
+    });
     this.#media = new MediaPlane({
       verifier: options.verifier,
       clock: options.clock,
@@ -121,6 +134,9 @@ export class Driver {
     for (const open of options.log.openSessions()) {
       this.#input({ kind: "interrupted", session: { ...open, landmarks: this.#landmarksOf(open) } });
     }
+    for (const { target, number } of options.log.pendingErasures())
+      this.#erasures.begin(target, undefined, number);
+    this.#input({ kind: "tick" });
   }
 
   /** Connections that are up. */
@@ -301,6 +317,9 @@ export class Driver {
       case "look-up-wanted":
         this.#lookUp(output.exchange, output.what);
         return;
+      case "erase-wanted":
+        this.#erasures.begin(output.target, output.exchange);
+        return;
       case "evidence-wanted":
         this.#evidence(output.exchange, output.sessionId);
         return;
@@ -458,16 +477,8 @@ export class Driver {
       return;
     }
     const { sessionId, connection, flow, first, last, reason, count } = event;
-    this.#input({
-      kind: "refused",
-      sessionId,
-      connection,
-      flow,
-      first,
-      last,
-      reason,
-      count,
-    });
+    const frames = { first, last, reason, count };
+    this.#input({ kind: "refused", sessionId, connection, flow, ...frames });
   }
 
   #schedule(): void {
@@ -482,12 +493,4 @@ export class Driver {
     });
     this.#timer = { at, cancel };
   }
-}
-
-type DropsByCarrier = Record<string, DatagramDrops>;
-
-function addDrops(sums: DropsByCarrier, { carrier, drops }: Connection): void {
-  if (drops === undefined) return;
-  const sum = sums[carrier] ?? { late: 0, full: 0 };
-  sums[carrier] = { late: sum.late + drops.late, full: sum.full + drops.full };
 }

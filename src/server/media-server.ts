@@ -7,6 +7,7 @@ import type { RecordLog } from "../../signaling/record-log.ts";
 import type { SharedState } from "../../signaling/shared-state.ts";
 import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
+import { isTombstone, makeTombstone } from "../../signaling/tombstone.ts";
 import type { TokenIssuer } from "../tokens/token-issuers.ts";
 import { TokenJudge } from "../tokens/token-judge.ts";
 import { Driver } from "./driver.ts";
@@ -54,6 +55,7 @@ export class MediaServer {
       agents: log.agents(),
       certificates: options.certificates,
       revocations: log.revocations(),
+      forgotten: log.forgotten(),
       head: log.head(),
       ...(options.shared === undefined ? {} : { shared: options.shared }),
     });
@@ -81,8 +83,10 @@ export class MediaServer {
       buildEvidence: (sessionId) => {
         const session = log.session(sessionId);
         if (session === undefined) return undefined;
+        if (session.artifacts.length === 0 && session.records.some(isTombstone)) return "erased";
         return buildEvidence({ session, server: identity, now: options.clock.wall() }, verifier);
       },
+      tombstone: (record) => makeTombstone(record, identity.signer, options.clock.wall()),
       onDrained: () => this.#drained.resolve(),
       onFatal: options.onFatal,
       onLifeEvents: options.onLifeEvents ?? (() => {}),

@@ -13,6 +13,7 @@ import { makeNarrowing } from "../../signaling/narrowing.ts";
 import { makeProof } from "../../signaling/proof.ts";
 import { RecordChain, SessionLink } from "../../signaling/record-chain.ts";
 import { deriveTerms, termsBytes } from "../../signaling/terms.ts";
+import { makeTombstone } from "../../signaling/tombstone.ts";
 import {
   ALICE,
   ANSWER,
@@ -200,6 +201,11 @@ const event = makeLifeEvent(
   { agentId: SERVER.genesis.agentId, signer: SERVER.identity },
 );
 if (!event.ok) throw new Error(event.fault.message);
+const tombstone = makeTombstone(
+  { auditId: record.auditId, chainSeq: 0, payload: record.payload, erasure: 1 },
+  SERVER.identity,
+  CALL_TIME,
+);
 const seal: SealPayload = {
   session_id: SESSION_ID,
   lines: 20,
@@ -237,6 +243,7 @@ export const EXAMPLES: ReadonlyMap<string, Example> = new Map<string, Example>([
   ["closing statement", { envelope: "JWS", ...alice, jws: closing }],
   ["Attribution-Record", { envelope: "JWS", ...server, jws: record.jws }],
   ["event", { envelope: "JWS", ...server, jws: event.value }],
+  ["tombstone", { envelope: "JWS", ...server, jws: tombstone }],
   ["evidence seal", { envelope: "JWS", ...server, jws: signJws(SEAL.typ, seal, SERVER.identity) }],
 ]);
 

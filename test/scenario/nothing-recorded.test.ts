@@ -43,6 +43,8 @@ function octetsOf(entry: LogEntry): Uint8Array {
       return Buffer.from(entry.status);
     case "revocation":
       return Buffer.from(entry.reason);
+    case "erased":
+      return new Uint8Array();
   }
 }
 

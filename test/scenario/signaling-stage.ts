@@ -299,10 +299,18 @@ export class Stage {
     return {
       record: (auditId) => records.find((record) => record.auditId === auditId)?.jws,
       sessionRecords: (sessionId, from, count) => this.sessionRecords(sessionId).slice(from, from + count),
-      lifecycle: (agentId, count) =>
+      sessionsOf: (agentId, before, count) => {
+        const begun = records.filter((record) => record.participant === agentId && record.chainSeq < before);
+        const newest = new Map(
+          begun.map(({ sessionId = "", chainSeq }) => [sessionId, { sessionId, chainSeq }]),
+        );
+        return [...newest.values()].sort((a, b) => b.chainSeq - a.chainSeq).slice(0, count);
+      },
+      chain: (from, count) => records.slice(from, from + count).map(({ jws }) => jws),
+      lifecycle: (agentId, count, before = Number.MAX_SAFE_INTEGER) =>
         this.log
           .filter((entry) => entry.kind === "lifecycle")
-          .filter((entry) => entry.agentId === agentId)
+          .filter((entry) => entry.agentId === agentId && entry.chainSeq < before)
           .toReversed()
           .slice(0, count)
           .map((change) => records.find(({ chainSeq }) => chainSeq === change.chainSeq)?.jws ?? ""),

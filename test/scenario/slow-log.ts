@@ -31,9 +31,15 @@ export class SlowLog implements RecordLog {
   openSessions = () => this.#log.openSessions();
   landmarks = (sessionId: string) => this.#log.landmarks(sessionId);
   agents = () => this.#log.agents();
-  lifecycle = (agentId: string, count: number) => this.#log.lifecycle(agentId, count);
   revocations = () => this.#log.revocations();
+  lifecycle: RecordLog["lifecycle"] = (...what) => this.#log.lifecycle(...what);
   events = (after: number, count: number) => this.#log.events(after, count);
   lastEvent = () => this.#log.lastEvent();
+  sessionsOf = (agentId: string, before: number, count: number) =>
+    this.#log.sessionsOf(agentId, before, count);
+  chain = (from: number, count: number) => this.#log.chain(from, count);
+  erase: RecordLog["erase"] = (...how) => this.#log.erase(...how);
+  pendingErasures = () => this.#log.pendingErasures();
+  forgotten = () => this.#log.forgotten();
   close = () => this.#log.close();
 }

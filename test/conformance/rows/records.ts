@@ -45,6 +45,10 @@ export const RECORDS: readonly Row[] = [
       tests: [
         {
           file: "signaling/switchboard/inspection.test.ts",
+          name: "INSPECT of sessions > lists an agent's own, newest first and page by page, and reads their chains to whoever takes part",
+        },
+        {
+          file: "signaling/switchboard/inspection.test.ts",
           name: "INSPECT of a record by its Audit-ID > gives the record and what it says to whom it answered",
         },
         {
@@ -129,8 +133,24 @@ export const RECORDS: readonly Row[] = [
       "Logs are sensitive: who reads them, how long they are kept and how little they hold is controlled.",
     source: "BASE, Privacy",
     proof: {
-      notDone:
-        "not yet: nothing is removed by age; a session's records go to its participants alone, the data folder is its owner's alone, and logs hold no payloads",
+      tests: [
+        {
+          file: "test/scenario/erasure.test.ts",
+          name: "records grow old > at the start and daily, those that are too old are erased; who is registered stays so",
+        },
+        {
+          file: "store/erasure.test.ts",
+          name: "erasing in the log in lmdb > by age: what was over before, not what tells of agents, not a call that is up or ended later",
+        },
+        {
+          file: "signaling/switchboard/inspection.test.ts",
+          name: "who may read is the operator's setting > operator_only: an agent is 403 whatever it names",
+        },
+        {
+          file: "test/scenario/nothing-recorded.test.ts",
+          name: "what was said > is on the wire and in the other end's ear, and nowhere in the log",
+        },
+      ],
     },
   },
   {
@@ -140,7 +160,24 @@ export const RECORDS: readonly Row[] = [
     requirement: "Where law requires erasure, a person's link is removed and the chain stays whole.",
     source: "IDENT",
     proof: {
-      notDone: "not yet: records name agents by Agent-ID, and nothing erases what ties one to its owner",
+      tests: [
+        {
+          file: "test/scenario/erasure.test.ts",
+          name: "an agent is erased > its call ends first, with a final record; then nothing of it is kept and the chain holds",
+        },
+        {
+          file: "test/scenario/erasure.test.ts",
+          name: "a server that was killed in the middle > goes on with the erasure when it starts, and says so in its chain",
+        },
+        {
+          file: "store/erasure.test.ts",
+          name: "erasing in the log in lmdb > an agent: whatever names it, what its sessions left, its documents; the chain and the sessions' hold",
+        },
+        {
+          file: "store/erasure.test.ts",
+          name: "on the disk > nothing of what was erased is left in the folder when the record of it is durable",
+        },
+      ],
     },
   },
   {

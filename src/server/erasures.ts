@@ -1,0 +1,48 @@
+import type { ErasureTarget, RecordLog } from "../../signaling/record-log.ts";
+import type { ExchangeId, SwitchboardInput } from "../../signaling/switchboard/io.ts";
+import type { ErasedRecord } from "../../signaling/tombstone.ts";
+import type { EventLog } from "./event-log.ts";
+
+/** What erasing takes. */
+interface ErasureParts {
+  readonly log: Pick<RecordLog, "erase">;
+  readonly events: EventLog;
+  /** Signs what takes an erased record's place. */
+  readonly tombstone: (record: ErasedRecord) => string;
+  /** Settles when everything appended so far is durable; `undefined` once nothing is to be begun any more. */
+  readonly durable: () => Promise<void> | undefined;
+  /** Takes the outcome, at once. */
+  readonly done: (input: Extract<SwitchboardInput, { kind: "erased" }>) => void;
+}
+
+/** Has the log erase, one thing after the other: each is in the chain, and the file rid of it, before the next begins. */
+export class Erasures {
+  readonly #parts: ErasureParts;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(parts: ErasureParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins, or with its number goes on with, an erasure when those before are over. */
+  begin(target: ErasureTarget, exchange: ExchangeId | undefined, number?: number): void {
+    const { log, events, tombstone, done } = this.#parts;
+    this.#last = this.#last
+      .then(() => this.#erase(() => log.erase(target, tombstone, number)))
+      .catch((error: unknown) => {
+        events.log("error", "erasure-failed", { of: target.kind, error: String(error) });
+        return undefined;
+      })
+      .then((outcome) => done({ kind: "erased", exchange, target, outcome }))
+      .catch((error: unknown) => {
+        events.log("error", "turn-failed", { at: "erased", error: String(error) });
+      });
+  }
+
+  async #erase<Outcome>(erase: () => Promise<Outcome>): Promise<Outcome | undefined> {
+    const durable = this.#parts.durable();
+    if (durable === undefined) return undefined;
+    await durable;
+    return await erase();
+  }
+}

@@ -1,0 +1,92 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { RootDatabase } from "lmdb";
+import { ParleyError } from "../codecs/parley-error.ts";
+
+/** In the data folder while a copy is made; what a killed process left there is of no use. */
+const COPY_FOLDER = "compacting";
+const OLD_FILE = "old.mdb";
+const DATA_FILE = "data.mdb";
+
+/** Makes a copy of the log's file beside it that holds live pages alone. The log may be read meanwhile, not written. */
+export async function copyLive(folder: string, root: RootDatabase): Promise<void> {
+  const copy = join(folder, COPY_FOLDER);
+  if (existsSync(join(copy, OLD_FILE))) overwrite(join(copy, OLD_FILE));
+  rmSync(copy, { recursive: true, force: true });
+  mkdirSync(copy, { mode: 0o700 });
+  await root.backup(copy, true);
+  sync(join(copy, DATA_FILE));
+}
+
+/**
+ * Puts the copy in the place of the closed log's file, and writes zeros over that one before it goes. Either file is whole at any time:
+ * a crash leaves the old or the new one.
+ */
+export function takeCopy(folder: string): void {
+  const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
+  const old = join(copy, OLD_FILE);
+  // A second name, so that the old file can be reached when the new one has its place.
+  const isKept = keep(data, old);
+  renameSync(join(copy, DATA_FILE), data);
+  sync(folder);
+  if (isKept) overwrite(old);
+  rmSync(copy, { recursive: true, force: true });
+}
+
+/** Throws `capacity` where the disk has no room for a second copy of the log. */
+export function checkRoom(folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const { size } = statSync(join(folder, DATA_FILE));
+  if (bavail * bsize > size + SPARE_BYTES) return;
+  throw new ParleyError({
+    code: "capacity",
+    message: `To erase takes room for a second copy of the log, ${Math.ceil(size / 2 ** 20)} MiB; the disk has not so much.`,
+  });
+}
+
+function keep(data: string, old: string): boolean {
+  try {
+    linkSync(data, old);
+    return true;
+  } catch {
+    // A file system without links: its old file goes as it is.
+    return false;
+  }
+}
+
+function overwrite(path: string): void {
+  const file = openSync(path, "r+");
+  try {
+    const { size } = statSync(path);
+    const zeros = new Uint8Array(ZERO_BYTES);
+    for (let at = 0; at < size; at += ZERO_BYTES)
+      writeSync(file, zeros, 0, Math.min(ZERO_BYTES, size - at), at);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function sync(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const ZERO_BYTES = 1024 * 1024;
+const SPARE_BYTES = 16 * 1024 * 1024;

@@ -1,0 +1,289 @@
+/** Erasing in the log: what is taken, what stands in its place, and what is left of it on the disk. */
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { open } from "lmdb";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { forgottenMark } from "../signaling/forgotten.ts";
+import type { RecordFields } from "../signaling/record-chain.ts";
+import {
+  RecordChain,
+  SessionLink,
+  verifyServerChain,
+  verifySessionChain,
+} from "../signaling/record-chain.ts";
+import type { LogEntry, RecordLog } from "../signaling/record-log.ts";
+import { type ErasedRecord, makeTombstone, readTombstone } from "../signaling/tombstone.ts";
+import { strictVerifier } from "../test/keys.ts";
+import { CALL_TIME, must, SERVER } from "../test/signed-call.ts";
+import { openLmdbLog } from "./lmdb-log.ts";
+import { createMemoryLog } from "./memory-log.ts";
+
+const [ADA, BOB] = ["a".repeat(64), "b".repeat(64)];
+const DAY = 86_400_000;
+const KEY = SERVER.identity.publicKey;
+const tombstone = (record: ErasedRecord) => makeTombstone(record, SERVER.identity, CALL_TIME);
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "parley-erasure-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+async function inFolder(folder: string): Promise<RecordLog> {
+  const log = await openLmdbLog(folder);
+  onTestFinished(() => log.close());
+  return log;
+}
+
+/** Writes a server's life: requests of two agents, and calls between them, an hour apart. */
+class Life {
+  readonly #chain = new RecordChain(
+    { agentId: SERVER.genesis.agentId, ownerId: "example.org", serverId: "parley.test" },
+    SERVER.identity,
+  );
+  readonly #log: RecordLog;
+  now = CALL_TIME;
+
+  constructor(log: RecordLog) {
+    this.#log = log;
+  }
+
+  async note(fields: Partial<RecordFields>, link?: SessionLink, more: object = {}, before: LogEntry[] = []) {
+    const record = this.#chain.next({ status: 200, ...fields }, this.now, link);
+    const { chainSeq, auditId, jws, sessionId, sessionSeq } = record;
+    await this.#log.append([
+      ...before,
+      { kind: "record", chainSeq, auditId, jws, sessionId, sessionSeq, ...more },
+    ]);
+    this.now += 60_000;
+    return record;
+  }
+
+  async register(agentId: string) {
+    const bytes = new TextEncoder().encode(`documents of ${agentId}`);
+    await this.#log.append([{ kind: "agent", agentId, genesis: bytes, identityDocument: bytes }]);
+    await this.note({
+      counterpartyAgentId: agentId,
+      extra: { counterparty_owner_id: `owner-${agentId[0]}` },
+    });
+  }
+
+  async call(sessionId: string, ends = [ADA, BOB], isOver = true) {
+    const link = new SessionLink(sessionId);
+    for (const [leg, agentId] of ends.entries()) {
+      const artifact = { kind: "artifact", sessionId, index: leg, artifact: "genesis", leg } as const;
+      const established = { counterpartyAgentId: agentId, event: "session-established" };
+      await this.note(established, link, { participant: agentId }, [
+        { ...artifact, bytes: new TextEncoder().encode(`kept of ${agentId}`) },
+      ]);
+    }
+    const reason = { event: "session-terminated", extra: { reason: "done", by: ends[0] as string } };
+    if (isOver) await this.note(reason, link, { closesSession: true, isLifeEvent: true });
+  }
+
+  /** What the switchboard does with the outcome. */
+  async conclude(number: number) {
+    const record = this.#chain.next(
+      { status: 0, event: "records-erased", extra: { erasure: number } },
+      this.now,
+    );
+    const { chainSeq, auditId, jws } = record;
+    await this.#log.append([
+      { kind: "erased", erasure: number },
+      { kind: "record", chainSeq, auditId, jws, sessionId: undefined, sessionSeq: undefined },
+    ]);
+  }
+}
+
+/** Ada and Bob are known, talk twice, and ask something in between. */
+async function lived(log: RecordLog): Promise<Life> {
+  const life = new Life(log);
+  await life.register(ADA);
+  await life.register(BOB);
+  await life.call("sess-1");
+  await life.note({ counterpartyAgentId: BOB, path: "/clock" });
+  await life.note({ path: `/agents/${ADA}`, counterpartyAgentId: BOB });
+  await life.call("sess-2");
+  await life.note({ counterpartyAgentId: BOB, path: "/clock" });
+  return life;
+}
+
+function chainOf(log: RecordLog) {
+  return must(verifyServerChain(log.chain(0, 1_000), { publicKey: KEY }, strictVerifier));
+}
+
+const logs = [
+  ["memory", async () => createMemoryLog()],
+  ["lmdb", () => inFolder(newFolder())],
+] as const;
+
+describe.each(logs)("erasing in the log in %s", (_, create) => {
+  test("an agent: whatever names it, what its sessions left, its documents; the chain and the sessions' hold", async () => {
+    const log = await create();
+    const life = await lived(log);
+    const before = chainOf(log);
+    const outcome = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    await life.conclude(outcome.number);
+    const after = chainOf(log);
+    const erased = after.filter((place) => place.kind === "erased");
+    expect(outcome).toMatchObject({ number: 1, records: erased.length, artifacts: 4 });
+    expect(after.slice(0, -1).map(({ auditId }) => auditId)).toEqual(before.map(({ auditId }) => auditId));
+    expect(JSON.stringify(after.map(({ payload }) => payload))).not.toContain(ADA);
+    // Hers: registered, twice in two calls each, and the record that names her in its path.
+    expect(erased).toHaveLength(6);
+    for (const sessionId of ["sess-1", "sess-2"]) {
+      const records = log.sessionRecords(sessionId, 0, 10);
+      const places = must(verifySessionChain(records, { publicKey: KEY, sessionId }, strictVerifier));
+      expect(places.map(({ kind }) => kind)).toEqual(["erased", "record", "erased"]);
+      expect(log.session(sessionId)?.artifacts).toEqual([]);
+    }
+    expect([...log.agents()].map(({ agentId }) => agentId)).toEqual([BOB]);
+    expect([...log.forgotten()]).toEqual([forgottenMark(ADA)]);
+    expect(log.sessionsOf(ADA, 1_000, 9)).toEqual([]);
+    expect(log.sessionsOf(BOB, 1_000, 9).map(({ sessionId }) => sessionId)).toEqual(["sess-2", "sess-1"]);
+    expect(log.events(-1, 10)).toEqual([]);
+    expect(log.pendingErasures()).toEqual([]);
+    const [first] = erased;
+    expect(log.record(String(first?.auditId))).toBe(first?.jws);
+  });
+
+  test("a session: its records and artifacts, and nothing else", async () => {
+    const log = await create();
+    const life = await lived(log);
+    const { number, records, artifacts } = await log.erase(
+      { kind: "session", sessionId: "sess-1" },
+      tombstone,
+    );
+    await life.conclude(number);
+    expect({ records, artifacts }).toEqual({ records: 3, artifacts: 2 });
+    expect(log.session("sess-1")?.records.every((jws) => readTombstone(jws).ok)).toBe(true);
+    expect(log.session("sess-2")?.artifacts).toHaveLength(2);
+    expect(log.sessionsOf(ADA, 1_000, 9).map(({ sessionId }) => sessionId)).toEqual(["sess-2"]);
+    expect([...log.agents()]).toHaveLength(2);
+    expect(chainOf(log).filter(({ kind }) => kind === "erased")).toHaveLength(3);
+  });
+
+  test("by age: what was over before, not what tells of agents, not a call that is up or ended later", async () => {
+    const log = await create();
+    const life = new Life(log);
+    await life.register(ADA);
+    await life.note({ event: "agent-suspended", extra: { agent_id: ADA } });
+    await life.call("sess-old");
+    await life.call("sess-up", [ADA, BOB], false);
+    life.now += 2 * DAY;
+    const before = life.now;
+    await life.call("sess-new");
+    const target = { kind: "age", before } as const;
+    const outcome = await log.erase(target, tombstone);
+    await life.conclude(outcome.number);
+    expect(outcome).toMatchObject({ records: 4, artifacts: 2 });
+    const kinds = chainOf(log).map(({ kind }) => kind);
+    expect(kinds.slice(0, 5)).toEqual(["erased", "record", "erased", "erased", "erased"]);
+    expect(kinds.slice(5)).toEqual(new Array(6).fill("record"));
+    expect(log.session("sess-up")?.artifacts).toHaveLength(2);
+    const again = await log.erase(target, tombstone);
+    expect(again).toMatchObject({ number: 2, records: 0, artifacts: 0 });
+  });
+
+  test("goes on where it was broken off, and counts and names all of it", async () => {
+    const log = await create();
+    const life = await lived(log);
+    const whole = createMemoryLog();
+    await lived(whole);
+    const expected = await whole.erase({ kind: "agent", agentId: ADA }, tombstone);
+    let signed = 0;
+    const broken = log.erase({ kind: "agent", agentId: ADA }, (record) => {
+      signed += 1;
+      if (signed === 4) throw new Error("killed");
+      return tombstone(record);
+    });
+    await expect(broken).rejects.toThrow("killed");
+    const [pending] = log.pendingErasures();
+    expect(pending).toEqual({ number: 1, target: { kind: "agent", agentId: ADA } });
+    const outcome = await log.erase({ kind: "agent", agentId: ADA }, tombstone, 1);
+    expect(outcome.digest).toBe(expected.digest);
+    expect(outcome.records).toBe(expected.records);
+    await life.conclude(1);
+    expect(log.pendingErasures()).toEqual([]);
+  });
+});
+
+describe("on the disk", () => {
+  const holds = (folder: string, text: string): boolean =>
+    readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .some((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(text));
+
+  test("nothing of what was erased is left in the folder when the record of it is durable", async () => {
+    const folder = newFolder();
+    const log = await inFolder(folder);
+    const life = await lived(log);
+    const payload = Buffer.from(`"counterparty_agent_id":"${ADA}"`);
+    // In base64url the text stands in one of three ways.
+    const shown = [0, 1, 2].map((shift) =>
+      Buffer.concat([Buffer.alloc(shift, 32), payload])
+        .toString("base64url")
+        .slice(4, -6),
+    );
+    const isThere = () => holds(folder, ADA) || shown.some((text) => holds(folder, text));
+    expect(isThere()).toBe(true);
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    await life.conclude(number);
+    expect(isThere()).toBe(false);
+    expect(existsSync(join(folder, "compacting"))).toBe(false);
+    // It is the same log, and takes more.
+    await life.note({ counterpartyAgentId: BOB });
+    await log.close();
+    chainOf(await inFolder(folder));
+  });
+
+  test("a folder copied in the middle of it is rid of it too once the erasure was gone on with", async () => {
+    const [folder, copy] = [newFolder(), newFolder()];
+    const log = await inFolder(folder);
+    await lived(log);
+    const broken = log.erase({ kind: "agent", agentId: ADA }, () => {
+      throw new Error("killed");
+    });
+    await expect(broken).rejects.toThrow("killed");
+    cpSync(folder, copy, { recursive: true });
+    const later = await inFolder(copy);
+    expect([...later.agents()].map(({ agentId }) => agentId)).toEqual([BOB]);
+    const [pending] = later.pendingErasures();
+    const { number } = await later.erase(
+      pending?.target ?? { kind: "age", before: 0 },
+      tombstone,
+      pending?.number,
+    );
+    await later.append([{ kind: "erased", erasure: number }]);
+    expect(holds(copy, ADA)).toBe(false);
+    chainOf(later);
+  });
+
+  test("a log that was killed before it could rid its file does so when it is opened", async () => {
+    const [folder, copy] = [newFolder(), newFolder()];
+    const log = await inFolder(folder);
+    await lived(log);
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    const ending = log.append([{ kind: "erased", erasure: number }]);
+    // The commit is durable a moment before the file is replaced: as good as any kill in between.
+    while (log.pendingErasures().length > 0) await new Promise((resolve) => setImmediate(resolve));
+    cpSync(join(folder, "data.mdb"), join(copy, "data.mdb"));
+    await ending;
+    await inFolder(copy);
+    expect(holds(copy, ADA)).toBe(false);
+  });
+
+  test("sessions of a log from before they were listed by agent are listed when it is opened", async () => {
+    const folder = newFolder();
+    const log = await inFolder(folder);
+    await lived(log);
+    await log.close();
+    const root = open({ path: folder, noSubdir: false, maxDbs: 20 });
+    await root.openDB({ name: "participants" }).clearAsync();
+    await root.openDB<number, string>({ name: "format" }).remove("participants");
+    await root.close();
+    const again = await inFolder(folder);
+    expect(again.sessionsOf(ADA, 1_000, 9).map(({ sessionId }) => sessionId)).toEqual(["sess-2", "sess-1"]);
+  });
+});
