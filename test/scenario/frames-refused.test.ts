@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import { readVarint, varintLength, varintSize, writeVarint } from "../../codecs/varint.ts";
+import { ATTACH_GRACE } from "../../signaling/switchboard/detaching.ts";
 import { bitFlips } from "../generators/media.ts";
 import { Forger } from "./forger.ts";
 import { connected, type Pair, say } from "./talking.ts";
@@ -190,12 +191,14 @@ it("repeated bad signatures close the connection that sent them, and no other", 
   for (let times = 0; times < 20; times += 1) forger.relay.inject(bad);
   await world.clock.advance(100);
   expect(forger.closed).toEqual([]);
+  const last = world.clock.now();
   forger.relay.inject(bad);
   const ended: Promise<unknown>[] = [forger.pair.call.ended, forger.pair.answered.ended];
   expect(await world.during(Promise.all(ended))).toEqual([
     { reason: "connection-lost", by: "server" },
     { reason: "transport-closed", by: "server" },
   ]);
+  expect(world.clock.now() - last, "nobody waits for who was shown out").toBeLessThan(ATTACH_GRACE / 2);
   expect(forger.closed).toEqual([{ code: 2, reason: "repeated bad signatures" }]);
   const others: readonly Call[] = [...bob.calls];
   expect(others).toEqual([bystanders.answered]);
