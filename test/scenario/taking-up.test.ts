@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { AgentIdentity } from "../../agent/identity.ts";
 import { scopeOf } from "../../signaling/narrowing.ts";
 import { bothAreHeard, count, type End, end, hungUp, judged, link, online, upTo } from "./returning.ts";
-import { connected, refusal, say, utterance } from "./talking.ts";
+import { connected, Recording, refusal, say, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 
 let world: World;
@@ -146,6 +146,23 @@ describe("a session that another process of the agent has", () => {
     await world.during(bob.call.settled);
     expect(await bob.call.ended).toEqual({ reason: "goodbye", by: "peer" });
     expect(await judged(world, bob.call)).toEqual({ verdict: "verified", faults: [], vanished: [] });
+    expect(world.reported).toEqual([]);
+  });
+
+  it("is taken up over another carrier, whose media has connections of its own, and back", async () => {
+    const process = await world.agent("Ada", { identity, inbox: "tls", reconnect: true }, world.separate);
+    const call = await world.during(process.takeUp(first.call.id));
+    const ada = { call, heard: new Recording(call) };
+    await world.clock.advance(100);
+    expect(await first.call.ended).toEqual({ reason: "moved", by: "me" });
+    await bothAreHeard(world, ada, bob);
+    first.call = await world.during(first.agent.takeUp(call.id));
+    await world.clock.advance(100);
+    expect(await call.ended).toEqual({ reason: "moved", by: "me" });
+    await bothAreHeard(world, { call: first.call, heard: new Recording(first.call) }, bob);
+    await hungUp(world, bob.call, first.call);
+    expect(world.server.overview().connections.tls ?? 0, "media connections are closed").toBeLessThan(3);
+    expect(world.server.sizes().media).toMatchObject({ sessions: 0, mediaFlows: 0, kept: 0 });
     expect(world.reported).toEqual([]);
   });
 
