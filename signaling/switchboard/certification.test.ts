@@ -108,6 +108,18 @@ describe("an Agent Certificate", () => {
     expect(alice.call(BOB).last.error?.code).toBe("scope-violation");
   });
 
+  test("lets an agent of tier 2 talk where only verified ones may", () => {
+    const config = { trustFloor: "verified" } as const;
+    const [alice, bob] = [certified.issue(ALICE).shown, certified.issue(BOB).shown];
+    const up = new CallScene({ certificates, config, shows: { alice, bob } });
+    expect(up.established.outcome).toBe("ok 200");
+    const stage = new Stage({ certificates, config });
+    new SignalingPeer(stage, BOB, bob).subscribe();
+    const proved = new SignalingPeer(stage, ALICE);
+    proved.subscribe();
+    expect(proved.call(BOB).last).toMatchObject({ status: 455, error: { code: "scope-violation" } });
+  });
+
   test("names the zone it is for: another in the header is 457", () => {
     const stage = new Stage({ certificates });
     const alice = new SignalingPeer(stage, ALICE, certified.issue(ALICE).shown);

@@ -64,7 +64,7 @@ export class Certification {
       });
     } else if (judged.value !== undefined) {
       const { agentId, serial, fingerprint } = judged.value;
-      this.#outputs.log("info", "agent-certificate-shown", { connection: id, agentId, serial, fingerprint });
+      this.#outputs.log("debug", "agent-certificate-shown", { connection: id, agentId, serial, fingerprint });
     }
     return judged;
   }
