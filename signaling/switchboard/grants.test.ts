@@ -173,8 +173,19 @@ describe("a server that demands tokens", () => {
   });
 
   test("takes no agent's own word", () => {
-    const { alice } = scene(grant(ALICE, { issuer: ALICE.genesis.agentId }), required);
-    expect(alice.call(BOB).outcome).toBe("token-required");
+    const own = grant(ALICE, { issuer: ALICE.genesis.agentId });
+    const { alice, bob, bobInbox } = scene(own, required);
+    expect(alice.call(BOB).last).toMatchObject({
+      error: { code: "token-invalid", details: { claim: "iss" } },
+    });
+    // Nor does it make a call outlast what the issuer said.
+    alice.token = grant(ALICE);
+    alice.call(BOB);
+    const event = bobInbox.event("offer");
+    bob.accept(event, { token: grant(BOB) });
+    expect(alice.ask("QUERY", `/sessions/${event.session_id}`, {}, { proof: true, token: own }).outcome).toBe(
+      "token-invalid",
+    );
   });
 
   test("takes no answer without one either", () => {

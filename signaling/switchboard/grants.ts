@@ -39,14 +39,20 @@ export function isVouchedFor(agentId: string, grant: AccessGrant | undefined): b
   return grant !== undefined && grant.agentId === agentId && grant.issuer !== agentId;
 }
 
-/** From now on the connection has this grant, in place of any before. Fault: `token-invalid` for another agent's. */
+/**
+ * From now on the connection has this grant, in place of any before. Fault: `token-invalid` for another agent's, and for the agent's own word
+ * where somebody else's is demanded: it would stand in for what that one said, and outlast it.
+ */
 export function keepGrant(
   connection: ConnectionState,
   agentId: string,
   grant: AccessGrant | undefined,
+  { tokens }: Pick<SwitchboardConfig, "tokens">,
 ): Result<void> {
   if (grant === undefined) return ok(undefined);
   if (grant.agentId !== agentId) return tokenInvalid("sub", "The token is another agent's.");
+  if (tokens === "required" && !isVouchedFor(agentId, grant))
+    return tokenInvalid("iss", "An agent's own tokens do not count here.");
   connection.authority = { ...connection.authority, grant };
   return ok(undefined);
 }

@@ -8,6 +8,7 @@ import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { isVouchedFor } from "./grants.ts";
+import { FULL_RETRY_MS } from "./load.ts";
 import { CREDENTIALS } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
@@ -147,7 +148,9 @@ export class Identification {
     const isNew = connection.agentId === undefined;
     if (!this.#desk.connections.bind(connection, agent.agentId, now)) {
       connection.overfull = true;
-      return refuse("capacity", "This agent has as many connections as it may.", "proof.agent_id");
+      return refuse("capacity", "This agent has as many connections as it may.", "proof.agent_id", {
+        retry_after_ms: FULL_RETRY_MS,
+      });
     }
     const entry: LogEntry | undefined = this.#desk.registry.admit(agent);
     if (entry !== undefined) this.#desk.outputs.push({ kind: "append", entries: [entry] });

@@ -201,7 +201,7 @@ export class Reception {
     // The first request of a connection: only now it is known whose it is.
     const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
     if (!allowed.ok) return allowed;
-    const kept = keepGrant(connection, agentId, shown);
+    const kept = keepGrant(connection, agentId, shown, this.#desk.config);
     if (!kept.ok) return kept;
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");

@@ -1,6 +1,7 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { canonicalBytes, type JsonObject, parseCanonical } from "../../codecs/canonical-json.ts";
 import type { Result } from "../../codecs/result.ts";
+import { judgeClaims, makeAccessToken, readAccessToken } from "../../signaling/access-token.ts";
 import { ANSWER, verifyAnswer } from "../../signaling/answer.ts";
 import { ATTRIBUTION, verifyRecord } from "../../signaling/attribution.ts";
 import { CLOSING, verifyClosing } from "../../signaling/closing.ts";
@@ -59,6 +60,15 @@ const NARROWED: NarrowingPayload = {
 };
 const NONCE = "n".repeat(43);
 const PARAMETERS: JsonObject = { after: 0 };
+const TOKEN = makeAccessToken(
+  {
+    ...{ issuer: SERVER.genesis.agentId, agentId: ALICE.genesis.agentId, audience: "https://127.0.0.1:4480" },
+    ...{ scope: { grants: ["communication:audio:*"], limits: {} }, lifetime: 600, jti: "1", now: CALL_TIME },
+  },
+  SERVER.identity,
+);
+const memberOf = (part: string): JsonObject =>
+  JSON.parse(text(Uint8Array.fromBase64(part, { alphabet: "base64url" })));
 const JWS_TOKENS = [".", "..", "=", "AA", "eyJhbGciOiJub25lIn0", "-", "_", "+", "\u00e9"];
 const JSON_TOKENS = [
   "{",
@@ -227,6 +237,29 @@ const KINDS: readonly SignedKind[] = [
 ];
 
 export const SIGNED_TARGETS: readonly FuzzTarget[] = [
+  {
+    name: "access-token",
+    examples: [utf8.encode(TOKEN)],
+    tokens: JWS_TOKENS,
+    inside: (random) => {
+      const [header, payload, signature] = TOKEN.split(".");
+      const odd = (part = "") => encodeBase64url(oddJson(random, memberOf(part)));
+      return utf8.encode(
+        random.integer(2) === 0
+          ? `${odd(header)}.${payload}.${signature}`
+          : `${header}.${odd(payload)}.${signature}`,
+      );
+    },
+    run(input) {
+      const read = readAccessToken(text(input));
+      if (!read.ok) return false;
+      const { claims, signed, signature } = read.value;
+      const judged = judgeClaims(claims, { audiences: ["https://127.0.0.1:4480"], now: CALL_TIME });
+      const holds = strictVerifier.verify(SERVER.identity.publicKey, signed, signature);
+      if (holds && text(input) !== TOKEN) throw new Error("a token that was not made holds");
+      return judged.ok && holds;
+    },
+  },
   ...KINDS.map(({ name, form, example, signer, judge }): FuzzTarget => {
     const [header = "", payloadText = ""] = example.split(".");
     const payload = payloadOf(payloadText);
