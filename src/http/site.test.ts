@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -239,6 +239,24 @@ describe("one address", () => {
     expect([await dial(url), await dial(url)]).toEqual(["open", "open"]);
     expect(await dial(url)).toEqual([429, "rate-limited"]);
     expect(site.refused).toMatchObject({ "address-upgrade-rate": 1 });
+  });
+
+  it("is told when to ask again", async () => {
+    const { origin } = await scene({
+      addresses: addresses({ ...LIMITS, upgradeRate: { perSecond: 1, burst: 1 } }),
+    });
+    await dial(`${origin.replace("http", "ws")}/agtp`);
+    const { port } = new URL(origin);
+    const headers = { connection: "upgrade", upgrade: "websocket", host: `127.0.0.1:${port}` };
+    const refused = await new Promise<IncomingMessage>((resolve, reject) => {
+      request({ port, path: "/agtp", headers }, resolve).once("error", reject).end();
+    });
+    expect([refused.statusCode, refused.headers["retry-after"]]).toEqual([429, "1"]);
+    const body = JSON.parse(Buffer.concat(await refused.toArray()).toString());
+    expect(body.error).toMatchObject({
+      code: "rate-limited",
+      details: { retry_after_ms: expect.any(Number) },
+    });
   });
 
   it.each([

@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { strictVerifier } from "../../test/keys.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
-import { issuerKey } from "../../test/token-maker.ts";
+import { CALL_TIME } from "../../test/signed-call.ts";
+import { bringing, ISSUER, issuerKey, SERVER_ID, tokenOf } from "../../test/token-maker.ts";
 import { Wrong } from "../setting-parsers.ts";
 import { COOLDOWN_MS, FRESH_MS, IssuerKeys, STALE_MS } from "./issuer-keys.ts";
 import { loadKeyDocument, MAX_DOCUMENT_BYTES } from "./key-document.ts";
 import { readTokenIssuers } from "./token-issuers.ts";
+import { TokenJudge } from "./token-judge.ts";
 import { readKeys } from "./verification-keys.ts";
 
 const FIRST = issuerKey("EdDSA", "first");
@@ -84,6 +86,31 @@ describe("an issuer's keys", () => {
     answer = (response) => void response.end(jwks(SECOND));
     await clock.advance(FRESH_MS);
     expect([await find("second"), await find("first")]).toEqual([1, 0]);
+  });
+
+  it("replaced under their name make tokens of the old ones void, those that held before too", async () => {
+    const named = (key: typeof FIRST) => ({ ...key, kid: "same", jwk: { ...key.jwk, kid: "same" } });
+    answer = (response) => void response.end(jwks(named(FIRST)));
+    const clock = new VirtualClock({ wall: CALL_TIME + 5_000 });
+    const judge = new TokenJudge({
+      issuers: [{ issuer: ISSUER, jwks: url }],
+      server: { agentId: "f".repeat(64), publicKey: new Uint8Array(32), serverId: SERVER_ID },
+      verifier: strictVerifier,
+      clock,
+      keyOf: () => undefined,
+      failed: () => {},
+    });
+    const verdict = async (token: string) => {
+      const judged = await judge.judge(bringing(token), []);
+      return judged?.ok === true ? "held" : judged?.fault.details?.claim;
+    };
+    const token = tokenOf(named(FIRST));
+    expect([await verdict(token), await verdict(token)]).toEqual(["held", "held"]);
+    answer = (response) => void response.end(jwks(named(SECOND)));
+    await clock.advance(COOLDOWN_MS);
+    expect(await verdict(tokenOf(FIRST)), "which has them fetched again").toBe("kid");
+    expect(await verdict(token)).toBe("signature");
+    expect(await verdict(tokenOf(named(SECOND)))).toBe("held");
   });
 
   it("count for a day while the issuer cannot be reached, and then no more", async () => {

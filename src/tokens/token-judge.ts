@@ -41,8 +41,8 @@ export interface TokenJudgeOptions {
 export class TokenJudge {
   readonly #options: TokenJudgeOptions;
   readonly #issuers = new Map<string, IssuerKeys>();
-  /** Digest of each token to the key that verified it, the oldest first. */
-  readonly #verified = new Map<string, VerificationKey>();
+  /** Digest of each token to what stands in it and the fingerprint of the key that verified it, the oldest first. */
+  readonly #verified = new Map<string, { readonly read: ReadToken; readonly key: string }>();
   #judging = 0;
 
   constructor(options: TokenJudgeOptions) {
@@ -84,29 +84,35 @@ export class TokenJudge {
     try {
       const { agentId, serverId } = this.#options.server;
       const audiences = [...origins, serverId, agentId];
-      const read = readAccessToken(token);
+      const digest = createHash("sha256").update(token).digest("base64");
+      const known = this.#verified.get(digest);
+      const read = known === undefined ? readAccessToken(token) : ok(known.read);
       if (!read.ok) return read;
       // What costs nothing first: no keys are fetched for a token that would do nothing.
       const grant = judgeClaims(read.value.claims, { audiences, now: this.#options.clock.wall() });
       if (!grant.ok) return grant;
-      const holds = await this.#isSigned(token, read.value, request);
+      const holds = await this.#isSigned(token, digest, read.value, request);
       return holds.ok ? grant : holds;
     } finally {
       this.#judging--;
     }
   }
 
-  async #isSigned(token: string, read: ReadToken, request: AgtpRequest): Promise<Result<void>> {
+  async #isSigned(
+    token: string,
+    digest: string,
+    read: ReadToken,
+    request: AgtpRequest,
+  ): Promise<Result<void>> {
     const keys = await this.#keysOf(read, request);
     if (!keys.ok) return keys;
     const [key, another] = keys.value;
     if (key === undefined) return tokenInvalid("kid", "The issuer has no such key.");
     if (another !== undefined)
       return tokenInvalid("kid", "The issuer has several such keys: the token names none.");
-    const name = createHash("sha256").update(token).digest("base64");
-    if (this.#verified.get(name) === key) return ok(undefined);
+    if (this.#verified.get(digest)?.key === key.fingerprint) return ok(undefined);
     if (!(await key.verifies(token, read))) return tokenInvalid("signature", "The signature does not hold.");
-    this.#verified.set(name, key);
+    this.#verified.set(digest, { read, key: key.fingerprint });
     if (this.#verified.size > MAX_REMEMBERED) {
       const [oldest] = this.#verified.keys();
       this.#verified.delete(oldest as string);

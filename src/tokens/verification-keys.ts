@@ -1,6 +1,6 @@
 import { compactVerify, importJWK, type JWK } from "jose";
-import { decodeBase64url } from "../../codecs/base64url.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
+import { decodeBase64url, encodeBase64url } from "../../codecs/base64url.ts";
+import { canonicalize, isJsonObject, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { ReadToken, TokenAlgorithm } from "../../signaling/access-token.ts";
 import { keyId } from "../../signaling/keys.ts";
@@ -18,6 +18,8 @@ const SECRET_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"] as 
 export interface VerificationKey {
   readonly keyId: string | undefined;
   readonly algorithm: TokenAlgorithm;
+  /** Tells it from every other key, whatever they are called. */
+  readonly fingerprint: string;
   /** Whether the token is signed by it. Never throws. */
   verifies(token: string, read: ReadToken): Promise<boolean> | boolean;
 }
@@ -50,6 +52,7 @@ export function identityKey(
   return {
     keyId: name,
     algorithm: "EdDSA",
+    fingerprint: encodeBase64url(publicKey),
     verifies: (_token, { signed, signature }) =>
       verifier.isAcceptableKey(publicKey) && verifier.verify(publicKey, signed, signature),
   };
@@ -76,6 +79,7 @@ async function readKey(jwk: JsonObject, verifier: Verifier): Promise<Verificatio
     return {
       keyId: kid,
       algorithm,
+      fingerprint: canonicalize(jwk),
       async verifies(token) {
         try {
           await compactVerify(token, key, { algorithms: [algorithm] });
