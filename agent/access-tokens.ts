@@ -10,6 +10,8 @@ export type TokenSource = string | (() => string | Promise<string>);
 const RENEW_AFTER = 0.75;
 /** Between two tries for a token while calls need one, ms. */
 const RETRY_MS = 5_000;
+/** Between two tokens that calls are shown, ms, however short they last or often the source gives the same. */
+const LEAST_PAUSE_MS = 1_000;
 /** Methods that a server takes tokens with: those that begin a call or go on with one, and the first of a connection. */
 const WITH_TOKEN: ReadonlySet<string> = new Set(["ESTABLISH", "CONFIRM", "OPEN", "RESUME", "SUBSCRIBE"]);
 
@@ -75,7 +77,8 @@ export class AccessTokens {
       }
     };
     const arm = () => {
-      if (this.#renewAt < Number.POSITIVE_INFINITY) wait(Math.max(0, this.#renewAt - this.#clock.wall()));
+      if (this.#renewAt < Number.POSITIVE_INFINITY)
+        wait(Math.max(LEAST_PAUSE_MS, this.#renewAt - this.#clock.wall()));
     };
     this.#onFresh = arm;
     arm();
