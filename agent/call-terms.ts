@@ -1,4 +1,4 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
@@ -45,6 +45,16 @@ export interface TermsChanged {
   readonly by: string;
 }
 
+/** An end has less authority than it had: its documents were renewed, or what it showed covers less. The server's word. */
+export interface AuthorityNarrowed {
+  /** Whose authority it is, 0 the caller's. */
+  readonly leg: 0 | 1;
+  /** What remains of it. */
+  readonly scope: readonly string[];
+  /** When the call is over now, Unix milliseconds. */
+  readonly expiresAt: number;
+}
+
 export interface CallTermsOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
@@ -59,6 +69,7 @@ export interface CallTermsOptions {
   /** Whether the call has ended: nothing is asked again then. */
   readonly isOver: () => boolean;
   readonly changed: (event: TermsChanged) => void;
+  readonly narrowed: (event: AuthorityNarrowed) => void;
 }
 
 /** The terms of a call while it is up: either end narrows its own scope, and both go by what is left. */
@@ -117,6 +128,19 @@ export class CallTerms {
     const expected = { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: this.#present } as const;
     const { terms, payload } = unwrap(verifyNarrowing(jws, expected, verifier));
     this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: peer.agentId });
+  }
+
+  /**
+   * The server says that an end may do less. Nobody signed that, so the terms stay; but what the server would refuse is not worth sending.
+   */
+  withdrawn({ leg, scope, expires_at: expiresAt }: JsonObject): void {
+    if ((leg !== 0 && leg !== 1) || !isTokens(scope) || typeof expiresAt !== "number") return;
+    const left = unwrap(parseScopes(scope, "scope"));
+    if (leg === this.#options.session.leg) {
+      const lost = MODALITIES.filter((modality) => !permitsSending(left, modality));
+      this.#giveUpOnly([...this.#givenUp, ...lost]);
+    }
+    this.#options.narrowed({ leg, scope, expiresAt: expiresAt * 1000 });
   }
 
   async #send(terms: Terms, scope: readonly string[]): Promise<void> {
@@ -213,6 +237,10 @@ export class CallTerms {
     await promise;
     cancel();
   }
+}
+
+function isTokens(value: JsonValue | undefined): value is readonly string[] {
+  return Array.isArray(value) && value.every((token) => typeof token === "string");
 }
 
 function mayTransmit(terms: Terms, leg: 0 | 1, modality: Modality): boolean {

@@ -19,7 +19,7 @@ import type { CallMedia } from "./call-media.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } from "./call-suspension.ts";
-import { CallTerms, type TermsChanged } from "./call-terms.ts";
+import { type AuthorityNarrowed, CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { InboxEvent } from "./inbox.ts";
 import { type PeerAttached, type PeerDetached, PeerPresence } from "./peer-presence.ts";
@@ -46,6 +46,8 @@ export type CallEvents = {
   "frames-refused": FramesRefused;
   /** One end gave up scope; its signature was checked. */
   "terms-changed": TermsChanged;
+  /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
+  "authority-narrowed": AuthorityNarrowed;
   /** The other end interrupted what this end was saying; its signature was checked. */
   interrupted: Interrupted;
   /** Either end suspended the call. */
@@ -161,6 +163,7 @@ export class Call {
     this.#terms = new CallTerms({
       ...parts,
       changed: (event) => this.#events.emit("terms-changed", event),
+      narrowed: (event) => this.#events.emit("authority-narrowed", event),
     });
     this.#interrupts = new CallInterrupts({
       ...parts,
@@ -320,6 +323,7 @@ export class Call {
     if (event === "session-ended") this.#ending.told(fields);
     else if (event === "frames_refused") this.#framesRefused(fields);
     else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
+    else if (event === "authority-narrowed") this.#terms.withdrawn(fields);
     else if (event === "interrupted") this.#interrupts.told(fields);
     else if (event === "session-suspended" || event === "session-resumed")
       this.#suspension.told(event, fields);

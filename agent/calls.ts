@@ -10,6 +10,7 @@ const CALL_EVENTS: ReadonlySet<string> = new Set([
   "session-ended",
   "frames_refused",
   "terms-changed",
+  "authority-narrowed",
   "interrupted",
   "session-suspended",
   "session-resumed",

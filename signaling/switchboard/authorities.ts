@@ -5,8 +5,9 @@ import { formatScopes, intersect, isSameScope, type ScopeSet } from "../scope.ts
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
 import type { Certification } from "./certification.ts";
 import type { Desk } from "./desk.ts";
-import { AUTHORITY_CHECK, type Endings } from "./endings.ts";
+import type { Endings } from "./endings.ts";
 import { isPermitted, lastLetThrough, termsMessage } from "./flows.ts";
+import { nextJudgement } from "./judgements.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Ringing } from "./ringing.ts";
 import type { LegNumber, Session, SessionLeg } from "./session.ts";
@@ -37,7 +38,7 @@ interface Judged {
 
 /**
  * Whether the ends of live sessions still have the authority they came in with: judged on every request in a session, when documents
- * or status of an agent change, and every {@link AUTHORITY_CHECK}. What is no longer covered is narrowed, and a session that nothing covers ends.
+ * or status of an agent change, and every 15 s. What is no longer covered is narrowed, and a session that nothing covers ends.
  */
 export class Authorities {
   readonly #desk: Desk;
@@ -60,8 +61,12 @@ export class Authorities {
     if (session === undefined || leg === undefined) return;
     const before = leg.authority;
     leg.authority = renewed(before, shown);
-    if (leg.authority !== before) this.#desk.states.keep(session);
+    const isOther = leg.authority !== before;
+    if (isOther) this.#desk.states.keep(session);
     this.rejudge(session, now);
+    if (isOther && !isFinal(session.state)) {
+      this.#desk.timers.set("authority", session.id, nextJudgement(session, now));
+    }
   }
 
   /** Time for a session's next judgement. */
@@ -218,13 +223,4 @@ function renewed(before: Authority, shown: Authority): Authority {
   const grant = shown.grant ?? before.grant;
   const isSame = certificate === before.certificate && grant === before.grant;
   return isSame ? before : { certificate, grant };
-}
-
-/** When a session is judged next: after the usual time, or as soon as something that an end showed runs out. */
-function nextJudgement(session: Session, now: number): number {
-  const ends = session.legs.flatMap(({ authority: { certificate, grant } }) => [
-    certificate?.notAfter ?? Number.POSITIVE_INFINITY,
-    grant?.expiresAt ?? Number.POSITIVE_INFINITY,
-  ]);
-  return Math.min(now + AUTHORITY_CHECK, ...ends.map((at) => Math.max(at + 1, now + 1)));
 }

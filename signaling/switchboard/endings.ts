@@ -4,6 +4,7 @@ import type { ConnectionId, FlowCounters } from "../admission.ts";
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
+import { nextJudgement } from "./judgements.ts";
 import type { LastWords } from "./last-words.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, durationCap, type Ending, type Session } from "./session.ts";
@@ -15,8 +16,6 @@ export const CLOSING_WINDOW = 5_000;
 /** Inactivity that ends a session, and how often the relay is asked whether media flowed, milliseconds. */
 export const IDLE_LIMIT = 60_000;
 const IDLE_CHECK = 15_000;
-/** How often the authority of a live session's ends is judged again though nobody asks anything, milliseconds. */
-export const AUTHORITY_CHECK = 15_000;
 /** Code and reason of `sfu/carrier`, which this room cannot see. */
 const CLOSE_NORMAL = 0;
 const SESSION_OVER = "session-over";
@@ -41,7 +40,7 @@ export class Endings {
   watch(session: Session, now: number): void {
     this.#desk.timers.set("ttl", session.id, session.expiresAt);
     this.#desk.timers.set("idle", session.id, now + IDLE_CHECK);
-    this.#desk.timers.set("authority", session.id, now + AUTHORITY_CHECK);
+    this.#desk.timers.set("authority", session.id, nextJudgement(session, now));
   }
 
   /** A scope that was narrowed may cap how long the session lasts: it then ends sooner than it would have. */

@@ -8,6 +8,7 @@ import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
 import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
+import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
@@ -25,6 +26,8 @@ export interface WorldOptions {
   readonly config?: Partial<SwitchboardConfig>;
   /** What the server's clients may have dialled. Default: what agents here do dial. */
   readonly origins?: readonly string[];
+  /** What Agent Certificates are judged by. Default: none is looked at. */
+  readonly certificates?: CertificateRules;
   /** Default: a fresh one in memory. */
   readonly log?: RecordLog;
   /** Default: a fresh one. */
@@ -46,6 +49,8 @@ export class World {
   readonly reported: unknown[] = [];
   readonly #config: Partial<SwitchboardConfig>;
   readonly #origins: readonly string[];
+  readonly #certificates: CertificateRules | undefined;
+  readonly #way: MemoryOptions;
   #listeners: readonly Listener[];
   #seed = 1;
 
@@ -57,6 +62,7 @@ export class World {
       ...(options.toClient === undefined ? {} : { toClient: options.toClient }),
       fault: (error) => this.reported.push(error),
     };
+    this.#way = way;
     this.network = new MemoryNetwork(way);
     this.separate = new SeparateNetwork(way);
     const fresh = this.identity({ name: "Parley test server", scope: ["communication:audio:*"] });
@@ -64,6 +70,7 @@ export class World {
     this.serverId = identity.agentId;
     this.serverIdentity = identity;
     this.#config = options.config ?? {};
+    this.#certificates = options.certificates;
     this.#origins = options.origins ?? [ORIGIN];
     this.server = this.#makeServer();
     this.#listeners = this.#listen();
@@ -100,6 +107,7 @@ export class World {
         limits: DEFAULT_LIMITS,
         ...this.#config,
       },
+      ...(this.#certificates === undefined ? {} : { certificates: this.#certificates }),
       identity: this.serverIdentity,
       log: this.log,
       clock: this.clock,
@@ -108,6 +116,15 @@ export class World {
       events: SILENT_LOG,
       onFatal: (error) => this.reported.push(error),
     });
+  }
+
+  /** A way to this server for clients that show it this in their handshake. */
+  showing(facts: Pick<Connection, "peerKey" | "peerCertificates">): Carrier {
+    const network = new MemoryNetwork(this.#way);
+    network.listen("127.0.0.1:4480", (connection) =>
+      this.server.accept(Object.assign(connection, facts), this.#origins),
+    );
+    return network;
   }
 
   /** A fresh agent's documents and key. */

@@ -3,6 +3,8 @@ import type { Row } from "../row.ts";
 const REQUESTS = "signaling/switchboard/bad-input.test.ts";
 const HOSTILE = "test/scenario/hostile-media.test.ts";
 
+const LIMITS = "signaling/switchboard/limits.test.ts";
+
 /** Security, and the tokens to be registered. */
 export const COMMUNICATION_SECURITY: readonly Row[] = [
   {
@@ -159,7 +161,26 @@ export const COMMUNICATION_SECURITY: readonly Row[] = [
     binds: "both",
     requirement: "A scope holds limits of resources, enforced when the session is established.",
     source: "SEED, Denial of Service",
-    proof: { notDone: "not yet: limits are read, intersected and signed, and nothing enforces them" },
+    proof: {
+      tests: [
+        {
+          file: LIMITS,
+          name: "caps of the scope when a call is asked for > a codec that takes more bits than allowed: 463 naming cap and need, with codecs that would do",
+        },
+        {
+          file: LIMITS,
+          name: "caps of the scope when a call is asked for > an answer is held to the caps of both ends, and a better one is taken",
+        },
+        {
+          file: LIMITS,
+          name: "how long a session lasts > is the lower cap of both ends where that is less than was wished; then it ends for that",
+        },
+        {
+          file: "sfu/leg-ceiling.test.ts",
+          name: "a cap on what a leg sends > lets two seconds' worth through at once, then as much as it says; the rest is refused and counted as `limit`",
+        },
+      ],
+    },
   },
   {
     id: "C75",

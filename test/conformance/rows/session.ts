@@ -193,6 +193,10 @@ export const SESSION: readonly Row[] = [
           name: "narrowing > lets a speaker that goes on be refused, for scope, and its peer hears nothing",
         },
         {
+          file: "signaling/switchboard/authorities.test.ts",
+          name: "an identity document renewed in the middle of a call > with a smaller scope: the relay lets nothing through from then on, both ends are told, and the record names the last frame",
+        },
+        {
           file: "sfu/relay-order.test.ts",
           name: "admission, fault by fault > refuses for scope, counts it once and reports it",
         },
@@ -222,6 +226,10 @@ export const SESSION: readonly Row[] = [
     source: "SESSION",
     proof: {
       tests: [
+        {
+          file: "test/scenario/authority-withdrawn.test.ts",
+          name: "an agent stopped by its issuer > REVOKE ends its call at once; frames on their way are refused, both ends are told, and the record says why",
+        },
         {
           file: "signaling/switchboard/lifecycle.test.ts",
           name: "what an agent is in when it is stopped > DEACTIVATE ends its sessions (agent-deactivated) before its next request (503), and the other end is told",
@@ -263,8 +271,16 @@ export const SESSION: readonly Row[] = [
     requirement: "The scope of persistent sessions is validated again from time to time.",
     source: "SESSION, Inheritance",
     proof: {
-      notDone:
-        "not yet: scope is judged when a session is established and on every frame, against documents read once",
+      tests: [
+        {
+          file: "signaling/switchboard/authorities.test.ts",
+          name: "an identity document renewed in the middle of a call > which leaves neither end anything to send: the session ends, scope-violation",
+        },
+        {
+          file: "test/scenario/authority-withdrawn.test.ts",
+          name: "an Agent Certificate in the middle of a call > run out: the session ends at that moment, with nobody asking anything",
+        },
+      ],
     },
   },
   {
