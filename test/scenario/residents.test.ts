@@ -41,17 +41,19 @@ async function populated(options: WorldOptions & { readonly bounds?: ResidentBou
     log,
     serverIdentity,
   });
-  const residents = await world.during(
-    startResidents({
-      identities,
-      serverId: world.serverId,
-      clock: world.clock,
-      accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
-      report: (error) => world.reported.push(error),
-      ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
-    }),
-  );
-  return { world, residents, echo: idOf(residents, "echo"), reader: idOf(residents, "reader") };
+  const start = () =>
+    world.during(
+      startResidents({
+        identities,
+        serverId: world.serverId,
+        clock: world.clock,
+        accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
+        report: (error) => world.reported.push(error),
+        ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
+      }),
+    );
+  const residents = await start();
+  return { world, residents, start, echo: idOf(residents, "echo"), reader: idOf(residents, "reader") };
 }
 
 /** An agent that trusts nobody in particular: it is the server that vouches for its residents. */
@@ -185,6 +187,34 @@ describe("Echo", () => {
     expect(world.server.overview().sessions).toEqual({ detached: 1 });
     await world.clock.advance(10_000);
     expect(world.server.overview().sessions).toEqual({});
+    expect(world.reported).toEqual([]);
+  });
+
+  it("goes on with its persistent calls in a server that was killed and started anew", async () => {
+    const { world, residents, start, echo } = await populated();
+    const { identity } = createIdentity({ name: "Ada" });
+    const ada = await world.during(
+      connectAgent(world.platform(), ORIGIN, {
+        identity,
+        reconnect: true,
+        report: (error) => world.reported.push(error),
+      }),
+    );
+    const call = await world.during(ada.call(echo, { audio: { codecs: ["pcmu"] }, model: "persistent" }));
+    await world.clock.advance(500);
+    await world.server.close();
+    await world.during(residents.close());
+    await world.stopServer();
+    world.startServer();
+    await start();
+    await world.clock.advance(10_000);
+    expect([call.state, world.server.overview().sessions]).toEqual(["active", { active: 1 }]);
+    const recording = new Recording(call);
+    const said = resample(speech("ada-1"), 48_000, 8_000);
+    await world.during(call.audio.write(said));
+    await world.during(call.audio.endTurn());
+    await world.clock.advance(6_000);
+    expect(compareUtterance(said, recording.pcm(), 8_000).correlation).toBeGreaterThan(0.9);
     expect(world.reported).toEqual([]);
   });
 

@@ -133,7 +133,7 @@ export class CallDesk {
     );
     this.#watchConnections(call);
     this.#here = new TabSign(`call ${call.id}`);
-    this.#here.show(true);
+    void this.#here.show(true);
     this.#keep(call);
     this.#timers = [
       setInterval(() => this.#sample(call), SAMPLE_MS),
@@ -145,7 +145,7 @@ export class CallDesk {
     this.#readData(call).catch(this.#report);
     void call.ended.then((end) => {
       this.#sound.end();
-      this.#here?.show(false);
+      void this.#here?.show(false);
       forgetCall();
       this.#ended(endSentence(end, call.peer.name), end.reason);
     });
@@ -230,7 +230,7 @@ export class CallDesk {
   /** Nothing of this call runs or is kept any more. */
   leave(): void {
     this.#placing.abort();
-    this.#here?.show(false);
+    void this.#here?.show(false);
     this.#stopTimers();
     this.#sound.end();
   }

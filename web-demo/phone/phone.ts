@@ -50,10 +50,10 @@ const SEEN_MS = 3_600_000;
 export class Phone implements PageActions {
   readonly store = new Store<PageState>(FIRST_STATE);
   readonly #sound = new CallSound(this.store, (error) => this.#report(error));
-  readonly #ringing = new RingingCalls(
-    this.store,
-    async () => (await this.#free?.isShownElsewhere()) === true,
-  );
+  readonly #ringing = new RingingCalls(this.store, {
+    isAnotherFree: async () => (await this.#free?.isShownElsewhere()) === true,
+    answeredElsewhere: () => this.#askForLists(),
+  });
   readonly #elsewhere = new Elsewhere(this.store);
   #agent: Agent | undefined;
   /** This tab goes by its name, and could take a call: for the other tabs to see. */
@@ -73,10 +73,13 @@ export class Phone implements PageActions {
   /** Comes online under the kept name. */
   start(): void {
     setInterval(() => this.#askForLists(), LISTS_MS);
+    document.addEventListener("visibilitychange", () => this.#askForLists());
     setInterval(() => seeGuest(this.store.state.name), SEEN_MS);
     const ringer = new Ringer();
     this.store.subscribe((state) => ringer.ring(isRingingAloud(state)));
-    this.store.subscribe((state) => this.#free?.show(state.line.kind === "online" && !isBusy(state)));
+    this.store.subscribe((state) => {
+      void this.#free?.show(state.line.kind === "online" && !isBusy(state));
+    });
     this.store.set({ ringsAloud: ringsAloud() });
     this.#become(keptName())
       .then(() => this.#forgetGuests(guestsToForget()))
@@ -201,7 +204,7 @@ export class Phone implements PageActions {
     if (era !== this.#era) return;
     this.store.set({ agentId: identity.agentId });
     this.#present = new TabSign(`as ${name}`);
-    this.#present.show(true);
+    void this.#present.show(true);
     this.#free = new TabSign(`free as ${name}`);
     await this.#connect(identity, era);
   }
@@ -335,20 +338,20 @@ export class Phone implements PageActions {
     this.#agent = undefined;
     this.#ringing.stopAll();
     await agent?.close();
-    this.#putSignsAway();
+    await this.#putSignsAway();
   }
 
-  #putSignsAway(): void {
-    this.#present?.show(false);
-    this.#free?.show(false);
+  async #putSignsAway(): Promise<void> {
+    const shown = [this.#present, this.#free];
     this.#present = undefined;
     this.#free = undefined;
+    await Promise.all(shown.map((sign) => sign?.show(false)));
   }
 
   #giveUp(error: unknown): void {
     const code = error instanceof ParleyError ? error.code : "unknown";
     const message = error instanceof Error ? error.message : String(error);
-    this.#putSignsAway();
+    void this.#putSignsAway();
     this.store.set({ line: { kind: "closed", why: failureSentence(code, message), code } });
   }
 

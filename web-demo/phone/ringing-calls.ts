@@ -17,12 +17,21 @@ interface RingingCall {
 export class RingingCalls {
   readonly #store: Store<PageState>;
   readonly #isAnotherFree: () => Promise<boolean>;
+  readonly #answeredElsewhere: () => void;
   readonly #ringing = new Map<string, RingingCall>();
 
-  /** `isAnotherFree` tells whether another tab of this agent could take a call now. */
-  constructor(store: Store<PageState>, isAnotherFree: () => Promise<boolean>) {
+  constructor(
+    store: Store<PageState>,
+    others: {
+      /** Whether another tab of this agent could take a call now. */
+      readonly isAnotherFree: () => Promise<boolean>;
+      /** Another tab took or declined a call that rang here. */
+      readonly answeredElsewhere: () => void;
+    },
+  ) {
     this.#store = store;
-    this.#isAnotherFree = isAnotherFree;
+    this.#isAnotherFree = others.isAnotherFree;
+    this.#answeredElsewhere = others.answeredElsewhere;
   }
 
   /** Rings until it is decided, here or elsewhere, or taken back. */
@@ -65,6 +74,7 @@ export class RingingCalls {
     ringing.gone = answeredElsewhere(caller.name, reason.details.status === "accepted");
     ringing.decided();
     this.#show();
+    this.#answeredElsewhere();
     setTimeout(() => this.stop(sessionId), SAID_FOR_MS);
   }
 

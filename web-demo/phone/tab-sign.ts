@@ -6,17 +6,22 @@ export class TabSign {
   readonly #name: string;
   #putAway: (() => void) | undefined;
   #isSeen = false;
+  /** Resolves when nobody sees it any more. */
+  #gone: Promise<void> = Promise.resolve();
 
   constructor(what: string) {
     this.#name = `parley ${what}`;
   }
 
-  /** Shows it from now on, or no longer. Idempotent. */
-  show(isShown: boolean): void {
-    if (!isShown) {
-      this.#putAway?.();
-      this.#putAway = undefined;
-    } else if (this.#putAway === undefined) this.#hold();
+  /** Shows it from now on, or no longer, which the others see once the promise resolves. Idempotent. */
+  async show(isShown: boolean): Promise<void> {
+    if (isShown) {
+      if (this.#putAway === undefined) this.#hold();
+      return;
+    }
+    this.#putAway?.();
+    this.#putAway = undefined;
+    await this.#gone;
   }
 
   /** Whether another tab shows it now. */
@@ -29,7 +34,7 @@ export class TabSign {
   #hold(): void {
     const { promise: putAway, resolve } = Promise.withResolvers<void>();
     this.#putAway = resolve;
-    void navigator.locks.request(this.#name, { mode: "shared" }, async () => {
+    this.#gone = navigator.locks.request(this.#name, { mode: "shared" }, async () => {
       this.#isSeen = true;
       await putAway;
       this.#isSeen = false;

@@ -35,9 +35,9 @@ export class EndsView {
   }
 
   paint(live: LiveMedia, call: CallState, now: number): void {
-    const isUp = call.phase === "up";
+    const isUp = call.phase === "up" && call.away !== "me";
     this.#me.level(live.myLevel, now, isUp && !call.muted);
-    this.#peer.level(live.peerLevel, now, isUp);
+    this.#peer.level(live.peerLevel, now, isUp && call.away === undefined);
     const { verified } = live.heard.totals;
     if (verified !== this.#verified) {
       this.#verified = verified;

@@ -77,7 +77,7 @@ export class PageView {
   }
 
   show(state: PageState): void {
-    const isNewPhase = this.#state !== undefined && state.call?.phase !== this.#state.call?.phase;
+    const held = document.activeElement;
     this.#state = state;
     for (const [name, value] of Object.entries(rootFacts(state))) this.#root.dataset[name] = value;
     this.#header.show(state);
@@ -96,8 +96,9 @@ export class PageView {
     }
     setText(this.#news, state.call === undefined ? "" : newsOf(state.call));
     document.title = titleOf(state);
-    // The button that was pressed may be gone: the keyboard goes on from the call's title.
-    if (isNewPhase && document.activeElement?.checkVisibility() === false) this.#stage.focus();
+    // What had the keyboard may be gone, as the button that was pressed: it goes on from the title of what came.
+    if (held !== null && held !== document.body && !(held.isConnected && held.checkVisibility()))
+      (state.call === undefined ? this.#welcome : this.#stage).focus();
     this.#version.textContent = state.version === undefined ? "" : `Parley ${state.version}`;
   }
 

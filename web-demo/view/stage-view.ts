@@ -90,6 +90,11 @@ export class StageView {
 /** What the page is, shown while there is no call. */
 export class WelcomeView {
   readonly element: HTMLElement;
+  readonly #title = el(
+    "h1",
+    { id: "welcome-title", tabindex: "-1" },
+    "Talk to an agent, and see who is speaking",
+  );
   readonly #call: HTMLButtonElement;
   #first: { readonly agentId: string; readonly name: string } | undefined;
 
@@ -101,7 +106,7 @@ export class WelcomeView {
     this.element = el(
       "section",
       { class: "welcome", "aria-labelledby": "welcome-title" },
-      el("h1", { id: "welcome-title" }, "Talk to an agent, and see who is speaking"),
+      this.#title,
       el(
         "p",
         { class: "lead" },
@@ -110,6 +115,11 @@ export class WelcomeView {
       el("div", { class: "row begin" }, this.#call, source),
       el("ul", { class: "points" }, ...points),
     );
+  }
+
+  /** Where the keyboard goes when what had it is gone. */
+  focus(): void {
+    this.#title.focus({ preventScroll: true });
   }
 
   show(state: PageState): void {

@@ -107,6 +107,7 @@ test("a call in another tab, and one whose other end is away", async () => {
   await ada.counts("heard-verified", 50);
   await other.page.close();
   await ada.reads("call-facts", /Waiting for Guest/);
+  await ada.counts("heard-away", 50);
   expect(await look("away")).toEqual([]);
   await ada.hangUp();
   await ada.press("Done");

@@ -66,22 +66,26 @@ test("a call goes over to the other tab and back, heard and verified in each; th
   await first.press("Done");
   await first.call("Reader");
   await first.counts("heard-verified", 50);
-  const [from, to] = [first, second];
+  const key = await first.key("me-key");
   for (const [left, taken] of [
-    [from, to],
-    [to, from],
+    [first, second],
+    [second, first],
   ] as const) {
     await taken.reads("elsewhere", /You are talking with Reader in another tab/);
-    await taken.press("Take over here");
+    await taken.page.getByTestId("take-over").focus();
+    await taken.page.keyboard.press("Enter");
     await taken.phase("up");
+    const focused = await taken.page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
+    expect(focused).toBe("call-title");
     expect(await left.outcome()).toEqual(["You went on with this call in another tab.", "moved"]);
-    await taken.counts("sent-sent", 50);
+    await taken.counts("sent-sent", 20);
     await taken.send('{"read": "Forty pallets."}');
     await taken.counts("heard-verified", 20);
     await taken.reads("peer-verdict", /Verified: signed by this key/);
     expect(await taken.refusals()).toEqual([]);
     await left.press("Done");
   }
+  expect(await first.key("me-key")).not.toBe(key);
   await first.hangUp();
 });
 
