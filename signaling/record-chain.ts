@@ -215,7 +215,7 @@ function verifyLinks(
 }
 
 /** Judges what stands in one place of a chain. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`. */
-function verifyPlace(jws: string, publicKey: Uint8Array, verifier: Verifier): Result<ChainPlace> {
+export function verifyPlace(jws: string, publicKey: Uint8Array, verifier: Verifier): Result<ChainPlace> {
   if (isTombstone(jws)) {
     const tombstone = verifyTombstone(jws, publicKey, verifier);
     if (!tombstone.ok) return tombstone;

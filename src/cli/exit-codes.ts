@@ -68,6 +68,8 @@ const BY_ERROR: Readonly<Partial<Record<ErrorCode, ExitCode>>> = {
   "connection-lost": EXIT.unreachable,
   "request-timeout": EXIT.unreachable,
   "agent-not-found": EXIT.absent,
+  "record-forbidden": EXIT.refused,
+  "operator-required": EXIT.refused,
   "agent-name-ambiguous": EXIT.absent,
   "callee-unreachable": EXIT.absent,
   "callee-busy": EXIT.busy,

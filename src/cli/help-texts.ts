@@ -136,6 +136,20 @@ Examples:
 
 Existing files are never overwritten.`;
 
+export const INSPECT = `Look at what a server recorded.
+
+Every hash, signature and link is judged here before anything is shown. With --key an agent reads, on a server, what is its own; otherwise the operator
+reads everything: on the server that has the data folder or, where none runs, in the folder itself, which records nothing.`;
+
+export const INSPECT_AFTER = `
+Examples:
+  parley inspect session SESSION-ID --key ada.key --cert-hash HASH   the records of a call of Ada's
+  parley inspect record AUDIT-ID --data parley-data                  any record
+  parley inspect agent AGENT-ID                                      status and sessions
+  parley inspect chain --json | jq .erased                           walk the whole chain
+
+What was erased stands there as ERASED: the chain holds over it.`;
+
 export const CALL = `Call an agent, say something, record the answer, hang up.
 
 The call is up when the other end has answered and both signatures were checked. With --in or --tone the call ends

@@ -12,6 +12,7 @@ import type { DoctorFlags } from "./doctor-command.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import * as values from "./flag-values.ts";
 import * as help from "./help-texts.ts";
+import { addInspect } from "./inspect-program.ts";
 import type { KeygenFlags } from "./keygen-command.ts";
 import { attempt, Output, usageError } from "./output.ts";
 import type { ServeFlags } from "./serve-command.ts";
@@ -58,6 +59,7 @@ export function createProgram(exit: (code: ExitCode) => void): Command {
   addCert(program, exit);
   addToken(program, exit);
   addAgent(program, exit);
+  addInspect(program, exit);
   addCall(program, exit);
   addAnswer(program, exit);
   addDiscover(program, exit);

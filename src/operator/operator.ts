@@ -49,7 +49,7 @@ export async function openOperator(dataFolder: string): Promise<Operator> {
 }
 
 /** The identity of the server whose folder this is. Throws `usage`, `key-file-invalid`. */
-async function identityIn(dataFolder: string): Promise<LoadedIdentity> {
+export async function identityIn(dataFolder: string): Promise<LoadedIdentity> {
   const path = join(dataFolder, SERVER_IDENTITY_FILE);
   if (existsSync(path)) return await loadIdentity(path);
   throw new ParleyError({
@@ -59,7 +59,7 @@ async function identityIn(dataFolder: string): Promise<LoadedIdentity> {
 }
 
 /** Takes the folder; `undefined` where a live process has it. */
-function tryLock(dataFolder: string): (() => void) | undefined {
+export function tryLock(dataFolder: string): (() => void) | undefined {
   try {
     return lockFolder(dataFolder);
   } catch (error) {
