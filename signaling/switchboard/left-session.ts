@@ -2,6 +2,7 @@ import { checkpointDigest, parseCheckpoint } from "../../codecs/checkpoint.ts";
 import { parseInterrupt } from "../../codecs/interrupt.ts";
 import { parseReceipt, receiptDigest } from "../../codecs/receipt.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { Verifier } from "../../codecs/signer.ts";
 import { type Answer, verifyAnswer } from "../answer.ts";
 import { verifyGenesis } from "../genesis.ts";
 import { readIdentityDocument } from "../identity-document.ts";
@@ -100,20 +101,44 @@ function readAgents({ registry, verifier }: Desk, landmarks: Landmarks): Result<
     [0, offer.value.caller],
     [1, offer.value.callee],
   ] as const) {
-    const genesis = verifyGenesis(landmarks.first("genesis", leg), agentId, verifier);
-    if (!genesis.ok) return genesis;
-    const document = readIdentityDocument(landmarks.first("identity-document", leg), genesis.value, verifier);
-    if (!document.ok) return document;
-    const known = registry.get(agentId);
-    agents.push({
-      agentId,
-      genesis: genesis.value,
-      document: document.value,
-      status: known?.status ?? document.value.status,
-      trust: known?.trust ?? trustPosture(genesis.value, document.value, false),
+    const agent = readAgent(registry, verifier, agentId, {
+      genesis: landmarks.first("genesis", leg),
+      document: landmarks.first("identity-document", leg),
     });
+    if (!agent.ok) return agent;
+    agents.push(agent.value);
   }
   return ok(agents as unknown as Agents);
+}
+
+/** Documents that are still on file were judged when the log was opened. */
+function readAgent(
+  registry: Desk["registry"],
+  verifier: Verifier,
+  agentId: string,
+  documents: { readonly genesis: Uint8Array; readonly document: Uint8Array },
+): Result<RegisteredAgent> {
+  const known = registry.get(agentId);
+  const isOnFile =
+    known !== undefined &&
+    isSame(known.genesis.bytes, documents.genesis) &&
+    isSame(known.document.bytes, documents.document);
+  if (isOnFile) return ok(known);
+  const genesis = verifyGenesis(documents.genesis, agentId, verifier);
+  if (!genesis.ok) return genesis;
+  const document = readIdentityDocument(documents.document, genesis.value, verifier);
+  if (!document.ok) return document;
+  return ok({
+    agentId,
+    genesis: genesis.value,
+    document: document.value,
+    status: known?.status ?? document.value.status,
+    trust: known?.trust ?? trustPosture(genesis.value, document.value, false),
+  });
+}
+
+function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, at) => byte === right[at]);
 }
 
 interface Agreed {

@@ -353,6 +353,14 @@ export const RECORDS: readonly Row[] = [
           file: "test/scenario/steering.test.ts",
           name: "narrowing > takes effect at both ends, in the record and in the evidence",
         },
+        {
+          file: "signaling/evidence/life.test.ts",
+          name: "the evidence of a long life > verifies, and says of each turn whose word it is",
+        },
+        {
+          file: "test/scenario/server-restart.test.ts",
+          name: "a persistent call > goes on after a restart: both are heard again, every message came once, and the evidence says what happened",
+        },
       ],
     },
   },

@@ -324,6 +324,14 @@ export const SESSION: readonly Row[] = [
           file: "signaling/switchboard/recovery.test.ts",
           name: "a call that was up when the server stopped gets its final record at the next start",
         },
+        {
+          file: "signaling/switchboard/restart.test.ts",
+          name: "nobody waits for ever after a restart > a bounded call ends, and one of which too little is left too, with a reason",
+        },
+        {
+          file: "signaling/switchboard/restart.test.ts",
+          name: "a restart in the middle of > hanging up ends it as the ends said, and takes their last words",
+        },
       ],
     },
   },
@@ -355,6 +363,10 @@ export const SESSION: readonly Row[] = [
         {
           file: "signaling/switchboard/suspending.test.ts",
           name: "T6: RESUME > with a wrong nonce: 409, counted and logged, and the right one still opens",
+        },
+        {
+          file: "signaling/switchboard/restart.test.ts",
+          name: "a restart in the middle of > a suspension leaves it suspended: the nonce opens it once, and is on no record",
         },
       ],
     },
