@@ -185,7 +185,7 @@ export const TRANSITIONS: readonly Transition[] = [
     from: LIVE,
     trigger: "shutdown",
     to: "terminated",
-    duty: "tell both ends, write the final record",
+    duty: "tell both ends, write the final record (persistent sessions only where the operator says so: else they detach, as T8, until the server's next start)",
     reason: "server-shutdown",
   },
 ];

@@ -100,6 +100,8 @@ export interface ServerConfig {
   readonly webhooks: readonly string[];
   /** Seconds that calls may go on after an orderly stop began, 0 to 3,600. Default 10. */
   readonly grace: number;
+  /** Whether an orderly stop ends persistent calls as well. Default false: the next start goes on with them. */
+  readonly stopEndsCalls: boolean;
   /** Least weighty events that are logged. Default `info`. */
   readonly logLevel: ServerLogLevel;
   /** Scope tokens anybody may use here; what agents claim is cut to it. Default `communication:bilateral`. */
@@ -172,6 +174,7 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   certificateAuthorities: [],
   webhooks: [],
   grace: 10,
+  stopEndsCalls: false,
   logLevel: "info",
   policyScope: ["communication:bilateral"],
   trustFloor: undefined,
@@ -295,6 +298,7 @@ const SETTINGS: Parsers = {
     Array.isArray(value) && value.length <= MAX_WEBHOOKS
       ? list(value, isWebhookUrl, WEBHOOK_EXPECTED)
       : new Wrong(WEBHOOK_EXPECTED),
+  stopEndsCalls: flag,
   grace: (value) => integer(value, 0, 3_600),
   logLevel: (value) => oneOf(value, LOG_LEVELS),
   policyScope: (value) =>

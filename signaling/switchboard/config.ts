@@ -95,6 +95,8 @@ export interface SwitchboardConfig {
    * `operator_only` the operator. Default `agent_only`.
    */
   readonly recordReading?: "public" | "agent_only" | "operator_only";
+  /** Whether an orderly stop ends persistent sessions as well. Default: the server's next start goes on with them. */
+  readonly stopEndsCalls?: boolean;
   /** Status of scope refusals: `auto` by dialect, or one for all. Default `auto`. */
   readonly scopeViolationCode?: ScopeViolationCode;
   /** Records and artifacts are erased when they are so many days old. Default: they are kept. */

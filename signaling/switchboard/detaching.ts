@@ -81,6 +81,15 @@ export class Detaching {
     }
   }
 
+  /** The server stops, and its next start goes on with the session: its ends come back there. */
+  leave(session: Session, now: number): void {
+    for (const leg of session.legs) {
+      if (!leg.attached) continue;
+      this.#table.detach(session, leg, now);
+      this.#missing(session, leg, "server-shutdown", now);
+    }
+  }
+
   /** An end has media again: T9, once both have. */
   cameBack(session: Session, leg: SessionLeg, now: number): void {
     this.#await(session, leg);

@@ -92,7 +92,11 @@ export class Switchboard {
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);
     this.#recovery = new Recovery(this.#desk, book, this.#detaching, this.#authorities);
-    this.#draining = new Draining(this.#desk, this.#table, this.#ringing);
+    this.#draining = new Draining(this.#desk, this.#table, {
+      ringing: this.#ringing,
+      endings: this.#endings,
+      detaching: this.#detaching,
+    });
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
     this.#steering = new Steering(this.#desk, this.#table, this.#endings);
     this.#records = new RecordReading(this.#desk, this.#table);
@@ -272,7 +276,7 @@ export class Switchboard {
         this.#erasing.round(now);
         return;
       case "drain":
-        for (const live of this.#table.all()) this.#endings.end(live, "shutdown", "server", now);
+        this.#draining.overdue(now);
         return;
       case "certificates":
         this.#revoking.due(now);

@@ -169,6 +169,7 @@ function addServe(program: Command, exit: Exit): void {
       "how long calls may go on after a stop (default: 10)",
       values.integer(0, 3_600),
     )
+    .option("--stop-ends-calls", "a stop ends persistent calls too; else the next start goes on with them")
     .addOption(
       new Option("--log-level <level>", "least weighty events logged (default: info)").choices([
         "debug",

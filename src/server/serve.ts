@@ -121,6 +121,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ...trustOf(config),
       agentDisclosure: config.agentDisclosure,
       recordReading: config.recordReading,
+      stopEndsCalls: config.stopEndsCalls,
       scopeViolationCode: config.scopeViolationCode,
       retentionDays: config.retentionDays,
       limits: config.limits,

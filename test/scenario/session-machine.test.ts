@@ -190,6 +190,22 @@ describe("a session", () => {
     expect(scene.world.reported).toEqual([]);
   });
 
+  it("T8, T9: of persistent model outlives the server's stop: its next start finds it, and its ends come back there", async () => {
+    const scene = await Scene.in("active");
+    await scene.world.during(scene.world.server.drain(1_000));
+    expect(scene.events().filter((event) => event === "session-detached")).toHaveLength(2);
+    expect(await scene.told("alice", "peer-detached")).toMatchObject({ reason: "server-shutdown" });
+    await scene.world.stopServer();
+    scene.world.startServer();
+    await scene.comeBack("alice");
+    expect(await scene.state("alice")).toBe("detached");
+    await scene.comeBack("bob");
+    for (const who of ["alice", "bob"] as const) expect((await scene.open(who)).status).toBe(200);
+    expect([await scene.state("alice"), await scene.state("bob")]).toEqual(["active", "active"]);
+    expect(scene.events()).toContain("session-restored");
+    expect(scene.world.reported).toEqual([]);
+  });
+
   it("has a story for each row and for nothing else", () => {
     const told = Object.entries(STORIES).flatMap(([id, stories]) =>
       Object.keys(stories).map((state) => `${id} ${state}`),
@@ -286,6 +302,7 @@ const SCENES: Readonly<Record<string, SceneOptions>> = {
   T7: { suspension: SHORT },
   T10: { model: "bounded" },
   T15: { detachedSeconds: SHORT },
+  T17: { stopEndsCalls: true },
 };
 /** States before a session has ends that could ask for it. */
 const BEFORE: ReadonlySet<SessionState> = new Set(["none", "establishing"]);

@@ -36,6 +36,7 @@ export interface SceneOptions {
   readonly suspension?: number;
   /** How long a session waits for an end that is away, seconds. */
   readonly detachedSeconds?: number;
+  readonly stopEndsCalls?: true;
 }
 
 export class Scene {
@@ -57,10 +58,10 @@ export class Scene {
   }
 
   /** Alice and Bob online. */
-  static async start({ detachedSeconds }: SceneOptions = {}): Promise<Scene> {
-    const world = new World(
-      detachedSeconds === undefined ? {} : { config: { limits: { ...DEFAULT_LIMITS, detachedSeconds } } },
-    );
+  static async start({ detachedSeconds, stopEndsCalls }: SceneOptions = {}): Promise<Scene> {
+    const limits = detachedSeconds === undefined ? {} : { limits: { ...DEFAULT_LIMITS, detachedSeconds } };
+    const stop = stopEndsCalls === undefined ? {} : { stopEndsCalls };
+    const world = new World({ config: { ...limits, ...stop } });
     const online = async (name: Who) => {
       const agent = await voice(wayOf(world), name, world.issuer);
       const inbox = await agent.say({ line: `AGTP/1.0 SUBSCRIBE /agents/${agent.id}/inbox`, proof: true });

@@ -38,10 +38,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function startServer(): Promise<void> {
+async function startServer(...more: readonly string[]): Promise<void> {
   server = new RunningCommand([
     ...["serve", "--port", ports[0], "--http-port", ports[1], "--data-folder", join(folder, "data")],
     ...["--registration", "open", "--grace", "0", "--log-level", "silent", "--json"],
+    ...more,
   ]);
   const up = JSON.parse((await server.says(/^\{"url".*\}$/m))[0]);
   ports = [new URL(up.url).port, new URL(up.http_url).port];
@@ -128,7 +129,7 @@ test("a server that is killed and starts anew finds the call again: both go on w
   await server.finished;
   await ada.line("offline");
   await ada.reads("call-facts", /No connection, trying again/);
-  await startServer();
+  await startServer("--stop-ends-calls");
   await Promise.all([ada.line("online"), bob.line("online")]);
   await Promise.all([ada.reads("call-facts", /In a call/), bob.reads("call-facts", /In a call/)]);
   const [byAda, byBob] = [await ada.count("heard-verified"), await bob.count("heard-verified")];
@@ -138,7 +139,7 @@ test("a server that is killed and starts anew finds the call again: both go on w
   expect((await parley("verify", await bob.evidence())).code).toBe(3);
 });
 
-test("a server that is stopped ends calls; the page comes back by itself, gets the evidence and can call", async () => {
+test("a server whose stop ends calls ends them; the page comes back by itself, gets the evidence and can call", async () => {
   await Promise.all([ada.press("Done"), bob.press("Done")]);
   await talk();
   server.kill("SIGTERM");
