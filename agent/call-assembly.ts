@@ -1,14 +1,16 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
+import { parseScopes } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
+import type { AudioCodecOptions } from "./platform.ts";
 import type { StatementPlace } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 import type { Withdrawal } from "./withdrawal.ts";
@@ -84,7 +86,8 @@ async function assembleCall(
   try {
     const { answer, offer } = session;
     const peerClock = answered.leg === 0 ? answer.payload.clock : offer.payload.clock;
-    return await makeCall(context, options, { ...answered, session, connection, peerClock });
+    const { authority_scope: authorityScope } = answered.result;
+    return await makeCall(context, options, { ...answered, session, connection, peerClock, authorityScope });
   } catch (error) {
     connection.close();
     throw error;
@@ -100,6 +103,8 @@ export interface SessionToGoOn {
   readonly peerClock: ClockStatement;
   /** Where another process had it before: how far the server has this end's statements. */
   readonly statements?: readonly StatementPlace[];
+  /** What this end may do, as the server says. */
+  readonly authorityScope?: JsonValue | undefined;
   /** It is suspended, as the server says. */
   readonly suspension?: JsonObject | undefined;
 }
@@ -108,7 +113,7 @@ export interface SessionToGoOn {
 export async function makeCall(
   context: AgentContext,
   options: CallOptions,
-  { session, mediaSigner, connection, peerClock, statements, suspension }: SessionToGoOn,
+  { session, mediaSigner, connection, peerClock, authorityScope, statements, suspension }: SessionToGoOn,
 ): Promise<Call> {
   const { port, streams } = connection;
   const { sessionId, leg } = session;
@@ -128,7 +133,7 @@ export async function makeCall(
       offset: peerClock.offset_ms - context.clock.offset_ms,
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
-    codecOptions: options.audio || {},
+    codecOptions: withinCap(options.audio || {}, authorityScope),
     tap: options.tap,
     watch: options.watch,
     outgoing: options.outgoing,
@@ -146,6 +151,24 @@ export async function makeCall(
     keepSending: options.keepSending ?? false,
   });
 }
+
+/** How a codec is to be run so that the relay need not refuse what passes this end's cap: below it, since codecs vary. */
+function withinCap(audio: AudioCodecOptions, authorityScope: JsonValue | undefined): AudioCodecOptions {
+  const tokens = Array.isArray(authorityScope)
+    ? authorityScope.filter((token) => typeof token === "string")
+    : [];
+  const scope = parseScopes(tokens);
+  const cap = scope.ok ? scope.value.limits["bitrate-bps"] : undefined;
+  if (cap === undefined) return audio;
+  const most = Math.max(LEAST_BITRATE, Math.floor(cap * BELOW_CAP));
+  return { ...audio, bitrate: Math.min(audio.bitrate ?? USUAL_BITRATE, most) };
+}
+
+/** Bits a second of a voice that nobody caps, and the fewest there are. */
+const USUAL_BITRATE = 32_000;
+const LEAST_BITRATE = 6_000;
+/** The part of a cap that is aimed at. */
+const BELOW_CAP = 0.9;
 
 /** Resolves also when the server does not take it: then nothing more can be done. */
 export async function refuseSession(context: AgentContext, sessionId: string, reason: string): Promise<void> {

@@ -67,6 +67,7 @@ async function takeUp(context: AgentContext, sessionId: string, options: CallOpt
     const statements = unwrap(readStatementPlaces(connection.result.statements));
     const mediaKey = ownKey(context, session, key.certificate);
     return await makeCall(context, options, {
+      authorityScope: objectOf(first.result, "agreement").authority_scope,
       session: { ...session, mediaKey },
       mediaSigner: key.signer,
       connection,

@@ -291,3 +291,20 @@ describe("frames that wait in a queue when their authority goes", () => {
     expect(await last(world, answered)).toMatchObject({ dropped: { scope: expect.any(Number) } });
   });
 });
+
+describe("a cap on bits a second", () => {
+  it("is kept by an end that knows it; one that goes on above a lower one has frames refused as `limit`, and both are told", async () => {
+    const capped = (bits: number) => `${SPEAKING}, communication:limit:bitrate-bps:${bits}`;
+    const scope = capped(16_000).split(", ");
+    const { world, identity, call, answered, told, recording } = await talking({}, { scope });
+    await world.clock.advance(3_000);
+    expect([told.refused, answered.stats().heard?.refused]).toEqual([[], {}]);
+    await world.agent("Ada", { identity: renewed(world, identity, capped(6_000)), inbox: "desk" });
+    const heard = recording.count("speech");
+    await world.clock.advance(6_000);
+    expect(told.reasons).toEqual(["limit"]);
+    expect(recording.count("speech"), "what fits is heard").toBeGreaterThan(heard + 60);
+    await world.during(call.end());
+    expect(await last(world, answered)).toMatchObject({ refused: { limit: expect.any(Number) } });
+  });
+});
