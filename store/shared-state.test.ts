@@ -107,6 +107,42 @@ it("forgets, of more names than it may keep, who asked longest ago", () => {
   expect([take("d"), take("c"), take("a")]).toEqual([false, false, true]);
 });
 
+describe("shared state on disk that is full", () => {
+  const CAPS = { proofs: 64, names: 64 };
+
+  async function full() {
+    const state = await openSharedState(folder(), () => {}, CAPS);
+    opened.push(state);
+    return state;
+  }
+
+  it("refuses further proofs and forgets none, until those that it has expire", async () => {
+    const { proofs } = await full();
+    const use = (jti: number, at: number) => proofs.take(AGENT, String(jti), at + 90_000, at);
+    const taken = Array.from({ length: 100 }, (_, jti) => use(jti, T0));
+    const count = taken.findIndex(({ ok }) => !ok);
+    expect(count).toBeGreaterThan(48);
+    expect(count).toBeLessThanOrEqual(CAPS.proofs);
+    expect(taken.at(-1)).toMatchObject({ fault: { code: "capacity", details: { retry_after_ms: 90_000 } } });
+    expect(use(0, T0 + 1)).toMatchObject({ fault: { code: "proof-replayed" } });
+    // What has expired goes with what comes.
+    expect(
+      Array.from({ length: 300 }, (_, at) => use(1_000 + at, T0 + 90_001 + at * 10_000).ok).filter(
+        (ok) => !ok,
+      ).length,
+    ).toBeLessThan(16);
+  });
+
+  it("forgets names, so that who asked long ago has a full burst again", async () => {
+    const { rates } = await full();
+    const rate = { perSecond: 0.001, burst: 1 };
+    for (let index = 0; index < 500; index += 1) {
+      expect(rates.take([{ name: `agent ${index}`, rate }], T0).ok).toBe(true);
+      expect(rates.size).toBeLessThanOrEqual(CAPS.names);
+    }
+  });
+});
+
 it("keeps what it noted when it is opened again, and drops what is of an earlier boot", async () => {
   const place = folder();
   const first = await openIn(place);

@@ -17,6 +17,14 @@ import {
 } from "../signaling/shared-state.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
 
+/** What is kept at once. */
+interface Caps {
+  readonly proofs: number;
+  readonly names: number;
+}
+
+const CAPS: Caps = { proofs: MAX_PROOF_IDS, names: MAX_RATED_NAMES };
+
 /** {@link SharedState} on disk. */
 export interface StoredState extends SharedState {
   close(): Promise<void>;
@@ -35,6 +43,7 @@ export interface StoredState extends SharedState {
 export async function openSharedState(
   folder: string,
   onFailure: (error: unknown) => void = () => {},
+  caps = CAPS,
 ): Promise<StoredState> {
   const boot = bootOf();
   const present = join(folder, boot ?? ANY_BOOT);
@@ -51,7 +60,7 @@ export async function openSharedState(
       maxDbs: 4,
       mapSize: MAP_BYTES,
     });
-    return new LmdbState(root, onFailure);
+    return new LmdbState(root, onFailure, caps);
   } catch (cause) {
     await root?.close();
     if (DENIED.test(cause instanceof Error ? cause.message : "")) throw unwritable(folder, cause);
@@ -65,7 +74,7 @@ class LmdbState implements StoredState {
   readonly #root: RootDatabase;
   #closing: Promise<void> | undefined;
 
-  constructor(root: RootDatabase, onFailure: (error: unknown) => void) {
+  constructor(root: RootDatabase, onFailure: (error: unknown) => void, caps: Caps) {
     this.#root = root;
     const guarded = (work: () => Result<void>): Result<void> => {
       try {
@@ -78,8 +87,8 @@ class LmdbState implements StoredState {
         });
       }
     };
-    this.proofs = new LmdbProofs(root, guarded);
-    this.rates = new LmdbRates(root, guarded);
+    this.proofs = new LmdbProofs(root, guarded, caps.proofs);
+    this.rates = new LmdbRates(root, guarded, caps.names);
   }
 
   close(): Promise<void> {
@@ -96,11 +105,15 @@ class LmdbProofs implements ProofMemory {
   readonly #used: Database<Uint8Array, Uint8Array>;
   /** Expiry and that digest, to nothing: the next to expire first. */
   readonly #expiries: Database<Uint8Array, Uint8Array>;
+  readonly #cap: number;
+  readonly #countEvery: number;
   #untilCounted = 0;
   #isFull = false;
 
-  constructor(root: RootDatabase, guarded: Guarded) {
+  constructor(root: RootDatabase, guarded: Guarded, cap: number) {
     this.#guarded = guarded;
+    this.#cap = cap;
+    this.#countEvery = countingOf(cap);
     this.#used = root.openDB({ name: "proofs", encoding: "binary", keyEncoding: "binary" });
     this.#expiries = root.openDB({ name: "proof-expiries", encoding: "binary", keyEncoding: "binary" });
   }
@@ -129,8 +142,8 @@ class LmdbProofs implements ProofMemory {
   /** Counting costs as much as the rest: it is done now and then, always while there is no room. */
   #full(): boolean {
     if (!this.#isFull && this.#untilCounted-- > 0) return false;
-    this.#untilCounted = COUNT_EVERY;
-    this.#isFull = countOf(this.#used) + COUNT_EVERY > MAX_PROOF_IDS;
+    this.#untilCounted = this.#countEvery - 1;
+    this.#isFull = countOf(this.#used) + this.#countEvery > this.#cap;
     return this.#isFull;
   }
 }
@@ -141,11 +154,15 @@ class LmdbRates implements RateMemory {
   readonly #fullAt: Database<Uint8Array, string>;
   /** Where the next sweep begins. */
   #cursor = "";
+  readonly #cap: number;
+  readonly #countEvery: number;
   #untilCounted = 0;
   #isFull = false;
 
-  constructor(root: RootDatabase, guarded: Guarded) {
+  constructor(root: RootDatabase, guarded: Guarded, cap: number) {
     this.#guarded = guarded;
+    this.#cap = cap;
+    this.#countEvery = countingOf(cap);
     this.#fullAt = root.openDB({ name: "rates", encoding: "binary" });
   }
 
@@ -173,8 +190,8 @@ class LmdbRates implements RateMemory {
     const names = [...this.#fullAt.getRange({ start: this.#cursor, limit: SWEEP })];
     this.#cursor = names.length < SWEEP ? "" : `${names.at(-1)?.key}\0`;
     if (this.#untilCounted-- <= 0) {
-      this.#untilCounted = COUNT_EVERY;
-      this.#isFull = countOf(this.#fullAt) + COUNT_EVERY > MAX_RATED_NAMES;
+      this.#untilCounted = this.#countEvery - 1;
+      this.#isFull = countOf(this.#fullAt) + this.#countEvery > this.#cap;
     }
     for (const { key, value } of names)
       if (this.#isFull || timeOf(value) <= now) this.#fullAt.removeSync(key);
@@ -185,6 +202,10 @@ function countOf(
   database: Database<unknown, never> | Database<unknown, string> | Database<unknown, Uint8Array>,
 ) {
   return (database.getStats() as { readonly entryCount: number }).entryCount;
+}
+
+function countingOf(cap: number): number {
+  return Math.min(COUNT_EVERY, Math.ceil(cap / 16));
 }
 
 /** Milliseconds, so that earlier ones sort first. */
@@ -226,7 +247,7 @@ const TIME_BYTES = 8;
 const NOTHING = Buffer.of(0);
 /** Entries looked at for their expiry with each `take`. */
 const SWEEP = 4;
-/** Entries that are counted anew after so many `take`s; several processes may each add as many meanwhile. */
+/** Entries are counted anew after so many `take`s, or a sixteenth of their cap; several processes may each add as many meanwhile. */
 const COUNT_EVERY = 1_024;
 /** What who is refused for a failing disk is told to wait, milliseconds. */
 const RETRY_MS = 1_000;
