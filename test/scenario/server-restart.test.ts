@@ -47,6 +47,10 @@ describe("a persistent call", () => {
     await bothAreHeard(world, ada, bob);
     expect([ada.told, bob.told]).toEqual([upTo(60), upTo(60)]);
     await hungUp(world, ada.call, bob.call);
+    await world.clock.advance(10_000);
+    const { sessions, media } = world.server.sizes();
+    expect(sessions).toMatchObject({ live: 0, connections: 0, routes: 0, flows: 0 });
+    expect(media).toMatchObject({ sessions: 0, connections: 0, mediaFlows: 0, unread: 0 });
     const said = statements(world, ada.call.id).join("\n");
     expect(said).toMatch(
       /server-claimed: .*: the server was started anew \(server-restarted\) and went on with it/,
@@ -130,6 +134,8 @@ describe("a persistent call", () => {
     expect(bob.events).toContain("peer-detached");
     await world.clock.advance(610_000);
     expect(await bob.call.ended).toEqual({ reason: "detach-expired", by: "server" });
+    await world.clock.advance(10_000);
+    expect(world.server.sizes().media).toMatchObject({ sessions: 0, connections: 0, mediaFlows: 0 });
     const said = statements(world, bob.call.id);
     expect(said).toContain("server-claimed: caller: vanished without a closing statement");
     expect(said).toContain("server-claimed: ended: detach-expired, by server");
