@@ -95,12 +95,13 @@ test("called, and calling", async () => {
 });
 
 test("a call in another tab, and one whose other end is away", async () => {
-  const other = await Visitor.arrive(browser, site.url, folder);
-  await other.call("Echo");
+  const talking = await Visitor.arrive(browser, site.url, folder);
+  await talking.call("Echo");
   await ada.reads("elsewhere", /You are talking with Echo in another tab/);
   expect(await look("elsewhere")).toEqual([]);
-  await other.hangUp();
-  await other.press("Done");
+  await talking.page.close();
+  await ada.reads("elsewhere", /Your call with Echo is waiting/);
+  const other = await Visitor.arrive(browser, site.url, folder);
   await other.becomeSomebodyElse();
   await other.ring(await ada.text("own-name"));
   await ada.press("Accept");
