@@ -79,11 +79,9 @@ export function endSentence(
   return `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
 }
 
-/** What became of a call that rang here and was answered in another tab. */
-export function answeredElsewhere(caller: string, isTaken: boolean): string {
-  return isTaken
-    ? `You took the call of ${caller} in another tab.`
-    : `You declined the call of ${caller} in another tab.`;
+/** What became of a call that rang here and was declined in another tab. */
+export function declinedElsewhere(caller: string): string {
+  return `You declined the call of ${caller} in another tab.`;
 }
 
 /** How long something lasted, for a sentence. */

@@ -11,6 +11,13 @@ export class Elsewhere {
     this.#store = store;
   }
 
+  /** Another tab took a call that rang here. */
+  taken(sessionId: string, caller: { readonly agentId: string; readonly name: string }): void {
+    const others = this.#store.state.elsewhere.filter((one) => one.sessionId !== sessionId);
+    const call = { sessionId, peerId: caller.agentId, peerName: caller.name, isHeld: true };
+    this.#store.set({ elsewhere: [...others, call] });
+  }
+
   /** Asks for them; `names` are of the agents that the server knows. */
   async ask(
     agent: Agent,

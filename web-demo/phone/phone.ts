@@ -52,7 +52,7 @@ export class Phone implements PageActions {
   readonly #sound = new CallSound(this.store, (error) => this.#report(error));
   readonly #ringing = new RingingCalls(this.store, {
     isAnotherFree: async () => (await this.#free?.isShownElsewhere()) === true,
-    answeredElsewhere: () => this.#askForLists(),
+    takenElsewhere: ({ sessionId, caller }) => this.#elsewhere.taken(sessionId, caller),
   });
   readonly #elsewhere = new Elsewhere(this.store);
   #agent: Agent | undefined;

@@ -2,9 +2,9 @@
 import { type IncomingCall, ParleyError } from "@parley-rt/parley/agent";
 import { isBusy, type PageState } from "../model/page-state.ts";
 import type { Store } from "../model/store.ts";
-import { answeredElsewhere } from "../model/words.ts";
+import { declinedElsewhere } from "../model/words.ts";
 
-/** How long the page says what became of a call that was answered in another tab, ms. */
+/** How long the page says that a call was declined in another tab, ms. */
 const SAID_FOR_MS = 6_000;
 
 interface RingingCall {
@@ -17,7 +17,7 @@ interface RingingCall {
 export class RingingCalls {
   readonly #store: Store<PageState>;
   readonly #isAnotherFree: () => Promise<boolean>;
-  readonly #answeredElsewhere: () => void;
+  readonly #takenElsewhere: (call: IncomingCall) => void;
   readonly #ringing = new Map<string, RingingCall>();
 
   constructor(
@@ -25,13 +25,13 @@ export class RingingCalls {
     others: {
       /** Whether another tab of this agent could take a call now. */
       readonly isAnotherFree: () => Promise<boolean>;
-      /** Another tab took or declined a call that rang here. */
-      readonly answeredElsewhere: () => void;
+      /** Another tab took a call that rang here. */
+      readonly takenElsewhere: (call: IncomingCall) => void;
     },
   ) {
     this.#store = store;
     this.#isAnotherFree = others.isAnotherFree;
-    this.#answeredElsewhere = others.answeredElsewhere;
+    this.#takenElsewhere = others.takenElsewhere;
   }
 
   /** Rings until it is decided, here or elsewhere, or taken back. */
@@ -63,18 +63,21 @@ export class RingingCalls {
     for (const sessionId of [...this.#ringing.keys()]) this.stop(sessionId);
   }
 
-  #cancelled({ sessionId, cancelled, caller }: IncomingCall): void {
+  #cancelled(call: IncomingCall): void {
+    const { sessionId, caller } = call;
     const ringing = this.#ringing.get(sessionId);
-    const reason: unknown = cancelled.reason;
+    const reason: unknown = call.cancelled.reason;
     if (ringing === undefined) return;
-    if (!(reason instanceof ParleyError) || reason.code !== "answered-elsewhere") {
+    const answer =
+      reason instanceof ParleyError && reason.code === "answered-elsewhere" ? reason.details : {};
+    if (answer.status === "accepted") this.#takenElsewhere(call);
+    if (answer.status !== "rejected") {
       this.stop(sessionId);
       return;
     }
-    ringing.gone = answeredElsewhere(caller.name, reason.details.status === "accepted");
+    ringing.gone = declinedElsewhere(caller.name);
     ringing.decided();
     this.#show();
-    this.#answeredElsewhere();
     setTimeout(() => this.stop(sessionId), SAID_FOR_MS);
   }
 

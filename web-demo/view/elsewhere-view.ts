@@ -10,6 +10,7 @@ interface Entry {
 }
 
 export class ElsewhereView {
+  /** Always there, so that screen readers hear of its changes. */
   readonly element: HTMLElement;
   readonly #rows: RowList<Entry>;
 
@@ -22,14 +23,18 @@ export class ElsewhereView {
     );
     this.element = el(
       "section",
-      { class: "elsewhere", "aria-label": "Your calls elsewhere", "data-testid": "elsewhere" },
+      {
+        class: "elsewhere",
+        "aria-label": "Your calls elsewhere",
+        "aria-live": "polite",
+        "data-testid": "elsewhere",
+      },
       list,
     );
   }
 
   show(state: PageState): void {
     const shown = isBusy(state) ? [] : state.elsewhere;
-    this.element.hidden = shown.length === 0;
     this.#rows.show(shown.map((call) => ({ call, isOnline: state.line.kind === "online" })));
   }
 }

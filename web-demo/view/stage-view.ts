@@ -184,7 +184,10 @@ class OutcomeView {
     setText(this.#code, call.outcome?.code ?? "");
     const isOnline = state.line.kind === "online";
     this.#again.disabled = !isOnline;
-    this.#evidence.hidden = call.sessionId === undefined;
+    // A call that goes on has no evidence yet, and needs no other one in its place.
+    const isElsewhere = hasMoved(call);
+    this.#again.hidden = isElsewhere;
+    this.#evidence.hidden = call.sessionId === undefined || isElsewhere;
     this.#evidence.disabled = call.evidence === "fetching" || !isOnline;
     setText(
       this.#evidence,
@@ -195,13 +198,18 @@ class OutcomeView {
     setText(this.#problem, waits ? later : (call.evidenceProblem ?? ""));
     this.#sound.hidden = call.recordedSeconds === 0;
     this.#limit.hidden = !call.recordingFull;
-    this.#check.hidden = call.sessionId === undefined;
+    this.#check.hidden = call.sessionId === undefined || isElsewhere;
     this.#check.replaceChildren(
       "Check it offline, on any machine, with ",
       el("code", {}, `parley verify ${evidenceName(call)}`),
       ". Without trust anchors of your own the verdict is “consistent, not anchored”.",
     );
   }
+}
+
+/** The call is over here, and goes on in another tab. */
+function hasMoved({ outcome }: CallState): boolean {
+  return outcome?.code === "moved";
 }
 
 /** Name of the file that holds a call's evidence. */
@@ -218,6 +226,7 @@ export function newsOf(call: CallState): string {
 function titleOf(call: CallState): string {
   if (call.phase === "calling" || call.phase === "ringing") return `Calling ${call.peerName}`;
   if (call.phase === "returning") return `Going on with the call with ${call.peerName}`;
+  if (hasMoved(call)) return `Call with ${call.peerName} went to another tab`;
   if (call.phase === "ended") return `Call with ${call.peerName} is over`;
   if (call.phase === "failed") return `No call with ${call.peerName}`;
   return `Talking with ${call.peerName}`;

@@ -60,7 +60,6 @@ test("the first to answer has the call; the other says where it went, takes it o
   await first.press("Accept");
   await first.phase("up");
   expect(await outcome).toBe("up");
-  await second.reads("ringing", /You took the call of Bob in another tab/);
   const key = await first.key("me-key");
   for (const [left, taken] of [
     [first, second],
@@ -72,6 +71,7 @@ test("the first to answer has the call; the other says where it went, takes it o
     await taken.phase("up");
     const focused = await taken.page.evaluate(() => document.activeElement?.getAttribute("data-testid"));
     expect(focused).toBe("call-title");
+    await left.reads("call-title", /Call with Bob went to another tab/);
     expect(await left.outcome()).toEqual(["You went on with this call in another tab.", "moved"]);
     await Promise.all([taken.counts("sent-sent", 20), taken.counts("heard-verified", 20)]);
     await taken.reads("peer-verdict", /Verified: signed by this key/);
