@@ -1,5 +1,5 @@
 /** Two that decide at the same moment, or too late: both always see the same, each with a reason. */
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
@@ -12,6 +12,12 @@ import { createMemoryLog } from "../../store/memory-log.ts";
 import { must } from "../signed-call.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
+
+// Codecs are loaded in real time: a first call that waits for them lets virtual time pass.
+beforeAll(async () => {
+  const world = new World();
+  await connected(world, await world.agent("Ada"), await world.agent("Bob"));
+});
 
 /** Ada and Bob, 20 ms from the server, give or take 15: every seed has its own order of arrival. */
 async function scene(seed: number) {
