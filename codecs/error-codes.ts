@@ -94,6 +94,7 @@ export const ERRORS = {
   "epoch-outdated": { status: 409, retryable: false, meaning: "The stream was interrupted already, or the epoch would jump; `details.epoch` is in force." },
   "attach-outdated": { status: 409, retryable: false, meaning: "Another connection carries this end's media, by the higher `details.attach_seq`." },
   "generation-outdated": { status: 409, retryable: false, meaning: "A new media key is of the generation after `details.generation`, which is in force." },
+  "generations-exhausted": { status: 409, retryable: false, meaning: "This end has had all 16 media keys that a call can have: it goes on only where the last of them is." },
   "evidence-not-ready": { status: 409, retryable: true, meaning: "The call is still up or closing; ask again after `details.retry_after_ms`." },
   "capacity": { status: 503, retryable: true, meaning: "The server is at a limit." },
   "inbox-limit": { status: 429, retryable: true, meaning: "The agent has as many inboxes open as it may: 8." },

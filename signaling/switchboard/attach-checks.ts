@@ -1,3 +1,4 @@
+import { MAX_KEY_GENERATION } from "../../codecs/frame.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { encodePublicKey } from "../keys.ts";
 import { type MediaKey, verifyMediaKey } from "../media-key.ts";
@@ -28,7 +29,7 @@ export interface AdmittedAttachment {
 /**
  * Whether an end's media may flow on the connection of this OPEN: judged as if the agent came anew. Changes nothing. Faults: those of
  * {@link SessionTable.participation}, the session machine's, `agent-suspended`, `agent-retired`, `scope-violation`, `attach-outdated`,
- * `generation-outdated`, and those of the media key.
+ * `generation-outdated`, `generations-exhausted`, and those of the media key.
  */
 export function admitAttachment(
   desk: Desk,
@@ -55,6 +56,13 @@ export function admitAttachment(
   }
   if (!isCovered(session)) {
     return refuse("scope-violation", "Nothing of what the ends agreed on is covered any more.", "path");
+  }
+  // Whoever asks for what was agreed and holds no key will bring one: media must not leave the process that has it for nothing.
+  const isKeyless = parameters.take_up === true && jws === undefined;
+  if (isKeyless && keyInForce(leg).generation === MAX_KEY_GENERATION) {
+    return refuse("generations-exhausted", "This end has had all media keys of this call.", "path", {
+      generation: MAX_KEY_GENERATION,
+    });
   }
   const mediaKey = newKey(desk, session, leg, jws, now);
   if (!mediaKey.ok) return mediaKey;

@@ -266,6 +266,33 @@ describe("a process that comes back without its media key", () => {
     expect(call.stage.artifacts(call.sessionId).some(({ artifact }) => artifact === "media-key")).toBe(false);
   });
 
+  test("the last of sixteen keys stays where it is: nobody without it moves the media, whoever has it may", () => {
+    const call = scene();
+    let holder = again(call);
+    let key = "";
+    for (let generation = 1; generation <= 15; generation += 1) {
+      const before = holder;
+      holder = again(call);
+      key = nextKey(call, { generation, ed25519: seedSigner(100 + generation).publicKey });
+      const opened = open(holder, call, { attach_seq: generation, take_up: true, media_key: key });
+      expect(opened.last.result).toMatchObject({ generation });
+      before.drop();
+    }
+    const inbox = holder.subscribe();
+    const late = again(call);
+    const refused = { status: 409, error: { code: "generations-exhausted", details: { generation: 15 } } };
+    expect(open(late, call, { attach_seq: 16, take_up: true }).last).toMatchObject(refused);
+    expect(
+      inbox.events.filter((event) => event === "media-moved"),
+      "as it was before",
+    ).toHaveLength(1);
+    expect(
+      open(again(call), call, { attach_seq: 16, take_up: true, media_key: key }).last.result,
+    ).toMatchObject({
+      ...{ attach_seq: 16, generation: 15 },
+    });
+  });
+
   test("a key that its identity key did not certify is refused", () => {
     const call = scene();
     const asked = open(again(call), call, { attach_seq: 1, media_key: nextKey(call, {}, ALICE.identity) });

@@ -196,6 +196,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       "proof-required",
       "attach-outdated",
       "generation-outdated",
+      "generations-exhausted",
       "certificate-invalid",
       "session-state-conflict",
       "agent-suspended",

@@ -114,6 +114,20 @@ describe("a session whose process is lost", () => {
     expect(world.reported).toEqual([]);
   });
 
+  it("stays with the process that has it when its media keys are used up", async () => {
+    for (let times = 1; times <= 15; times += 1) first = await takenUp();
+    const late = await second("late");
+    const { state } = first.call;
+    expect([await refusal(world, late.agent.takeUp(first.call.id)), state]).toEqual([
+      "generations-exhausted",
+      "active",
+    ]);
+    await world.clock.advance(1_000);
+    await bothAreHeard(world, first, bob);
+    await hungUp(world, first.call, bob.call);
+    expect(world.reported).toEqual([]);
+  });
+
   it("plays nothing at the other end of what the one before was still saying, and no click where the new one begins", async () => {
     void first.call.audio.write(utterance(5, 48_000)).catch(() => undefined);
     await world.clock.advance(1_000);

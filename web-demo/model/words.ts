@@ -37,6 +37,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   "evidence-not-ready": "The server has not gathered the evidence yet. Try again in a moment.",
   "session-terminated": "The call is over.",
   "session-not-found": "The call is over.",
+  "generations-exhausted": "This call has changed hands too often: it goes on only where it was last.",
   capacity: "The server is full.",
   draining: "The server is about to stop and takes no new calls.",
   offline: "This page is offline. Try again when it is back.",
