@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
 const WITHOUT_CLOCKS = [
-  "test/e2e/{exchanges,foreign-bytes,foreign-call,issuer,lifecycle,tls-port,http-side,nothing-recorded}.test.ts",
+  "test/e2e/{access-tokens,agent-certificates,exchanges,foreign-bytes,foreign-call,issuer,lifecycle,tls-port,http-side,nothing-recorded,reattaching,webhooks}.test.ts",
   "test/interop/**/*.test.ts",
 ];
 
