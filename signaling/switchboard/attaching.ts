@@ -6,6 +6,7 @@ import { jwsDigest } from "../jws.ts";
 import type { MediaKey } from "../media-key.ts";
 import type { Asked } from "./asked.ts";
 import { type AdmittedAttachment, type Attachment, admitAttachment } from "./attach-checks.ts";
+import type { Authorities } from "./authorities.ts";
 import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { type Detaching, PRESENCE_EVENTS } from "./detaching.ts";
@@ -38,12 +39,20 @@ export class Attaching {
   readonly #table: SessionTable;
   readonly #endings: Endings;
   readonly #detaching: Detaching;
+  readonly #authorities: Authorities;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings, detaching: Detaching) {
+  constructor(
+    desk: Desk,
+    table: SessionTable,
+    endings: Endings,
+    detaching: Detaching,
+    authorities: Authorities,
+  ) {
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
     this.#detaching = detaching;
+    this.#authorities = authorities;
   }
 
   /** The agent's sessions that are not over: what a process that knows of none may take up. */
@@ -124,8 +133,10 @@ export class Attaching {
     this.#answer(attachment, admitted, counters, now, isReturn ? "session-rebound" : "media-attached");
     outputs.push({ kind: "media", connection: connection.id });
     this.#tell(session, leg, { isReturn, older, mediaKey, clock }, now);
-    if (older === undefined || older === connection.id || !isOlderSeparate) return;
-    outputs.push({ kind: "close", connection: older, code: CLOSE_REPLACED, reason: "replaced" });
+    if (older !== undefined && older !== connection.id && isOlderSeparate) {
+      outputs.push({ kind: "close", connection: older, code: CLOSE_REPLACED, reason: "replaced" });
+    }
+    this.#authorities.moved(session, leg, connection, now);
   }
 
   /** From here on the leg's frames and statements hold by this key alone. */

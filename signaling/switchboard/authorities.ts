@@ -4,9 +4,11 @@ import type { Authority } from "../authority.ts";
 import { formatScopes, intersect, isSameScope, type ScopeSet } from "../scope.ts";
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
 import type { Certification } from "./certification.ts";
+import { type ConnectionState, isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { isPermitted, lastLetThrough, termsMessage } from "./flows.ts";
+import { shownBy } from "./grants.ts";
 import { nextJudgement } from "./judgements.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Ringing } from "./ringing.ts";
@@ -54,19 +56,42 @@ export class Authorities {
     this.#ringing = ringing;
   }
 
-  /** An agent asks something in a session: what it shows on this connection counts from now on, and both ends are judged. */
-  asked(sessionId: string, agentId: string, shown: Authority, now: number): void {
+  /** An agent asks something in a session, on this connection: what it shows there counts as {@link Authorities.#taken} says, and both ends are judged. */
+  asked(sessionId: string, agentId: string, connection: ConnectionState, now: number): void {
     const session = this.#table.get(sessionId);
     const leg = session?.legs.find(({ agent }) => agent.agentId === agentId);
     if (session === undefined || leg === undefined) return;
-    const before = leg.authority;
-    leg.authority = renewed(before, shown);
-    const isOther = leg.authority !== before;
+    this.#take(session, leg, this.#taken(leg, connection, now), now);
+  }
+
+  /** The media of an end flows on this connection from now on: so counts what was shown there. */
+  moved(session: Session, leg: SessionLeg, connection: ConnectionState, now: number): void {
+    this.#take(session, leg, renewed(leg.authority, shownBy(connection, now)), now);
+  }
+
+  #take(session: Session, leg: SessionLeg, authority: Authority, now: number): void {
+    const isOther = leg.authority !== authority;
+    leg.authority = authority;
     if (isOther) this.#desk.states.keep(session);
     this.rejudge(session, now);
     if (isOther && !isFinal(session.state)) {
       this.#desk.timers.set("authority", session.id, nextJudgement(session, now));
     }
+  }
+
+  /**
+   * What an end has after a request: everything that the connection of its media shows. Another process of the agent changes nothing
+   * by asking. Where requests have TLS connections of their own none can be told from such a one: there what is shown counts
+   * as far as it prolongs what the end has, and takes nothing away.
+   */
+  #taken(leg: SessionLeg, connection: ConnectionState, now: number): Authority {
+    const shown = shownBy(connection, now);
+    if (leg.connection === connection.id) return renewed(leg.authority, shown);
+    if (!leg.overTls || !isSeparate(connection)) return leg.authority;
+    const longer = prolonged(leg.authority, shown);
+    const agent = this.#desk.registry.get(leg.agent.agentId) ?? leg.agent;
+    const scope = intersect(leg.scope, this.#desk.registry.grantedTo(agent, longer, leg.attached));
+    return isSameScope(scope, leg.scope) ? longer : leg.authority;
   }
 
   /** Time for a session's next judgement. */
@@ -215,6 +240,22 @@ function verdictOn(
     return { trigger: "scope-violation", reason: "token-expired" };
   }
   return undefined;
+}
+
+/** The same as far as it lasts longer than what there was. */
+function prolonged(before: Authority, { certificate, grant }: Authority): Authority {
+  const { certificate: oldCertificate, grant: oldGrant } = before;
+  return renewed(before, {
+    certificate:
+      certificate !== undefined &&
+      certificate.notAfter > (oldCertificate?.notAfter ?? Number.POSITIVE_INFINITY)
+        ? certificate
+        : undefined,
+    grant:
+      grant !== undefined && grant.expiresAt > (oldGrant?.expiresAt ?? Number.POSITIVE_INFINITY)
+        ? grant
+        : undefined,
+  });
 }
 
 /** What an agent shows later stands beside what it showed before: nothing that was shown is lost by not showing it again. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
-import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, CALL_TIME, scopes, type TestAgent } from "../../test/signed-call.ts";
 import { tokenExpired, tokenInvalid } from "../access-token.ts";
@@ -144,18 +144,34 @@ describe("an access token that has run out", () => {
     expect(run(grant(ALICE, { tokenId: "2" }))).toBe("active");
   });
 
-  test("ends no call that shows a fresh one on another connection", () => {
-    const call = new CallScene();
-    const [old, fresh] = [new SignalingPeer(call.stage, ALICE), new SignalingPeer(call.stage, ALICE)];
-    old.ask("QUERY", `/sessions/${call.sessionId}`, {}, { proof: true, token: short });
-    fresh.ask(
-      "QUERY",
-      `/sessions/${call.sessionId}`,
-      {},
-      { proof: true, token: grant(ALICE, { tokenId: "2" }) },
-    );
-    call.stage.advance(10_000);
-    expect(old.query(call.sessionId).last.result.state).toBe("active");
+  test("counts for a call from the connection of its media, and from the one that takes that over", () => {
+    const call = new CallScene({ offer: { session: { model: "persistent", ttl: 3_600 } } });
+    const path = `/sessions/${call.sessionId}`;
+    call.alice.ask("QUERY", path, {}, { proof: false, token: short });
+    const next = new SignalingPeer(call.stage, ALICE);
+    next.token = grant(ALICE, { tokenId: "2", expiresAt: CALL_TIME + 30_000 });
+    expect(next.ask("QUERY", path, {}, { proof: true }).outcome).toBe("ok 200");
+    expect(next.openMedia(call.sessionId, 1).outcome).toBe("ok 200");
+    call.stage.advance(10_001);
+    expect(call.bob.query(call.sessionId).last.result.state).toBe("active");
+    call.stage.advance(20_000);
+    expect(call.bobInbox.event("session-ended")).toMatchObject({ reason: "token-expired" });
+  });
+
+  test.each([
+    ["ends sooner", { expiresAt: CALL_TIME + 10_000 }],
+    ["lets less be done", { scope: scopes("booking:*") }],
+  ])("of another process that only asks, and %s, leaves a call as it is", (_, changes) => {
+    for (const isTls of [false, true]) {
+      const call = new CallScene();
+      const monitor = isTls ? overTls(call.stage, ALICE) : new SignalingPeer(call.stage, ALICE);
+      monitor.token = grant(ALICE, { expiresAt: CALL_TIME + 20_000, ...changes });
+      expect(monitor.ask("QUERY", `/sessions/${call.sessionId}`, {}, { proof: true }).outcome).toBe("ok 200");
+      monitor.drop(true);
+      call.stage.advance(30_000);
+      expect(call.alice.query(call.sessionId).last.result.state).toBe("active");
+      expect(call.aliceInbox.events).not.toContain("authority-narrowed");
+    }
   });
 });
 

@@ -9,7 +9,7 @@ import { isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
-import { checkGrant, grantShown, keepGrant, shownBy } from "./grants.ts";
+import { checkGrant, grantShown, keepGrant } from "./grants.ts";
 import type { Identification } from "./identification.ts";
 import { assuranceOf, checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
 import type { ExchangeId, SwitchboardInput } from "./io.ts";
@@ -217,7 +217,7 @@ export class Reception {
     if (!assured.ok) return assured;
     if (named !== undefined && this.#requests.takesPart(agentId, named, now)) {
       exchange.sessionId = named;
-      if (route !== RESUME) this.#authorities.asked(named, agentId, shownBy(connection, now), now);
+      if (route !== RESUME) this.#authorities.asked(named, agentId, connection, now);
     }
     const owner = checkOwner(asked.agent, request.headers);
     if (!owner.ok) return owner;

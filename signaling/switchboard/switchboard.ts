@@ -85,12 +85,18 @@ export class Switchboard {
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     this.#detaching = new Detaching(this.#desk, this.#table, this.#endings);
-    this.#attaching = new Attaching(this.#desk, this.#table, this.#endings, this.#detaching);
     this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#detaching);
     const book = new OfferBook(this.#table.loads);
     this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);
+    this.#attaching = new Attaching(
+      this.#desk,
+      this.#table,
+      this.#endings,
+      this.#detaching,
+      this.#authorities,
+    );
     this.#recovery = new Recovery(this.#desk, book, this.#detaching, this.#authorities);
     this.#draining = new Draining(this.#desk, this.#table, {
       ringing: this.#ringing,
