@@ -79,6 +79,7 @@ export type LogEntry =
       readonly status: AgentStatus;
       /** Unix milliseconds; not before the identity document it was said over. */
       readonly at: number;
+      readonly atLeast: AgentStatus;
     };
 
 /** Whose, or which, records and artifacts are erased. */
@@ -139,11 +140,13 @@ export interface LifeEvent {
   readonly jws: string;
 }
 
-/** What an issuer said of an agent's status. */
+/** What the issuer or the operator said of an agent's status. */
 export interface StatusChange {
   readonly status: AgentStatus;
   /** Unix milliseconds. */
   readonly at: number;
+  /** The operator's last word, `active` where it said none: the issuer makes nothing less strict of the agent. */
+  readonly atLeast: AgentStatus;
 }
 
 /** A registered agent as the log remembers it. */
@@ -151,7 +154,7 @@ export interface AgentEntry {
   readonly agentId: string;
   readonly genesis: Uint8Array;
   readonly identityDocument: Uint8Array;
-  /** How its issuer changed its status last by a lifecycle method; absent where none did. */
+  /** How its status was changed last by a lifecycle method; absent where it never was. */
   readonly changed?: StatusChange;
 }
 

@@ -72,7 +72,7 @@ describe("after a restart", () => {
     expect([...second.agents()]).toEqual([{ agentId: "a", genesis: bytes(3), identityDocument: bytes(5) }]);
     await second.append([
       record(1),
-      { kind: "lifecycle", agentId: "a", chainSeq: 1, status: "retired", at: 7 },
+      { kind: "lifecycle", agentId: "a", chainSeq: 1, status: "retired", at: 7, atLeast: "active" },
     ]);
     await second.close();
     const third = await open(folder);

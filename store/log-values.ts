@@ -59,14 +59,14 @@ export function decodeAgent(agentId: string, stored: Uint8Array): AgentEntry {
 }
 
 /** Value of a change of an agent's status: the status and when. */
-export function encodeChange({ status, at }: StatusChange): string {
-  return `${status} ${at}`;
+export function encodeChange({ status, at, atLeast }: StatusChange): string {
+  return `${status} ${at} ${atLeast}`;
 }
 
-/** The inverse of {@link encodeChange}. */
+/** The inverse of {@link encodeChange}. Where it does not say who said so, it counts as the operator's word. */
 export function decodeChange(stored: string): StatusChange {
-  const [status, at] = stored.split(" ");
-  return { status: status as AgentStatus, at: Number(at) };
+  const [status, at, atLeast = status] = stored.split(" ");
+  return { status: status as AgentStatus, at: Number(at), atLeast: atLeast as AgentStatus };
 }
 
 /** Value of a revocation, JSON. */

@@ -328,7 +328,9 @@ class MemoryLog implements RecordLog {
 }
 
 function changeOf(newest: LifecycleEntry | undefined): Pick<AgentEntry, "changed"> {
-  return newest === undefined ? {} : { changed: { status: newest.status, at: newest.at } };
+  if (newest === undefined) return {};
+  const { status, at, atLeast } = newest;
+  return { changed: { status, at, atLeast } };
 }
 
 function copyOf(entry: ArtifactEntry): ArtifactEntry {

@@ -209,14 +209,21 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     const log = await open();
     const agent = { kind: "agent", agentId: "a", genesis: bytes(1), identityDocument: bytes() } as const;
     const change = (chainSeq: number, status: "suspended" | "active", agentId = "a") =>
-      ({ kind: "lifecycle", agentId, chainSeq, status, at: 1_000 + chainSeq }) as const;
+      ({
+        kind: "lifecycle",
+        agentId,
+        chainSeq,
+        status,
+        at: 1_000 + chainSeq,
+        atLeast: "deprecated",
+      }) as const;
     await log.append([agent, { ...agent, agentId: "b" }, record(0)]);
     await log.append([change(1, "suspended"), record(1)]);
     await log.append([record(2), record(3), change(3, "active")]);
     await log.append([record(4), change(4, "suspended", "b")]);
     expect([...log.agents()].map(({ agentId, changed }) => [agentId, changed]).sort()).toEqual([
-      ["a", { status: "active", at: 1_003 }],
-      ["b", { status: "suspended", at: 1_004 }],
+      ["a", { status: "active", at: 1_003, atLeast: "deprecated" }],
+      ["b", { status: "suspended", at: 1_004, atLeast: "deprecated" }],
     ]);
     expect(log.lifecycle("a", 9)).toEqual([record(3).jws, record(1).jws]);
     expect(log.lifecycle("a", 1)).toEqual([record(3).jws]);

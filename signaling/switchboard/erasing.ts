@@ -131,7 +131,7 @@ export class Erasing {
   #forget(agentId: string, now: number): void {
     const { registry, connections, outputs } = this.#desk;
     const agent = registry.get(agentId);
-    if (agent !== undefined) registry.changeStatus(agent, "retired", now);
+    if (agent !== undefined) registry.changeStatus(agent, "retired", "operator", now);
     this.#authorities.followChanges(now);
     // Last statements are not waited for: they would be erased.
     for (const session of this.#table.of(agentId)) this.#endings.closingWindowOver(session, now);

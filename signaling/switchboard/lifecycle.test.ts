@@ -1,41 +1,16 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
-import { canonicalBytes } from "../../codecs/canonical-json.ts";
-import { Headers } from "../../codecs/headers.ts";
 import { seedSigner } from "../../test/keys.ts";
+import { askByKey as change } from "../../test/scenario/lifecycle-asking.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, must, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
-import { requestBody } from "../body.ts";
 import type { AgentStatus } from "../identity-document.ts";
 
 const ISSUER = seedSigner(77);
 const CAROL = testAgent("carol", 21, { issuer: ISSUER });
-
-/** Asks for a change over a connection whose client showed a certificate of this key. */
-function change(
-  stage: Stage,
-  method: string,
-  agentId: string,
-  key?: Uint8Array,
-  parameters: JsonObject = {},
-) {
-  const shown = stage.open(key === undefined ? {} : { carrier: "tls", peerKey: key });
-  const { arrivals } = stage.request(shown, {
-    dialect: "base",
-    method,
-    path: `/agents/${agentId}`,
-    query: new Map(),
-    headers: new Headers([["Content-Type", "application/vnd.agtp+json"]]),
-    body: canonicalBytes(requestBody({ method, parameters })),
-  });
-  const [response] = arrivals.responses;
-  if (response === undefined) throw new Error("no answer");
-  const body = JSON.parse(new TextDecoder().decode(response.body));
-  return { status: response.status, code: body.error?.code, result: body.result, headers: response.headers };
-}
 
 function registered(): { readonly stage: Stage; readonly carol: SignalingPeer } {
   const stage = new Stage();
@@ -199,6 +174,26 @@ describe("an identity document beside what the issuer said here", () => {
     const renewed = new SignalingPeer(stage, updated(stage.now - 1_000, "active"));
     expect(renewed.subscribe().outcome).toBe("agent-suspended");
     expect(statusOf(carol, carol.id)).toBe("suspended");
+  });
+
+  test("retires for ever: no document of after it is taken any more, over a restart too", () => {
+    const { stage } = registered();
+    expect(new SignalingPeer(stage, updated(stage.now - 60_000, "retired")).subscribe().outcome).toBe(
+      "agent-retired",
+    );
+    const revived = updated(stage.now - 1_000, "active");
+    expect(new SignalingPeer(stage, revived).subscribe().outcome).toBe("agent-retired");
+    const later = new Stage({ log: stage.log });
+    expect(new SignalingPeer(later, revived).subscribe().outcome).toBe("agent-retired");
+    expect(statusOf(new SignalingPeer(later, ALICE), revived.genesis.agentId)).toBe("retired");
+  });
+
+  test("retires for ever, though a later one was seen first", () => {
+    const { stage } = registered();
+    new SignalingPeer(stage, updated(stage.now - 1_000, "active")).subscribe();
+    expect(new SignalingPeer(stage, updated(stage.now - 60_000, "retired")).subscribe().outcome).toBe(
+      "agent-retired",
+    );
   });
 
   test("retires for ever, though it be from before a change", () => {

@@ -1,4 +1,3 @@
-import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AgentStatus } from "../identity-document.ts";
@@ -8,7 +7,7 @@ import type { Desk } from "./desk.ts";
 import { enrol } from "./enrolling.ts";
 import { isOperator } from "./operator.ts";
 import type { LifecycleParameters } from "./parameters.ts";
-import type { RegisteredAgent } from "./registry.ts";
+import { isStricter, type RegisteredAgent } from "./registry.ts";
 
 /** The five methods of an agent's life on `/agents/{agent_id}`. */
 export type LifecycleMethod = "ACTIVATE" | "DEACTIVATE" | "REINSTATE" | "REVOKE" | "DEPRECATE";
@@ -24,6 +23,9 @@ const EFFECTS: Readonly<
   DEPRECATE: { from: ["active"], to: "deprecated" },
 };
 
+/** Who changes a status, as the record says it. */
+type By = { readonly by: "operator" } | { readonly by: "issuer"; readonly issuer_key: string };
+
 /**
  * Changes of an agent's status by who issued its Genesis, or by the operator. Whose key it is, the certificate of the connection tells:
  * these requests need no proof, since the issuer need not be an agent; the operator's do. What follows for calls and inbox is for
@@ -37,9 +39,9 @@ export class Lifecycle {
   }
 
   /**
-   * Faults: `agent-not-found`, `genesis-issuer-cert-required`, `issuer-mismatch`, `lifecycle-conflict`, `field-invalid` for a REVOKE
-   * that names a session; of an ACTIVATE with which the operator registers an agent also `genesis-invalid`, `agent-mismatch`,
-   * `capacity`.
+   * Faults: `agent-not-found`, `genesis-issuer-cert-required`, `issuer-mismatch`, `lifecycle-conflict`, `operator-required` for an
+   * issuer that would lift what the operator said, `field-invalid` for a REVOKE that names a session; of an ACTIVATE with which the
+   * operator registers an agent also `genesis-invalid`, `agent-mismatch`, `capacity`.
    */
   change(
     asked: AskedByAnybody,
@@ -64,9 +66,23 @@ export class Lifecycle {
         "session_id",
       );
     }
-    const { from, to } = EFFECTS[method];
+    const { from, to: wanted } = EFFECTS[method];
     const previous = agent.status;
-    if (previous === to) {
+    const word = this.#desk.registry.operatorsWord(agent);
+    const isIssuer = by.value.by === "issuer";
+    const to = isIssuer && isStricter(word, wanted) ? word : wanted;
+    if (previous === to && to !== wanted && from.includes(previous)) {
+      return refuse(
+        "operator-required",
+        `The operator made the agent ${to}, and alone lifts that.`,
+        "method",
+        {
+          status: to,
+        },
+      );
+    }
+    // What the issuer or a document said already becomes the operator's word: nobody else lifts it then.
+    if (previous === wanted && (isIssuer || word === wanted)) {
       this.#desk.replies.answer(
         asked.exchange,
         { result: { agent_id: agentId, status: to, noop: true } },
@@ -74,12 +90,12 @@ export class Lifecycle {
       );
       return ok(undefined);
     }
-    if (!from.includes(previous)) {
+    if (previous !== wanted && !from.includes(previous)) {
       return refuse("lifecycle-conflict", `${method} is not for an agent that is ${previous}.`, "method", {
         status: previous,
       });
     }
-    const changed = this.#desk.registry.changeStatus(agent, to, now);
+    const changed = this.#desk.registry.changeStatus(agent, to, by.value.by, now);
     const { reason } = parameters;
     const facts = { agent_id: agentId, status: to, previous_status: previous };
     this.#desk.replies.answer(
@@ -97,7 +113,7 @@ export class Lifecycle {
   }
 
   /** Who may do this, as the record says it. Failures are in the log: they are attempts on somebody's identity. */
-  #by(asked: AskedByAnybody, agent: RegisteredAgent): Result<JsonObject> {
+  #by(asked: AskedByAnybody, agent: RegisteredAgent): Result<By> {
     if (isOperator(this.#desk, asked)) return ok({ by: "operator" });
     const { connection, exchange } = asked;
     const { peerKey } = connection;

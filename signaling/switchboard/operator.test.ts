@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { seedSigner } from "../../test/keys.ts";
+import { askByKey } from "../../test/scenario/lifecycle-asking.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
@@ -73,6 +74,57 @@ describe("the operator stops agents", () => {
     operator.ask("REINSTATE", `/agents/${scene.bob.id}`, {}, PROVED);
     expect(scene.bob.subscribe().outcome).toBe("ok 200");
     scene.stage.checkChain();
+  });
+});
+
+describe("what the operator said, the issuer does not lift", () => {
+  const by = (stage: Stage, method: string, agent: TestAgent) =>
+    operatorOf(stage).ask(method, `/agents/${agent.genesis.agentId}`, {}, PROVED).outcome;
+  const issuer = (stage: Stage, method: string, agent: TestAgent) => {
+    const answer = askByKey(stage, method, agent.genesis.agentId, agent.identity.publicKey);
+    return answer.code ?? answer.result.status;
+  };
+  const registered = () => {
+    const stage = new Stage();
+    const peer = new SignalingPeer(stage, ALICE);
+    peer.subscribe();
+    return { stage, peer };
+  };
+
+  test("a suspension, also after a restart; the operator does", () => {
+    const { stage, peer } = registered();
+    expect(by(stage, "DEACTIVATE", ALICE)).toBe("ok 200");
+    for (const method of ["REINSTATE", "ACTIVATE"]) {
+      expect(issuer(stage, method, ALICE)).toBe("operator-required");
+    }
+    expect(peer.subscribe().outcome).toBe("agent-suspended");
+    const later = new Stage({ log: stage.log });
+    expect(issuer(later, "REINSTATE", ALICE)).toBe("operator-required");
+    expect(by(later, "REINSTATE", ALICE)).toBe("ok 200");
+    expect(issuer(later, "DEACTIVATE", ALICE)).toBe("suspended");
+    expect(issuer(later, "REINSTATE", ALICE)).toBe("active");
+    later.checkChain();
+  });
+
+  test("a suspension that the issuer had made first", () => {
+    const { stage } = registered();
+    expect(issuer(stage, "DEACTIVATE", ALICE)).toBe("suspended");
+    const said = operatorOf(stage).ask("DEACTIVATE", `/agents/${ALICE.genesis.agentId}`, {}, PROVED);
+    expect(said.last.result).toMatchObject({ status: "suspended", previous_status: "suspended" });
+    expect(recordOf(said)).toMatchObject({ event: "agent-suspended", extra: { by: "operator" } });
+    expect(by(stage, "DEACTIVATE", ALICE)).toBe("ok 200");
+    expect(stage.log.filter(({ kind }) => kind === "lifecycle")).toHaveLength(2);
+    expect(issuer(stage, "REINSTATE", ALICE)).toBe("operator-required");
+  });
+
+  test("and what the issuer adds to a deprecation, it lifts down to that", () => {
+    const { stage } = registered();
+    expect(by(stage, "DEPRECATE", ALICE)).toBe("ok 200");
+    expect(issuer(stage, "ACTIVATE", ALICE)).toBe("operator-required");
+    expect(issuer(stage, "DEACTIVATE", ALICE)).toBe("suspended");
+    expect(issuer(stage, "REINSTATE", ALICE)).toBe("deprecated");
+    expect(issuer(stage, "REVOKE", ALICE)).toBe("retired");
+    expect(issuer(stage, "REINSTATE", ALICE)).toBe("lifecycle-conflict");
   });
 });
 

@@ -45,7 +45,7 @@ export class Registry {
   /** `forgottenMark`s: grow with erasures alone. */
   readonly #forgotten = new Set<string>();
   readonly #agents = new Map<string, RegisteredAgent>();
-  /** What issuers have said here by lifecycle methods; of registered agents alone. */
+  /** What was said here by lifecycle methods; of registered agents alone. */
   readonly #lifecycle = new Map<string, StatusChange>();
   readonly #changed = new Set<string>();
   /** Agent-IDs in order, made when first asked for after a change. */
@@ -127,11 +127,12 @@ export class Registry {
     const known = this.#agents.get(agentId);
     if (known === undefined) return this.#newcomer(agentId, genesis, document, isVouchedFor);
     if (document === undefined) return ok(known);
-    // A newer document of the same issuer replaces the one on file; anything else leaves it.
+    // A newer document of the same issuer replaces the one on file, and one that retires the agent, of any time, for ever.
     const renewed = readIdentityDocument(encoder.encode(document), known.genesis, this.#verifier);
     if (!renewed.ok) return renewed;
+    if (known.status === "retired") return ok(known);
     const isNewer = timeOf(renewed.value.updatedAt) > timeOf(known.document.updatedAt);
-    if (!isNewer) return ok(known);
+    if (!isNewer && renewed.value.status !== "retired") return ok(known);
     return ok(this.#describe(known.genesis, renewed.value));
   }
 
@@ -174,12 +175,27 @@ export class Registry {
     return { kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes };
   }
 
-  /** Keeps what the issuer said of an agent's status, over what the identity document on file says. */
-  changeStatus(agent: RegisteredAgent, status: AgentStatus, now: number): StatusChange {
-    const changed = { status, at: Math.max(Math.floor(now), timeOf(agent.document.updatedAt)) };
+  /**
+   * Keeps what the issuer or the operator said of an agent's status, over what the identity document on file says. The caller
+   * has seen to it that an issuer lifts nothing of {@link operatorsWord}.
+   */
+  changeStatus(
+    agent: RegisteredAgent,
+    status: AgentStatus,
+    by: "issuer" | "operator",
+    now: number,
+  ): StatusChange {
+    const atLeast = by === "operator" ? status : this.operatorsWord(agent);
+    const at = Math.max(Math.floor(now), timeOf(agent.document.updatedAt));
+    const changed = { status, at, atLeast };
     this.#lifecycle.set(agent.agentId, changed);
     this.#set({ ...agent, status });
     return changed;
+  }
+
+  /** The status that the operator gave an agent last, `active` where it gave none. */
+  operatorsWord({ agentId }: RegisteredAgent): AgentStatus {
+    return this.#lifecycle.get(agentId)?.atLeast ?? "active";
   }
 
   /** Refuses an agent that may not act now: suspended or retired. */
@@ -312,7 +328,8 @@ export class Registry {
   }
 }
 
-function isStricter(status: AgentStatus, than: AgentStatus): boolean {
+/** Whether one status leaves an agent less than another. */
+export function isStricter(status: AgentStatus, than: AgentStatus): boolean {
   return BY_STRICTNESS.indexOf(status) > BY_STRICTNESS.indexOf(than);
 }
 

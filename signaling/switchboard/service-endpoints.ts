@@ -28,7 +28,13 @@ const LIFE = {
     registered: "boolean",
     effective_at: "integer",
   },
-  errors: ["agent-not-found", "genesis-issuer-cert-required", "issuer-mismatch", "lifecycle-conflict"],
+  errors: [
+    "agent-not-found",
+    "genesis-issuer-cert-required",
+    "issuer-mismatch",
+    "operator-required",
+    "lifecycle-conflict",
+  ],
 } as const;
 
 /** What can be asked of the server itself and of the agents it knows. */
