@@ -6,7 +6,7 @@ import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { type CallConnection, type ReopenedConnection, reopenCallConnection } from "./call-connection.ts";
 import type { CallMedia } from "./call-media.ts";
-import { readStatementPlaces, type StreamParameters } from "./stream-parameters.ts";
+import { readStatementPlaces } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** How long a bounded call is kept at this end without a connection, ms: as long as its server waits. */
@@ -48,8 +48,10 @@ export interface CallAttachmentOptions {
   /** The call has ended, or this end hangs up and wants no connection any more. */
   readonly isOver: () => boolean;
   readonly detached: (event: Detached) => void;
-  /** `streams` as the server laid them out there, `state` of the session. */
-  readonly reattached: (event: Reattached, streams: readonly StreamParameters[]) => void;
+  /** `opened`: how the server says that the session stands, and where its streams are there. */
+  readonly reattached: (event: Reattached, opened: ReopenedConnection) => void;
+  /** Its media is about to be asked for. */
+  readonly returning: () => void;
   /** It cannot go on here, for this reason; `isElsewhere`: another process of this agent has it. */
   readonly gone: (reason: string, isElsewhere: boolean) => void;
   readonly report: (error: unknown) => void;
@@ -176,7 +178,9 @@ export class CallAttachment {
       // A higher one each time: whether the last got through is not known.
       this.#attachSeq += 1;
       try {
-        const { sessionId, mediaKey } = this.#options.session;
+        const { session, returning } = this.#options;
+        const { sessionId, mediaKey } = session;
+        returning();
         // Names the key that this process has: where another one's is in force, the server refuses.
         const parameters = { attach_seq: this.#attachSeq, media_key: mediaKey.jws, ...this.#received() };
         const opened = await reopenCallConnection(context, sessionId, parameters);
@@ -209,7 +213,7 @@ export class CallAttachment {
     media.attach(opened.port, opened.streams, statements);
     this.#take(opened);
     this.#changed();
-    if (!isOver()) reattached({ after: clock.now() - this.#detachedAt }, opened.streams);
+    if (!isOver()) reattached({ after: clock.now() - this.#detachedAt }, opened);
   }
 
   #pause(ms: number): Promise<void> {

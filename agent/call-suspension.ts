@@ -107,6 +107,16 @@ export class CallSuspension {
     else this.#end(fields.suspension_id, textOf(fields.by), undefined);
   }
 
+  /**
+   * What the server says when this end's media flows again: `fields` of the suspension in force, if there is one. `before`: the one that was
+   * known here when it was asked; a later one is none of what its answer knows.
+   */
+  caughtUp(fields: JsonObject | undefined, before: Suspended | undefined, peer: string): void {
+    if (fields !== undefined) {
+      if (this.#present?.id !== fields.suspension_id) this.#begin(fields);
+    } else if (before !== undefined) this.#end(before.id, peer, undefined);
+  }
+
   #begin(fields: JsonObject): Suspended {
     const { reason, resumption_nonce: nonce } = fields;
     const suspended: Suspended = {

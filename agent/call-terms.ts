@@ -6,6 +6,7 @@ import type { Verifier } from "../codecs/signer.ts";
 import { readRecord } from "../signaling/attribution.ts";
 import { readSigned } from "../signaling/jws.ts";
 import {
+  latestTerms,
   makeNarrowing,
   NARROWING,
   narrowedTerms,
@@ -59,6 +60,8 @@ export interface CallTermsOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
   readonly identity: AgentIdentity;
+  /** Of that identity, raw. */
+  readonly publicKey: Uint8Array;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
@@ -128,6 +131,27 @@ export class CallTerms {
     const expected = { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: this.#present } as const;
     const { terms, payload } = unwrap(verifyNarrowing(jws, expected, verifier));
     this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: peer.agentId });
+  }
+
+  /** What the server says when this end's media flows again: narrowings that it may not have been told, and what it may do itself. */
+  async caughtUp({ narrowings, authority_scope: scope, expires_at: expiresAt }: JsonObject): Promise<void> {
+    await this.#inFlight.catch(() => undefined);
+    const { session, identity, publicKey: mine, verifier } = this.#options;
+    const { peer, leg: own, sessionDigest } = session;
+    for (const jws of isTokens(narrowings) ? narrowings : []) {
+      const { leg, number, scope } = unwrap(readSigned(jws, NARROWING));
+      if (number <= this.#present.number) continue;
+      const theirs = peer.genesis.agentKey;
+      const publicKeys = own === 0 ? ([mine, theirs] as const) : ([theirs, mine] as const);
+      const terms = unwrap(latestTerms(this.#present, [jws], { publicKeys, sessionDigest }, verifier));
+      this.#adopt(terms, { number, leg, scope, by: leg === own ? identity.agentId : peer.agentId });
+    }
+    if (!isTokens(scope)) return;
+    const left = unwrap(parseScopes(scope, "scope"));
+    const isLess = MODALITIES.some(
+      (modality) => !this.#givenUp.has(modality) && !permitsSending(left, modality),
+    );
+    if (isLess) this.withdrawn({ leg: own, scope, expires_at: expiresAt ?? this.#present.expires_at });
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
@@ -130,6 +130,7 @@ export class Call {
       ...options,
       control,
       identity,
+      publicKey: context.publicKey,
       clock,
       wall,
       verifier,
@@ -186,11 +187,16 @@ export class Call {
         this.#events.emit("ended", end);
       },
     });
+    let suspendedBefore: Suspended | undefined;
     this.#attachment = new CallAttachment({
       ...parts,
       detached: (event) => this.#events.emit("detached", event),
-      reattached: (event, streams) => {
+      returning: () => {
+        suspendedBefore = this.suspended;
+      },
+      reattached: (event, { streams, result }) => {
         this.#interrupts.catchUp(streams);
+        this.#catchUp(result.present, suspendedBefore);
         this.#events.emit("reattached", event);
       },
       gone: (reason, isElsewhere) => {
@@ -349,6 +355,20 @@ export class Call {
     if (code === CLOSE_CODES.replaced) this.#ending.elsewhere("replaced");
     else this.#ending.connectionLost();
     this.#attachment.close();
+  }
+
+  /** News may have been lost on their way to this end: how the session stands makes up for them. */
+  #catchUp(present: JsonValue | undefined, suspendedBefore: Suspended | undefined): void {
+    if (!isJsonObject(present)) return;
+    try {
+      this.#peer.takeKey(present.peer_media_key);
+      const { suspension } = present;
+      const inForce = isJsonObject(suspension) ? suspension : undefined;
+      this.#suspension.caughtUp(inForce, suspendedBefore, this.peer.agentId);
+    } catch (error) {
+      this.#report(error);
+    }
+    this.#terms.caughtUp(present).catch(this.#report);
   }
 
   #framesRefused(fields: JsonObject): void {

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
@@ -52,7 +52,7 @@ export class PeerPresence {
 
   /** What the server says of it. Throws `certificate-invalid` or `signature-invalid` for a media key that it did not certify. */
   told(event: string, fields: JsonObject): void {
-    if (event === "media-key-changed") this.#keyChanged(fields);
+    if (event === "media-key-changed") this.takeKey(fields.media_key);
     else if (event === "peer-detached") this.#wentAway(fields);
     else if (event === "peer-attached") this.#cameBack(fields);
   }
@@ -74,13 +74,15 @@ export class PeerPresence {
     this.#options.attached({ generation: this.#newest.generation });
   }
 
-  #keyChanged(fields: JsonObject): void {
+  /** A media key of it, as the server passes it on; one that is known changes nothing. Throws as {@link told}. */
+  takeKey(certificate: JsonValue | undefined): void {
+    if (certificate === this.#newest.jws) return;
     const { session, media, verifier, wall } = this.#options;
     const { agentId, genesis } = session.peer;
     const expected = {
       ...{ agentId, publicKey: genesis.agentKey, offerId: session.offer.payload.offer_id, now: wall() },
     };
-    const jws = typeof fields.media_key === "string" ? fields.media_key : "";
+    const jws = typeof certificate === "string" ? certificate : "";
     const key = unwrap(verifyMediaKey(jws, expected, verifier));
     // Told before: an answer and the inbox may both say it.
     if (key.generation <= this.#newest.generation) return;

@@ -24,7 +24,7 @@ import {
 } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
-import { agreementOf, liveSessions } from "./taking-up.ts";
+import { agreementOf, liveSessions, presentState } from "./taking-up.ts";
 
 /** Code of `sfu/carrier`, which this room cannot see. */
 const CLOSE_REPLACED = 5;
@@ -209,6 +209,7 @@ export class Attaching {
     if (parameters.take_up === true && session.suspension?.by === leg.agent.agentId) {
       renewNonce(this.#desk, session);
     }
+    const present = presentState(session, leg);
     const agreement =
       parameters.take_up === true ? { agreement: agreementOf(session, leg, identity, registry, now) } : {};
     const binding = channelBinding === undefined ? {} : { channel_binding: encodeHex(channelBinding) };
@@ -221,7 +222,15 @@ export class Attaching {
     replies.answer(
       asked.exchange,
       {
-        result: { session_id: session.id, state: session.state, ...facts, streams, statements, ...agreement },
+        result: {
+          session_id: session.id,
+          state: session.state,
+          ...facts,
+          streams,
+          statements,
+          present,
+          ...agreement,
+        },
         headers: [["Stream-Parameters", streamParametersHeader(streams)]],
         ...(event === undefined
           ? { event: "repeated" }

@@ -189,6 +189,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       generation: "integer",
       streams: "array",
       statements: "array",
+      present: "object",
       agreement: "object",
     },
     errors: [

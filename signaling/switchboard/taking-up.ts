@@ -36,6 +36,19 @@ export function agreementOf(
   };
 }
 
+/** How a session stands for an end whose media flows again: what it may not have been told, since news wait in memory alone. */
+export function presentState(session: Session, leg: SessionLeg): JsonObject {
+  const peer = peerOf(session, leg);
+  const narrowings = narrowingsOf(session);
+  return {
+    expires_at: Math.floor(session.expiresAt / 1000),
+    authority_scope: formatScopes(leg.scope),
+    peer_media_key: keyInForce(peer).jws,
+    ...(narrowings.length === 0 ? {} : { narrowings }),
+    ...suspensionOf(session, leg),
+  };
+}
+
 /** The agent's sessions that are not over, as the greeting of its inbox lists them. */
 export function liveSessions(sessions: readonly Session[], agentId: string): JsonObject[] {
   return sessions.flatMap((session) => {
