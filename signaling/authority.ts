@@ -1,5 +1,11 @@
 import type { ScopeSet } from "./scope.ts";
 
+/** Names a certificate: its serial number, and the key of the authority that signed it, as in {@link AgentCertificate}. */
+export interface IssuedSerial {
+  readonly issuerKeyId: string;
+  readonly serial: string;
+}
+
 /** What a verified Agent Certificate says of its holder (`spec/agtp.md` 4.5). */
 export interface AgentCertificate {
   /** SHA-256 of the certificate (DER), 64 hex. */
@@ -8,6 +14,8 @@ export interface AgentCertificate {
   readonly serial: string;
   /** SHA-256 of the public key (SubjectPublicKeyInfo, DER) of the authority that signed it, 64 hex. */
   readonly issuerKeyId: string;
+  /** The authorities between it and the pinned one, the nearest first: it holds only while none of them is revoked. */
+  readonly authorities: readonly IssuedSerial[];
   readonly agentId: string;
   readonly ownerId: string;
   /** `authority-scope-commitment`: the most its holder may claim. */

@@ -28,7 +28,7 @@ function judge(
   const authorities = readAuthorities(pinned.flatMap(chain));
   if (!authorities.ok) throw new Error(authorities.fault.message);
   const rules = { authorities: authorities.value, signatures: certificateSignatures, verifier };
-  return judgeCertificates(shown, rules, now);
+  return judgeCertificates(shown, rules, now, () => undefined);
 }
 
 /** The flaw and where it is. */

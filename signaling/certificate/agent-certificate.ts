@@ -4,7 +4,8 @@ import type { AgentCertificate } from "../authority.ts";
 import { agentExtensionOf, readAgentExtensions } from "./agent-extensions.ts";
 import type { CertificateAuthorities } from "./authorities.ts";
 import { flawed } from "./flaws.ts";
-import { findPath, timeFlaw } from "./path.ts";
+import { type FindRevocation, findPath, timeFlaw } from "./path.ts";
+import { MAX_VALIDITY } from "./validity.ts";
 import {
   type CertificateSignatures,
   fingerprintOf,
@@ -16,8 +17,6 @@ import {
 
 /** Certificates of one client that are looked at. */
 export const MAX_CHAIN = 8;
-/** Longest validity of an Agent Certificate, milliseconds: 90 days, and an hour for issuers that date back for slow clocks. */
-export const MAX_VALIDITY = (90 * 24 + 1) * 3_600_000;
 
 /** What certificates are judged by. */
 export interface CertificateRules {
@@ -28,13 +27,15 @@ export interface CertificateRules {
 
 /**
  * Judges the certificates that a client showed and holds the key of the first of (DER, as sent). `undefined` when that one has none of AGTP's
- * extensions and so says nothing of an agent. Whether it was revoked is for {@link Revocations} to say. Faults:
+ * extensions and so says nothing of an agent. `revocationOf` knows what authorities revoked; what others say of an agent's certificate is
+ * for {@link Revocations} to tell. Faults:
  * `agent-certificate-refused`, with the flaw in `details.flaw` and the certificate it was found at.
  */
 export function judgeCertificates(
   chain: readonly Uint8Array[],
   { authorities, signatures, verifier }: CertificateRules,
   now: number,
+  revocationOf: FindRevocation,
 ): Result<AgentCertificate | undefined> {
   if (chain.length > MAX_CHAIN)
     return flawed("too-large", `A client shows at most ${MAX_CHAIN} certificates.`);
@@ -54,7 +55,7 @@ export function judgeCertificates(
     if (!read.ok) return read;
     sent.push(read.value);
   }
-  const path = findPath(leaf.value, sent, authorities, signatures, now);
+  const path = findPath(leaf.value, sent, authorities, signatures, now, revocationOf);
   if (!path.ok) return path;
   const all = [leaf.value, ...path.value];
   const { agentId, ownerId, commitment, governanceZone, trustTier } = said.value;
@@ -62,6 +63,10 @@ export function judgeCertificates(
     fingerprint: fingerprintOf(leaf.value),
     serial: leaf.value.serial,
     issuerKeyId: (path.value[0] as X509).keyId,
+    authorities: path.value.slice(1).map(({ keyId }, i) => ({
+      issuerKeyId: keyId,
+      serial: (path.value[i] as X509).serial,
+    })),
     agentId,
     ownerId,
     commitment,

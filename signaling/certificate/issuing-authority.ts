@@ -1,17 +1,18 @@
 import type { CertificateRules } from "./agent-certificate.ts";
 import { MAX_CHAIN } from "./agent-certificate.ts";
 import { authorityFlaw } from "./authorities.ts";
-import { findPath, timeFlaw } from "./path.ts";
+import { type FindRevocation, findPath, timeFlaw } from "./path.ts";
 import { readX509, type X509 } from "./x509.ts";
 
 /**
  * The key of the certificate authority that a client is: it holds a pinned authority's key, or that of one beneath it, which it shows with
- * the way up. SHA-256 of its SubjectPublicKeyInfo, hex; `undefined` for everybody else.
+ * the way up and nothing on it revoked. SHA-256 of its SubjectPublicKeyInfo, hex; `undefined` for everybody else.
  */
 export function issuingAuthority(
   chain: readonly Uint8Array[],
   { authorities, signatures }: CertificateRules,
   now: number,
+  revocationOf: FindRevocation,
 ): string | undefined {
   if (chain.length > MAX_CHAIN) return undefined;
   const shown: X509[] = [];
@@ -27,6 +28,6 @@ export function issuingAuthority(
   const isOne =
     authorityFlaw(own, "") === undefined &&
     timeFlaw(own, now, "") === undefined &&
-    findPath(own, others, authorities, signatures, now).ok;
+    findPath(own, others, authorities, signatures, now, revocationOf).ok;
   return isOne ? keyId : undefined;
 }

@@ -1,6 +1,7 @@
 import { ok, type Result } from "../../codecs/result.ts";
 import { authorityFlaw, type CertificateAuthorities } from "./authorities.ts";
 import { type CertificateFlaw, flawed } from "./flaws.ts";
+import { type Revocation, revokedFlaw } from "./revocations.ts";
 import { areSame, type CertificateSignatures, type X509 } from "./x509.ts";
 
 /** Authorities between an agent's certificate and a pinned one, at most. */
@@ -8,10 +9,13 @@ const MAX_DEPTH = 4;
 /** Signatures judged for one chain: certificates that name each other in circles, or many alike, cost no more. */
 const MAX_SIGNATURES = 16;
 
+/** The revocation of a certificate by the authority that issued it, where one is in effect. */
+export type FindRevocation = (issuerKeyId: string, serial: string) => Revocation | undefined;
+
 type Refused = ReturnType<typeof flawed>;
 
 /**
- * Finds the way from an agent's certificate to a pinned authority, by names and signatures, every step of it valid now. What is sent may be
+ * Finds the way from an agent's certificate to a pinned authority, by names and signatures, every step of it valid now and not revoked. What is sent may be
  * in any order and more than is needed. Gives the authorities on the way, the agent's own issuer first, the pinned one last. Faults:
  * `agent-certificate-refused`; of several dead ends the one that led furthest tells.
  */
@@ -21,6 +25,7 @@ export function findPath(
   { pinned }: CertificateAuthorities,
   signatures: CertificateSignatures,
   now: number,
+  revocationOf: FindRevocation,
 ): Result<readonly X509[]> {
   let judged = 0;
   const climb = (child: X509, below: readonly X509[]): Result<readonly X509[]> => {
@@ -49,6 +54,8 @@ export function findPath(
       return flawed("algorithm-unsupported", "It is signed in a way that is not taken here.", nameOf(child));
     if (!signatures.verify(algorithm, issuer.publicKey, signed, signature))
       return flawed("signature-invalid", "The authority it names did not sign it.", nameOf(child));
+    const revocation = revocationOf(issuer.keyId, child.serial);
+    if (revocation !== undefined) return revokedFlaw(revocation, nameOf(child));
     const { pathLength } = issuer.constraints;
     const at = nameOf(issuer);
     return (

@@ -8,6 +8,7 @@ const CERTIFICATE: AgentCertificate = {
   fingerprint: "f".repeat(64),
   serial: "1a2b",
   issuerKeyId: "c".repeat(64),
+  authorities: [],
   agentId: "a".repeat(64),
   ownerId: "acme",
   commitment: { grants: [], limits: {} },

@@ -1,5 +1,6 @@
 import type { AgentCertificate } from "../authority.ts";
-import { MAX_VALIDITY } from "./agent-certificate.ts";
+import { flawed } from "./flaws.ts";
+import { MAX_VALIDITY } from "./validity.ts";
 
 /** A certificate that does not hold any more, whatever its time says. */
 export interface Revocation {
@@ -52,10 +53,27 @@ export class Revocations {
     return "new";
   }
 
-  /** The revocation of a certificate, once it is in effect. */
-  find({ issuerKeyId, agentId, serial }: AgentCertificate, now: number): Revocation | undefined {
-    return [this.#byIssuer.get(`${issuerKeyId}/${serial}`), this.#byAgent.get(`${agentId}/${serial}`)].find(
-      (one) => one !== undefined && one.effectiveAt <= now,
-    );
+  /** The revocation by its authority of the certificate with this serial number, once it is in effect. */
+  ofIssuer(issuerKeyId: string, serial: string, now: number): Revocation | undefined {
+    return inEffect(this.#byIssuer.get(`${issuerKeyId}/${serial}`), now);
   }
+
+  /** The revocation of a certificate, or of an authority on the way up from it, once it is in effect. */
+  find(certificate: AgentCertificate, now: number): Revocation | undefined {
+    const { agentId, serial, authorities } = certificate;
+    for (const one of [certificate, ...authorities]) {
+      const revocation = this.ofIssuer(one.issuerKeyId, one.serial, now);
+      if (revocation !== undefined) return revocation;
+    }
+    return inEffect(this.#byAgent.get(`${agentId}/${serial}`), now);
+  }
+}
+
+/** What is told of a certificate that was revoked. */
+export function revokedFlaw({ serial, reason }: Revocation, at?: string) {
+  return flawed("revoked", "It was revoked.", at, { serial, revocation_reason: reason });
+}
+
+function inEffect(revocation: Revocation | undefined, now: number): Revocation | undefined {
+  return revocation !== undefined && revocation.effectiveAt <= now ? revocation : undefined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { seedSigner } from "../../test/keys.ts";
 import { CertifiedAgents, keyHolder } from "../../test/scenario/certified-agents.ts";
+import { restarted } from "../../test/scenario/restarted.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { type OpeningFacts, Stage } from "../../test/scenario/signaling-stage.ts";
@@ -262,6 +263,57 @@ describe("a revocation", () => {
       });
       expect(new SignalingPeer(here, ALICE, issued().shown).subscribe().outcome).toBe("ok 200");
     }
+  });
+
+  describe("of an authority on the way up", () => {
+    /** Alice by a certificate of an authority two steps beneath the pinned one, in a call. */
+    function beneath() {
+      const middle = new CertifiedAgents(certified);
+      const lowest = new CertifiedAgents(middle);
+      const alice = lowest.issue(ALICE);
+      const offer = { session: { model: "persistent", ttl: 3_600 } } as const;
+      const up = new CallScene({ certificates, shows: { alice: alice.shown }, offer });
+      return { middle, lowest, alice, up, root: new SignalingPeer(up.stage, BOB, certified.authority) };
+    }
+
+    test("ends what goes on beneath it, lets nothing of it in, after a restart either, and is by who issued it alone", () => {
+      const { middle, lowest, alice, up, root } = beneath();
+      revoke(root, ALICE, lowest.serial);
+      expect(up.alice.query(up.sessionId).outcome, "another of them issued that").toBe("ok 200");
+      expect(revoke(root, ALICE, middle.serial).outcome).toBe("ok 200");
+      expect(up.bobInbox.event("session-ended")).toMatchObject({ reason: "certificate-revoked" });
+      for (const here of [up.stage, new Stage({ certificates, log: up.stage.log })]) {
+        const refused = new SignalingPeer(here, ALICE, alice.shown).subscribe().last;
+        expect(refused.error).toMatchObject({
+          code: "agent-certificate-refused",
+          details: { flaw: "revoked", serial: middle.serial, at: "certificate[2]" },
+        });
+        const straight = new SignalingPeer(here, ALICE, certified.issue(ALICE).shown);
+        expect(straight.subscribe().outcome, "by the pinned one itself").toBe("ok 200");
+      }
+    });
+
+    test("takes its word away, and that of those beneath it", () => {
+      const { middle, lowest, up, root } = beneath();
+      const speaking = () =>
+        [middle, lowest].map(
+          ({ authority }) => revoke(new SignalingPeer(up.stage, BOB, authority), ALICE, "1a").outcome,
+        );
+      expect(speaking()).toEqual(["ok 200", "ok 200"]);
+      revoke(root, ALICE, middle.serial);
+      expect(speaking()).toEqual(Array(2).fill("revocation-forbidden"));
+    });
+
+    test("ends a session that an earlier process left", async () => {
+      const { middle, up } = beneath();
+      const stage = await restarted(up.stage, { certificates });
+      const bob = new SignalingPeer(stage, BOB);
+      expect(bob.subscribe().event("subscribed").sessions).toHaveLength(1);
+      revoke(new SignalingPeer(stage, BOB, certified.authority), ALICE, middle.serial);
+      stage.advance(10_000);
+      const last = must(readRecord(stage.sessionRecords(up.sessionId).at(-1) as string));
+      expect(last).toMatchObject({ event: "session-terminated", extra: { reason: "certificate-revoked" } });
+    });
   });
 
   test("told again says nothing new", () => {

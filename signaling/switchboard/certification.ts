@@ -1,10 +1,9 @@
 import { ok, type Result } from "../../codecs/result.ts";
 import type { AgentCertificate } from "../authority.ts";
 import { type CertificateRules, judgeCertificates } from "../certificate/agent-certificate.ts";
-import { flawed } from "../certificate/flaws.ts";
 import { issuingAuthority } from "../certificate/issuing-authority.ts";
-import { timeFlaw } from "../certificate/path.ts";
-import { Revocations } from "../certificate/revocations.ts";
+import { type FindRevocation, timeFlaw } from "../certificate/path.ts";
+import { Revocations, revokedFlaw } from "../certificate/revocations.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Outputs } from "./outputs.ts";
 
@@ -36,16 +35,16 @@ export class Certification {
     const late = timeFlaw(certificate, now, AT);
     if (late !== undefined) return late;
     const revocation = this.revocations.find(certificate, now);
-    if (revocation === undefined) return ok(certificate);
-    return flawed("revoked", "It was revoked.", AT, {
-      serial: certificate.serial,
-      revocation_reason: revocation.reason,
-    });
+    return revocation === undefined ? ok(certificate) : revokedFlaw(revocation);
   }
 
   /** The key of the certificate authority that a connection's client is, hex. */
   authorityOf({ peerCertificates }: ConnectionState, now: number): string | undefined {
-    return this.#rules && issuingAuthority(peerCertificates, this.#rules, now);
+    return this.#rules && issuingAuthority(peerCertificates, this.#rules, now, this.#revocationOf(now));
+  }
+
+  #revocationOf(now: number): FindRevocation {
+    return (issuerKeyId, serial) => this.revocations.ofIssuer(issuerKeyId, serial, now);
   }
 
   #judge(
@@ -53,7 +52,7 @@ export class Certification {
     rules: CertificateRules,
     now: number,
   ): Result<AgentCertificate | undefined> {
-    const judged = judgeCertificates(connection.peerCertificates, rules, now);
+    const judged = judgeCertificates(connection.peerCertificates, rules, now, this.#revocationOf(now));
     const { id } = connection;
     if (!judged.ok) {
       const { at, details } = judged.fault;

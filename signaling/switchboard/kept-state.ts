@@ -25,6 +25,8 @@ type KeptCertificate = {
   readonly fingerprint: string;
   readonly serial: string;
   readonly issuer_key_id: string;
+  /** Authorities between it and the pinned one: `[issuer's key, serial number]`. */
+  readonly authorities: readonly (readonly string[])[];
   readonly agent_id: string;
   readonly owner_id: string;
   readonly commitment: readonly string[];
@@ -159,6 +161,7 @@ function writeCertificate(certificate: AgentCertificate): KeptCertificate {
     fingerprint: certificate.fingerprint,
     serial: certificate.serial,
     issuer_key_id: certificate.issuerKeyId,
+    authorities: certificate.authorities.map(({ issuerKeyId, serial }) => [issuerKeyId, serial]),
     agent_id: certificate.agentId,
     owner_id: certificate.ownerId,
     commitment: formatScopes(certificate.commitment),
@@ -177,6 +180,7 @@ function readCertificate(
     fingerprint: kept.fingerprint,
     serial: kept.serial,
     issuerKeyId: kept.issuer_key_id,
+    authorities: kept.authorities.map(([issuerKeyId = "", serial = ""]) => ({ issuerKeyId, serial })),
     agentId: kept.agent_id,
     ownerId: kept.owner_id,
     commitment,
@@ -230,6 +234,7 @@ const KEPT_STATE: Shape<KeptState> = object<KeptState>({
           fingerprint: NAME,
           serial: NAME,
           issuer_key_id: NAME,
+          authorities: list(list(NAME, { min: 2, max: 2 }), { max: 16 }),
           agent_id: AGENT_ID,
           owner_id: NAME,
           commitment: SCOPE_LIST,

@@ -32,7 +32,7 @@ describe("a certificate for an agent", () => {
       signatures: certificateSignatures,
       verifier: strictVerifier,
     };
-    expect(must(judgeCertificates(chain, rules, CALL_TIME))).toMatchObject({
+    expect(must(judgeCertificates(chain, rules, CALL_TIME, () => undefined))).toMatchObject({
       agentId: genesis.agentId,
       ownerId: genesis.ownerId,
       commitment: document.scope,

@@ -33,14 +33,14 @@ export interface NewAuthority extends TestAuthority {
   readonly privateKeyPem: string;
 }
 
-/** Makes an authority, good for ten years from `now` (Unix milliseconds) on. */
-export function makeTestAuthority(name: string, now: number): NewAuthority {
+/** Makes an authority, good for ten years from `now` (Unix milliseconds) on; its certificate is its own, or issued by the one `above`. */
+export function makeTestAuthority(name: string, now: number, above?: TestAuthority): NewAuthority {
   const seed = generateSeed();
   const signer = createSigner(seed);
   const certificatePem = writeCertificate(
     {
       serial: freshSerial(),
-      issuer: nameOf(name),
+      issuer: above?.certificate.subject ?? nameOf(name),
       subject: nameOf(name),
       notBefore: now - BACKDATED,
       notAfter: now + TEN_YEARS,
@@ -48,10 +48,10 @@ export function makeTestAuthority(name: string, now: number): NewAuthority {
       extensions: [
         extension(UNDERSTOOD.basicConstraints, true, sequence(element(0x01, Uint8Array.of(0xff)))),
         extension(UNDERSTOOD.keyUsage, true, bits(KEY_CERT_SIGN, 2)),
-        ...keyIdentifiers(signer.publicKey, signer.publicKey),
+        ...keyIdentifiers(signer.publicKey, (above?.signer ?? signer).publicKey),
       ],
     },
-    signer,
+    above?.signer ?? signer,
   );
   return { certificate: read(certificatePem), signer, certificatePem, privateKeyPem: privateKeyPem(seed) };
 }

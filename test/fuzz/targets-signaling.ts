@@ -221,7 +221,8 @@ export const SIGNALING_TARGETS: readonly FuzzTarget[] = [
       "zone:",
       ",",
     ],
-    run: (input) => judgeCertificates([input, input], AGENT_CERTIFICATES, Date.UTC(2026, 1, 1)).ok,
+    run: (input) =>
+      judgeCertificates([input, input], AGENT_CERTIFICATES, Date.UTC(2026, 1, 1), () => undefined).ok,
   },
   {
     name: "agtp-uri",

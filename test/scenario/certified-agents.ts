@@ -5,7 +5,7 @@ import { certificatesOfPem } from "../../platform/node/pem.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import { readAuthorities } from "../../signaling/certificate/authorities.ts";
 import { issueAgentCertificate } from "../../src/certificates/issue.ts";
-import { makeTestAuthority } from "../../src/certificates/test-authority.ts";
+import { makeTestAuthority, type NewAuthority } from "../../src/certificates/test-authority.ts";
 import { strictVerifier } from "../keys.ts";
 import { CALL_TIME, must, type TestAgent } from "../signed-call.ts";
 import type { OpeningFacts } from "./signaling-stage.ts";
@@ -14,18 +14,36 @@ export class CertifiedAgents {
   readonly rules: CertificateRules;
   /** What the authority itself shows. */
   readonly authority: OpeningFacts;
-  readonly #authority = makeTestAuthority("scenario", CALL_TIME);
+  readonly #authority: NewAuthority;
+  /** Certificates of the authorities on the way up, but the topmost. */
+  readonly #way: readonly Uint8Array[];
 
-  constructor() {
-    const certificates = certificatesOfPem(this.#authority.certificatePem);
-    const authorities = must(readAuthorities(certificates));
-    this.rules = { authorities, signatures: certificateSignatures, verifier: strictVerifier };
+  /** With an authority of its own, beneath that of others, whose rules then hold, or the topmost. */
+  constructor(above?: CertifiedAgents) {
+    this.#authority = makeTestAuthority(
+      above === undefined ? "scenario" : `beneath ${above.keyId}`,
+      CALL_TIME,
+      above === undefined ? undefined : above.#authority,
+    );
+    const own = certificatesOfPem(this.#authority.certificatePem);
+    this.#way = above === undefined ? [] : [...own, ...above.#way];
+    const certificates = above === undefined ? own : this.#way;
+    this.rules = above?.rules ?? {
+      authorities: must(readAuthorities(certificates)),
+      signatures: certificateSignatures,
+      verifier: strictVerifier,
+    };
     this.authority = { peerCertificates: certificates, peerKey: this.#authority.signer.publicKey };
   }
 
   /** SHA-256 of the authority's key. */
   get keyId(): string {
     return this.#authority.certificate.keyId;
+  }
+
+  /** Serial number of the authority's certificate. */
+  get serial(): string {
+    return this.#authority.certificate.serial;
   }
 
   /** A fresh certificate of an agent: what its connection shows, and the serial number. */
@@ -40,7 +58,7 @@ export class CertifiedAgents {
       now: CALL_TIME,
       ...options,
     });
-    return { shown: { peerCertificates: certificatesOfPem(pem) }, serial };
+    return { shown: { peerCertificates: [...certificatesOfPem(pem), ...this.#way] }, serial };
   }
 }
 
