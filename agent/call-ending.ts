@@ -198,6 +198,7 @@ export class CallEnding {
   async #closing(reason: string): Promise<string> {
     const { session, control, identity, media, wall } = this.#options;
     const { sessionId, sessionDigest, leg } = session;
+    const { generation } = session.mediaKey;
     return await makeClosing(
       {
         v: 1,
@@ -206,6 +207,7 @@ export class CallEnding {
         leg,
         last_audit_id: control.lastAuditIdOf(sessionId),
         reason,
+        ...(generation === 0 ? {} : { generation }),
         totals: closingTotals(media),
         iat: Math.floor(wall() / 1000),
       },

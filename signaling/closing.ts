@@ -1,9 +1,10 @@
+import { MAX_KEY_GENERATION } from "../codecs/frame.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
 import { type SignedForm, signJws, verifySigned } from "./jws.ts";
-import { DIGEST, integer, object, oneOf, SECONDS, type Shape, text } from "./shape.ts";
+import { DIGEST, integer, object, oneOf, optional, SECONDS, type Shape, text } from "./shape.ts";
 
 /**
  * Why a session ended, in the words of whoever ended it, 64 characters at most: words joined by `-` where programs are to
@@ -39,6 +40,8 @@ export type ClosingPayload = {
   readonly last_audit_id: string;
   /** As {@link END_REASON}, e.g. `hangup`. */
   readonly reason: string;
+  /** Of the media key that signed what it counts; absent for 0. */
+  readonly generation?: number;
   readonly totals: ClosingTotals;
   readonly iat: number;
 };
@@ -89,6 +92,7 @@ export const CLOSING: SignedForm<ClosingPayload> = {
     leg: oneOf(0, 1),
     last_audit_id: DIGEST,
     reason: END_REASON,
+    generation: optional(integer(1, MAX_KEY_GENERATION)),
     totals: object<ClosingTotals>({
       sent: object<ClosingTotals["sent"]>({ frames: COUNT, checkpoints: COUNT }),
       received: object<ClosingTotals["received"]>({

@@ -220,6 +220,7 @@ function closing(log: CallLog, leg: 0 | 1): string {
       ...{ v: 1, session_id: log.sessionId, session_digest: encodeHex(log.core.digest), leg },
       last_audit_id: log.auditIds.at(-1) as string,
       reason: "done",
+      ...(leg === 0 ? { generation: 1 } : {}),
       totals: {
         sent: { frames: leg === 0 ? FRAMES : 0, checkpoints: 2 },
         received: {

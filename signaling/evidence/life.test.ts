@@ -37,7 +37,8 @@ import {
 } from "../../test/logged-life.ts";
 import { ALICE, BOB, CALL_TIME, must, SERVER } from "../../test/signed-call.ts";
 import { buildRecord, readRecord } from "../attribution.ts";
-import { jwsDigest } from "../jws.ts";
+import { CLOSING, makeClosing } from "../closing.ts";
+import { jwsDigest, readSigned } from "../jws.ts";
 import type { EvidenceLine } from "./lines.ts";
 import { verifyMedia } from "./media.ts";
 import { verifyEvidence } from "./verify.ts";
@@ -261,6 +262,20 @@ describe("a statement after a key was changed", () => {
     const changed = lines.with(place, { kind: "interrupt", of: "caller", bytes: encodeBase64url(bytes) });
     expect(found(changed)).toMatch(/generation 0 was not the key in force when it came/);
   });
+});
+
+it("a closing statement that counts what an older key signed is named", () => {
+  const at = placesOf(LINES, "closing")[0] as number;
+  const line = LINES[at];
+  const said = must(readSigned(line?.kind === "closing" ? line.jws : "", CLOSING));
+  expect(said.generation).toBe(1);
+  const { generation: _newest, ...older } = said;
+  const changed = LINES.with(at, {
+    kind: "closing",
+    of: "caller",
+    jws: makeClosing(older, ALICE.identity),
+  });
+  expect(found(changed)).toMatch(/closed with media key 0, the last one in the file is 1/);
 });
 
 describe("a kept frame", () => {

@@ -166,6 +166,14 @@ function checkTotals(
 ): void {
   const closing = records.closings.get(leg);
   if (closing === undefined) return;
+  const { generation: closed = 0 } = closing;
+  if (closed !== generation) {
+    findings.fault(
+      `The ${ROLES[leg]} closed with media key ${closed}, the last one in the file is ${generation}: what one of them signed is not counted.`,
+      `closing of the ${ROLES[leg]}`,
+    );
+    return;
+  }
   const own = <Statement extends { readonly keyGeneration: number }>(statements: readonly Statement[]) =>
     statements.filter(({ keyGeneration }) => keyGeneration === generation);
   const checkpoints = streams.filter((stream) => stream.leg === leg).flatMap((each) => own(each.checkpoints));

@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { seedSigner } from "../../test/keys.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { type Answers, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
-import { ALICE, testAgent } from "../../test/signed-call.ts";
+import { ALICE, mediaKey, must, testAgent } from "../../test/signed-call.ts";
+import { readOffer } from "../offer.ts";
 import { CLOSING_WINDOW, COUNTERS_WAIT } from "./endings.ts";
 
 describe("hanging up", () => {
@@ -43,6 +45,33 @@ describe("hanging up", () => {
     expect(scene.finalRecord()).toMatchObject({ extra: { reason: "done" } });
     const closings = scene.stage.artifacts(scene.sessionId).filter((entry) => entry.artifact === "closing");
     expect(closings.map((entry) => entry.leg)).toEqual([0, 1]);
+  });
+
+  test("a process that has not heard that another one has the call has not the last word", () => {
+    const scene = new CallScene({ offer: { session: { model: "persistent", ttl: 3_600 } } });
+    const next = new SignalingPeer(scene.stage, ALICE);
+    const { now } = scene.stage;
+    const media_key = mediaKey(ALICE, {
+      ...{
+        offerId: must(readOffer(String(scene.bobInbox.event("offer").offer))).offer_id,
+        ed25519: seedSigner(77).publicKey,
+        generation: 1,
+      },
+      ...{ notBefore: now - 60_000, notAfter: now + 3_600_000 },
+    });
+    const path = `/sessions/${scene.sessionId}/media`;
+    expect(next.ask("OPEN", path, { attach_seq: 1, media_key }).outcome).toBe("ok 200");
+    expect(scene.alice.hangUp(scene.sessionId, scene.closing(0)).outcome).toBe("ok 200");
+    const closings = () => {
+      const kept = scene.stage.artifacts(scene.sessionId).filter(({ artifact }) => artifact === "closing");
+      return kept.map(({ bytes }) => new TextDecoder().decode(bytes));
+    };
+    expect(closings()).toEqual([]);
+    const last = next.closing(scene.sessionId, scene.core.digest, 0, { generation: 1 });
+    next.lastWord(scene.sessionId, last);
+    scene.stage.advance(CLOSING_WINDOW);
+    expect(closings()).toEqual([last]);
+    expect(scene.finalRecord()).toMatchObject({ extra: { reason: "hangup" } });
   });
 
   test("an end that says nothing more is waited for 5 s", () => {

@@ -1,10 +1,10 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
-import { verifyClosing } from "../closing.ts";
+import { type ClosingPayload, verifyClosing } from "../closing.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, hasHadMedia, type Session, type SessionLeg } from "./session.ts";
+import { artifact, hasHadMedia, keyInForce, type Session, type SessionLeg } from "./session.ts";
 import { sessionResult } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StatementRoute } from "./statements.ts";
@@ -25,8 +25,8 @@ export class LastWords {
     this.#table = table;
   }
 
-  checkClosing(session: Session, leg: SessionLeg, jws: string): Result<void> {
-    const closing = verifyClosing(
+  checkClosing(session: Session, leg: SessionLeg, jws: string): Result<ClosingPayload> {
+    return verifyClosing(
       jws,
       {
         publicKey: leg.agent.genesis.agentKey,
@@ -36,13 +36,17 @@ export class LastWords {
       },
       this.#desk.verifier,
     );
-    return closing.ok ? ok(undefined) : closing;
   }
 
-  /** Takes a leg's closing statement into the evidence; a second one of the same leg changes nothing. */
+  /**
+   * Takes a leg's closing statement into the evidence; a second one of the same leg changes nothing, and nor does one that counts what an older
+   * media key signed: its process has not heard yet that another one has the call, whose word is the last.
+   */
   takeClosing(session: Session, leg: SessionLeg, jws: string): Result<void> {
     const closing = this.checkClosing(session, leg, jws);
-    if (!closing.ok || leg.hasClosed) return closing;
+    if (!closing.ok) return closing;
+    const isOlder = (closing.value.generation ?? 0) !== keyInForce(leg).generation;
+    if (leg.hasClosed || isOlder) return ok(undefined);
     leg.hasClosed = true;
     const entry = artifact(session, "closing", leg.leg, encoder.encode(jws));
     this.#desk.outputs.push({ kind: "append", entries: [entry] });
