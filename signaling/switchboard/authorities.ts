@@ -109,7 +109,10 @@ export class Authorities {
       const alive = agent === undefined ? ok(undefined) : registry.alive(agent);
       if (!alive.ok) this.#ringing.agentGone(agentId, alive.fault, now);
       for (const session of this.#table.of(agentId)) this.rejudge(session, now);
-      if (!alive.ok) inboxes.end(agentId, alive.fault.code, now);
+      if (alive.ok) continue;
+      inboxes.end(agentId, alive.fault.code, now);
+      const reason = agent?.status === "retired" ? "identity-revoked" : "agent-deactivated";
+      this.#desk.outputs.push({ kind: "left-wanted", agentId, reason });
     }
   }
 

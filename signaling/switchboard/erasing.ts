@@ -85,6 +85,10 @@ export class Erasing {
         replies.refuse(exchange, refuse("server-error", "The log could not erase.").fault, now);
       return;
     }
+    if (outcome === "session-open") {
+      if (exchange !== undefined) replies.refuse(exchange, sessionOpen("open").fault, now);
+      return;
+    }
     const entries = [{ kind: "erased", erasure: outcome.number }] as const;
     const facts: JsonObject = {
       erasure: outcome.number,
@@ -119,11 +123,7 @@ export class Erasing {
       return ok({ kind: "agent", agentId });
     }
     const session = this.#table.get(sessionId as string);
-    if (session !== undefined) {
-      return refuse("session-state-conflict", "The session is up or closing.", "parameters.session_id", {
-        state: session.state,
-      });
-    }
+    if (session !== undefined) return sessionOpen(session.state);
     return ok({ kind: "session", sessionId: sessionId as string });
   }
 
@@ -135,6 +135,7 @@ export class Erasing {
     this.#authorities.followChanges(now);
     // Last statements are not waited for: they would be erased.
     for (const session of this.#table.of(agentId)) this.#endings.closingWindowOver(session, now);
+    outputs.push({ kind: "left-wanted", agentId, reason: "identity-revoked" });
     registry.forget(agentId);
     for (const connection of connections.all()) {
       if (connection.agentId !== agentId || connection.closing) continue;
@@ -147,4 +148,10 @@ export class Erasing {
       });
     }
   }
+}
+
+function sessionOpen(state: string) {
+  return refuse("session-state-conflict", "The session is up or closing.", "parameters.session_id", {
+    state,
+  });
 }

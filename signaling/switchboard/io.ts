@@ -2,7 +2,7 @@ import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts
 import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
 import type { AccessGrant } from "../authority.ts";
-import type { ErasureOutcome, ErasureTarget, LogEntry } from "../record-log.ts";
+import type { ErasureOutcome, ErasureTarget, LogEntry, OpenSession } from "../record-log.ts";
 import type { LoggedSession } from "./left-session.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
@@ -98,16 +98,24 @@ export type SwitchboardInput =
       readonly exchange: ExchangeId;
       readonly evidence: EvidenceFile | "erased" | undefined;
     }
-  /** Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log could not. */
+  /**
+   * Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log could not;
+   * `session-open`: an earlier process left the session, which is not over.
+   */
   | {
       readonly kind: "erased";
       readonly exchange: ExchangeId | undefined;
       readonly target: ErasureTarget;
-      readonly outcome: ErasureOutcome | undefined;
+      readonly outcome: ErasureOutcome | "session-open" | undefined;
     }
+  /** Answers `left-wanted`. */
+  | { readonly kind: "left"; readonly session: OpenSession; readonly reason: string }
   /** Time passed: at least `nextTimeout()`. Harmless when early. */
   | { readonly kind: "tick" }
-  /** A session that the log holds open from an earlier process of the server. Before all other inputs, one for each. */
+  /**
+   * A session that the log holds open from an earlier process of the server. Before all other inputs, one for each; none where sessions
+   * are left to the server's next start.
+   */
   | { readonly kind: "interrupted"; readonly session: LoggedSession }
   /** The wall clock was set: from this input on `now` goes by the new one, `by` milliseconds from the old, back below zero. */
   | { readonly kind: "stepped"; readonly by: number }
@@ -203,6 +211,11 @@ export type SwitchboardOutput =
       readonly exchange: ExchangeId | undefined;
       readonly target: ErasureTarget;
     }
+  /**
+   * An agent takes part in nothing any more. Hand in `left`, with the same reason, for each of its sessions that was left to the server's next
+   * start: never twice for one.
+   */
+  | { readonly kind: "left-wanted"; readonly agentId: string; readonly reason: string }
   /** The final answer given last on this connection turns it into one for media: `Connection.beginMedia` once it is sent. */
   | { readonly kind: "media"; readonly connection: ConnectionId }
   /** Close the connection with an application code (`CLOSE_CODES`). `closed` is expected afterwards. */

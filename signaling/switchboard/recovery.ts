@@ -4,13 +4,15 @@ import type { LogEntry, OpenSession } from "../record-log.ts";
 import type { Authorities } from "./authorities.ts";
 import type { Desk } from "./desk.ts";
 import type { Detaching } from "./detaching.ts";
+import { readState } from "./kept-state.ts";
 import { type LoggedSession, readLeftSession } from "./left-session.ts";
 import { type OfferBook, offerKey } from "./offer-book.ts";
 import { restoreSession } from "./restoring.ts";
-import type { Session } from "./session.ts";
+import type { Ending, Session } from "./session.ts";
 
 /** Why sessions end, or stand still, that were up when an earlier process of this server stopped without ending them. */
 const RESTARTED = "server-restarted";
+const RESTARTED_ENDING = { reason: RESTARTED, by: "server" } as const;
 
 /** Takes up what an earlier process of this server left: sessions that outlive one go on, the others get their final record. */
 export class Recovery {
@@ -31,7 +33,7 @@ export class Recovery {
   /** Whatever is wrong with what is left of a session, it goes on or gets its final record. */
   take(logged: LoggedSession, now: number, mediaTime: number): void {
     if (logged.state === undefined) {
-      this.#close(logged, now);
+      this.#close(logged, RESTARTED_ENDING, now);
       return;
     }
     const left = readLeftSession(this.#desk, logged, mediaTime - now);
@@ -48,7 +50,14 @@ export class Recovery {
       const { code, at } = restored.fault;
       this.#desk.outputs.log("error", "session-not-restored", { sessionId, code, at });
     }
-    this.#close(logged, now);
+    this.#close(logged, RESTARTED_ENDING, now);
+  }
+
+  /** An end of a session that was not taken up is stopped: its final record says so, or why it had ended before. Nothing of it is judged. */
+  end(open: OpenSession, reason: string, now: number): void {
+    const kept = open.state === undefined ? undefined : readState(open.state);
+    const ending = kept?.ok === true ? kept.value.ending : undefined;
+    this.#close(open, ending ?? { reason, by: "server" }, now);
   }
 
   #goOn(session: Session, now: number): void {
@@ -65,7 +74,11 @@ export class Recovery {
   }
 
   /** Writes the final record; the relay's counters are lost. */
-  #close({ sessionId, sessionSeq, auditId, artifacts }: OpenSession, now: number): void {
+  #close(
+    { sessionId, sessionSeq, auditId, artifacts }: OpenSession,
+    { reason, by }: Pick<Ending, "reason" | "by">,
+    now: number,
+  ): void {
     const counters: JsonObject[] = [];
     const entry: LogEntry = {
       kind: "artifact",
@@ -77,11 +90,11 @@ export class Recovery {
     };
     this.#desk.replies.close(
       "session-terminated",
-      { reason: RESTARTED, by: "server", counters, artifacts: artifacts + 1 },
+      { reason, by, counters, artifacts: artifacts + 1 },
       new SessionLink(sessionId, { sessionSeq, auditId }),
       [entry],
       now,
     );
-    this.#desk.outputs.log("warn", "session-closed", { sessionId, reason: RESTARTED });
+    this.#desk.outputs.log("warn", "session-closed", { sessionId, reason });
   }
 }

@@ -251,6 +251,9 @@ export class Switchboard {
       case "interrupted":
         this.#recovery.take(input.session, now, mediaTime);
         return;
+      case "left":
+        this.#recovery.end(input.session, input.reason, now);
+        return;
       case "tick":
       case "stepped":
         return;

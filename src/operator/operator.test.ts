@@ -4,10 +4,15 @@ import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Agent, createIdentity } from "../../agent/node.ts";
 import { saveIdentity } from "../../platform/node/identity-file.ts";
+import { readRecord } from "../../signaling/attribution.ts";
+import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { parley } from "../../test/command-line.ts";
+import { CallScene } from "../../test/scenario/signaling-call.ts";
+import { testAgent } from "../../test/signed-call.ts";
+import { SERVER_IDENTITY_FILE } from "../server/own-papers.ts";
 import { RUNNING_FILE, writeRunningFile } from "../server/running-file.ts";
 import { type ServeOptions, serve } from "../server/serve.ts";
-import { openOperator } from "./operator.ts";
+import { type Operator, openOperator } from "./operator.ts";
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "parley-operator-"));
@@ -100,6 +105,80 @@ describe("the operator of a data folder", () => {
 
   it("was never there in a folder that no server has lived in", async () => {
     await expect(openOperator(newFolder())).rejects.toMatchObject({ code: "usage" });
+  });
+});
+
+describe("a folder that no server has", () => {
+  /** The folder of a killed server: a persistent call of two agents, one of whom a server of the default settings would not let talk. */
+  async function left() {
+    const scene = new CallScene({
+      offer: { session: { model: "persistent", ttl: 3_600 } },
+      alice: testAgent("alice", 1, { document: { trustTier: 3 } }),
+    });
+    const folder = newFolder();
+    const { genesis, document } = scene.stage.server;
+    await saveIdentity(join(folder, SERVER_IDENTITY_FILE), {
+      seed: new Uint8Array(32).fill(3),
+      genesis: genesis.bytes,
+      identityDocument: document.bytes,
+    });
+    const log = await openLmdbLog(folder);
+    await log.append(scene.stage.log);
+    const before = { open: [...log.openSessions()], session: log.session(scene.sessionId) };
+    await log.close();
+    /** Does something as the operator in the folder, and gives what is there afterwards. */
+    const done = async (work: (operator: Operator) => Promise<unknown>) => {
+      const operator = await openOperator(folder);
+      try {
+        await work(operator);
+      } finally {
+        await operator.end();
+      }
+      const log = await openLmdbLog(folder);
+      try {
+        return { open: [...log.openSessions()], session: log.session(scene.sessionId) };
+      } finally {
+        await log.close();
+      }
+    };
+    return { scene, before, done };
+  }
+
+  it("has its open sessions left as they are: nothing about them is judged or written", async () => {
+    const { scene, before, done } = await left();
+    expect(before.open).toHaveLength(1);
+    const after = await done(async (operator) => {
+      await operator.ask({ method: "DISCOVER", path: "/agents" });
+      await operator.ask({ method: "ACTIVATE", path: `/agents/${ada.agentId}`, parameters: documents });
+      const erased = operator.ask({
+        method: "REDACT",
+        path: "/records",
+        parameters: { session_id: scene.sessionId },
+      });
+      await expect(erased).rejects.toMatchObject({ code: "session-state-conflict" });
+    });
+    expect(after).toEqual(before);
+  });
+
+  it("has those of an agent ended that is stopped, with a final record, and erased with it", async () => {
+    const { scene, done } = await left();
+    const path = `/agents/${scene.bob.id}`;
+    const stopped = await done((operator) => operator.ask({ method: "DEACTIVATE", path }));
+    expect(stopped.open).toEqual([]);
+    const last = readRecord(stopped.session?.records.at(-1) ?? "");
+    expect(last).toMatchObject({
+      ok: true,
+      value: { event: "session-terminated", extra: { reason: "agent-deactivated", by: "server" } },
+    });
+
+    const another = await left();
+    const parameters = { agent_id: another.scene.bob.id };
+    const erased = await another.done((operator) =>
+      operator.ask({ method: "REDACT", path: "/records", parameters }),
+    );
+    expect(erased.open).toEqual([]);
+    expect(erased.session?.artifacts).toEqual([]);
+    expect(JSON.stringify(erased.session?.records.map(readRecord))).not.toContain(another.scene.bob.id);
   });
 });
 

@@ -124,6 +124,8 @@ async function onFolder(identity: LoadedIdentity, folder: string, unlock: () => 
     },
     identity,
     log,
+    // How sessions stand is judged by the server's own configuration, which is not known here.
+    leavesSessions: true,
     clock,
     verifier,
     random,

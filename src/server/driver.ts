@@ -10,7 +10,7 @@ import {
 } from "../../sfu/carrier.ts";
 import type { RelayEvent } from "../../sfu/relay-io.ts";
 import type { ConnectionId } from "../../signaling/admission.ts";
-import type { OpenSession, RecordLog } from "../../signaling/record-log.ts";
+import type { RecordLog } from "../../signaling/record-log.ts";
 import type {
   EvidenceFile,
   ExchangeId,
@@ -27,6 +27,7 @@ import { Erasures } from "./erasures.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
+import { LeftSessions, loggedSessions } from "./left-sessions.ts";
 import { lookUp } from "./look-up.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
@@ -68,6 +69,7 @@ export class Driver {
   readonly #onFatal: (error: unknown) => void;
   readonly #onLifeEvents: () => void;
   readonly #erasures: Erasures;
+  readonly #left: LeftSessions;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #inputs: SwitchboardInput[] = [];
   #turning = false;
@@ -93,6 +95,8 @@ export class Driver {
     readonly buildEvidence: (sessionId: string) => EvidenceFile | "erased" | undefined;
     /** Signs what takes an erased record's place. */
     readonly tombstone: (record: ErasedRecord) => string;
+    /** Sessions that the log holds open are not taken up: neither judged nor ended, but for those of an agent that is stopped. */
+    readonly leavesSessions?: boolean | undefined;
     /** A shutdown has ended every session. */
     readonly onDrained: () => void;
     /** The log cannot be written: nothing can be acknowledged any more. */
@@ -113,6 +117,7 @@ export class Driver {
     this.#onLifeEvents = options.onLifeEvents;
     this.#erasures = new Erasures({
       ...options,
+      isLeft: (sessionId) => this.#left.has(sessionId),
       durable: () => (this.#closed ? undefined : this.#durable),
       done: (input) => {
         this.#evidenceFiles.clear();
@@ -131,9 +136,11 @@ export class Driver {
       instruments: options.instruments,
     });
     // Before anything else: what an earlier process left.
-    for (const open of options.log.openSessions()) {
-      this.#input({ kind: "interrupted", session: { ...open, landmarks: this.#landmarksOf(open) } });
-    }
+    const { leavesSessions = false } = options;
+    this.#left = new LeftSessions(options.log, leavesSessions ? options.log.openSessions() : []);
+    const failed = (error: unknown) => this.#failed("interrupted", error);
+    for (const session of leavesSessions ? [] : loggedSessions(options.log, failed))
+      this.#input({ kind: "interrupted", session });
     for (const { target, number } of options.log.pendingErasures())
       this.#erasures.begin(target, undefined, number);
     this.#input({ kind: "tick" });
@@ -320,6 +327,10 @@ export class Driver {
       case "erase-wanted":
         this.#erasures.begin(output.target, output.exchange);
         return;
+      case "left-wanted":
+        for (const session of this.#left.takeOf(output.agentId))
+          this.#inputs.push({ kind: "left", session, reason: output.reason });
+        return;
       case "evidence-wanted":
         this.#evidence(output.exchange, output.sessionId);
         return;
@@ -341,17 +352,6 @@ export class Driver {
       case "drained":
         this.#onDrained();
         return;
-    }
-  }
-
-  /** Nothing of a session that cannot be read: it is then closed. */
-  #landmarksOf({ sessionId, state }: OpenSession): ReturnType<RecordLog["landmarks"]> {
-    if (state === undefined) return [];
-    try {
-      return this.#log.landmarks(sessionId);
-    } catch (error) {
-      this.#failed("interrupted", error);
-      return [];
     }
   }
 

@@ -9,6 +9,8 @@ interface ErasureParts {
   readonly events: EventLog;
   /** Signs what takes an erased record's place. */
   readonly tombstone: (record: ErasedRecord) => string;
+  /** Whether a session is open in the log, and left so: it is not over, and not erased. */
+  readonly isLeft: (sessionId: string) => boolean;
   /** Settles when everything appended so far is durable; `undefined` once nothing is to be begun any more. */
   readonly durable: () => Promise<void> | undefined;
   /** Takes the outcome, at once. */
@@ -26,7 +28,11 @@ export class Erasures {
 
   /** Begins, or with its number goes on with, an erasure when those before are over. */
   begin(target: ErasureTarget, exchange: ExchangeId | undefined, number?: number): void {
-    const { log, events, tombstone, done } = this.#parts;
+    const { log, events, tombstone, done, isLeft } = this.#parts;
+    if (target.kind === "session" && isLeft(target.sessionId)) {
+      done({ kind: "erased", exchange, target, outcome: "session-open" });
+      return;
+    }
     this.#last = this.#last
       .then(() => this.#erase(() => log.erase(target, tombstone, number)))
       .catch((error: unknown) => {

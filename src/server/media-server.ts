@@ -33,6 +33,11 @@ export interface MediaServerOptions {
   readonly instruments?: Instruments;
   /** Records became durable that tell of a session's or an agent's life: there is news in `log.events`. Default: nobody is told. */
   readonly onLifeEvents?: () => void;
+  /**
+   * Sessions that the log holds open are left to the server's next start, untouched: nothing is judged by this configuration. Those of an
+   * agent that is stopped or erased end. Default: they are taken up.
+   */
+  readonly leavesSessions?: boolean;
   /** The log cannot be written: stop, nothing can be acknowledged any more. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -87,6 +92,7 @@ export class MediaServer {
         return buildEvidence({ session, server: identity, now: options.clock.wall() }, verifier);
       },
       tombstone: (record) => makeTombstone(record, identity.signer, options.clock.wall()),
+      leavesSessions: options.leavesSessions,
       onDrained: () => this.#drained.resolve(),
       onFatal: options.onFatal,
       onLifeEvents: options.onLifeEvents ?? (() => {}),
