@@ -128,15 +128,18 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       sender?.hold();
       receiver?.hold();
       messages.sender?.hold();
+      messages.receiver?.stop();
     },
     release: () => {
       sender?.release();
       receiver?.release();
       messages.sender?.release();
+      messages.receiver?.goOn();
     },
     detach: () => {
       for (const line of lines) line.detach();
       messages.sender?.detach();
+      messages.receiver?.stop();
     },
     attach,
     takeKey: (key) => {

@@ -195,6 +195,7 @@ export class Call {
         suspendedBefore = this.suspended;
       },
       reattached: (event, { streams, result }) => {
+        this.#peer.reattached(result.state);
         this.#interrupts.catchUp(streams);
         this.#catchUp(result.present, suspendedBefore);
         this.#events.emit("reattached", event);

@@ -1,3 +1,4 @@
+import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
 import type { PacketTap } from "./audio-receiver.ts";
 import { CallData } from "./call-data.ts";
@@ -25,6 +26,12 @@ export interface DataMediaOptions extends StreamContext {
   readonly report: (error: unknown) => void;
 }
 
+/** How far a listener has heard a stream. */
+export interface HeardPlace {
+  readonly stream: number;
+  readonly nextSequence: number;
+}
+
 /** The data stream of a call, as far as one was agreed. */
 export interface DataMedia {
   readonly data: CallData | undefined;
@@ -32,6 +39,10 @@ export interface DataMedia {
   readonly receiver: DataReceiver | undefined;
   /** The call goes on over another connection, by these flows: what was lost with the last one goes again. */
   attach(streams: readonly StreamParameters[]): void;
+  /** The other end has no connection. */
+  peerLeft(): void;
+  /** It has one, and said how far it has heard these streams. */
+  peerCame(received: readonly HeardPlace[]): void;
   /** Signs what is still owed. */
   finish(): void;
 }
@@ -55,7 +66,15 @@ export function openDataMedia(
     });
     hearLine?.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
   }
-  sendLine?.listen("receipts", { datagram: nothing, item: nothing });
+  sendLine?.listen("receipts", {
+    datagram: nothing,
+    // It only lets go of what is kept for the listener; the server, which could withhold that as well, has checked who signed it.
+    item: (bytes) => {
+      const receipt = parseReceipt(bytes);
+      const last = receipt.ok ? receipt.value.received.at(-1)?.last : undefined;
+      if (last !== undefined) sender?.confirmed(last + 1);
+    },
+  });
   return {
     data: entries.length === 0 ? undefined : new CallData(sender, receiver),
     sender,
@@ -63,7 +82,12 @@ export function openDataMedia(
     attach: (streams) => {
       if (hearLine !== undefined) receiver?.moveTo(hearLine.flow);
       const mine = streams.find(({ modality, direction }) => modality === "data" && direction === "send");
-      sender?.attach(sendLine?.flow ?? 0, mine?.nextSequence ?? 0).catch(options.report);
+      const { nextSequence = 0, isSettled = true } = mine ?? {};
+      sender?.attach(sendLine?.flow ?? 0, nextSequence, isSettled).catch(options.report);
+    },
+    peerLeft: () => sender?.peerLeft(),
+    peerCame: (received) => {
+      sender?.peerCame(received.find(({ stream }) => stream === sends?.stream)?.nextSequence);
     },
     finish: () => {
       sender?.finish();

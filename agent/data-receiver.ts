@@ -59,6 +59,8 @@ export class DataReceiver {
   #finished = false;
   /** Why the stream was given up. */
   #failure: ParleyError | undefined;
+  /** Since when nothing comes: this end has no connection, or the call is suspended. */
+  #stoppedAt: number | undefined;
   #last: number | undefined;
   #next: number;
   #verified = 0;
@@ -184,7 +186,19 @@ export class DataReceiver {
   /** Messages come on another flow from now on: the call goes on over another connection, and some may be missing. */
   moveTo(flow: number): void {
     this.#place.moveTo(flow, this.#clock.now());
+    this.goOn();
     this.#checkpoints.resume();
+  }
+
+  /** Nothing comes until it goes on. Idempotent. */
+  stop(): void {
+    this.#stoppedAt ??= this.#clock.now();
+  }
+
+  /** What was on its way meanwhile is as good as before. */
+  goOn(): void {
+    if (this.#stoppedAt !== undefined) this.#place.stoodStill(this.#stoppedAt, this.#clock.now());
+    this.#stoppedAt = undefined;
   }
 
   /** Another process speaks from now on, with this key. The numbers that it passes over are not counted as missing. */
@@ -247,7 +261,9 @@ export class DataReceiver {
     this.#missing += sequence - (this.#last ?? sequence - 1) - 1;
     this.#last = sequence;
     this.#next = sequence + 1;
-    this.#receipts.received(sequence);
+    this.#receipts.received(sequence, bytes.length);
+    // Where much came, the speaker waits for a receipt before it says more.
+    this.poll(now);
     const listed = this.#checkpoints.note(sequence, frameDigest(verdict.signed), now);
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
     this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
@@ -290,8 +306,10 @@ export class DataReceiver {
   async #afterKey(bytes: Uint8Array): Promise<void> {
     const late = Promise.withResolvers<"late">();
     const cancel = this.#clock.at(this.#clock.now() + KEY_NEWS_MS, () => late.resolve("late"));
+    const since = this.#clock.now();
     const outcome = await Promise.race([this.#nextKey.promise, late.promise]);
     cancel();
+    this.#place.stoodStill(since, this.#clock.now());
     if (outcome !== "late") return await this.item(bytes);
     this.#receipts.refused();
   }
@@ -299,8 +317,10 @@ export class DataReceiver {
   async #waitFor(room: Promise<void>): Promise<void> {
     const late = Promise.withResolvers<"late">();
     const cancel = this.#clock.at(this.#clock.now() + READER_STALL_MS, () => late.resolve("late"));
+    const since = this.#clock.now();
     const outcome = await Promise.race([room, late.promise]);
     cancel();
+    this.#place.stoodStill(since, this.#clock.now());
     if (this.#failure !== undefined) throw this.#failure;
     if (outcome !== "late") return;
     const failure = new ParleyError({

@@ -3,6 +3,7 @@ import { FrameView, parseFrame } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
 import { FrameSender } from "../sfu/frame-sender.ts";
+import { DATA_WINDOW } from "../signaling/data-stream.ts";
 import { seedSigner } from "../test/keys.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { DataSender } from "./data-sender.ts";
@@ -172,6 +173,94 @@ describe("the sender of data whose connection is lost", () => {
     expect(handed[0]).toEqual(second);
     expect([waiting.outcome, sender.counters.sentAgain]).toEqual(["sent", 2]);
   });
+
+  it("keeps what the server had and the listener may lack, for a server that knows of nothing", async () => {
+    for (const said of [1, 2, 3]) say(said);
+    await clock.advance(100);
+    sender.detach();
+    void sender.attach(7, 13);
+    await clock.advance(100);
+    sender.detach();
+    handed = [];
+    void sender.attach(9, 0);
+    await clock.advance(100);
+    expect(numbers()).toEqual([
+      [10, 1],
+      [11, 2],
+      [12, 3],
+    ]);
+  });
+
+  it("signs nothing anew, and sends nothing, before the listener has said what it has", async () => {
+    for (const said of [1, 2, 3]) say(said);
+    await clock.advance(100);
+    sender.detach();
+    await clock.advance(25_000);
+    handed = [];
+    void sender.attach(7, 10, false);
+    say(4);
+    await clock.advance(60_000);
+    expect(numbers()).toEqual([]);
+    sender.peerCame(12);
+    await clock.advance(100);
+    expect(numbers()).toEqual([
+      [13, 3],
+      [14, 4],
+    ]);
+  });
+
+  it("takes the listener's word that came before the server's answer, and not that of an earlier return", async () => {
+    say(1);
+    await clock.advance(100);
+    sender.peerCame(10);
+    sender.detach();
+    void sender.attach(7, 0, false);
+    await clock.advance(100);
+    expect(numbers()).toHaveLength(1);
+    sender.detach();
+    sender.peerCame(11);
+    void sender.attach(9, 0, false);
+    say(2);
+    await clock.advance(100);
+    expect(numbers()).toEqual([
+      [10, 1],
+      [11, 2],
+    ]);
+  });
+
+  it("lets no more be on its way than it keeps, until the listener confirms some", async () => {
+    const outcomes = await fill();
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages);
+    await clock.advance(10_000);
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages);
+    sender.confirmed(10 + 5);
+    await clock.advance(1_000);
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages + 5);
+    expect(outcomes.filter(({ outcome }) => outcome !== "sent")).toHaveLength(5);
+  });
+
+  it("goes on after 25 s where a listener that is there confirms nothing, and not while it is away", async () => {
+    await fill();
+    sender.peerLeft();
+    await clock.advance(120_000);
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages);
+    sender.peerCame();
+    await clock.advance(24_000);
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages);
+    await clock.advance(30_000);
+    expect(numbers()).toHaveLength(DATA_WINDOW.messages + 10);
+    expect(sender.counters.unconfirmed).toBe(10);
+  });
+
+  /** Says ten messages more than may be on their way. */
+  async function fill() {
+    const outcomes: { readonly outcome: string }[] = [];
+    for (let said = 0; said < DATA_WINDOW.messages + 10; said += 1) {
+      outcomes.push(say(said));
+      await clock.advance(11);
+    }
+    return outcomes;
+  }
 
   it("signs all of it anew, in order, where the first would be stale", async () => {
     for (const said of [1, 2]) say(said);

@@ -14,6 +14,8 @@ const WAITING_MESSAGES = 256;
 const STALL_MS = 20_000;
 /** How long the news may take, ms, that the connection is gone which took no more. */
 const LOSS_NEWS_MS = 1_000;
+/** How long the listener may confirm nothing, ms, though it is there and as much is on its way as may be. Then it is sent to all the same. */
+const CONFIRMATION_MS = 25_000;
 /** Up to this age, ms, a message goes again as it was signed; an older one would be stale and is signed anew. */
 const RESEND_AGE_MS = 20_000;
 
@@ -32,6 +34,8 @@ export interface DataSenderCounters {
   readonly sent: number;
   /** Messages that went again, since the connection that they had gone on was lost. */
   readonly sentAgain: number;
+  /** Messages not kept any longer though no receipt of the listener had them: it confirms nothing. They do not go again. */
+  readonly unconfirmed: number;
   /** Of their packets. */
   readonly bytes: number;
   /** Sends that wait for their turn. */
@@ -61,6 +65,14 @@ export class DataSender {
   #hold: PromiseWithResolvers<void> | undefined;
   /** While the call has no connection, or what was lost with the last one is still on its way. */
   #away: PromiseWithResolvers<void> | undefined;
+  /** While the other end has no connection. */
+  #peerAway: PromiseWithResolvers<void> | undefined;
+  /** The listener's word on what it has, given since this end's connection was lost. */
+  #place = Promise.withResolvers<number>();
+  /** Counts what kept the stream waiting: connections lost, suspensions. */
+  #pauses = 0;
+  /** The listener signs no receipts, as far as can be seen. */
+  #isUnconfirmed = false;
   /** Resolves when the present connection is lost. */
   #loss = Promise.withResolvers<void>();
   #attachments = 0;
@@ -108,6 +120,7 @@ export class DataSender {
     return {
       sent: this.#sent,
       sentAgain: this.#sentAgain,
+      unconfirmed: this.#kept.dropped,
       bytes: this.#bytes,
       waiting: this.#waiting,
       checkpoints: this.#checkpoints,
@@ -141,6 +154,7 @@ export class DataSender {
 
   /** Nothing is signed or sent until `release`: the call is suspended. Sends wait. Idempotent. */
   hold(): void {
+    this.#pauses += 1;
     this.#hold ??= Promise.withResolvers<void>();
   }
 
@@ -153,19 +167,48 @@ export class DataSender {
   /** The call has no connection: sends wait. */
   detach(): void {
     this.#attachments += 1;
+    this.#pauses += 1;
     this.#away ??= Promise.withResolvers<void>();
+    this.#place = Promise.withResolvers<number>();
     this.#loss.resolve();
   }
 
-  /** It has one, over which the server wants message `nextSequence` next on `flow`: what was lost goes again, before anything new. */
-  async attach(flow: number, nextSequence: number): Promise<void> {
+  /** The other end has no connection: sends wait. Idempotent. */
+  peerLeft(): void {
+    this.#pauses += 1;
+    this.#peerAway ??= Promise.withResolvers<void>();
+  }
+
+  /** It has one. `nextSequence`: what it wants next, where it said so. */
+  peerCame(nextSequence?: number): void {
+    if (nextSequence !== undefined) {
+      this.#kept.letGo(nextSequence);
+      this.#place.resolve(nextSequence);
+    }
+    this.#peerAway?.resolve();
+    this.#peerAway = undefined;
+  }
+
+  /** The listener has every message before this number that it will have. */
+  confirmed(nextSequence: number): void {
+    this.#isUnconfirmed = false;
+    this.#kept.letGo(nextSequence);
+  }
+
+  /**
+   * It has one, over which the server wants message `nextSequence` next on `flow`: what was lost goes again, before anything new. `isSettled` false: the
+   * server does not know what the listener has, and whoever does is waited for.
+   */
+  async attach(flow: number, nextSequence: number, isSettled = true): Promise<void> {
     const attachment = ++this.#attachments;
     this.#frames.useFlow(flow);
     this.#loss = Promise.withResolvers<void>();
     this.#away ??= Promise.withResolvers<void>();
     const isPresent = () => attachment === this.#attachments && this.#failure === undefined;
     await this.#released();
-    for (const { packet } of this.#lostFrom(nextSequence)) {
+    const next = isSettled ? nextSequence : await this.#placeOf(nextSequence);
+    if (!isPresent()) return;
+    for (const { packet } of this.#lostFrom(next)) {
       if (!isPresent()) return;
       this.#sentAgain += 1;
       const fate = await this.#within(STALL_MS, this.#outlet.frame(packet));
@@ -193,8 +236,13 @@ export class DataSender {
 
   async #sendNext(payload: Uint8Array): Promise<void> {
     if (!this.#permitted) throw notPermitted();
-    await this.#pace(payload.length + PACKET_OVERHEAD);
+    const bytes = payload.length + PACKET_OVERHEAD;
+    await this.#pace(bytes);
     await this.#ready();
+    while (this.#failure === undefined && !this.#kept.hasRoom(bytes) && !this.#isUnconfirmed) {
+      await this.#confirmation();
+      await this.#ready();
+    }
     if (this.#failure !== undefined) throw this.#failure;
     if (!this.#permitted) throw notPermitted();
     const attachment = this.#attachments;
@@ -225,7 +273,7 @@ export class DataSender {
     const lost = this.#kept.from(nextSequence);
     const [oldest] = lost;
     if (oldest === undefined || this.#clock.now() - oldest.at <= RESEND_AGE_MS) return lost;
-    this.#kept.clear();
+    this.#kept.take(nextSequence);
     return lost.map(({ payload }) => this.#sign(payload));
   }
 
@@ -263,11 +311,29 @@ export class DataSender {
     this.#volume.take(bytes);
   }
 
-  /** Resolves when the call has a connection and is not suspended, or the stream is over. */
+  /** Resolves when both ends have a connection and the call is not suspended, or the stream is over. */
   async #ready(): Promise<void> {
-    while (this.#failure === undefined && (this.#away !== undefined || this.#hold !== undefined)) {
-      await Promise.race([(this.#away ?? this.#hold)?.promise, this.#over.promise]);
+    for (;;) {
+      const pause = this.#away ?? this.#hold ?? this.#peerAway;
+      if (pause === undefined || this.#failure !== undefined) return;
+      await Promise.race([pause.promise, this.#over.promise]);
     }
+  }
+
+  /** Resolves when the listener has confirmed something, or is not waited for any longer, or the stream is over. */
+  async #confirmation(): Promise<void> {
+    const pauses = this.#pauses;
+    const late = Promise.withResolvers<"late">();
+    const cancel = this.#clock.at(this.#clock.now() + CONFIRMATION_MS, () => late.resolve("late"));
+    const outcome = await Promise.race([this.#kept.change, this.#over.promise, late.promise]);
+    cancel();
+    if (outcome === "late" && pauses === this.#pauses) this.#isUnconfirmed = true;
+  }
+
+  /** What the listener wants next, once it has said so; what it is known to want, where this connection is lost before, or the stream over. */
+  async #placeOf(known: number): Promise<number> {
+    const told = await Promise.race([this.#place.promise, this.#loss.promise, this.#over.promise]);
+    return Math.max(known, told ?? 0);
   }
 
   /** Resolves when the call is not suspended, or the stream is over. */
@@ -277,15 +343,16 @@ export class DataSender {
     }
   }
 
-  /** A server reads nothing while the call is suspended: that time does not count. */
+  /** A server reads nothing while the call is suspended, or its listener away: that time does not count. */
   async #within(limit: number, taken: Promise<boolean>): Promise<boolean | "late"> {
     for (;;) {
       const late = Promise.withResolvers<"late">();
       const cancel = this.#clock.at(this.#clock.now() + limit, () => late.resolve("late"));
       const fate = await Promise.race([taken, late.promise]);
       cancel();
-      if (fate !== "late" || this.#hold === undefined || this.#failure !== undefined) return fate;
-      await this.#released();
+      const pause = this.#hold ?? this.#peerAway;
+      if (fate !== "late" || pause === undefined || this.#failure !== undefined) return fate;
+      await Promise.race([pause.promise, this.#over.promise]);
     }
   }
 

@@ -33,6 +33,12 @@ export class HeardRow {
     this.#replace({ ...this.present, flow }, now);
   }
 
+  /** Nothing was taken of the stream from `since` until now: who sent it meanwhile could not know. */
+  stoodStill(since: number, now: number): void {
+    const { sessionId, leg, stream } = this.#first;
+    this.#admission.apply({ kind: "stood-still", sessionId, leg, stream, since }, now);
+  }
+
   /** Frames are signed with another key from now on: what the one before signed is refused. */
   takeKey(key: MediaKey, expiresAt: number, now: number): void {
     const { present } = this;

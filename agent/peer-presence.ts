@@ -5,6 +5,7 @@ import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { CallMedia } from "./call-media.ts";
+import type { HeardPlace } from "./data-media.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** The other end has no connection for the call now. */
@@ -60,10 +61,17 @@ export class PeerPresence {
   #wentAway({ until }: JsonObject): void {
     if (this.#isDetached) return;
     this.#isDetached = true;
+    this.#options.media.messages.peerLeft();
     this.#options.detached({ until: typeof until === "number" ? until : 0 });
   }
 
-  #cameBack({ clock }: JsonObject): void {
+  /** This end has a connection again, where the session is `detached` as long as the other end has none. */
+  reattached(state: unknown): void {
+    if (state === "detached") this.#options.media.messages.peerLeft();
+    else this.#options.media.messages.peerCame([]);
+  }
+
+  #cameBack({ clock, received }: JsonObject): void {
     const { media, ownClock } = this.#options;
     this.#isDetached = false;
     if (isClock(clock)) {
@@ -71,6 +79,7 @@ export class PeerPresence {
       const offset = clock.offset_ms - ownClock.offset_ms;
       media.takeClock({ offset, uncertainty: clock.uncertainty_ms + ownClock.uncertainty_ms });
     }
+    media.messages.peerCame(readPlaces(received));
     this.#options.attached({ generation: this.#newest.generation });
   }
 
@@ -97,6 +106,16 @@ export class PeerPresence {
     this.#newest = key;
     media.takeKey(key);
   }
+}
+
+function readPlaces(value: JsonValue | undefined): HeardPlace[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((entry) => {
+    const { stream, next_sequence: nextSequence } = (entry ?? {}) as Readonly<Record<string, unknown>>;
+    return Number.isSafeInteger(stream) && Number.isSafeInteger(nextSequence)
+      ? [{ stream: stream as number, nextSequence: nextSequence as number }]
+      : [];
+  });
 }
 
 function isClock(value: unknown): value is ClockStatement {

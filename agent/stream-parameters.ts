@@ -20,6 +20,8 @@ interface FlowParameters {
   /** Where the call goes on after another connection: the number that the next frame has at least, and the media epoch in force. */
   readonly nextSequence: number | undefined;
   readonly epoch: number | undefined;
+  /** False where the server does not know what the listener has: it says so once it is back. */
+  readonly isSettled: boolean;
 }
 
 export interface AudioStreamParameters extends FlowParameters {
@@ -68,6 +70,7 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
       clockRate: number("clock_rate"),
       nextSequence: countOf(fields.next_sequence),
       epoch: countOf(fields.epoch),
+      isSettled: fields.unsettled !== true,
     };
     if (modality === "audio") {
       if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);

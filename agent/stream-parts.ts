@@ -6,6 +6,7 @@ import { FrameSender } from "../sfu/frame-sender.ts";
 import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
+import { DATA_RECEIPT } from "../signaling/data-stream.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { AgentPlatform } from "./platform.ts";
 import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
@@ -149,6 +150,7 @@ export function listeningParts(
       keyGeneration: session.mediaKey.generation,
       signer: mediaSigner,
       start,
+      ...(limits.reliable === true ? { atLatest: DATA_RECEIPT } : {}),
       ...after(context, entry, (place) => place),
     }),
     checkpoints,

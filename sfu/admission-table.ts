@@ -1,5 +1,10 @@
 import { FrameSigningContext } from "../codecs/frame.ts";
-import type { AdmissionMessage, AdmissionRow, ConnectionId } from "../signaling/admission.ts";
+import {
+  type AdmissionMessage,
+  type AdmissionRow,
+  type ConnectionId,
+  RELIABLE_FRESHNESS_MS,
+} from "../signaling/admission.ts";
 import { FlowTally } from "./flow-tally.ts";
 import { type FrameTotals, noFrames } from "./frame-totals.ts";
 import { RefusalReports } from "./refusal-reports.ts";
@@ -46,6 +51,8 @@ export interface FlowEntry {
   rate: FrameRate;
   /** That of its leg. */
   ceiling: LegCeiling | undefined;
+  /** When it was not read on last, monotonic milliseconds: standstills that follow each other closely are one. */
+  standstill: { readonly from: number; readonly to: number } | undefined;
 }
 
 /**
@@ -80,6 +87,14 @@ export class AdmissionTable {
         const entry = this.find(message.connection, message.flow);
         const takesHold = entry !== undefined && (message.epoch > entry.epoch || message.goesBack === true);
         if (takesHold) entry.epoch = message.epoch;
+        return;
+      }
+      case "stood-still": {
+        const entry = this.stream(message);
+        if (entry === undefined || entry.row.reliable !== true) return;
+        const before = entry.standstill;
+        const isOne = before !== undefined && message.since <= before.to + RELIABLE_FRESHNESS_MS;
+        entry.standstill = { from: isOne ? before.from : message.since, to: now };
         return;
       }
       case "state": {
@@ -139,6 +154,7 @@ export class AdmissionTable {
         context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),
         rate: new FrameRate(row.rate, now),
         ceiling: ceilingOf(session, row, now),
+        standstill: undefined,
       };
       session.flows.set(key, entry);
     } else {

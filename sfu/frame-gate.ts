@@ -1,7 +1,7 @@
 import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
 import type { FrameView } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import { type AdmissionRow, RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
+import { RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
 import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
 import type { FlowEntry } from "./admission-table.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
@@ -65,7 +65,7 @@ export class FrameGate {
     if (row.reliable === true && view.sequence < (window?.highest ?? 0)) return "window";
     const isPresent = view.keyGeneration === entry.generation;
     if (isPresent && view.sequence < (row.leastSequence ?? 0)) return "window";
-    const untimely = freshness(row, view.captureMs, wall);
+    const untimely = freshness(entry, view.captureMs, now, wall);
     if (untimely !== undefined) return untimely;
     const key = isPresent ? row.keys.get(entry.generation) : undefined;
     if (key === undefined) return "key-generation";
@@ -82,13 +82,23 @@ export class FrameGate {
   }
 }
 
-function freshness(row: AdmissionRow, captureMs: number, wall: number): "stale" | "early" | undefined {
+function freshness(
+  { row, standstill }: FlowEntry,
+  captureMs: number,
+  now: number,
+  wall: number,
+): "stale" | "early" | undefined {
   const age = wall - (captureMs + row.clockOffset);
   const uncertainty = Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
   const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : FRESHNESS;
   // Its window may have been in an earlier process: what that one can have let through was captured so long ago.
   const isLost = row.resumedAt !== undefined && row.reliable !== true;
   if (isLost && wall - age <= row.resumedAt + FRESHNESS + uncertainty) return "stale";
+  const hasWaited =
+    standstill !== undefined &&
+    now <= standstill.to + wait &&
+    now - age >= standstill.from - wait - uncertainty;
+  if (hasWaited && age > 0) return undefined;
   // Phrased so that a time that is not a number is refused.
   if (!(age <= wait + uncertainty)) return "stale";
   return age >= -(FRESHNESS + uncertainty) ? undefined : "early";

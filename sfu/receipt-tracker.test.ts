@@ -16,7 +16,7 @@ import { MAX_SEQUENCE_RANGES, SequenceRanges } from "./sequence-ranges.ts";
 const signer = seedSigner(41);
 const START = 2 ** 32 - 2;
 
-function tracker(): ReceiptTracker {
+function tracker(atLatest?: { readonly messages: number; readonly bytes: number }): ReceiptTracker {
   return new ReceiptTracker({
     sessionDigest: new Uint8Array(32).fill(0xee),
     listenerLeg: 1,
@@ -25,6 +25,7 @@ function tracker(): ReceiptTracker {
     keyGeneration: 0,
     signer,
     start: 500,
+    ...(atLatest === undefined ? {} : { atLatest }),
   });
 }
 
@@ -95,6 +96,20 @@ describe("the receipt tracker", () => {
     expect(listener.poll(1e9, WALL)).toBeUndefined();
     expect(listener.nextTimeout()).toBeUndefined();
     expect(() => listener.finish(WALL)).toThrow(ParleyError);
+  });
+
+  it("signs sooner where so many messages or bytes came, counted from the last receipt", () => {
+    const listener = tracker({ messages: 3, bytes: 1_000 });
+    const came = (count: number, bytes: number) => {
+      for (let at = 0; at < count; at += 1) listener.received(next++, bytes);
+      return listener.poll(600, WALL) !== undefined;
+    };
+    let next = START;
+    expect([came(2, 10), came(1, 10), came(1, 999), came(1, 1), came(2, 10), came(1, 10)]).toEqual([
+      ...[false, true, false, true],
+      ...[false, true],
+    ]);
+    expect(listener.finish(WALL)).toHaveLength(1);
   });
 
   it("signs sooner when the ranges would not fit one receipt, and leaves none out", () => {

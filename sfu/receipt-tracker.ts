@@ -20,6 +20,8 @@ export interface ReceiptTrackerOptions {
   readonly start: number;
   /** Where a chain that an earlier process began goes on: index of the next receipt, digest of the one before. */
   readonly after?: { readonly index: number; readonly previous: Uint8Array };
+  /** A receipt is due, whatever the time, once this much was received since the last one. Default: time alone. */
+  readonly atLatest?: { readonly messages: number; readonly bytes: number };
 }
 
 /**
@@ -33,6 +35,8 @@ export class ReceiptTracker {
   readonly #heard = new SequenceRanges();
   readonly #totals = { received: 0, heard: 0, concealed: 0, late: 0, refused: 0 };
   #due: number;
+  /** Since the last receipt. */
+  readonly #unstated = { messages: 0, bytes: 0 };
   #index = 0;
   #previous: Uint8Array = new Uint8Array(32);
   #finished = false;
@@ -44,9 +48,11 @@ export class ReceiptTracker {
     this.#previous = options.after?.previous ?? this.#previous;
   }
 
-  /** A frame arrived and verified. Call once per frame. */
-  received(sequence: number): void {
+  /** A frame of so many bytes arrived and verified. Call once per frame. */
+  received(sequence: number, bytes = 0): void {
     this.#totals.received++;
+    this.#unstated.messages++;
+    this.#unstated.bytes += bytes;
     this.#received.add(sequence);
   }
 
@@ -95,12 +101,19 @@ export class ReceiptTracker {
     if (this.#finished) throw new ParleyError({ code: "closed", message: "the final receipt was made" });
     this.#finished = true;
     const receipts: Uint8Array[] = [];
-    while (this.#full()) receipts.push(this.#emit(wall, false));
+    while (this.#hasManyRanges()) receipts.push(this.#emit(wall, false));
     receipts.push(this.#emit(wall, true));
     return receipts;
   }
 
   #full(): boolean {
+    const { atLatest } = this.#options;
+    const { messages, bytes } = this.#unstated;
+    const isMuch = atLatest !== undefined && (messages >= atLatest.messages || bytes >= atLatest.bytes);
+    return isMuch || this.#hasManyRanges();
+  }
+
+  #hasManyRanges(): boolean {
     return this.#received.size > MAX_RECEIPT_RANGES || this.#heard.size > MAX_RECEIPT_RANGES;
   }
 
@@ -123,6 +136,8 @@ export class ReceiptTracker {
       },
       signer,
     );
+    this.#unstated.messages = 0;
+    this.#unstated.bytes = 0;
     this.#index++;
     this.#previous = receiptDigest(bytes);
     return bytes;

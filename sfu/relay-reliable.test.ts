@@ -15,8 +15,8 @@ import {
 
 function scene(reliable: boolean) {
   const relay = relayWith(row({ reliable }));
-  const item = (options: FrameOptions = {}) =>
-    relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet(options), 0, WALL).outcome;
+  const item = (options: FrameOptions = {}, now = 0) =>
+    relay.admitItem(SPEAKER_CONNECTION, SPEAKER_FLOW, packet(options), now, WALL + now).outcome;
   return { relay, item };
 }
 
@@ -57,6 +57,24 @@ describe("a reliable stream", () => {
     [2_010, "early"],
   ])("takes a frame captured %i ms from now: %s", (age, outcome) => {
     expect(scene(true).item({ captured: WALL + age })).toBe(outcome);
+  });
+
+  it("stays as fresh as it was while nobody read it, and for as long again as it may be old", () => {
+    const { relay, item } = scene(true);
+    const { sessionId, leg, stream } = row();
+    const standstill = (since: number, now: number) =>
+      relay.apply({ kind: "stood-still", sessionId, leg, stream, since }, now);
+    const at = (sequence: number, captured: number, now: number) =>
+      item({ sequence: FIRST_SEQUENCE + sequence, captured: WALL + captured }, now);
+    standstill(100_000, 300_000);
+    expect(at(0, 100_000 - RELIABLE_FRESHNESS_MS - 10, 300_000)).toBe("stale");
+    expect(at(0, 100_000 - RELIABLE_FRESHNESS_MS, 300_000)).toBe("admitted");
+    // One right after it is the same.
+    standstill(320_000, 400_000);
+    expect(at(1, 100_000, 400_000 + RELIABLE_FRESHNESS_MS)).toBe("admitted");
+    expect(at(2, 100_000, 400_010 + RELIABLE_FRESHNESS_MS)).toBe("stale");
+    standstill(500_000, 600_000);
+    expect(at(2, 400_000, 600_000)).toBe("stale");
   });
 });
 

@@ -117,6 +117,17 @@ export type AdmissionMessage =
       readonly epoch: number;
       readonly goesBack?: true;
     }
+  /**
+   * A reliable stream was not read on from `since` (monotonic milliseconds) until now: its listener was away or took no more, or the session was held.
+   * What was fresh then is fresh now, and for {@link RELIABLE_FRESHNESS_MS} more.
+   */
+  | {
+      readonly kind: "stood-still";
+      readonly sessionId: string;
+      readonly leg: number;
+      readonly stream: number;
+      readonly since: number;
+    }
   | { readonly kind: "state"; readonly sessionId: string; readonly state: "active" | "held" | "ended" }
   | { readonly kind: "remove"; readonly sessionId: string };
 

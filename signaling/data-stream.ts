@@ -15,6 +15,15 @@ export const DATA_RATE = { messagesPerSecond: 100, bytesPerSecond: 256 * 1024, b
  */
 export const DATA_CATCH_UP_SECONDS = 25;
 
+/**
+ * Messages, and bytes of their packets, of one stream that may be on their way: said, and not yet in a receipt of the listener. The speaker keeps them,
+ * and so does the server what it let through, since a connection that breaks does not say how much of them arrived. Beyond it nothing more is said.
+ */
+export const DATA_WINDOW = { messages: 1_024, bytes: 1_048_576 } as const;
+
+/** A listener signs a receipt after so many messages, or bytes of their packets, at the latest. */
+export const DATA_RECEIPT = { messages: 256, bytes: 262_144 } as const;
+
 /** How one message is written, and the payload type its packets bear. */
 export type DataFormat = {
   /** Lowercase name, as `Data-Formats` lists it. */

@@ -123,6 +123,7 @@ export class Attaching {
     leg.overTls = isSeparate(connection);
     leg.clock = clock ?? leg.clock;
     if (mediaKey !== undefined) this.#changeKey(session, leg, mediaKey, counters);
+    const places = settle(session, leg, attachment.parameters.received ?? []);
     const wasDetached = session.state === "detached";
     this.#detaching.cameBack(session, leg, now);
     this.#detaching.moveMedia(session, leg, attachment.parameters.received);
@@ -132,7 +133,7 @@ export class Attaching {
     this.#desk.states.keep(session);
     this.#answer(attachment, admitted, counters, now, isReturn ? "session-rebound" : "media-attached");
     outputs.push({ kind: "media", connection: connection.id });
-    this.#tell(session, leg, { isReturn, older, mediaKey, clock }, now);
+    this.#tell(session, leg, { isReturn, older, mediaKey, clock, places }, now);
     if (older !== undefined && older !== connection.id && isOlderSeparate) {
       outputs.push({ kind: "close", connection: older, code: CLOSE_REPLACED, reason: "replaced" });
     }
@@ -147,6 +148,8 @@ export class Attaching {
     }
     for (const flow of session.flows) {
       if (flow.speaker !== leg.leg) continue;
+      // It has nothing of what the process before it said.
+      session.unsettled.delete(flow);
       const known = [lastSequence(flow, counters), session.leastSequences.get(flow)].filter(
         (sequence) => sequence !== undefined,
       );
@@ -164,11 +167,12 @@ export class Attaching {
       readonly older: number | undefined;
       readonly mediaKey: MediaKey | undefined;
       readonly clock: Attachment["parameters"]["clock"];
+      readonly places: readonly JsonObject[];
     },
     now: number,
   ): void {
     const { inboxes } = this.#desk;
-    const { isReturn, older, mediaKey, clock } = what;
+    const { isReturn, older, mediaKey, clock, places } = what;
     const [own, other] = [leg.agent.agentId, peerOf(session, leg).agent.agentId];
     const { generation } = keyInForce(leg);
     const post = (to: string, event: string, fields: JsonObject) =>
@@ -180,7 +184,8 @@ export class Attaching {
     if (isReturn) {
       inboxes.withdraw(other, session.id, PRESENCE_EVENTS);
       const facts = { leg: leg.leg, attach_seq: leg.attachSeq, generation, state: session.state };
-      post(other, "peer-attached", { ...facts, ...(clock === undefined ? {} : { clock }) });
+      const received = places.length === 0 ? {} : { received: [...places] };
+      post(other, "peer-attached", { ...facts, ...received, ...(clock === undefined ? {} : { clock }) });
     }
     if (older === undefined || older === leg.connection) return;
     inboxes.withdraw(own, session.id, ["media-moved"]);
@@ -255,6 +260,26 @@ export class Attaching {
       this.#desk.outputs.push({ kind: "finish", connection, flow });
     }
   }
+}
+
+/**
+ * How far a listener that is back has heard each reliable stream, for its speaker: by its own word, or, where an earlier process of the server handed on
+ * nobody knows how much, at least by what was stated. That process being gone, its word also says where such a stream goes on.
+ */
+function settle(
+  session: Session,
+  leg: SessionLeg,
+  received: NonNullable<Attachment["parameters"]["received"]>,
+): JsonObject[] {
+  return session.flows.flatMap((flow) => {
+    if (flow.listener !== leg.leg || flow.agreed.modality !== "data") return [];
+    const { stream } = flow;
+    const said = received.find((each) => each.stream === stream)?.next_sequence;
+    if (!session.unsettled.delete(flow)) return said === undefined ? [] : { stream, next_sequence: said };
+    const next = Math.max(said ?? 0, session.leastSequences.get(flow) ?? 0);
+    if (next > 0) session.leastSequences.set(flow, next);
+    return { stream, next_sequence: next };
+  });
 }
 
 /** What an end goes on with: a statement that was on its way to another connection may be lost. */

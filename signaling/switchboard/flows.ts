@@ -147,7 +147,8 @@ export function nextSequences(session: Session, counters: readonly FlowCounters[
   return session.flows.map((flow) => {
     const last = lastSequence(flow, counters);
     const next = Math.max(last === undefined ? 0 : last + 1, session.leastSequences.get(flow) ?? 0);
-    return { next_sequence: next, epoch: session.epochs.get(flow) ?? 0 };
+    const unsettled = session.unsettled.has(flow) ? { unsettled: true } : {};
+    return { next_sequence: next, epoch: session.epochs.get(flow) ?? 0, ...unsettled };
   });
 }
 

@@ -244,13 +244,14 @@ function readLeg(
 }
 
 function readFlows(landmarks: Landmarks, kept: KeptState, terms: Terms): LeftFlow[] {
-  return terms.streams.flatMap(({ stream }) =>
+  return terms.streams.flatMap(({ stream, modality }) =>
     ([0, 1] as const).map((speaker) => {
       const listener = speaker === 0 ? 1 : 0;
       const sent = lastCheckpoint(landmarks, speaker, stream);
       const received = lastReceipt(landmarks, listener, stream);
       const least = Math.max(
-        sent?.end ?? 0,
+        // Of what is reliable, what was sent and did not arrive goes again.
+        modality === "data" ? 0 : (sent?.end ?? 0),
         received?.end ?? 0,
         kept.least_sequences.find((each) => each.leg === speaker && each.stream === stream)?.sequence ?? 0,
       );

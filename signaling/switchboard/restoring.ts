@@ -122,6 +122,7 @@ export function restoreSession(
     resumedAt: mediaTime,
   };
   for (const flow of session.flows) {
+    if (flow.agreed.modality === "data") session.unsettled.add(flow);
     const known = left.flows.find(
       ({ speaker, stream }) => speaker === flow.speaker && stream === flow.stream,
     );

@@ -53,6 +53,7 @@ export function newSession(facts: SessionFacts, now: number): Session {
     model: offer.payload.session.model,
     epochs: new Map(),
     leastSequences: new Map(),
+    unsettled: new Set(),
     resumedAt: undefined,
     narrowings: [undefined, undefined],
     expiresAt: establishedAt + ttl * 1000,

@@ -115,6 +115,8 @@ export interface Session {
   readonly epochs: Map<MediaFlow, number>;
   /** The least sequence number that the speaker may use; a flow that is not there has none. */
   readonly leastSequences: Map<MediaFlow, number>;
+  /** Reliable streams of which an earlier process may have handed on more than this one knows, until their listener says what it has. */
+  readonly unsettled: Set<MediaFlow>;
   /** By leg: the narrowing that its scope in the terms comes from. */
   readonly narrowings: [KeptNarrowing | undefined, KeptNarrowing | undefined];
   readonly link: SessionLink;

@@ -13,14 +13,14 @@ it("gives out what a listener lacks, in order, of that stream alone", () => {
   expect(kept.from({ ...stream, sessionId: "sess-2" }, 0)).toEqual([]);
 });
 
-it("keeps 256 frames and 256 KiB at most: the oldest goes", () => {
+it("keeps 1,024 frames and 1 MiB at most: the oldest goes", () => {
   const many = new KeptFrames();
-  for (let sequence = 0; sequence < 300; sequence += 1) many.add(stream, sequence, packet(sequence));
-  expect(many.from(stream, 0)).toHaveLength(256);
-  expect(many.from(stream, 0)[0]).toEqual(packet(44));
+  for (let sequence = 0; sequence < 1_100; sequence += 1) many.add(stream, sequence, packet(sequence));
+  expect(many.from(stream, 0)).toHaveLength(1_024);
+  expect(many.from(stream, 0)[0]).toEqual(packet(76));
   const large = new KeptFrames();
-  for (let sequence = 0; sequence < 40; sequence += 1) large.add(stream, sequence, packet(sequence, 16_384));
-  expect(large.from(stream, 0)).toHaveLength(16);
+  for (let sequence = 0; sequence < 80; sequence += 1) large.add(stream, sequence, packet(sequence, 16_384));
+  expect(large.from(stream, 0)).toHaveLength(64);
 });
 
 it("lets go of what may not go out any more, and of sessions that are over", () => {

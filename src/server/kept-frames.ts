@@ -1,8 +1,5 @@
 import type { AdmissionRow } from "../../signaling/admission.ts";
-
-/** Frames, and bytes of them, kept of one reliable stream: what a listener lacks beyond them when its connection breaks is lost. The oldest goes. */
-const KEPT_FRAMES = 256;
-const KEPT_BYTES = 262_144;
+import { DATA_WINDOW } from "../../signaling/data-stream.ts";
 
 type Stream = Pick<AdmissionRow, "sessionId" | "leg" | "stream">;
 
@@ -11,7 +8,10 @@ interface KeptFrame {
   readonly bytes: Uint8Array;
 }
 
-/** The newest frames of the reliable streams that go through here: a carrier that breaks does not say how many of them arrived. */
+/**
+ * The newest frames of the reliable streams that go through here, as many as may be on their way: a carrier that breaks does not say how many of them
+ * arrived. The oldest goes.
+ */
 export class KeptFrames {
   /** By session, then by leg and stream. */
   readonly #sessions = new Map<string, Map<string, { readonly frames: KeptFrame[]; bytes: number }>>();
@@ -29,7 +29,7 @@ export class KeptFrames {
     streams.set(nameOf(stream), kept);
     kept.frames.push({ sequence, bytes: bytes.slice() });
     kept.bytes += bytes.length;
-    while (kept.frames.length > KEPT_FRAMES || kept.bytes > KEPT_BYTES) {
+    while (kept.frames.length > DATA_WINDOW.messages || kept.bytes > DATA_WINDOW.bytes) {
       kept.bytes -= kept.frames.shift()?.bytes.length ?? 0;
     }
   }

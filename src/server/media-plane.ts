@@ -57,7 +57,7 @@ export class MediaPlane {
   apply(message: AdmissionMessage): void {
     if (message.kind === "install") this.#note(message.row);
     else if (message.kind === "move") this.#leave(message.row);
-    else {
+    else if (message.kind !== "stood-still") {
       this.#recheckQueued(message);
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
     }
@@ -127,10 +127,11 @@ export class MediaPlane {
    * more at all.
    */
   item(connection: ConnectionId, flow: number, bytes: Uint8Array): Promise<void> | undefined {
-    const listener = this.#awaitedListener(connection, flow);
-    if (listener !== undefined) {
+    const wait = this.#awaitedListener(connection, flow) ?? this.#roomBefore(connection, flow);
+    if (wait !== undefined) {
       const kept = bytes.slice();
-      return listener.then(() => this.item(connection, flow, kept));
+      const row = this.#relay.row(connection, flow);
+      return this.#after(wait, row).then(() => this.item(connection, flow, kept));
     }
     const now = this.#clock.now();
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
@@ -138,13 +139,23 @@ export class MediaPlane {
     this.#forward(verdict);
     if (verdict.outcome !== "admitted") this.#schedule();
     const { row } = verdict;
-    return row?.reliable === true ? this.#room(row) : undefined;
+    const room = row?.reliable === true ? this.#room(row) : undefined;
+    return room && this.#after(room, row);
   }
 
   /** Stops the timer. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  /** The stream is not read on until `wait` is over. */
+  async #after(wait: Promise<void>, row: AdmissionRow | undefined): Promise<void> {
+    const since = this.#clock.now();
+    await wait;
+    if (row === undefined) return;
+    const { sessionId, leg, stream } = row;
+    this.#relay.apply({ kind: "stood-still", sessionId, leg, stream, since }, this.#clock.now());
   }
 
   /** What to wait for before a frame of a reliable stream is judged: a listener with a connection for media, and a session that is not held. */
@@ -161,7 +172,7 @@ export class MediaPlane {
 
   /** What waited for a listener looks again. */
   #wakeReaders(message: AdmissionMessage): void {
-    if (message.kind === "terms" || message.kind === "epoch" || message.kind === "install") return;
+    if (message.kind !== "move" && message.kind !== "state" && message.kind !== "remove") return;
     const sessionId = message.kind === "move" ? message.row.sessionId : message.sessionId;
     this.#awaitingListeners.get(sessionId)?.resolve();
     this.#awaitingListeners.delete(sessionId);
@@ -187,6 +198,17 @@ export class MediaPlane {
     const flows = this.#mediaFlows.get(connection);
     flows?.delete(flow);
     if (flows?.size === 0) this.#mediaFlows.delete(connection);
+  }
+
+  /** What to wait for before a frame of a reliable stream is judged: that what goes again leaves room for it. */
+  #roomBefore(connection: ConnectionId, flow: number): Promise<void> | undefined {
+    const row = this.#relay.row(connection, flow);
+    if (row?.reliable !== true) return undefined;
+    for (const leg of row.egress) {
+      const room = this.#egresses.items(leg.connection)?.room(leg.flow);
+      if (room !== undefined) return room;
+    }
+    return undefined;
   }
 
   /** What to wait for before more of a reliable stream is read; nothing while its listeners keep up. */
@@ -222,9 +244,9 @@ export class MediaPlane {
 
   /** A listener is back and lacks what was on its way to it: that goes first, as it was admitted. */
   #resend(row: AdmissionRow, sequence: number): void {
-    for (const packet of this.#kept.from(row, sequence)) {
-      for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.send(flow, packet);
-    }
+    const packets = this.#kept.from(row, sequence);
+    if (packets.length === 0) return;
+    for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.sendAgain(flow, packets);
   }
 
   /** Frames whose media epoch has come go on; those that waited too long are refused. */
@@ -247,7 +269,7 @@ export class MediaPlane {
   }
 
   /** Frames were admitted by the rules of their moment: those that still wait when the rules change do not leave. */
-  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" | "move" }>): void {
+  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" | "move" | "stood-still" }>): void {
     if (message.kind === "terms") {
       const row = this.#relay.row(message.connection, message.flow);
       const isNarrowed = row !== undefined && message.termsNumber >= row.termsNumber;

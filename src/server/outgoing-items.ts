@@ -51,6 +51,23 @@ export class OutgoingItems {
    * `settled` is called once with what became of it.
    */
   send(flow: number, item: Uint8Array, settled?: (fate: ItemFate) => void): boolean {
+    const stream = this.#stream(flow);
+    if (stream.waiting.length >= MAX_WAITING_ITEMS) {
+      this.#dropped += 1;
+      return false;
+    }
+    this.#add(flow, stream, { bytes: encodeStreamItems([item]), settled });
+    return true;
+  }
+
+  /** Appends items of which none may be dropped: few enough for whoever kept them to go on keeping them here. */
+  sendAgain(flow: number, items: readonly Uint8Array[]): void {
+    const stream = this.#stream(flow);
+    for (const item of items)
+      this.#add(flow, stream, { bytes: encodeStreamItems([item]), settled: undefined });
+  }
+
+  #stream(flow: number): ItemStream {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       stream = {
@@ -63,13 +80,12 @@ export class OutgoingItems {
       };
       this.#streams.set(flow, stream);
     }
-    if (stream.waiting.length >= MAX_WAITING_ITEMS) {
-      this.#dropped += 1;
-      return false;
-    }
-    stream.waiting.push({ bytes: encodeStreamItems([item]), settled });
+    return stream;
+  }
+
+  #add(flow: number, stream: ItemStream, item: WaitingItem): void {
+    stream.waiting.push(item);
     if (!stream.writing) void this.#write(flow, stream);
-    return true;
   }
 
   /** Whether the flow's stream broke: the peer stopped reading it, or it could not be opened. What was sent after that may be lost. */
