@@ -22,26 +22,31 @@ const DATA_FILE = "data.mdb";
 
 /** Makes a copy of the log's file beside it that holds live pages alone. The log may be read meanwhile, not written. */
 export async function copyLive(folder: string, root: RootDatabase): Promise<void> {
+  discardLeft(folder);
   const copy = join(folder, COPY_FOLDER);
-  if (existsSync(join(copy, OLD_FILE))) overwrite(join(copy, OLD_FILE));
-  rmSync(copy, { recursive: true, force: true });
   mkdirSync(copy, { mode: 0o700 });
   await root.backup(copy, true);
   sync(join(copy, DATA_FILE));
 }
 
 /**
- * Puts the copy in the place of the closed log's file, and writes zeros over that one before it goes. Either file is whole at any time:
- * a crash leaves the old or the new one.
+ * Puts the copy in the place of the closed log's file, and writes zeros over that one before it goes. The log has its name throughout:
+ * a crash leaves the old file or the new one there, whole, and what else it leaves is for {@link discardLeft}.
  */
 export function takeCopy(folder: string): void {
   const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
-  const old = join(copy, OLD_FILE);
   // A second name, so that the old file can be reached when the new one has its place.
-  const isKept = keep(data, old);
+  keep(data, join(copy, OLD_FILE));
   renameSync(join(copy, DATA_FILE), data);
   sync(folder);
-  if (isKept) overwrite(old);
+  discardLeft(folder);
+}
+
+/** Removes what a compaction, whole or broken off, leaves beside the log; an old file of the log after writing zeros over it. */
+export function discardLeft(folder: string): void {
+  const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
+  const old = join(copy, OLD_FILE);
+  if (existsSync(old) && isItsOwn(old, data)) overwrite(old);
   rmSync(copy, { recursive: true, force: true });
 }
 
@@ -56,14 +61,19 @@ export function checkRoom(folder: string): void {
   });
 }
 
-function keep(data: string, old: string): boolean {
+function keep(data: string, old: string): void {
   try {
     linkSync(data, old);
-    return true;
   } catch {
     // A file system without links: its old file goes as it is.
-    return false;
   }
+}
+
+/** Until the new file has its place, the old one is the log itself under a second name; others' names for it may be backups. */
+function isItsOwn(old: string, data: string): boolean {
+  const { dev, ino, nlink } = statSync(old);
+  const log = statSync(data);
+  return nlink === 1 && (dev !== log.dev || ino !== log.ino);
 }
 
 function overwrite(path: string): void {

@@ -1,5 +1,16 @@
 /** Erasing in the log: what is taken, what stands in its place, and what is left of it on the disk. */
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
@@ -107,6 +118,10 @@ async function lived(log: RecordLog): Promise<Life> {
   await life.call("sess-2");
   await life.note({ counterpartyAgentId: BOB, path: "/clock" });
   return life;
+}
+
+function isZeros(bytes: Uint8Array): boolean {
+  return bytes.length > 0 && bytes.every((byte) => byte === 0);
 }
 
 function chainOf(log: RecordLog) {
@@ -272,6 +287,55 @@ describe("on the disk", () => {
     await ending;
     await inFolder(copy);
     expect(holds(copy, ADA)).toBe(false);
+  });
+
+  test("a log killed between the second name of its old file and the new file's place is as it was", async () => {
+    const folder = newFolder();
+    const log = await inFolder(folder);
+    await lived(log);
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    const ending = log.append([{ kind: "erased", erasure: number }]);
+    while (log.pendingErasures().length > 0) await new Promise((resolve) => setImmediate(resolve));
+    const killed = newFolder();
+    cpSync(join(folder, "data.mdb"), join(killed, "data.mdb"));
+    await ending;
+    mkdirSync(join(killed, "compacting"));
+    linkSync(join(killed, "data.mdb"), join(killed, "compacting", "old.mdb"));
+    const again = await inFolder(killed);
+    expect(chainOf(again)).toEqual(chainOf(log));
+    expect(holds(killed, ADA)).toBe(false);
+    expect(readdirSync(killed).sort()).toEqual(["data.mdb", "lock.mdb"]);
+  });
+
+  test("zeros are written over the old file before it goes", async () => {
+    const folder = newFolder();
+    const log = await inFolder(folder);
+    const life = await lived(log);
+    const file = openSync(join(folder, "data.mdb"), "r");
+    onTestFinished(() => closeSync(file));
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    await life.conclude(number);
+    expect(isZeros(readFileSync(file))).toBe(true);
+  });
+
+  test("zeros are written over an old file that a killed process left, but not where it has names elsewhere", async () => {
+    const folder = newFolder();
+    await (await inFolder(folder)).close();
+    const [old, backup] = [join(folder, "compacting", "old.mdb"), join(folder, "backup.mdb")];
+    const leave = () => {
+      mkdirSync(join(folder, "compacting"));
+      cpSync(join(folder, "data.mdb"), old);
+    };
+    leave();
+    const file = openSync(old, "r");
+    onTestFinished(() => closeSync(file));
+    await (await inFolder(folder)).close();
+    expect(isZeros(readFileSync(file))).toBe(true);
+    leave();
+    linkSync(old, backup);
+    await inFolder(folder);
+    expect(existsSync(old)).toBe(false);
+    expect(isZeros(readFileSync(backup))).toBe(false);
   });
 
   test("sessions of a log from before they were listed by agent are listed when it is opened", async () => {

@@ -14,7 +14,7 @@ import type {
 } from "../signaling/record-log.ts";
 import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
-import { checkRoom, copyLive, takeCopy } from "./compaction.ts";
+import { checkRoom, copyLive, discardLeft, takeCopy } from "./compaction.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
 import { LmdbErasing } from "./lmdb-erasing.ts";
 import { HOLDS_ERASED, type LogTables, openTables } from "./lmdb-tables.ts";
@@ -274,6 +274,7 @@ class LmdbLog implements RecordLog {
 
   /** Rids the file of what was erased, where a process was killed before it could. @internal */
   async finishCompaction(): Promise<void> {
+    discardLeft(this.#folder);
     const { format, erasures } = this.#tables;
     const isUnderWay = [...erasures.getKeys({ limit: 1 })].length > 0;
     if (format.get(HOLDS_ERASED) === 1 && !isUnderWay) await this.#compact();
