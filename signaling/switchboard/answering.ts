@@ -94,7 +94,7 @@ export class Answering {
     now: number,
   ): Result<void> {
     if (jws === undefined) return refuse("field-invalid", "This is missing.", "parameters.answer");
-    const { offer, sessionId, caller } = ringing;
+    const { offer, sessionId } = ringing;
     const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
     const callee = asked.agent;
@@ -108,15 +108,13 @@ export class Answering {
     if (!profile.ok) return profile;
     const scope = this.#desk.registry.scopeOf(callee, answer.value.scope, asked.connection.authority);
     if (!scope.ok) return scope;
-    const callerConnection = this.#desk.connections.get(ringing.waiters.at(-1)?.connection ?? -1);
-    if (callerConnection === undefined) return refuse("offer-dead", "The caller has gone.", "path");
+    // Much may have changed while it rang.
+    const caller = this.#ringing.judge(ringing, now);
+    if (!caller.ok) return caller;
     const session = establishSession(
       this.#desk,
       { offer, answer: answer.value, ttl: ringing.ttl },
-      [
-        { agent: caller, connection: callerConnection, scope: ringing.callerScope },
-        { agent: callee, connection: asked.connection, scope: scope.value },
-      ],
+      [caller.value, { agent: callee, connection: asked.connection, scope: scope.value }],
       now,
     );
     if (!session.ok) return session;
@@ -140,7 +138,7 @@ export class Answering {
     answerEstablished(this.#desk, asked.exchange, session.value, calleeLeg, now);
     this.#desk.outputs.log("info", "session-established", {
       sessionId,
-      caller: caller.agentId,
+      caller: offer.payload.caller,
       callee: callee.agentId,
       inbox,
       codecs: session.value.terms.streams

@@ -101,13 +101,14 @@ export class Authorities {
     this.#desk.timers.set("authority", session.id, nextJudgement(session, now));
   }
 
-  /** Judges the sessions of agents whose documents or status have changed. Of one that may not act any more, whatever rings stops, and the inbox. */
+  /** Judges the sessions of agents whose documents or status have changed. What rings is judged by them as well; of one that may not act any more all of it stops, and the inbox. */
   followChanges(now: number): void {
     const { registry, inboxes } = this.#desk;
     for (const agentId of registry.takeChanged()) {
       const agent = registry.get(agentId);
       const alive = agent === undefined ? ok(undefined) : registry.alive(agent);
       if (!alive.ok) this.#ringing.agentGone(agentId, alive.fault, now);
+      else if (agent !== undefined) this.#ringing.agentChanged(agent, now);
       for (const session of this.#table.of(agentId)) this.rejudge(session, now);
       if (alive.ok) continue;
       inboxes.end(agentId, alive.fault.code, now);

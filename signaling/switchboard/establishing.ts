@@ -23,7 +23,7 @@ import { establishedHeaders, establishedResult } from "./session-results.ts";
 /** Random bytes of a session id (`spec/agtp.md` 2.4). */
 const SESSION_ID_BYTES = 32;
 /** One end as it comes into a session. */
-interface Arrival {
+export interface Arrival {
   readonly agent: RegisteredAgent;
   readonly connection: ConnectionState;
   readonly scope: ScopeSet;

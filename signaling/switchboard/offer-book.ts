@@ -20,7 +20,8 @@ export interface RingingOffer {
   readonly sessionId: string;
   readonly caller: RegisteredAgent;
   readonly callee: RegisteredAgent;
-  readonly callerScope: ScopeSet;
+  /** What it may do by what its last request was judged by, or by what changed since. */
+  callerScope: ScopeSet;
   /** Seconds. */
   readonly ttl: number;
   readonly ringUntil: number;

@@ -1,11 +1,14 @@
 import type { Headers } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { tokenExpired } from "../access-token.ts";
+import type { Authority } from "../authority.ts";
 import { checkOfferHeaders, counterProposal } from "../negotiation.ts";
 import { type Offer, verifyOffer } from "../offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
 import { excessOfOffer } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import type { Asked } from "./asked.ts";
+import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
 import { withinLimits } from "./limit-checks.ts";
@@ -101,6 +104,38 @@ export function authorizeOffer(
       );
     }
   }
+  const effective = scopeUnder(desk, caller, authority, offer);
+  if (!effective.ok) return effective;
+  const negotiable = checkNegotiable(offer, headers);
+  return negotiable.ok ? effective : negotiable;
+}
+
+/**
+ * The same once it rang: by the documents and the status that are on file now, and what `connection` shows, the one that the caller's end
+ * of the session would be on. Faults: as {@link authorizeOffer}, `agent-suspended`, `agent-retired`, `agent-certificate-refused`, `token-expired`.
+ */
+export function authorizeAgain(
+  desk: Desk,
+  caller: RegisteredAgent,
+  offer: Offer,
+  { authority }: ConnectionState,
+  now: number,
+): Result<ScopeSet> {
+  const standing = desk.registry.standing(caller, authority);
+  if (!standing.ok) return standing;
+  const { certificate, grant } = authority;
+  const held = certificate === undefined ? ok(undefined) : desk.certification.holds(certificate, now);
+  if (!held.ok) return held;
+  if (grant !== undefined && now >= grant.expiresAt) return tokenExpired();
+  return scopeUnder(desk, caller, authority, offer);
+}
+
+function scopeUnder(
+  desk: Desk,
+  caller: RegisteredAgent,
+  authority: Authority,
+  offer: Offer,
+): Result<ScopeSet> {
   const effective = desk.registry.scopeOf(caller, offer.scope, authority);
   if (!effective.ok) return effective;
   const sent = offer.payload.streams.filter((stream) => sends(stream.direction));
@@ -112,9 +147,7 @@ export function authorizeOffer(
   if (!sending.ok) return sending;
   const { limits } = effective.value;
   const within = withinLimits(excessOfOffer(offer.payload.streams, limits), limits, "offer");
-  if (!within.ok) return within;
-  const negotiable = checkNegotiable(offer, headers);
-  return negotiable.ok ? effective : negotiable;
+  return within.ok ? effective : within;
 }
 
 function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {

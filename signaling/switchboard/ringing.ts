@@ -6,7 +6,7 @@ import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import { mayTakeUp } from "./attaching.ts";
 import type { Desk } from "./desk.ts";
-import { answerEstablished, newSessionId } from "./establishing.ts";
+import { type Arrival, answerEstablished, newSessionId } from "./establishing.ts";
 import type { InboxEvent } from "./inbox-queue.ts";
 import type { GoneOffline } from "./inboxes.ts";
 import type { ExchangeId } from "./io.ts";
@@ -18,8 +18,8 @@ import {
   type RingingOffer,
   type SettledOffer,
 } from "./offer-book.ts";
-import { authorizeOffer, readEstablish } from "./offer-checks.ts";
-import { introduce, warningsOf } from "./registry.ts";
+import { authorizeAgain, authorizeOffer, readEstablish } from "./offer-checks.ts";
+import { introduce, type RegisteredAgent, warningsOf } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
 import { checkRoom, findCallee } from "./room.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
@@ -185,6 +185,33 @@ export class Ringing {
     }
   }
 
+  /** What is on file of an agent has changed: what it may not call with any more, or be called for, rings no longer. */
+  agentChanged(agent: RegisteredAgent, now: number): void {
+    for (const ringing of this.#book.from(agent.agentId)) this.judge(ringing, now);
+    const standing = this.#desk.registry.standing(agent);
+    if (standing.ok) return;
+    for (const ringing of this.#book.to(agent.agentId))
+      this.#giveUp(ringing, standing.fault, standing.fault.code, now);
+  }
+
+  /**
+   * The caller of an offer as it is now, on the connection that it waits on, with what it may do there; an offer that it could not make any
+   * more is given up, and `offer-dead` the answer. So is one whose caller is away: that one is only left to ring.
+   */
+  judge(ringing: RingingOffer, now: number): Result<Arrival> {
+    const connection = this.#desk.connections.get(ringing.waiters.at(-1)?.connection ?? -1);
+    if (connection === undefined) return refuse("offer-dead", "The caller has gone.", "path");
+    const agent = this.#desk.registry.get(ringing.caller.agentId) ?? ringing.caller;
+    const scope = authorizeAgain(this.#desk, agent, ringing.offer, connection, now);
+    if (scope.ok) {
+      ringing.callerScope = scope.value;
+      return ok({ agent, connection, scope: scope.value });
+    }
+    const { code } = scope.fault;
+    this.#giveUp(ringing, scope.fault, code, now);
+    return refuse("offer-dead", "The caller may not make this offer any more.", "path", { outcome: code });
+  }
+
   /** No new offers from now on, and what rings is refused. */
   drain(now: number): void {
     this.#draining = true;
@@ -221,6 +248,10 @@ export class Ringing {
     now: number,
   ): Result<void> {
     if (ringing.offer.digest !== offer.digest) return conflict();
+    // The session goes to where the last of them waits: so counts what is shown there.
+    const scope = authorizeOffer(this.#desk, asked, offer, parameters);
+    if (!scope.ok) return scope;
+    ringing.callerScope = scope.value;
     const displaced = ringing.waiters.length >= MAX_WAITERS ? ringing.waiters.shift() : undefined;
     if (displaced !== undefined) {
       this.#desk.replies.refuse(
