@@ -97,6 +97,8 @@ export class StatementReader {
     let previous: Uint8Array = new Uint8Array(32);
     let receivedTo = -1;
     let heardTo = -1;
+    /** By key generation: a receipt counts what was made with its own key. */
+    const listed = new Map<number, { received: number; heard: number }>();
     for (const { number, line } of this.#lines.of("receipt")) {
       if (line.of !== ROLES[listener]) continue;
       const bytes = this.#bytes(line.bytes, number);
@@ -111,6 +113,10 @@ export class StatementReader {
       this.#taken.add(number);
       const at = `receipt ${chain.length} of the ${ROLES[listener]}, stream ${stream}`;
       const before = chain.at(-1);
+      const counted = listed.get(receipt.keyGeneration) ?? { received: 0, heard: 0 };
+      counted.received += framesIn(receipt.received);
+      counted.heard += framesIn(receipt.heard);
+      listed.set(receipt.keyGeneration, counted);
       const key = this.#keys.at(listener, receipt.keyGeneration);
       if (key === undefined) this.#broken(number, UNKNOWN_KEY, at);
       else if (!verifyReceipt(bytes, key.ed25519, this.#verifier))
@@ -122,10 +128,7 @@ export class StatementReader {
       else if (before?.final === true) this.#broken(number, "It follows the final one.", at);
       else if (before !== undefined && before.keyGeneration > receipt.keyGeneration)
         this.#broken(number, OLD_KEY, at);
-      else if (
-        rangeTotal(chain, receipt, "received") > receipt.totals.received ||
-        rangeTotal(chain, receipt, "heard") > receipt.totals.heard
-      )
+      else if (counted.received > receipt.totals.received || counted.heard > receipt.totals.heard)
         this.#broken(number, "Its ranges hold more frames than its totals.", at);
       receivedTo = Math.max(receivedTo, receipt.received.at(-1)?.last ?? receivedTo);
       heardTo = Math.max(heardTo, receipt.heard.at(-1)?.last ?? heardTo);
@@ -186,15 +189,6 @@ function goesOn(before: Checkpoint, checkpoint: Checkpoint, isFirstOfKey: boolea
   return isFirstOfKey ? checkpoint.firstSequence >= end : checkpoint.firstSequence === end;
 }
 
-/** Frames in the ranges of the receipts that were made with the key of `next`, which counts them. */
-function rangeTotal(chain: readonly Receipt[], next: Receipt, kind: "received" | "heard"): number {
-  const own = chain.filter(({ keyGeneration }) => keyGeneration === next.keyGeneration);
-  return [...own, next].reduce(
-    (sum, receipt) => sum + receipt[kind].reduce((frames, range) => frames + length(range), 0),
-    0,
-  );
-}
-
-function length(range: SequenceRange): number {
-  return range.last - range.first + 1;
+function framesIn(ranges: readonly SequenceRange[]): number {
+  return ranges.reduce((frames, { first, last }) => frames + last - first + 1, 0);
 }

@@ -24,6 +24,8 @@ import type { LegNumber, Session, Suspension } from "./session.ts";
 /** What the log holds of a session that an earlier process left open: its place in the chains, and its landmarks. */
 export interface LoggedSession extends OpenSession {
   readonly landmarks: SessionLog["artifacts"];
+  /** Its record 0 (compact JWS), which names its ends. */
+  readonly first: string | undefined;
 }
 
 /**

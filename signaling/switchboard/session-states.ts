@@ -2,7 +2,7 @@ import { writeState } from "./kept-state.ts";
 import type { Outputs } from "./outputs.ts";
 import type { Session } from "./session.ts";
 
-/** Keeps in the log what a restart must not lose of sessions that outlive one, together with whatever else the same turn records. */
+/** Keeps in the log what a restart must not lose of sessions that outlive one, and how others ended, together with whatever else the same turn records. */
 export class SessionStates {
   readonly #outputs: Outputs;
   /** How far media time is ahead of the wall clock, milliseconds. */
@@ -14,7 +14,7 @@ export class SessionStates {
 
   /** To be called whenever something has changed that no artifact of the session tells. */
   keep(session: Session): void {
-    if (session.model !== "persistent") return;
+    if (session.model !== "persistent" && session.ending === undefined) return;
     const bytes = writeState(session, this.mediaAhead);
     this.#outputs.push({
       kind: "append",

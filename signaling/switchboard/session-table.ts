@@ -12,7 +12,7 @@ const REMEMBER_MS = 3_600_000;
 const REMEMBER_SESSIONS = 16_384;
 
 /** What is remembered of a session whose final record is written. */
-interface PastSession {
+export interface PastSession {
   readonly id: string;
   readonly state: SessionState;
   readonly ending: Ending;
@@ -51,6 +51,11 @@ export class SessionTable {
 
   past(id: string, now: number): PastSession | undefined {
     return this.#past.get(id, now);
+  }
+
+  /** Remembers a session that an earlier process had, and that is over by now. */
+  remember(past: PastSession, now: number): void {
+    this.#past.set(past.id, past, now);
   }
 
   all(): Session[] {

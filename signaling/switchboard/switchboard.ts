@@ -97,7 +97,7 @@ export class Switchboard {
       this.#detaching,
       this.#authorities,
     );
-    this.#recovery = new Recovery(this.#desk, book, this.#detaching, this.#authorities);
+    this.#recovery = new Recovery(this.#desk, this.#table, book, this.#detaching, this.#authorities);
     this.#draining = new Draining(this.#desk, this.#table, {
       ringing: this.#ringing,
       endings: this.#endings,

@@ -28,7 +28,7 @@ export class LeftSessions {
 
 /** Sessions that the log holds open, to be taken up. Nothing of one that cannot be read, which `failed` is told: it is then closed. */
 export function* loggedSessions(
-  log: Pick<RecordLog, "openSessions" | "landmarks">,
+  log: Pick<RecordLog, "openSessions" | "landmarks" | "sessionRecords">,
   failed: (error: unknown) => void,
 ): Generator<LoggedSession> {
   const landmarksOf = ({ sessionId, state }: OpenSession) => {
@@ -40,7 +40,10 @@ export function* loggedSessions(
       return [];
     }
   };
-  for (const open of log.openSessions()) yield { ...open, landmarks: landmarksOf(open) };
+  for (const open of log.openSessions()) {
+    const [first] = log.sessionRecords(open.sessionId, 0, 1);
+    yield { ...open, landmarks: landmarksOf(open), first };
+  }
 }
 
 const ALL = Number.MAX_SAFE_INTEGER;

@@ -17,7 +17,9 @@ export async function restarted(
   const stage = new Stage({ ...rest, log: entries });
   stage.now = now + (options.downtime ?? 0);
   for (const open of log.openSessions()) {
-    stage.handle({ kind: "interrupted", session: { ...open, landmarks: log.landmarks(open.sessionId) } });
+    const [first] = log.sessionRecords(open.sessionId, 0, 1);
+    const landmarks = log.landmarks(open.sessionId);
+    stage.handle({ kind: "interrupted", session: { ...open, landmarks, first } });
   }
   return stage;
 }
