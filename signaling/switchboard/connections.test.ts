@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Headers } from "../../codecs/headers.ts";
 import type { AgtpRequest } from "../../codecs/message.ts";
+import { refuse } from "../../codecs/result.ts";
 import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB } from "../../test/signed-call.ts";
@@ -153,4 +154,56 @@ test("while most places are taken, an identity must be proved within 3 s", () =>
   ]);
   stage.advance(BIND_WITHIN - 2 * BIND_WITHIN_UNDER_PRESSURE);
   expect(stage.closes.map(({ connection }) => connection)).toContain(early);
+});
+
+describe("tokens on connections that nobody proved an identity on are counted before they are judged", () => {
+  const junk = refuse("token-invalid", "The signature does not hold.");
+  /** What a request with a token that does not hold is answered, on a connection of its own or this one. */
+  const brings = (stage: Stage, connection = stage.open()) => {
+    const [answer] = stage.request(connection, DISCOVER, junk).arrivals.responses;
+    return answer?.status;
+  };
+
+  test("by connection", () => {
+    const stage = limited({ anonymousRate: { perSecond: 1, burst: 3 } });
+    const connection = stage.open();
+    const answers = Array.from({ length: 5 }, () => brings(stage, connection));
+    expect(answers).toEqual([401, 401, 401, 429, 429]);
+    expect(stage.tokensJudged).toBe(3);
+    stage.advance(1_000);
+    expect(brings(stage, connection)).toBe(401);
+  });
+
+  test("all together, whatever else those ask; bound connections are not concerned", () => {
+    const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 4 } });
+    const alice = overTls(stage, ALICE);
+    alice.subscribe();
+    const answers = Array.from({ length: 6 }, () => brings(stage));
+    expect(answers).toEqual([401, 401, 401, 401, 429, 429]);
+    expect(stage.tokensJudged).toBe(4);
+    alice.token = junk;
+    expect(alice.ask("QUERY", "/clock", { t0: 1 }).outcome).toBe("token-invalid");
+    expect(overTls(stage, BOB).subscribe().outcome, "nor are proofs without a token").toBe("ok 200");
+    stage.advance(1_000);
+    expect(brings(stage)).toBe(401);
+  });
+
+  test("of one network a quarter, however often it is told to come again", () => {
+    const stage = limited({ anonymousTotalRate: { perSecond: 1, burst: 8 } });
+    const from = (network: string) => brings(stage, stage.open({ carrier: "tls", network }));
+    const answers = Array.from({ length: 11 }, () => from("192.0.2.1"));
+    expect(answers).toEqual([401, 401, ...Array(8).fill(429), undefined]);
+    expect(stage.closes.at(-1)).toMatchObject({ code: 7, reason: "anonymous-rate" });
+    expect(from("192.0.2.2")).toBe(401);
+    expect(stage.tokensJudged).toBe(3);
+  });
+
+  test("and once: an agent that shows one with its proof takes one of what it may ask", () => {
+    const stage = limited({ agentRate: { perSecond: 1, burst: 2 }, boundRate: { perSecond: 1, burst: 1 } });
+    const alice = overTls(stage, ALICE);
+    alice.subscribe();
+    alice.token = junk;
+    expect(alice.ask("QUERY", "/clock", { t0: 1 }).outcome).toBe("token-invalid");
+    expect(alice.ask("QUERY", "/clock", { t0: 1 }).outcome).toBe("rate-limited");
+  });
 });

@@ -2,7 +2,7 @@ import { encodeBase64url } from "../../codecs/base64url.ts";
 import { ok, type Result } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { type AgentCertificate, type Authority, DOCUMENTS_ALONE } from "../authority.ts";
-import type { Rate, RateMemory } from "../shared-state.ts";
+import { type Rate, type RateMemory, tooMany } from "../shared-state.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
 
@@ -66,6 +66,7 @@ export class Connections {
   readonly #networkRate: Rate;
   #anonymous: Allowance | undefined;
   #refusals: Allowance | undefined;
+  #tokens: Allowance | undefined;
 
   constructor(limits: SwitchboardLimits, random: (n: number) => Uint8Array, rates: RateMemory) {
     this.#limits = limits;
@@ -163,6 +164,20 @@ export class Connections {
   takeRefusal(now: number): boolean {
     this.#refusals ??= new Allowance(this.#limits.anonymousTotalRate, now);
     return this.#refusals.take(now);
+  }
+
+  /**
+   * Takes one token to be judged on an unbound connection, as many again as those may ask, of its network and all together. Faults as
+   * `RateMemory.take`.
+   */
+  takeToken({ network }: Pick<ConnectionState, "network">, now: number): Result<void> {
+    const ofNetwork =
+      network === undefined
+        ? ok(undefined)
+        : this.#rates.take([{ name: `tokens ${network}`, rate: this.#networkRate }], now);
+    if (!ofNetwork.ok) return ofNetwork;
+    this.#tokens ??= new Allowance(this.#limits.anonymousTotalRate, now);
+    return this.#tokens.take(now) ? ok(undefined) : tooMany(this.#tokens.nextAt(now) - now);
   }
 
   /** What a connection counts against once it is bound. */

@@ -35,8 +35,13 @@ export type SwitchboardInput =
       readonly request: AgtpRequest;
       /** It came in early data (0-RTT), where it may be a replay. */
       readonly early?: boolean;
-      /** What its access token grants, or why it does not hold; absent where it brings none. */
-      readonly token?: Result<AccessGrant>;
+      /**
+       * What its access token grants, or why it does not hold; absent where it brings none. `unjudged` where it may bring one: what follows is an
+       * answer, or `token-wanted`.
+       */
+      readonly token?: Result<AccessGrant> | "unjudged";
+      /** It answers `token-wanted`: the request was counted when it came. */
+      readonly isCounted?: true;
     }
   /** What arrived on an exchange is not a request. Answered once by name; the connection stays. */
   | {
@@ -165,6 +170,14 @@ export type SwitchboardOutput =
       readonly exchange: ExchangeId;
       readonly response: AgtpResponse;
       readonly final: boolean;
+    }
+  /** Judge the token of this request, and hand the request in once more with what came of it, for as long as its connection is up. */
+  | {
+      readonly kind: "token-wanted";
+      readonly connection: ConnectionId;
+      readonly exchange: ExchangeId;
+      readonly request: AgtpRequest;
+      readonly early?: boolean;
     }
   /** Append these together. Nothing but `respond` and what is wanted out of the log waits for it. */
   | { readonly kind: "append"; readonly entries: readonly LogEntry[] }

@@ -12,7 +12,7 @@ import { ENDPOINTS } from "./endpoints.ts";
 import { checkGrant, grantShown, keepGrant } from "./grants.ts";
 import type { Identification } from "./identification.ts";
 import { assuranceOf, checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
-import type { ExchangeId, SwitchboardInput } from "./io.ts";
+import type { ExchangeId, SwitchboardInput, SwitchboardOutput } from "./io.ts";
 import { Repeats } from "./repeats.ts";
 import type { Exchange } from "./replies.ts";
 import { checkClaim, checkHeaders, checkOwner, checkZone } from "./request-headers.ts";
@@ -56,12 +56,17 @@ export class Reception {
   /** `mediaTime` is what capture times are held against, Unix milliseconds. */
   request(
     connection: ConnectionState,
-    { exchange: id, request, early, token }: Extract<SwitchboardInput, { kind: "request" }>,
+    { exchange: id, request, early, token, isCounted }: Extract<SwitchboardInput, { kind: "request" }>,
     now: number,
     mediaTime: number,
   ): void {
     const exchange = readExchange(connection, id, request);
-    if (!this.#mayAsk(connection, exchange, now)) return;
+    if (isCounted !== true && !this.#mayAsk(connection, exchange, now)) return;
+    if (token === "unjudged") {
+      this.#wantToken(connection, exchange, { exchange: id, request, ...(early === true && { early }) }, now);
+      return;
+    }
+    if (isCounted === true) exchange.isAnonymous = true;
     try {
       const isTooEarly = early === true && !EARLY_METHODS.has(request.method);
       const handled = isTooEarly
@@ -81,6 +86,19 @@ export class Reception {
         now,
       );
     }
+  }
+
+  /** Judging a token costs as much as a proof, and may keep keys waited for: it is paid for before. */
+  #wantToken(
+    connection: ConnectionState,
+    exchange: Exchange,
+    asked: Pick<Extract<SwitchboardOutput, { kind: "token-wanted" }>, "exchange" | "request" | "early">,
+    now: number,
+  ): void {
+    const { connections, outputs } = this.#desk;
+    const allowed = connection.agentId === undefined ? connections.takeToken(connection, now) : ok(undefined);
+    if (allowed.ok) outputs.push({ kind: "token-wanted", connection: connection.id, ...asked });
+    else this.#refuseUnpaid(connection, exchange, allowed.fault, now);
   }
 
   malformed(connection: ConnectionState, id: ExchangeId, fault: Fault, dialect: Dialect, now: number): void {

@@ -36,7 +36,7 @@ export interface Exchange {
   callerWarning?: string | undefined;
   /** What proved it. */
   assurance?: "certificate-bound" | "proof-bound" | undefined;
-  /** It came without a proof on an unbound connection, and took from what those share. */
+  /** It came without a proof, or with a token to be judged, on an unbound connection, and took from what those share. */
   isAnonymous?: boolean;
   /** The session it is about, once the caller is known to take part in it. */
   sessionId?: string;

@@ -89,7 +89,7 @@ export class Driver {
     readonly verifier: Verifier;
     readonly events: EventLog;
     readonly instruments: Instruments;
-    /** What the access token of a request grants, on a connection whose client may have dialled these origins. */
+    /** What the access token of a request grants, on this connection, whose client may have dialled these origins. */
     readonly judgeToken: TokenJudge["judge"];
     /** Builds the evidence file of a session that has its final record. */
     readonly buildEvidence: (sessionId: string) => EvidenceFile | "erased" | undefined;
@@ -213,7 +213,7 @@ export class Driver {
       connection: id,
       clock: this.#clock,
       nextId: () => this.#nextExchange++,
-      judgeToken: (request) => this.#judgeToken(request, origins),
+      judgeToken: async (request) => await this.#judgeToken(request, origins, id),
       input: (input) => this.#input(input),
     });
     this.#peers.set(id, {
@@ -281,7 +281,7 @@ export class Driver {
   /** One input that fails is one input that fails: the others' calls go on. */
   #handle(input: SwitchboardInput): void {
     const now = this.#time.now();
-    if (input.kind === "request")
+    if (input.kind === "request" && input.isCounted !== true)
       this.#peers.get(input.connection)?.methods.set(input.exchange, input.request.method);
     if (input.kind === "abandoned" && input.exchange !== undefined)
       this.#peers.get(input.connection)?.methods.delete(input.exchange);
@@ -300,6 +300,9 @@ export class Driver {
     switch (output.kind) {
       case "respond":
         this.#respond(output);
+        return;
+      case "token-wanted":
+        void this.#peers.get(output.connection)?.exchanges.judge(output);
         return;
       case "append":
         this.#append(output.entries);

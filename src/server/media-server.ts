@@ -79,7 +79,7 @@ export class MediaServer {
     });
     this.#driver = new Driver({
       switchboard,
-      judgeToken: (request, origins) => tokens.judge(request, origins),
+      judgeToken: (request, origins, connection) => tokens.judge(request, origins, connection),
       log,
       clock: options.clock,
       verifier,

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { Headers } from "../../codecs/headers.ts";
 import { type AgtpRequest, type AgtpResponse, serializeRequest } from "../../codecs/message.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { refuse } from "../../codecs/result.ts";
 import type { DuplexStream } from "../../sfu/carrier.ts";
 import type { SwitchboardInput } from "../../signaling/switchboard/io.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
@@ -23,8 +24,11 @@ const RESPONSE: AgtpResponse = {
   body: new Uint8Array(0),
 };
 
-function stream(write: () => Promise<void> = async () => {}): DuplexStream & { broken: boolean } {
-  const chunks = [serializeRequest(REQUEST)];
+function stream(
+  write: () => Promise<void> = async () => {},
+  request = REQUEST,
+): DuplexStream & { broken: boolean } {
+  const chunks = [serializeRequest(request)];
   const made = {
     broken: false,
     receive: { read: async () => chunks.shift(), stop: () => {} },
@@ -47,7 +51,7 @@ function exchanges() {
     connection: 1,
     clock,
     nextId: () => id++,
-    judgeToken: () => undefined,
+    judgeToken: async ({ path }) => (path === "/" ? undefined : refuse("token-expired", "It is over.")),
     input: (input) => inputs.push(input),
   });
   return { clock, inputs, peer };
@@ -98,4 +102,20 @@ it("breaks off what is beyond the cap, and what comes after the end", async () =
   const late = stream();
   await peer.read(late);
   expect(late.broken).toBe(true);
+});
+
+it("hands a request with a token in before that is judged, and again after, while the connection is up", async () => {
+  const { inputs, peer } = exchanges();
+  const request = { ...REQUEST, path: "/sessions", headers: new Headers([["Authorization", "Bearer x"]]) };
+  await peer.read(stream(undefined, request));
+  expect(inputs).toMatchObject([{ kind: "request", token: "unjudged" }]);
+  const asked = { kind: "token-wanted", connection: 1, exchange: 0 } as const;
+  await peer.judge({ ...asked, request });
+  expect(inputs[1]).toMatchObject({ kind: "request", exchange: 0, isCounted: true, token: { ok: false } });
+  await peer.judge({ ...asked, request: REQUEST });
+  expect(inputs[2]).not.toHaveProperty("token");
+  const late = peer.judge({ ...asked, request });
+  peer.end();
+  await late;
+  expect(inputs).toHaveLength(3);
 });

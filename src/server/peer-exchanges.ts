@@ -4,8 +4,9 @@ import { type Result, refuse } from "../../codecs/result.ts";
 import { CLOSE_CODES, type DuplexStream } from "../../sfu/carrier.ts";
 import type { ConnectionId } from "../../signaling/admission.ts";
 import type { AccessGrant } from "../../signaling/authority.ts";
-import type { ExchangeId, SwitchboardInput } from "../../signaling/switchboard/io.ts";
+import type { ExchangeId, SwitchboardInput, SwitchboardOutput } from "../../signaling/switchboard/io.ts";
 import { Responder, receiveExchange } from "../../transports/exchange.ts";
+import { mayBringToken } from "../tokens/presented-token.ts";
 
 /** How long a client may take over sending one request, ms. */
 const REQUEST_READ_MS = 10_000;
@@ -17,7 +18,7 @@ export class PeerExchanges {
   readonly #connection: ConnectionId;
   readonly #clock: Clock;
   readonly #nextId: () => ExchangeId;
-  readonly #judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant>> | undefined;
+  readonly #judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant> | undefined>;
   readonly #input: (input: SwitchboardInput) => void;
   /** `undefined` while the request is being read. */
   readonly #open = new Map<ExchangeId, Responder | undefined>();
@@ -29,7 +30,7 @@ export class PeerExchanges {
     readonly clock: Clock;
     readonly nextId: () => ExchangeId;
     /** What the access token of a request grants; `undefined` for a request without. Must not reject. */
-    readonly judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant>> | undefined;
+    readonly judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant> | undefined>;
     /** Takes requests, and what became of answers. Must not throw. */
     readonly input: (input: SwitchboardInput) => void;
   }) {
@@ -61,6 +62,13 @@ export class PeerExchanges {
     this.#open.set(exchange, undefined);
     const input = await this.#receive(exchange, stream);
     if (input !== undefined && !this.#isOver) this.#input(input);
+  }
+
+  /** Judges the token of a request that was counted, and hands the request in once more. */
+  async judge({ kind: _, ...asked }: Extract<SwitchboardOutput, { kind: "token-wanted" }>): Promise<void> {
+    const token = await this.#judgeToken(asked.request);
+    if (this.#isOver) return;
+    this.#input({ kind: "request", ...asked, ...(token === undefined ? {} : { token }), isCounted: true });
   }
 
   /** Sends an answer once `durable` resolves, and tells what became of it. Nothing for an exchange that is not open. */
@@ -101,9 +109,8 @@ export class PeerExchanges {
       const { responder, request, ...unread } = await receiveExchange(stream);
       this.#answerable(exchange, responder);
       if (request !== undefined) {
-        const token = this.#judgeToken(request);
         const input = { kind: "request", connection, exchange, request } as const;
-        return token === undefined ? input : { ...input, token: await token };
+        return mayBringToken(request) ? { ...input, token: "unjudged" } : input;
       }
       const { fault, dialect } = unread as Extract<typeof unread, { readonly dialect: unknown }>;
       return { kind: "malformed", connection, exchange, fault, dialect };

@@ -50,8 +50,8 @@ function keysOf() {
     clock,
     failed: (error) => failures.push(error),
   });
-  const find = async (kid: string) => {
-    const found = await keys.find((key) => key.keyId === kid);
+  const find = async (kid: string, connection = 1) => {
+    const found = await keys.find((key) => key.keyId === kid, connection);
     return found.ok ? found.value.length : found.fault.code;
   };
   return { clock, failures, keys, find };
@@ -101,7 +101,7 @@ describe("an issuer's keys", () => {
       failed: () => {},
     });
     const verdict = async (token: string) => {
-      const judged = await judge.judge(bringing(token), []);
+      const judged = await judge.judge(bringing(token), [], 1);
       return judged?.ok === true ? "held" : judged?.fault.details?.claim;
     };
     const token = tokenOf(named(FIRST));
@@ -131,7 +131,7 @@ describe("an issuer's keys", () => {
   it("that were never had are unavailable, and when to come again is said", async () => {
     answer = (response) => void response.destroy();
     const { keys } = keysOf();
-    expect(await keys.find(() => true)).toMatchObject({
+    expect(await keys.find(() => true, 1)).toMatchObject({
       fault: { code: "token-issuer-unavailable", details: { retry_after_ms: COOLDOWN_MS } },
     });
   });

@@ -10,6 +10,10 @@ export const STALE_MS = 24 * 3_600_000;
 /** Between two fetches, however many tokens name keys that nobody knows, ms. */
 export const COOLDOWN_MS = 30_000;
 
+/** Tokens that wait for one issuer's keys at once, and those of one connection; one more is refused with `capacity`. */
+export const MAX_WAITING = 1_024;
+export const MAX_WAITING_EACH = 32;
+
 /** One issuer's keys, fetched when needed, kept and fetched again. */
 export class IssuerKeys {
   readonly #load: () => Promise<JsonObject>;
@@ -20,6 +24,9 @@ export class IssuerKeys {
   #fetchedAt = Number.NEGATIVE_INFINITY;
   #triedAt = Number.NEGATIVE_INFINITY;
   #fetching: Promise<void> | undefined;
+  /** How many tokens wait, by connection. */
+  readonly #waiting = new Map<number, number>();
+  #waitingInAll = 0;
 
   constructor(options: {
     readonly load: () => Promise<JsonObject>;
@@ -37,14 +44,21 @@ export class IssuerKeys {
 
   /**
    * The keys that may have signed a token, those of this name where it names one. Where there are none the document is fetched again,
-   * unless that was tried lately. Faults: `token-issuer-unavailable` while no keys can be had.
+   * unless that was tried lately. `connection`: who brings the token. Faults: `token-issuer-unavailable` while no keys can be had,
+   * `capacity` where too many wait for them.
    */
-  async find(wanted: (key: VerificationKey) => boolean): Promise<Result<readonly VerificationKey[]>> {
-    const now = this.#clock.now();
-    if (now - this.#fetchedAt >= FRESH_MS) await this.#refresh();
+  async find(
+    wanted: (key: VerificationKey) => boolean,
+    connection: number,
+  ): Promise<Result<readonly VerificationKey[]>> {
+    if (this.#clock.now() - this.#fetchedAt >= FRESH_MS) {
+      const refreshed = await this.#refresh(connection);
+      if (!refreshed.ok) return refreshed;
+    }
     let found = this.#usable()?.filter(wanted);
     if (found?.length === 0) {
-      await this.#refresh();
+      const refreshed = await this.#refresh(connection);
+      if (!refreshed.ok) return refreshed;
       found = this.#usable()?.filter(wanted);
     }
     if (found !== undefined) return ok(found);
@@ -63,12 +77,22 @@ export class IssuerKeys {
   }
 
   /** One fetch at a time, and none soon after another. Whoever asks meanwhile waits for it. */
-  async #refresh(): Promise<void> {
-    if (this.#fetching === undefined && this.#clock.now() - this.#triedAt < COOLDOWN_MS) return;
+  async #refresh(connection: number): Promise<Result<void>> {
+    if (this.#fetching === undefined && this.#clock.now() - this.#triedAt < COOLDOWN_MS) return ok(undefined);
+    const own = this.#waiting.get(connection) ?? 0;
+    if (this.#waitingInAll >= MAX_WAITING || own >= MAX_WAITING_EACH)
+      return refuse("capacity", "Too many tokens wait for their issuer's keys.", undefined, {
+        retry_after_ms: 1_000,
+      });
+    this.#waiting.set(connection, own + 1);
+    this.#waitingInAll++;
     this.#fetching ??= this.#fetch().finally(() => {
       this.#fetching = undefined;
+      this.#waiting.clear();
+      this.#waitingInAll = 0;
     });
     await this.#fetching;
+    return ok(undefined);
   }
 
   async #fetch(): Promise<void> {

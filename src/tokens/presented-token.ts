@@ -6,6 +6,11 @@ import { readRequestBody } from "../../signaling/body.ts";
 /** Member of the parameters where headers are awkward. */
 const PARAMETER = "access_token";
 
+/** Whether it is worth looking for an access token in a request: costs next to nothing, whoever sends it. */
+export function mayBringToken({ headers, query, body }: AgtpRequest): boolean {
+  return headers.get("Authorization") !== undefined || query.has(PARAMETER) || isNamed(body);
+}
+
 /**
  * The access token that a request brings, in `Authorization: Bearer` or `parameters.access_token`; `undefined` for none. Other schemes of
  * Authorization are none of Parley's. Faults: `token-invalid` for two of them, or one in the query, which others write down.
@@ -17,8 +22,7 @@ export function presentedToken(request: AgtpRequest): Result<string | undefined>
     if (scheme.toLowerCase() === "bearer") found.push(rest.join(" ").trim());
   }
   if (request.query.has(PARAMETER)) return tokenInvalid(undefined, "A token does not stand in a path.");
-  // Reading a body costs more than looking for a word; who writes it otherwise is refused where the parameters are read.
-  if (bytesOf(request.body).includes(`"${PARAMETER}"`)) {
+  if (isNamed(request.body)) {
     const body = readRequestBody(request);
     const own = body.ok ? body.value.parameters[PARAMETER] : undefined;
     if (typeof own === "string") found.push(own);
@@ -28,6 +32,7 @@ export function presentedToken(request: AgtpRequest): Result<string | undefined>
   return ok(found[0]);
 }
 
-function bytesOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, length);
+/** Reading a body costs more than looking for a word; who writes it otherwise is refused where the parameters are read. */
+function isNamed({ buffer, byteOffset, length }: Uint8Array): boolean {
+  return Buffer.from(buffer, byteOffset, length).includes(`"${PARAMETER}"`);
 }

@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { canonicalBytes } from "../../codecs/canonical-json.ts";
 import { Headers } from "../../codecs/headers.ts";
@@ -23,6 +25,7 @@ import {
   signedBy,
   tokenOf,
 } from "../../test/token-maker.ts";
+import { MAX_WAITING, MAX_WAITING_EACH } from "./issuer-keys.ts";
 import type { TokenIssuer } from "./token-issuers.ts";
 import { TokenJudge } from "./token-judge.ts";
 
@@ -60,7 +63,7 @@ async function verdict(
   now = NOW,
 ): Promise<string | undefined> {
   const request = typeof token === "string" ? bringing(token) : token;
-  const judged = await judgeOf(issuers, now).judge(request, [ORIGIN]);
+  const judged = await judgeOf(issuers, now).judge(request, [ORIGIN], 1);
   if (judged === undefined) return undefined;
   if (judged.ok) return judged.value.scope.grants.join(" ");
   const { code, details } = judged.fault;
@@ -75,7 +78,7 @@ describe("a token of a trusted issuer", () => {
     ["ES256", EC],
     ["RS256", RSA],
   ])("signed with %s grants what it says, to whom it says, until it says", async (_, key) => {
-    const judged = await judgeOf().judge(bringing(tokenOf(key)), [ORIGIN]);
+    const judged = await judgeOf().judge(bringing(tokenOf(key)), [ORIGIN], 1);
     expect(judged).toEqual({
       ok: true,
       value: {
@@ -102,7 +105,7 @@ describe("a token of a trusted issuer", () => {
     ["text with blanks", "communication:audio:capture communication:limit:duration-s:60"],
     ["text with commas", "communication:audio:capture, communication:limit:duration-s:60"],
   ])("has its scope as %s, limits among it", async (_, scope) => {
-    const judged = await judgeOf().judge(bringing(tokenOf(ED, { scope })), [ORIGIN]);
+    const judged = await judgeOf().judge(bringing(tokenOf(ED, { scope })), [ORIGIN], 1);
     expect(judged).toMatchObject({
       value: { scope: { grants: ["communication:audio:capture"], limits: { "duration-s": 60 } } },
     });
@@ -383,6 +386,7 @@ describe("an agent's own token", () => {
           ]),
         }),
         [ORIGIN],
+        1,
       );
     };
     const stranger = "f".repeat(64);
@@ -424,7 +428,7 @@ it("a signature that held is not verified again, and its claims are", async () =
     failed: () => {},
   });
   const token = tokenOf(ED);
-  const judged = async () => (await judge.judge(bringing(token), [ORIGIN]))?.ok;
+  const judged = async () => (await judge.judge(bringing(token), [ORIGIN], 1))?.ok;
   expect([await judged(), await judged(), verified]).toEqual([true, true, 1]);
   await clock.advance(700_000);
   expect([await judged(), verified]).toEqual([false, 1]);
@@ -432,12 +436,36 @@ it("a signature that held is not verified again, and its claims are", async () =
 
 it("of many tokens at once some are told to come again", async () => {
   const judge = judgeOf();
+  await judge.judge(bringing(tokenOf(EC)), [ORIGIN], 1);
   const judged = await Promise.all(
     Array.from({ length: 300 }, (_, index) =>
-      judge.judge(bringing(tokenOf(EC, { jti: `${index}` })), [ORIGIN]),
+      judge.judge(bringing(tokenOf(EC, { jti: `${index}` })), [ORIGIN], 1),
     ),
   );
   const refused = judged.filter((one) => one?.ok === false);
   expect(refused).toHaveLength(44);
   expect(refused[0]).toMatchObject({ fault: { code: "capacity", details: { retry_after_ms: 1_000 } } });
+});
+
+it("tokens that wait for the keys of a slow issuer leave room for those of others", async () => {
+  const answered = Promise.withResolvers<void>();
+  const slow = createServer((_, response) => void answered.promise.then(() => response.end('{"keys":[]}')));
+  await new Promise<void>((resolve) => slow.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void slow.close());
+  const jwks = `http://127.0.0.1:${(slow.address() as AddressInfo).port}/`;
+  const judge = judgeOf([...TRUSTED, { issuer: "https://slow.example", jwks }]);
+  const junk = bringing(tokenOf(OTHER, { iss: "https://slow.example" }));
+  const codeOf = async (connection: number) => {
+    const judged = await judge.judge(junk, [ORIGIN], connection);
+    return judged?.ok === false ? judged.fault.code : undefined;
+  };
+  const waiting = Array.from({ length: MAX_WAITING }, (_, index) =>
+    codeOf(index % (MAX_WAITING / MAX_WAITING_EACH)),
+  );
+  expect(await codeOf(0), "of one connection so many wait").toBe("capacity");
+  expect(await codeOf(999), "and in all so many").toBe("capacity");
+  expect(await judge.judge(bringing(tokenOf(ED)), [ORIGIN], 0)).toMatchObject({ ok: true });
+  answered.resolve();
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["token-invalid"]));
+  expect(await codeOf(0), "nobody waits any more").toBe("token-invalid");
 });

@@ -11,6 +11,7 @@ import {
   TOKEN_ALGORITHMS,
   tokenInvalid,
 } from "../../signaling/access-token.ts";
+import type { ConnectionId } from "../../signaling/admission.ts";
 import type { AccessGrant } from "../../signaling/authority.ts";
 import { readRequestBody } from "../../signaling/body.ts";
 import { verifyGenesis } from "../../signaling/genesis.ts";
@@ -20,7 +21,7 @@ import { presentedToken } from "./presented-token.ts";
 import type { TokenIssuer } from "./token-issuers.ts";
 import { identityKey, readKeys, type VerificationKey } from "./verification-keys.ts";
 
-/** Tokens judged at once; one more is refused with `capacity`. */
+/** Signatures judged at once; one more is refused with `capacity`. */
 const MAX_JUDGING = 256;
 /** Tokens whose signature is remembered to hold; beyond, the one verified first is verified again. */
 const MAX_REMEMBERED = 4_096;
@@ -63,55 +64,57 @@ export class TokenJudge {
   }
 
   /**
-   * What the token of a request grants; `undefined` for one without. `origins`: what the client may have dialled. Faults:
+   * What the token of a request grants; `undefined` for one without. `origins`: what the client of this connection may have dialled. Faults:
    * `token-invalid`, `token-expired`, `token-issuer-unavailable`, `capacity`. Never rejects.
    */
-  judge(request: AgtpRequest, origins: readonly string[]): Promise<Result<AccessGrant>> | undefined {
+  judge(
+    request: AgtpRequest,
+    origins: readonly string[],
+    connection: ConnectionId,
+  ): Promise<Result<AccessGrant>> | undefined {
     const presented = presentedToken(request);
     if (!presented.ok) return Promise.resolve(presented);
     if (presented.value === undefined) return undefined;
-    return this.#judge(presented.value, request, origins);
+    return this.#judge(presented.value, request, origins, connection);
   }
 
   async #judge(
     token: string,
     request: AgtpRequest,
     origins: readonly string[],
+    connection: ConnectionId,
   ): Promise<Result<AccessGrant>> {
-    if (this.#judging >= MAX_JUDGING)
-      return refuse("capacity", "Too many tokens are being judged.", undefined, { retry_after_ms: 1_000 });
-    this.#judging++;
-    try {
-      const { agentId, serverId } = this.#options.server;
-      const audiences = [...origins, serverId, agentId];
-      const digest = createHash("sha256").update(token).digest("base64");
-      const known = this.#verified.get(digest);
-      const read = known === undefined ? readAccessToken(token) : ok(known.read);
-      if (!read.ok) return read;
-      // What costs nothing first: no keys are fetched for a token that would do nothing.
-      const grant = judgeClaims(read.value.claims, { audiences, now: this.#options.clock.wall() });
-      if (!grant.ok) return grant;
-      const holds = await this.#isSigned(token, digest, read.value, request);
-      return holds.ok ? grant : holds;
-    } finally {
-      this.#judging--;
-    }
+    const { agentId, serverId } = this.#options.server;
+    const audiences = [...origins, serverId, agentId];
+    const digest = createHash("sha256").update(token).digest("base64");
+    const known = this.#verified.get(digest);
+    const read = known === undefined ? readAccessToken(token) : ok(known.read);
+    if (!read.ok) return read;
+    // What costs nothing first: no keys are fetched for a token that would do nothing.
+    const grant = judgeClaims(read.value.claims, { audiences, now: this.#options.clock.wall() });
+    if (!grant.ok) return grant;
+    const keys = await this.#keysOf(read.value, request, connection);
+    if (!keys.ok) return keys;
+    const holds = await this.#isSigned(token, digest, read.value, keys.value);
+    return holds.ok ? grant : holds;
   }
 
   async #isSigned(
     token: string,
     digest: string,
     read: ReadToken,
-    request: AgtpRequest,
+    [key, another]: readonly VerificationKey[],
   ): Promise<Result<void>> {
-    const keys = await this.#keysOf(read, request);
-    if (!keys.ok) return keys;
-    const [key, another] = keys.value;
     if (key === undefined) return tokenInvalid("kid", "The issuer has no such key.");
     if (another !== undefined)
       return tokenInvalid("kid", "The issuer has several such keys: the token names none.");
     if (this.#verified.get(digest)?.key === key.fingerprint) return ok(undefined);
-    if (!(await key.verifies(token, read))) return tokenInvalid("signature", "The signature does not hold.");
+    // Whoever waits for keys to be fetched takes no place here: a slow issuer is slow for its own tokens alone.
+    if (this.#judging >= MAX_JUDGING)
+      return refuse("capacity", "Too many tokens are being judged.", undefined, { retry_after_ms: 1_000 });
+    this.#judging++;
+    const verifies = await Promise.resolve(key.verifies(token, read)).finally(() => this.#judging--);
+    if (!verifies) return tokenInvalid("signature", "The signature does not hold.");
     this.#verified.set(digest, { read, key: key.fingerprint });
     if (this.#verified.size > MAX_REMEMBERED) {
       const [oldest] = this.#verified.keys();
@@ -123,12 +126,13 @@ export class TokenJudge {
   async #keysOf(
     { algorithm, keyId, claims }: ReadToken,
     request: AgtpRequest,
+    connection: ConnectionId,
   ): Promise<Result<readonly VerificationKey[]>> {
     const fits = (key: VerificationKey) =>
       key.algorithm === algorithm && (keyId === undefined || key.keyId === keyId);
     const { iss, sub } = claims;
     const issuer = this.#issuers.get(iss);
-    if (issuer !== undefined) return await issuer.find(fits);
+    if (issuer !== undefined) return await issuer.find(fits, connection);
     const { server, verifier, keyOf } = this.#options;
     const raw =
       iss === server.agentId

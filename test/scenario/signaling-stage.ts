@@ -78,11 +78,15 @@ export class Stage {
   readonly mediaConnections: number[] = [];
   /** How often an evidence file was asked for. */
   evidenceBuilds = 0;
+  /** How often a token was to be judged. */
+  tokensJudged = 0;
   /** What the switchboard was given as random bytes, in order. */
   readonly randomGiven: Uint8Array[] = [];
   /** Set: what evidence files hold, instead of the session's artifacts. */
   evidenceText: string | undefined;
   readonly #switchboard: Switchboard;
+  /** What comes of judging the tokens that requests bring. */
+  readonly #tokens = new Map<number, Result<AccessGrant>>();
   #randomCalls = 0;
   #nextConnection = 1;
   #nextExchange = 1;
@@ -143,9 +147,10 @@ export class Stage {
   ): { readonly exchange: number; readonly arrivals: Arrivals } {
     serializeRequest(request);
     const exchange = this.newExchange();
+    if (token !== undefined) this.#tokens.set(exchange, token);
     this.handle({
       ...{ kind: "request", connection, exchange, request },
-      ...(token === undefined ? {} : { token }),
+      ...(token === undefined ? {} : { token: "unjudged" }),
     });
     return { exchange, arrivals: this.#arrivals(exchange) };
   }
@@ -237,6 +242,11 @@ export class Stage {
         this.#deliver(output);
         const { connection, exchange } = output;
         return output.final || !this.isTaking ? undefined : { kind: "taken", connection, exchange };
+      }
+      case "token-wanted": {
+        this.tokensJudged++;
+        const token = this.#tokens.get(output.exchange);
+        return { ...output, kind: "request", ...(token === undefined ? {} : { token }), isCounted: true };
       }
       case "append":
         this.log.push(...output.entries);
