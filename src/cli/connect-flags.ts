@@ -1,3 +1,5 @@
+import { text } from "node:stream/consumers";
+import type { TokenSource } from "../../agent/access-tokens.ts";
 import { urlOfServer } from "../../agent/address.ts";
 import type { NodeConnectOptions } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
@@ -5,6 +7,7 @@ import { loadIdentity } from "../../platform/node/identity-file.ts";
 import { parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
 import { loadTrustFile } from "../trust-file.ts";
+import { readInput } from "./files.ts";
 import { usageError } from "./output.ts";
 
 /** How `call` and `answer` reach a server, and as whom. */
@@ -23,6 +26,8 @@ export interface AgentConnectFlags {
   readonly serverId?: string;
   /** Access token (JWT). */
   readonly token?: string;
+  /** File that holds it, or `-`: standard input. */
+  readonly tokenFile?: string;
 }
 
 /** Where `parley serve` listens unless told otherwise. */
@@ -42,6 +47,7 @@ export async function connectOptions(flags: AgentConnectFlags): Promise<NodeConn
   if (anchors?.length === 0) {
     throw usageError(`${flags.trust} names no issuer key, so nobody could be talked to.`);
   }
+  const token = await tokenOf(flags);
   const { certificate: certificateFile, certificateKey: keyFile = certificateFile, carrier } = flags;
   if (certificateFile === undefined && keyFile !== undefined)
     throw usageError("--certificate-key goes with --certificate.");
@@ -55,8 +61,22 @@ export async function connectOptions(flags: AgentConnectFlags): Promise<NodeConn
     ...(flags.certHash === undefined ? {} : { certificateHashes: flags.certHash }),
     ...(anchors === undefined ? {} : { anchors }),
     ...(flags.serverId === undefined ? {} : { serverId: flags.serverId }),
-    ...(flags.token === undefined ? {} : { token: flags.token }),
+    ...(token === undefined ? {} : { token }),
   };
+}
+
+/** Whoever writes a fresh token into the file in time has a call go on for as long as that is done. */
+async function tokenOf({ token, tokenFile }: AgentConnectFlags): Promise<TokenSource | undefined> {
+  if (tokenFile === undefined) return token;
+  if (token !== undefined) throw usageError("--token and --token-file cannot be used together.");
+  const read = async () => {
+    const given =
+      tokenFile === "-" ? await text(process.stdin) : new TextDecoder().decode(await readInput(tokenFile));
+    if (given.trim() === "") throw usageError(`${tokenFile} holds no access token.`);
+    return given.trim();
+  };
+  const first = await read();
+  return tokenFile === "-" ? first : read;
 }
 
 async function identityOf(path: string) {

@@ -78,11 +78,12 @@ Examples:
     {"tokenIssuers": [{"issuer": "backend", "jwks": "backend.jwks", "algorithms": ["EdDSA"]}]}
   parley token AGENT --by backend.json --audience https://media.example:4480 --scope 'communication:audio:*'
   parley token AGENT --by parley-data/server-identity.json  the server's own word
-  parley call BOB --key ada.key --token "$(parley token --by ada.key)"`;
+  parley token --by ada.key | parley call BOB --key ada.key --token-file -`;
 
 export const DOCTOR = `Say what of this machine and its settings a server could not work with.
 
-Looks at Node, the clock, native parts, Opus, the page, the data folder, the certificate and the ports, one line each: ok, warning
+Looks at Node, the clock, native parts, Opus, the page, the data folder, the certificate, certificate authorities and keys of token issuers where the
+settings name some, and the ports, one line each: ok, warning
 or failed, what was found, and what to do about it. It binds the UDP port, or a free one where the server has it, and the TCP port, and dials
 itself over QUIC and TLS. A server that runs is dialled over TLS and otherwise left alone.`;
 

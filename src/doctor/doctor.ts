@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerConfig } from "../config.ts";
+import { authorityChecks } from "./authority-checks.ts";
 import { type Finding, findings } from "./finding.ts";
 import { folderChecks } from "./folder-checks.ts";
 import { machineChecks } from "./machine-checks.ts";
@@ -13,7 +14,12 @@ export function examine(config: ServerConfig): Promise<Finding[]> {
     ours ??= isRunning(config).catch(() => false);
     return ours;
   };
-  return findings([...machineChecks(config), ...folderChecks(config, isOurs), ...portChecks(config, isOurs)]);
+  return findings([
+    ...machineChecks(config),
+    ...folderChecks(config, isOurs),
+    ...authorityChecks(config),
+    ...portChecks(config, isOurs),
+  ]);
 }
 
 /** Whether the server of this data folder answers on its HTTP port. */
