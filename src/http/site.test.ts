@@ -48,10 +48,13 @@ const page = (built = true): PageParts => ({
   connectsTo: () => ["https://127.0.0.1:4480"],
 });
 
+const SHOWN = { headers: { authorization: "Bearer secret" } };
+
 const watch: WatchParts = {
   agentId: "ab",
   unready: () => undefined,
   metrics: async () => ({ type: "text/plain", text: "up 1\n" }),
+  eventsToken: () => "secret",
   events: (after, count) => ({ events: [], last: after, more: count > 9 }),
   everywhere: false,
 };
@@ -195,8 +198,10 @@ describe("who watches", () => {
     expect(await (await fetch(`${told.origin}/healthz`)).json()).toEqual({ status: "up", agent_id: "ab" });
     expect((await fetch(`${told.origin}/readyz`)).status).toBe(200);
     expect(await (await fetch(`${told.origin}/metrics`)).text()).toBe("up 1\n");
-    const asked = async (query: string) => await (await fetch(`${told.origin}/events${query}`)).json();
+    const asked = async (query: string) => await (await fetch(`${told.origin}/events${query}`, SHOWN)).json();
     expect(await asked("?after=7&count=3")).toEqual({ events: [], last: 7, more: false });
+    const without = await fetch(`${told.origin}/events`);
+    expect([without.status, (await without.json()).error.code]).toEqual([401, "events-token-required"]);
     // As many as it may at the most.
     expect(await asked("?count=9999")).toEqual({ events: [], last: -1, more: true });
     for (const wrong of ["?after=x", "?count=0", "?after=-2", "?since=1", "?count=1e3"])
@@ -220,10 +225,22 @@ describe("who watches", () => {
       });
       const { port } = new URL(origin);
       for (const path of ["/healthz", "/readyz", "/metrics", "/events"]) {
-        expect(await get(`${origin}${path}`, "media.example"), path).toBe(status);
-        expect(await get(`${origin}${path}`, `localhost:${port}`), path).toBe(200);
+        const here = path === "/events" ? 401 : 200;
+        expect(await get(`${origin}${path}`, "media.example"), path).toBe(everywhere ? here : status);
+        expect(await get(`${origin}${path}`, `localhost:${port}`), path).toBe(here);
       }
       expect(await get(`${origin}/`, "media.example")).toBe(200);
+    },
+  );
+});
+
+describe("through a proxy that hands on whatever its clients call it", () => {
+  it.each(["x-forwarded-for", "forwarded", "via", "x-real-ip", "x-forwarded-host", "x-forwarded-proto"])(
+    "nobody watches: %s",
+    async (header) => {
+      const { origin } = await scene();
+      const asked = await fetch(`${origin}/metrics`, { headers: { [header]: "203.0.113.9" } });
+      expect([asked.status, (await asked.json()).error.code]).toEqual([421, "host-refused"]);
     },
   );
 });

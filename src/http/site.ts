@@ -9,6 +9,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { object, optional, readShape, text } from "../../signaling/shape.ts";
 import { ASKING_SERVER_OPTIONS, TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
+import { showsToken } from "../events/events-token.ts";
 import { bare, isLoopback } from "../server/origins.ts";
 import { PROTOCOLS, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
 import type { ConnectInfo } from "./connect-info.ts";
@@ -38,6 +39,8 @@ export interface WatchParts {
   readonly everywhere: boolean;
   /** The text of `/metrics` and its type. */
   readonly metrics: () => Promise<{ readonly type: string; readonly text: string }>;
+  /** Whoever asks for events shows this. */
+  readonly eventsToken: () => string;
   /** What happened behind a place: see `EventFeed.page`. `undefined` while the server starts. */
   readonly events: (after: number, count: number) => JsonObject | undefined;
 }
@@ -195,10 +198,11 @@ async function addRoutes(
 }
 
 function addWatching(app: FastifyInstance, watch: WatchParts): void {
-  // Behind a proxy this side has a public name.
+  // Behind a proxy this side has a public name; one that hands on what its clients call it says at least that it is one.
   const preHandler = async (request: FastifyRequest, reply: FastifyReply) => {
     const { hostname } = new URL(request.pageOrigin);
-    return watch.everywhere || isLoopback(bare(hostname)) ? undefined : refuse(reply, WATCHED_HERE_ALONE);
+    const isHere = isLoopback(bare(hostname)) && !PROXY_HEADERS.some((name) => name in request.headers);
+    return watch.everywhere || isHere ? undefined : refuse(reply, WATCHED_HERE_ALONE);
   };
   app.get("/healthz", { preHandler }, () => ({ status: "up", agent_id: watch.agentId }));
   app.get("/readyz", { preHandler }, (_request, reply) => {
@@ -210,6 +214,8 @@ function addWatching(app: FastifyInstance, watch: WatchParts): void {
     return reply.type(type).send(text);
   });
   app.get("/events", { preHandler }, (request, reply) => {
+    if (!showsToken(request.headers.authorization, watch.eventsToken()))
+      return refuse(reply.header("www-authenticate", "Bearer"), EVENTS_TOKEN_WANTED);
     const query = readShape(EVENTS_QUERY, { ...(request.query as object) }, "query");
     if (!query.ok) return refuse(reply, { status: 400, ...query.fault });
     const { after = "-1", count = String(MAX_EVENTS) } = query.value;
@@ -259,6 +265,21 @@ const WATCHED_HERE_ALONE = {
   code: "host-refused",
   message: "Health and metrics are told at 127.0.0.1 and localhost; the setting `watching` opens them.",
 } as const;
+
+const EVENTS_TOKEN_WANTED = {
+  status: 401,
+  code: "events-token-required",
+  message: "Events are for who shows the token in the server's data folder.",
+} as const;
+/** What a proxy adds to a request on its way. */
+const PROXY_HEADERS = [
+  "forwarded",
+  "via",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+];
 
 function refuse(
   reply: FastifyReply,

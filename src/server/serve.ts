@@ -9,6 +9,7 @@ import { audienceOf } from "../../transports/url.ts";
 import { acceptWebSocket } from "../../transports/websocket/server.ts";
 import { parseServerConfig, type ServerSettings, trustOf } from "../config.ts";
 import { EventFeed } from "../events/event-feed.ts";
+import { eventsToken } from "../events/events-token.ts";
 import { startWebhooks, type Webhooks } from "../events/webhooks.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
 import {
@@ -74,6 +75,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   let listeners: Listeners | undefined;
   let webhooks: Webhooks | undefined;
   const feed = new EventFeed(log, identity);
+  const token = eventsToken(dataFolder);
   const metrics = new ServerMetrics({
     overview: () => media?.overview(),
     refused: () => listeners?.refused() ?? {},
@@ -93,6 +95,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       agentId: identity.agentId,
       unready: () => over.unready ?? media?.unready,
       metrics: () => metrics.text(),
+      eventsToken: () => token,
       events: (after, count) => {
         if (media === undefined) return undefined;
         const genesis = new TextDecoder().decode(identity.genesis);

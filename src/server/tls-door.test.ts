@@ -66,6 +66,7 @@ async function scene(
       agentId: "ab",
       unready: () => told.unready,
       metrics: async () => ({ type: "", text: "" }),
+      eventsToken: () => "",
       events: () => undefined,
       everywhere: false,
     },

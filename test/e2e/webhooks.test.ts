@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { Agent, createIdentity } from "../../agent/node.ts";
+import { eventsToken } from "../../src/events/events-token.ts";
 import { readEvents } from "../../src/events/read-events.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
 import { serve } from "../../src/server/serve.ts";
@@ -50,7 +51,11 @@ it("tells of a call's life once each, signed, in order, also after it was refuse
     await call.end("enough");
     await ada.close();
     await until("all is told", () => told().length === events);
-    const pulled = await (await fetch(new URL("/events", server.httpUrl))).text();
+    const pulled = await (
+      await fetch(new URL("/events", server.httpUrl), {
+        headers: { authorization: `Bearer ${eventsToken(folder)}` },
+      })
+    ).text();
     source = { agentId: server.agentId, genesis: JSON.parse(pulled).genesis };
     expect(readEvents(pulled, source)).toEqual(hook.bodies.flatMap((body) => readEvents(body, source)));
     await server.stop(0);
