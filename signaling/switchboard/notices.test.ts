@@ -34,6 +34,24 @@ test("a notification comes to the recipient's inbox and leaves a receipt", () =>
   stage.checkChain();
 });
 
+test("who may not talk notifies nobody, and confirms nothing", () => {
+  const stage = new Stage({ config: { trustFloor: "verified" } });
+  const tier = (name: string, byte: number, trustTier: 1 | 2 | 3) =>
+    testAgent(name, byte, { genesis: { trustTier: 1 }, document: { trustTier } });
+  const sender = new SignalingPeer(stage, tier("alice", 1, 1));
+  const bob = new SignalingPeer(stage, tier("bob", 2, 1));
+  bob.subscribe();
+  for (const trustTier of [2, 3] as const) {
+    const mute = new SignalingPeer(stage, tier("carol", 20 + trustTier, trustTier));
+    const content = { recipient: bob.id, content: "hello" };
+    expect(mute.ask("NOTIFY", "/", content, { proof: true }).outcome).toBe("scope-violation");
+    const confirmed = mute.ask("CONFIRM", "/", { target_id: "x", status: "accepted" }, { proof: true });
+    expect(confirmed.outcome).toBe("scope-violation");
+  }
+  const said = sender.ask("NOTIFY", "/", { recipient: bob.id, content: "hello" }, { proof: true });
+  expect(said.outcome).toBe("ok 200");
+});
+
 test("`event` is read for `content`, as text too, and one of them must be there", () => {
   const { alice, bob, bobInbox } = pair();
   expect(notify(alice, { recipient: bob.id, event: "rain" }).outcome).toBe("ok 200");

@@ -39,6 +39,8 @@ export class Notices {
   notify(asked: Asked, parameters: NotifyParameters, now: number): Result<void> {
     const { inboxes, replies, registry } = this.#desk;
     const from = asked.agent.agentId;
+    const standing = registry.standing(asked.agent, asked.connection.authority);
+    if (!standing.ok) return standing;
     const content = parameters.content ?? parameters.event;
     if (content === undefined) return refuse("field-invalid", "This is missing.", "parameters.content");
     const expiry = expiryOf(parameters, now);
@@ -83,7 +85,9 @@ export class Notices {
 
   /** CONFIRM /: the recipient says what it makes of a notification; who sent it is told. */
   confirm(asked: Asked, parameters: ConfirmTargetParameters, now: number): Result<void> {
-    const { inboxes, replies } = this.#desk;
+    const { inboxes, replies, registry } = this.#desk;
+    const standing = registry.standing(asked.agent, asked.connection.authority);
+    if (!standing.ok) return standing;
     const by = asked.agent.agentId;
     const { target_id: target, status, reason, attestation } = parameters;
     const known = this.#confirmable.get(target, now);
