@@ -9,8 +9,8 @@ import {
   rmSync,
   statfsSync,
   statSync,
-  writeSync,
 } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
@@ -22,7 +22,7 @@ const DATA_FILE = "data.mdb";
 
 /** Makes a copy of the log's file beside it that holds live pages alone. The log may be read meanwhile, not written. */
 export async function copyLive(folder: string, root: RootDatabase): Promise<void> {
-  discardLeft(folder);
+  await discardLeft(folder);
   const copy = join(folder, COPY_FOLDER);
   mkdirSync(copy, { mode: 0o700 });
   await root.backup(copy, true);
@@ -30,8 +30,8 @@ export async function copyLive(folder: string, root: RootDatabase): Promise<void
 }
 
 /**
- * Puts the copy in the place of the closed log's file, and writes zeros over that one before it goes. The log has its name throughout:
- * a crash leaves the old file or the new one there, whole, and what else it leaves is for {@link discardLeft}.
+ * Puts the copy in the place of the closed log's file. The log has its name throughout: a crash leaves the old file or the new one there,
+ * whole. What is left of the old one is for {@link discardLeft}.
  */
 export function takeCopy(folder: string): void {
   const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
@@ -39,14 +39,13 @@ export function takeCopy(folder: string): void {
   keep(data, join(copy, OLD_FILE));
   renameSync(join(copy, DATA_FILE), data);
   sync(folder);
-  discardLeft(folder);
 }
 
-/** Removes what a compaction, whole or broken off, leaves beside the log; an old file of the log after writing zeros over it. */
-export function discardLeft(folder: string): void {
+/** Removes what a compaction, whole or broken off, leaves beside the log; an old file of the log after writing zeros over it. Nobody waits for the disk meanwhile. */
+export async function discardLeft(folder: string): Promise<void> {
   const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
   const old = join(copy, OLD_FILE);
-  if (existsSync(old) && isItsOwn(old, data)) overwrite(old);
+  if (existsSync(old) && isItsOwn(old, data)) await overwrite(old);
   rmSync(copy, { recursive: true, force: true });
 }
 
@@ -76,16 +75,16 @@ function isItsOwn(old: string, data: string): boolean {
   return nlink === 1 && (dev !== log.dev || ino !== log.ino);
 }
 
-function overwrite(path: string): void {
-  const file = openSync(path, "r+");
+async function overwrite(path: string): Promise<void> {
+  const file = await open(path, "r+");
   try {
-    const { size } = statSync(path);
+    const { size } = await file.stat();
     const zeros = new Uint8Array(ZERO_BYTES);
     for (let at = 0; at < size; at += ZERO_BYTES)
-      writeSync(file, zeros, 0, Math.min(ZERO_BYTES, size - at), at);
-    fsyncSync(file);
+      await file.write(zeros, 0, Math.min(ZERO_BYTES, size - at), at);
+    await file.sync();
   } finally {
-    closeSync(file);
+    await file.close();
   }
 }
 

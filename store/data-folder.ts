@@ -1,4 +1,4 @@
-import { accessSync, closeSync, constants, mkdirSync, openSync, readSync } from "node:fs";
+import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ParleyError } from "../codecs/parley-error.ts";
 
@@ -26,6 +26,17 @@ export function prepareFolder(folder: string): void {
     view.getUint32(MAGIC_AT, true) === MAGIC &&
     view.getUint16(VERSION_AT, true) === DATA_VERSION;
   if (!known) throw broken(`${join(folder, "data.mdb")} is not a record log.`);
+}
+
+/** Leaves the files of the LMDB environment in `folder` to their owner alone, also where the folder is others' to look into. */
+export function closeToOthers(folder: string): void {
+  for (const name of ["data.mdb", "lock.mdb"]) {
+    try {
+      chmodSync(join(folder, name), 0o600);
+    } catch {
+      // Somebody else's file: its owner lets this one in.
+    }
+  }
 }
 
 /** The folder cannot be made or written; `cause` says why. */

@@ -1,6 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeHex } from "../codecs/hex.ts";
 import { type AttributionPayload, readRecord } from "../signaling/attribution.ts";
+import type { Revocation } from "../signaling/certificate/revocations.ts";
 import type { ErasureTarget } from "../signaling/record-log.ts";
 import { readTombstone } from "../signaling/tombstone.ts";
 import { parseUtc } from "../signaling/utc-time.ts";
@@ -56,6 +57,14 @@ export function decide(
 export function timeOf({ issued_at }: AttributionPayload): number {
   const time = parseUtc(issued_at);
   return time.ok ? time.value : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * What remains of a revocation when the agent that it names is erased: what an authority revoked of its own stays revoked, whoever it is
+ * said to be about. `undefined`: nothing.
+ */
+export function withoutName(revocation: Revocation): Revocation | undefined {
+  return revocation.issuerKeyId === undefined ? undefined : { ...revocation, agentId: "" };
 }
 
 /** Counts what an erasure erased, and names it all by one digest. */

@@ -134,6 +134,27 @@ const logs = [
 ] as const;
 
 describe.each(logs)("erasing in the log in %s", (_, create) => {
+  test("an agent leaves what authorities revoked of their own, without its name, and nothing of what was its own", async () => {
+    const log = await create();
+    await lived(log);
+    const revoked = { kind: "revocation", agentId: ADA, reason: "key-compromise", effectiveAt: 7 } as const;
+    await log.append([
+      { ...revoked, serial: "1f", issuerKeyId: "authority" },
+      { ...revoked, serial: "2f", issuerKeyId: undefined },
+      { ...revoked, serial: "3f", issuerKeyId: undefined, agentId: BOB },
+    ]);
+    await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    const left = [...log.revocations()].map(({ serial, issuerKeyId, agentId }) => [
+      serial,
+      issuerKeyId,
+      agentId,
+    ]);
+    expect(left.sort()).toEqual([
+      ["1f", "authority", ""],
+      ["3f", undefined, BOB],
+    ]);
+  });
+
   test("an agent: whatever names it, what its sessions left, its documents; the chain and the sessions' hold", async () => {
     const log = await create();
     const life = await lived(log);

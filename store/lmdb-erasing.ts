@@ -4,9 +4,9 @@ import { readRecord } from "../signaling/attribution.ts";
 import { forgottenMark } from "../signaling/forgotten.ts";
 import type { Erasure, ErasureOutcome, ErasureTarget } from "../signaling/record-log.ts";
 import type { ErasedRecord } from "../signaling/tombstone.ts";
-import { decide, Tally, timeOf } from "./erasure-rules.ts";
+import { decide, Tally, timeOf, withoutName } from "./erasure-rules.ts";
 import { HOLDS_ERASED, type LogTables, NEWEST_ERASURE } from "./lmdb-tables.ts";
-import { decodeRecord, decodeRevocation } from "./log-values.ts";
+import { decodeRecord, decodeRevocation, encodeRevocation } from "./log-values.ts";
 
 /** Places of the chain, and artifacts, that one commit takes: tombstones are signed in between, and others' turns come. */
 const PIECE = 64;
@@ -141,7 +141,11 @@ export class LmdbErasing {
         for (const key of [...lifecycle.getKeys(rangeOf(agentId))]) void lifecycle.remove(key);
         for (const key of [...participants.getKeys(rangeOf(agentId))]) void participants.remove(key);
         for (const { key, value } of [...revocations.getRange()]) {
-          if (decodeRevocation(value).agentId === agentId) void revocations.remove(key);
+          const revocation = decodeRevocation(value);
+          if (revocation.agentId !== agentId) continue;
+          const nameless = withoutName(revocation);
+          if (nameless === undefined) void revocations.remove(key);
+          else void revocations.put(key, encodeRevocation(nameless));
         }
       },
     ]);

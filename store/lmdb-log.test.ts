@@ -118,6 +118,15 @@ describe("the folder", () => {
     expect(existsSync(join(folder, "data.mdb"))).toBe(true);
   });
 
+  test("that others may look into holds files for its owner alone", async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o755);
+    const log = await open(folder);
+    await log.append([record(0)]);
+    for (const file of ["data.mdb", "lock.mdb"])
+      expect(statSync(join(folder, file)).mode & 0o777).toBe(0o600);
+  });
+
   test("below or in place of a file, or where nobody may write, is refused by name", async () => {
     const folder = temporaryFolder();
     const file = join(folder, "file");

@@ -274,7 +274,7 @@ class LmdbLog implements RecordLog {
 
   /** Rids the file of what was erased, where a process was killed before it could. @internal */
   async finishCompaction(): Promise<void> {
-    discardLeft(this.#folder);
+    await discardLeft(this.#folder);
     const { format, erasures } = this.#tables;
     const isUnderWay = [...erasures.getKeys({ limit: 1 })].length > 0;
     if (format.get(HOLDS_ERASED) === 1 && !isUnderWay) await this.#compact();
@@ -330,6 +330,7 @@ class LmdbLog implements RecordLog {
     await root.close();
     takeCopy(this.#folder);
     this.#tables = openTables(this.#folder);
+    await discardLeft(this.#folder);
     await this.#tables.format.remove(HOLDS_ERASED);
   }
 

@@ -1,7 +1,7 @@
 import { type Database, open, type RootDatabase } from "lmdb";
 import { readRecord } from "../signaling/attribution.ts";
 import { ROOT_RECORDS } from "../signaling/record-log.ts";
-import { broken } from "./data-folder.ts";
+import { broken, closeToOthers } from "./data-folder.ts";
 import { decodeRecord } from "./log-values.ts";
 
 /** The tables of a record log on disk. */
@@ -53,6 +53,7 @@ export function openTables(folder: string): LogTables {
     mapSize: MAP_BYTES,
   });
   try {
+    closeToOthers(folder);
     const format = root.openDB<number, string>({ name: "format" });
     if (!format.doesExist("version")) format.putSync("version", FORMAT_VERSION);
     if (format.get("version") !== FORMAT_VERSION) {

@@ -15,7 +15,7 @@ import type {
 } from "../signaling/record-log.ts";
 import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend } from "./append-rules.ts";
-import { decide, Tally, timeOf } from "./erasure-rules.ts";
+import { decide, Tally, timeOf, withoutName } from "./erasure-rules.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
 type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
@@ -267,7 +267,10 @@ class MemoryLog implements RecordLog {
     this.#agents.delete(agentId);
     this.#lifecycle.delete(agentId);
     for (const [key, revocation] of this.#revocations) {
-      if (revocation.agentId === agentId) this.#revocations.delete(key);
+      if (revocation.agentId !== agentId) continue;
+      const nameless = withoutName(revocation);
+      if (nameless === undefined) this.#revocations.delete(key);
+      else this.#revocations.set(key, nameless);
     }
     this.#participants.delete(agentId);
     this.#forgotten.add(forgottenMark(agentId));
