@@ -12,7 +12,7 @@ import {
   verifySessionChain,
 } from "../../signaling/record-chain.ts";
 import { openChannel } from "../operator/channel.ts";
-import { openOperator, tryLock } from "../operator/operator.ts";
+import { identityIn, openOperator, tryLock } from "../operator/operator.ts";
 import { type RecordSource, sourceIn, sourceOn } from "../operator/record-source.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Output } from "./output.ts";
@@ -116,6 +116,7 @@ async function sourceOf(flags: InspectFlags, output: Output): Promise<RecordSour
     const channel = await openChannel(nodePlatform(), { identity, url: server, certificateHashes: hashes });
     return sourceOn(channel, async () => channel.close());
   }
+  await identityIn(dataFolder);
   const unlock = tryLock(dataFolder);
   if (unlock === undefined) {
     const operator = await openOperator(dataFolder);

@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { Agent, createIdentity } from "../../agent/node.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { saveIdentity } from "../../platform/node/identity-file.ts";
 import { readRecord } from "../../signaling/attribution.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
@@ -85,6 +87,42 @@ describe("the operator of a data folder", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     await server.stop(0);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it("waits for the server that has the folder where a killed one left its file", async () => {
+    const folder = newFolder();
+    await started(folder);
+    const path = join(folder, RUNNING_FILE);
+    const facts = JSON.parse(readFileSync(path, "utf8"));
+    const { pid: gone } = spawnSync(process.execPath, ["--version"]);
+    writeRunningFile(folder, { ...facts, pid: gone, agtp_url: "agtp://127.0.0.1:1" });
+    const asked = openOperator(folder);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    writeRunningFile(folder, facts);
+    const operator = await asked;
+    expect(operator.running).toMatchObject({ pid: process.pid });
+    await operator.end();
+  });
+
+  it("starts again whatever became of the residents: a suspended one is left out, an erased one stays away", async () => {
+    const folder = newFolder();
+    const first = await started(folder, { residents: true });
+    const operator = await openOperator(folder);
+    const residents = async (each: Operator) => {
+      const { agents } = (await each.ask({ method: "DISCOVER", path: "/agents" })).result;
+      return (agents as JsonObject[]).map(({ name, status = "active", online }) => [name, status, online]);
+    };
+    const { agents } = (await operator.ask({ method: "DISCOVER", path: "/agents" })).result;
+    const idOf = (called: string) =>
+      String((agents as JsonObject[]).find(({ name }) => name === called)?.agent_id);
+    await operator.ask({ method: "DEACTIVATE", path: `/agents/${idOf("Reader")}` });
+    await operator.ask({ method: "REDACT", path: "/records", parameters: { agent_id: idOf("Echo") } });
+    await operator.end();
+    await first.stop(0);
+    await started(folder, { residents: true });
+    const again = await openOperator(folder);
+    expect(await residents(again)).toEqual([["Reader", "suspended", false]]);
+    await again.end();
   });
 
   it("does not mind the file that a killed server left", async () => {
@@ -193,6 +231,15 @@ describe("parley agent", () => {
     expect(added.stderr).toMatch(/^asked the server of process \d+, https:/);
     const listed = await parley("agent", "list", "--data", data);
     expect(listed.stdout).toBe(`${ada.agentId}  active, tier 2            Ada (ada)\n`);
+  });
+
+  it("inspects no folder that no server has lived in, and leaves nothing there", async () => {
+    const folder = newFolder();
+    expect(await parley("inspect", "chain", "--data", folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("No server has lived in"),
+    });
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it("says by exit code what was wrong", async () => {

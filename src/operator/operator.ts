@@ -72,7 +72,7 @@ export function tryLock(dataFolder: string): (() => void) | undefined {
 async function runningIn(dataFolder: string): Promise<RunningFacts> {
   for (let waited = 0; ; waited += LOOK_AGAIN_MS) {
     const facts = readRunningFile(dataFolder);
-    if (facts !== undefined) return facts;
+    if (facts !== undefined && lives(facts.pid)) return facts;
     if (waited >= SAYS_WITHIN_MS) break;
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
@@ -80,6 +80,16 @@ async function runningIn(dataFolder: string): Promise<RunningFacts> {
     code: "data-folder-in-use",
     message: `Something has ${dataFolder} and does not say where it listens: a command, or a server of an older version.`,
   });
+}
+
+/** A file that a killed server left may still be there while another process takes the folder. */
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 async function onServer(identity: LoadedIdentity, running: RunningFacts): Promise<Operator> {

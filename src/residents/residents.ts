@@ -8,6 +8,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import { forgottenMark } from "../../signaling/forgotten.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
@@ -59,18 +60,19 @@ export async function residentIdentities(
   return identities;
 }
 
-/** Has the server know its residents, also where registration is closed. */
+/** Has the server know its residents, also where registration is closed; but for those that its operator had erased. */
 export async function registerResidents(log: RecordLog, identities: Iterable<AgentIdentity>): Promise<void> {
   const known = new Set([...log.agents()].map(({ agentId }) => agentId));
+  const forgotten = new Set(log.forgotten());
   const entries = [...identities]
-    .filter(({ agentId }) => !known.has(agentId))
+    .filter(({ agentId }) => !known.has(agentId) && !forgotten.has(forgottenMark(agentId)))
     .map(({ agentId, genesis, identityDocument }) => {
       return { kind: "agent", agentId, genesis, identityDocument } as const;
     });
   if (entries.length > 0) await log.append(entries);
 }
 
-/** Brings the residents online at the server that takes their connections. Throws what connecting throws. */
+/** Brings the residents online at the server that takes their connections. One that it refuses is reported and left out. */
 export async function startResidents(options: {
   readonly identities: ReadonlyMap<ResidentKind, AgentIdentity>;
   readonly serverId: string;
@@ -105,7 +107,8 @@ export async function startResidents(options: {
         reconnect: true,
         ...(token === undefined ? {} : { token: () => token(identity.agentId) }),
         report,
-      });
+      }).catch((error: unknown) => void report(error));
+      if (agent === undefined) continue;
       agents.push(agent);
       const seats = new Seats(bounds);
       const host = async (guest: string, coming: () => Promise<Call>) => {
