@@ -107,13 +107,24 @@ export interface SessionToGoOn {
   readonly authorityScope?: JsonValue | undefined;
   /** It is suspended, as the server says. */
   readonly suspension?: JsonObject | undefined;
+  /** Of the session, as the server says, where another process had it before. */
+  readonly state?: JsonValue | undefined;
 }
 
 /** Makes the call of a checked session. */
 export async function makeCall(
   context: AgentContext,
   options: CallOptions,
-  { session, mediaSigner, connection, peerClock, authorityScope, statements, suspension }: SessionToGoOn,
+  {
+    session,
+    mediaSigner,
+    connection,
+    peerClock,
+    authorityScope,
+    statements,
+    suspension,
+    state,
+  }: SessionToGoOn,
 ): Promise<Call> {
   const { port, streams } = connection;
   const { sessionId, leg } = session;
@@ -148,6 +159,7 @@ export async function makeCall(
     media,
     mediaSigner,
     suspension,
+    state,
     keepSending: options.keepSending ?? false,
   });
 }

@@ -119,6 +119,8 @@ export class Call {
     readonly mediaSigner: Signer;
     /** It is suspended, as the server says. */
     readonly suspension?: JsonObject | undefined;
+    /** Of the session, as the server says, where another process had it before. */
+    readonly state?: JsonValue | undefined;
     readonly keepSending: boolean;
   }) {
     const { context, session } = options;
@@ -193,6 +195,7 @@ export class Call {
       detached: (event) => this.#events.emit("detached", event),
       returning: () => {
         suspendedBefore = this.suspended;
+        this.#peer.returning();
       },
       reattached: (event, { streams, result }) => {
         this.#peer.reattached(result.state);
@@ -206,6 +209,7 @@ export class Call {
       },
     });
     this.ended = this.#ending.ended;
+    if (options.state !== undefined) this.#peer.reattached(options.state);
     if (options.suspension !== undefined) this.#suspension.told("session-suspended", options.suspension);
     void this.settled.catch(() => undefined).then(() => this.#attachment.close());
     this.#scheduleUpkeep();

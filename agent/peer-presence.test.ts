@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { createSigner } from "../platform/node/sodium.ts";
 import { makeMediaKey } from "../signaling/media-key.ts";
+import { strictVerifier } from "../test/keys.ts";
 import { connected, say } from "../test/scenario/talking.ts";
 import { World } from "../test/scenario/world.ts";
+import type { CallMedia } from "./call-media.ts";
+import { PeerPresence } from "./peer-presence.ts";
 
 describe("the other end's next media key", () => {
   it.each([
@@ -32,11 +35,50 @@ describe("the other end's next media key", () => {
   });
 });
 
-async function scene() {
+describe("messages to the other end", () => {
+  const away = { event: "peer-detached", fields: { until: 0 } };
+  const back = { event: "peer-attached", fields: {} };
+
+  it.each([
+    ["that is away, by the answer", [], "detached", 0],
+    ["that is away, by news that overtook the answer", [away], "active", 0],
+    ["that is there, by the answer", [], "active", 1],
+    ["that is there, by news that overtook the answer", [back], "detached", 1],
+  ] as const)("wait as it is to one %s", async (_which, news, state, sent) => {
+    const { world, call } = await scene();
+    const left: boolean[] = [];
+    const media = { messages: { peerLeft: () => left.push(true), peerCame: () => left.push(false) } };
+    const presence = new PeerPresence({
+      ...{ session: call.session, media: media as unknown as CallMedia, verifier: strictVerifier },
+      ...{ wall: () => world.clock.wall(), ownClock: { offset_ms: 0, uncertainty_ms: 0 } },
+      ...{ detached: () => {}, attached: () => {} },
+    });
+    // Before that the opposite.
+    presence.told((sent === 0 ? back : away).event, {});
+    presence.returning();
+    for (const { event, fields } of news) presence.told(event, fields);
+    presence.reattached(state);
+    expect(left.at(-1)).toBe(sent === 0);
+  });
+
+  it("wait for one that is away, and go when it is back", async () => {
+    const { world, call, answered } = await scene({ data: true });
+    call.told(away);
+    const waiting = call.data?.send(1);
+    await world.clock.advance(30_000);
+    expect(answered.stats().data?.heard?.verified).toBe(0);
+    call.told(back);
+    await world.during(waiting ?? Promise.reject());
+    await world.clock.advance(100);
+    expect(answered.stats().data?.heard?.verified).toBe(1);
+  });
+});
+
+async function scene(options: { readonly data?: true } = {}) {
   const world = new World();
   const identity = world.identity({ name: "Bob" });
   const [ada, bob] = [await world.agent("Ada"), await world.agent("Bob", { identity })];
-  const { call, answered } = await connected(world, ada, bob);
+  const { call, answered } = await connected(world, ada, bob, options, options);
   const { offer, peer } = call.session;
   const certify = (what: "server" | "offer" | "used" | "peer", generation: number) =>
     makeMediaKey(

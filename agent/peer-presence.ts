@@ -38,6 +38,8 @@ export class PeerPresence {
   readonly #keys: Map<number, MediaKey>;
   #newest: MediaKey;
   #isDetached = false;
+  /** It came or went since this end asked for its connection. */
+  #isTold = false;
 
   constructor(options: PeerPresenceOptions) {
     const { mediaKey } = options.session.peer;
@@ -59,14 +61,22 @@ export class PeerPresence {
   }
 
   #wentAway({ until }: JsonObject): void {
+    this.#isTold = true;
+    this.#options.media.messages.peerLeft();
     if (this.#isDetached) return;
     this.#isDetached = true;
-    this.#options.media.messages.peerLeft();
     this.#options.detached({ until: typeof until === "number" ? until : 0 });
   }
 
-  /** This end has a connection again, where the session is `detached` as long as the other end has none. */
+  /** This end is about to ask for a connection, and to be told how the session stands. */
+  returning(): void {
+    this.#isTold = false;
+  }
+
+  /** This end has a connection for a session in this state: `detached` as long as the other end has none. */
   reattached(state: unknown): void {
+    // An event is later than the answer that it overtook.
+    if (this.#isTold) return;
     if (state === "detached") this.#options.media.messages.peerLeft();
     else this.#options.media.messages.peerCame([]);
   }
@@ -74,6 +84,7 @@ export class PeerPresence {
   #cameBack({ clock, received }: JsonObject): void {
     const { media, ownClock } = this.#options;
     this.#isDetached = false;
+    this.#isTold = true;
     if (isClock(clock)) {
       // Both were measured against the server's.
       const offset = clock.offset_ms - ownClock.offset_ms;

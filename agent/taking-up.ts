@@ -74,6 +74,7 @@ async function takeUp(context: AgentContext, sessionId: string, options: CallOpt
       peerClock,
       statements,
       suspension,
+      state: connection.result.state,
     });
   } catch (error) {
     connection.close();
