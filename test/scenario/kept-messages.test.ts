@@ -21,7 +21,12 @@ async function darkening(model: "persistent" | "bounded") {
 }
 
 /** Sends numbers, so many a second. */
-async function countFast(world: World, { call }: End, numbers: number, perSecond: number): Promise<void> {
+async function countFast(
+  world: World,
+  { call }: Pick<End, "call">,
+  numbers: number,
+  perSecond: number,
+): Promise<void> {
   for (let number = 0; number < numbers; number += 1) {
     await call.data?.send(number);
     await new Promise<void>((resolve) => world.clock.at(world.clock.now() + 1000 / perSecond, resolve));
@@ -61,6 +66,58 @@ describe("a server that is killed", () => {
     await world.clock.advance(20_000);
     expect(bob.told).toEqual([...upTo(10), ...upTo(800)]);
     await hungUp(world, ada.call, bob.call);
+  });
+});
+
+describe("a server that is stopped in order, for longer than a message may be old", () => {
+  it("has every message read once", async () => {
+    const { world, ada, bob } = await scene(persistent);
+    const counted = Promise.all([count(world, ada.call, 60), count(world, bob.call, 60)]);
+    await world.clock.advance(1_000);
+    await world.stopServer();
+    await world.clock.advance(30_000);
+    world.startServer();
+    await world.during(counted);
+    await world.clock.advance(6_000);
+    expect([ada.told, bob.told]).toEqual([upTo(60), upTo(60)]);
+    await hungUp(world, ada.call, bob.call);
+  });
+});
+
+describe("a process that takes a call up after a restart", () => {
+  it("begins right beyond what receipts have, and what its listener lacks of it arrives", async () => {
+    const world = new World({ toServer: link, toClient: link });
+    const identity = world.identity({ name: "Ada" });
+    const [first, second] = [await online(world, "Ada", { identity }), await online(world, "Bob")];
+    const options = { data: true, ...persistent };
+    const { call, answered } = await connected(world, first.agent, second.agent, options, { data: true });
+    const told: unknown[] = [];
+    const sequences: number[] = [];
+    void (async () => {
+      for await (const { value, sequence } of answered.data ?? []) {
+        told.push(value);
+        sequences.push(sequence);
+      }
+    })();
+    await world.during(countFast(world, { call }, 300, 100));
+    await world.clock.advance(100);
+    second.way.isDown = true;
+    second.way.cut();
+    const lost = first.agent.close();
+    await kill(world, 500);
+    await world.during(lost);
+    const fresh = await online(world, "Ada", { identity, inbox: "fresh" });
+    const taken = await world.during(fresh.agent.takeUp(call.id));
+    const counted = countFast(world, { call: taken }, 10, 100);
+    await world.clock.advance(40_000);
+    second.way.isDown = false;
+    await world.during(counted);
+    await world.clock.advance(6_000);
+    expect(told).toEqual([...upTo(300), ...upTo(10)]);
+    const beyond = (sequences[300] ?? 0) - (sequences[299] ?? 0);
+    expect(beyond).toBeGreaterThan(65_536 - 300);
+    expect(beyond).toBeLessThanOrEqual(65_536);
+    await hungUp(world, taken, answered);
   });
 });
 
@@ -117,7 +174,7 @@ describe("a listener that is away for longer than a message may be old", () => {
     const world = new World({ toServer: link, toClient: link });
     const [ada, bob] = [await online(world, "Ada"), await online(world, "Bob")];
     const { call, answered } = await connected(world, ada.agent, bob.agent, { data: true }, { data: true });
-    const counted = countFast(world, { call } as End, 1_100, 100);
+    const counted = countFast(world, { call }, 1_100, 100);
     const told: unknown[] = [];
     const read = (async () => {
       for await (const { value } of answered.data ?? []) {
