@@ -40,7 +40,8 @@ export function findPath(
     for (const issuer of candidates) {
       const isPinned = pinned.includes(issuer);
       if (!isPinned && below.length >= MAX_DEPTH) return tooLong(child);
-      if (judged++ === MAX_SIGNATURES) return tooLong(child);
+      if (judged >= MAX_SIGNATURES) return tooLong(child);
+      judged++;
       const found =
         flawOf(child, issuer, below.length) ?? (isPinned ? ok([issuer]) : climb(issuer, [...below, issuer]));
       if (found.ok) return isPinned ? found : ok([issuer, ...found.value]);

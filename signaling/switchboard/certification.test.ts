@@ -5,8 +5,9 @@ import { restarted } from "../../test/scenario/restarted.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { type OpeningFacts, Stage } from "../../test/scenario/signaling-stage.ts";
-import { ALICE, BOB, must, type TestAgent, testAgent } from "../../test/signed-call.ts";
+import { ALICE, BOB, CALL_TIME, must, type TestAgent, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
+import { MAX_REVOCATIONS } from "../certificate/revocations.ts";
 import { readX509 } from "../certificate/x509.ts";
 
 /** Half a minute. */
@@ -170,6 +171,17 @@ describe("an Agent Certificate", () => {
     );
   });
 
+  test("holds no longer than the authorities on the way up", () => {
+    const long = new CertifiedAgents(new CertifiedAgents(certified, 30_000));
+    const up = new CallScene({ certificates, shows: { alice: long.issue(ALICE).shown } });
+    up.stage.advance(29_000);
+    expect(up.alice.query(up.sessionId).outcome).toBe("ok 200");
+    up.stage.advance(1_001);
+    expect(up.alice.query(up.sessionId).last.error).toMatchObject({ details: { flaw: "expired" } });
+    up.stage.advance(15_000);
+    expect(up.bobInbox.event("session-ended")).toMatchObject({ reason: "certificate-expired" });
+  });
+
   test("where no authority is believed it is not looked at", () => {
     const stage = new Stage();
     const alice = new SignalingPeer(stage, ALICE, certified.issue(ALICE).shown);
@@ -304,6 +316,14 @@ describe("a revocation", () => {
       expect(speaking()).toEqual(Array(2).fill("revocation-forbidden"));
     });
 
+    test("counts for nothing any more where that one is past its time, as its own word does", () => {
+      const past = new CertifiedAgents(certified, -1_000);
+      const { stage } = scene(issued());
+      expect(revoke(new SignalingPeer(stage, BOB, past.authority), ALICE, "1a").outcome).toBe(
+        "revocation-forbidden",
+      );
+    });
+
     test("ends a session that an earlier process left", async () => {
       const { middle, up } = beneath();
       const stage = await restarted(up.stage, { certificates });
@@ -348,6 +368,22 @@ describe("a revocation", () => {
       expect(revoke(peer, ALICE, alice.serial).outcome).toBe("ok 200");
       expect(up.bobInbox.event("session-ended")).toMatchObject({ reason: "certificate-revoked" });
     }
+  });
+
+  test("is taken from the operator however many there are, from issuers of agents up to the cap", () => {
+    const alice = issued();
+    const kept = { kind: "revocation", agentId: ALICE.genesis.agentId, issuerKeyId: undefined } as const;
+    const log = Array.from({ length: MAX_REVOCATIONS }, (_, index) => ({
+      ...kept,
+      ...{ serial: (index + 1).toString(16), reason: "superseded", effectiveAt: CALL_TIME },
+    }));
+    const stage = new Stage({ certificates, log });
+    const subscribed = () => new SignalingPeer(stage, ALICE, alice.shown).subscribe().outcome;
+    expect(subscribed()).toBe("ok 200");
+    const issuer = new SignalingPeer(stage, BOB, keyHolder(ALICE.genesis.issuerKey));
+    expect(revoke(issuer, ALICE, alice.serial).outcome).toBe("capacity");
+    expect(revoke(new SignalingPeer(stage, stage.server), ALICE, alice.serial).outcome).toBe("ok 200");
+    expect(subscribed()).toBe("agent-certificate-refused");
   });
 
   test("is taken from nobody else, and attempts are logged", () => {

@@ -69,6 +69,21 @@ describe("possession proofs", () => {
     });
   });
 
+  test("used again for as long as clocks may differ, while others use theirs: refused as replayed, then as too old", () => {
+    const stage = new Stage();
+    const [alice, bob] = [new SignalingPeer(stage, ALICE), new SignalingPeer(stage, BOB)];
+    const rawProof = alice.proof("SUBSCRIBE", INBOX, DOCUMENTS);
+    const again = () => alice.subscribe(undefined, { rawProof, documents: true }).outcome;
+    expect(again()).toBe("ok 200");
+    const outcomes: string[] = [];
+    while (outcomes.length < 120) {
+      stage.advance(1_000);
+      expect(bob.subscribe().outcome).toBe("ok 200");
+      outcomes.push(again());
+    }
+    expect([...new Set(outcomes)]).toEqual(["proof-replayed", "proof-invalid"]);
+  });
+
   test("used again after a restart, or at another server that shares what it remembers: refused as replayed", () => {
     const shared = new MemoryState();
     // Two lives that draw the same random bytes, so that the nonce alone would let the proof in.

@@ -33,7 +33,7 @@ export interface NewAuthority extends TestAuthority {
   readonly privateKeyPem: string;
 }
 
-/** Makes an authority, good for ten years from `now` (Unix milliseconds) on; its certificate is its own, or issued by the one `above`. */
+/** Makes an authority, good for ten years ({@link AUTHORITY_LIFETIME}) from `now` (Unix milliseconds) on; its certificate is its own, or issued by the one `above`. */
 export function makeTestAuthority(name: string, now: number, above?: TestAuthority): NewAuthority {
   const seed = generateSeed();
   const signer = createSigner(seed);
@@ -43,7 +43,7 @@ export function makeTestAuthority(name: string, now: number, above?: TestAuthori
       issuer: above?.certificate.subject ?? nameOf(name),
       subject: nameOf(name),
       notBefore: now - BACKDATED,
-      notAfter: now + TEN_YEARS,
+      notAfter: now + AUTHORITY_LIFETIME,
       publicKey: signer.publicKey,
       extensions: [
         extension(UNDERSTOOD.basicConstraints, true, sequence(element(0x01, Uint8Array.of(0xff)))),
@@ -98,7 +98,8 @@ export function freshSerial(): Uint8Array {
 
 /** For clocks that are behind, milliseconds. */
 export const BACKDATED = 3_600_000;
-const TEN_YEARS = 3_650 * 86_400_000;
+/** How long an authority holds, milliseconds. */
+export const AUTHORITY_LIFETIME = 3_650 * 86_400_000;
 /** Bit 5 of keyUsage. */
 const KEY_CERT_SIGN = Uint8Array.of(0x04);
 const SEED_BYTES = 32;

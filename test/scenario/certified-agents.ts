@@ -5,7 +5,11 @@ import { certificatesOfPem } from "../../platform/node/pem.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import { readAuthorities } from "../../signaling/certificate/authorities.ts";
 import { issueAgentCertificate } from "../../src/certificates/issue.ts";
-import { makeTestAuthority, type NewAuthority } from "../../src/certificates/test-authority.ts";
+import {
+  AUTHORITY_LIFETIME,
+  makeTestAuthority,
+  type NewAuthority,
+} from "../../src/certificates/test-authority.ts";
 import { strictVerifier } from "../keys.ts";
 import { CALL_TIME, must, type TestAgent } from "../signed-call.ts";
 import type { OpeningFacts } from "./signaling-stage.ts";
@@ -18,11 +22,11 @@ export class CertifiedAgents {
   /** Certificates of the authorities on the way up, but the topmost. */
   readonly #way: readonly Uint8Array[];
 
-  /** With an authority of its own, beneath that of others, whose rules then hold, or the topmost. */
-  constructor(above?: CertifiedAgents) {
+  /** With an authority of its own, beneath that of others, whose rules then hold, or the topmost; `lasting`: until when from now on, milliseconds. */
+  constructor(above?: CertifiedAgents, lasting = AUTHORITY_LIFETIME) {
     this.#authority = makeTestAuthority(
       above === undefined ? "scenario" : `beneath ${above.keyId}`,
-      CALL_TIME,
+      CALL_TIME - AUTHORITY_LIFETIME + lasting,
       above === undefined ? undefined : above.#authority,
     );
     const own = certificatesOfPem(this.#authority.certificatePem);
