@@ -192,7 +192,7 @@ export interface RecordLog {
   /**
    * Puts a tombstone in the place of every record of the target, and takes its artifacts away, piece by piece beside what else is
    * appended. `number` goes on with an erasure that was begun. Begun, it is among {@link pendingErasures} until an `erased` entry ends
-   * it, also over a crash. Resolves when the tombstones are durable.
+   * it, also over a crash. Resolves when the tombstones are durable; rejects with `capacity`, and has begun nothing, where the disk has no room.
    */
   erase(
     target: ErasureTarget,

@@ -30,7 +30,7 @@ export class Erasing {
   readonly #endings: Endings;
   readonly #authorities: Authorities;
   /** At most {@link MAX_ERASURES}. */
-  readonly #waiting = new Map<ExchangeId, Exchange>();
+  readonly #waiting = new Map<ExchangeId, { readonly exchange: Exchange; readonly undo?: () => void }>();
   #hasBegun = false;
 
   constructor(desk: Desk, table: SessionTable, endings: Endings, authorities: Authorities) {
@@ -51,9 +51,9 @@ export class Erasing {
     const target = this.#targetOf(parameters);
     if (!target.ok) return target;
     if (this.#waiting.size >= MAX_ERASURES) return refuse("rate-limited", "Too many erasures are under way.");
-    if (target.value.kind === "agent") this.#forget(target.value.agentId, now);
+    const undo = target.value.kind === "agent" ? this.#forget(target.value.agentId, now) : undefined;
     const { exchange } = asked;
-    this.#waiting.set(exchange.id, exchange);
+    this.#waiting.set(exchange.id, { exchange, ...(undo === undefined ? {} : { undo }) });
     this.#desk.outputs.push({ kind: "erase-wanted", exchange: exchange.id, target: target.value });
     return ok(undefined);
   }
@@ -77,12 +77,19 @@ export class Erasing {
   /** The log is done, or could not. */
   deliver(input: Extract<SwitchboardInput, { kind: "erased" }>, now: number): void {
     const { exchange: id, target, outcome } = input;
-    const exchange = id === undefined ? undefined : this.#waiting.get(id);
+    const { exchange, undo } = (id === undefined ? undefined : this.#waiting.get(id)) ?? {};
     if (id !== undefined) this.#waiting.delete(id);
     const { outputs, replies } = this.#desk;
     if (outcome === undefined) {
       if (exchange !== undefined)
         replies.refuse(exchange, refuse("server-error", "The log could not erase.").fault, now);
+      return;
+    }
+    if (outcome === "no-room") {
+      undo?.();
+      const message =
+        "To erase takes room for a second copy of the log, which the disk has not. Nothing was erased.";
+      if (exchange !== undefined) replies.refuse(exchange, refuse("capacity", message).fault, now);
       return;
     }
     if (outcome === "session-open") {
@@ -127,11 +134,10 @@ export class Erasing {
     return ok({ kind: "session", sessionId: sessionId as string });
   }
 
-  /** Ends all that the agent is in, at once and with its final record, and knows it no more. */
-  #forget(agentId: string, now: number): void {
+  /** Ends all that the agent is in, at once and with its final record, and knows it no more: until what this gives is called. */
+  #forget(agentId: string, now: number): () => void {
     const { registry, connections, outputs } = this.#desk;
-    const agent = registry.get(agentId);
-    if (agent !== undefined) registry.changeStatus(agent, "retired", "operator", now);
+    const undo = registry.retireToForget(agentId);
     this.#authorities.followChanges(now);
     // Last statements are not waited for: they would be erased.
     for (const session of this.#table.of(agentId)) this.#endings.closingWindowOver(session, now);
@@ -147,6 +153,7 @@ export class Erasing {
         reason: "agent-erased",
       });
     }
+    return undo;
   }
 }
 

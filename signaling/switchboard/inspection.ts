@@ -2,7 +2,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { type AttributionPayload, auditId, readRecord, ZERO_AUDIT_ID } from "../attribution.ts";
-import { readTombstone } from "../tombstone.ts";
+import { isTombstone, readTombstone } from "../tombstone.ts";
 import type { AskedByAnybody } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId, LookedUp, LookUpTarget } from "./io.ts";
@@ -154,6 +154,12 @@ export class Inspection {
       }
       case "session":
         if (roots.length === 0) return refuse("session-not-found", "There is no such session.", "parameters");
+        if (reader !== "everything" && roots.some(isTombstone) && !roots.some(tellsAnEnd))
+          return refuse(
+            "record-erased",
+            "What tells who took part in this session was erased.",
+            "parameters",
+          );
         if (!takesPart(reader, parameters.session_id, roots))
           return forbidden("You take no part in this session.");
         return ok({ session_id: parameters.session_id as string, records, more });
@@ -220,6 +226,12 @@ function takesPart(
       root.value.counterparty_agent_id === reader.agentId
     );
   });
+}
+
+/** Whether a record says who takes part in its session. */
+function tellsAnEnd(jws: string): boolean {
+  const root = readRecord(jws);
+  return root.ok && root.value.event === "session-established";
 }
 
 function missing(name: string) {

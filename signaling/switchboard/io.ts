@@ -104,14 +104,15 @@ export type SwitchboardInput =
       readonly evidence: EvidenceFile | "erased" | undefined;
     }
   /**
-   * Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log could not;
-   * `session-open`: an earlier process left the session, which is not over.
+   * Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log failed in the middle,
+   * and goes on with it at the next start; `no-room`: the disk has no room for it, and nothing of it was begun; `session-open`: an earlier
+   * process left the session, which is not over.
    */
   | {
       readonly kind: "erased";
       readonly exchange: ExchangeId | undefined;
       readonly target: ErasureTarget;
-      readonly outcome: ErasureOutcome | "session-open" | undefined;
+      readonly outcome: ErasureOutcome | "session-open" | "no-room" | undefined;
     }
   /** Answers `left-wanted`. */
   | { readonly kind: "left"; readonly session: OpenSession; readonly reason: string }

@@ -167,6 +167,14 @@ describe("an identity document beside what the issuer said here", () => {
     expect(statusOf(new SignalingPeer(new Stage({ log: stage.log }), ALICE), carol.id)).toBe("active");
   });
 
+  test("counts as from before what was said over it, though its issuer's clock be ahead", () => {
+    const { stage } = registered();
+    const ahead = new SignalingPeer(stage, updated(stage.now + 60_000, "suspended"));
+    expect(ahead.subscribe().outcome).toBe("agent-suspended");
+    expect(change(stage, "REINSTATE", ahead.id, key).result).toMatchObject({ status: "active" });
+    expect(statusOf(new SignalingPeer(new Stage({ log: stage.log }), ALICE), ahead.id)).toBe("active");
+  });
+
   test("does not lift what was said here, whenever it was updated", () => {
     const { stage, carol } = registered();
     change(stage, "DEACTIVATE", carol.id, key);

@@ -1,3 +1,4 @@
+import { ParleyError } from "../../codecs/parley-error.ts";
 import type { ErasureTarget, RecordLog } from "../../signaling/record-log.ts";
 import type { ExchangeId, SwitchboardInput } from "../../signaling/switchboard/io.ts";
 import type { ErasedRecord } from "../../signaling/tombstone.ts";
@@ -37,7 +38,7 @@ export class Erasures {
       .then(() => this.#erase(() => log.erase(target, tombstone, number)))
       .catch((error: unknown) => {
         events.log("error", "erasure-failed", { of: target.kind, error: String(error) });
-        return undefined;
+        return error instanceof ParleyError && error.code === "capacity" ? "no-room" : undefined;
       })
       .then((outcome) => done({ kind: "erased", exchange, target, outcome }))
       .catch((error: unknown) => {

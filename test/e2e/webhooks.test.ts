@@ -16,19 +16,22 @@ import { until } from "../waiting.ts";
 async function receiver() {
   const bodies: string[] = [];
   const told = { refuse: 0 };
+  const paths = new Set<string | undefined>();
   const http = createServer((request, response) => {
     const parts: Buffer[] = [];
+    paths.add(request.url);
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       const isRefused = told.refuse-- > 0;
       if (!isRefused) bodies.push(Buffer.concat(parts).toString());
-      response.writeHead(isRefused ? 503 : 204).end();
+      // Whoever may be found behind a receiver is told nothing.
+      response.writeHead(isRefused ? 307 : 204, isRefused ? { location: "/elsewhere" } : {}).end();
     });
   });
   await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void http.close().closeAllConnections());
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/parley`;
-  return Object.assign(told, { url, bodies });
+  return Object.assign(told, { url, bodies, paths });
 }
 
 it("tells of a call's life once each, signed, in order, also after it was refused and started again", async () => {
@@ -65,6 +68,7 @@ it("tells of a call's life once each, signed, in order, also after it was refuse
   const told = () => hook.bodies.flatMap((body) => JSON.parse(body).events);
 
   const calls = [await life(2), await life(4)];
+  expect([...hook.paths]).toEqual(["/parley"]);
   const events = hook.bodies.flatMap((body) => readEvents(body, source));
   expect(events.map(({ event, session_id }) => [event, session_id])).toEqual(
     calls.flatMap((id) => [

@@ -1,9 +1,11 @@
 /** An agent asks to be forgotten, and records grow old: what the server does, and what everybody is told then. */
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { verifyServerChain } from "../../signaling/record-chain.ts";
 import { readTombstone } from "../../signaling/tombstone.ts";
 import { openChannel } from "../../src/operator/channel.ts";
+import { createMemoryLog } from "../../store/memory-log.ts";
 import { strictVerifier } from "../keys.ts";
 import { ORIGIN, World, type WorldOptions } from "./world.ts";
 
@@ -14,11 +16,12 @@ async function talking(options: WorldOptions = {}) {
   const world = new World(options);
   const identity = world.identity({ name: "Ada" });
   const ada = await world.agent("Ada", { identity });
-  const bob = await world.agent("Bob");
+  const bobsIdentity = world.identity({ name: "Bob" });
+  const bob = await world.agent("Bob", { identity: bobsIdentity });
   bob.onCall(async (incoming) => void (await incoming.accept()));
   const call = await world.during(ada.call(bob.id));
   const operator = await operating(world);
-  return { world, ada, bob, call, operator, identity };
+  return { world, ada, bob, call, operator, identity, bobsIdentity };
 }
 
 async function operating(world: World) {
@@ -70,6 +73,17 @@ describe("an agent is erased", () => {
     const [place] = chainOf(world).filter(({ kind }) => kind === "erased");
     const gone = await asked({ target: "audit", audit_id: String(place?.auditId) });
     expect(gone).toMatchObject({ code: "record-erased", details: { tombstone: place?.jws, status: 410 } });
+    const evesIdentity = world.identity({ name: "Eve" });
+    await world.agent("Eve", { identity: evesIdentity });
+    const eve = await world.during(
+      openChannel(world.platform(), { identity: evesIdentity, url: `${ORIGIN}/agtp` }),
+    );
+    const audit = { target: "audit", audit_id: String(place?.auditId) };
+    const refused = await world
+      .during(eve.ask({ method: "INSPECT", path: "/", parameters: audit }))
+      .catch((error) => error);
+    expect(refused).toMatchObject({ code: "record-erased" });
+    expect(refused.details, "a stranger is not shown the tombstone").not.toHaveProperty("tombstone");
     expect(await asked({ target: "lifecycle", agent_id: ada.id })).toMatchObject({ code: "record-erased" });
     const path = `/sessions/${call.id}/evidence`;
     await expect(world.during(operator.ask({ method: "QUERY", path }))).rejects.toMatchObject({
@@ -78,6 +92,48 @@ describe("an agent is erased", () => {
     await expect(world.agent("Ada", { identity })).rejects.toMatchObject({ code: "agent-erased" });
     expect(namedIn(world)).not.toContain(ada.id);
     expect(bob.isOnline).toBe(true);
+  });
+
+  it("the other end is told that what it asks about its call was erased", async () => {
+    const { world, ada, bobsIdentity: identity, call, operator } = await talking();
+    const redact = { method: "REDACT", path: "/records", parameters: { agent_id: ada.id } };
+    await world.during(operator.ask(redact));
+    const platform = world.platform();
+    const asking = await world.during(openChannel(platform, { identity, url: `${ORIGIN}/agtp` }));
+    const parameters = { target: "session", session_id: call.id };
+    await expect(
+      world.during(asking.ask({ method: "INSPECT", path: "/", parameters })),
+    ).rejects.toMatchObject({ code: "record-erased", details: { status: 410 } });
+  });
+
+  it("where the disk has no room, the operator is told so and the agent is served as before, but for its call", async () => {
+    const log = createMemoryLog();
+    const { world, ada, operator, identity } = await talking({ log });
+    const path = `/agents/${ada.id}`;
+    await world.during(operator.ask({ method: "DEPRECATE", path }));
+    const erase = log.erase;
+    log.erase = () => Promise.reject(new ParleyError({ code: "capacity", message: "The disk is full." }));
+    const redact = { method: "REDACT", path: "/records", parameters: { agent_id: ada.id } };
+    await expect(world.during(operator.ask(redact))).rejects.toMatchObject({ code: "capacity" });
+    const again = await world.agent("Ada", { identity });
+    expect(again.isOnline).toBe(true);
+    expect(again.calls).toEqual([]);
+    const shown = await world.during(operator.ask({ method: "DISCOVER", path }));
+    expect(shown.result).toMatchObject({ status: { status: "deprecated" } });
+    log.erase = erase.bind(log);
+    await world.during(operator.ask(redact));
+    expect(namedIn(world)).not.toContain(ada.id);
+  });
+
+  it("evidence that was read before is not told from memory", async () => {
+    const { world, call, bob, operator } = await talking();
+    await world.during(call.end());
+    await world.clock.advance(10_000);
+    const evidence = { method: "QUERY", path: `/sessions/${call.id}/evidence` };
+    await world.during(operator.ask(evidence));
+    const redact = { method: "REDACT", path: "/records", parameters: { agent_id: bob.id } };
+    await world.during(operator.ask(redact));
+    await expect(world.during(operator.ask(evidence))).rejects.toMatchObject({ code: "record-erased" });
   });
 
   it("nobody but the operator may, and not the server itself", async () => {
