@@ -148,11 +148,12 @@ describe("the operator of a data folder", () => {
 
 describe("a folder that no server has", () => {
   /** The folder of a killed server: a persistent call of two agents, one of whom a server of the default settings would not let talk. */
-  async function left() {
+  async function left(before: (scene: CallScene) => void = () => {}) {
     const scene = new CallScene({
       offer: { session: { model: "persistent", ttl: 3_600 } },
       alice: testAgent("alice", 1, { document: { trustTier: 3 } }),
     });
+    before(scene);
     const folder = newFolder();
     const { genesis, document } = scene.stage.server;
     await saveIdentity(join(folder, SERVER_IDENTITY_FILE), {
@@ -162,7 +163,7 @@ describe("a folder that no server has", () => {
     });
     const log = await openLmdbLog(folder);
     await log.append(scene.stage.log);
-    const before = { open: [...log.openSessions()], session: log.session(scene.sessionId) };
+    const found = { open: [...log.openSessions()], session: log.session(scene.sessionId) };
     await log.close();
     /** Does something as the operator in the folder, and gives what is there afterwards. */
     const done = async (work: (operator: Operator) => Promise<unknown>) => {
@@ -179,7 +180,7 @@ describe("a folder that no server has", () => {
         await log.close();
       }
     };
-    return { scene, before, done };
+    return { scene, before: found, done };
   }
 
   it("has its open sessions left as they are: nothing about them is judged or written", async () => {
@@ -196,6 +197,19 @@ describe("a folder that no server has", () => {
       await expect(erased).rejects.toMatchObject({ code: "session-state-conflict" });
     });
     expect(after).toEqual(before);
+  });
+
+  it("has one that was ending end for the reason that it had", async () => {
+    const { scene, before, done } = await left(({ alice, sessionId }) => {
+      alice.ask("TERMINATE", `/sessions/${sessionId}`, { reason: "enough" });
+    });
+    expect(before.open).toHaveLength(1);
+    const path = `/agents/${scene.bob.id}`;
+    const { open, session } = await done((operator) => operator.ask({ method: "DEACTIVATE", path }));
+    expect(open).toEqual([]);
+    expect(readRecord(session?.records.at(-1) ?? "")).toMatchObject({
+      value: { event: "session-terminated", extra: { reason: "enough", by: scene.alice.id } },
+    });
   });
 
   it("has those of an agent ended that is stopped, with a final record, and erased with it", async () => {
