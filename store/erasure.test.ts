@@ -222,6 +222,19 @@ describe.each(logs)("erasing in the log in %s", (_, create) => {
     expect(again).toMatchObject({ number: 2, records: 0, artifacts: 0 });
   });
 
+  test("by age: what tells of agents' status, of certificates and of erasures stays, and no other record", async () => {
+    const log = await create();
+    const life = new Life(log);
+    const kept = [
+      ...["agent-registered", "agent-activated", "agent-suspended", "agent-deprecated", "agent-retired"],
+      ...["certificate-revoked", "records-erased"],
+    ];
+    for (const event of [...kept, "notified"]) await life.note({ event });
+    await log.erase({ kind: "age", before: life.now }, tombstone);
+    const left = chainOf(log).filter(({ kind }) => kind === "record");
+    expect(left.map(({ payload }) => payload.event)).toEqual(kept);
+  });
+
   test("goes on where it was broken off, and counts and names all of it", async () => {
     const log = await create();
     const life = await lived(log);
