@@ -9,6 +9,7 @@ import { ALICE, BOB, CALL_TIME, must, type TestAgent, testAgent } from "../../te
 import { readRecord } from "../attribution.ts";
 import { MAX_REVOCATIONS } from "../certificate/revocations.ts";
 import { readX509 } from "../certificate/x509.ts";
+import type { LogEntry } from "../record-log.ts";
 
 /** Half a minute. */
 const SHORT = { days: 1 / 2_880 };
@@ -355,6 +356,24 @@ describe("a revocation", () => {
     expect(up.alice.query(up.sessionId).last.error).toMatchObject({ details: { flaw: "revoked" } });
     up.stage.advance(15_000);
     expect(up.bobInbox.event("session-ended")).toMatchObject({ reason: "certificate-revoked" });
+  });
+
+  test("is taken from the operator also where no issuer's fits any more", () => {
+    const left = {
+      kind: "revocation",
+      issuerKeyId: undefined,
+      reason: "unspecified",
+      effectiveAt: CALL_TIME,
+    };
+    const log = Array.from(
+      { length: MAX_REVOCATIONS },
+      (_, i) => ({ ...left, agentId: "f".repeat(64), serial: i.toString(16) }) as LogEntry,
+    );
+    const stage = new Stage({ certificates, log });
+    new SignalingPeer(stage, ALICE).subscribe();
+    const issuer = new SignalingPeer(stage, ALICE, keyHolder(ALICE.genesis.issuerKey));
+    expect(revoke(issuer, ALICE, "1f").outcome).toBe("capacity");
+    expect(revoke(new SignalingPeer(stage, stage.server), ALICE, "1f").outcome).toBe("ok 200");
   });
 
   test("is taken from the issuer of the agent's Genesis and from the operator", () => {
