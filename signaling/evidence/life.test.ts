@@ -12,6 +12,7 @@ import { buildFrame, FrameSigningContext, signFrame } from "../../codecs/frame.t
 import { encodeHex } from "../../codecs/hex.ts";
 import { interruptDigest } from "../../codecs/interrupt.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
+import { encodeReceipt, parseReceipt, receiptDigest } from "../../codecs/receipt.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import {
   contentLines,
@@ -241,6 +242,31 @@ describe("a statement after a key was changed", () => {
     const line = (bytes: Uint8Array) =>
       ({ kind: "checkpoint", of: "caller", bytes: encodeBase64url(bytes) }) as const;
     const lines = inserted(LINES.with(second, line(open)), second + 1, line(third));
+    expect(found(lines)).toMatch(/signed with a key that the one before it had replaced/);
+  });
+
+  it("a receipt with the old key, chained behind one with the new, is named", () => {
+    const receipts = LINES.flatMap((line, at) => {
+      if (line.kind !== "receipt" || line.of !== "caller") return [];
+      const bytes = decodeBase64url(line.bytes);
+      const parsed = bytes.ok ? parseReceipt(bytes.value) : undefined;
+      return parsed?.ok ? [{ at, receipt: parsed.value }] : [];
+    });
+    const newest = receipts.filter(({ receipt }) => receipt.keyGeneration === 1).at(-1);
+    if (newest === undefined) throw new Error("no receipt has the new key");
+    const { at, receipt } = newest;
+    const open = encodeReceipt({ ...receipt, final: false }, LATER_MEDIA);
+    const next = encodeReceipt(
+      {
+        ...receipt,
+        ...{ keyGeneration: 0, index: receipt.index + 1, previous: receiptDigest(open) },
+        ...{ received: [], heard: [] },
+      },
+      ALICE.media,
+    );
+    const line = (bytes: Uint8Array) =>
+      ({ kind: "receipt", of: "caller", bytes: encodeBase64url(bytes) }) as const;
+    const lines = inserted(LINES.with(at, line(open)), at + 1, line(next));
     expect(found(lines)).toMatch(/signed with a key that the one before it had replaced/);
   });
 
