@@ -8,7 +8,14 @@ import {
   encodeCheckpoint,
   parseCheckpoint,
 } from "../../codecs/checkpoint.ts";
-import { buildFrame, FrameSigningContext, signFrame } from "../../codecs/frame.ts";
+import {
+  buildFrame,
+  FrameSigningContext,
+  FrameView,
+  frameDigest,
+  parseFrame,
+  signFrame,
+} from "../../codecs/frame.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { interruptDigest } from "../../codecs/interrupt.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
@@ -332,6 +339,26 @@ describe("a kept frame", () => {
     const { faults } = verifyMedia([...CALL.kept, frame(sequence, generation, signer)], evidence, verifier);
     expect(faults.map((fault) => fault.message).join("\n")).toMatch(message);
   });
+});
+
+it("a kept frame of the old key that a checkpoint with the new one lists is named", () => {
+  const capture = unixMsToNtp(CALL_TIME);
+  const packet = buildFrame({
+    ...{ profile: "frame", keyGeneration: 0, sequence: LATER_FRAME, payloadType: 111, timestamp: 0, ssrc: 1 },
+    ...{ captureSeconds: capture.seconds, captureFraction: capture.fraction },
+    payload: Uint8Array.of(9),
+  });
+  const context = new FrameSigningContext(CALL.core.digest, 0, 0);
+  signFrame(context, packet, ALICE.media);
+  const view = new FrameView();
+  expect(parseFrame(packet, 0, view)).toBeUndefined();
+  const at = voiceCheckpoints()[1] as number;
+  const digests = checkpointAt(at).digests.with(0, frameDigest(context.signedBytes(packet, view)));
+  const evidence = judged(withSecondCheckpoint({ digests }, LATER_MEDIA));
+  const { faults } = verifyMedia([{ leg: 0, stream: 0, packet }], evidence, verifier);
+  expect(faults.map(({ message }) => message)).toEqual([
+    "Of key generation 0, and listed by a checkpoint of generation 1.",
+  ]);
 });
 
 describe("records of a life that cannot have been", () => {
