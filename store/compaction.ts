@@ -6,11 +6,10 @@ import {
   mkdirSync,
   openSync,
   renameSync,
-  rmSync,
   statfsSync,
   statSync,
 } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { RootDatabase } from "lmdb";
 import { ParleyError } from "../codecs/parley-error.ts";
@@ -26,12 +25,13 @@ export async function copyLive(folder: string, root: RootDatabase): Promise<void
   const copy = join(folder, COPY_FOLDER);
   mkdirSync(copy, { mode: 0o700 });
   await root.backup(copy, true);
-  sync(join(copy, DATA_FILE));
+  const file = await open(join(copy, DATA_FILE), "r");
+  await file.sync().finally(() => file.close());
 }
 
 /**
- * Puts the copy in the place of the closed log's file. The log has its name throughout: a crash leaves the old file or the new one there,
- * whole. What is left of the old one is for {@link discardLeft}.
+ * Puts the copy in the place of the closed log's file, which is left for {@link discardLeft}. The log has its name throughout: a crash
+ * leaves the old file or the new one there, whole.
  */
 export function takeCopy(folder: string): void {
   const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
@@ -41,12 +41,15 @@ export function takeCopy(folder: string): void {
   sync(folder);
 }
 
-/** Removes what a compaction, whole or broken off, leaves beside the log; an old file of the log after writing zeros over it. Nobody waits for the disk meanwhile. */
+/**
+ * Removes what a compaction, whole or broken off, leaves beside the log; an old file of the log after writing zeros over it, piece by
+ * piece: others' turns come in between.
+ */
 export async function discardLeft(folder: string): Promise<void> {
   const [data, copy] = [join(folder, DATA_FILE), join(folder, COPY_FOLDER)];
   const old = join(copy, OLD_FILE);
   if (existsSync(old) && isItsOwn(old, data)) await overwrite(old);
-  rmSync(copy, { recursive: true, force: true });
+  await rm(copy, { recursive: true, force: true });
 }
 
 /** Throws `capacity` where the disk has no room for a second copy of the log. */

@@ -1,4 +1,13 @@
-import { accessSync, chmodSync, closeSync, constants, mkdirSync, openSync, readSync } from "node:fs";
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { ParleyError } from "../codecs/parley-error.ts";
 
@@ -37,6 +46,11 @@ export function closeToOthers(folder: string): void {
       // Somebody else's file: its owner lets this one in.
     }
   }
+}
+
+/** Whether other accounts of the machine may look into the folder. */
+export function isOpenToOthers(folder: string): boolean {
+  return process.platform !== "win32" && (statSync(folder).mode & 0o077) !== 0;
 }
 
 /** The folder cannot be made or written; `cause` says why. */

@@ -2,6 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeHex } from "../codecs/hex.ts";
 import { type AttributionPayload, readRecord } from "../signaling/attribution.ts";
 import type { Revocation } from "../signaling/certificate/revocations.ts";
+import { forgottenMark } from "../signaling/forgotten.ts";
 import type { ErasureTarget } from "../signaling/record-log.ts";
 import { readTombstone } from "../signaling/tombstone.ts";
 import { parseUtc } from "../signaling/utc-time.ts";
@@ -59,12 +60,14 @@ export function timeOf({ issued_at }: AttributionPayload): number {
   return time.ok ? time.value : Number.POSITIVE_INFINITY;
 }
 
-/**
- * What remains of a revocation when the agent that it names is erased: what an authority revoked of its own stays revoked, whoever it is
- * said to be about. `undefined`: nothing.
- */
-export function withoutName(revocation: Revocation): Revocation | undefined {
-  return revocation.issuerKeyId === undefined ? undefined : { ...revocation, agentId: "" };
+/** What stays of a revocation when its agent is erased: the certificate does not hold again, and nothing says whose it was. */
+export function withoutName(revocation: Revocation): Revocation {
+  return { ...revocation, agentId: forgottenMark(revocation.agentId) };
+}
+
+/** A revocation's name in the log. */
+export function revocationKey({ issuerKeyId, agentId, serial }: Revocation): string {
+  return `${issuerKeyId ?? agentId}/${serial}`;
 }
 
 /** Counts what an erasure erased, and names it all by one digest. */

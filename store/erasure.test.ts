@@ -15,6 +15,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Revocations } from "../signaling/certificate/revocations.ts";
 import { forgottenMark } from "../signaling/forgotten.ts";
 import type { RecordFields } from "../signaling/record-chain.ts";
 import {
@@ -134,27 +135,6 @@ const logs = [
 ] as const;
 
 describe.each(logs)("erasing in the log in %s", (_, create) => {
-  test("an agent leaves what authorities revoked of their own, without its name, and nothing of what was its own", async () => {
-    const log = await create();
-    await lived(log);
-    const revoked = { kind: "revocation", agentId: ADA, reason: "key-compromise", effectiveAt: 7 } as const;
-    await log.append([
-      { ...revoked, serial: "1f", issuerKeyId: "authority" },
-      { ...revoked, serial: "2f", issuerKeyId: undefined },
-      { ...revoked, serial: "3f", issuerKeyId: undefined, agentId: BOB },
-    ]);
-    await log.erase({ kind: "agent", agentId: ADA }, tombstone);
-    const left = [...log.revocations()].map(({ serial, issuerKeyId, agentId }) => [
-      serial,
-      issuerKeyId,
-      agentId,
-    ]);
-    expect(left.sort()).toEqual([
-      ["1f", "authority", ""],
-      ["3f", undefined, BOB],
-    ]);
-  });
-
   test("an agent: whatever names it, what its sessions left, its documents; the chain and the sessions' hold", async () => {
     const log = await create();
     const life = await lived(log);
@@ -184,6 +164,32 @@ describe.each(logs)("erasing in the log in %s", (_, create) => {
     expect(log.record(String(first?.auditId))).toBe(first?.jws);
   });
 
+  test("an agent whose certificates were revoked: they stay revoked, and nothing says whose they were", async () => {
+    const log = await create();
+    const life = await lived(log);
+    const revoked = { agentId: ADA, reason: "key-compromise", effectiveAt: CALL_TIME } as const;
+    await log.append([
+      { kind: "revocation", ...revoked, serial: "1dc6", issuerKeyId: "f".repeat(64) },
+      { kind: "revocation", ...revoked, serial: "2ab7", issuerKeyId: undefined },
+      { kind: "revocation", ...revoked, agentId: BOB, serial: "2ab7", issuerKeyId: undefined },
+    ]);
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    await life.conclude(number);
+    const kept = [...log.revocations()];
+    expect(kept).toHaveLength(3);
+    expect(JSON.stringify(kept)).not.toContain(ADA);
+    const revocations = new Revocations();
+    revocations.load(kept);
+    const find = (agentId: string, serial: string, issuerKeyId: string) =>
+      revocations.find({ agentId, serial, issuerKeyId, authorities: [] } as never, CALL_TIME)?.reason;
+    expect(find(ADA, "1dc6", "f".repeat(64))).toBe("key-compromise");
+    expect(find(BOB, "1dc6", "f".repeat(64))).toBe("key-compromise");
+    expect(find(ADA, "2ab7", "e".repeat(64))).toBe("key-compromise");
+    expect(find(BOB, "2ab7", "e".repeat(64))).toBe("key-compromise");
+    expect(find(ADA, "1dc6", "e".repeat(64))).toBeUndefined();
+    expect(find("c".repeat(64), "2ab7", "e".repeat(64))).toBeUndefined();
+  });
+
   test("a session: its records and artifacts, and nothing else", async () => {
     const log = await create();
     const life = await lived(log);
@@ -205,6 +211,7 @@ describe.each(logs)("erasing in the log in %s", (_, create) => {
     const life = new Life(log);
     await life.register(ADA);
     await life.note({ event: "agent-suspended", extra: { agent_id: ADA } });
+    await life.note({ event: "certificate-revoked", extra: { agent_id: ADA, certificate_serial: "1dc6" } });
     await life.call("sess-old");
     await life.call("sess-up", [ADA, BOB], false);
     life.now += 2 * DAY;
@@ -215,8 +222,8 @@ describe.each(logs)("erasing in the log in %s", (_, create) => {
     await life.conclude(outcome.number);
     expect(outcome).toMatchObject({ records: 4, artifacts: 2 });
     const kinds = chainOf(log).map(({ kind }) => kind);
-    expect(kinds.slice(0, 5)).toEqual(["erased", "record", "erased", "erased", "erased"]);
-    expect(kinds.slice(5)).toEqual(new Array(6).fill("record"));
+    expect(kinds.slice(0, 6)).toEqual(["erased", "record", "record", "erased", "erased", "erased"]);
+    expect(kinds.slice(6)).toEqual(new Array(6).fill("record"));
     expect(log.session("sess-up")?.artifacts).toHaveLength(2);
     const again = await log.erase(target, tombstone);
     expect(again).toMatchObject({ number: 2, records: 0, artifacts: 0 });
@@ -350,6 +357,30 @@ describe("on the disk", () => {
     const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
     await life.conclude(number);
     expect(isZeros(readFileSync(file))).toBe(true);
+  });
+
+  test("while zeros are written over the old file the log is read and others' turns come", async () => {
+    const folder = newFolder();
+    const log = await inFolder(folder);
+    const life = await lived(log);
+    const bytes = new Uint8Array(16 * 1024 * 1024).fill(1);
+    await log.append([
+      { kind: "artifact", sessionId: "sess-3", index: 0, artifact: "counters", leg: undefined, bytes },
+    ]);
+    const { number } = await log.erase({ kind: "agent", agentId: ADA }, tombstone);
+    let isOver = false;
+    const ending = life.conclude(number).then(() => {
+      isOver = true;
+    });
+    const old = join(folder, "compacting", "old.mdb");
+    let turns = 0;
+    while (!isOver) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!existsSync(old) || !log.head()) continue;
+      turns += 1;
+    }
+    await ending;
+    expect(turns).toBeGreaterThan(1);
   });
 
   test("zeros are written over an old file that a killed process left, but not where it has names elsewhere", async () => {

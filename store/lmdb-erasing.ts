@@ -4,7 +4,7 @@ import { readRecord } from "../signaling/attribution.ts";
 import { forgottenMark } from "../signaling/forgotten.ts";
 import type { Erasure, ErasureOutcome, ErasureTarget } from "../signaling/record-log.ts";
 import type { ErasedRecord } from "../signaling/tombstone.ts";
-import { decide, Tally, timeOf, withoutName } from "./erasure-rules.ts";
+import { decide, revocationKey, Tally, timeOf, withoutName } from "./erasure-rules.ts";
 import { HOLDS_ERASED, type LogTables, NEWEST_ERASURE } from "./lmdb-tables.ts";
 import { decodeRecord, decodeRevocation, encodeRevocation } from "./log-values.ts";
 
@@ -144,8 +144,8 @@ export class LmdbErasing {
           const revocation = decodeRevocation(value);
           if (revocation.agentId !== agentId) continue;
           const nameless = withoutName(revocation);
-          if (nameless === undefined) void revocations.remove(key);
-          else void revocations.put(key, encodeRevocation(nameless));
+          void revocations.remove(key);
+          void revocations.put(revocationKey(nameless), encodeRevocation(nameless));
         }
       },
     ]);

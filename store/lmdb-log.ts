@@ -16,6 +16,7 @@ import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend, placeKey, placeOf, type SessionPlace } from "./append-rules.ts";
 import { checkRoom, copyLive, discardLeft, takeCopy } from "./compaction.ts";
 import { broken, prepareFolder, unwritable } from "./data-folder.ts";
+import { revocationKey } from "./erasure-rules.ts";
 import { LmdbErasing } from "./lmdb-erasing.ts";
 import { HOLDS_ERASED, type LogTables, openTables } from "./lmdb-tables.ts";
 import {
@@ -82,6 +83,8 @@ class LmdbLog implements RecordLog {
   #waitingBytes = 0;
   readonly #waitingPlaces = new Set<string>();
   #writing: Promise<void> | undefined;
+  /** Settles when no old file is left. */
+  #discarding: Promise<void> = Promise.resolve();
   #failure: ParleyError | undefined;
   #closing: Promise<void> | undefined;
 
@@ -255,6 +258,7 @@ class LmdbLog implements RecordLog {
     tombstone: (record: ErasedRecord) => string,
     number?: number,
   ): Promise<ErasureOutcome> {
+    await this.#discarding.catch(() => undefined);
     this.#assertWritable();
     checkRoom(this.#folder);
     // What was accepted before is looked at as well.
@@ -278,11 +282,13 @@ class LmdbLog implements RecordLog {
     const { format, erasures } = this.#tables;
     const isUnderWay = [...erasures.getKeys({ limit: 1 })].length > 0;
     if (format.get(HOLDS_ERASED) === 1 && !isUnderWay) await this.#compact();
+    await this.#discarding;
   }
 
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#writing;
+      await this.#discarding.catch(() => undefined);
       await this.#tables.root.close();
     })();
     return this.#closing;
@@ -304,10 +310,11 @@ class LmdbLog implements RecordLog {
         await this.#fail(error, group);
         break;
       }
-      for (const { places, bytes, resolve } of group) {
-        for (const place of places) this.#waitingPlaces.delete(place);
-        this.#waitingBytes -= bytes;
-        resolve();
+      for (const waiting of group) {
+        for (const place of waiting.places) this.#waitingPlaces.delete(place);
+        this.#waitingBytes -= waiting.bytes;
+        if (!waiting.compacts) waiting.resolve();
+        else this.#discarding.then(waiting.resolve, (error: unknown) => this.#fail(error, [waiting]));
       }
     }
     this.#writing = undefined;
@@ -322,16 +329,20 @@ class LmdbLog implements RecordLog {
     return promise;
   }
 
-  /** Nothing is written meanwhile; reads go on, but in the moment between the two files. */
+  /**
+   * Until the new file has its place nothing is written; reads go on, but in the moment between the two. The old one goes beside what is
+   * written then.
+   */
   async #compact(): Promise<void> {
     const { root, format } = this.#tables;
     if (format.get(HOLDS_ERASED) !== 1) return;
+    await this.#discarding;
     await copyLive(this.#folder, root);
     await root.close();
     takeCopy(this.#folder);
     this.#tables = openTables(this.#folder);
-    await discardLeft(this.#folder);
     await this.#tables.format.remove(HOLDS_ERASED);
+    this.#discarding = discardLeft(this.#folder);
   }
 
   async #fail(error: unknown, group: readonly Waiting[]): Promise<void> {
@@ -358,11 +369,7 @@ class LmdbLog implements RecordLog {
       return [() => void this.#tables.lifecycle.put([agentId, chainSeq], encodeChange(entry))];
     }
     if (entry.kind === "revocation") {
-      const { issuerKeyId, agentId, serial } = entry;
-      return [
-        () =>
-          void this.#tables.revocations.put(`${issuerKeyId ?? agentId}/${serial}`, encodeRevocation(entry)),
-      ];
+      return [() => void this.#tables.revocations.put(revocationKey(entry), encodeRevocation(entry))];
     }
     if (entry.kind === "session-state") {
       const value = entry.bytes.slice();

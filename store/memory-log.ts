@@ -15,7 +15,7 @@ import type {
 } from "../signaling/record-log.ts";
 import type { ErasedRecord } from "../signaling/tombstone.ts";
 import { checkAppend } from "./append-rules.ts";
-import { decide, Tally, timeOf, withoutName } from "./erasure-rules.ts";
+import { decide, revocationKey, Tally, timeOf, withoutName } from "./erasure-rules.ts";
 
 type RecordEntry = Extract<LogEntry, { kind: "record" }>;
 type ArtifactEntry = Extract<LogEntry, { kind: "artifact" }>;
@@ -73,8 +73,7 @@ class MemoryLog implements RecordLog {
         this.#session(entry.sessionId).state = entry.bytes.slice();
       } else if (entry.kind === "revocation") {
         const { kind: _kind, ...revocation } = entry;
-        const { issuerKeyId, agentId, serial } = revocation;
-        this.#revocations.set(`${issuerKeyId ?? agentId}/${serial}`, revocation);
+        this.#revocations.set(revocationKey(revocation), revocation);
       } else if (entry.kind === "lifecycle") {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else if (entry.kind === "erased") {
@@ -266,11 +265,10 @@ class MemoryLog implements RecordLog {
   #forget(agentId: string): void {
     this.#agents.delete(agentId);
     this.#lifecycle.delete(agentId);
-    for (const [key, revocation] of this.#revocations) {
+    for (const [key, revocation] of [...this.#revocations]) {
       if (revocation.agentId !== agentId) continue;
-      const nameless = withoutName(revocation);
-      if (nameless === undefined) this.#revocations.delete(key);
-      else this.#revocations.set(key, nameless);
+      this.#revocations.delete(key);
+      this.#revocations.set(revocationKey(withoutName(revocation)), withoutName(revocation));
     }
     this.#participants.delete(agentId);
     this.#forgotten.add(forgottenMark(agentId));

@@ -1,9 +1,11 @@
 import type { AgentCertificate } from "../authority.ts";
+import { forgottenMark } from "../forgotten.ts";
 import { flawed } from "./flaws.ts";
 import { MAX_VALIDITY } from "./validity.ts";
 
 /** A certificate that does not hold any more, whatever its time says. */
 export interface Revocation {
+  /** Its `forgottenMark` where the agent was erased since. */
   readonly agentId: string;
   /** Lowercase hex without leading zeros. */
   readonly serial: string;
@@ -65,7 +67,11 @@ export class Revocations {
       const revocation = this.ofIssuer(one.issuerKeyId, one.serial, now);
       if (revocation !== undefined) return revocation;
     }
-    return inEffect(this.#byAgent.get(`${agentId}/${serial}`), now);
+    if (this.#byAgent.size === 0) return undefined;
+    return (
+      inEffect(this.#byAgent.get(`${agentId}/${serial}`), now) ??
+      inEffect(this.#byAgent.get(`${forgottenMark(agentId)}/${serial}`), now)
+    );
   }
 }
 

@@ -48,12 +48,18 @@ async function store(folder: string, isOurs: () => Promise<boolean>) {
   try {
     if (!existsSync(join(folder, "data.mdb")))
       return { state: "ok", found: `${folder} is empty and writable; ${free} MiB free` } as const;
-    const { prepareFolder } = await import("../../store/data-folder.ts");
+    const { isOpenToOthers, prepareFolder } = await import("../../store/data-folder.ts");
     prepareFolder(folder);
     const { openLmdbLog } = await import("../../store/lmdb-log.ts");
     const log = await openLmdbLog(folder);
     const records = (log.head()?.chainSeq ?? -1) + 1;
     await log.close();
+    if (isOpenToOthers(folder))
+      return {
+        state: "warning",
+        found: `${folder} opens, with ${records} records; other accounts of this machine may look into it`,
+        fix: `Close it to them: chmod 700 ${folder}`,
+      } as const;
     return { state: "ok", found: `${folder} opens, with ${records} records; ${free} MiB free` } as const;
   } finally {
     unlock();

@@ -1,5 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -87,6 +96,18 @@ describe("the operator of a data folder", () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     await server.stop(0);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it("is the folder's owner alone: a server warns where others may look into it", async () => {
+    const folder = newFolder();
+    const said: string[] = [];
+    const events = { log: (_: string, event: string) => void said.push(event) };
+    const closed = await started(folder, { events });
+    await closed.stop(0);
+    expect(said).not.toContain("data-folder-open");
+    chmodSync(folder, 0o755);
+    await started(folder, { events });
+    expect(said).toContain("data-folder-open");
   });
 
   it("waits for the server that has the folder where a killed one left its file", async () => {

@@ -3,7 +3,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
 import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
-import { prepareFolder } from "../../store/data-folder.ts";
+import { isOpenToOthers, prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { audienceOf } from "../../transports/url.ts";
 import { acceptWebSocket } from "../../transports/websocket/server.ts";
@@ -55,6 +55,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const clock = createClock();
   const { dataFolder } = config;
   prepareFolder(dataFolder);
+  if (isOpenToOthers(dataFolder)) events.log("warn", "data-folder-open", { folder: dataFolder });
   opened.defer(lockFolder(dataFolder));
   const identity = await serverIdentity(config);
   const certificate = await certificateOf(config);
