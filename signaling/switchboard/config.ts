@@ -45,6 +45,10 @@ export interface SwitchboardLimits {
   readonly ownerRate: Rate;
   /** The same for all agents that come from an address together, where that is known: over TCP. An IPv4 address, or an IPv6 network of 64 bits. */
   readonly addressRate: Rate;
+  /** Agents that register themselves, from one address where that is known, and their burst; beyond: 429 `rate-limited`. */
+  readonly registrationRate: Rate;
+  /** The same from everywhere together. */
+  readonly registrationTotalRate: Rate;
 }
 
 export const DEFAULT_LIMITS: SwitchboardLimits = {
@@ -65,6 +69,8 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   agentRate: { perSecond: 200, burst: 400 },
   ownerRate: { perSecond: 2_000, burst: 20_000 },
   addressRate: { perSecond: 2_000, burst: 20_000 },
+  registrationRate: { perSecond: 1, burst: 200 },
+  registrationTotalRate: { perSecond: 10, burst: 10_000 },
 };
 
 /** What the operator decides. */

@@ -12,6 +12,7 @@ import { FULL_RETRY_MS } from "./load.ts";
 import { CREDENTIALS } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
+import { SharedRates } from "./shared-rates.ts";
 
 /** What an exchange takes: nobody in particular, a connection bound to an agent, or a proof of its own. */
 export type Requirement = "anonymous" | "bound" | "proof";
@@ -19,16 +20,18 @@ export type Requirement = "anonymous" | "bound" | "proof";
 /** Says whose request it is, and binds a connection to the agent that proves itself first. */
 export class Identification {
   readonly #desk: Desk;
+  readonly #rates: SharedRates;
 
   constructor(desk: Desk) {
     this.#desk = desk;
+    this.#rates = new SharedRates(desk.config.limits, desk.shared.rates);
   }
 
   /**
    * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent; where the client showed
    * an Agent Certificate, that stands for one. `grant`: what its access token says. Faults: `agent-certificate-refused`,
    * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
-   * `shared-state-unavailable`, `genesis-invalid` and the other identity faults.
+   * `shared-state-unavailable`, `rate-limited` for a newcomer, `genesis-invalid` and the other identity faults.
    */
   identify(
     connection: ConnectionState,
@@ -146,6 +149,10 @@ export class Identification {
 
   #keep(connection: ConnectionState, agent: RegisteredAgent, now: number): Result<RegisteredAgent> {
     const isNew = connection.agentId === undefined;
+    if (this.#desk.registry.acting(agent.agentId) === undefined) {
+      const room = this.#rates.takeRegistration(connection, now);
+      if (!room.ok) return room;
+    }
     if (!this.#desk.connections.bind(connection, agent.agentId, now)) {
       connection.overfull = true;
       return refuse("capacity", "This agent has as many connections as it may.", "proof.agent_id", {

@@ -97,3 +97,26 @@ test("an address may ask so much through all agents that come from it", () => {
   stage.advance(100);
   expect(asks(bob, 2)).toEqual(["ok 200", "rate-limited"]);
 });
+
+test("agents register themselves at a rate, of an address and in all; those that are known come in as ever", () => {
+  const stage = limited({
+    registrationRate: { perSecond: 1, burst: 2 },
+    registrationTotalRate: { perSecond: 1, burst: 4 },
+  });
+  const comes = (n: number, network?: string) =>
+    new SignalingPeer(stage, testAgent(`newcomer ${n}`, 40 + n), {
+      ...(network === undefined ? {} : { network }),
+      channelBinding: new Uint8Array(32),
+    }).subscribe();
+  const [one, other] = ["203.0.113.7", "203.0.113.8"];
+  expect([1, 2].map((n) => comes(n, one).outcome)).toEqual(["ok 200", "ok 200"]);
+  expect(comes(3, one).last).toMatchObject({
+    error: { code: "rate-limited", details: { retry_after_ms: expect.any(Number) } },
+  });
+  expect(stage.sizes.agents).toBe(2);
+  expect(comes(1, one).outcome, "known").toBe("ok 200");
+  expect([3, 4].map((n) => comes(n, other).outcome)).toEqual(["ok 200", "ok 200"]);
+  expect(comes(5).outcome, "from nowhere in particular").toBe("rate-limited");
+  stage.advance(1_000);
+  expect(comes(5).outcome).toBe("ok 200");
+});

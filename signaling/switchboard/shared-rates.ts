@@ -6,7 +6,7 @@ import { type RegisteredAgent, vouchedOwner } from "./registry.ts";
 
 /** What an agent may ask over all its connections, an owner through all its agents, and an address through all that come from it. */
 export class SharedRates {
-  readonly #limits: Pick<SwitchboardLimits, "agentRate" | "ownerRate" | "addressRate">;
+  readonly #limits: SwitchboardLimits;
   readonly #memory: RateMemory;
 
   constructor(limits: SwitchboardLimits, memory: RateMemory) {
@@ -22,6 +22,14 @@ export class SharedRates {
       { name: `owner ${vouchedOwner(agent)}`, rate: ownerRate },
     ];
     if (network !== undefined) claims.push({ name: `address ${network}`, rate: addressRate });
+    return this.#memory.take(claims, now);
+  }
+
+  /** Takes one agent that registers itself. Every one of them is kept, so there must not be many. Faults as `RateMemory.take`. */
+  takeRegistration({ network }: Pick<ConnectionState, "network">, now: number): Result<void> {
+    const { registrationRate, registrationTotalRate } = this.#limits;
+    const claims: RateClaim[] = [{ name: "registrations", rate: registrationTotalRate }];
+    if (network !== undefined) claims.push({ name: `registrations ${network}`, rate: registrationRate });
     return this.#memory.take(claims, now);
   }
 }
