@@ -132,7 +132,7 @@ export const ERRORS = {
   },
   "closed": { retryable: false, meaning: "Used after close()." },
   "events-token-required": { retryable: false, meaning: "HTTP 401: events are told to who shows the token in the server's data folder (`docs/events.md`)." },
-  "host-refused": { retryable: false, meaning: "HTTP 421: the request names this server by none of the origins that this is told under." },
+  "host-refused": { retryable: false, meaning: "HTTP 421: the request names this server by none of the origins that this is told under, or says that a proxy handed it on." },
   "origin-refused": { retryable: false, meaning: "HTTP 403: a page of this origin may not connect here." },
   "upgrade-required": { retryable: false, meaning: "HTTP 426: this path takes WebSocket upgrades only." },
   "port-taken": { retryable: false, meaning: "Another process listens on the port." },

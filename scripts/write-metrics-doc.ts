@@ -51,9 +51,9 @@ stops and after its record log failed.
 
 All three answer requests whose host is \`127.0.0.1\` or \`localhost\`, and nobody else's: a proxy that shows this side under a public
 name does not show them. Scrape on the machine itself (\`http://127.0.0.1:8480/metrics\`), or through a tunnel
-(\`ssh -L 8480:127.0.0.1:8480 HOST\`); a proxy that is to hand them on, to those it lets in, asks with \`Host: 127.0.0.1:8480\`, and
-\`--watching everywhere\` makes them answer under every name of the server. A proxy in front of the page hands on \`Host\` as it
-came, or these are as public as the page.
+(\`ssh -L 8480:127.0.0.1:8480 HOST\`). Nor do they answer a request that says a proxy handed it on (\`Via\`, \`Forwarded\`, \`X-Forwarded-For\`, \`-Host\` or
+\`-Proto\`, \`X-Real-IP\`). \`--watching everywhere\` makes them answer those too, and under every name of the server. A proxy in front of the page
+that says nothing of itself keeps these paths to itself, or they are as public as the page.
 
 Counters of frames are plain numbers that the relay counts anyway and that are read when somebody asks. Per frame only the
 two histograms cost something; [performance.md](performance.md) says how much. No label holds what a stranger may
