@@ -13,6 +13,9 @@ import type { AgentIdentity } from "./identity.ts";
 /** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
 const FLUSH_MS = 1_000;
 
+/** How often the end is asked for over a connection that is up and brings no answer. */
+const ASKED_IN_VAIN = 2;
+
 /** What requests fail with when nothing gets through to the server. */
 const LOST: ReadonlySet<string> = new Set([
   ...["closed", "offline", "request-timeout", "connection-lost", "connect-refused", "connect-timeout"],
@@ -119,27 +122,40 @@ export class CallEnding {
     return this.#leaving;
   }
 
+  /** Asks until there is an answer, over one connection after the other: the server would keep the call for long. */
   async #terminate(reason: string): Promise<void> {
-    const ready = this.#options.ready();
-    if (ready !== undefined) {
-      this.#options.leaving();
-      this.#options.media.hold();
-      await ready;
+    let lost: ParleyError | undefined;
+    for (let asked = 1; ; asked += 1) {
+      const ready = this.#options.ready();
+      if (ready !== undefined) {
+        this.#options.leaving();
+        this.#options.media.hold();
+        await ready;
+      }
+      await this.#flush();
+      if (this.#end !== undefined) {
+        // The other end was quicker: what is left to say is the closing statement.
+        await this.#sendClosing(this.#end.reason);
+        return;
+      }
+      lost = await this.#askToEnd({ reason, closing: await this.#closing(reason) }, lost !== undefined);
+      if (lost === undefined || this.#end !== undefined) return;
+      if (this.#options.ready() === undefined && asked >= ASKED_IN_VAIN) {
+        this.#finished({ reason: "connection-lost", by: "server" });
+        return;
+      }
     }
-    await this.#flush();
-    if (this.#end !== undefined) {
-      // The other end was quicker: what is left to say is the closing statement.
-      await this.#sendClosing(this.#end.reason);
-      return;
-    }
-    await this.#askToEnd({ reason, closing: await this.#closing(reason) });
   }
 
-  async #askToEnd(parameters: { readonly reason: string; readonly closing?: string }): Promise<void> {
+  /** `wasAsked`: before, and the answer was lost. Resolves to what this one was lost with, where nothing is decided. */
+  async #askToEnd(
+    parameters: { readonly reason: string; readonly closing?: string },
+    wasAsked = false,
+  ): Promise<ParleyError | undefined> {
     const { session } = this.#options;
     const { reason } = parameters;
     const request = { method: "TERMINATE", path: `/sessions/${session.sessionId}`, parameters };
-    let isRepeated = false;
+    let isRepeated = wasAsked;
     try {
       await this.#say(request, () => {
         isRepeated = true;
@@ -147,20 +163,21 @@ export class CallEnding {
       this.#finished({ reason, by: "me" });
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      // The first one got through, and its answer did not.
+      if (LOST.has(error.code)) return error;
+      // An earlier one got through, and its answer did not.
       if (isRepeated && error.code === "session-terminated" && error.details.reason === reason) {
         this.#finished({ reason, by: "me" });
-        return;
+        return undefined;
       }
       // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
       if (error.code === "session-terminated" || error.code === "session-state-conflict") {
         if (parameters.closing !== undefined) await this.#sendClosing(reason);
         this.#finished({ reason, by: "peer" });
-        return;
+        return undefined;
       }
-      const isLost = LOST.has(error.code);
-      this.#finished({ reason: isLost ? "connection-lost" : error.code, by: "server" });
+      this.#finished({ reason: error.code, by: "server" });
     }
+    return undefined;
   }
 
   async #sendClosing(reason: string): Promise<void> {

@@ -92,6 +92,22 @@ describe("a persistent call", () => {
     expect(world.reported).toEqual([]);
   });
 
+  it("ends where an end was hanging up when the server died, however long the restart takes", async () => {
+    for (const lead of [0, 60]) {
+      const { world, ada, bob } = await scene(persistent);
+      await bothAreHeard(world, ada, bob);
+      const hanging = ada.call.end("goodbye");
+      await world.clock.advance(lead);
+      await restart(world, 30_000);
+      await world.clock.advance(40_000);
+      await world.during(hanging);
+      expect(await ada.call.ended).toEqual({ reason: "goodbye", by: "me" });
+      expect(await bob.call.ended).toEqual({ reason: "goodbye", by: "peer" });
+      expect(await world.during(ada.agent.sessions())).toEqual([]);
+      expect(statements(world, ada.call.id).join("\n")).toMatch(/server-claimed: ended: goodbye, by/);
+    }
+  });
+
   it("goes on in a fresh process when an agent's dies with the server, and the evidence has the gap", async () => {
     const world = new World({ toServer: link, toClient: link });
     const identity = world.identity({ name: "Ada" });
