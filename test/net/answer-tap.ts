@@ -1,3 +1,4 @@
+import type { AgtpResponse } from "../../codecs/message.ts";
 import { MessageReader } from "../../codecs/message-reader.ts";
 import {
   type Carrier,
@@ -6,6 +7,7 @@ import {
   type ConnectionHandlers,
   type ConnectOptions,
   type DuplexStream,
+  type MediaDoor,
   type ReceiveStream,
 } from "../../sfu/carrier.ts";
 
@@ -29,35 +31,49 @@ export class AnswerTap implements Carrier {
     return this.#tap(connection);
   }
 
-  /** Closes its connections from under whoever uses them. */
-  drop(): void {
-    for (const connection of this.#connections.splice(0)) connection.close(CLOSE_CODES.normal, "dropped");
+  /** Closes its connections from under whoever uses them: in order, unless told to close them as what is lost is closed. */
+  drop(code: number = CLOSE_CODES.normal): void {
+    for (const connection of this.#connections.splice(0)) connection.close(code, "dropped");
   }
 
   #tap(connection: Connection): Connection {
     return new Proxy(connection, {
       get: (target, name) => {
         if (name === "openExchange") return async () => this.#listen(await target.openExchange());
+        if (name === "media" && target.media !== undefined) return this.#listenAt(target.media);
         const value: unknown = Reflect.get(target, name, target);
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
   }
 
-  #listen({ send, receive }: DuplexStream): DuplexStream {
+  #listenAt(door: MediaDoor): MediaDoor {
+    return {
+      open: async (request, handlers) => {
+        const opening = await door.open(request, handlers);
+        this.#note(opening.answer);
+        return opening;
+      },
+    };
+  }
+
+  #note({ headers }: AgtpResponse): void {
+    const auditId = headers.get("Audit-ID");
+    if (auditId !== undefined) this.auditIds.add(auditId);
+  }
+
+  #listen(exchange: DuplexStream): DuplexStream {
+    const { send, receive, channelBinding } = exchange;
     const reader = new MessageReader("response");
     const listening: ReceiveStream = {
       read: async () => {
         const bytes = await receive.read();
         if (bytes !== undefined) reader.push(bytes);
-        for (let answer = reader.next(); answer !== undefined; answer = reader.next()) {
-          const auditId = answer.headers.get("Audit-ID");
-          if (auditId !== undefined) this.auditIds.add(auditId);
-        }
+        for (let answer = reader.next(); answer !== undefined; answer = reader.next()) this.#note(answer);
         return bytes;
       },
       stop: (code) => receive.stop(code),
     };
-    return { send, receive: listening };
+    return { send, receive: listening, channelBinding };
   }
 }
