@@ -75,12 +75,21 @@ export interface CallTermsOptions {
   readonly narrowed: (event: AuthorityNarrowed) => void;
 }
 
+/** A narrowing on its way, by its digest, and the terms that it makes. */
+interface AskedNarrowing {
+  readonly digest: string;
+  readonly terms: Terms;
+  readonly scope: readonly string[];
+}
+
 /** The terms of a call while it is up: either end narrows its own scope, and both go by what is left. */
 export class CallTerms {
   readonly #options: CallTermsOptions;
   #present: Terms;
   /** The narrowing that the server has not answered: what it tells meanwhile may follow from that. */
   #inFlight: Promise<unknown> = Promise.resolve();
+  /** A narrowing of this end's own that the server may have taken: its answer never came. */
+  #unanswered: AskedNarrowing | undefined;
   #waiters: (() => void)[] = [];
   /** What this end sends no more of in this call, whatever the server says to that. */
   readonly #givenUp = new Set<Modality>();
@@ -109,17 +118,32 @@ export class CallTerms {
         return;
       } catch (error) {
         const code = error instanceof ParleyError ? error.code : undefined;
-        if (code !== undefined && INVALID.has(code)) this.#giveUpOnly(before);
+        if (code !== undefined && INVALID.has(code)) {
+          this.#unanswered = undefined;
+          this.#giveUpOnly(before);
+        }
         const overtaken = code === "terms-outdated";
         if (!overtaken || tries === NARROWING_TRIES) throw error;
+        await this.settle();
+        if (String(scopeOf(this.#present, leg)) === String(scope)) return;
         await this.#later(terms.number);
       }
     }
   }
 
+  /** Learns whether a narrowing that was never answered is in force. Throws as `readRecords`; then it is not known yet. */
+  async settle(): Promise<void> {
+    const { session, identity } = this.#options;
+    const asked = this.#unanswered;
+    if (asked === undefined || !(await this.#isRecorded(asked.digest)) || this.#unanswered !== asked) return;
+    const { terms, scope } = asked;
+    this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: identity.agentId });
+  }
+
   /** The server says that the other end narrowed its scope. */
   async changed(fields: JsonObject): Promise<void> {
     await this.#inFlight.catch(() => undefined);
+    await this.settle().catch(() => undefined);
     const { session, verifier } = this.#options;
     const { peer } = session;
     const leg = session.leg === 0 ? 1 : 0;
@@ -183,18 +207,20 @@ export class CallTerms {
       },
       identity.signer,
     );
-    this.#inFlight = this.#insist(narrowing).then(() => {
+    const asked = { digest: narrowingDigest(narrowing), terms, scope };
+    this.#inFlight = this.#insist(narrowing, asked).then(() => {
       this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
     });
     await this.#inFlight;
   }
 
   /** Asks until the server answers, and resolves when it has the narrowing on record. */
-  async #insist(narrowing: string): Promise<void> {
+  async #insist(narrowing: string, asked: AskedNarrowing): Promise<void> {
     const { session, control, clock, isOver } = this.#options;
     const path = `/sessions/${session.sessionId}`;
-    const digest = narrowingDigest(narrowing);
+    const { digest } = asked;
     let mayBeTaken = false;
+    this.#unanswered = asked;
     for (;;) {
       try {
         const parameters = { narrowing };
@@ -221,6 +247,8 @@ export class CallTerms {
 
   #adopt(terms: Terms, event: TermsChanged): void {
     this.#present = terms;
+    if (this.#unanswered !== undefined && this.#unanswered.terms.number <= terms.number)
+      this.#unanswered = undefined;
     this.#permit(terms);
     for (const wake of this.#waiters.splice(0)) wake();
     this.#options.changed(event);

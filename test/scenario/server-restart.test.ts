@@ -11,6 +11,8 @@ import { World } from "./world.ts";
 const persistent: OutgoingCallOptions = { model: "persistent" };
 /** Longer than frames of an earlier process could have been let through, and than it takes to come back. */
 const A_WHILE = 4_000;
+/** Number of the terms that both ends agreed on. */
+const AGREED = 1;
 
 /** The server's process dies in the middle of what it does, and another one takes its place `downtime` ms later. */
 async function restart(world: World, downtime = 500): Promise<void> {
@@ -90,6 +92,32 @@ describe("a persistent call", () => {
     expect(said.filter((text) => text.includes("the server was started anew"))).toHaveLength(3);
     expect(said.filter((text) => text.includes("interrupted by the callee, epoch"))).toHaveLength(2);
     expect(world.reported).toEqual([]);
+  });
+
+  it("knows what an end gave up as its connection broke, though it was never answered: both ends go by the same terms", async () => {
+    for (const lead of [0, 30]) {
+      const { world, ada, bob } = await scene(persistent);
+      await bothAreHeard(world, ada, bob);
+      const scope = (ada.call.terms.legs[0]?.scope ?? []).filter((token) => !token.includes(":audio:"));
+      const narrowing = ada.call.narrow(scope).catch(() => undefined);
+      await world.clock.advance(lead);
+      ada.way.isDown = true;
+      ada.way.cut();
+      await world.clock.advance(200);
+      await restart(world, 30_000);
+      ada.way.isDown = false;
+      await world.clock.advance(40_000);
+      await world.during(narrowing);
+      expect(ada.call.terms.number).toBe(AGREED + 1);
+      expect(bob.call.terms).toEqual(ada.call.terms);
+      await world.during(bob.call.narrow(scope));
+      await world.clock.advance(200);
+      expect(ada.call.terms).toMatchObject({ number: AGREED + 2, legs: [{ scope }, { scope }] });
+      expect(bob.call.terms).toEqual(ada.call.terms);
+      await hungUp(world, ada.call, bob.call);
+      statements(world, ada.call.id);
+      expect(world.reported).toEqual([]);
+    }
   });
 
   it("ends where an end was hanging up when the server died, however long the restart takes", async () => {
