@@ -63,7 +63,7 @@ describe("parley serve refuses to start, with one clear line,", () => {
   });
 
   it("where the data folder holds something else", async () => {
-    await mkdir(at("data"));
+    await mkdir(at("data"), { mode: 0o700 });
     await writeFile(at("data/data.mdb"), "this is not a record log, it is a shopping list");
     const { code, stderr } = await refusal("--data-folder", at("data"));
     expect(code).toBe(21);
@@ -83,7 +83,7 @@ describe("parley serve refuses to start, with one clear line,", () => {
   });
 
   it("where the stored certificate or identity was damaged", async () => {
-    await mkdir(at("data"));
+    await mkdir(at("data"), { mode: 0o700 });
     await writeFile(at("data/webtransport-certificate.pem"), "rubbish");
     const certificate = await refusal("--data-folder", at("data"));
     expect(certificate.code).toBe(22);
