@@ -193,11 +193,13 @@ export interface RecordLog {
    * Puts a tombstone in the place of every record of the target, and takes its artifacts away, piece by piece beside what else is
    * appended. `number` goes on with an erasure that was begun. Begun, it is among {@link pendingErasures} until an `erased` entry ends
    * it, also over a crash. Resolves when the tombstones are durable; rejects with `capacity`, and has begun nothing, where the disk has no room.
+   * `begins` is called, and waited for, once nothing stands against it and before anything is erased.
    */
   erase(
     target: ErasureTarget,
     tombstone: (record: ErasedRecord) => string,
     number?: number,
+    begins?: () => Promise<void>,
   ): Promise<ErasureOutcome>;
   /** Erasures to go on with. */
   pendingErasures(): readonly Erasure[];

@@ -257,10 +257,12 @@ class LmdbLog implements RecordLog {
     target: ErasureTarget,
     tombstone: (record: ErasedRecord) => string,
     number?: number,
+    begins?: () => Promise<void>,
   ): Promise<ErasureOutcome> {
     await this.#discarding.catch(() => undefined);
     this.#assertWritable();
     checkRoom(this.#folder);
+    await begins?.();
     // What was accepted before is looked at as well.
     await this.#enqueue({ writes: [], places: [], bytes: 0, compacts: false });
     return await this.#erasing.run(target, tombstone, number);

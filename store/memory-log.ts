@@ -198,8 +198,10 @@ class MemoryLog implements RecordLog {
     target: ErasureTarget,
     tombstone: (record: ErasedRecord) => string,
     begun?: number,
+    begins?: () => Promise<void>,
   ): Promise<ErasureOutcome> {
     this.#assertOpen();
+    await begins?.();
     const number = begun ?? this.#newestErasure + 1;
     this.#newestErasure = Math.max(number, this.#newestErasure);
     this.#erasures.set(number, { number, target });

@@ -30,7 +30,7 @@ export class Erasing {
   readonly #endings: Endings;
   readonly #authorities: Authorities;
   /** At most {@link MAX_ERASURES}. */
-  readonly #waiting = new Map<ExchangeId, { readonly exchange: Exchange; readonly undo?: () => void }>();
+  readonly #waiting = new Map<ExchangeId, Exchange>();
   #hasBegun = false;
 
   constructor(desk: Desk, table: SessionTable, endings: Endings, authorities: Authorities) {
@@ -46,14 +46,13 @@ export class Erasing {
   }
 
   /** REDACT /records: of an agent or a session. Neither path nor answer names it, or the record of this would. */
-  redact(asked: Asked, parameters: RedactParameters, now: number): Result<void> {
+  redact(asked: Asked, parameters: RedactParameters): Result<void> {
     if (!isOperator(this.#desk, asked)) return refuse("operator-required", "Only the operator may erase.");
     const target = this.#targetOf(parameters);
     if (!target.ok) return target;
     if (this.#waiting.size >= MAX_ERASURES) return refuse("rate-limited", "Too many erasures are under way.");
-    const undo = target.value.kind === "agent" ? this.#forget(target.value.agentId, now) : undefined;
     const { exchange } = asked;
-    this.#waiting.set(exchange.id, { exchange, ...(undo === undefined ? {} : { undo }) });
+    this.#waiting.set(exchange.id, exchange);
     this.#desk.outputs.push({ kind: "erase-wanted", exchange: exchange.id, target: target.value });
     return ok(undefined);
   }
@@ -74,10 +73,15 @@ export class Erasing {
     this.#desk.outputs.push({ kind: "erase-wanted", exchange: undefined, target: { kind: "age", before } });
   }
 
+  /** The log is about to begin. Not before: an agent that cannot be erased would be half gone. */
+  prepare(target: ErasureTarget, now: number): void {
+    if (target.kind === "agent") this.#forget(target.agentId, now);
+  }
+
   /** The log is done, or could not. */
   deliver(input: Extract<SwitchboardInput, { kind: "erased" }>, now: number): void {
     const { exchange: id, target, outcome } = input;
-    const { exchange, undo } = (id === undefined ? undefined : this.#waiting.get(id)) ?? {};
+    const exchange = id === undefined ? undefined : this.#waiting.get(id);
     if (id !== undefined) this.#waiting.delete(id);
     const { outputs, replies } = this.#desk;
     if (outcome === undefined) {
@@ -86,7 +90,6 @@ export class Erasing {
       return;
     }
     if (outcome === "no-room") {
-      undo?.();
       const message =
         "To erase takes room for a second copy of the log, which the disk has not. Nothing was erased.";
       if (exchange !== undefined) replies.refuse(exchange, refuse("capacity", message).fault, now);
@@ -134,10 +137,10 @@ export class Erasing {
     return ok({ kind: "session", sessionId: sessionId as string });
   }
 
-  /** Ends all that the agent is in, at once and with its final record, and knows it no more: until what this gives is called. */
-  #forget(agentId: string, now: number): () => void {
+  /** Ends all that the agent is in, at once and with its final record, and knows it no more. */
+  #forget(agentId: string, now: number): void {
     const { registry, connections, outputs } = this.#desk;
-    const undo = registry.retireToForget(agentId);
+    registry.retireToForget(agentId);
     this.#authorities.followChanges(now);
     // Last statements are not waited for: they would be erased.
     for (const session of this.#table.of(agentId)) this.#endings.closingWindowOver(session, now);
@@ -153,7 +156,6 @@ export class Erasing {
         reason: "agent-erased",
       });
     }
-    return undo;
   }
 }
 

@@ -103,6 +103,8 @@ export type SwitchboardInput =
       readonly exchange: ExchangeId;
       readonly evidence: EvidenceFile | "erased" | undefined;
     }
+  /** What `erase-wanted` asked for is about to begin: nothing stands against it. What this makes to append is durable before. */
+  | { readonly kind: "erasing"; readonly target: ErasureTarget }
   /**
    * Answers `erase-wanted`, or tells that an erasure of an earlier process was gone on with. `undefined`: the log failed in the middle,
    * and goes on with it at the next start; `no-room`: the disk has no room for it, and nothing of it was begun; `session-open`: an earlier

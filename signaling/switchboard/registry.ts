@@ -144,20 +144,10 @@ export class Registry {
     return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
   }
 
-  /**
-   * Has an agent known as retired until it is forgotten. What this gives knows it again as it was, also when it has been forgotten: for an
-   * erasure that was not begun.
-   */
-  retireToForget(agentId: string): () => void {
-    const [agent, changed] = [this.#agents.get(agentId), this.#lifecycle.get(agentId)];
-    const mark = forgottenMark(agentId);
-    const wasForgotten = this.#forgotten.has(mark);
+  /** Has an agent known as retired until it is forgotten. */
+  retireToForget(agentId: string): void {
+    const agent = this.#agents.get(agentId);
     if (agent !== undefined) this.#set({ ...agent, status: "retired" });
-    return () => {
-      if (!wasForgotten) this.#forgotten.delete(mark);
-      if (changed !== undefined) this.#lifecycle.set(agentId, changed);
-      if (agent !== undefined) this.#set(agent);
-    };
   }
 
   /** Knows an agent no more, and its Agent-ID as one that does not register itself again. */

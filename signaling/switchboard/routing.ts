@@ -199,7 +199,7 @@ export class Routing {
       }
       case "REDACT /records": {
         const read = readShape(REDACT, parameters, AT);
-        return read.ok ? this.#departments.erasing.redact(asked, read.value, now) : read;
+        return read.ok ? this.#departments.erasing.redact(asked, read.value) : read;
       }
       case "TERMINATE /offers/{offer_id}":
         return ringing.cancel(asked, routed.params.offer_id, now);

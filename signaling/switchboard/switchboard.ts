@@ -242,6 +242,9 @@ export class Switchboard {
       case "looked-up":
         this.#inspection.deliver(input.exchange, input.found, now);
         return;
+      case "erasing":
+        this.#erasing.prepare(input.target, now);
+        return;
       case "erased":
         this.#erasing.deliver(input, now);
         return;

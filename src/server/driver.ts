@@ -119,6 +119,7 @@ export class Driver {
       ...options,
       isLeft: (sessionId) => this.#left.has(sessionId),
       durable: () => (this.#closed ? undefined : this.#durable),
+      begun: (input) => this.#input(input),
       done: (input) => {
         this.#evidenceFiles.clear();
         this.#input(input);

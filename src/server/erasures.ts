@@ -14,6 +14,8 @@ interface ErasureParts {
   readonly isLeft: (sessionId: string) => boolean;
   /** Settles when everything appended so far is durable; `undefined` once nothing is to be begun any more. */
   readonly durable: () => Promise<void> | undefined;
+  /** Told, at once, that one that was asked for now is about to begin. */
+  readonly begun: (input: Extract<SwitchboardInput, { kind: "erasing" }>) => void;
   /** Takes the outcome, at once. */
   readonly done: (input: Extract<SwitchboardInput, { kind: "erased" }>) => void;
 }
@@ -29,13 +31,17 @@ export class Erasures {
 
   /** Begins, or with its number goes on with, an erasure when those before are over. */
   begin(target: ErasureTarget, exchange: ExchangeId | undefined, number?: number): void {
-    const { log, events, tombstone, done, isLeft } = this.#parts;
+    const { log, events, tombstone, done, begun, durable, isLeft } = this.#parts;
     if (target.kind === "session" && isLeft(target.sessionId)) {
       done({ kind: "erased", exchange, target, outcome: "session-open" });
       return;
     }
+    const begins = async () => {
+      if (number === undefined) begun({ kind: "erasing", target });
+      await durable();
+    };
     this.#last = this.#last
-      .then(() => this.#erase(() => log.erase(target, tombstone, number)))
+      .then(() => this.#erase(() => log.erase(target, tombstone, number, begins)))
       .catch((error: unknown) => {
         events.log("error", "erasure-failed", { of: target.kind, error: String(error) });
         return error instanceof ParleyError && error.code === "capacity" ? "no-room" : undefined;

@@ -106,18 +106,21 @@ describe("an agent is erased", () => {
     ).rejects.toMatchObject({ code: "record-erased", details: { status: 410 } });
   });
 
-  it("where the disk has no room, the operator is told so and the agent is served as before, but for its call", async () => {
+  it("where the disk has no room, the operator is told so, and the agent and its call are as before", async () => {
     const log = createMemoryLog();
-    const { world, ada, operator, identity } = await talking({ log });
+    const { world, ada, bob, call, operator, identity } = await talking({ log });
     const path = `/agents/${ada.id}`;
     await world.during(operator.ask({ method: "DEPRECATE", path }));
     const erase = log.erase;
     log.erase = () => Promise.reject(new ParleyError({ code: "capacity", message: "The disk is full." }));
     const redact = { method: "REDACT", path: "/records", parameters: { agent_id: ada.id } };
     await expect(world.during(operator.ask(redact))).rejects.toMatchObject({ code: "capacity" });
+    expect(ada.isOnline).toBe(true);
+    expect(bob.calls.map(({ id }) => id)).toEqual([call.id]);
+    expect([...log.openSessions()]).toHaveLength(1);
+    await world.during(ada.close());
     const again = await world.agent("Ada", { identity });
     expect(again.isOnline).toBe(true);
-    expect(again.calls).toEqual([]);
     const shown = await world.during(operator.ask({ method: "DISCOVER", path }));
     expect(shown.result).toMatchObject({ status: { status: "deprecated" } });
     log.erase = erase.bind(log);
