@@ -32,7 +32,12 @@ export class AnswerRecords {
 
   /** The newest Audit-ID seen of one session's own chain; without one, `lastAuditId`. */
   lastAuditIdOf(sessionId: string): string {
-    return this.#sessionHeads.get(sessionId)?.auditId ?? this.#lastAuditId;
+    return this.sessionHead(sessionId) ?? this.#lastAuditId;
+  }
+
+  /** The newest Audit-ID seen of one session's own chain. */
+  sessionHead(sessionId: string): string | undefined {
+    return this.#sessionHeads.get(sessionId)?.auditId;
   }
 
   /** The server's key, raw. Throws `closed` before the server is known. */

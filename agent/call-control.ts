@@ -6,19 +6,30 @@ import type { ControlAnswer, ControlChannel, ControlRequest } from "./control.ts
 const ONLINE_WAIT_MS = 3_000;
 
 /** What the parts of a call ask the server with. */
-export type CallRequests = Pick<ControlChannel, "request" | "lastAuditIdOf" | "freshId" | "serverKey">;
+export interface CallRequests
+  extends Pick<ControlChannel, "request" | "lastAuditIdOf" | "freshId" | "serverKey"> {
+  /**
+   * As `request`, over the present connection alone: what it says would not be true any more over another. Throws `closed` where it was
+   * not sent and there is another one now, `offline` where there was none in time.
+   */
+  requestHere(request: ControlRequest): Promise<ControlAnswer>;
+}
 
 /** Requests about one call, over whichever connection its agent has. While it has none they wait a moment. */
 export class CallControl implements CallRequests {
+  readonly #sessionId: string;
   readonly #clock: Clock;
   readonly #reachable: () => ControlChannel;
   #present: ControlChannel | undefined;
   /** The newest one, over or not. */
   #newest: ControlChannel;
+  /** The newest record of the session that an earlier connection brought. */
+  #head: string | undefined;
   #change = Promise.withResolvers<void>();
 
   /** `reachable` throws what a request fails with that waited in vain: see `AgentContext`. */
-  constructor(control: ControlChannel, reachable: () => ControlChannel, clock: Clock) {
+  constructor(sessionId: string, control: ControlChannel, reachable: () => ControlChannel, clock: Clock) {
+    this.#sessionId = sessionId;
     this.#present = control;
     this.#newest = control;
     this.#reachable = reachable;
@@ -30,7 +41,7 @@ export class CallControl implements CallRequests {
   }
 
   lastAuditIdOf(sessionId: string): string {
-    return this.#newest.lastAuditIdOf(sessionId);
+    return this.#newest.sessionHead(sessionId) ?? this.#head ?? this.#newest.lastAuditIdOf(sessionId);
   }
 
   freshId(): string {
@@ -39,6 +50,7 @@ export class CallControl implements CallRequests {
 
   /** The agent has another connection. */
   use(control: ControlChannel): void {
+    this.#head = this.#newest.sessionHead(this.#sessionId) ?? this.#head;
     this.#present = control;
     this.#newest = control;
     this.#changed();
@@ -68,6 +80,20 @@ export class CallControl implements CallRequests {
         if (this.#present === control) this.lose();
       }
     }
+  }
+
+  async requestHere(request: ControlRequest): Promise<ControlAnswer> {
+    const control = this.#present;
+    if (control !== undefined) {
+      try {
+        return await control.request(request);
+      } catch (error) {
+        if (!(error instanceof ParleyError) || error.code !== "closed") throw error;
+        if (this.#present === control) this.lose();
+      }
+    }
+    await this.#wait();
+    throw new ParleyError({ code: "closed", message: `${request.method} ${request.path} was not sent.` });
   }
 
   async #wait(): Promise<ControlChannel> {

@@ -7,7 +7,6 @@ import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import { closingTotals } from "./call-stats.ts";
-import type { ControlRequest } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 
 /** Longest wait for final checkpoints and receipts to leave before hanging up, ms. */
@@ -15,6 +14,8 @@ const FLUSH_MS = 1_000;
 
 /** How often the end is asked for over a connection that is up and brings no answer. */
 const ASKED_IN_VAIN = 2;
+/** Until it is asked again, or seen that the connection is gone, ms. */
+const ASK_AGAIN_MS = 500;
 
 /** What requests fail with when nothing gets through to the server. */
 const LOST: ReadonlySet<string> = new Set([
@@ -41,6 +42,8 @@ export interface CallEndingOptions {
   readonly media: CallMedia;
   /** Resolves when the call has a connection, or will have none any more; undefined while it has. */
   readonly ready: () => Promise<void> | undefined;
+  /** The call has a connection: what this end states gets to the server. */
+  readonly isAttached: () => boolean;
   /** This end stops sending and hearing. May be told twice. */
   readonly leaving: () => void;
   /** The call is over. Told once. */
@@ -55,6 +58,10 @@ export class CallEnding {
   readonly #settling = Promise.withResolvers<void>();
   #leaving: Promise<void> | undefined;
   #end: CallEnd | undefined;
+  /** What the server was asked to end it for, without an answer. */
+  #asked: string | undefined;
+  /** The server has to be told that it is over. */
+  #isToAsk = false;
 
   constructor(options: CallEndingOptions) {
     this.#options = options;
@@ -105,11 +112,13 @@ export class CallEnding {
 
   /** The call cannot go on at this end, though requests can be made: the other end need not sit in silence until the server gives this one up. */
   cannotGoOn(reason: string): void {
-    this.#finished({ reason, by: "server" });
+    // The request to end it got through, and its answer did not.
+    const isAnswer = this.#asked === reason;
+    this.#isToAsk = this.#end === undefined && !isAnswer;
+    this.#finished({ reason, by: isAnswer ? "me" : "server" });
     this.#leave(async () => {
       await this.#options.media.finish();
-      // No closing statement: it would count statements that were lost on their way.
-      await this.#askToEnd({ reason });
+      await this.#askToEnd(reason, undefined);
     }).catch(this.#options.report);
   }
 
@@ -124,68 +133,69 @@ export class CallEnding {
 
   /** Asks until there is an answer, over one connection after the other: the server would keep the call for long. */
   async #terminate(reason: string): Promise<void> {
-    let lost: ParleyError | undefined;
     for (let asked = 1; ; asked += 1) {
       const ready = this.#options.ready();
       if (ready !== undefined) {
+        asked = 1;
         this.#options.leaving();
         this.#options.media.hold();
         await ready;
       }
       await this.#flush();
       if (this.#end !== undefined) {
-        // The other end was quicker: what is left to say is the closing statement.
-        await this.#sendClosing(this.#end.reason);
+        // The other end was quicker, and what is left to say is the closing statement; or it cannot go on here.
+        if (this.#isToAsk) await this.#askToEnd(reason, undefined);
+        else await this.#sendClosing(this.#end.reason);
         return;
       }
-      lost = await this.#askToEnd({ reason, closing: await this.#closing(reason) }, lost !== undefined);
-      if (lost === undefined || this.#end !== undefined) return;
-      if (this.#options.ready() === undefined && asked >= ASKED_IN_VAIN) {
+      // Lost again, and perhaps with what was to be counted.
+      if (this.#options.ready() !== undefined) continue;
+      if (await this.#askToEnd(reason, await this.#closing(reason))) return;
+      await this.#pause(ASK_AGAIN_MS);
+      if (this.#end === undefined && this.#options.ready() === undefined && asked >= ASKED_IN_VAIN) {
         this.#finished({ reason: "connection-lost", by: "server" });
         return;
       }
     }
   }
 
-  /** `wasAsked`: before, and the answer was lost. Resolves to what this one was lost with, where nothing is decided. */
-  async #askToEnd(
-    parameters: { readonly reason: string; readonly closing?: string },
-    wasAsked = false,
-  ): Promise<ParleyError | undefined> {
-    const { session } = this.#options;
-    const { reason } = parameters;
-    const request = { method: "TERMINATE", path: `/sessions/${session.sessionId}`, parameters };
-    let isRepeated = wasAsked;
+  /** Resolves to false where nothing is decided: no answer came. */
+  async #askToEnd(reason: string, closing: string | undefined): Promise<boolean> {
+    const { session, control } = this.#options;
+    const parameters = closing === undefined ? { reason } : { reason, closing };
+    const wasAsked = this.#asked === reason;
+    this.#asked = reason;
     try {
-      await this.#say(request, () => {
-        isRepeated = true;
-      });
+      await control.requestHere({ method: "TERMINATE", path: `/sessions/${session.sessionId}`, parameters });
       this.#finished({ reason, by: "me" });
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      if (LOST.has(error.code)) return error;
+      if (LOST.has(error.code)) return false;
       // An earlier one got through, and its answer did not.
-      if (isRepeated && error.code === "session-terminated" && error.details.reason === reason) {
+      if (wasAsked && error.code === "session-terminated" && error.details.reason === reason) {
         this.#finished({ reason, by: "me" });
-        return undefined;
+        return true;
       }
       // Both ends hung up at once, or the session ran out: what is left to say is the closing statement.
       if (error.code === "session-terminated" || error.code === "session-state-conflict") {
-        if (parameters.closing !== undefined) await this.#sendClosing(reason);
+        await this.#sendClosing(reason);
         this.#finished({ reason, by: "peer" });
-        return undefined;
+        return true;
       }
       this.#finished({ reason: error.code, by: "server" });
     }
-    return undefined;
+    return true;
   }
 
   async #sendClosing(reason: string): Promise<void> {
+    const { session, control } = this.#options;
+    const closing = await this.#closing(reason);
+    if (closing === undefined) return;
     try {
-      await this.#say({
+      await control.requestHere({
         method: "NOTIFY",
-        path: `/sessions/${this.#options.session.sessionId}`,
-        parameters: { content: { event: "closing-statement", closing: await this.#closing(reason) } },
+        path: `/sessions/${session.sessionId}`,
+        parameters: { content: { event: "closing-statement", closing } },
       });
     } catch (error) {
       // Without it the evidence says that this end vanished, which is then the truth.
@@ -193,27 +203,21 @@ export class CallEnding {
     }
   }
 
-  /** Says it once more where its connection was lost before the answer: it may have been heard, and is the same said twice. */
-  async #say(request: ControlRequest, again: () => void = () => {}): Promise<void> {
-    const { control } = this.#options;
-    try {
-      await control.request(request);
-    } catch (error) {
-      if (!(error instanceof ParleyError) || error.code !== "connection-lost") throw error;
-      again();
-      await control.request(request);
-    }
+  #pause(ms: number): Promise<void> {
+    const { clock } = this.#options;
+    return new Promise((resolve) => clock.at(clock.now() + ms, resolve));
   }
 
   #flush(): Promise<unknown> {
-    const { clock, media, leaving } = this.#options;
+    const { media, leaving } = this.#options;
     leaving();
-    const late = new Promise<void>((resolve) => clock.at(clock.now() + FLUSH_MS, resolve));
-    return Promise.race([media.finish(), late]);
+    return Promise.race([media.finish(), this.#pause(FLUSH_MS)]);
   }
 
-  async #closing(reason: string): Promise<string> {
-    const { session, control, identity, media, wall } = this.#options;
+  /** The closing statement; undefined where it would count what the server lacks. */
+  async #closing(reason: string): Promise<string | undefined> {
+    const { session, control, identity, media, wall, isAttached } = this.#options;
+    if (!isAttached() || !media.isWhole) return undefined;
     const { sessionId, sessionDigest, leg } = session;
     const { generation } = session.mediaKey;
     return await makeClosing(

@@ -49,7 +49,12 @@ export interface CallMedia {
   takeKey(key: MediaKey): void;
   /** The other end goes by another clock from now on. */
   takeClock(clock: PeerClock): void;
-  /** Sends what is still owed (final checkpoint, final receipt) and resolves when the carrier took it. Idempotent. */
+  /** The server can have everything that this end stated: a closing statement that counts it holds. */
+  readonly isWhole: boolean;
+  /**
+   * Signs what is still owed (final checkpoint, final receipt), once, and resolves when the carrier took all of it. Over a connection that
+   * came after, what the server lacks went again: told once more, this waits for that.
+   */
   finish(): Promise<void>;
 }
 
@@ -97,20 +102,25 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   let interrupted: (bytes: Uint8Array) => void = () => {};
   listenTo(sendLine, hearLine, receiver, (bytes) => interrupted(bytes));
   const messages = openDataMedia(options, find);
-  let finished: Promise<void> | undefined;
+  let isWhole = true;
+  let isFinished = false;
   const finish = async () => {
-    sender?.finish();
-    receiver?.finish();
-    messages.finish();
-    audio.finish();
+    if (!isFinished) {
+      isFinished = true;
+      sender?.finish();
+      receiver?.finish();
+      messages.finish();
+      audio.finish();
+    }
     await Promise.all(lines.map((line) => line.finish()));
   };
   const attach: CallMedia["attach"] = (port, streams, statements) => {
     checkLayout({ ...options, streams });
     for (const entry of streams) checkAgainstTerms(options, entry);
     for (const entry of streams) {
-      const isWhole = find(entry)?.attach(port, entry, placeOf(statements, entry));
-      if (isWhole === false) options.report(statementsLost(entry));
+      if (find(entry)?.attach(port, entry, placeOf(statements, entry)) !== false) continue;
+      isWhole = false;
+      options.report(statementsLost(entry));
     }
     sender?.moveTo(flowOf(sendLine));
     receiver?.moveTo(flowOf(hearLine));
@@ -152,10 +162,10 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       messages.receiver?.takeClock(clock);
     },
     refusedByRelay: (refused) => tellRefused(options, lines, refused),
-    finish: () => {
-      finished ??= finish();
-      return finished;
+    get isWhole() {
+      return isWhole;
     },
+    finish,
   };
 }
 

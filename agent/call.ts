@@ -127,7 +127,7 @@ export class Call {
     const { report, identity, platform } = context;
     const { clock, verifier } = platform;
     const wall = () => clock.wall();
-    const control = new CallControl(context.control, context.reachable, clock);
+    const control = new CallControl(options.id, context.control, context.reachable, clock);
     const parts = {
       ...options,
       control,
@@ -183,6 +183,7 @@ export class Call {
     this.#ending = new CallEnding({
       ...parts,
       ready: () => this.#attachment.ready(),
+      isAttached: () => this.#attachment.isAttached,
       leaving: () => this.#cancelUpkeep(),
       ended: (end) => {
         this.#cancelExpiry();

@@ -100,6 +100,11 @@ export class ControlChannel {
     return this.#records.lastAuditIdOf(sessionId);
   }
 
+  /** The newest Audit-ID of one session's own chain that this connection brought. */
+  sessionHead(sessionId: string): string | undefined {
+    return this.#records.sessionHead(sessionId);
+  }
+
   /** The server's key, raw. Throws `closed` before the server is known. */
   get serverKey(): Uint8Array {
     return this.#records.serverKey;

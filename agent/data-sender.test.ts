@@ -297,6 +297,16 @@ describe("the sender of data whose connection is lost", () => {
     ]);
   });
 
+  it("refuses as closed what was not taken for the end of the call", async () => {
+    isTaking = false;
+    const refused = say(1);
+    await clock.advance(100);
+    sender.finish();
+    await clock.advance(2_000);
+    expect(refused.outcome).toBe("closed");
+    expect(sender.counters.undelivered).toEqual({ closed: 1 });
+  });
+
   it("gives the stream up where the other side takes no more though the connection stands", async () => {
     isTaking = false;
     const refused = say(1);

@@ -248,7 +248,7 @@ export class DataSender {
     const attachment = this.#attachments;
     const fate = await this.#within(STALL_MS, this.#outlet.frame(this.#sign(payload).packet));
     if (fate === true) return;
-    if (!(await this.#isLost(attachment))) throw this.#stall(fate);
+    if (!(await this.#isLost(attachment))) this.#stall(fate);
     // It is among those that go again.
     await this.#ready();
     if (this.#failure !== undefined) throw this.#failure;
@@ -287,12 +287,13 @@ export class DataSender {
     return isLost;
   }
 
-  #stall(fate: false | "late"): ParleyError {
+  /** Unless the stream is over anyhow. */
+  #stall(fate: false | "late"): void {
+    if (this.#failure !== undefined) return;
     const why = fate === "late" ? "Nothing was taken for 20 s" : "The other side takes no more";
     const failure = new ParleyError({ code: "data-stalled", message: `${why}: the stream is given up.` });
     this.#fail(failure);
     this.#outlet.giveUp();
-    return failure;
   }
 
   /** Waits until the agreed rate allows `bytes` more, or the stream is over. */

@@ -136,6 +136,27 @@ describe("a persistent call", () => {
     }
   });
 
+  it.each([0, 10, 30, 50, 70, 90])(
+    "hung up when the server dies %i ms later has in its evidence what its closing statements count",
+    async (lead) => {
+      const { world, ada, bob } = await scene(persistent);
+      await bothAreHeard(world, ada, bob);
+      const counted = count(world, ada.call, 40).catch(() => undefined);
+      await world.clock.advance(1_000);
+      const hanging = ada.call.end("goodbye");
+      await world.clock.advance(lead);
+      await restart(world, 100);
+      await world.clock.advance(A_WHILE);
+      await world.during(Promise.all([hanging, counted, ada.call.settled, bob.call.settled]));
+      expect(await ada.call.ended).toEqual({ reason: "goodbye", by: "me" });
+      await world.clock.advance(10_000);
+      const said = statements(world, ada.call.id);
+      expect(said.join("\n")).toMatch(/server-claimed: ended: goodbye, by/);
+      expect(said.join("\n")).toMatch(/speaker-signed: caller: closed the session \(goodbye\)/);
+      expect(world.reported).toEqual([]);
+    },
+  );
+
   it("goes on in a fresh process when an agent's dies with the server, and the evidence has the gap", async () => {
     const world = new World({ toServer: link, toClient: link });
     const identity = world.identity({ name: "Ada" });
