@@ -58,20 +58,3 @@ it("loads a server of its own over a network of its own and says how it went", a
   expect(sent.length).toBeGreaterThanOrEqual(3);
   expect(sent).toEqual(sent.toSorted((a, b) => a - b));
 });
-
-it("calls over TLS as well", async () => {
-  const run = await parley("bots", "--calls", "1", "--duration", "2s", "--carrier", "tls", "--json");
-  expect([EXIT.done, EXIT.overloaded], run.stderr).toContain(run.code);
-  const summary = JSON.parse(run.stdout) as BotsSummary;
-  expect(summary).toMatchObject({ partial: false, calls: { completed: 1 }, frames: { refused: {} } });
-  expect(summary.frames.verified).toBeGreaterThan(20);
-});
-
-it("exits with a code of its own when calls fail", async () => {
-  const nowhere = ["--server", "https://127.0.0.1:9/agtp", "--cert-hash", "0".repeat(64)];
-  const run = await parley("bots", "--calls", "1", "--duration", "1s", ...nowhere, "--json");
-  expect(run.code).toBe(EXIT.partial);
-  const summary = JSON.parse(run.stdout) as BotsSummary;
-  expect(summary.calls.completed).toBe(0);
-  expect(Object.keys(summary.calls.failed)).toEqual([expect.stringMatching(/^connect-/)]);
-});

@@ -1,13 +1,10 @@
 /** Whole calls over real sockets: a server on UDP, agents in this process and in processes of their own. */
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import type { Agent } from "../../agent/node.ts";
 import { parseWav } from "../../codecs/wav.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
-import { compareUtterance } from "../../src/listening/compare.ts";
-import { AgentProcess } from "../agent-process.ts";
 import { connectCall, say } from "../calling.ts";
 import { CallListener } from "../listener.ts";
 import { type RealServer, startRealServer } from "../real-server.ts";
@@ -50,34 +47,6 @@ describe("a call between two agents", () => {
     expect(report.faults).toEqual([]);
     expect(report.verdict).toBe("verified");
     expect(report.parties.map(({ name }) => name)).toEqual(["Server under test", "Ada", "Bob"]);
-  });
-
-  it("runs just so between processes", async () => {
-    const [ada, bob] = await Promise.all([
-      AgentProcess.start(server, "ada", "ada-2.wav"),
-      AgentProcess.start(server, "bob", "bob-2.wav"),
-    ]);
-    onTestFinished(async () => void (await Promise.all([ada.kill(), bob.kill()])));
-    ada.call(bob.agentId);
-    const [adaEnd, bobEnd] = await Promise.all([ada.notice("over"), bob.notice("over")]);
-    expect(adaEnd).toMatchObject({ reason: "said-everything", by: "me", refused: 0, faults: [] });
-    expect(bobEnd).toMatchObject({ reason: "said-everything", by: "peer", refused: 0, faults: [] });
-    for (const [file, said] of [
-      ["ada.wav", "bob-2"],
-      ["bob.wav", "ada-2"],
-    ] as const) {
-      const { samples, sampleRate } = wav(join(server.folder, file));
-      expect(compareUtterance(speech(said), samples, sampleRate).correlation).toBeGreaterThanOrEqual(
-        LIKENESS,
-      );
-    }
-    const { report } = verifyEvidence(
-      readFileSync(join(server.folder, "call.evidence")),
-      server.anchors,
-      verifier,
-    );
-    expect(report).toMatchObject({ verdict: "verified", faults: [] });
-    expect(await Promise.all([ada.leave(), bob.leave()])).toEqual([0, 0]);
   });
 });
 
