@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import type { ParleyError } from "../../codecs/parley-error.ts";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
 import type { AdmissionMessage } from "../../signaling/admission.ts";
 import { strictVerifier } from "../../test/keys.ts";
@@ -28,9 +29,11 @@ function plane(more: Parameters<typeof row>[0] = {}) {
     at: (at: number, fire: () => void) => inner.at(at, fire),
   };
   let finished = 0;
+  let isLost = false;
   const releases: (() => void)[] = [];
   const stream: SendStream = {
-    write: () => new Promise((resolve) => releases.push(resolve)),
+    write: () =>
+      isLost ? Promise.reject(new Error("lost")) : new Promise((resolve) => releases.push(resolve)),
     finish: async () => {
       finished += 1;
     },
@@ -74,6 +77,11 @@ function plane(more: Parameters<typeof row>[0] = {}) {
     flush,
     counters,
     setClock,
+    advance: (ms: number) => inner.advance(ms),
+    /** The listener's stream breaks. */
+    lose: () => {
+      isLost = true;
+    },
     settle: () => inner.settle(),
     finished: () => finished,
   };
@@ -165,6 +173,39 @@ it("leaves a reliable stream unread until its listener has a connection for medi
   expect(read).toBe(true);
   expect(scene.counters()).toMatchObject({ admitted: 1, forwarded: 1 });
   expect(scene.media.sizes().unread).toBe(0);
+});
+
+it("does not give a reliable stream up where its listener's connection was lost, which is known a moment later", async () => {
+  const scene = plane({ reliable: true });
+  scene.lose();
+  scene.speak(1);
+  await scene.settle();
+  let fate = "";
+  scene.media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence: FIRST_SEQUENCE + 1 }))?.then(
+    () => {
+      fate = "read on";
+    },
+    (error: ParleyError) => {
+      fate = error.code;
+    },
+  );
+  await scene.advance(900);
+  expect(fate).toBe("");
+  scene.media.apply({ kind: "move", row: row({ reliable: true, egress: [] }), epoch: 0 });
+  await scene.advance(5_000);
+  expect(fate).toBe("read on");
+  expect(scene.media.sizes().unread).toBe(0);
+});
+
+it("gives a reliable stream up whose listener takes no more of it on a connection that stands", async () => {
+  const scene = plane({ reliable: true });
+  scene.lose();
+  scene.speak(1);
+  await scene.settle();
+  const given = scene.media.item(SPEAKER_CONNECTION, SPEAKER_FLOW, packet({ sequence: FIRST_SEQUENCE + 1 }));
+  const refused = expect(given).rejects.toMatchObject({ code: "data-stalled" });
+  await scene.advance(1_100);
+  await refused;
 });
 
 it("does not leave a reliable stream unread after the session's end", async () => {

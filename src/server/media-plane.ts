@@ -17,6 +17,9 @@ import { KeptFrames } from "./kept-frames.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 
+/** How long the news may take, ms, that a listener's connection is gone with which its stream broke. */
+const LOSS_NEWS_MS = 1_000;
+
 /** Where the media plane finds the connections its egress names. */
 export interface Egresses {
   connection(id: ConnectionId): Connection | undefined;
@@ -165,9 +168,7 @@ export class MediaPlane {
     const state = this.#relay.stateOf(row.sessionId);
     const isToWait = state === "held" || (state === "active" && row.egress.length === 0);
     if (!isToWait) return undefined;
-    const waiting = this.#awaitingListeners.get(row.sessionId) ?? Promise.withResolvers<void>();
-    this.#awaitingListeners.set(row.sessionId, waiting);
-    return waiting.promise;
+    return this.#change(row.sessionId);
   }
 
   /** What waited for a listener looks again. */
@@ -212,18 +213,46 @@ export class MediaPlane {
   }
 
   /** What to wait for before more of a reliable stream is read; nothing while its listeners keep up. */
-  #room({ egress }: AdmissionRow): Promise<void> | undefined {
+  #room(row: AdmissionRow): Promise<void> | undefined {
+    if (this.#isBroken(row)) return this.#newsOfListener(row);
     let room: Promise<void> | undefined;
-    for (const { connection, flow } of egress) {
-      const items = this.#egresses.items(connection);
-      if (items === undefined || items.isBroken(flow)) {
-        throw new ParleyError({ code: "data-stalled", message: "A listener takes no more of the stream." });
-      }
-      const wait = items.room(flow);
+    for (const { connection, flow } of row.egress) {
+      const wait = this.#egresses.items(connection)?.room(flow);
       if (wait !== undefined)
         room = room === undefined ? wait : Promise.all([room, wait]).then(() => undefined);
     }
     return room;
+  }
+
+  /** A listener takes no more of the stream on its present connection. */
+  #isBroken({ egress }: AdmissionRow): boolean {
+    return egress.some(({ connection, flow }) => this.#egresses.items(connection)?.isBroken(flow) ?? true);
+  }
+
+  /** Resolves when the connection of a listener is known to be gone, with which its stream broke. Throws `data-stalled` when it stands. */
+  async #newsOfListener({ sessionId, connection, flow }: AdmissionRow): Promise<void> {
+    const late = Promise.withResolvers<"late">();
+    const cancel = this.#clock.at(this.#clock.now() + LOSS_NEWS_MS, () => late.resolve("late"));
+    try {
+      for (;;) {
+        const outcome = await Promise.race([this.#change(sessionId), late.promise]);
+        const row = this.#relay.row(connection, flow);
+        if (row === undefined || !this.#isBroken(row)) return;
+        if (this.#relay.stateOf(sessionId) === "ended") return;
+        if (outcome === "late") {
+          throw new ParleyError({ code: "data-stalled", message: "A listener takes no more of the stream." });
+        }
+      }
+    } finally {
+      cancel();
+    }
+  }
+
+  /** Resolves when something about the session changes. */
+  #change(sessionId: string): Promise<void> {
+    const waiting = this.#awaitingListeners.get(sessionId) ?? Promise.withResolvers<void>();
+    this.#awaitingListeners.set(sessionId, waiting);
+    return waiting.promise;
   }
 
   /** Every copy of the frame just admitted: datagrams leave at once, stream items wait for their turn. */
