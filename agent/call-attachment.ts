@@ -134,8 +134,9 @@ export class CallAttachment {
   #mediaOver(connection: CallConnection, { code, reason }: CloseInfo): void {
     if (connection !== this.#connection || this.#isClosed) return;
     if (reason === SESSION_OVER) {
-      // The news of that may come later.
-      const { clock } = this.#options;
+      // The news of that may come later. What is said until then goes nowhere.
+      const { clock, media } = this.#options;
+      media.detach();
       this.#cancelDeadline = clock.at(clock.now() + NEWS_MS, () => this.#giveUp("connection-lost", false));
       return;
     }

@@ -317,6 +317,16 @@ describe("an agent whose requests have connections of their own", () => {
     expect(await world.during(call.ended)).toEqual({ reason: "connection-lost", by: "server" });
   });
 
+  it("refuses data as closed, not as stalled, when the media is over with the session and the news of it comes late", async () => {
+    const { world, ada, bob, media } = await scene("separate", "separate");
+    const { call } = await connected(world, ada, bob, { data: true }, { data: true });
+    media[0]?.close(CLOSE_CODES.normal, SESSION_OVER);
+    media[1]?.close(CLOSE_CODES.normal, SESSION_OVER);
+    const sent = refusal(world, call.data?.send("late") ?? Promise.resolve());
+    expect(await sent).toBe("closed");
+    expect(call.stats().data?.sent?.undelivered).toEqual({ closed: 1 });
+  });
+
   it("has two calls at once, each over a connection for itself", async () => {
     const { world, ada, bob, media } = await scene("separate", "separate");
     const first = await connected(world, ada, bob);
