@@ -218,3 +218,12 @@ describe("last words that are overtaken by the request", () => {
     expect(waiting.map((answers) => answers.raw.length)).toEqual([0, 1, 1, 1, 1, 1, 1, 1, 1]);
   });
 });
+
+test("a closing statement is kept once what it counts is there, so that a server killed before has a file that holds", () => {
+  const scene = new CallScene();
+  const kept = () => scene.stage.artifacts(scene.sessionId).map(({ artifact }) => artifact);
+  scene.alice.hangUp(scene.sessionId, scene.closing(0));
+  expect(kept()).not.toContain("closing");
+  scene.sendFinals(0);
+  expect(kept().slice(-3)).toEqual(["checkpoint", "receipt", "closing"]);
+});

@@ -39,17 +39,18 @@ export class LastWords {
   }
 
   /**
-   * Takes a leg's closing statement into the evidence; a second one of the same leg changes nothing, and nor does one that counts what an older
+   * Takes a leg's closing statement into the evidence; a second one of the same leg changes nothing once the first is kept, and nor does one that counts what an older
    * media key signed: its process has not heard yet that another one has the call, whose word is the last.
    */
   takeClosing(session: Session, leg: SessionLeg, jws: string): Result<void> {
     const closing = this.checkClosing(session, leg, jws);
     if (!closing.ok) return closing;
     const isOlder = (closing.value.generation ?? 0) !== keyInForce(leg).generation;
-    if (leg.hasClosed || isOlder) return ok(undefined);
+    const isKept = leg.hasClosed && leg.closing === undefined;
+    if (isKept || isOlder) return ok(undefined);
     leg.hasClosed = true;
-    const entry = artifact(session, "closing", leg.leg, encoder.encode(jws));
-    this.#desk.outputs.push({ kind: "append", entries: [entry] });
+    // Kept once what it counts is: a server killed between the two would leave a file that contradicts itself.
+    leg.closing = jws;
     return ok(undefined);
   }
 
@@ -71,6 +72,7 @@ export class LastWords {
     for (const leg of session.legs) {
       const mayCome = leg.hasClosed && !session.awaitingCounters.final;
       if (mayCome && this.#unfinished(session, leg).length > 0) continue;
+      this.#keepClosing(session, leg);
       for (const exchange of leg.waiting.splice(0)) {
         // Asked on a connection that is not the leg's, and is gone.
         if (this.#desk.connections.get(exchange.connection) === undefined) continue;
@@ -97,6 +99,13 @@ export class LastWords {
         (waiter) => waiter.connection !== connection || (exchange !== undefined && waiter.id !== exchange),
       );
     }
+  }
+
+  #keepClosing(session: Session, leg: SessionLeg): void {
+    if (leg.closing === undefined) return;
+    const entry = artifact(session, "closing", leg.leg, encoder.encode(leg.closing));
+    leg.closing = undefined;
+    this.#desk.outputs.push({ kind: "append", entries: [entry] });
   }
 
   /** Flows on which statements of this end may still come. */

@@ -53,6 +53,8 @@ export interface SessionLeg {
   statementBytes: number;
   /** Its closing statement is in the evidence. */
   hasClosed: boolean;
+  /** The statement itself, while what it counts is on its way and it is not in the log. */
+  closing?: string | undefined;
   /** Requests of this end that are answered once its last statements are there. */
   waiting: Exchange[];
 }
