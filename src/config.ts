@@ -16,7 +16,7 @@ import {
   flag,
   integer,
   isOrigin,
-  isWebhookUrl,
+  isServiceUrl,
   limits,
   list,
   oneOf,
@@ -296,7 +296,7 @@ const SETTINGS: Parsers = {
   certificateAuthorities: (value) => list(value, (item) => item.length > 0, "It is a list of PEM files"),
   webhooks: (value) =>
     Array.isArray(value) && value.length <= MAX_WEBHOOKS
-      ? list(value, isWebhookUrl, WEBHOOK_EXPECTED)
+      ? list(value, isServiceUrl, WEBHOOK_EXPECTED)
       : new Wrong(WEBHOOK_EXPECTED),
   stopEndsCalls: flag,
   grace: (value) => integer(value, 0, 3_600),

@@ -45,8 +45,8 @@ export function isOrigin(value: string, schemes: readonly string[]): boolean {
   return URL.canParse(value) && new URL(value).origin === value && schemes.includes(new URL(value).protocol);
 }
 
-/** Where events may be sent: over TLS, or in the clear to this machine itself. Without a user or password, which nothing here would send. */
-export function isWebhookUrl(value: string): boolean {
+/** A URL that the server may ask: over TLS, or in the clear on this machine itself. Without a user or password, which nothing here would send. */
+export function isServiceUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname, username, password } = new URL(value);
   if (username !== "" || password !== "") return false;

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { isJsonObject, type JsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { isKeyUrl } from "./token-issuers.ts";
+import { isServiceUrl } from "../setting-parsers.ts";
 
 /** Longest document of keys that is read, bytes. */
 export const MAX_DOCUMENT_BYTES = 65_536;
@@ -14,7 +14,7 @@ const FETCH_TIMEOUT_MS = 5_000;
  */
 export async function loadKeyDocument(place: string, timeoutMs = FETCH_TIMEOUT_MS): Promise<JsonObject> {
   try {
-    const bytes = isKeyUrl(place) ? await fetchBounded(place, timeoutMs) : await readBounded(place);
+    const bytes = isServiceUrl(place) ? await fetchBounded(place, timeoutMs) : await readBounded(place);
     const parsed = parseJson(bytes);
     if (parsed.ok && isJsonObject(parsed.value)) return parsed.value;
     throw new Error("it is not a JSON object");

@@ -1,7 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../codecs/canonical-json.ts";
 import { TOKEN_ALGORITHMS, type TokenAlgorithm } from "../../signaling/access-token.ts";
-import { isLoopback } from "../server/origins.ts";
-import { Wrong } from "../setting-parsers.ts";
+import { isServiceUrl, Wrong } from "../setting-parsers.ts";
 
 /** Somebody whose access tokens the server takes. */
 export interface TokenIssuer {
@@ -27,14 +26,6 @@ export function readTokenIssuers(value: unknown): readonly TokenIssuer[] | Wrong
   return issuers;
 }
 
-/** True for a URL that keys are fetched from: https, or http on this machine alone. */
-export function isKeyUrl(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname, username, password } = new URL(value);
-  if (username !== "" || password !== "") return false;
-  return protocol === "https:" || (protocol === "http:" && isLoopback(hostname.replace(/^\[|\]$/g, "")));
-}
-
 function readIssuer(entry: JsonValue): TokenIssuer | Wrong {
   if (!isJsonObject(entry)) return new Wrong("It is an object with issuer and jwks");
   const { issuer, jwks, algorithms, ...more } = entry;
@@ -43,7 +34,8 @@ function readIssuer(entry: JsonValue): TokenIssuer | Wrong {
   if (typeof issuer !== "string" || !ISSUER.test(issuer) || AGENT_ID.test(issuer))
     return new Wrong("issuer: It is the `iss` of its tokens, and no Agent-ID");
   const isUrl = typeof jwks === "string" && /^[a-z][a-z0-9+.-]*:\/\//i.test(jwks);
-  if (isUrl && !isKeyUrl(jwks)) return new Wrong("jwks: It is an https URL; http is for this machine alone");
+  if (isUrl && !isServiceUrl(jwks))
+    return new Wrong("jwks: It is an https URL; http is for this machine alone");
   const isPlace = typeof jwks === "string" && jwks.length > 0;
   if (!isPlace && !(isJsonObject(jwks) && Array.isArray(jwks.keys)))
     return new Wrong("jwks: It is an https URL, a file, or an object with a list of keys");

@@ -1,7 +1,5 @@
 /** A server whose events are told over HTTP, over real sockets and two lives of its data folder. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
@@ -10,37 +8,16 @@ import { eventsToken } from "../../src/events/events-token.ts";
 import { readEvents } from "../../src/events/read-events.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
 import { serve } from "../../src/server/serve.ts";
+import { EventReceiver } from "../event-receiver.ts";
 import { until } from "../waiting.ts";
-
-/** A receiver of events that refuses as many requests as it is told to. */
-async function receiver() {
-  const bodies: string[] = [];
-  const told = { refuse: 0 };
-  const paths = new Set<string | undefined>();
-  const http = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    paths.add(request.url);
-    request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => {
-      const isRefused = told.refuse-- > 0;
-      if (!isRefused) bodies.push(Buffer.concat(parts).toString());
-      // Whoever may be found behind a receiver is told nothing.
-      response.writeHead(isRefused ? 307 : 204, isRefused ? { location: "/elsewhere" } : {}).end();
-    });
-  });
-  await new Promise<void>((resolve) => http.listen(0, "127.0.0.1", resolve));
-  onTestFinished(() => void http.close().closeAllConnections());
-  const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/parley`;
-  return Object.assign(told, { url, bodies, paths });
-}
 
 it("tells of a call's life once each, signed, in order, also after it was refused and started again", async () => {
   const folder = mkdtempSync(join(tmpdir(), "parley-webhooks-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const hook = await receiver();
+  let refusals = 1;
+  const hook = await EventReceiver.start(() => refusals-- <= 0);
   const ports = { port: 0, webTransport: false, httpPort: 0 } as const;
   const settings = { dataFolder: folder, ...ports, events: SILENT_LOG, registration: "open" } as const;
-  hook.refuse = 1;
 
   /** One call in a server's life; `events` have been told by its end, those of earlier lives included. */
   async function life(events: number): Promise<string> {
