@@ -124,7 +124,7 @@ export class CallTerms {
         }
         const overtaken = code === "terms-outdated";
         if (!overtaken || tries === NARROWING_TRIES) throw error;
-        await this.settle();
+        await this.#settle();
         if (String(scopeOf(this.#present, leg)) === String(scope)) return;
         await this.#later(terms.number);
       }
@@ -132,7 +132,7 @@ export class CallTerms {
   }
 
   /** Learns whether a narrowing that was never answered is in force. Throws as `readRecords`; then it is not known yet. */
-  async settle(): Promise<void> {
+  async #settle(): Promise<void> {
     const { session, identity } = this.#options;
     const asked = this.#unanswered;
     if (asked === undefined || !(await this.#isRecorded(asked.digest)) || this.#unanswered !== asked) return;
@@ -143,7 +143,7 @@ export class CallTerms {
   /** The server says that the other end narrowed its scope. */
   async changed(fields: JsonObject): Promise<void> {
     await this.#inFlight.catch(() => undefined);
-    await this.settle().catch(() => undefined);
+    await this.#settle().catch(() => undefined);
     const { session, verifier } = this.#options;
     const { peer } = session;
     const leg = session.leg === 0 ? 1 : 0;

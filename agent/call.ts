@@ -202,7 +202,6 @@ export class Call {
         this.#peer.reattached(result.state);
         this.#interrupts.catchUp(streams);
         this.#catchUp(result.present, suspendedBefore);
-        this.#terms.settle().catch(report);
         this.#events.emit("reattached", event);
       },
       gone: (reason, isElsewhere) => {
