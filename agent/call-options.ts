@@ -1,5 +1,5 @@
-import type { PacketTap } from "./audio-receiver.ts";
 import type { FrameWatch } from "./frame-fate.ts";
+import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 
 /** What a call's audio may be. */

@@ -1,10 +1,10 @@
 import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
-import type { PacketTap } from "./audio-receiver.ts";
 import { CallData } from "./call-data.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
 import type { FrameWatch } from "./frame-fate.ts";
+import type { PacketTap } from "./frame-intake.ts";
 import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { StreamLine } from "./stream-line.ts";
