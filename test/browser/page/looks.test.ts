@@ -1,22 +1,13 @@
-/** How the page looks and reads: no serious finding of axe, contrast included, in every state, light and dark, wide and narrow. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+/** How the page looks and reads: no finding of axe, contrast included, in every state, light and dark, wide and narrow. */
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import type { AxeResults, RunOptions } from "axe-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Agent, createIdentity } from "../../../agent/node.ts";
 import { type Chromium, startChromium } from "../chromium.ts";
+import { lookAt, PAIRED, readyForLooks } from "./look.ts";
 import { Site } from "./site.ts";
 import { Visitor } from "./visitor.ts";
-
-/** Screenshots of each run, for people to look at. */
-const SHOTS = fileURLToPath(new URL("../../../out/browser", import.meta.url));
-/** Given to the debugger rather than to the page, whose policy takes no scripts but its own. */
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const WIDTHS = [1440, 390];
-const SCHEMES = ["light", "dark"] as const;
 
 const folder = mkdtempSync(join(tmpdir(), "parley-page-looks-"));
 let site: Site;
@@ -25,7 +16,6 @@ let ada: Visitor;
 let bob: Agent;
 
 beforeAll(async () => {
-  mkdirSync(SHOTS, { recursive: true });
   [site, browser] = await Promise.all([Site.start(), startChromium()]);
   bob = await Agent.connect(site.server.url, {
     identity: createIdentity({ name: "Bob" }).identity,
@@ -36,7 +26,7 @@ beforeAll(async () => {
     (incoming) => new Promise((resolve) => incoming.cancelled.addEventListener("abort", () => resolve())),
   );
   ada = await Visitor.arrive(browser, site.url, folder);
-  await ada.page.evaluate(AXE);
+  await readyForLooks(ada.page);
 });
 afterAll(async () => {
   await bob?.close();
@@ -45,32 +35,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Looks at the page as it is now; gives what axe finds wrong, and leaves screenshots. */
-async function look(state: string): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const width of WIDTHS) {
-    await ada.page.setViewportSize({ width, height: 900 });
-    for (const colorScheme of SCHEMES) {
-      await ada.page.emulateMedia({ colorScheme });
-      const how = `${state}-${width}-${colorScheme}`;
-      await ada.page.screenshot({ path: join(SHOTS, `${how}.png`), fullPage: true });
-      const { violations, passes } = await ada.page.evaluate(
-        (options) => (globalThis as unknown as { axe: Axe }).axe.run(document, options),
-        { resultTypes: ["violations"] } satisfies RunOptions,
-      );
-      // Contrast was really looked at.
-      expect(passes.map(({ id }) => id)).toContain("color-contrast");
-      for (const { impact, id, nodes } of violations)
-        found.push(`${how}: ${impact} ${id}: ${nodes.map(({ html }) => html).join(" ")}`);
-    }
-  }
-  await ada.page.setViewportSize({ width: 1280, height: 900 });
-  return found;
-}
-
-interface Axe {
-  run(context: Document, options: RunOptions): Promise<AxeResults>;
-}
+/** What axe finds wrong with the page as it is now: wide and light, narrow and dark. `npm run test:long` looks at every pairing. */
+const look = (state: string): Promise<readonly string[]> => lookAt(ada.page, state, PAIRED);
 
 test("idle", async () => {
   await ada.page.getByTestId("who").locator("summary").first().click();
@@ -91,26 +57,6 @@ test("called, and calling", async () => {
   await ada.press("Cancel");
   await ada.phase("failed");
   expect(await look("failed")).toEqual([]);
-  await ada.press("Done");
-});
-
-test("a call in another tab, and one whose other end is away", async () => {
-  const talking = await Visitor.arrive(browser, site.url, folder);
-  await talking.call("Echo");
-  await ada.reads("elsewhere", /You are talking with Echo in another tab/);
-  expect(await look("elsewhere")).toEqual([]);
-  await talking.page.close();
-  await ada.reads("elsewhere", /Your call with Echo is waiting/);
-  const other = await Visitor.arrive(browser, site.url, folder);
-  await other.becomeSomebodyElse();
-  await other.ring(await ada.text("own-name"));
-  await ada.press("Accept");
-  await ada.counts("heard-verified", 50);
-  await other.page.close();
-  await ada.reads("call-facts", /Waiting for Guest/);
-  await ada.counts("heard-away", 50);
-  expect(await look("away")).toEqual([]);
-  await ada.hangUp();
   await ada.press("Done");
 });
 

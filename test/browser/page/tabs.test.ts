@@ -91,18 +91,3 @@ test("a tab in a call leaves the next one to a tab that is free, and is busy whe
   expect(await bobCalls()).toBe("callee-busy");
   await Promise.all([first.hangUp(), second.hangUp()]);
 });
-
-test("a tab that becomes somebody else is another agent, whom the other can call", async () => {
-  await Promise.all([first.press("Done"), second.press("Done")]);
-  const name = await first.text("own-name");
-  const guest = await first.becomeSomebodyElse();
-  expect(await first.key("own-id")).not.toBe(await second.key("own-id"));
-  await second.ring(guest);
-  await first.press("Accept");
-  await Promise.all([first.phase("up"), second.counts("heard-verified", 10)]);
-  await second.hangUp();
-  expect(await first.outcome()).toEqual([`${name} hung up.`, "hung-up"]);
-  await first.page.reload();
-  await first.line("online");
-  expect(await first.text("own-name")).toBe(guest);
-});
