@@ -2,12 +2,14 @@
 import type { FuzzTarget } from "./target.ts";
 import { CARRIER_TARGETS } from "./targets-carrier.ts";
 import { EVIDENCE_TARGETS } from "./targets-evidence.ts";
+import { FEEDBACK_TARGETS } from "./targets-feedback.ts";
 import { MEDIA_TARGETS } from "./targets-media.ts";
 import { SIGNALING_TARGETS } from "./targets-signaling.ts";
 import { SIGNED_TARGETS } from "./targets-signed.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...MEDIA_TARGETS,
+  ...FEEDBACK_TARGETS,
   ...SIGNALING_TARGETS,
   ...SIGNED_TARGETS,
   ...EVIDENCE_TARGETS,

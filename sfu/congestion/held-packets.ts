@@ -1,0 +1,81 @@
+import type { HopDrop, HopPacket, PacketKind } from "./hop-packet.ts";
+
+/** Packets of each kind that wait for their turn; beyond it the oldest of the kind goes. */
+const MAX_HELD: Readonly<Record<PacketKind, number>> = { audio: 128, data: 256, video: 512 };
+
+/** Packets that may not go yet, audio first, then data, then video, each kind in order. */
+export class HeldPackets {
+  readonly #queues: Readonly<Record<PacketKind, HopPacket[]>> = { audio: [], data: [], video: [] };
+  readonly drops: Record<HopDrop, number> = { stale: 0, "queue-full": 0, epoch: 0, "session-state": 0 };
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get length(): number {
+    const { audio, data, video } = this.#queues;
+    return audio.length + data.length + video.length;
+  }
+
+  /** Whether a packet of this kind would overtake one that waits and goes before it. */
+  isBehind(kind: PacketKind): boolean {
+    const { audio, data, video } = this.#queues;
+    return (
+      audio.length > 0 || (kind !== "audio" && (data.length > 0 || (kind === "video" && video.length > 0)))
+    );
+  }
+
+  push(packet: HopPacket): void {
+    const queue = this.#queues[packet.kind];
+    queue.push(packet);
+    this.#bytes += packet.bytes.length;
+    if (queue.length > MAX_HELD[packet.kind]) this.#dropFirst(queue, "queue-full");
+  }
+
+  /** Whose turn it is, once those are dropped whose deadline came. */
+  first(now: number): HopPacket | undefined {
+    for (const kind of ORDER) {
+      const queue = this.#queues[kind];
+      for (let packet = queue[0]; packet !== undefined; packet = queue[0]) {
+        if (packet.deadline > now) return packet;
+        this.#dropFirst(queue, "stale");
+      }
+    }
+    return undefined;
+  }
+
+  /** Takes out what `first` named. */
+  take(packet: HopPacket): void {
+    this.#queues[packet.kind].shift();
+    this.#bytes -= packet.bytes.length;
+  }
+
+  drop(match: (packet: HopPacket) => boolean, reason: HopDrop): void {
+    for (const kind of ORDER) {
+      const queue = this.#queues[kind];
+      const kept = queue.filter((packet) => !match(packet));
+      for (const packet of queue) if (!kept.includes(packet)) this.#bytes -= packet.bytes.length;
+      this.drops[reason] += queue.length - kept.length;
+      queue.splice(0, queue.length, ...kept);
+    }
+  }
+
+  /** The earliest deadline among those whose turn is next in their kind; `undefined` when nothing waits. */
+  nextDeadline(): number | undefined {
+    let earliest: number | undefined;
+    for (const kind of ORDER) {
+      const deadline = this.#queues[kind][0]?.deadline;
+      if (deadline !== undefined && (earliest === undefined || deadline < earliest)) earliest = deadline;
+    }
+    return earliest;
+  }
+
+  #dropFirst(queue: HopPacket[], reason: HopDrop): void {
+    const packet = queue.shift();
+    this.#bytes -= packet?.bytes.length ?? 0;
+    this.drops[reason] += 1;
+  }
+}
+
+const ORDER = ["audio", "data", "video"] as const;

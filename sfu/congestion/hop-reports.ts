@@ -1,0 +1,106 @@
+import { arrivalOf, OFFSETS_PER_SECOND, REPORT_TIMES_PER_SECOND } from "../../codecs/rtcp-arrivals.ts";
+import { QueueDelay } from "./queue-delay.ts";
+import type { RateControl } from "./rate-control.ts";
+import { RateMeter } from "./rate-meter.ts";
+import type { Settled } from "./sent-packets.ts";
+
+/** What reports of feedback add up to: round trip, waiting in queues, losses, what arrives. One report at a time. */
+export class HopReports implements Settled {
+  readonly #delay = new QueueDelay();
+  readonly #arrived = new RateMeter();
+  #now = 0;
+  /** When the report was made, by a continuous count of the receiver's clock. */
+  #made = 0;
+  #lastRaw: number | undefined;
+  #lastReport: number | undefined;
+  #newestArrival = 0;
+  #lossAverage = 0;
+  freed = 0;
+  acknowledgedCount = 0;
+  lostCount = 0;
+  /** Milliseconds, smoothed. */
+  roundTrip: number | undefined;
+  leastRoundTrip: number | undefined;
+  queueDelay = 0;
+  isLimited = true;
+  /** Milliseconds between reports, smoothed. */
+  interval = 250;
+
+  get lossShare(): number {
+    return this.#lossAverage;
+  }
+
+  /** Begins a report that was made at `raw` of the receiver's clock, which wraps; none when packets only expire. */
+  begin(now: number, raw?: number): this {
+    this.#now = now;
+    this.freed = 0;
+    this.acknowledgedCount = 0;
+    this.lostCount = 0;
+    if (raw === undefined) return this;
+    if (this.#lastRaw === undefined) this.#made = raw;
+    else {
+      const step = (((raw - this.#lastRaw) % WRAP) + WRAP) % WRAP;
+      this.#made += step > WRAP / 2 ? step - WRAP : step;
+    }
+    this.#lastRaw = raw;
+    return this;
+  }
+
+  acknowledged(sentAt: number, bytes: number, entry: number): void {
+    this.freed += bytes;
+    this.acknowledgedCount += 1;
+    this.#lossAverage *= 1 - LOSS_WEIGHT;
+    const offset = arrivalOf(entry);
+    if (offset === undefined) return;
+    const before = (offset * 1_000) / OFFSETS_PER_SECOND;
+    const arrival = this.#made - before;
+    this.#arrived.add(bytes, arrival);
+    if (arrival > this.#newestArrival) this.#newestArrival = arrival;
+    this.#delay.add(arrival - sentAt, this.#now - sentAt - before);
+  }
+
+  late(_bytes: number): void {
+    this.#lossAverage = Math.max(0, this.#lossAverage - LOSS_WEIGHT);
+  }
+
+  lost(_sentAt: number, bytes: number): void {
+    this.freed += bytes;
+    this.lostCount += 1;
+    this.#lossAverage += LOSS_WEIGHT * (1 - this.#lossAverage);
+  }
+
+  /** The report is complete, and something in it was new. */
+  end(control: RateControl, offered: number, isWaiting: boolean): void {
+    const now = this.#now;
+    if (this.#lastReport !== undefined)
+      this.interval += (Math.min(now - this.#lastReport, MAX_INTERVAL) - this.interval) / 4;
+    this.#lastReport = now;
+    const found = this.#delay.report(now);
+    if (found === undefined) return;
+    this.queueDelay = found.delay;
+    this.roundTrip =
+      this.roundTrip === undefined
+        ? found.roundTrip
+        : this.roundTrip + (found.roundTrip - this.roundTrip) / 8;
+    if (this.leastRoundTrip === undefined || found.roundTrip < this.leastRoundTrip)
+      this.leastRoundTrip = found.roundTrip;
+    this.isLimited = !isWaiting && offered < LIMITED_SHARE * control.bitsPerSecond;
+    control.report({
+      now,
+      queueDelay: found.delay,
+      roundTrip: this.roundTrip,
+      lossShare: this.#lossAverage,
+      received: this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW),
+      isLimited: this.isLimited,
+    });
+  }
+}
+
+/** Milliseconds after which the receiver's clock is at the same value again. */
+const WRAP = (2 ** 32 * 1_000) / REPORT_TIMES_PER_SECOND;
+/** How much one packet counts in the share of those lost: the last hundred or so make it up. */
+const LOSS_WEIGHT = 0.01;
+const MAX_INTERVAL = 500;
+/** Who offers less than this share of what may be sent does not try how much the hop takes. */
+const LIMITED_SHARE = 0.8;
+const RECEIVED_WINDOW = 500;

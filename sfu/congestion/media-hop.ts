@@ -1,0 +1,256 @@
+import { ok, type Result } from "../../codecs/result.ts";
+import { parseRtcp, RTCP_TYPES } from "../../codecs/rtcp.ts";
+import {
+  ARRIVALS_FORMAT,
+  type ArrivalReport,
+  hasArrived,
+  parseArrivalReport,
+  REPORT_TIMES_PER_SECOND,
+} from "../../codecs/rtcp-arrivals.ts";
+import { parseRemb, REMB_FORMAT } from "../../codecs/rtcp-remb.ts";
+import { HeldPackets } from "./held-packets.ts";
+import { type HopDrop, type HopPacket, PACKET_OVERHEAD } from "./hop-packet.ts";
+import { HopReports } from "./hop-reports.ts";
+import { RateControl } from "./rate-control.ts";
+import { RateMeter } from "./rate-meter.ts";
+import { SentPackets } from "./sent-packets.ts";
+
+/** Sources whose packets are told apart; those of further ones go unclocked. */
+const MAX_SOURCES = 16;
+
+export interface HopBitrate {
+  /** Bits a second, {@link PACKET_OVERHEAD} of each packet included, below which the hop never goes. */
+  readonly least: number;
+  readonly most: number;
+  readonly first: number;
+}
+
+/** How a hop stands. */
+export interface HopEstimate {
+  /** What may be sent, {@link PACKET_OVERHEAD} of each packet included. */
+  readonly bitsPerSecond: number;
+  /** Milliseconds, smoothed; `undefined` before the first feedback. */
+  readonly roundTrip: number | undefined;
+  /** Milliseconds that packets wait in queues on the way. */
+  readonly queueDelay: number;
+  /** Share of packets lost lately, 0 to 1. */
+  readonly lossShare: number;
+  /** Bytes on their way, nothing heard of them yet. */
+  readonly inFlight: number;
+  /** Less is offered than may be sent: how much the hop takes is not known beyond that. */
+  readonly limited: boolean;
+  /** What the other end says that hops behind it take; `undefined` where it says nothing. */
+  readonly behind: number | undefined;
+}
+
+/** What one datagram of feedback brought. */
+export interface HopFeedback {
+  /** Packets acknowledged, and taken for lost, that were on their way until now. */
+  readonly acknowledged: number;
+  readonly lost: number;
+  /** What the other end says that hops behind it take, where it says so. */
+  readonly behind: number | undefined;
+}
+
+/**
+ * The sending side of one hop of one leg: says what may go when, so that queues on the way stay short. Self-clocked: what is on
+ * its way is bounded by the rate and the round trip, and goes on with the feedback of the other side's `FeedbackWriter`.
+ */
+export class MediaHop {
+  readonly #sources = new Map<number, SentPackets>();
+  readonly #held = new HeldPackets();
+  readonly #control: RateControl;
+  readonly #reports: HopReports;
+  readonly #offered = new RateMeter();
+  #inFlight = 0;
+  /** When the pacer lets the next packet go that is no audio. */
+  #paceAt: number;
+  #heardAt: number;
+  #sentSinceHeard = false;
+  #expiredAt: number;
+  #behind: number | undefined;
+
+  constructor(options: { readonly start: number; readonly bitrate: HopBitrate }) {
+    this.#control = new RateControl(options.bitrate, options.start);
+    this.#reports = new HopReports();
+    this.#paceAt = options.start;
+    this.#heardAt = options.start;
+    this.#expiredAt = options.start;
+  }
+
+  /** Held packets that were dropped, by reason. */
+  get drops(): Readonly<Record<HopDrop, number>> {
+    return this.#held.drops;
+  }
+
+  /** Packets that wait for their turn. */
+  get held(): number {
+    return this.#held.length;
+  }
+
+  /** What was found out so far. */
+  get estimate(): HopEstimate {
+    return {
+      bitsPerSecond: this.#control.bitsPerSecond,
+      roundTrip: this.#reports.roundTrip,
+      queueDelay: this.#reports.queueDelay,
+      lossShare: this.#reports.lossShare,
+      inFlight: this.#inFlight,
+      limited: this.#reports.isLimited,
+      behind: this.#behind,
+    };
+  }
+
+  /** Takes the packet as sent and returns true when it may go now; otherwise nothing happened, and it can be held. */
+  trySend(packet: HopPacket, now: number): boolean {
+    if (this.#held.isBehind(packet.kind) || !this.#mayGo(packet, now)) return false;
+    this.#send(packet, now);
+    return true;
+  }
+
+  /** Keeps a packet until it may go, or its deadline comes. */
+  hold(packet: HopPacket, now: number): void {
+    if (this.#held.length === 0) this.#offered.add(0, now);
+    this.#held.push(packet);
+  }
+
+  /** A held packet that may go now: it counts as sent. Call until `undefined`. */
+  next(now: number): HopPacket | undefined {
+    const packet = this.#held.first(now);
+    if (packet === undefined || !this.#mayGo(packet, now)) return undefined;
+    this.#held.take(packet);
+    this.#send(packet, now);
+    return packet;
+  }
+
+  /** When `next` may have something, though no feedback came; `undefined` while nothing waits. */
+  nextTimeout(): number | undefined {
+    const deadline = this.#held.nextDeadline();
+    if (deadline === undefined) return undefined;
+    const isFull = this.#inFlight > 0 && this.#inFlight >= this.#window();
+    const at = isFull ? this.#expiredAt + EXPIRY_INTERVAL : this.#paceAt;
+    return Math.min(deadline, at);
+  }
+
+  /** Takes a datagram of RTCP, its flow identifier left out. What it does not know in it is passed over. */
+  feedback(bytes: Uint8Array, now: number): Result<HopFeedback> {
+    const packets = parseRtcp(bytes);
+    if (!packets.ok) return packets;
+    const arrivals: ArrivalReport[] = [];
+    let behind: number | undefined;
+    for (const packet of packets.value) {
+      if (packet.type === RTCP_TYPES.transportFeedback && packet.count === ARRIVALS_FORMAT) {
+        const report = parseArrivalReport(bytes, packet);
+        if (!report.ok) return report;
+        arrivals.push(report.value);
+      } else if (packet.type === RTCP_TYPES.payloadFeedback && packet.count === REMB_FORMAT) {
+        const remb = parseRemb(bytes, packet);
+        if (!remb.ok) return remb;
+        behind = remb.value.bitsPerSecond;
+      }
+    }
+    let [acknowledged, lost] = [0, 0];
+    for (const report of arrivals) {
+      const settled = this.#take(report, now);
+      acknowledged += settled.acknowledged;
+      lost += settled.lost;
+    }
+    if (arrivals.length > 0) this.#behind = behind;
+    return ok({ acknowledged, lost, behind });
+  }
+
+  /** Drops what is held and matches, counted under `reason`. */
+  drop(match: (packet: HopPacket) => boolean, reason: HopDrop): void {
+    this.#held.drop(match, reason);
+  }
+
+  #mayGo(packet: HopPacket, now: number): boolean {
+    const size = packet.bytes.length + PACKET_OVERHEAD;
+    if (now - this.#heardAt >= SILENCE) this.#silence(now);
+    if (this.#inFlight > 0 && this.#inFlight + size > this.#window()) {
+      this.#expire(now);
+      if (this.#inFlight > 0 && this.#inFlight + size > this.#window()) return false;
+    }
+    return packet.kind === "audio" || now >= this.#paceAt;
+  }
+
+  #send(packet: HopPacket, now: number): void {
+    const size = packet.bytes.length + PACKET_OVERHEAD;
+    let source = this.#sources.get(packet.ssrc);
+    if (source === undefined && this.#sources.size < MAX_SOURCES) {
+      source = new SentPackets();
+      this.#sources.set(packet.ssrc, source);
+    }
+    if (source !== undefined) this.#inFlight += size - source.record(packet.sequence, size, now);
+    if (!this.#sentSinceHeard) {
+      this.#sentSinceHeard = true;
+      this.#heardAt = Math.max(this.#heardAt, now);
+    }
+    this.#offered.add(size, now);
+    const gap = (size * 8_000) / (this.#control.bitsPerSecond * PACING_FACTOR);
+    this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
+  }
+
+  /** Bytes that may be on their way at once. */
+  #window(): number {
+    const { leastRoundTrip } = this.#reports;
+    if (leastRoundTrip === undefined) return (this.#control.bitsPerSecond * FIRST_WINDOW) / 8_000;
+    const time = leastRoundTrip + this.#reports.interval + WINDOW_MARGIN;
+    return Math.max(LEAST_WINDOW, (this.#control.bitsPerSecond * time) / 8_000);
+  }
+
+  /** Nothing was heard for long: on at the lowest rate. */
+  #silence(now: number): void {
+    if (!this.#sentSinceHeard) return;
+    this.#control.silence();
+    this.#expire(now);
+  }
+
+  #expire(now: number): void {
+    if (now - this.#expiredAt < EXPIRY_INTERVAL) return;
+    this.#expiredAt = now;
+    const patience = Math.max(LEAST_PATIENCE, 2 * (this.#reports.roundTrip ?? 0) + this.#reports.interval);
+    const settled = this.#reports.begin(now);
+    for (const source of this.#sources.values()) source.expire(now - patience, settled);
+    this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
+  }
+
+  #take(report: ArrivalReport, now: number): { acknowledged: number; lost: number } {
+    const settled = this.#reports.begin(now, (report.time * 1_000) / REPORT_TIMES_PER_SECOND);
+    for (const { ssrc, begin, packets } of report.streams) {
+      const source = this.#sources.get(ssrc);
+      if (source === undefined || source.newest < 0) continue;
+      const first = source.extend(begin);
+      for (let index = 0; index < packets.length; index += 1) {
+        const entry = packets[index] as number;
+        if (hasArrived(entry)) source.acknowledge(first + index, entry, settled);
+      }
+      source.overtaken(now, settled);
+    }
+    this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
+    if (settled.acknowledgedCount > 0) {
+      this.#heardAt = now;
+      this.#sentSinceHeard = this.#inFlight > 0;
+      this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), this.#held.length > 0);
+    }
+    return { acknowledged: settled.acknowledgedCount, lost: settled.lostCount };
+  }
+}
+
+/** Milliseconds without feedback on what is on its way after which the rate is the lowest. */
+const SILENCE = 2_000;
+/** How much faster than the rate packets may follow each other. */
+const PACING_FACTOR = 1.5;
+/** Milliseconds of rest that the pacer makes up for. */
+const PACING_BURST = 10;
+/** Milliseconds beyond round trip and feedback interval that the window allows for, so that video's uneven frames fit. */
+const WINDOW_MARGIN = 60;
+/** Milliseconds of the rate that may be on their way before the round trip is known. */
+const FIRST_WINDOW = 2_500;
+/** Bytes that may be on their way whatever the rate. */
+const LEAST_WINDOW = 6_000;
+/** Milliseconds between looks for packets that nothing was ever heard of. */
+const EXPIRY_INTERVAL = 50;
+/** Milliseconds after which a packet that nothing was heard of counts as no longer on its way. */
+const LEAST_PATIENCE = 1_000;
+const OFFERED_WINDOW = 500;

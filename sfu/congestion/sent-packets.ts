@@ -1,0 +1,121 @@
+import { extendSequence } from "../../codecs/sequence.ts";
+
+/** Packets of one source that are remembered until feedback speaks of them: 8 s of video at 500 a second. The oldest is given up. */
+const MAX_REMEMBERED = 4_096;
+/** Packets a source is given room for at first; it doubles where that is too little. */
+const FIRST_REMEMBERED = 64;
+
+/** What became of packets, told while they are looked through. */
+export interface Settled {
+  acknowledged(sentAt: number, bytes: number, entry: number): void;
+  /** It was taken for lost before. */
+  late(bytes: number): void;
+  lost(sentAt: number, bytes: number): void;
+}
+
+/** The packets of one source that were sent and not yet heard of. Recording one allocates nothing, but for growth. */
+export class SentPackets {
+  #mask = FIRST_REMEMBERED - 1;
+  #sequences = new Float64Array(FIRST_REMEMBERED).fill(-1);
+  #sentAt = new Float64Array(FIRST_REMEMBERED);
+  /** Positive: on its way. Zero: acknowledged. Negative: taken for lost. */
+  #bytes = new Int32Array(FIRST_REMEMBERED);
+  /** No packet before this one is on its way. */
+  #oldest = 0;
+  #newest = -1;
+  #highestHeard = -1;
+
+  /** The last one sent; -1 before the first. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /**
+   * Returns the bytes that are no longer on their way though nothing was heard of them: of a packet given up for this one, or its own
+   * where its number was used. 0 almost always.
+   */
+  record(sequence: number, bytes: number, now: number): number {
+    if (this.#newest < 0) this.#oldest = sequence;
+    else if (sequence <= this.#newest && !this.#fillsGap(sequence)) return bytes;
+    let slot = sequence & this.#mask;
+    if ((this.#bytes[slot] as number) > 0 && this.#mask + 1 < MAX_REMEMBERED) {
+      this.#grow();
+      slot = sequence & this.#mask;
+    }
+    const given = this.#bytes[slot] as number;
+    this.#sequences[slot] = sequence;
+    this.#sentAt[slot] = now;
+    this.#bytes[slot] = bytes;
+    if (sequence > this.#newest) this.#newest = sequence;
+    if (sequence < this.#oldest) this.#oldest = sequence;
+    if (this.#newest - this.#oldest > this.#mask) this.#oldest = this.#newest - this.#mask;
+    return given > 0 ? given : 0;
+  }
+
+  /** The number of one of these packets from its low 16 bits. */
+  extend(low: number): number {
+    return extendSequence(this.#newest, low);
+  }
+
+  /** Feedback says that it arrived. */
+  acknowledge(sequence: number, entry: number, settled: Settled): void {
+    const slot = sequence & this.#mask;
+    if (this.#sequences[slot] !== sequence) return;
+    const bytes = this.#bytes[slot] as number;
+    if (bytes === 0) return;
+    this.#bytes[slot] = 0;
+    if (sequence > this.#highestHeard) this.#highestHeard = sequence;
+    if (bytes > 0) settled.acknowledged(this.#sentAt[slot] as number, bytes, entry);
+    else settled.late(-bytes);
+  }
+
+  /** Takes for lost what was overtaken by at least {@link REORDERED} packets that arrived and was sent before `sentBefore`. */
+  overtaken(sentBefore: number, settled: Settled): void {
+    this.#giveUp(this.#highestHeard - REORDERED, sentBefore, settled);
+  }
+
+  /** Takes for lost whatever was sent before then. */
+  expire(sentBefore: number, settled: Settled): void {
+    this.#giveUp(this.#newest, sentBefore, settled);
+  }
+
+  #giveUp(last: number, sentBefore: number, settled: Settled): void {
+    let sequence = this.#oldest;
+    for (; sequence <= last; sequence += 1) {
+      const slot = sequence & this.#mask;
+      const bytes = this.#bytes[slot] as number;
+      if (this.#sequences[slot] !== sequence || bytes <= 0) continue;
+      const sentAt = this.#sentAt[slot] as number;
+      if (sentAt > sentBefore) break;
+      this.#bytes[slot] = -bytes;
+      settled.lost(sentAt, bytes);
+    }
+    this.#oldest = sequence;
+  }
+
+  /** Whether a packet that was overtaken by others of its source before it came here has a place that nobody had. */
+  #fillsGap(sequence: number): boolean {
+    const slot = sequence & this.#mask;
+    return this.#newest - sequence <= this.#mask && (this.#sequences[slot] as number) < sequence;
+  }
+
+  #grow(): void {
+    const [sequences, sentAt, bytes] = [this.#sequences, this.#sentAt, this.#bytes];
+    const size = 2 * (this.#mask + 1);
+    this.#mask = size - 1;
+    this.#sequences = new Float64Array(size).fill(-1);
+    this.#sentAt = new Float64Array(size);
+    this.#bytes = new Int32Array(size);
+    for (let index = 0; index < sequences.length; index += 1) {
+      const sequence = sequences[index] as number;
+      if (sequence < 0) continue;
+      const slot = sequence & this.#mask;
+      this.#sequences[slot] = sequence;
+      this.#sentAt[slot] = sentAt[index] as number;
+      this.#bytes[slot] = bytes[index] as number;
+    }
+  }
+}
+
+/** Packets that must have overtaken one before it counts as lost (RFC 9002, section 6.1.1). */
+const REORDERED = 3;
