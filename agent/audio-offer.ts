@@ -7,6 +7,8 @@ import type { AgentPlatform, AudioFormatChoice } from "./platform.ts";
 /** Stream id of a call's audio. */
 const AUDIO_STREAM = 1;
 const DEFAULT_FRAME_MS = 20;
+/** Of frames that carry the ones before them, whichever codec is agreed: the one that browsers take for it. */
+const RED_PAYLOAD_TYPE = 63;
 
 /** The audio stream a caller offers. Throws `field-invalid` when this machine has none of the codecs asked for. */
 export function offerAudio(
@@ -25,6 +27,7 @@ export function offerAudio(
       channels,
       frame_ms: frameMs,
       payload_type: payloadType,
+      ...(options.redundancy === false ? {} : { red_payload_type: RED_PAYLOAD_TYPE }),
     })),
   };
 }
@@ -36,6 +39,7 @@ export function audioCapabilities(platform: AgentPlatform, options: CallAudioOpt
     codecs: chosenFormats(platform, options),
     send: direction !== "recvonly",
     receive: direction !== "sendonly",
+    redundancy: options.redundancy !== false,
   };
 }
 

@@ -1,9 +1,10 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { BufferedFrame, InsertOutcome } from "../sfu/jitter-buffer.ts";
+import type { InsertOutcome } from "../sfu/jitter-buffer.ts";
 import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import type { MediaTime } from "./media-time.ts";
 
@@ -46,10 +47,11 @@ export class AudioPlayer {
     return playout && { ...playout, undecodable: this.#undecodable };
   }
 
-  /** Takes a verified frame that arrived at `now`. */
-  insert(frame: BufferedFrame, now: number): InsertOutcome {
+  /** Takes a verified frame that arrived at `now`, and those that it carries. Says what became of the frame itself. */
+  insert(frames: UnpackedFrames, now: number): InsertOutcome {
     this.#playout ??= this.#startPlayout(now);
-    const outcome = this.#playout.insert(frame, now);
+    for (const earlier of frames.earlier) this.#playout.insertCarried(earlier, now);
+    const outcome = this.#playout.insert(frames.own, now);
     this.#schedule();
     return outcome;
   }
@@ -125,13 +127,15 @@ export class AudioPlayer {
     const { frame } = step;
     if (this.#fadesIn) fadeIn(pcm, channels, fade);
     this.#fadesIn = false;
-    receipts.heard(frame.sequence);
+    // A receipt speaks of frames that came: one that another carried did not.
+    if (frame.carrier === undefined) receipts.heard(frame.sequence);
     heard({
       ...base,
       kind: "speech",
       pcm,
       verified: true,
       sequence: frame.sequence,
+      carriedBy: frame.carrier,
       capturedAt: frame.captured,
       level: frame.level,
       startOfTurn: frame.startOfTurn,

@@ -2,9 +2,9 @@ import type { AudioCodec } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
-import type { BufferedFrame } from "../sfu/jitter-buffer.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
+import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import { AudioPlayer, type AudioPlayerCounters } from "./audio-player.ts";
@@ -198,11 +198,11 @@ export class AudioReceiver {
     this.#receipt(receipt);
   }
 
-  #taken(frame: BufferedFrame, now: number): void {
-    const { level, sequence } = frame;
+  #taken(frames: UnpackedFrames, now: number): void {
+    const { level, sequence } = frames.own;
     this.#heardInEpoch = true;
     this.#receipts.received(sequence);
-    const place = this.#held ? "late" : this.#player.insert(frame, now);
+    const place = this.#held ? "late" : this.#player.insert(frames, now);
     if (place === "late") this.#receipts.late();
     this.#tell(place === "late" ? "late" : "verified", sequence, now, level);
   }

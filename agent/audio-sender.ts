@@ -1,9 +1,10 @@
-import type { AudioCodec } from "../codecs/audio-codec.ts";
+import type { AudioCodec, CodecTuning } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Checkpointer } from "../sfu/checkpointer.ts";
 import type { FrameSender, SentFrame } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
+import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import { audioLevel } from "./audio-level.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
@@ -31,6 +32,8 @@ export interface AudioSenderCounters {
   /** Of those, the ones that went nowhere, since the call had no connection then. */
   readonly unsent: number;
   readonly bytes: number;
+  /** Of those, the bytes that carried earlier frames once more. */
+  readonly redundantBytes: number;
   readonly turns: number;
   readonly checkpoints: number;
   /** Intervals by which the pacer fell behind its deadlines and gave up catching up. */
@@ -71,6 +74,7 @@ export class AudioSender {
   #sent = 0;
   #unsent = 0;
   #bytes = 0;
+  #redundantBytes = 0;
   #turns = 0;
   #checkpoints = 0;
   #skipped = 0;
@@ -109,6 +113,7 @@ export class AudioSender {
       sent: this.#sent,
       unsent: this.#unsent,
       bytes: this.#bytes,
+      redundantBytes: this.#redundantBytes,
       turns: this.#turns,
       checkpoints: this.#checkpoints,
       skippedIntervals: this.#skipped + (this.#pacer?.skipped ?? 0),
@@ -150,6 +155,21 @@ export class AudioSender {
   release(): void {
     this.#held = false;
     this.#spurtEnded = true;
+  }
+
+  /** Changes how the voice is coded from the next frame on; what its format has no choice in is ignored. Throws `field-invalid`. */
+  tune(settings: CodecTuning): void {
+    if (!this.#finished) this.#codec.tune?.(settings);
+  }
+
+  /** How many of the frames before it each frame carries once more; 0 where that was not agreed. */
+  get redundancy(): RedundancyLevel {
+    return this.#frames.redundancy;
+  }
+
+  /** Each frame from the next on carries so many of the ones before it. Changes nothing where that was not agreed. */
+  useRedundancy(level: RedundancyLevel): void {
+    this.#frames.useRedundancy(level);
   }
 
   get muted(): boolean {
@@ -305,6 +325,7 @@ export class AudioSender {
     this.#sent += 1;
     this.#sentInEpoch = true;
     this.#bytes += frame.packet.length;
+    this.#redundantBytes += frame.redundantBytes;
     const now = this.#clock.now();
     const { sequence } = frame;
     const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);

@@ -128,6 +128,7 @@ export async function makeCall(
 ): Promise<Call> {
   const { port, streams } = connection;
   const { sessionId, leg } = session;
+  const audio = options.audio || {};
   const media = await openCallMedia({
     platform: context.platform,
     time: context.time,
@@ -144,7 +145,8 @@ export async function makeCall(
       offset: peerClock.offset_ms - context.clock.offset_ms,
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
-    codecOptions: withinCap(options.audio || {}, authorityScope),
+    redundancy: audio.redundancy || 0,
+    codecOptions: withinCap(audio, authorityScope),
     tap: options.tap,
     watch: options.watch,
     outgoing: options.outgoing,

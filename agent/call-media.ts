@@ -3,6 +3,7 @@ import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
 import { AudioReceiver } from "./audio-receiver.ts";
@@ -66,6 +67,8 @@ export interface CallMediaOptions extends StreamContext {
   readonly streams: readonly StreamParameters[];
   readonly speaker: string;
   readonly codecOptions: AudioCodecOptions;
+  /** How many of the frames before it each frame sent carries, where that was agreed. */
+  readonly redundancy: RedundancyLevel;
   readonly tap?: PacketTap | undefined;
   readonly watch?: FrameWatch | undefined;
   readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
@@ -238,7 +241,8 @@ function isLaidOutAs(entry: StreamParameters, signed: TermsFormat): boolean {
     entry.codec === signed.codec.name &&
     entry.clockRate === signed.codec.clock_rate &&
     entry.channels === signed.codec.channels &&
-    entry.frameMs === signed.codec.frame_ms
+    entry.frameMs === signed.codec.frame_ms &&
+    entry.redPayloadType === signed.codec.red_payload_type
   );
 }
 
@@ -257,7 +261,7 @@ function makeSender(
   codec: AudioCodec,
 ): AudioSender {
   const { platform, time } = options;
-  return new AudioSender({
+  const sender = new AudioSender({
     clock: platform.clock,
     time,
     codec,
@@ -277,6 +281,8 @@ function makeSender(
     epoch: entry.epoch,
     watch: options.watch,
   });
+  sender.useRedundancy(options.redundancy);
+  return sender;
 }
 
 function makeReceiver(

@@ -1,3 +1,4 @@
+import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
@@ -8,6 +9,11 @@ export interface CallAudioOptions extends AudioCodecOptions {
   readonly codecs?: readonly string[];
   /** Frame length, ms. Default 20. */
   readonly frameMs?: number;
+  /**
+   * How many of the frames before it each frame carries once more (RFC 2198), from the beginning of the call: 0, 1 or 2. Default 0. False:
+   * this end neither sends nor takes such frames.
+   */
+  readonly redundancy?: RedundancyLevel | false;
   /** Default `sendrecv`. */
   readonly direction?: "sendrecv" | "sendonly" | "recvonly";
 }

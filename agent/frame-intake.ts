@@ -1,9 +1,9 @@
 import type { Clock } from "../codecs/clock.ts";
 import { frameDigest } from "../codecs/frame.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
-import type { BufferedFrame } from "../sfu/jitter-buffer.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
+import { type UnpackedFrames, unpackFrames } from "../sfu/unpacking.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import { EarlyFrames } from "./early-frames.ts";
@@ -35,8 +35,8 @@ export interface FrameIntakeOptions {
   readonly checkpoints: CheckpointCheck;
   /** Must not throw. */
   readonly tap?: PacketTap | undefined;
-  /** Takes a frame that verified; its captured time is by this machine's clock. */
-  readonly taken: (frame: BufferedFrame, now: number) => void;
+  /** Takes a frame that verified, and those that it carries; captured times are by this machine's clock. */
+  readonly taken: (frames: UnpackedFrames, now: number) => void;
   /** Told of one that did not; its number is undefined where it could not be read. */
   readonly refused: (sequence: number | undefined, reason: Refusal, now: number) => void;
 }
@@ -195,15 +195,6 @@ export class FrameIntake {
       this.#contradicted += 1;
     }
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
-    const frame = {
-      sequence: view.sequence,
-      timestamp: view.timestamp,
-      captured: view.captureMs + (verdict.row?.clockOffset ?? 0),
-      payload: view.payload(bytes).slice(),
-      level: view.audioLevel,
-      startOfTurn: view.startOfTurn,
-      endOfTurn: view.endOfTurn,
-    };
-    taken(frame, now);
+    taken(unpackFrames(view, bytes, verdict.row ?? row), now);
   }
 }

@@ -17,6 +17,11 @@ export interface HeardSpeech extends HeardBase {
   readonly verified: true;
   /** 48-bit sequence number. */
   readonly sequence: number;
+  /**
+   * Where the frame itself was lost or late: the sequence number of the one that carried it once more, by whose signature it holds.
+   * Undefined for a frame that came itself.
+   */
+  readonly carriedBy: number | undefined;
   /** When its first sample was captured, Unix milliseconds, mapped to this machine's clock. */
   readonly capturedAt: number;
   /** Level that the speaker signed for it, dB below full scale: 0 loudest, 127 silence; undefined when it signed none. */

@@ -29,6 +29,8 @@ export interface AudioStreamParameters extends FlowParameters {
   readonly codec: string;
   readonly channels: number;
   readonly frameMs: number;
+  /** Of packets that carry earlier frames once more, where they were agreed. */
+  readonly redPayloadType: number | undefined;
 }
 
 export interface DataStreamParameters extends FlowParameters {
@@ -74,7 +76,14 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
     };
     if (modality === "audio") {
       if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);
-      streams.push({ ...flow, modality, codec, channels: number("channels"), frameMs: number("frame_ms") });
+      streams.push({
+        ...flow,
+        modality,
+        codec,
+        channels: number("channels"),
+        frameMs: number("frame_ms"),
+        redPayloadType: countOf(fields.red_payload_type),
+      });
     } else {
       if (typeof format !== "string") return refuse("field-invalid", "Not a format name.", `${at}.format`);
       streams.push({ ...flow, modality, format });

@@ -71,6 +71,7 @@ export function speakingParts(
     stream,
     ssrc: entry.ssrc,
     payloadType: entry.payloadType,
+    redPayloadType: redOf(entry),
     clockRate: entry.clockRate,
     frameSamples,
     keyGeneration,
@@ -118,6 +119,7 @@ export function listeningParts(
     notAfter: Math.min(peer.notAfter, session.terms.expires_at * 1000),
     termsNumber: 1,
     payloadType: entry.payloadType,
+    redPayloadType: redOf(entry),
     ssrc: entry.ssrc,
     clockRate: entry.clockRate,
     transmitAllowed: true,
@@ -155,6 +157,10 @@ export function listeningParts(
     }),
     checkpoints,
   };
+}
+
+function redOf(entry: StreamParameters): number | undefined {
+  return entry.modality === "audio" ? entry.redPayloadType : undefined;
 }
 
 /** Where a chain of statements goes on that another process began. */

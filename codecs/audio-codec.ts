@@ -9,6 +9,14 @@ export interface AudioFormat {
   readonly frameSamples: number;
 }
 
+/** What of an encoder may change while it runs. What is left out stays as it is. */
+export interface CodecTuning {
+  /** Bits per second of payload. */
+  readonly bitrate?: number;
+  /** Share of payloads expected to be lost, 0 to 1: how much forward error correction to spend. */
+  readonly expectedLoss?: number;
+}
+
 /** Encodes and decodes one stream of one {@link AudioFormat}. Not shared between streams: both halves keep state. */
 export interface AudioCodec {
   readonly format: AudioFormat;
@@ -23,6 +31,8 @@ export interface AudioCodec {
    * carries forward error correction recovers from it; otherwise it conceals.
    */
   conceal(next?: Uint8Array): Int16Array;
+  /** Changes how it encodes from the next frame on; what it has no choice in is ignored. Throws `field-invalid`. Absent: no choices. */
+  tune?(settings: CodecTuning): void;
   /** Releases native or wasm memory. Idempotent. */
   close(): void;
 }

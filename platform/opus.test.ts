@@ -55,6 +55,24 @@ describe("speech through the codec", () => {
     expect(Math.abs(best - codec.lookahead)).toBeLessThanOrEqual(1);
   });
 
+  test("is tuned while it runs: fewer bits, and more of them for what may be lost", async () => {
+    const codec = await open({ expectedLoss: 0 });
+    const third = Math.floor(ada.length / 3 / 960) * 960;
+    const bytes = (from: number) =>
+      encodeAll(codec, ada.subarray(from, from + third)).reduce((sum, payload) => sum + payload.length, 0);
+    const before = bytes(0);
+    codec.tune?.({ bitrate: 14_000 });
+    expect(bytes(0)).toBeLessThan(before * 0.6);
+    codec.tune?.({ bitrate: 32_000, expectedLoss: 0.2 });
+    const payloads = encodeAll(codec, ada.subarray(0, third));
+    expect(payloads.filter((payload) => carriesFec(payload)).length).toBeGreaterThan(payloads.length / 4);
+    codec.tune?.({ expectedLoss: 0 });
+    const without = encodeAll(codec, ada.subarray(0, third)).slice(2);
+    expect(without.filter((payload) => carriesFec(payload))).toEqual([]);
+    expect(() => codec.tune?.({ bitrate: 5_999 })).toThrow("6,000");
+    expect(() => codec.tune?.({ expectedLoss: 1.1 })).toThrow("0 to 1");
+  });
+
   test("two channels keep apart", async () => {
     const codec = await open({ channels: 2 });
     const length = Math.min(ada.length, bob.length);
@@ -230,6 +248,12 @@ async function open(options?: OpusOptions): Promise<AudioCodec> {
   const codec = await createOpusCodec(options);
   opened.push(codec);
   return codec;
+}
+
+/** The flag of RFC 6716 section 4.2.4, for payloads of 20 ms with one channel. */
+function carriesFec(payload: Uint8Array): boolean {
+  const [toc = 0, silk = 0] = payload;
+  return toc >> 3 < 16 && (silk & 0x40) !== 0;
 }
 
 function encodeAll(codec: AudioCodec, pcm: Int16Array): Uint8Array[] {

@@ -8,7 +8,7 @@ import {
   type OpusEncoderHandle,
   Signal,
 } from "libopus-wasm";
-import type { AudioCodec, AudioFormat } from "../codecs/audio-codec.ts";
+import type { AudioCodec, AudioFormat, CodecTuning } from "../codecs/audio-codec.ts";
 import { OPUS_CLOCK_RATE, parseOpusPacket } from "../codecs/opus.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 
@@ -123,6 +123,14 @@ class OpusCodec implements AudioCodec {
     return this.#decoder.decodePacketLoss(frameSize);
   }
 
+  tune({ bitrate, expectedLoss }: CodecTuning): void {
+    this.#assertOpen();
+    if (bitrate !== undefined) requireBitrate(bitrate);
+    if (expectedLoss !== undefined) requireLoss(expectedLoss);
+    if (bitrate !== undefined) this.#encoder.setBitrate(bitrate);
+    if (expectedLoss !== undefined) this.#encoder.setPacketLossPercent(Math.round(expectedLoss * 100));
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -147,11 +155,8 @@ function encoderSettings(options: OpusOptions, frameMs: OpusFrameMs, channels: 1
   if (!FRAME_MS.includes(frameMs))
     throw invalid("frameMs", "An Opus frame here lasts 5, 10, 20, 40 or 60 ms.");
   if (channels !== 1 && channels !== 2) throw invalid("channels", "Opus has one channel or two.");
-  if (!(Number.isInteger(bitrate) && bitrate >= 6_000 && bitrate <= 510_000)) {
-    throw invalid("bitrate", "The bitrate is a whole number from 6,000 to 510,000.");
-  }
-  if (!(expectedLoss >= 0 && expectedLoss <= 1))
-    throw invalid("expectedLoss", "The loss is a share from 0 to 1.");
+  requireBitrate(bitrate);
+  requireLoss(expectedLoss);
   const mode = MODES[application];
   if (mode === undefined) throw invalid("application", "The application is `voice`, `music` or `low-delay`.");
   return {
@@ -165,6 +170,16 @@ function encoderSettings(options: OpusOptions, frameMs: OpusFrameMs, channels: 1
     packetLossPercent: Math.round(expectedLoss * 100),
     sampleRate: OPUS_CLOCK_RATE,
   };
+}
+
+function requireBitrate(bitrate: number): void {
+  if (Number.isInteger(bitrate) && bitrate >= 6_000 && bitrate <= 510_000) return;
+  throw invalid("bitrate", "The bitrate is a whole number from 6,000 to 510,000.");
+}
+
+function requireLoss(expectedLoss: number): void {
+  if (expectedLoss >= 0 && expectedLoss <= 1) return;
+  throw invalid("expectedLoss", "The loss is a share from 0 to 1.");
 }
 
 /** libopus reports CELT's delay for every mode; the SILK path, alone or in hybrid, comes out two samples earlier. */

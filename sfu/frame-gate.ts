@@ -51,7 +51,8 @@ export class FrameGate {
     const row = entry.row;
     if (entry.session.state !== "active") return "session-state";
     if (!row.transmitAllowed) return "scope";
-    if (view.payloadType !== row.payloadType || view.ssrc !== row.ssrc) return "terms";
+    const isAgreed = view.payloadType === row.payloadType || view.payloadType === row.redPayloadType;
+    if (!isAgreed || view.ssrc !== row.ssrc) return "terms";
     if (row.reliable === true && carriage === "datagram") return "terms";
     // Nothing here can yet compare `chain` frames with their checkpoints, so none is let through unproved.
     if (view.profile !== row.profile || view.profile !== "frame") return "profile";

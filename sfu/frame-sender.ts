@@ -3,6 +3,7 @@ import { unixMsToNtp } from "../codecs/ntp.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { varintSize, writeVarint } from "../codecs/varint.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
+import { type RedundancyLevel, RedundancyWriter } from "./redundancy.ts";
 
 export interface FrameSenderOptions {
   /** 32 bytes. */
@@ -13,6 +14,8 @@ export interface FrameSenderOptions {
   readonly flow: number;
   readonly ssrc: number;
   readonly payloadType: number;
+  /** Of frames that carry the ones before them (RFC 2198). Absent: none do. */
+  readonly redPayloadType?: number | undefined;
   readonly clockRate: number;
   /** Samples per channel in one frame; 0 where frames have no length and each has the time of its capture. */
   readonly frameSamples: number;
@@ -47,6 +50,8 @@ export interface SentFrame {
   readonly timestamp: number;
   /** The capture time signed, milliseconds since the Unix epoch before rounding to NTP. */
   readonly captured: number;
+  /** Bytes of the packet that carry earlier frames once more. */
+  readonly redundantBytes: number;
   /** For the checkpoint, 16 bytes, new. */
   readonly digest: Uint8Array;
 }
@@ -59,6 +64,7 @@ export interface SentFrame {
 export class FrameSender {
   readonly #options: FrameSenderOptions;
   readonly #context: FrameSigningContext;
+  readonly #redundancy: RedundancyWriter | undefined;
   #flow: number;
   #sequence: number;
   /** Media epoch; 0 is not sent. */
@@ -73,6 +79,19 @@ export class FrameSender {
     this.#context = new FrameSigningContext(options.sessionDigest, options.leg, options.stream);
     this.#flow = options.flow;
     this.#sequence = options.startSequence;
+    const { payloadType, redPayloadType } = options;
+    if (redPayloadType !== undefined)
+      this.#redundancy = new RedundancyWriter({ payloadType, redPayloadType });
+  }
+
+  /** How many of the frames before it each frame carries; 0 where that was not agreed. */
+  get redundancy(): RedundancyLevel {
+    return this.#redundancy?.level ?? 0;
+  }
+
+  /** Each frame from the next on carries so many of the ones before it. Changes nothing where that was not agreed. */
+  useRedundancy(level: RedundancyLevel): void {
+    if (this.#redundancy !== undefined) this.#redundancy.level = level;
   }
 
   /** Sequence number the next frame will have. */
@@ -83,6 +102,7 @@ export class FrameSender {
   /** What follows is of this media epoch. */
   beginEpoch(epoch: number): void {
     this.#epoch = epoch;
+    this.#redundancy?.restart();
   }
 
   /** Sends on another flow from now on, after a reattachment. */
@@ -96,7 +116,7 @@ export class FrameSender {
    * payload or mark out of range.
    */
   send(payload: Uint8Array, captured: number, marks: FrameMarks = {}): SentFrame {
-    const { clockRate, frameSamples, keyGeneration, payloadType, ssrc, startTimestamp } = this.#options;
+    const { clockRate, frameSamples, keyGeneration, ssrc, startTimestamp } = this.#options;
     const at = Math.max(captured, this.#lastCapture);
     this.#firstCapture ??= at;
     const elapsed = Math.round(((at - this.#firstCapture) * clockRate) / 1000);
@@ -106,6 +126,8 @@ export class FrameSender {
     const capture = unixMsToNtp(at);
     const startOfTurn = marks.startOfTurn === true;
     const endOfTurn = marks.endOfTurn === true;
+    if (startOfTurn) this.#redundancy?.restart();
+    const wrapped = this.#redundancy?.wrap(payload, position);
     const headroom = varintSize(this.#flow);
     const datagram = buildFrame(
       {
@@ -114,14 +136,14 @@ export class FrameSender {
         sequence: this.#sequence,
         captureSeconds: capture.seconds,
         captureFraction: capture.fraction,
-        payloadType,
+        payloadType: wrapped?.payloadType ?? this.#options.payloadType,
         marker: startOfTurn || jumped || marks.marker === true,
         timestamp,
         ssrc,
         ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),
         ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
         ...(marks.audioLevel === undefined ? {} : { audioLevel: marks.audioLevel }),
-        payload,
+        payload: wrapped?.payload ?? payload,
       },
       headroom,
     );
@@ -136,6 +158,7 @@ export class FrameSender {
       sequence: this.#sequence++,
       timestamp,
       captured: at,
+      redundantBytes: wrapped?.extra ?? 0,
       digest,
     };
   }

@@ -23,6 +23,8 @@ export interface BufferedFrame {
   readonly captured: number;
   /** Belongs to the buffer from now on: hand over a copy of what a carrier lent. */
   readonly payload: Uint8Array;
+  /** Where it did not come itself: the sequence number of the frame that carried it, by whose signature it holds. */
+  readonly carrier?: number | undefined;
   /** What the speaker signed as its level, dB below full scale; passed through. */
   readonly level?: number | undefined;
   /** The turn begins here (frame info, or the RTP marker). */
@@ -103,6 +105,19 @@ export class JitterBuffer {
     this.#estimator = new DelayEstimator(options);
   }
 
+  /**
+   * Takes a frame that another one carried, unless it came itself or its time has passed. The frame itself, where it still comes in time,
+   * takes its place. That it came only so is learned as its transit time: the delay grows until carriers come in time.
+   */
+  insertCarried(frame: BufferedFrame, arrival: number): InsertOutcome {
+    const isHere = this.#waiting.some((waiting) => waiting.frame.sequence === frame.sequence);
+    if (isHere || this.#seen.test(frame.sequence) !== "new") return "duplicate";
+    this.#estimator.observe(arrival - frame.captured);
+    if (frame.sequence < this.#next || this.#hasPassed(frame)) return "late";
+    this.#place(frame, arrival);
+    return "buffered";
+  }
+
   /** Takes a frame that arrived at `arrival`, in milliseconds of the clock that `take` is asked by. */
   insert(frame: BufferedFrame, arrival: number): InsertOutcome {
     const seen = this.#seen.test(frame.sequence);
@@ -118,14 +133,20 @@ export class JitterBuffer {
       return "late";
     }
     this.#seen.commit(frame.sequence);
+    this.#place(frame, arrival);
+    return "buffered";
+  }
+
+  /** In its order among those that wait, in place of one that has its number. */
+  #place(frame: BufferedFrame, arrival: number): void {
     let at = this.#waiting.length;
     while (at > 0 && (this.#waiting[at - 1]?.frame.sequence ?? 0) > frame.sequence) at--;
-    this.#waiting.splice(at, 0, { frame, arrival });
+    const replaces = this.#waiting[at - 1]?.frame.sequence === frame.sequence;
+    this.#waiting.splice(replaces ? at - 1 : at, replaces ? 1 : 0, { frame, arrival });
     if (this.#waiting.length > MAX_BUFFERED_FRAMES) {
       this.#waiting.shift();
       this.#counters.overflow++;
     }
-    return "buffered";
   }
 
   /** What to play in the frame time that begins at `at`. Each call uses up one frame time. */

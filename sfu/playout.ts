@@ -33,6 +33,8 @@ export interface PlayoutCounters extends JitterCounters {
   readonly concealed: number;
   /** Those among them for which the following payload was at hand. */
   readonly recovered: number;
+  /** Frames given out that another one carried. */
+  readonly redundant: number;
   readonly silent: number;
   /** Frame times skipped because the driver came too late. */
   readonly skipped: number;
@@ -56,6 +58,7 @@ export class Playout {
   #heard = 0;
   #concealed = 0;
   #recovered = 0;
+  #redundant = 0;
   #silent = 0;
   #delay: number | undefined;
 
@@ -77,6 +80,11 @@ export class Playout {
   /** Takes a verified frame that arrived at `arrival`. Late ones and duplicates are counted and dropped. */
   insert(frame: BufferedFrame, arrival: number): InsertOutcome {
     return this.#buffer.insert(frame, arrival);
+  }
+
+  /** Takes a frame that another one carried: see {@link JitterBuffer.insertCarried}. */
+  insertCarried(frame: BufferedFrame, arrival: number): InsertOutcome {
+    return this.#buffer.insertCarried(frame, arrival);
   }
 
   /** Throws away what waits: an interrupt. Where somebody was speaking the next tick fades the sound out. */
@@ -108,6 +116,7 @@ export class Playout {
     if (slot.kind === "frame") {
       this.#run = 0;
       this.#heard++;
+      if (slot.frame.carrier !== undefined) this.#redundant++;
       this.#delay = this.#delay === undefined ? slot.waited : this.#delay + (slot.waited - this.#delay) / 16;
       return { kind: "play", at, frame: slot.frame, waited: slot.waited };
     }
@@ -144,6 +153,7 @@ export class Playout {
       heard: this.#heard,
       concealed: this.#concealed,
       recovered: this.#recovered,
+      redundant: this.#redundant,
       silent: this.#silent,
       skipped: this.#pacer.skipped,
       delay: this.#delay,

@@ -56,6 +56,8 @@ export interface AdmissionRow {
   readonly profile: "frame" | "chain";
   readonly termsNumber: number;
   readonly payloadType: number;
+  /** Of packets that carry earlier frames once more (RFC 2198). Absent: none may come. */
+  readonly redPayloadType?: number | undefined;
   readonly ssrc: number;
   readonly clockRate: number;
   /**

@@ -1,4 +1,4 @@
-import { list, object, oneOf, type Shape } from "./shape.ts";
+import { list, object, oneOf, optional, type Shape } from "./shape.ts";
 import {
   CHANNELS,
   CLOCK_RATE,
@@ -23,6 +23,8 @@ export type OfferCodec = {
   /** Milliseconds of one frame, in order of preference. */
   readonly frame_ms: readonly number[];
   readonly payload_type: number;
+  /** Payload type of packets that carry earlier frames once more (RFC 2198); the codecs of a stream may share it. Absent: none may come. */
+  readonly red_payload_type?: number;
 };
 
 export type AnswerCodec = {
@@ -31,6 +33,8 @@ export type AnswerCodec = {
   readonly channels: 1 | 2;
   readonly frame_ms: number;
   readonly payload_type: number;
+  /** As offered, where both ends take such packets. */
+  readonly red_payload_type?: number;
 };
 
 export type AudioOfferStream = {
@@ -61,8 +65,16 @@ export function isOfferedCodec(codec: AnswerCodec, offered: AudioOfferStream): b
       candidate.clock_rate === codec.clock_rate &&
       candidate.channels === codec.channels &&
       candidate.payload_type === codec.payload_type &&
+      (codec.red_payload_type === undefined || candidate.red_payload_type === codec.red_payload_type) &&
       candidate.frame_ms.includes(codec.frame_ms),
   );
+}
+
+/** Whether the payload types of a stream's codecs tell them apart, and from packets that carry earlier frames. */
+export function arePayloadTypesDistinct(codecs: readonly OfferCodec[]): boolean {
+  const types = codecs.map((codec) => codec.payload_type);
+  const red = codecs.flatMap(({ red_payload_type: type }) => (type === undefined ? [] : [type]));
+  return new Set(types).size === types.length && !red.some((type) => types.includes(type));
 }
 
 export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStream>({
@@ -77,6 +89,7 @@ export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStre
       channels: CHANNELS,
       frame_ms: list(FRAME_MS, { min: 1, max: 8 }),
       payload_type: PAYLOAD_TYPE,
+      red_payload_type: optional(PAYLOAD_TYPE),
     }),
     { min: 1, max: MAX_CODECS },
   ),
@@ -93,5 +106,6 @@ export const AUDIO_ANSWER_STREAM: Shape<AudioAnswerStream> = object<AudioAnswerS
     channels: CHANNELS,
     frame_ms: FRAME_MS,
     payload_type: PAYLOAD_TYPE,
+    red_payload_type: optional(PAYLOAD_TYPE),
   }),
 });

@@ -69,6 +69,25 @@ test("an answer takes each stream with one codec and an SSRC of its own", () => 
   });
 });
 
+describe("packets that carry earlier frames", () => {
+  const red = { ...opus, red_payload_type: 63 };
+
+  test("are agreed where both ends take them, under the type that was offered", () => {
+    expect(chosen(offer([red]), local([canOpus], { redundancy: true }))?.red_payload_type).toBe(63);
+    expect(chosen(offer([red]), local([canOpus]))).not.toHaveProperty("red_payload_type");
+    expect(chosen(offer([opus]), local([canOpus], { redundancy: true }))).not.toHaveProperty(
+      "red_payload_type",
+    );
+  });
+
+  test("may share their type among codecs, and with no codec", () => {
+    const both = offer([red, { ...pcmu, red_payload_type: 63 }]);
+    expect(chosen(both, local([canPcmu], { redundancy: true }))?.red_payload_type).toBe(63);
+    const clashing = negotiate(offer([{ ...opus, red_payload_type: 0 }, pcmu]), local([canOpus]));
+    expect(clashing.ok ? "taken" : clashing.fault.details?.reason).toBe("ambiguous");
+  });
+});
+
 describe("the choice", () => {
   test.each<
     [

@@ -16,6 +16,8 @@ export interface AudioCapability {
 /** What an end can and may do with audio. */
 export interface AudioCapabilities extends Flowing {
   readonly codecs: readonly AudioCapability[];
+  /** Whether it takes packets that carry earlier frames once more. Default false. */
+  readonly redundancy?: boolean | undefined;
   /** Names of codecs that it could run and its policy forbids. */
   readonly forbiddenCodecs?: readonly string[] | undefined;
   /** Largest payload a packet can carry here, bytes. Default {@link MAX_PAYLOAD_BYTES}. */
@@ -68,12 +70,14 @@ export function proposedCodecs(local: AudioCapabilities): ProposedCodec[] {
 }
 
 function chooseCodec(offered: readonly OfferCodec[], local: AudioCapabilities): AnswerCodec | undefined {
-  for (const { name, clock_rate, channels, frame_ms, payload_type } of offered) {
+  for (const { name, clock_rate, channels, frame_ms, payload_type, red_payload_type } of offered) {
     if (isForbidden(name, local)) continue;
     for (const codec of local.codecs) {
       if (codec.name !== name || codec.clockRate !== clock_rate || codec.channels !== channels) continue;
       const frame = frame_ms.find((ms) => codec.frameMs.includes(ms) && fitsPacket(codec, ms, local));
-      if (frame !== undefined) return { name, clock_rate, channels, frame_ms: frame, payload_type };
+      if (frame === undefined) continue;
+      const red = local.redundancy === true && red_payload_type !== undefined ? { red_payload_type } : {};
+      return { name, clock_rate, channels, frame_ms: frame, payload_type, ...red };
     }
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { AnswerStream } from "./answer.ts";
+import { arePayloadTypesDistinct } from "./audio-stream.ts";
 import {
   type AudioCapabilities,
   answerAudio,
@@ -197,8 +198,8 @@ function contradictionIn(streams: readonly OfferStream[]): string | undefined {
   if (!allDistinct(streams.map((stream) => stream.stream))) return "A stream is offered twice.";
   if (!allDistinct(streams.map((stream) => stream.ssrc))) return "Two streams have the same SSRC.";
   const clash = streams.some((stream) => {
-    const choices = stream.modality === "audio" ? stream.codecs : stream.formats;
-    return !allDistinct(choices.map((choice) => choice.payload_type));
+    if (stream.modality === "audio") return !arePayloadTypesDistinct(stream.codecs);
+    return !allDistinct(stream.formats.map((choice) => choice.payload_type));
   });
   return clash ? "Two codecs or formats of a stream have the same payload type." : undefined;
 }

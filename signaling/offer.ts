@@ -1,6 +1,6 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
-import { AUDIO_OFFER_STREAM, type AudioOfferStream } from "./audio-stream.ts";
+import { AUDIO_OFFER_STREAM, type AudioOfferStream, arePayloadTypesDistinct } from "./audio-stream.ts";
 import { DATA_OFFER_STREAM, type DataOfferStream } from "./data-stream.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
@@ -129,6 +129,8 @@ function contradictions(streams: readonly OfferStream[]): string | undefined {
       stream.modality === "audio" ? ["codecs", stream.codecs] : ["formats", stream.formats];
     const types = choices.map((choice) => choice.payload_type);
     if (new Set(types).size < types.length) return `offer.streams[${i}].${member}`;
+    if (stream.modality === "audio" && !arePayloadTypesDistinct(stream.codecs))
+      return `offer.streams[${i}].codecs`;
   }
   return undefined;
 }

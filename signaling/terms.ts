@@ -70,6 +70,11 @@ export function payloadTypeOf(agreed: TermsFormat): number {
   return agreed.modality === "audio" ? agreed.codec.payload_type : agreed.format.payload_type;
 }
 
+/** The payload type of packets that carry earlier frames once more; `undefined` where none may come. */
+export function redPayloadTypeOf(agreed: TermsFormat): number | undefined {
+  return agreed.modality === "audio" ? agreed.codec.red_payload_type : undefined;
+}
+
 /** What an answer chose for one stream, apart from its number and direction. */
 export function formatOf(stream: AnswerStream): TermsFormat {
   return stream.modality === "audio"

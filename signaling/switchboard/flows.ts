@@ -5,7 +5,7 @@ import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from 
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
 import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
-import { payloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
+import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
 import { keyInForce, type LegNumber, type Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
@@ -184,6 +184,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     profile: session.answer.payload.profile,
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),
+    redPayloadType: redPayloadTypeOf(flow.agreed),
     ssrc: flow.ssrc,
     ...permissionOf(session, flow),
     ...formatLimits(flow.agreed),
@@ -221,8 +222,9 @@ export function isPermitted({ terms, legs }: Session, { speaker, stream }: Media
 /** What an end is told of a stream's codec or format. */
 function formatParameters(agreed: TermsStream): JsonObject {
   if (agreed.modality === "data") return { format: agreed.format.name, clock_rate: DATA_CLOCK_RATE };
-  const { name, clock_rate, channels, frame_ms } = agreed.codec;
-  return { codec: name, clock_rate, channels, frame_ms };
+  const { name, clock_rate, channels, frame_ms, red_payload_type } = agreed.codec;
+  const red = red_payload_type === undefined ? {} : { red_payload_type };
+  return { codec: name, clock_rate, channels, frame_ms, ...red };
 }
 
 /** Clock and ceilings of a stream by its modality. */

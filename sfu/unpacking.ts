@@ -1,0 +1,41 @@
+import type { FrameView } from "../codecs/frame.ts";
+import type { AdmissionRow } from "../signaling/admission.ts";
+import type { BufferedFrame } from "./jitter-buffer.ts";
+import { unwrapRedundant } from "./redundancy.ts";
+
+/** The frames of an admitted packet. */
+export interface UnpackedFrames {
+  readonly own: BufferedFrame;
+  /** Those before it that it carries once more, oldest first: `carrier` says by which signature they hold. */
+  readonly earlier: readonly BufferedFrame[];
+}
+
+/**
+ * The frames of an admitted packet, which `view` was parsed from, as `row` lets it come; their payloads are copies. Where it says that it
+ * carries earlier frames and is not laid out so, its own payload is empty: no format decodes that.
+ */
+export function unpackFrames(
+  view: FrameView,
+  bytes: Uint8Array,
+  row: Pick<AdmissionRow, "payloadType" | "redPayloadType" | "clockRate" | "clockOffset">,
+): UnpackedFrames {
+  const { sequence, timestamp, startOfTurn, endOfTurn } = view;
+  const captured = view.captureMs + row.clockOffset;
+  const payload = view.payload(bytes).slice();
+  const own = { sequence, timestamp, captured, payload, level: view.audioLevel, startOfTurn, endOfTurn };
+  if (view.payloadType !== row.redPayloadType) return { own, earlier: [] };
+  const unwrapped = unwrapRedundant({ sequence, timestamp, captured, payload }, row);
+  if (!unwrapped.ok) return { own: { ...own, payload: NOTHING }, earlier: [] };
+  return {
+    own: { ...own, payload: unwrapped.value.payload },
+    earlier: unwrapped.value.earlier.map((frame) => ({
+      ...frame,
+      carrier: sequence,
+      level: undefined,
+      startOfTurn: false,
+      endOfTurn: false,
+    })),
+  };
+}
+
+const NOTHING = new Uint8Array(0);
