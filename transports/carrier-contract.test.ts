@@ -101,7 +101,7 @@ function bytes(length: number): Uint8Array {
 describe.each(Object.entries(carrierWorlds))("%s", (_, makeWorld) => {
   const make: Make = (accept, fault) => makeWorld(accept, { folder, ...(fault && { fault }) });
 
-  test("datagrams arrive in order, as they were when sent", async () => {
+  test("datagrams arrive as they were when sent", async () => {
     const { client, server, atClient, atServer, world } = await call(make);
     const reused = Buffer.alloc(3);
     for (let i = 0; i < 200; i++) {
@@ -110,7 +110,9 @@ describe.each(Object.entries(carrierWorlds))("%s", (_, makeWorld) => {
     }
     expect(server.sendDatagram(Uint8Array.of(9))).toBe("sent");
     await until(() => atServer.datagrams.length === 200 && atClient.datagrams.length === 1);
-    expect(atServer.datagrams).toEqual(Array.from({ length: 200 }, (_, i) => [1, i, 2]));
+    // Order is not promised: a process that is behind asks its stack for several at once.
+    const inOrder = atServer.datagrams.toSorted(([, a = 0], [, b = 0]) => a - b);
+    expect(inOrder).toEqual(Array.from({ length: 200 }, (_, i) => [1, i, 2]));
     await world.listener.close();
   });
 

@@ -6,6 +6,7 @@ import { webTransportCarrier } from "../../transports/webtransport/browser-clien
 
 declare global {
   var tryCarrier: (kind: "webtransport" | "websocket", url: string, hash: string) => Promise<CarrierReport>;
+  var sendAndBeBusy: (url: string, hash: string, count: number) => Promise<BusyReport>;
 }
 
 /** What a page saw of one connection. */
@@ -18,6 +19,16 @@ export interface CarrierReport {
   readonly toServer: number;
   readonly closed: CloseInfo;
 }
+
+/** What became of datagrams while the page's only thread did something else. */
+export interface BusyReport {
+  /** When it was done, Unix milliseconds. */
+  readonly doneAt: number;
+  readonly received: number;
+}
+
+/** How long it does. */
+const BUSY_MS = 1_500;
 
 globalThis.tryCarrier = async (kind, url, hash) => {
   const clock = createClock();
@@ -58,6 +69,33 @@ globalThis.tryCarrier = async (kind, url, hash) => {
     toServer,
     closed: await closed.promise,
   };
+};
+
+globalThis.sendAndBeBusy = async (url, hash, count) => {
+  const pinned = decodeHex(hash, 32, "hash");
+  if (!pinned.ok) throw new Error(pinned.fault.message);
+  const options = { certificateHashes: [pinned.value] };
+  let received = 0;
+  const all = Promise.withResolvers<void>();
+  const connection = await webTransportCarrier({ clock: createClock() }).connect(url, options, () => ({
+    datagram() {
+      received += 1;
+      if (received === count) all.resolve();
+    },
+    stream() {},
+    exchange() {},
+    closed: () => all.resolve(),
+  }));
+  for (let index = 0; index < count; index += 1) connection.sendDatagram(Uint8Array.of(9, index));
+  // The browser takes them over promise by promise; then the thread is busy.
+  for (let turn = 0; turn < 20 * count; turn += 1) await Promise.resolve();
+  const until = performance.now() + BUSY_MS;
+  while (performance.now() < until);
+  const doneAt = Date.now();
+  setTimeout(all.resolve, BUSY_MS);
+  await all.promise;
+  connection.close(0, "");
+  return { doneAt, received };
 };
 
 async function lengthOf(stream: ReceiveStream): Promise<number> {

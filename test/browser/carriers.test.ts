@@ -49,6 +49,34 @@ test.each(["webtransport", "websocket"] as const)("%s runs in Chromium", async (
   await rm(folder, { recursive: true });
 });
 
+test("datagrams go and come while the page is busy: none waits for the one before it, none is pushed out by the next", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "parley-browser-busy-"));
+  const certificate = await storedCertificate({ folder, now: Date.now() });
+  await using served = await serveModule(new URL("./carriers-page.ts", import.meta.url));
+  await using browser = await startChromium();
+  const arrivals: number[] = [];
+  const echo = (connection: Connection): ConnectionHandlers => ({
+    datagram(bytes) {
+      arrivals.push(Date.now());
+      connection.sendDatagram(bytes);
+    },
+    stream() {},
+    exchange() {},
+    closed() {},
+  });
+  const listener = await listenWebTransport({ clock: systemClock, certificate, port: 0 }, echo);
+  const page = await browser.open(served.url);
+  await page.waitForSelector("body[data-ready]");
+  const { doneAt, received } = await page.evaluate(([url, hash]) => globalThis.sendAndBeBusy(url, hash, 50), [
+    `https://${listener.address}/agtp`,
+    encodeHex(certificate.hash),
+  ] as const);
+  expect(arrivals.filter((at) => at < doneAt)).toHaveLength(50);
+  expect(received).toBe(50);
+  await listener.close();
+  await rm(folder, { recursive: true });
+});
+
 /** Echoes the first exchange and every datagram, opens a stream, says on the second exchange how much came on a stream, and closes. */
 function play(connection: Connection): ConnectionHandlers {
   const arrived = Promise.withResolvers<ReceiveStream>();

@@ -1,5 +1,11 @@
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { type Carrier, CLOSE_CODES, type Connection, type ConnectOptions } from "../../sfu/carrier.ts";
+import {
+  type Carrier,
+  CLOSE_CODES,
+  type Connection,
+  type ConnectOptions,
+  type DatagramDrops,
+} from "../../sfu/carrier.ts";
 import type { Accept, EndOptions } from "../connection-end.ts";
 import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
@@ -10,6 +16,13 @@ import type { NativeReceiveStream, NativeSendStream, NativeSession } from "./nat
 const CONNECT_TIMEOUT = 5_000;
 /** Milliseconds after which the browser drops a datagram that still waits. */
 const MAX_DATAGRAM_AGE = 200;
+/**
+ * Datagrams on their way from the page to the browser's network process at once. Browsers let one go at a time unless told otherwise: on a
+ * busy machine that is a few a second, and the others wait for seconds. As many more wait here; what comes then is dropped as `full`.
+ */
+const OUTGOING_DATAGRAMS = 64;
+/** Datagrams that wait for a page that is busy; the browser drops the oldest. Its own default is one. */
+const INCOMING_DATAGRAMS = 256;
 
 /** WebTransport of the browser, where there is one: see `webTransportCarrier`. */
 export function hasWebTransport(): boolean {
@@ -35,8 +48,9 @@ export function webTransportCarrier(options: EndOptions): Carrier {
             message: "It takes no datagrams in this browser.",
           });
         }
-        const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice } as const;
-        const connection = new WebTransportConnection(sessionOf(transport, sending), facts, options);
+        const drops: DatagramDrops = { late: 0, full: 0 };
+        const facts = { role: "client", url: dialled.href, pinned, choice: connect.choice, drops } as const;
+        const connection = new WebTransportConnection(sessionOf(transport, sending, drops), facts, options);
         try {
           connection.start(handlers);
         } catch (error) {
@@ -97,10 +111,25 @@ function datagramWriter({ datagrams }: WebTransport): WritableStreamDefaultWrite
 }
 
 /** The browser's session with the ways of the Node binding, whose connection is the same. */
-function sessionOf(transport: WebTransport, sending: WritableStreamDefaultWriter<Uint8Array>): NativeSession {
+function sessionOf(
+  transport: WebTransport,
+  sending: WritableStreamDefaultWriter<Uint8Array>,
+  drops: DatagramDrops,
+): NativeSession {
   const { datagrams } = transport;
+  let underway = 0;
+  const taken = (): void => {
+    underway -= 1;
+  };
   sending.closed.catch(() => {});
   datagrams.outgoingMaxAge = MAX_DATAGRAM_AGE;
+  Object.assign(datagrams, {
+    outgoingHighWaterMark: OUTGOING_DATAGRAMS,
+    incomingHighWaterMark: INCOMING_DATAGRAMS,
+    // As later drafts have it.
+    outgoingMaxBufferedDatagrams: OUTGOING_DATAGRAMS,
+    incomingMaxBufferedDatagrams: INCOMING_DATAGRAMS,
+  });
   const receiving = datagrams.readable.getReader();
   const streams = transport.incomingUnidirectionalStreams.getReader();
   const never = new Promise<never>(() => {});
@@ -118,7 +147,12 @@ function sessionOf(transport: WebTransport, sending: WritableStreamDefaultWriter
     },
     sendDatagram(data) {
       if (data.length > datagrams.maxDatagramSize) throw new Error("datagram too large");
-      sending.write(data.slice()).catch(() => {});
+      if (underway >= OUTGOING_DATAGRAMS) {
+        drops.full += 1;
+        return;
+      }
+      underway += 1;
+      sending.write(data.slice()).then(taken, taken);
     },
     recvDatagram: () => nextOf<Uint8Array>(receiving),
     maxDatagramSize: () => datagrams.maxDatagramSize,

@@ -8,6 +8,7 @@ import { canDial, loadBinding } from "./binding.ts";
 import { type SessionFacts, WebTransportConnection } from "./connection.ts";
 import { endOfTurn } from "./end-of-turn.ts";
 import type { NativeClient, NativeSession } from "./native.ts";
+import { readsAtOnce } from "./reads-at-once.ts";
 
 /** What a WebTransport client carrier is made with. */
 export interface WebTransportCarrierOptions extends EndOptions {
@@ -47,6 +48,7 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
           pinned,
           choice,
           beforeNext: endOfTurn,
+          readsAtOnce,
         };
         const connection = new WebTransportConnection(session, facts, options);
         try {

@@ -39,7 +39,7 @@ function hostile(overrides: Partial<NativeSession>) {
       exchange() {},
       closed: (info) => closed.push(info),
     }));
-  return { connection, start, clock, closes, closed, end: ended.resolve };
+  return { session, connection, start, clock, closes, closed, end: ended.resolve };
 }
 
 const fails = (message: string) => (): never => {
@@ -47,6 +47,30 @@ const fails = (message: string) => (): never => {
 };
 
 describe("WebTransport connection", () => {
+  test.each([
+    [1, 20],
+    [4, 80],
+  ])("with %d reads at once and 50 ms for each, %d datagrams come in a second", async (reads, count) => {
+    const clock = new VirtualClock();
+    const { session } = hostile({
+      recvDatagram: () =>
+        new Promise((resolve) => clock.at(clock.now() + 50, () => resolve(Uint8Array.of(9, 1)))),
+    });
+    const facts = { role: "server", url: "https://h/agtp", readsAtOnce: () => reads } as const;
+    const connection = new WebTransportConnection(session, facts, { clock });
+    let came = 0;
+    connection.start(() => ({
+      datagram: () => {
+        came += 1;
+      },
+      stream() {},
+      exchange() {},
+      closed() {},
+    }));
+    await clock.advance(1_000);
+    expect(came).toBe(count);
+  });
+
   test.each(["datagrams not supported by peer", "datagram support disabled", "datagram too large"])(
     "a peer to whom no ping can be sent (%s) is closed, and its datagram limit is never asked for",
     async (failure) => {

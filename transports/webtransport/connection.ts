@@ -3,6 +3,7 @@ import {
   CLOSE_CODES,
   type CloseInfo,
   type Connection,
+  type DatagramDrops,
   type DatagramFate,
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
@@ -24,8 +25,12 @@ export interface SessionFacts {
   readonly pinned?: Uint8Array | undefined;
   /** Why it is this carrier. */
   readonly choice?: string | undefined;
+  /** What is dropped before the stack has it. Default: nothing is; the stack drops what waits too long without a word. */
+  readonly drops?: Readonly<DatagramDrops> | undefined;
   /** Waited for before the next datagram is asked for. Default: nothing. */
   readonly beforeNext?: (() => Promise<void>) | undefined;
+  /** How many datagrams are asked for at once now. Default: one, which keeps their order. */
+  readonly readsAtOnce?: (() => number) | undefined;
 }
 
 /** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
@@ -35,26 +40,30 @@ export class WebTransportConnection implements Connection {
   readonly pinned: Uint8Array | undefined;
   readonly choice: string | undefined;
   readonly peerAddress = undefined;
-  /** The stack drops what waits too long without a word. */
-  readonly drops = undefined;
+  readonly drops: Readonly<DatagramDrops> | undefined;
   /** Resolves when the stack has said its last word to the peer: after `close`, once code and reason went out. */
   readonly ended: Promise<void>;
   readonly #session: NativeSession;
   readonly #role: "client" | "server";
   readonly #beforeNext: (() => Promise<void>) | undefined;
+  readonly #readsAtOnce: () => number;
   readonly #end: ConnectionEnd;
   readonly #streamPort: StreamPort;
   readonly #streams: StreamOpener<SendStream>;
   readonly #exchanges: StreamOpener<DuplexStream>;
   /** The peer's transport takes datagrams: one was accepted for sending. */
   #takesDatagrams = false;
+  /** Datagrams asked for that have not come. */
+  #asked = 0;
 
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
     this.#role = facts.role;
     this.#beforeNext = facts.beforeNext;
+    this.#readsAtOnce = facts.readsAtOnce ?? (() => 1);
     this.url = facts.url;
     this.pinned = facts.pinned;
+    this.drops = facts.drops;
     this.choice = facts.choice;
     this.#end = new ConnectionEnd(
       {
@@ -94,7 +103,7 @@ export class WebTransportConnection implements Connection {
   /** @internal Takes the owner's handlers and begins to read. */
   start(accept: Accept): void {
     this.#end.start(this, accept);
-    void this.#pumpDatagrams();
+    this.#askForDatagrams();
     void this.#pumpStreams();
     // Clients open every exchange; one that a server opened stays unread.
     if (this.#role === "server") void this.#pumpExchanges();
@@ -149,16 +158,23 @@ export class WebTransportConnection implements Connection {
     }
   }
 
-  async #pumpDatagrams(): Promise<void> {
+  #askForDatagrams(): void {
+    while (!this.#end.closed && this.#asked < this.#readsAtOnce()) {
+      this.#asked += 1;
+      void this.#readDatagram();
+    }
+  }
+
+  async #readDatagram(): Promise<void> {
     try {
-      // One outstanding call: the stack hands several out in any order.
-      while (!this.#end.closed) {
-        this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
-        await this.#beforeNext?.();
-      }
+      this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
+      await this.#beforeNext?.();
     } catch {
       // The session is over: `closed` says why.
+      return;
     }
+    this.#asked -= 1;
+    this.#askForDatagrams();
   }
 
   async #pumpStreams(): Promise<void> {

@@ -11,6 +11,7 @@ import { WebTransportConnection } from "./connection.ts";
 import { endOfTurn } from "./end-of-turn.ts";
 import { bindFault, freePort } from "./free-port.ts";
 import type { NativeBinding, NativeRequest, NativeServer, NativeSession } from "./native.ts";
+import { readsAtOnce } from "./reads-at-once.ts";
 
 /** What a WebTransport listener is made with. */
 export interface WebTransportListenOptions extends EndOptions {
@@ -210,7 +211,7 @@ class QuicListener implements WebTransportListener {
     this.counters.accepted++;
     const connection = new WebTransportConnection(
       session,
-      { role: "server", url, beforeNext: endOfTurn },
+      { role: "server", url, beforeNext: endOfTurn, readsAtOnce },
       this.#options,
     );
     this.#connections.add(connection);
