@@ -2,16 +2,20 @@ import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
+import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
+import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
+import { withinReach } from "./call-changes.ts";
 import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 import type { StatementPlace } from "./stream-parameters.ts";
+import { type OwnVoice, sendUnder } from "./terms-media.ts";
 import { unwrap } from "./unwrap.ts";
 import type { Withdrawal } from "./withdrawal.ts";
 
@@ -129,6 +133,8 @@ export async function makeCall(
   const { port, streams } = connection;
   const { sessionId, leg } = session;
   const audio = options.audio || {};
+  const codecOptions = withinCap(audio, authorityScope);
+  const own = ownVoice(codecOptions, audio.redundancy || 0, session.terms, leg);
   const media = await openCallMedia({
     platform: context.platform,
     time: context.time,
@@ -145,8 +151,8 @@ export async function makeCall(
       offset: peerClock.offset_ms - context.clock.offset_ms,
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
-    redundancy: audio.redundancy || 0,
-    codecOptions: withinCap(audio, authorityScope),
+    redundancy: own.redundancy,
+    codecOptions,
     tap: options.tap,
     watch: options.watch,
     outgoing: options.outgoing,
@@ -163,7 +169,23 @@ export async function makeCall(
     suspension,
     state,
     keepSending: options.keepSending ?? false,
+    changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, ["frame"]),
+    inForce: (terms) => {
+      if (media.sender !== undefined) sendUnder(media.sender, terms, leg, own);
+    },
   });
+}
+
+/** How this end's voice is sent as long as the ends agree on nothing else. */
+function ownVoice(
+  { bitrate }: AudioCodecOptions,
+  redundancy: RedundancyLevel,
+  terms: Terms,
+  leg: 0 | 1,
+): OwnVoice {
+  const voice = streamsSentBy(terms, leg).find(({ modality }) => modality === "audio");
+  const channels = voice?.modality === "audio" ? voice.codec.channels : 1;
+  return { bitrate: bitrate ?? USUAL_BITRATE * channels, redundancy };
 }
 
 /** How a codec is to be run so that the relay need not refuse what passes this end's cap: below it, since codecs vary. */
@@ -178,7 +200,9 @@ function withinCap(audio: AudioCodecOptions, authorityScope: JsonValue | undefin
   return { ...audio, bitrate: Math.min(audio.bitrate ?? USUAL_BITRATE, most) };
 }
 
-/** Bits a second of a voice that nobody caps, and the fewest there are. */
+/** How often a payload may go at most. */
+const MOST_COPIES = 3;
+/** Bits a second of one channel of a voice that nobody caps, and the fewest there are. */
 const USUAL_BITRATE = 32_000;
 const LEAST_BITRATE = 6_000;
 /** The part of a cap that is aimed at. */

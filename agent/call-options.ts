@@ -1,4 +1,5 @@
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
+import type { ChangePolicy } from "./call-changes.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
@@ -31,6 +32,11 @@ export interface CallOptions {
    * reason `scope`: for demonstrations. Default false.
    */
   readonly keepSending?: boolean;
+  /**
+   * Decides on changes of the terms that the other end asks for. Default: takes what is no more than this end would send anyway, whatever
+   * is asked of the other end's own streams, and the profile in force or `frame`.
+   */
+  readonly changes?: ChangePolicy;
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
   readonly tap?: PacketTap;
   /** Sees what becomes of every frame sent and heard: for strips and charts. */

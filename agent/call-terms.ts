@@ -6,7 +6,15 @@ import type { Verifier } from "../codecs/signer.ts";
 import { readRecord } from "../signaling/attribution.ts";
 import { readSigned } from "../signaling/jws.ts";
 import {
-  latestTerms,
+  numberOf,
+  readChange,
+  readSteps,
+  type SignedChange,
+  type TermsOwners,
+  type TermsStep,
+  takeStep,
+} from "../signaling/latest-terms.ts";
+import {
   makeNarrowing,
   NARROWING,
   narrowedTerms,
@@ -17,6 +25,7 @@ import {
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
 import type { Terms } from "../signaling/terms.ts";
+import type { TermsSettings } from "../signaling/terms-change.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -34,16 +43,18 @@ const INVALID: ReadonlySet<string> = new Set([
 /** What a call can carry. */
 const MODALITIES = ["audio", "data"] as const satisfies readonly Modality[];
 
-/** The terms of a call changed: one end gave up scope. */
+/** The terms of a call changed: one end gave up scope, or both agreed on something. */
 export interface TermsChanged {
   /** Number of the terms now in force. */
   readonly number: number;
-  /** Whose scope it was, 0 the caller's. */
+  /** Who gave up scope, or asked for the change: 0 the caller. */
   readonly leg: 0 | 1;
-  /** What remains of it. */
-  readonly scope: readonly string[];
   /** Agent-ID of that end, which signed it. */
   readonly by: string;
+  /** Where scope was given up: what remains of it. */
+  readonly scope?: readonly string[];
+  /** Where both ends agreed, the other one having signed that as well: on what, and why it was asked. */
+  readonly agreed?: TermsSettings & { readonly reason: string };
 }
 
 /** An end has less authority than it had: its documents were renewed, or what it showed covers less. The server's word. */
@@ -72,6 +83,8 @@ export interface CallTermsOptions {
   /** Whether the call has ended: nothing is asked again then. */
   readonly isOver: () => boolean;
   readonly changed: (event: TermsChanged) => void;
+  /** Has the media follow terms: those that it begins with, and later ones before anybody is told. */
+  readonly inForce: (terms: Terms) => void;
   readonly narrowed: (event: AuthorityNarrowed) => void;
 }
 
@@ -97,8 +110,9 @@ export class CallTerms {
   constructor(options: CallTermsOptions) {
     this.#options = options;
     this.#present = options.session.terms;
-    // Where another process had the call before, its ends may have given something up.
+    // Where another process had the call before, its ends may have given something up, or agreed on something.
     this.#permit(this.#present);
+    options.inForce(this.#present);
   }
 
   get present(): Terms {
@@ -126,7 +140,7 @@ export class CallTerms {
         if (!overtaken || tries === NARROWING_TRIES) throw error;
         await this.#settle();
         if (String(scopeOf(this.#present, leg)) === String(scope)) return;
-        await this.#later(terms.number);
+        await this.#later(terms.number, TERMS_WAIT_MS);
       }
     }
   }
@@ -140,8 +154,42 @@ export class CallTerms {
     this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: identity.agentId });
   }
 
-  /** The server says that the other end narrowed its scope. */
+  /** Takes a change that both ends signed, once: whoever tells of it. Throws what its signatures are refused for. */
+  async agreed(signed: SignedChange): Promise<void> {
+    await this.#inFlight.catch(() => undefined);
+    await this.#settle().catch(() => undefined);
+    if (unwrap(numberOf(signed)) <= this.#present.number) return;
+    this.#step(signed, false);
+  }
+
+  #step(step: TermsStep, leavesOut: boolean): void {
+    const { session, identity, verifier } = this.#options;
+    const taken = unwrap(takeStep(this.#present, step, this.#owners(), verifier, { leavesOut }));
+    const { leg, number } = taken.payload;
+    const by = leg === session.leg ? identity.agentId : session.peer.agentId;
+    const facts = { number, leg, by };
+    if (taken.kind === "narrowing") this.#adopt(taken.terms, { ...facts, scope: taken.payload.scope });
+    else {
+      const { settings, reason } = taken.payload;
+      this.#adopt(taken.terms, { ...facts, agreed: { ...settings, reason } });
+    }
+  }
+
+  #owners(): TermsOwners {
+    const { session, publicKey: mine } = this.#options;
+    const theirs = session.peer.genesis.agentKey;
+    const publicKeys = session.leg === 0 ? ([mine, theirs] as const) : ([theirs, mine] as const);
+    return { publicKeys, sessionDigest: session.sessionDigest };
+  }
+
+  /** Waits until terms of at least this number are in force, `wait` ms at most. */
+  async reached(number: number, wait: number): Promise<void> {
+    await this.#later(number, wait);
+  }
+
+  /** The server says that the other end narrowed its scope, or that a change is in force. */
   async changed(fields: JsonObject): Promise<void> {
+    if (fields.change !== undefined) return await this.agreed(unwrap(readChange(fields.change)));
     await this.#inFlight.catch(() => undefined);
     await this.#settle().catch(() => undefined);
     const { session, verifier } = this.#options;
@@ -157,18 +205,13 @@ export class CallTerms {
     this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: peer.agentId });
   }
 
-  /** What the server says when this end's media flows again: narrowings that it may not have been told, and what it may do itself. */
-  async caughtUp({ narrowings, authority_scope: scope, expires_at: expiresAt }: JsonObject): Promise<void> {
+  /** What the server says when this end's media flows again: what changed that it may not have been told, and what it may do itself. */
+  async caughtUp(present: JsonObject): Promise<void> {
+    const { authority_scope: scope, expires_at: expiresAt } = present;
     await this.#inFlight.catch(() => undefined);
-    const { session, identity, publicKey: mine, verifier } = this.#options;
-    const { peer, leg: own, sessionDigest } = session;
-    for (const jws of isTokens(narrowings) ? narrowings : []) {
-      const { leg, number, scope } = unwrap(readSigned(jws, NARROWING));
-      if (number <= this.#present.number) continue;
-      const theirs = peer.genesis.agentKey;
-      const publicKeys = own === 0 ? ([mine, theirs] as const) : ([theirs, mine] as const);
-      const terms = unwrap(latestTerms(this.#present, [jws], { publicKeys, sessionDigest }, verifier));
-      this.#adopt(terms, { number, leg, scope, by: leg === own ? identity.agentId : peer.agentId });
+    const { leg: own } = this.#options.session;
+    for (const step of unwrap(readSteps(present))) {
+      if (unwrap(numberOf(step)) > this.#present.number) this.#step(step, true);
     }
     if (!isTokens(scope)) return;
     const left = unwrap(parseScopes(scope, "scope"));
@@ -250,6 +293,7 @@ export class CallTerms {
     if (this.#unanswered !== undefined && this.#unanswered.terms.number <= terms.number)
       this.#unanswered = undefined;
     this.#permit(terms);
+    this.#options.inForce(terms);
     for (const wake of this.#waiters.splice(0)) wake();
     this.#options.changed(event);
   }
@@ -280,12 +324,12 @@ export class CallTerms {
   }
 
   /** Waits until terms of at least this number are in force, or for as long as that is worth it. */
-  async #later(number: number): Promise<void> {
+  async #later(number: number, wait: number): Promise<void> {
     const { clock } = this.#options;
     if (this.#present.number >= number) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiters.push(resolve);
-    const cancel = clock.at(clock.now() + TERMS_WAIT_MS, resolve);
+    const cancel = clock.at(clock.now() + wait, resolve);
     await promise;
     cancel();
   }

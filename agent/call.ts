@@ -5,17 +5,20 @@ import type { Signer, Verifier } from "../codecs/signer.ts";
 import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import { END_REASON } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { SessionNotice } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { CallAttachment, type Detached, type Reattached } from "./call-attachment.ts";
 import type { CallAudio } from "./call-audio.ts";
+import { type AskedChange, CallChanges, type ChangePolicy, type WantedChange } from "./call-changes.ts";
 import type { CallConnection } from "./call-connection.ts";
 import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
 import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
+import { type BandwidthTold, CallNotices, type QualityTold, type UnattributedTold } from "./call-notices.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } from "./call-suspension.ts";
@@ -44,8 +47,16 @@ export interface FramesRefused {
 export type CallEvents = {
   ended: CallEnd;
   "frames-refused": FramesRefused;
-  /** One end gave up scope; its signature was checked. */
+  /** One end gave up scope, or both agreed on other terms; the signatures were checked. */
   "terms-changed": TermsChanged;
+  /** The other end asks for other terms, and the policy of the call leaves the answer to who listens here. */
+  "change-asked": AskedChange;
+  /** What this end hears or sends is worse than it should be, or no more, by the word of the other end or of the server. */
+  quality: QualityTold;
+  /** What the other end believes that it can be sent. */
+  "bandwidth-estimate": BandwidthTold;
+  /** The other end played what no checkpoint of this end covers, and plays no more of it. */
+  unattributed: UnattributedTold;
   /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
   "authority-narrowed": AuthorityNarrowed;
   /** The other end interrupted what this end was saying; its signature was checked. */
@@ -99,6 +110,8 @@ export class Call {
   readonly #media: CallMedia;
   readonly #verifier: Verifier;
   readonly #terms: CallTerms;
+  readonly #changes: CallChanges;
+  readonly #notices: CallNotices;
   readonly #interrupts: CallInterrupts;
   readonly #suspension: CallSuspension;
   readonly #events: TypedEvents<CallEvents>;
@@ -122,6 +135,9 @@ export class Call {
     /** Of the session, as the server says, where another process had it before. */
     readonly state?: JsonValue | undefined;
     readonly keepSending: boolean;
+    readonly changes: ChangePolicy;
+    /** Has the media follow terms. */
+    readonly inForce: (terms: Terms) => void;
   }) {
     const { context, session } = options;
     const { report, identity, platform } = context;
@@ -167,6 +183,21 @@ export class Call {
       ...parts,
       changed: (event) => this.#events.emit("terms-changed", event),
       narrowed: (event) => this.#events.emit("authority-narrowed", event),
+    });
+    this.#changes = new CallChanges({
+      ...parts,
+      terms: this.#terms,
+      policy: options.changes,
+      asked: (event) => {
+        this.#events.emit("change-asked", event);
+        return this.#events.has("change-asked");
+      },
+    });
+    this.#notices = new CallNotices({
+      ...parts,
+      quality: (event) => this.#events.emit("quality", event),
+      bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
+      unattributed: (event) => this.#events.emit("unattributed", event),
     });
     this.#interrupts = new CallInterrupts({
       ...parts,
@@ -258,6 +289,24 @@ export class Call {
   }
 
   /**
+   * Asks the other end for other terms: a lower or higher bit rate, redundancy, another profile. Signed by this agent's identity key;
+   * in force at both ends once the other has signed too, which this waits for. Resolves with the terms in force, at once where they are
+   * so already. Throws `change-rejected`, `change-unanswered` after 5 s, `field-invalid` for what does not fit the streams, `limit-exceeded`
+   * for what the scope of who sends does not allow, `terms-outdated` when the other end keeps being quicker.
+   */
+  async propose(wanted: WantedChange, reason?: string): Promise<Terms> {
+    return await this.#changes.propose(wanted, reason);
+  }
+
+  /**
+   * Tells the other end how the media comes, and has the server record it: an estimate of the bandwidth, quality that is degraded or
+   * restored. Throws `rate-limited` for more than two a second.
+   */
+  async notify(notice: SessionNotice): Promise<void> {
+    await this.#notices.tell(notice);
+  }
+
+  /**
    * Ends what the other end is saying: playout stops at once with a 10 ms fade, and frames said before are not heard any
    * more, here or on their way. The other end's queue is flushed when it hears of it. Resolves when the server has it on
    * record; is sent again until it answers. Where it refuses, the other end is heard again. Throws `field-invalid` when this end does not hear audio, `session-terminated` when the call has ended.
@@ -335,6 +384,8 @@ export class Call {
     if (event === "session-ended") this.#ending.told(fields);
     else if (event === "frames_refused") this.#framesRefused(fields);
     else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
+    else if (event === "change-asked") this.#changes.asked(fields).catch(this.#report);
+    else if (this.#notices.takes(event, fields)) return;
     else if (event === "authority-narrowed") this.#terms.withdrawn(fields);
     else if (event === "interrupted") this.#interrupts.told(fields);
     else if (event === "session-suspended" || event === "session-resumed")

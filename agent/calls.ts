@@ -1,4 +1,5 @@
 import type { CloseInfo } from "../sfu/carrier.ts";
+import { SESSION_NOTICE_EVENTS } from "../signaling/session-notice.ts";
 import type { AgentContext } from "./agent-context.ts";
 import type { Call } from "./call.ts";
 import type { InboxEvent } from "./inbox.ts";
@@ -10,6 +11,8 @@ const CALL_EVENTS: ReadonlySet<string> = new Set([
   "session-ended",
   "frames_refused",
   "terms-changed",
+  "change-asked",
+  ...SESSION_NOTICE_EVENTS,
   "authority-narrowed",
   "interrupted",
   "session-suspended",

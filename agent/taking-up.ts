@@ -1,8 +1,8 @@
 import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
+import { latestTerms, readSteps } from "../signaling/latest-terms.ts";
 import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
-import { latestTerms } from "../signaling/narrowing.ts";
 import { type CheckedSession, checkSession } from "../signaling/peer-check.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -150,7 +150,7 @@ function readTaken(context: AgentContext, listing: SessionListing, agreement: Js
     leg === 0 ? ([publicKey, peer.genesis.agentKey] as const) : ([peer.genesis.agentKey, publicKey] as const);
   const { sessionDigest } = agreed;
   const terms = unwrap(
-    latestTerms(agreed.terms, textsOf(agreement.narrowings ?? []), { publicKeys, sessionDigest }, verifier),
+    latestTerms(agreed.terms, unwrap(readSteps(agreement)), { publicKeys, sessionDigest }, verifier),
   );
   return {
     session: { ...agreed, terms, peer: { ...peer, mediaKey: theirs } },

@@ -27,6 +27,11 @@ export class TypedEvents<Events extends Record<string, unknown>> {
     }
   }
 
+  /** Whether anybody listens for `name`. */
+  has(name: keyof Events): boolean {
+    return (this.#listeners.get(name)?.size ?? 0) > 0;
+  }
+
   clear(): void {
     this.#listeners.clear();
   }

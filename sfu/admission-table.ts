@@ -79,7 +79,9 @@ export class AdmissionTable {
         const entry = this.find(message.connection, message.flow);
         if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
         const { termsNumber, transmitAllowed, bitsPerSecond } = message;
-        entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond };
+        const { profile = entry.row.profile, rate = entry.row.rate } = message;
+        if (!isSameRate(rate, entry.row.rate)) entry.rate = new FrameRate(rate, now);
+        entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond, profile, rate };
         entry.ceiling = ceilingOf(entry.session, entry.row, now);
         return;
       }
@@ -212,6 +214,14 @@ export class AdmissionTable {
     }
     return entry;
   }
+}
+
+function isSameRate(left: AdmissionRow["rate"], right: AdmissionRow["rate"]): boolean {
+  return (
+    left.framesPerSecond === right.framesPerSecond &&
+    left.bytesPerSecond === right.bytesPerSecond &&
+    left.burst === right.burst
+  );
 }
 
 function generationOf({ keys }: AdmissionRow): number {

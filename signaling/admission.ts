@@ -108,6 +108,9 @@ export type AdmissionMessage =
       readonly flow: number;
       readonly termsNumber: number;
       readonly transmitAllowed: boolean;
+      /** As in the row, in their places. Absent: as before. */
+      readonly profile?: AdmissionRow["profile"];
+      readonly rate?: AdmissionRow["rate"];
       /** As in the row, in its place. */
       readonly bitsPerSecond?: number | undefined;
     }

@@ -16,6 +16,7 @@ export const LIFE_EVENTS = [
   "session-rebound",
   "session-restored",
   "terms-narrowed",
+  "terms-changed",
   "authority-narrowed",
   "session-terminated",
   "session-expired",

@@ -18,8 +18,8 @@ import {
 } from "../test/signed-call.ts";
 import { makeClosing } from "./closing.ts";
 import { signJws } from "./jws.ts";
+import { latestTerms } from "./latest-terms.ts";
 import {
-  latestTerms,
   makeNarrowing,
   NARROWING,
   type NarrowingExpectation,
@@ -92,7 +92,13 @@ describe("the latest narrowings alone", () => {
   const session = { publicKeys, sessionDigest: CORE.digest };
   const callers = makeNarrowing({ ...payload, number: 5 }, ALICE.identity);
   const callees = makeNarrowing({ ...payload, leg: 1, number: 3, scope: [] }, BOB.identity);
-  const latest = (narrowings: readonly string[]) => latestTerms(terms, narrowings, session, strictVerifier);
+  const latest = (narrowings: readonly string[]) =>
+    latestTerms(
+      terms,
+      narrowings.map((narrowing) => ({ narrowing })),
+      session,
+      strictVerifier,
+    );
 
   it("lead to the terms in force", () => {
     expect(must(latest([]))).toEqual(terms);

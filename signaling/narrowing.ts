@@ -2,7 +2,7 @@ import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
-import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
+import { jwsDigest, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import {
   formatScopes,
   LIMIT_NAMES,
@@ -91,39 +91,6 @@ export function verifyNarrowing(
   const made = narrowedTerms(terms, payload.leg, payload.scope);
   if (!made.ok) return made;
   return ok({ jws, payload, scope: made.value.scope, terms: made.value.terms });
-}
-
-/** Who narrowed a session, for {@link latestTerms}. */
-export interface NarrowedSession {
-  /** Identity keys by leg. */
-  readonly publicKeys: readonly [Uint8Array, Uint8Array];
-  /** 32 bytes. */
-  readonly sessionDigest: Uint8Array;
-}
-
-/**
- * The terms in force, from the `first` ones and of each leg the narrowing that its scope in them comes from, by rising
- * number. Those between are left out: each says all that remains of its leg's scope. Faults as {@link verifyNarrowing}'s.
- */
-export function latestTerms(
-  first: Terms,
-  narrowings: readonly string[],
-  session: NarrowedSession,
-  verifier: Verifier,
-): Result<Terms> {
-  let terms = first;
-  for (const jws of narrowings) {
-    const read = readSigned(jws, NARROWING);
-    if (!read.ok) return read;
-    const { leg, number } = read.value;
-    const { sessionDigest, publicKeys } = session;
-    const before = { ...terms, number: Math.max(terms.number, number - 1) };
-    const expected = { publicKey: publicKeys[leg], sessionDigest, leg, terms: before };
-    const narrowing = verifyNarrowing(jws, expected, verifier);
-    if (!narrowing.ok) return narrowing;
-    terms = narrowing.value.terms;
-  }
-  return ok(terms);
 }
 
 /**

@@ -21,6 +21,8 @@ export type ArtifactKind =
   | "checkpoint"
   | "receipt"
   | "narrowing"
+  | "terms-change"
+  | "terms-acceptance"
   | "interrupt"
   | "closing"
   | "counters";

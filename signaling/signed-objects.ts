@@ -10,6 +10,7 @@ import { NARROWING } from "./narrowing.ts";
 import { OFFER } from "./offer.ts";
 import { PROOF } from "./proof.ts";
 import { CORE_WITNESS } from "./session-core.ts";
+import { TERMS_ACCEPTANCE, TERMS_CHANGE } from "./terms-change.ts";
 import { TOMBSTONE } from "./tombstone.ts";
 
 /** Which key signs: cold identity keys and issuers sign documents, media keys sign media and nothing else. */
@@ -164,6 +165,26 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     audience: "one session and leg: session_digest, leg, the number of the terms it makes",
     verifiers: "server at ADJUST, the other end when it is told, auditor",
     module: "signaling/narrowing.ts",
+  },
+  {
+    name: "terms change",
+    envelope: "JWS",
+    mark: TERMS_CHANGE.typ,
+    key: "agent's identity key",
+    says: "this end wants other terms: profile, bit rates, redundancy",
+    audience: "the other end of one session: session_digest, leg, the number of the terms it makes",
+    verifiers: "server at ADJUST and CONFIRM, the other end before it accepts, auditor",
+    module: "signaling/terms-change.ts",
+  },
+  {
+    name: "terms acceptance",
+    envelope: "JWS",
+    mark: TERMS_ACCEPTANCE.typ,
+    key: "agent's identity key",
+    says: "the other end agrees to that change",
+    audience: "one session and change: session_digest, leg, change_digest",
+    verifiers: "server at CONFIRM, who asked when it is told, auditor",
+    module: "signaling/terms-change.ts",
   },
   {
     name: "interrupt",

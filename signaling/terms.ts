@@ -22,6 +22,16 @@ export type TermsFormat =
   | { readonly modality: "audio"; readonly codec: AnswerCodec }
   | { readonly modality: "data"; readonly format: DataFormat };
 
+/** How a leg sends a stream of audio where both ends agreed on it since. */
+export type StreamSetting = {
+  readonly leg: 0 | 1;
+  readonly stream: number;
+  /** Bits of payload a second, what is said twice included. Absent: as much as the codec takes. */
+  readonly bitrate_bps?: number;
+  /** Earlier payloads that each packet brings once more (RFC 2198). Absent: none. */
+  readonly redundancy?: 0 | 1 | 2;
+};
+
 /** What may change during a session, numbered: profile, expiry, who may send what and how. */
 export type Terms = {
   readonly v: 1;
@@ -32,6 +42,8 @@ export type Terms = {
   readonly expires_at: number;
   readonly legs: readonly { readonly leg: number; readonly scope: readonly string[] }[];
   readonly streams: readonly TermsStream[];
+  /** What both ends agreed to have otherwise than in offer and answer, by rising leg and stream. Absent: nothing. */
+  readonly settings?: readonly StreamSetting[];
 };
 
 /** Terms number 1 of a verified offer and answer. Anyone who has both derives the same ones. */

@@ -102,6 +102,8 @@ function artifactLine(
     case "closing":
     case "media-key":
     case "narrowing":
+    case "terms-change":
+    case "terms-acceptance":
       return { kind, of, jws: asText() };
     case "checkpoint":
     case "receipt":

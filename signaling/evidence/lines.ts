@@ -25,6 +25,8 @@ export type EvidenceLine =
   | { readonly kind: "checkpoint"; readonly of: LineOwner; readonly bytes: string }
   | { readonly kind: "receipt"; readonly of: LineOwner; readonly bytes: string }
   | { readonly kind: "narrowing"; readonly of: LineOwner; readonly jws: string }
+  | { readonly kind: "terms-change"; readonly of: LineOwner; readonly jws: string }
+  | { readonly kind: "terms-acceptance"; readonly of: LineOwner; readonly jws: string }
   | { readonly kind: "interrupt"; readonly of: LineOwner; readonly bytes: string }
   | { readonly kind: "closing"; readonly of: LineOwner; readonly jws: string }
   | { readonly kind: "counters"; readonly document: string }
@@ -136,6 +138,8 @@ const ORDER: readonly LineKind[] = [
   "checkpoint",
   "receipt",
   "narrowing",
+  "terms-change",
+  "terms-acceptance",
   "interrupt",
   "closing",
   "counters",
@@ -180,6 +184,8 @@ const SHAPES: { readonly [Kind in LineKind]: Shape<Extract<EvidenceLine, { kind:
   checkpoint: bytesLine("checkpoint"),
   receipt: bytesLine("receipt"),
   narrowing: object({ kind: oneOf("narrowing"), of: OWNER, jws: TEXT }),
+  "terms-change": object({ kind: oneOf("terms-change"), of: OWNER, jws: TEXT }),
+  "terms-acceptance": object({ kind: oneOf("terms-acceptance"), of: OWNER, jws: TEXT }),
   interrupt: bytesLine("interrupt"),
   closing: object({ kind: oneOf("closing"), of: OWNER, jws: TEXT }),
   counters: documentLine("counters"),

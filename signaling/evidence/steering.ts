@@ -1,21 +1,18 @@
 import { decodeBase64url } from "../../codecs/base64url.ts";
-import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { type Interrupt, interruptDigest, parseInterrupt, verifyInterrupt } from "../../codecs/interrupt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
-import { readSigned } from "../jws.ts";
-import { NARROWING, narrowingDigest, verifyNarrowing } from "../narrowing.ts";
-import { permitsSending } from "../scope.ts";
-import { streamsSentBy } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
+import { type ByDigest, checkNamed, lastLetThrough } from "./named.ts";
 import { type Party, ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
 import type { Findings } from "./report.ts";
 import type { CheckedStream } from "./streams.ts";
+import { checkTerms } from "./terms.ts";
 
-/** What judges a file's narrowings and interrupts. */
+/** What judges a file's changes and interrupts. */
 export interface SteeringInput {
   readonly lines: EvidenceLines;
   readonly agreement: Agreement;
@@ -38,100 +35,16 @@ export interface EpochStart {
 }
 
 /**
- * Judges what the ends changed during the session: narrowings as the history of the terms, interrupts as that of each
- * stream's media epoch, both against the records that name them and against what was sent, let through and received. Returns where each epoch begins.
+ * Judges what the ends changed during the session: the history of the terms ({@link checkTerms}), and interrupts as that of each
+ * stream's media epoch, against the records that name them and against what was sent, let through and received. Returns where each epoch begins.
  */
 export function checkSteering(input: SteeringInput): readonly EpochStart[] {
   const { lines, findings } = input;
-  lines.none("narrowing", findings, "server");
   lines.none("interrupt", findings, "server");
-  checkNamed(input, "narrowing", checkNarrowings(input));
+  checkTerms(input);
   const { byDigest, starts } = checkInterrupts(input);
   checkNamed(input, "interrupt", byDigest);
   return starts;
-}
-
-/** Line numbers by the digest that records name them by. */
-type ByDigest = ReadonlyMap<string, number>;
-
-function checkNarrowings(input: SteeringInput): ByDigest {
-  const { lines, agreement, parties, verifier, findings } = input;
-  const byDigest = new Map<string, number>();
-  const placed = lines.of("narrowing").map(({ number, line }) => {
-    const read = readSigned(line.jws, NARROWING);
-    return { number, line, makes: read.ok ? read.value.number : Number.POSITIVE_INFINITY };
-  });
-  placed.forEach(({ number, line, makes }, at) => {
-    const before = placed[at - 1];
-    if (before?.line.of === line.of && before.makes >= makes)
-      findings.fault("It stands after a narrowing that follows it.", `line ${number}, narrowing.number`);
-  });
-  let { terms } = agreement;
-  for (const { number, line } of [...placed].sort((a, b) => a.makes - b.makes)) {
-    byDigest.set(narrowingDigest(line.jws), number);
-    if (line.of === "server") continue;
-    const leg = line.of === "caller" ? 0 : 1;
-    const publicKey = parties[line.of].genesis.agentKey;
-    const sessionDigest = agreement.core.digest;
-    const narrowing = verifyNarrowing(line.jws, { publicKey, sessionDigest, leg, terms }, verifier);
-    if (!narrowing.ok) {
-      findings.fault(narrowing.fault.message, `line ${number}, ${narrowing.fault.at ?? "narrowing"}`);
-      continue;
-    }
-    const { scope, payload } = narrowing.value;
-    terms = narrowing.value.terms;
-    const kept = payload.scope.join(", ") || "nothing";
-    findings.say("speaker-signed", `${line.of}: gave up scope, from terms ${terms.number} on keeps ${kept}`);
-    for (const { stream, modality } of streamsSentBy(terms, leg)) {
-      if (!permitsSending(scope, modality)) checkSilence(input, narrowingDigest(line.jws), leg, stream);
-    }
-  }
-  return byDigest;
-}
-
-/** After an end gave up sending, nothing beyond what the record names may have been let through or received. */
-function checkSilence(input: SteeringInput, digest: string, leg: 0 | 1, stream: number): void {
-  const { lines, streams, findings } = input;
-  const what = `${ROLES[leg]}, stream ${stream}`;
-  const last = lastLetThrough(input, "narrowing", digest, leg, stream);
-  if (last === undefined) {
-    findings.say("server-claimed", `${what}: no word on which frame was the last before the narrowing`);
-    return;
-  }
-  findings.say(
-    "server-claimed",
-    `${what}: ${last < 0 ? "nothing" : `frames up to ${last}`} let through before the narrowing`,
-  );
-  const receipts =
-    streams.find((checked) => checked.leg === leg && checked.stream === stream)?.receipts ?? [];
-  const beyond = receipts.flatMap(({ received }) => received).find((range) => range.last > last);
-  if (beyond !== undefined)
-    findings.fault(`The listener received frame ${beyond.last}, beyond the narrowing.`, what);
-  for (const { number, line } of lines.of("counters")) {
-    const counted = parseJson(new TextEncoder().encode(line.document));
-    const flows = counted.ok && Array.isArray(counted.value) ? counted.value : [];
-    const flow = flows.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
-    if (isJsonObject(flow) && typeof flow.lastSequence === "number" && flow.lastSequence > last)
-      findings.fault(
-        `The relay counts frames up to ${flow.lastSequence}, beyond the narrowing.`,
-        `line ${number}, ${what}`,
-      );
-  }
-}
-
-/** What the record of a change says of how far the relay had got with a stream; -1 for nowhere. */
-function lastLetThrough(
-  { records }: SteeringInput,
-  kind: "narrowing" | "interrupt",
-  digest: string,
-  leg: number,
-  stream: number,
-): number | undefined {
-  const named = records.records.find(({ payload }) => payload.extra?.[kind] === digest)?.payload.extra;
-  const listed = Array.isArray(named?.streams) ? named.streams : undefined;
-  const entry = listed?.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
-  if (!isJsonObject(entry)) return undefined;
-  return typeof entry.last_sequence === "number" ? entry.last_sequence : -1;
 }
 
 function checkInterrupts(input: SteeringInput): {
@@ -224,30 +137,5 @@ function checkEpochs(
     if (checkpoint.epoch < epoch || checkpoint.epoch > inOrder.length)
       findings.fault(`Frames of epoch ${checkpoint.epoch}, which no interrupt began.`, what);
     epoch = Math.max(epoch, checkpoint.epoch);
-  }
-}
-
-/** Every signed change is named by one record, and every record names one that is there. */
-function checkNamed(
-  { lines, records, findings }: SteeringInput,
-  kind: "narrowing" | "interrupt",
-  byDigest: ByDigest,
-): void {
-  const placed = lines.of("record");
-  const named = new Set<string>();
-  for (const [index, { payload }] of records.records.entries()) {
-    const digest = payload.extra?.[kind];
-    if (digest === undefined) continue;
-    const at = `line ${placed[index]?.number}, record ${index}`;
-    if (typeof digest !== "string" || !byDigest.has(digest))
-      findings.fault(
-        `The ${kind} that this record names is not in the file (line ${lines.placeOf(kind)}).`,
-        at,
-      );
-    else if (named.has(digest)) findings.fault(`Another record names this ${kind} too.`, at);
-    else named.add(digest);
-  }
-  for (const [digest, number] of byDigest) {
-    if (!named.has(digest)) findings.fault(`No record names this ${kind}.`, `line ${number}, ${kind}`);
   }
 }

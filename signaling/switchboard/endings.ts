@@ -2,6 +2,7 @@ import { canonicalBytes } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId, FlowCounters } from "../admission.ts";
 import { isFinal, type SessionTrigger, step } from "../session-machine.ts";
+import { refuseAsked } from "./asked-changes.ts";
 import type { Desk } from "./desk.ts";
 import type { ExchangeId } from "./io.ts";
 import { nextJudgement } from "./judgements.ts";
@@ -82,6 +83,10 @@ export class Endings {
     timers.clear("resume-by", session.id);
     timers.clear("attach-caller", session.id);
     timers.clear("attach-callee", session.id);
+    const { fault } = refuse("session-terminated", "The session has ended.", "path", {
+      reason: ending.reason,
+    });
+    for (const { leg } of session.legs) refuseAsked(this.#desk, session, leg, fault, now);
     for (const leg of session.legs) {
       inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused"]);
       const event = {

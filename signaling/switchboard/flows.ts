@@ -6,6 +6,7 @@ import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
 import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
+import { settingOf } from "../terms-change.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
 import { keyInForce, type LegNumber, type Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
@@ -14,6 +15,8 @@ import { type StatementRoute, statementRoute } from "./statements.ts";
 const RATE_MARGIN = 1.25;
 /** Octets allowed per frame: a packet with its flow identifier in one datagram (`design` 5). */
 const MAX_FRAME_BYTES = 1_150;
+/** Octets allowed around the payload of a frame whose bit rate was agreed: header, elements, signature, flow identifier. */
+const FRAME_OVERHEAD = 192;
 /** Seconds of credit: what a sender may send at once after a pause. */
 const RATE_BURST = 2;
 /**
@@ -29,10 +32,13 @@ export const DATA_CEILING = {
   burst: DATA_CATCH_UP_SECONDS,
 } as const;
 
-/** The most that an audio stream with frames of this length may send. */
-export function audioRate(frameMs: number): AdmissionRow["rate"] {
+/** The most that an audio stream with frames of this length may send; `bitrate`, bits of payload a second, where both ends agreed on one. */
+export function audioRate(frameMs: number, bitrate?: number): AdmissionRow["rate"] {
   const framesPerSecond = Math.ceil((1000 / frameMs) * RATE_MARGIN);
-  return { framesPerSecond, bytesPerSecond: framesPerSecond * MAX_FRAME_BYTES, burst: RATE_BURST };
+  const agreed = bitrate === undefined ? MAX_FRAME_BYTES * framesPerSecond : (bitrate / 8) * RATE_MARGIN;
+  const around = framesPerSecond * FRAME_OVERHEAD;
+  const bytesPerSecond = Math.min(MAX_FRAME_BYTES * framesPerSecond, Math.ceil(agreed) + around);
+  return { framesPerSecond, bytesPerSecond, burst: RATE_BURST };
 }
 
 /** The three flows of one media stream on one connection. */
@@ -181,13 +187,13 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     notAfter: Math.min(key.notAfter, session.terms.expires_at * 1000),
     ...(leastSequence === undefined ? {} : { leastSequence }),
     ...(session.resumedAt === undefined ? {} : { resumedAt: session.resumedAt }),
-    profile: session.answer.payload.profile,
+    profile: session.terms.profile,
     termsNumber: session.terms.number,
     payloadType: payloadTypeOf(flow.agreed),
     redPayloadType: redPayloadTypeOf(flow.agreed),
     ssrc: flow.ssrc,
     ...permissionOf(session, flow),
-    ...formatLimits(flow.agreed),
+    ...formatLimits(session, flow),
     clockOffset: speaker.clock.offset_ms,
     clockUncertainty: Math.min(speaker.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
     egress: listener.attached ? [{ connection: flow.egress.connection, flow: flow.egress.frames }] : [],
@@ -201,6 +207,8 @@ export function termsMessage(session: Session, flow: MediaFlow): AdmissionMessag
     connection: flow.ingress.connection,
     flow: flow.ingress.frames,
     termsNumber: session.terms.number,
+    profile: session.terms.profile,
+    rate: formatLimits(session, flow).rate,
     ...permissionOf(session, flow),
   };
 }
@@ -228,7 +236,10 @@ function formatParameters(agreed: TermsStream): JsonObject {
 }
 
 /** Clock and ceilings of a stream by its modality. */
-function formatLimits(agreed: TermsStream): Pick<AdmissionRow, "clockRate" | "rate" | "reliable"> {
+function formatLimits(
+  { terms }: Session,
+  { agreed, speaker, stream }: MediaFlow,
+): Pick<AdmissionRow, "clockRate" | "rate" | "reliable"> {
   if (agreed.modality === "data") {
     return {
       clockRate: DATA_CLOCK_RATE,
@@ -237,7 +248,11 @@ function formatLimits(agreed: TermsStream): Pick<AdmissionRow, "clockRate" | "ra
     };
   }
   const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
-  return { clockRate, reliable: false, rate: audioRate(frameMs) };
+  return {
+    clockRate,
+    reliable: false,
+    rate: audioRate(frameMs, settingOf(terms, speaker, stream)?.bitrate_bps),
+  };
 }
 
 /** Where checkpoints and receipts about the flow come in and go on. */

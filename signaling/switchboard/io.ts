@@ -3,6 +3,7 @@ import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
 import type { AccessGrant } from "../authority.ts";
 import type { ErasureOutcome, ErasureTarget, LogEntry, OpenSession } from "../record-log.ts";
+import type { QualityReason } from "../session-notice.ts";
 import type { LoggedSession } from "./left-session.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
@@ -82,6 +83,14 @@ export type SwitchboardInput =
       readonly last: number | undefined;
       readonly reason: Refusal;
       readonly count: number;
+    }
+  /** What goes to a leg waits too long at the relay, or no more; its end is to be told. At most a few times a second for each leg. */
+  | {
+      readonly kind: "quality";
+      readonly sessionId: string;
+      readonly leg: 0 | 1;
+      readonly degraded: boolean;
+      readonly reason: QualityReason;
     }
   /** Answers `counters-wanted`. */
   | { readonly kind: "counters"; readonly sessionId: string; readonly counters: readonly FlowCounters[] }

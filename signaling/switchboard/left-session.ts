@@ -6,8 +6,8 @@ import type { Verifier } from "../../codecs/signer.ts";
 import { type Answer, verifyAnswer } from "../answer.ts";
 import { verifyGenesis } from "../genesis.ts";
 import { readIdentityDocument } from "../identity-document.ts";
+import { numberOf, type TermsStep, takeStep } from "../latest-terms.ts";
 import { type MediaKey, verifyMediaKey } from "../media-key.ts";
-import { verifyNarrowing } from "../narrowing.ts";
 import { type Offer, readOffer, verifyOffer } from "../offer.ts";
 import { SessionLink } from "../record-chain.ts";
 import type { ArtifactKind, OpenSession, SessionLog } from "../record-log.ts";
@@ -42,7 +42,7 @@ export function readLeftSession(desk: Desk, logged: LoggedSession, mediaAhead: n
   if (!agents.ok) return agents;
   const agreed = readAgreed(desk, landmarks, agents.value);
   if (!agreed.ok) return agreed;
-  const narrowed = readNarrowings(desk, landmarks, agents.value, agreed.value);
+  const narrowed = readTerms(desk, landmarks, agents.value, agreed.value);
   if (!narrowed.ok) return narrowed;
   const legs: LeftLeg[] = [];
   for (const number of [0, 1] as const) {
@@ -56,7 +56,7 @@ export function readLeftSession(desk: Desk, logged: LoggedSession, mediaAhead: n
   return ok({
     ...{ offer, answer, state, ttl, ending, artifacts },
     ...{ establishedAt: kept.value.established_at, expiresAt: kept.value.expires_at },
-    ...{ terms: narrowed.value.terms, narrowings: narrowed.value.narrowings },
+    ...narrowed.value,
     witness: landmarks.text("core-witness", undefined),
     legs: [legs[0] as LeftLeg, legs[1] as LeftLeg],
     flows: readFlows(landmarks, kept.value, narrowed.value.terms),
@@ -174,35 +174,41 @@ function readAgreed(
   return ok({ offer: offer.value, answer: answer.value, core });
 }
 
-function readNarrowings(
+/** What is in force, by what the ends signed: every narrowing, and the last change. */
+type TermsInForce = Pick<LeftSession, "terms" | "narrowings" | "change">;
+
+function readTerms(
   { verifier }: Desk,
   landmarks: Landmarks,
   agents: Agents,
   { offer, answer, core }: Agreed,
-): Result<{ readonly terms: Terms; readonly narrowings: Session["narrowings"] }> {
-  let terms = deriveTerms(offer, answer);
-  const narrowings: Session["narrowings"] = [undefined, undefined];
+): Result<TermsInForce> {
   const decoder = new TextDecoder();
-  const left = ([0, 1] as const).map((leg) =>
-    landmarks.of("narrowing", leg).map((jws) => decoder.decode(jws)),
-  );
-  for (let count = left.flat().length; count > 0; count -= 1) {
-    // Of one end they stand in order; which end comes next, the number says that it makes.
-    const judged = ([0, 1] as const).flatMap((leg) => {
-      const jws = left[leg]?.[0];
-      if (jws === undefined) return [];
-      const publicKey = agents[leg].genesis.agentKey;
-      const narrowing = verifyNarrowing(jws, { publicKey, sessionDigest: core.digest, leg, terms }, verifier);
-      return [{ leg, narrowing }];
-    });
-    const next = judged.find(({ narrowing }) => narrowing.ok) ?? judged[0];
-    if (next === undefined || !next.narrowing.ok) return next?.narrowing as Result<never>;
-    const { jws, terms: made } = next.narrowing.value;
-    left[next.leg]?.shift();
-    terms = made;
-    narrowings[next.leg] = { jws, number: made.number };
+  const textsOf = (kind: ArtifactKind) =>
+    ([0, 1] as const).flatMap((leg) => landmarks.of(kind, leg).map((jws) => decoder.decode(jws)));
+  const steps: TermsStep[] = textsOf("narrowing").map((narrowing) => ({ narrowing }));
+  const [change] = textsOf("terms-change");
+  const [acceptance] = textsOf("terms-acceptance");
+  if (change !== undefined) steps.push({ change, acceptance: acceptance ?? "" });
+  const placed: { readonly step: TermsStep; readonly number: number }[] = [];
+  for (const step of steps) {
+    const number = numberOf(step);
+    if (!number.ok) return number;
+    placed.push({ step, number: number.value });
   }
-  return ok({ terms, narrowings });
+  const publicKeys = [agents[0].genesis.agentKey, agents[1].genesis.agentKey] as const;
+  const owners = { publicKeys, sessionDigest: core.digest };
+  const narrowings: Session["narrowings"] = [undefined, undefined];
+  let terms = deriveTerms(offer, answer);
+  let kept: Session["change"];
+  for (const { step, number } of placed.toSorted((a, b) => a.number - b.number)) {
+    const taken = takeStep(terms, step, owners, verifier, { leavesOut: true });
+    if (!taken.ok) return taken;
+    terms = taken.value.terms;
+    if ("narrowing" in step) narrowings[taken.value.payload.leg] = { jws: step.narrowing, number };
+    else kept = { ...step, number };
+  }
+  return ok({ terms, narrowings, change: kept });
 }
 
 function readLeg(

@@ -72,6 +72,7 @@ function leftSession(changes: Partial<LeftSession> = {}): LeftSession {
   return {
     ...{ offer, answer, witness: WITNESS, terms: deriveTerms(offer, answer) },
     narrowings: [undefined, undefined],
+    change: undefined,
     legs: [leg(ALICE, offer), { ...leg(BOB, answer), attachSeq: 4, mediaKeys: [answer.mediaKey, key] }],
     flows: [
       {

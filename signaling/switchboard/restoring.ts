@@ -64,6 +64,8 @@ export interface LeftSession {
   readonly terms: Terms;
   /** By leg: the narrowing its scope in the terms comes from. */
   readonly narrowings: Session["narrowings"];
+  /** Where the settings in the terms come from. */
+  readonly change: Session["change"];
   readonly legs: readonly [LeftLeg, LeftLeg];
   readonly flows: readonly LeftFlow[];
   /** Carries the session's chain on. */
@@ -115,6 +117,7 @@ export function restoreSession(
     artifacts: left.artifacts,
     expiresAt: left.expiresAt,
     narrowings: left.narrowings,
+    change: left.change,
     suspension: left.suspension,
     ending: left.ending,
     noncesRefused: left.noncesRefused,

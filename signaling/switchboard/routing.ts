@@ -2,11 +2,13 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Routed } from "../paths.ts";
 import { commaList } from "../query-values.ts";
+import { SESSION_NOTICES, type SessionNotice as SessionNoticeContent } from "../session-notice.ts";
 import { readShape } from "../shape.ts";
 import type { Answering } from "./answering.ts";
 import { type Asked, type AskedByAnybody, isProved } from "./asked.ts";
 import type { Attaching } from "./attaching.ts";
 import type { Authorities } from "./authorities.ts";
+import type { Changes } from "./changes.ts";
 import type { Desk } from "./desk.ts";
 import {
   agentDetails,
@@ -46,10 +48,13 @@ import { warningsOf } from "./registry.ts";
 import { isRevocation } from "./requirements.ts";
 import type { Revoking } from "./revoking.ts";
 import type { Ringing } from "./ringing.ts";
+import type { SessionNotices } from "./session-notices.ts";
 import {
   ADJUST,
   CLOSING_NOTICE,
   CONFIRM,
+  CONFIRM_CHANGE,
+  confirmsChange,
   ESTABLISH,
   INTERRUPT_NOTICE,
   OPEN_MEDIA,
@@ -69,7 +74,9 @@ export interface Departments {
   readonly answering: Answering;
   readonly requests: SessionRequests;
   readonly evidence: EvidenceReading;
+  readonly changes: Changes;
   readonly steering: Steering;
+  readonly sessionNotices: SessionNotices;
   readonly records: RecordReading;
   readonly inspection: Inspection;
   readonly lifecycle: Lifecycle;
@@ -165,7 +172,7 @@ export class Routing {
     if (isRevocation(routed.route, parameters)) return this.#revoke(asked, parameters, now);
     const operated = checkOperated(this.#desk, asked, routed.route);
     if (!operated.ok) return operated;
-    const { ringing, answering, requests, evidence, steering, records, attaching, suspending } =
+    const { ringing, answering, requests, evidence, steering, changes, records, attaching, suspending } =
       this.#departments;
     switch (routed.route) {
       case "SUBSCRIBE /agents/{agent_id}/inbox": {
@@ -204,6 +211,10 @@ export class Routing {
       case "TERMINATE /offers/{offer_id}":
         return ringing.cancel(asked, routed.params.offer_id, now);
       case "CONFIRM /sessions/{session_id}": {
+        if (confirmsChange(parameters)) {
+          const read = readShape(CONFIRM_CHANGE, parameters, AT);
+          return read.ok ? changes.confirm(asked, routed.params.session_id, read.value, now) : read;
+        }
         const read = readShape(CONFIRM, parameters, AT);
         return read.ok ? answering.confirm(asked, routed.params.session_id, read.value, now) : read;
       }
@@ -217,7 +228,13 @@ export class Routing {
         return this.#notice(asked, routed.params.session_id, parameters, now);
       case "ADJUST /sessions/{session_id}": {
         const read = readShape(ADJUST, parameters, AT);
-        return read.ok ? steering.narrow(asked, routed.params.session_id, read.value.narrowing, now) : read;
+        if (!read.ok) return read;
+        const { narrowing, change } = read.value;
+        const { session_id: id } = routed.params;
+        if (change !== undefined && narrowing === undefined) return changes.ask(asked, id, change, now);
+        if (change === undefined && narrowing !== undefined)
+          return steering.narrow(asked, id, narrowing, now);
+        return refuse("field-invalid", "Say what is to be adjusted: a narrowing or a change.", AT);
       }
       case "SUSPEND /sessions/{session_id}": {
         const read = readShape(SUSPEND, parameters, AT);
@@ -245,12 +262,21 @@ export class Routing {
   }
 
   #notice(asked: Asked, sessionId: string, parameters: JsonObject, now: number): Result<void> {
-    const { requests, steering } = this.#departments;
+    const { requests, steering, sessionNotices } = this.#departments;
     const notice = readShape(SESSION_NOTICE, parameters, AT);
     if (!notice.ok) return notice;
-    if (notice.value.content.event === "interrupt") {
+    const { event } = notice.value.content;
+    if (event === "interrupt") {
       const read = readShape(INTERRUPT_NOTICE, parameters, AT);
       return read.ok ? steering.interrupt(asked, sessionId, read.value.content, now) : read;
+    }
+    if (event !== "closing-statement") {
+      const read = readShape<SessionNoticeContent>(
+        SESSION_NOTICES[event],
+        parameters.content,
+        `${AT}.content`,
+      );
+      return read.ok ? sessionNotices.tell(asked, sessionId, read.value, now) : read;
     }
     const read = readShape(CLOSING_NOTICE, parameters, AT);
     return read.ok ? requests.close(asked, sessionId, read.value.content.closing, now) : read;

@@ -82,7 +82,9 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     errors: IN_SESSION,
   },
   "CONFIRM /sessions/{session_id}": {
-    description: "Answers an offer that rings: accepts it with a signed answer, or rejects it.",
+    description:
+      "Answers an offer that rings: accepts it with a signed answer, or rejects it. With the `change_id` of a change of terms " +
+      "that the other end asks for: accepts that with a signed acceptance, or rejects it.",
     intent: "answer a call",
     outcome: "the session is established, or the caller is told why not",
     capability: "transaction",
@@ -96,9 +98,14 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       core: "string",
       server: "object",
       streams: "array",
+      change_id: "string",
+      number: "integer",
+      settings: "object",
     },
     errors: [
       "session-not-found",
+      "target-not-found",
+      "session-state-conflict",
       "offer-dead",
       "offer-answered",
       "scope-violation",
@@ -107,29 +114,56 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
     ],
   },
   "NOTIFY /sessions/{session_id}": {
-    description: "Tells the server something signed about a session: a closing statement, or an interrupt.",
-    intent: "have the last word, or stop the other end's turn",
-    outcome: "the statement is kept as evidence and acted on",
+    description:
+      "Tells the server something signed about a session, a closing statement or an interrupt, or the other end how the media " +
+      "comes: an estimate of the bandwidth, quality that is degraded or restored, frames that nobody attributes, and the wish to know what was heard.",
+    intent: "have the last word, stop the other end's turn, or tell how it is heard",
+    outcome:
+      "what is signed is kept as evidence and acted on; what is not goes to the other end, and is on record",
     capability: "notification",
     impact: "irreversible",
     isIdempotent: true,
     input: SESSION_NOTICE,
-    output: { state: "string", reason: "string", epoch: "integer", streams: "array" },
-    errors: [...IN_SESSION, "session-state-conflict", "epoch-outdated", "interrupt-malformed"],
+    output: { state: "string", reason: "string", epoch: "integer", streams: "array", event: "string" },
+    errors: [
+      ...IN_SESSION,
+      "session-state-conflict",
+      "epoch-outdated",
+      "interrupt-malformed",
+      "rate-limited",
+    ],
   },
   "TERMINATE /sessions/{session_id}": TERMINATION,
   "DISCONNECT /sessions/{session_id}": { ...TERMINATION, description: "Another name of TERMINATE." },
   "CLOSE /sessions/{session_id}": { ...TERMINATION, description: "Another name of TERMINATE." },
   "ADJUST /sessions/{session_id}": {
-    description: "Gives up scope of one's own during a session, by a signed narrowing.",
-    intent: "narrow what one may do",
+    description:
+      "Gives up scope of one's own during a session, by a signed narrowing; or asks the other end for other terms, by a signed " +
+      "change, and is answered when that end has accepted it, has not, or said nothing in 5 s.",
+    intent: "narrow what one may do, or change with the other end how the media goes",
     outcome: "new terms are in force",
     capability: "modification",
     impact: "irreversible",
     isIdempotent: true,
     input: ADJUST,
-    output: { number: "integer", leg: "integer", scope: "array", streams: "array" },
-    errors: [...IN_SESSION, "terms-outdated", "scope-violation", "limit-exceeded", "session-state-conflict"],
+    output: {
+      number: "integer",
+      leg: "integer",
+      scope: "array",
+      streams: "array",
+      change_id: "string",
+      settings: "object",
+    },
+    errors: [
+      ...IN_SESSION,
+      "terms-outdated",
+      "scope-violation",
+      "limit-exceeded",
+      "session-state-conflict",
+      "change-pending",
+      "change-rejected",
+      "change-unanswered",
+    ],
   },
   "SUSPEND /sessions/{session_id}": {
     description: "Pauses a session: media stands still both ways, what was agreed stays.",

@@ -7,6 +7,9 @@ const REPORT_RATE = { perSecond: 10, burst: 10 };
 /** Narrowings, interrupts, suspensions, resumptions and connections for media a second of one end of a session, many times what people do; beyond: 429 `rate-limited`. */
 const STEERING_RATE = { perSecond: 10, burst: 40 };
 
+/** What one end tells of how the media comes, a second; beyond: 429 `rate-limited`. */
+const NOTICE_RATE = { perSecond: 2, burst: 8 };
+
 /** What an end brings into a session. */
 type LegFacts = Pick<SessionLeg, "leg" | "agent" | "scope" | "mediaKeys" | "clock">;
 
@@ -38,6 +41,7 @@ export function newLeg(facts: LegFacts, now: number): SessionLeg {
     detachedAt: undefined,
     heardAt: now,
     steeringAllowance: new Allowance(STEERING_RATE, now),
+    noticeAllowance: new Allowance(NOTICE_RATE, now),
     statementBytes: 0,
     hasClosed: false,
     waiting: [],
@@ -56,6 +60,8 @@ export function newSession(facts: SessionFacts, now: number): Session {
     unsettled: new Set(),
     resumedAt: undefined,
     narrowings: [undefined, undefined],
+    change: undefined,
+    asked: [undefined, undefined],
     expiresAt: establishedAt + ttl * 1000,
     reportAllowance: new Allowance(REPORT_RATE, now),
     reports: new Map(),
@@ -67,6 +73,8 @@ export function newSession(facts: SessionFacts, now: number): Session {
     ending: undefined,
     suspension: undefined,
     noncesRefused: 0,
-    awaitingCounters: { idle: false, final: false, queries: [], steering: [], attaching: [], authority: [] },
+    awaitingCounters: {
+      ...{ idle: false, final: false, queries: [], steering: [], changes: [], attaching: [], authority: [] },
+    },
   };
 }

@@ -1,7 +1,8 @@
-import type { JsonValue } from "../../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../../codecs/canonical-json.ts";
 import { END_REASON } from "../closing.ts";
 import { COUNTER_PROPOSAL, type CounterProposal } from "../negotiation.ts";
 import { MAX_STREAMS } from "../offer.ts";
+import { SESSION_NOTICE_EVENTS, type SessionNoticeEvent } from "../session-notice.ts";
 import {
   AGENT_ID,
   boolean,
@@ -13,6 +14,7 @@ import {
   optional,
   type Shape,
   text,
+  UUID_V7,
 } from "../shape.ts";
 import { CLOCK, type ClockStatement, STREAM_ID } from "../stream-fields.ts";
 import { INBOX, JWS, MAX_EXPLANATION_CHARACTERS, OPEN } from "./parameters.ts";
@@ -53,6 +55,8 @@ export interface ConfirmParameters {
   readonly target_id: string;
   readonly status: "accepted" | "rejected";
   readonly answer?: string;
+  /** Of a change of terms; see {@link ConfirmChangeParameters}. */
+  readonly acceptance?: string;
   readonly reason?: "declined" | "busy" | "proposal-rejected";
   readonly explanation?: string;
   /** With `proposal-rejected`: what the callee would take instead. */
@@ -65,6 +69,7 @@ export const CONFIRM: Shape<ConfirmParameters> = object<ConfirmParameters>(
     target_id: text({ min: 1, max: 128 }),
     status: oneOf("accepted", "rejected"),
     answer: optional(JWS),
+    acceptance: optional(JWS),
     reason: optional(oneOf("declined", "busy", "proposal-rejected")),
     explanation: optional(text({ max: MAX_EXPLANATION_CHARACTERS })),
     counter_proposal: optional(bounded(COUNTER_PROPOSAL, MAX_COUNTER_PROPOSAL_BYTES)),
@@ -85,11 +90,40 @@ export const TERMINATE: Shape<TerminateParameters> = object<TerminateParameters>
   OPEN,
 );
 
-/** ADJUST /sessions/{id}. */
-interface AdjustParameters {
-  readonly narrowing: string;
+/** CONFIRM /sessions/{id} of a change that the other end asks for. */
+export interface ConfirmChangeParameters {
+  /** Its `change_id`. */
+  readonly target_id: string;
+  readonly status: "accepted" | "rejected";
+  /** With `accepted`: the signed acceptance. */
+  readonly acceptance?: string;
+  /** With `rejected`: why, for who asked. */
+  readonly explanation?: string;
 }
-export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>({ narrowing: JWS }, OPEN);
+export const CONFIRM_CHANGE: Shape<ConfirmChangeParameters> = object<ConfirmChangeParameters>(
+  {
+    target_id: UUID_V7,
+    status: oneOf("accepted", "rejected"),
+    acceptance: optional(JWS),
+    explanation: optional(END_REASON),
+  },
+  OPEN,
+);
+
+/** True for parameters of CONFIRM that are about a change, and not about an offer. */
+export function confirmsChange({ target_id: target }: JsonObject): boolean {
+  return UUID_V7.check(target, "target_id") === undefined;
+}
+
+/** ADJUST /sessions/{id}: one of both. */
+interface AdjustParameters {
+  readonly narrowing?: string;
+  readonly change?: string;
+}
+export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>(
+  { narrowing: optional(JWS), change: optional(JWS) },
+  OPEN,
+);
 
 /** SUSPEND /sessions/{id}. */
 export interface SuspendParameters {
@@ -175,11 +209,14 @@ export const RECORDS: Shape<RecordsParameters> = object<RecordsParameters>(
 
 /** NOTIFY: what is told stands in `content`. */
 interface SessionNotice {
-  readonly content: { readonly event: "closing-statement" | "interrupt" };
+  readonly content: { readonly event: "closing-statement" | "interrupt" | SessionNoticeEvent };
 }
 export const SESSION_NOTICE: Shape<SessionNotice> = object<SessionNotice>(
   {
-    content: object<SessionNotice["content"]>({ event: oneOf("closing-statement", "interrupt") }, OPEN),
+    content: object<SessionNotice["content"]>(
+      { event: oneOf("closing-statement", "interrupt", ...SESSION_NOTICE_EVENTS) },
+      OPEN,
+    ),
   },
   OPEN,
 );

@@ -13,8 +13,10 @@ import type { SessionState } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Allowance } from "./allowance.ts";
+import type { AskedChange } from "./asked-changes.ts";
 import type { Attachment } from "./attach-checks.ts";
 import type { AuthorityChange } from "./authorities.ts";
+import type { CommittedChange } from "./changes.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
@@ -49,6 +51,8 @@ export interface SessionLeg {
   heardAt: number;
   /** For what it steers, suspends, resumes and opens: what one end uses up is not the other's. */
   readonly steeringAllowance: Allowance;
+  /** For what it tells of how the media comes. */
+  readonly noticeAllowance: Allowance;
   /** Bytes kept of its checkpoints, receipts and interrupts. */
   statementBytes: number;
   /** Its closing statement is in the evidence. */
@@ -92,6 +96,14 @@ export interface KeptNarrowing {
   readonly number: number;
 }
 
+/** The last change that both ends signed. */
+export interface KeptChange {
+  readonly change: string;
+  readonly acceptance: string;
+  /** Of the terms that it made. */
+  readonly number: number;
+}
+
 /** Frames the relay refused since the last report, of one flow and reason. */
 export interface RefusalReport {
   readonly flow: MediaFlow;
@@ -121,6 +133,10 @@ export interface Session {
   readonly unsettled: Set<MediaFlow>;
   /** By leg: the narrowing that its scope in the terms comes from. */
   readonly narrowings: [KeptNarrowing | undefined, KeptNarrowing | undefined];
+  /** Where the settings in the terms come from. */
+  change: KeptChange | undefined;
+  /** By leg: what it wants changed, while the other end has not answered. */
+  readonly asked: [AskedChange | undefined, AskedChange | undefined];
   readonly link: SessionLink;
   readonly establishedAt: number;
   /** Lifetime in seconds as accepted, and when it is over (ms). */
@@ -151,6 +167,7 @@ export interface Session {
     final: boolean;
     readonly queries: Exchange[];
     readonly steering: SteeringChange[];
+    readonly changes: CommittedChange[];
     readonly authority: AuthorityChange[];
     readonly attaching: Attachment[];
   };
@@ -193,18 +210,23 @@ export function peerOf(session: Session, leg: SessionLeg): SessionLeg {
 type FlowPlace = Pick<MediaFlow, "speaker" | "stream">;
 
 /**
- * The log entry of the session's next artifact. `about`: the flow that a statement is about, of which the newest tells as much
- * as all of them when the session is to go on after a restart.
+ * The log entry of the session's next artifact. `about`: the flow that a statement is about, or the session itself, of which the newest
+ * tells as much as all of them when the session is to go on after a restart.
  */
 export function artifact(
   session: Session,
   kind: ArtifactKind,
   leg: LegNumber | undefined,
   bytes: Uint8Array,
-  about?: FlowPlace,
+  about?: FlowPlace | "session",
 ): LogEntry {
   const index = session.artifacts++;
-  const landmark = about === undefined ? String(index) : `${kind} ${about.speaker}/${about.stream}`;
+  const landmark =
+    about === undefined
+      ? String(index)
+      : about === "session"
+        ? kind
+        : `${kind} ${about.speaker}/${about.stream}`;
   return {
     ...{ kind: "artifact", sessionId: session.id, index, artifact: kind, leg, bytes },
     ...(session.model === "persistent" ? { landmark } : {}),

@@ -8,6 +8,7 @@ import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
 import { intersect } from "../scope.ts";
 import { step } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
+import type { Changes } from "./changes.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { lastLetThrough, type MediaFlow, termsMessage } from "./flows.ts";
@@ -53,11 +54,13 @@ export class Steering {
   readonly #desk: Desk;
   readonly #table: SessionTable;
   readonly #endings: Endings;
+  readonly #changes: Changes;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings) {
+  constructor(desk: Desk, table: SessionTable, endings: Endings, changes: Changes) {
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
+    this.#changes = changes;
   }
 
   /** ADJUST /sessions/{id}: an end gives up part of its own scope. */
@@ -83,6 +86,7 @@ export class Steering {
     session.narrowings[leg.leg] = { jws, number: terms.number };
     leg.scope = intersect(leg.scope, scope);
     this.#endings.shorten(session);
+    this.#changes.outdate(session, now);
     for (const flow of session.flows) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }

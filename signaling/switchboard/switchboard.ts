@@ -3,6 +3,7 @@ import type { SessionState } from "../session-machine.ts";
 import { Answering } from "./answering.ts";
 import { Attaching } from "./attaching.ts";
 import { Authorities } from "./authorities.ts";
+import { Changes } from "./changes.ts";
 import type { SwitchboardOptions } from "./config.ts";
 import type { ConnectionState } from "./connections.ts";
 import { type Desk, makeDesk } from "./desk.ts";
@@ -25,6 +26,7 @@ import { RefusalReports } from "./refusal-reports.ts";
 import { Revoking } from "./revoking.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
 import type { Session } from "./session.ts";
+import { SessionNotices } from "./session-notices.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionTable } from "./session-table.ts";
 import { Steering } from "./steering.ts";
@@ -67,7 +69,9 @@ export class Switchboard {
   readonly #ringing: Ringing;
   readonly #book: OfferBook;
   readonly #requests: SessionRequests;
+  readonly #changes: Changes;
   readonly #steering: Steering;
+  readonly #sessionNotices: SessionNotices;
   readonly #records: RecordReading;
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
@@ -104,7 +108,9 @@ export class Switchboard {
       detaching: this.#detaching,
     });
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
-    this.#steering = new Steering(this.#desk, this.#table, this.#endings);
+    this.#changes = new Changes(this.#desk, this.#table, this.#endings);
+    this.#steering = new Steering(this.#desk, this.#table, this.#endings, this.#changes);
+    this.#sessionNotices = new SessionNotices(this.#desk, this.#table);
     this.#records = new RecordReading(this.#desk, this.#table);
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
@@ -118,7 +124,9 @@ export class Switchboard {
       suspending: this.#suspending,
       requests: this.#requests,
       evidence: this.#evidence,
+      changes: this.#changes,
       steering: this.#steering,
+      sessionNotices: this.#sessionNotices,
       records: this.#records,
       inspection: this.#inspection,
       notices: new Notices(this.#desk, this.#table),
@@ -231,6 +239,9 @@ export class Switchboard {
       case "refused":
         this.#reports.add(input, now);
         return;
+      case "quality":
+        this.#sessionNotices.quality(input, now);
+        return;
       case "counters": {
         const session = this.#table.get(input.sessionId);
         if (session !== undefined) this.#counters(session, input.counters, now);
@@ -302,6 +313,11 @@ export class Switchboard {
       case "ttl":
         if (session !== undefined) this.#endings.lifetimeOver(session, now);
         return;
+      case "change-caller":
+      case "change-callee":
+        if (session !== undefined)
+          this.#changes.overdue(session, timer.kind === "change-caller" ? 0 : 1, now);
+        return;
       case "resume-by":
         if (session !== undefined) this.#suspending.overdue(session, now);
         return;
@@ -331,6 +347,7 @@ export class Switchboard {
   /** Changes first: the session's last record may be written next, and nothing follows that. */
   #counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     this.#steering.counted(session, counters, now);
+    this.#changes.counted(session, counters, now);
     this.#authorities.counted(session, counters, now);
     this.#attaching.counted(session, counters, now);
     this.#endings.counters(session, counters, now);

@@ -16,7 +16,6 @@ export function agreementOf(
   now: number,
 ): JsonObject {
   const peer = peerOf(session, leg).agent;
-  const narrowings = narrowingsOf(session);
   return {
     offer: session.offer.jws,
     answer: session.answer.jws,
@@ -29,7 +28,7 @@ export function agreementOf(
     // The documents that were agreed on, and how the agent stands now.
     peer: introduce({ ...peer, status: registry.get(peer.agentId)?.status ?? peer.status }, now),
     terms: session.terms,
-    ...(narrowings.length === 0 ? {} : { narrowings }),
+    ...stepsOf(session),
     media_keys: byLeg(session, ({ mediaKeys }) => mediaKeys.map(({ jws }) => jws)),
     clocks: byLeg(session, ({ clock }) => clock),
     ...suspensionOf(session, leg),
@@ -39,12 +38,11 @@ export function agreementOf(
 /** How a session stands for an end whose media flows again: what it may not have been told, since news wait in memory alone. */
 export function presentState(session: Session, leg: SessionLeg): JsonObject {
   const peer = peerOf(session, leg);
-  const narrowings = narrowingsOf(session);
   return {
     expires_at: Math.floor(session.expiresAt / 1000),
     authority_scope: formatScopes(leg.scope),
     peer_media_key: keyInForce(peer).jws,
-    ...(narrowings.length === 0 ? {} : { narrowings }),
+    ...stepsOf(session),
     ...suspensionOf(session, leg),
   };
 }
@@ -70,12 +68,18 @@ export function liveSessions(sessions: readonly Session[], agentId: string): Jso
   });
 }
 
-/** By the number of the terms that each made. */
-function narrowingsOf({ narrowings }: Session): string[] {
-  return narrowings
+/** What the terms in force follow from, beside offer and answer: narrowings by the number of the terms that each made, and the last change. */
+function stepsOf({ narrowings, change }: Session): JsonObject {
+  const inOrder = narrowings
     .filter((narrowing) => narrowing !== undefined)
     .toSorted((a, b) => a.number - b.number)
     .map(({ jws }) => jws);
+  return {
+    ...(inOrder.length === 0 ? {} : { narrowings: inOrder }),
+    ...(change === undefined
+      ? {}
+      : { change: { change: change.change, acceptance: change.acceptance, number: change.number } }),
+  };
 }
 
 /** Who suspended it is given the nonce again; it is told to nobody else. */

@@ -15,6 +15,9 @@ export type TimerKind =
   /** By session id: an end has no connection for media, for too long. */
   | "attach-caller"
   | "attach-callee"
+  /** By session id: the other end does not answer what the caller, or the callee, wants changed. */
+  | "change-caller"
+  | "change-callee"
   /** By session id: nobody resumed it. */
   | "resume-by"
   /** By session id. */

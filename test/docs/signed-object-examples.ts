@@ -13,6 +13,7 @@ import { makeNarrowing } from "../../signaling/narrowing.ts";
 import { makeProof } from "../../signaling/proof.ts";
 import { RecordChain, SessionLink } from "../../signaling/record-chain.ts";
 import { deriveTerms, termsBytes } from "../../signaling/terms.ts";
+import { makeTermsAcceptance, makeTermsChange, termsChangeDigest } from "../../signaling/terms-change.ts";
 import { makeTombstone } from "../../signaling/tombstone.ts";
 import {
   ALICE,
@@ -167,6 +168,33 @@ const narrowing = makeNarrowing(
   },
   ALICE.identity,
 );
+const termsChange = makeTermsChange(
+  {
+    v: 1,
+    session_id: SESSION_ID,
+    session_digest: CORE_DIGEST,
+    leg: 0,
+    number: 2,
+    change_id: "019b76da-c6e8-7000-8000-000000000001",
+    settings: { profile: "frame", streams: [{ leg: 0, stream: STREAM, bitrate_bps: 16_000 }] },
+    reason: "bandwidth",
+    last_audit_id: record.auditId,
+    iat: CALL_SECONDS + 8,
+  },
+  ALICE.identity,
+);
+const termsAcceptance = makeTermsAcceptance(
+  {
+    v: 1,
+    session_id: SESSION_ID,
+    session_digest: CORE_DIGEST,
+    leg: 1,
+    change_digest: termsChangeDigest(termsChange),
+    last_audit_id: record.auditId,
+    iat: CALL_SECONDS + 8,
+  },
+  BOB.identity,
+);
 const interruptBytes = encodeInterrupt(
   {
     sessionDigest: CORE.digest,
@@ -239,6 +267,8 @@ export const EXAMPLES: ReadonlyMap<string, Example> = new Map<string, Example>([
   ["checkpoint", { envelope: "bytes", ...aliceMedia, ...statement(checkpointBytes) }],
   ["receipt", { envelope: "bytes", ...bobMedia, ...statement(receiptBytes) }],
   ["narrowing", { envelope: "JWS", ...alice, jws: narrowing }],
+  ["terms change", { envelope: "JWS", ...alice, jws: termsChange }],
+  ["terms acceptance", { envelope: "JWS", signer: "Bob", key: BOB.identity.publicKey, jws: termsAcceptance }],
   ["interrupt", { envelope: "bytes", ...bobMedia, ...statement(interruptBytes) }],
   ["closing statement", { envelope: "JWS", ...alice, jws: closing }],
   ["Attribution-Record", { envelope: "JWS", ...server, jws: record.jws }],

@@ -1,0 +1,291 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import { jwsDigest } from "../signaling/jws.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import { type Profile, sends } from "../signaling/stream-fields.ts";
+import type { StreamSetting, Terms } from "../signaling/terms.ts";
+import {
+  changedTerms,
+  makeTermsAcceptance,
+  makeTermsChange,
+  settingsOf,
+  type TermsChange,
+  type TermsSettings,
+  termsChangeDigest,
+  verifyTermsChange,
+  withSetting,
+} from "../signaling/terms-change.ts";
+import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import type { CallRequests } from "./call-control.ts";
+import { requireRecorded } from "./call-records.ts";
+import type { CallTerms } from "./call-terms.ts";
+import type { ControlAnswer } from "./control.ts";
+import type { AgentIdentity } from "./identity.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** How long the answer to a change may take, ms: the other end has 5 s at the server. */
+const CHANGE_MS = 7_000;
+/** Times a change is signed anew because other terms came into force meanwhile, and times a request is sent again. */
+const CHANGE_TRIES = 5;
+const REQUEST_TRIES = 4;
+/** How long an end that is asked waits for the terms that the question follows, ms. */
+const CATCH_UP_MS = 1_000;
+/** What an asking end says of a change where nobody says why. */
+const NO_REASON = "unspecified";
+
+/** What a call is to have otherwise. What is not named stays as it is. */
+export interface WantedChange {
+  readonly profile?: Profile;
+  readonly streams?: readonly WantedSetting[];
+}
+
+/** What one stream of audio is to have otherwise. */
+export interface WantedSetting {
+  /** Whose: 0 the caller's, 1 the callee's. Default: this end's. */
+  readonly leg?: 0 | 1;
+  /** Default: that end's first stream of audio. */
+  readonly stream?: number;
+  /** Bits of payload a second at most, what goes twice included. */
+  readonly bitrate?: number;
+  /** Earlier payloads that each packet brings once more. */
+  readonly redundancy?: 0 | 1 | 2;
+}
+
+/** What the other end asks for; its signature was checked. */
+export interface ProposedChange {
+  readonly changeId: string;
+  /** In the words of who asks. */
+  readonly reason: string;
+  /** Whose streams are this end's. */
+  readonly leg: 0 | 1;
+  /** In force. */
+  readonly present: Terms;
+  /** What they would be. */
+  readonly wanted: Terms;
+}
+
+/** A change that nobody has answered yet: within 5 s, or it is off. */
+export interface AskedChange extends ProposedChange {
+  /** Signs the acceptance. Resolves when the terms are in force; throws `target-not-found` when the question is off. */
+  accept(): Promise<void>;
+  reject(reason?: string): Promise<void>;
+}
+
+/** Decides on what the other end asks for: taken, refused, or left to the listeners of `change-asked`. */
+export type ChangePolicy = (proposed: ProposedChange) => "accept" | "reject" | "ask";
+
+export interface CallChangesOptions {
+  readonly session: CheckedSession;
+  readonly control: CallRequests;
+  readonly identity: AgentIdentity;
+  readonly clock: Clock;
+  /** Unix milliseconds. */
+  readonly wall: () => number;
+  readonly verifier: Verifier;
+  readonly terms: CallTerms;
+  readonly policy: ChangePolicy;
+  readonly isOver: () => boolean;
+  /** Somebody has to answer. False: nobody is there who could. */
+  readonly asked: (event: AskedChange) => boolean;
+}
+
+/** Changes of a call's terms that both ends sign: what this one asks for, and what it answers. */
+export class CallChanges {
+  readonly #options: CallChangesOptions;
+  /** One at a time: each follows the terms that the one before it made. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CallChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Asks the other end, and resolves with the terms that hold what is wanted. Throws as `Call.propose`. */
+  async propose(wanted: WantedChange, reason = NO_REASON): Promise<Terms> {
+    const asked = this.#last.then(() => this.#propose(wanted, reason));
+    this.#last = asked.catch(() => undefined);
+    return await asked;
+  }
+
+  async #propose(wanted: WantedChange, reason: string): Promise<Terms> {
+    const { terms } = this.#options;
+    for (let tries = 1; ; tries += 1) {
+      const { present } = terms;
+      const settings = this.#settings(present, wanted);
+      if (JSON.stringify(settings) === JSON.stringify(settingsOf(present))) return present;
+      unwrap(changedTerms(present, settings));
+      try {
+        await this.#ask(present, settings, reason);
+        return terms.present;
+      } catch (error) {
+        const isOvertaken =
+          error instanceof ParleyError &&
+          (error.code === "terms-outdated" || error.code === "change-pending");
+        if (!isOvertaken || tries === CHANGE_TRIES || this.#options.isOver()) throw error;
+        const { number } = error.details;
+        await terms.reached(typeof number === "number" ? number : present.number + 1, CATCH_UP_MS);
+      }
+    }
+  }
+
+  #settings(present: Terms, { profile, streams = [] }: WantedChange): TermsSettings {
+    const { leg: own } = this.#options.session;
+    const before = { ...settingsOf(present), ...(profile === undefined ? {} : { profile }) };
+    return streams.reduce((settings, { leg = own, stream = voiceOf(present, leg), bitrate, redundancy }) => {
+      const setting: StreamSetting = {
+        leg,
+        stream,
+        ...(bitrate === undefined ? {} : { bitrate_bps: Math.round(bitrate) }),
+        ...(redundancy === undefined ? {} : { redundancy }),
+      };
+      return withSetting(settings, setting);
+    }, before);
+  }
+
+  async #ask(present: Terms, settings: TermsSettings, reason: string): Promise<void> {
+    const { session, control, identity, wall, terms } = this.#options;
+    const { leg, sessionId, sessionDigest } = session;
+    const change = await makeTermsChange(
+      {
+        v: 1,
+        session_id: sessionId,
+        session_digest: encodeHex(sessionDigest),
+        leg,
+        number: present.number + 1,
+        change_id: control.freshId(),
+        settings,
+        reason,
+        last_audit_id: control.lastAuditIdOf(sessionId),
+        iat: Math.floor(wall() / 1000),
+      },
+      identity.signer,
+    );
+    const answer = await this.#request("ADJUST", { change }, CHANGE_MS);
+    requireRecorded(answer, "accepted_change", termsChangeDigest(change));
+    const { acceptance } = answer.result;
+    await terms.agreed({ change, acceptance: typeof acceptance === "string" ? acceptance : "" });
+  }
+
+  /** The other end asks for a change. */
+  async asked({ change: jws }: JsonObject): Promise<void> {
+    const { session, terms, policy, verifier, asked } = this.#options;
+    const { peer, sessionDigest, leg: own } = session;
+    const leg = own === 0 ? 1 : 0;
+    const text = typeof jws === "string" ? jws : "";
+    const judge = () =>
+      verifyTermsChange(
+        text,
+        { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: terms.present },
+        verifier,
+      );
+    let change = judge();
+    if (!change.ok && change.fault.code === "terms-outdated") {
+      // What it follows may not be known here yet; what it does not follow any more is off.
+      await terms.reached(terms.present.number + 1, CATCH_UP_MS);
+      change = judge();
+      if (!change.ok && change.fault.code === "terms-outdated") return;
+    }
+    const { payload, terms: wanted } = unwrap(change);
+    const { change_id: changeId, reason } = payload;
+    const proposed: ProposedChange = { changeId, reason, leg: own, present: terms.present, wanted };
+    const verdict = policy(proposed);
+    const found = unwrap(change);
+    if (verdict === "accept") return await quietly(this.#accept(found));
+    if (verdict === "reject") return await quietly(this.#reject(changeId, "policy"));
+    const isHeard = asked({
+      ...proposed,
+      accept: () => this.#accept(found),
+      reject: (why) => this.#reject(changeId, why),
+    });
+    if (!isHeard) await quietly(this.#reject(changeId, "policy"));
+  }
+
+  async #accept({ jws: change, digest, payload }: TermsChange): Promise<void> {
+    const { session, control, identity, wall, terms } = this.#options;
+    const { leg, sessionId, sessionDigest } = session;
+    const acceptance = await makeTermsAcceptance(
+      {
+        v: 1,
+        session_id: sessionId,
+        session_digest: encodeHex(sessionDigest),
+        leg,
+        change_digest: digest,
+        last_audit_id: control.lastAuditIdOf(sessionId),
+        iat: Math.floor(wall() / 1000),
+      },
+      identity.signer,
+    );
+    const parameters = { target_id: payload.change_id, status: "accepted", acceptance };
+    const answer = await this.#request("CONFIRM", parameters, ANSWER_MS);
+    if (answer.recorded.accepted_change !== digest)
+      requireRecorded(answer, "terms_acceptance", jwsDigest(acceptance));
+    await terms.agreed({ change, acceptance });
+  }
+
+  async #reject(changeId: string, why: string | undefined): Promise<void> {
+    const explanation = why === undefined ? {} : { explanation: why };
+    await this.#request("CONFIRM", { target_id: changeId, status: "rejected", ...explanation }, ANSWER_MS);
+  }
+
+  /** Sent again while nobody knows whether the server took it: it knows the same object again. */
+  async #request(
+    method: "ADJUST" | "CONFIRM",
+    parameters: JsonObject,
+    timeout: number,
+  ): Promise<ControlAnswer> {
+    const { session, control, clock, isOver } = this.#options;
+    const path = `/sessions/${session.sessionId}`;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await control.request({ method, path, parameters, timeout, prove: method === "CONFIRM" });
+      } catch (error) {
+        if (!(error instanceof ParleyError) || isOver() || tries === REQUEST_TRIES) throw error;
+        if (!isUnanswered(error) && !isTooEarly(error)) throw error;
+        await pauseAfter(error, clock);
+      }
+    }
+  }
+}
+
+/**
+ * Takes what a listener loses nothing by: any rate and redundancy of what the other end sends; of what this end sends, what is no more
+ * than now or than `most` bits a second; and the profiles that are among `profiles`, or stay as they are.
+ */
+export function withinReach(most: number, profiles: readonly Profile[]): ChangePolicy {
+  return ({ leg, present, wanted }) => {
+    const isKnown = wanted.profile === present.profile || profiles.includes(wanted.profile);
+    const own = (terms: Terms) => (terms.settings ?? []).filter((setting) => setting.leg === leg);
+    const before = own(present);
+    const fits = own(wanted).every(({ stream, bitrate_bps: bitrate }) => {
+      const now = before.find((setting) => setting.stream === stream)?.bitrate_bps;
+      return bitrate === undefined || bitrate <= most || (now !== undefined && bitrate <= now);
+    });
+    return isKnown && fits ? "accept" : "reject";
+  };
+}
+
+/** The first stream of audio that a leg sends. Throws `field-invalid` where there is none. */
+function voiceOf(terms: Terms, leg: 0 | 1): number {
+  const voice = terms.streams.find(
+    ({ modality, directions }) => modality === "audio" && sends(directions[leg]),
+  );
+  if (voice !== undefined) return voice.stream;
+  throw new ParleyError({ code: "field-invalid", message: "That end sends no audio.", at: "streams" });
+}
+
+/** Questions that are off by the time they are answered are nobody's failure. */
+async function quietly(answered: Promise<void>): Promise<void> {
+  try {
+    await answered;
+  } catch (error) {
+    const isOff = error instanceof ParleyError && OFF.has(error.code);
+    if (!isOff) throw error;
+  }
+}
+
+const OFF: ReadonlySet<string> = new Set([
+  ...["target-not-found", "terms-outdated", "session-terminated", "session-state-conflict"],
+  ...["connection-lost", "request-timeout", "offline", "closed"],
+]);

@@ -1,0 +1,99 @@
+import type { JsonObject } from "../codecs/canonical-json.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import {
+  type BandwidthEstimate,
+  type QualityReason,
+  SESSION_NOTICE_EVENTS,
+  SESSION_NOTICES,
+  type SessionNotice,
+} from "../signaling/session-notice.ts";
+import { readShape } from "../signaling/shape.ts";
+import type { CallRequests } from "./call-control.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** Quality got worse, or better again. */
+export interface QualityTold {
+  readonly degraded: boolean;
+  readonly reason: QualityReason;
+  /** Absent: all streams. */
+  readonly stream: number | undefined;
+  /** Agent-ID of who says so, or `server`. Nobody signed it. */
+  readonly by: string;
+}
+
+/** How much the other end believes that it can be sent. Nobody signed it. */
+export type BandwidthTold = Omit<BandwidthEstimate, "event"> & { readonly by: string };
+
+/** Frames that the other end played and that no checkpoint covers. Nobody signed it, and it blames nobody. */
+export interface UnattributedTold {
+  readonly stream: number;
+  /** 48-bit sequence numbers. */
+  readonly first: number;
+  readonly last: number;
+  readonly by: string;
+}
+
+export interface CallNoticesOptions {
+  readonly session: CheckedSession;
+  readonly control: CallRequests;
+  readonly quality: (event: QualityTold) => void;
+  readonly bandwidth: (event: BandwidthTold) => void;
+  readonly unattributed: (event: UnattributedTold) => void;
+}
+
+/** What the ends tell each other of how the media comes. */
+export class CallNotices {
+  readonly #options: CallNoticesOptions;
+  #heardAsked: (stream: number) => void = () => {};
+
+  constructor(options: CallNoticesOptions) {
+    this.#options = options;
+  }
+
+  /** `take` is asked when the other end wants to know how far it was heard. */
+  heardAskedWith(take: (stream: number) => void): void {
+    this.#heardAsked = take;
+  }
+
+  async tell(notice: SessionNotice): Promise<void> {
+    const { session, control } = this.#options;
+    const content = unwrap(readShape<SessionNotice>(SESSION_NOTICES[notice.event], notice, "notice"));
+    const path = `/sessions/${session.sessionId}`;
+    await control.request({ method: "NOTIFY", path, parameters: { content } });
+  }
+
+  /** True for an event that is one of these, whatever becomes of it. */
+  takes(event: string, { by, leg: _, ...facts }: JsonObject): boolean {
+    const name = SESSION_NOTICE_EVENTS.find((known) => known === event);
+    if (name === undefined) return false;
+    const read = readShape<SessionNotice>(SESSION_NOTICES[name], { event, ...facts }, event);
+    // A server that says anything else is not worth a failed call.
+    if (read.ok && typeof by === "string") this.#take(read.value, by);
+    return true;
+  }
+
+  #take(notice: SessionNotice, by: string): void {
+    const { quality, bandwidth, unattributed } = this.#options;
+    switch (notice.event) {
+      case "bandwidth_estimate": {
+        const { event: _, ...estimate } = notice;
+        bandwidth({ ...estimate, by });
+        return;
+      }
+      case "quality_degraded":
+      case "quality_restored": {
+        const { event, reason, stream } = notice;
+        quality({ degraded: event === "quality_degraded", reason, stream, by });
+        return;
+      }
+      case "heard-position":
+        this.#heardAsked(notice.stream);
+        return;
+      case "unattributed": {
+        const { stream, first_sequence: first, last_sequence: last } = notice;
+        unattributed({ stream, first, last, by });
+        return;
+      }
+    }
+  }
+}

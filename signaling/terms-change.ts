@@ -1,0 +1,311 @@
+import { findAudioFormat } from "../codecs/audio-formats.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ok, type Result, refuse } from "../codecs/result.ts";
+import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
+import { SESSION_ID } from "./answer.ts";
+import { END_REASON } from "./closing.ts";
+import { jwsDigest, type SignedForm, signJws, verifySigned } from "./jws.ts";
+import { MAX_STREAMS } from "./offer.ts";
+import { parseScopes } from "./scope.ts";
+import { DIGEST, integer, list, object, oneOf, optional, SECONDS, type Shape, UUID_V7 } from "./shape.ts";
+import { PROFILE, type Profile, STREAM_ID } from "./stream-fields.ts";
+import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+
+/** What both ends may agree to have otherwise than in offer and answer. */
+export type TermsSettings = {
+  readonly profile: Profile;
+  /** Of streams of audio, by rising leg and stream; what is not there is as in offer and answer. */
+  readonly streams: readonly StreamSetting[];
+};
+
+/** One end asks for other terms. `iat` is Unix seconds. */
+export type TermsChangePayload = {
+  readonly v: 1;
+  readonly session_id: string;
+  /** 64 hex digits. */
+  readonly session_digest: string;
+  /** Who asks, and signs. */
+  readonly leg: 0 | 1;
+  /** Number of the terms that this makes once the other end accepts: one more than those in force. */
+  readonly number: number;
+  /** UUID of version 7, new for each change. */
+  readonly change_id: string;
+  /** All that holds from then on, not only what is other than before: a change stands on offer and answer alone. */
+  readonly settings: TermsSettings;
+  /** In the words of who asks, e.g. `bandwidth`. */
+  readonly reason: string;
+  /** The last Audit-ID this end saw; 64 zeros when none. */
+  readonly last_audit_id: string;
+  readonly iat: number;
+};
+
+/** The other end agrees. `iat` is Unix seconds. */
+export type TermsAcceptancePayload = {
+  readonly v: 1;
+  readonly session_id: string;
+  /** 64 hex digits. */
+  readonly session_digest: string;
+  /** Who accepts, and signs: the leg that did not ask. */
+  readonly leg: 0 | 1;
+  /** {@link termsChangeDigest} of what is accepted. */
+  readonly change_digest: string;
+  readonly last_audit_id: string;
+  readonly iat: number;
+};
+
+/** A verified change and the terms that it makes once it is accepted. */
+export interface TermsChange {
+  readonly jws: string;
+  /** As records and the acceptance name it. */
+  readonly digest: string;
+  readonly payload: TermsChangePayload;
+  readonly terms: Terms;
+}
+
+/** Signs a change with the identity key of the end that asks for it. */
+export function makeTermsChange<Key extends IdentitySigner>(
+  payload: TermsChangePayload,
+  identity: Key,
+): Signed<Key, string> {
+  return signJws(TERMS_CHANGE.typ, payload, identity);
+}
+
+/** Signs the acceptance of a change with the identity key of the other end. */
+export function makeTermsAcceptance<Key extends IdentitySigner>(
+  payload: TermsAcceptancePayload,
+  identity: Key,
+): Signed<Key, string> {
+  return signJws(TERMS_ACCEPTANCE.typ, payload, identity);
+}
+
+/** What a change must follow. */
+export interface TermsChangeExpectation {
+  /** The identity key of the leg that asks. */
+  readonly publicKey: Uint8Array;
+  /** 32 bytes. */
+  readonly sessionDigest: Uint8Array;
+  /** Who asks. */
+  readonly leg: 0 | 1;
+  /** The terms in force. */
+  readonly terms: Terms;
+  /** Changes between these terms and this one are left out: it may bring back what they had changed. */
+  readonly leavesOut?: boolean;
+}
+
+/**
+ * Judges a change against the terms in force and makes those that follow of it. Faults: `signature-invalid`, `field-invalid`,
+ * `json-not-canonical`; `terms-outdated` when it does not make the next number, and those of {@link changedTerms}.
+ */
+export function verifyTermsChange(
+  jws: string,
+  expected: TermsChangeExpectation,
+  verifier: Verifier,
+): Result<TermsChange> {
+  const verified = verifySigned(jws, TERMS_CHANGE, expected.publicKey, verifier);
+  if (!verified.ok) return verified;
+  const payload = verified.value;
+  const { terms } = expected;
+  if (
+    payload.session_id !== terms.session_id ||
+    payload.session_digest !== encodeHex(expected.sessionDigest)
+  ) {
+    return refuse("field-invalid", "This changes another session.", "change.session_digest");
+  }
+  if (payload.leg !== expected.leg) {
+    return refuse("field-invalid", "This is asked in the other leg's name.", "change.leg");
+  }
+  if (payload.number !== terms.number + 1) {
+    return refuse("terms-outdated", "This does not follow the terms in force.", "change.number", {
+      number: terms.number,
+    });
+  }
+  const made = changedTerms(terms, payload.settings, expected.leavesOut);
+  if (!made.ok) return made;
+  return ok({ jws, digest: termsChangeDigest(jws), payload, terms: made.value });
+}
+
+/**
+ * Judges the other end's acceptance of a change. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`.
+ */
+export function verifyTermsAcceptance(
+  jws: string,
+  expected: {
+    /** The identity key of the leg that accepts. */
+    readonly publicKey: Uint8Array;
+    /** What was asked. */
+    readonly change: Pick<TermsChange, "digest" | "payload">;
+  },
+  verifier: Verifier,
+): Result<TermsAcceptancePayload> {
+  const verified = verifySigned(jws, TERMS_ACCEPTANCE, expected.publicKey, verifier);
+  if (!verified.ok) return verified;
+  const payload = verified.value;
+  const { change } = expected;
+  const isSame =
+    payload.session_id === change.payload.session_id &&
+    payload.session_digest === change.payload.session_digest;
+  if (!isSame) {
+    return refuse("field-invalid", "This is of another session.", "acceptance.session_digest");
+  }
+  if (payload.leg === change.payload.leg) {
+    return refuse("field-invalid", "Nobody accepts what is asked by oneself.", "acceptance.leg");
+  }
+  if (payload.change_digest !== change.digest) {
+    return refuse("field-invalid", "This accepts another change.", "acceptance.change_digest");
+  }
+  return ok(payload);
+}
+
+/**
+ * The terms that follow when both ends want `settings`. Faults: `field-invalid` for what names a stream that its leg does not
+ * send, is not in order, is not for its codec or changes nothing; `limit-exceeded` for more than the scope of who sends allows.
+ */
+export function changedTerms(terms: Terms, settings: TermsSettings, leavesOut = false): Result<Terms> {
+  for (const [at, setting] of settings.streams.entries()) {
+    const place = `change.settings.streams[${at}]`;
+    const before = settings.streams[at - 1];
+    if (before !== undefined && orderOf(before) >= orderOf(setting)) {
+      return refuse("field-invalid", "Settings stand by rising leg and stream, each once.", place);
+    }
+    const checked = checkSetting(terms, setting, place);
+    if (!checked.ok) return checked;
+  }
+  if (!leavesOut && isSameSettings(settingsOf(terms), settings)) {
+    return refuse("field-invalid", "This changes nothing.", "change.settings");
+  }
+  const { settings: _, ...rest } = terms;
+  return ok({
+    ...rest,
+    number: terms.number + 1,
+    profile: settings.profile,
+    ...(settings.streams.length === 0 ? {} : { settings: settings.streams }),
+  });
+}
+
+/** What both ends agreed to have otherwise than in offer and answer, as a change says it. */
+export function settingsOf({ profile, settings = [] }: Terms): TermsSettings {
+  return { profile, streams: settings };
+}
+
+/** What was agreed of how `leg` sends a stream; `undefined` where nothing beyond offer and answer was. */
+export function settingOf({ settings = [] }: Terms, leg: 0 | 1, stream: number): StreamSetting | undefined {
+  return settings.find((each) => each.leg === leg && each.stream === stream);
+}
+
+/** `settings` with those of one stream replaced: what was said of it before holds where `setting` does not say otherwise. */
+export function withSetting(settings: TermsSettings, setting: StreamSetting): TermsSettings {
+  const before = settings.streams.find((each) => orderOf(each) === orderOf(setting));
+  const others = settings.streams.filter((each) => each !== before);
+  return {
+    ...settings,
+    streams: [...others, { ...before, ...setting }].toSorted((a, b) => orderOf(a) - orderOf(b)),
+  };
+}
+
+/** SHA-256 of a change's compact form, 64 hex digits. */
+export function termsChangeDigest(jws: string): string {
+  return jwsDigest(jws);
+}
+
+function checkSetting(terms: Terms, setting: StreamSetting, place: string): Result<void> {
+  const { leg, stream, bitrate_bps: bitrate, redundancy } = setting;
+  const agreed = streamsSentBy(terms, leg).find((each) => each.stream === stream);
+  if (agreed?.modality !== "audio") {
+    return refuse("field-invalid", "This leg sends no such stream of audio.", `${place}.stream`);
+  }
+  if (bitrate === undefined && redundancy === undefined) {
+    return refuse("field-invalid", "This says nothing of the stream.", place);
+  }
+  if ((redundancy ?? 0) > 0 && agreed.codec.red_payload_type === undefined) {
+    return refuse("field-invalid", "No payload type was agreed for that.", `${place}.redundancy`);
+  }
+  if (bitrate === undefined) return ok(undefined);
+  const { least, most } = bitrateRange(agreed);
+  if (bitrate < least || bitrate > most) {
+    return refuse("field-invalid", `The codec takes ${least} to ${most} bit/s.`, `${place}.bitrate_bps`);
+  }
+  const scope = parseScopes(terms.legs.find((each) => each.leg === leg)?.scope ?? [], "terms.scope");
+  if (!scope.ok) return scope;
+  const cap = scope.value.limits["bitrate-bps"];
+  if (cap === undefined || bitrate <= cap) return ok(undefined);
+  const excess = { limit: "bitrate-bps", cap, asked: bitrate };
+  return refuse("limit-exceeded", "The scope of who sends caps it.", `${place}.bitrate_bps`, excess);
+}
+
+/** Bits of payload a second that a stream of audio may be agreed to take. */
+function bitrateRange(agreed: Extract<TermsStream, { modality: "audio" }>): {
+  readonly least: number;
+  readonly most: number;
+} {
+  const format = findAudioFormat(agreed.codec.name);
+  return {
+    least: format?.leastBitsPerSecond ?? 1,
+    // As much again for each payload that goes twice.
+    most: (format?.maxBytesPerSecond ?? MOST_BITRATE / 8) * 8 * (1 + MOST_REDUNDANCY),
+  };
+}
+
+function orderOf({ leg, stream }: Pick<StreamSetting, "leg" | "stream">): number {
+  return leg * 2 ** 32 + stream;
+}
+
+function isSameSettings(left: TermsSettings, right: TermsSettings): boolean {
+  return (
+    left.profile === right.profile &&
+    left.streams.length === right.streams.length &&
+    left.streams.every((one, at) => {
+      const other = right.streams[at] as StreamSetting;
+      return (
+        orderOf(one) === orderOf(other) &&
+        one.bitrate_bps === other.bitrate_bps &&
+        one.redundancy === other.redundancy
+      );
+    })
+  );
+}
+
+const MOST_BITRATE = 10_000_000;
+const MOST_REDUNDANCY = 2;
+
+const STREAM_SETTING: Shape<StreamSetting> = object<StreamSetting>({
+  leg: oneOf(0, 1),
+  stream: STREAM_ID,
+  bitrate_bps: optional(integer(1, MOST_BITRATE)),
+  redundancy: optional(oneOf(0, 1, 2)),
+});
+
+const SETTINGS: Shape<TermsSettings> = object<TermsSettings>({
+  profile: PROFILE,
+  streams: list(STREAM_SETTING, { max: 2 * MAX_STREAMS }),
+});
+
+export const TERMS_CHANGE: SignedForm<TermsChangePayload> = {
+  typ: "parley-terms-change+jwt",
+  name: "change",
+  shape: object<TermsChangePayload>({
+    v: oneOf(1),
+    session_id: SESSION_ID,
+    session_digest: DIGEST,
+    leg: oneOf(0, 1),
+    number: integer(2, 2 ** 32),
+    change_id: UUID_V7,
+    settings: SETTINGS,
+    reason: END_REASON,
+    last_audit_id: DIGEST,
+    iat: SECONDS,
+  }),
+};
+
+export const TERMS_ACCEPTANCE: SignedForm<TermsAcceptancePayload> = {
+  typ: "parley-terms-acceptance+jwt",
+  name: "acceptance",
+  shape: object<TermsAcceptancePayload>({
+    v: oneOf(1),
+    session_id: SESSION_ID,
+    session_digest: DIGEST,
+    leg: oneOf(0, 1),
+    change_digest: DIGEST,
+    last_audit_id: DIGEST,
+    iat: SECONDS,
+  }),
+};
