@@ -5,6 +5,7 @@ import type { Call } from "./call.ts";
 import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
 import { resolveCallee } from "./callee.ts";
 import { Calls } from "./calls.ts";
+import type { OtherWay } from "./carrier-change.ts";
 import { type AgentListing, listAgents } from "./directory.ts";
 import type { InboxCursor } from "./inbox.ts";
 import type { CallHandler } from "./incoming-calls.ts";
@@ -30,6 +31,11 @@ export type AgentEvents = {
   offline: Offline;
   /** Online again. */
   online: { readonly carrier: AgentCarrier };
+  /**
+   * Online over another connection, without having been offline: pings had no answer on the one before, or it stood in for a better one
+   * that works again. Calls go on over it; each says so by `detached` and `reattached`.
+   */
+  "carrier-changed": { readonly carrier: AgentCarrier; readonly before: AgentCarrier };
   /** Over for good: by `close()`, by the server, because the agent came online at the same inbox again (code `replaced`, 5), or lost. */
   closed: CloseInfo;
   /** The server will stop; calls go on until its deadline (Unix milliseconds, its clock). */
@@ -63,7 +69,7 @@ export class Agent {
     readonly backOff: Required<BackOff> | undefined;
     readonly report: (error: unknown) => void;
     /** Comes online once. */
-    readonly attempt: (owner: PresenceOwner) => Promise<Presence>;
+    readonly attempt: (owner: PresenceOwner, way?: OtherWay) => Promise<Presence>;
   }) {
     this.id = options.id;
     this.inbox = options.inbox;
@@ -71,10 +77,13 @@ export class Agent {
     this.#events = new TypedEvents(options.report);
     this.#calls = new Calls(options.report);
     this.#online = new Online({
-      attempt: async () => {
-        this.#last = await options.attempt(this.#owner());
-        return this.#last;
+      attempt: async (way) => {
+        const presence = await options.attempt(this.#owner(), way);
+        if (way === undefined) this.#last = presence;
+        return presence;
       },
+      carrier: options.platform.carrier,
+      isIdle: () => this.#isIdle,
       backOff: options.backOff,
       clock: options.platform.clock,
       random: (length) => options.platform.random(length),
@@ -84,6 +93,11 @@ export class Agent {
           this.#events.emit("offline", offline);
         },
         online: (presence) => this.#events.emit("online", { carrier: carrierOf(presence) }),
+        carrierChanged: (presence, before) => {
+          this.#last = presence;
+          const [carrier, from] = [carrierOf(presence), carrierOf(before)];
+          this.#events.emit("carrier-changed", { carrier, before: from });
+        },
         closed: (info) => {
           this.#calls.closed(info);
           this.#events.emit("closed", info);
@@ -182,8 +196,14 @@ export class Agent {
       callHandler: () => this.#callHandler,
       control: () => this.#present().context.control,
       inboxCursor: this.#inboxCursor,
+      callsChanged: () => this.#online.attend(!this.#isIdle),
       shutdownAnnounced: (deadline) => this.#events.emit("server-shutdown", { deadline }),
     };
+  }
+
+  /** Whether no call is up or coming. */
+  get #isIdle(): boolean {
+    return this.#calls.up.length === 0 && this.#online.presence?.isIdle !== false;
   }
 
   #newest(): Presence {

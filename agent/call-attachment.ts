@@ -1,7 +1,7 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { CLOSE_CODES, type CloseInfo, SESSION_OVER } from "../sfu/carrier.ts";
+import { type CarrierKind, CLOSE_CODES, type CloseInfo, SESSION_OVER } from "../sfu/carrier.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { type CallConnection, type ReopenedConnection, reopenCallConnection } from "./call-connection.ts";
@@ -35,6 +35,8 @@ export interface Detached {
 export interface Reattached {
   /** Milliseconds that it had none. */
   readonly after: number;
+  /** What the new one runs on. */
+  readonly carrier: CarrierKind;
 }
 
 export interface CallAttachmentOptions {
@@ -214,7 +216,8 @@ export class CallAttachment {
     media.attach(opened.port, opened.streams, statements);
     this.#take(opened);
     this.#changed();
-    if (!isOver()) reattached({ after: clock.now() - this.#detachedAt }, opened);
+    if (isOver()) return;
+    reattached({ after: clock.now() - this.#detachedAt, carrier: opened.carrier }, opened);
   }
 
   #pause(ms: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
-import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
+import { type CarrierKind, CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import type { AgentContext } from "./agent-context.ts";
 import type { AnsweredSession } from "./call-assembly.ts";
 import type { ControlRequest } from "./control.ts";
@@ -22,6 +22,7 @@ export interface CallConnection {
 
 /** Another connection for a call, and what the server answered to the `OPEN` of it. */
 export interface ReopenedConnection extends CallConnection {
+  readonly carrier: CarrierKind;
   readonly result: JsonObject;
 }
 
@@ -52,7 +53,8 @@ export async function reopenCallConnection(
     : openAnother(context, request));
   try {
     const streams = unwrap(readStreamParameters(opened.result.streams));
-    return { ...opened, streams, attachSeq: parameters.attach_seq };
+    const { carrier } = context.connection;
+    return { ...opened, carrier, streams, attachSeq: parameters.attach_seq };
   } catch (error) {
     opened.close();
     throw error;

@@ -12,6 +12,7 @@ import type { AgentContext } from "./agent-context.ts";
 import type { ServerPeer } from "./answer-records.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./back-off.ts";
 import { objectOf, textOf } from "./call-assembly.ts";
+import type { OtherWay } from "./carrier-change.ts";
 import { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
@@ -80,7 +81,7 @@ export async function connectAgent(
     platform,
     backOff: reconnect === false ? undefined : { ...DEFAULT_BACK_OFF, ...delays },
     report,
-    attempt: (owner) => comeOnline(platform, address, { ...options, tokens }, owner),
+    attempt: (owner, way) => comeOnline(platform, address, { ...options, tokens }, owner, way),
   });
   await agent.start();
   return agent;
@@ -92,6 +93,7 @@ async function comeOnline(
   address: AddressSource,
   options: ConnectOptions & { readonly tokens: AccessTokens | undefined },
   owner: PresenceOwner,
+  way: OtherWay | undefined,
 ): Promise<Presence> {
   const time = new MediaTime(platform.clock);
   const port = new MediaPort(platform.clock);
@@ -99,12 +101,13 @@ async function comeOnline(
   const ending = new Ending();
   const dialled = await lookUp(address, options.certificateHashes, platform.clock);
   const { url, webSocketUrl, certificateHashes } = dialled;
+  const connectTimeout = way?.connectTimeout ?? options.connectTimeout;
   const dialling = {
     ...(certificateHashes === undefined ? {} : { certificateHashes }),
     ...(webSocketUrl === undefined ? {} : { webSocketUrl }),
-    ...(options.connectTimeout === undefined ? {} : { connectTimeout: options.connectTimeout }),
+    ...(connectTimeout === undefined ? {} : { connectTimeout }),
   };
-  const connection = await platform.carrier.connect(url, dialling, () => ({
+  const connection = await (way?.carrier ?? platform.carrier).connect(url, dialling, () => ({
     datagram: (bytes) => port.datagram(bytes),
     stream: (stream) => void port.stream(stream).catch(report),
     // Clients open every exchange: a server that opens one speaks something else.
@@ -112,7 +115,7 @@ async function comeOnline(
     closed: (info) => ending.set(info),
   }));
   try {
-    return await bringUp(platform, options, owner, { connection, time, port, report, ending });
+    return await bringUp(platform, options, owner, { connection, time, port, report, ending, way });
   } catch (error) {
     connection.close(CLOSE_CODES.normal, "could not come online");
     throw error;
@@ -129,9 +132,10 @@ async function bringUp(
     readonly port: MediaPort;
     readonly report: (error: unknown) => void;
     readonly ending: Ending;
+    readonly way: OtherWay | undefined;
   },
 ): Promise<Presence> {
-  const { connection, time, port, report, ending } = parts;
+  const { connection, time, port, report, ending, way } = parts;
   const { identity, tokens } = options;
   port.attach(connection);
   const control = new ControlChannel({
@@ -143,7 +147,7 @@ async function bringUp(
     verifier: platform.verifier,
     tokens,
   });
-  const server = await meetServer(control, platform, options.serverId);
+  const server = await meetServer(control, platform, options.serverId, way?.known.server);
   control.trust(server);
   const context: AgentContext = {
     platform,
@@ -156,10 +160,13 @@ async function bringUp(
     port,
     time,
     server,
-    clock: await compareClocks(control, time),
+    clock: way?.known.clock ?? (await compareClocks(control, time)),
     anchors: options.anchors,
     report,
   };
+  if (way?.isWanted() === false) {
+    throw new ParleyError({ code: "closed", message: "The connection before has answers again." });
+  }
   const presence = new Presence(context, connection, owner);
   ending.watch((info) => presence.connectionClosed(info));
   await subscribe(presence, identity, owner);
@@ -184,11 +191,15 @@ async function showToken(context: AgentContext, { calls }: PresenceOwner, token:
   if (failed?.status === "rejected" && calls.up.length > 0) throw failed.reason;
 }
 
-/** Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims. */
+/**
+ * Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims, unless that is the one `known`
+ * already.
+ */
 export async function meetServer(
   control: ControlChannel,
   platform: AgentPlatform,
   expected: string | undefined,
+  known?: ServerPeer,
 ): Promise<ServerPeer> {
   const { result } = await control.request({ method: "DISCOVER", path: "/" });
   const greeting = objectOf(result, "connection");
@@ -210,6 +221,7 @@ export async function meetServer(
     }
     control.becomeCertified();
   }
+  if (known?.agentId === agentId) return known;
   const presented = await control.request({ method: "DISCOVER", path: "/genesis" });
   const bytes = new TextEncoder().encode(textOf(presented.result, "genesis"));
   return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };

@@ -1,6 +1,7 @@
 import type { Clock } from "../codecs/clock.ts";
-import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
+import { type Carrier, CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import { type BackOff, backOffDelay } from "./back-off.ts";
+import { CarrierChange, type OtherWay } from "./carrier-change.ts";
 import type { Presence } from "./presence.ts";
 
 /** How connections end that are not made again: the agent is online elsewhere, or is not wanted here. */
@@ -21,18 +22,22 @@ export interface OnlineEvents {
   offline(offline: Offline): void;
   /** Online again. */
   online(presence: Presence): void;
+  /** Online over another connection than before, without having been offline. */
+  carrierChanged(presence: Presence, before: Presence): void;
   /** Over for good. Called once. */
   closed(info: CloseInfo): void;
 }
 
 /** Keeps an agent online: the one place that makes connections again, and decides when. */
 export class Online {
-  readonly #attempt: () => Promise<Presence>;
+  readonly #attempt: (way?: OtherWay) => Promise<Presence>;
+  readonly #change: CarrierChange;
   readonly #backOff: Required<BackOff> | undefined;
   readonly #clock: Clock;
   readonly #random: (length: number) => Uint8Array;
   readonly #events: OnlineEvents;
   #presence: Presence | undefined;
+  #since = 0;
   #retryAt: number | undefined;
   #cancelRetry: () => void = () => {};
   #failures = 0;
@@ -40,8 +45,12 @@ export class Online {
   #isOver = false;
 
   constructor(options: {
-    /** Comes online once. */
-    readonly attempt: () => Promise<Presence>;
+    /** Comes online once, in another way than usual where one is given. */
+    readonly attempt: (way?: OtherWay) => Promise<Presence>;
+    /** How another connection may be made where a path is dark. */
+    readonly carrier: Carrier;
+    /** Whether nothing would be disturbed by another connection: no call is up or coming. */
+    readonly isIdle: () => boolean;
     /** Without it an agent that went offline stays so. */
     readonly backOff: Required<BackOff> | undefined;
     readonly clock: Clock;
@@ -53,6 +62,21 @@ export class Online {
     this.#clock = options.clock;
     this.#random = options.random;
     this.#events = options.events;
+    this.#change = new CarrierChange({
+      clock: options.clock,
+      carrier: options.carrier,
+      isIdle: options.isIdle,
+      attempt: (way) => options.attempt(way),
+      changed: (presence, before) => this.#changed(presence, before),
+      failed: (before, info) => {
+        if (this.#presence === before) this.#lost(before, info);
+      },
+    });
+  }
+
+  /** Calls come up or end: see `Path.attend`. */
+  attend(isAttentive: boolean): void {
+    this.#change.attend(isAttentive);
   }
 
   /** The connection that is up, if one is. */
@@ -79,6 +103,7 @@ export class Online {
   /** Closes the connection in order, if one is up, and tries no more. */
   async stop(info: CloseInfo): Promise<void> {
     this.#isStopping = true;
+    this.#change.stop();
     const presence = this.#presence;
     if (presence === undefined) this.#end(info);
     await presence?.close();
@@ -86,13 +111,36 @@ export class Online {
   }
 
   #take(presence: Presence): void {
-    const since = this.#clock.now();
+    this.#since = this.#clock.now();
     this.#presence = presence;
-    void presence.ended.then((info) => this.#lost(info, this.#clock.now() - since));
+    this.#change.watch(presence);
+    void presence.ended.then((info) => this.#lost(presence, info));
   }
 
-  #lost(info: CloseInfo, lasted: number): void {
-    if (this.#isOver) return;
+  #changed(presence: Presence, before: Presence): void {
+    if (this.#isOver || this.#isStopping) {
+      // Nobody wants it any more.
+      void presence.close();
+      return;
+    }
+    const isSeamless = this.#presence === before;
+    this.#cancelRetry();
+    this.#retryAt = undefined;
+    this.#take(presence);
+    before.retire();
+    if (isSeamless) this.#events.carrierChanged(presence, before);
+    else this.#events.online(presence);
+  }
+
+  #lost(presence: Presence, info: CloseInfo): void {
+    if (this.#isOver || presence !== this.#presence) return;
+    // It was this agent that came online again: what becomes of that says what comes next.
+    if (info.code === CLOSE_CODES.replaced && this.#change.isUnderWay && !this.#isStopping) {
+      this.#change.replaced();
+      return;
+    }
+    const lasted = this.#clock.now() - this.#since;
+    this.#change.stop();
     this.#presence = undefined;
     if (this.#isStopping || this.#backOff === undefined || FINAL_CODES.has(info.code)) {
       this.#end(info);
@@ -106,6 +154,7 @@ export class Online {
   #end(info: CloseInfo): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#change.stop();
     this.#cancelRetry();
     this.#retryAt = undefined;
     this.#presence = undefined;
@@ -121,6 +170,11 @@ export class Online {
   }
 
   async #retry(backOff: Required<BackOff>, info: CloseInfo): Promise<void> {
+    if (this.#change.isUnderWay) {
+      // Two that come online at one inbox replace each other.
+      this.#wait(backOff, info, undefined);
+      return;
+    }
     this.#retryAt = undefined;
     try {
       const presence = await this.#attempt();

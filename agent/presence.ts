@@ -23,6 +23,8 @@ export interface PresenceOwner {
   callHandler(): CallHandler | undefined;
   /** How to ask the server now, whichever connection that takes. Throws `offline`, or `closed` after the agent's end. */
   control(): ControlChannel;
+  /** A call is coming up, came up, or ended. */
+  callsChanged(): void;
   /** What of its inbox the agent has seen. */
   readonly inboxCursor: InboxCursor;
   /** The server says that it will stop, by when on its own clock. */
@@ -108,6 +110,16 @@ export class Presence {
     return this.#isOver;
   }
 
+  /** Whether no call is being placed, answered or set up over it. */
+  get isIdle(): boolean {
+    return this.#coming.size === 0;
+  }
+
+  /** Another connection has taken over: this one ends without a word, and what was asked over it is asked again over that. */
+  retire(): void {
+    this.#leave(CLOSE_CODES.livenessTimeout, "the agent goes on over another connection");
+  }
+
   /** The connection is over. The first call counts. */
   connectionClosed(info: CloseInfo): void {
     if (this.#isOver) return;
@@ -145,10 +157,14 @@ export class Presence {
     if (this.#isClosing) withdrawal.agentCloses();
     const coming = begin(withdrawal);
     this.#coming.set(withdrawal, coming);
+    this.#owner.callsChanged();
     try {
-      return this.#owner.calls.adopt(await coming, this.context);
+      const call = this.#owner.calls.adopt(await coming, this.context);
+      void call.ended.then(() => this.#owner.callsChanged());
+      return call;
     } finally {
       this.#coming.delete(withdrawal);
+      this.#owner.callsChanged();
     }
   }
 

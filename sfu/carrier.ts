@@ -82,6 +82,18 @@ export interface DatagramDrops {
   full: number;
 }
 
+/** Whether the peer of a connection answers pings: a path may go dark long before the connection is given up. */
+export interface Path {
+  /** No ping was answered for so long that another way is worth trying. */
+  readonly isDark: boolean;
+  /** Calls `told` whenever `isDark` changes, until the connection is over. For one owner; the last one counts. */
+  watch(told: (isDark: boolean) => void): void;
+  /** Whether anything depends on noticing soon: pings come every second then, and at once when nothing else is heard. */
+  attend(isAttentive: boolean): void;
+  /** Something that should have been answered was not: pings at once. */
+  doubt(): void;
+}
+
 /** One live connection to a peer, whichever carrier it runs on. */
 export interface Connection {
   readonly carrier: CarrierKind;
@@ -103,6 +115,8 @@ export interface Connection {
   readonly media?: MediaDoor | undefined;
   /** Smoothed round trip in milliseconds from the carrier's own ping, once known. */
   readonly roundTrip: number | undefined;
+  /** At clients whose carrier pings: whether the server still answers. */
+  readonly path?: Path | undefined;
   /** Datagrams that this side dropped before they reached the network, by reason, where the carrier tells. */
   readonly drops: Readonly<DatagramDrops> | undefined;
   /** Largest datagram the connection takes now, bytes. */
@@ -150,6 +164,10 @@ export interface Carrier {
     options: ConnectOptions,
     handlers: (connection: Connection) => ConnectionHandlers,
   ): Promise<Connection>;
+  /** Another way to the server of a connection made here whose path is dark; `undefined` where there is none. */
+  instead?(connection: Connection): Carrier | undefined;
+  /** The way that a connection made here stands in for, to go back to when that may work again; `undefined` where it stands in for none. */
+  preferred?(connection: Connection): Carrier | undefined;
 }
 
 export interface ConnectOptions {

@@ -8,6 +8,8 @@ import {
   type ConnectionHandlers,
   type ConnectOptions,
 } from "../sfu/carrier.ts";
+import { Link } from "../src/emulation/link.ts";
+import { SeededRandom } from "../src/emulation/seeded-random.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { choosingCarrier, FAILURE_KEPT, PROBE_TIMEOUT } from "./choosing.ts";
 import { type LinkModel, MemoryNetwork } from "./memory.ts";
@@ -41,6 +43,55 @@ function world(link: LinkModel = good, isListening = true, back = link) {
   };
   return { clock, asked, parts, settled, udp };
 }
+
+describe("another way than the one chosen", () => {
+  test("is WebSocket for who chose WebTransport, and WebTransport is what that stands in for", async () => {
+    const { asked, parts, settled } = world();
+    const carrier = choosingCarrier(parts);
+    const chosen = await settled(carrier.connect(URL, {}, () => ignore));
+    expect(carrier.preferred?.(chosen)).toBeUndefined();
+    const standIn = await settled(
+      carrier.instead?.(chosen)?.connect(URL, {}, () => ignore) as Promise<Connection>,
+    );
+    expect(asked.at(-1)).toBe("tcp: WebTransport had no answer any more");
+    // A new connection of the agent does not wait for WebTransport either, and stands in for it as well.
+    const next = await settled(carrier.connect(URL, {}, () => ignore));
+    expect(asked.at(-1)).toBe("tcp: WebTransport had no answer any more");
+    for (const one of [standIn, next]) {
+      const back = await settled(
+        carrier.preferred?.(one)?.connect(URL, {}, () => ignore) as Promise<Connection>,
+      );
+      expect(asked.at(-1)).toBe("quic: WebTransport works here");
+      expect(carrier.instead?.(back)).toBeDefined();
+    }
+  });
+
+  test("is none for who asked for WebTransport alone, and a new connection for who has a WebSocket", async () => {
+    const { clock, parts, settled } = world();
+    const alone = choosingCarrier({ ...parts, choice: "webtransport" });
+    expect(alone.instead?.(await settled(alone.connect(URL, {}, () => ignore)))).toBeUndefined();
+    const network = new MemoryNetwork({ clock, carrier: "websocket" });
+    network.listen("parley.test:4480", () => ignore);
+    const sockets = choosingCarrier({ ...parts, webSocket: network, choice: "websocket" });
+    const connection = await settled(sockets.connect(URL, {}, () => ignore));
+    expect(sockets.instead?.(connection)).toBe(sockets);
+    expect(sockets.preferred?.(connection)).toBeUndefined();
+  });
+
+  test("is refused by a WebTransport that still does not work", async () => {
+    const link = new Link({ delay: 5 }, new SeededRandom(1));
+    const { clock, parts, settled } = world(link);
+    const carrier = choosingCarrier(parts);
+    const chosen = await settled(carrier.connect(URL, {}, () => ignore));
+    link.darken(clock.now(), Number.POSITIVE_INFINITY);
+    const standIn = await settled(
+      carrier.instead?.(chosen)?.connect(URL, {}, () => ignore) as Promise<Connection>,
+    );
+    const back = carrier.preferred?.(standIn)?.connect(URL, {}, () => ignore) as Promise<Connection>;
+    const refused = expect(back).rejects.toMatchObject({ code: "connection-lost" });
+    await settled(refused as Promise<never>);
+  });
+});
 
 describe("the choice of a carrier", () => {
   test("falls on WebTransport where datagrams come back", async () => {

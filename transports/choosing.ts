@@ -48,7 +48,39 @@ export interface CarrierAttempt {
 export function choosingCarrier(options: ChoosingOptions): Carrier {
   const { clock, webTransport, webSocket, choice = "auto" } = options;
   const failures = new Map<string, { readonly failure: Failure; readonly until: number }>();
-  return {
+  const remember = (host: string, failure: Failure): void => {
+    if (failures.size >= MAX_FAILURES) failures.clear();
+    failures.set(host, { failure, until: clock.now() + FAILURE_KEPT });
+  };
+  /** Connections over WebTransport that was chosen, and those that stand in for one whose path went dark. */
+  const chosen = new WeakSet<Connection>();
+  const standIns = new WeakSet<Connection>();
+  const standIn: Carrier = {
+    async connect(url, connect, handlers) {
+      const to = connect.webSocketUrl ?? options.webSocketUrl ?? url;
+      const made = await webSocket.connect(to, { ...connect, choice: WENT_DARK }, handlers);
+      standIns.add(made);
+      const error = new ParleyError({ code: "connection-lost", message: "No answer over UDP any more." });
+      remember(new URL(url).host, { why: WENT_DARK, error });
+      return made;
+    },
+  };
+  const back: Carrier = {
+    async connect(url, connect, handlers) {
+      const found = webTransport && (await probe(webTransport, url, connect, handlers));
+      if (found === undefined || "why" in found) throw found?.error ?? missing("WebTransport");
+      failures.delete(new URL(url).host);
+      chosen.add(found);
+      return found;
+    },
+  };
+  const carrier: Carrier = {
+    instead(connection) {
+      if (chosen.has(connection)) return standIn;
+      // A TCP connection ends with its address; another one may not.
+      return connection.carrier === "websocket" ? carrier : undefined;
+    },
+    preferred: (connection) => (standIns.has(connection) ? back : undefined),
     async connect(url: string, connect: ConnectOptions, handlers: Accept): Promise<Connection> {
       const overWebSocket = (why: string): Promise<Connection> =>
         webSocket.connect(
@@ -83,7 +115,9 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
       const known = failures.get(host);
       if (known !== undefined && clock.now() < known.until) {
         try {
-          return await insteadOf(known.failure);
+          const again = await insteadOf(known.failure);
+          if (known.failure.why === WENT_DARK) standIns.add(again);
+          return again;
         } catch (error) {
           failures.delete(host);
           throw error;
@@ -92,14 +126,15 @@ export function choosingCarrier(options: ChoosingOptions): Carrier {
       const found = await probe(webTransport, url, connect, handlers);
       if (!("why" in found)) {
         failures.delete(host);
+        chosen.add(found);
         return found;
       }
       const connection = await insteadOf(found);
-      if (failures.size >= MAX_FAILURES) failures.clear();
-      failures.set(host, { failure: found, until: clock.now() + FAILURE_KEPT });
+      remember(host, found);
       return connection;
     },
   };
+  return carrier;
 }
 
 /** Why WebTransport was not taken: for people, and as an error. */
@@ -182,5 +217,7 @@ const MISSING: Readonly<Record<Unreached, string>> = {
   datagrams: "datagrams do not come back",
   streams: "streams that the server opens do not arrive",
 };
+/** Why a connection is a WebSocket whose agent had WebTransport before. */
+const WENT_DARK = "WebTransport had no answer any more";
 /** Servers whose failures are remembered; all are forgotten before one more. */
 const MAX_FAILURES = 64;

@@ -11,6 +11,7 @@ import {
   type Unreached,
 } from "../sfu/carrier.ts";
 import { CARRIER_FLOW, Liveness, type LivenessOptions } from "./liveness.ts";
+import { PathWatch } from "./path-watch.ts";
 import { Probe } from "./probe.ts";
 
 /** Tells an owner of its new connection and takes what the connection should call. */
@@ -41,6 +42,8 @@ export interface EndPort {
  */
 export class ConnectionEnd {
   readonly liveness: Liveness | undefined;
+  /** At clients with pings. */
+  readonly path: PathWatch | undefined;
   readonly #port: EndPort;
   readonly #clock: Clock;
   readonly #fault: (error: unknown) => void;
@@ -61,9 +64,17 @@ export class ConnectionEnd {
               send: (bytes) => port.send(bytes),
               sendOnStream: (pong) => void sendOnce(port, pong),
               dead: () => this.close(CLOSE_CODES.livenessTimeout, "no sign of life from the peer"),
+              pinged: () => this.path?.pinged(),
+              answered: (since) => this.path?.answered(since),
+              stopped: () => this.path?.stop(),
             },
             options.liveness,
           );
+    // Servers wait for their clients, whose matter it is to find another way.
+    this.path =
+      this.liveness === undefined || port.openStream !== undefined
+        ? undefined
+        : new PathWatch(options.clock, this.liveness);
   }
 
   get closed(): boolean {

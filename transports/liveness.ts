@@ -16,6 +16,12 @@ export interface LivenessPort {
   sendOnStream?(pong: Uint8Array): void;
   /** The peer was silent for the whole timeout. Called at most once. */
   dead(): void;
+  /** A ping went out. */
+  pinged?(): void;
+  /** One was answered. `since`: when the first ping after it went out that was not. */
+  answered?(since: number | undefined): void;
+  /** No pings any more. */
+  stopped?(): void;
 }
 
 /** First byte of a carrier's own datagrams: flow identifier 0. */
@@ -60,6 +66,11 @@ export class Liveness {
     return this.#roundTrip;
   }
 
+  /** When anything was heard last. */
+  get lastHeard(): number {
+    return this.#lastHeard;
+  }
+
   /** Datagrams on flow 0 that were neither a ping nor the pong to one of ours; they are dropped. */
   get malformed(): number {
     return this.#malformed;
@@ -77,6 +88,7 @@ export class Liveness {
   stop(): void {
     this.#cancel?.();
     this.#cancel = undefined;
+    this.#port.stopped?.();
   }
 
   /** Something arrived from the peer. */
@@ -111,6 +123,12 @@ export class Liveness {
     // RFC 6298, section 2: alpha = 1/8.
     this.#roundTrip =
       this.#roundTrip === undefined ? sample : this.#roundTrip + (sample - this.#roundTrip) / 8;
+    this.#port.answered?.([...this.#outstanding.values()].find((at) => at > sent));
+  }
+
+  /** Sends one ping now, besides those that come at intervals. */
+  ping(): void {
+    this.#sendPing(this.#clock.now(), PING);
   }
 
   /** Sends a ping that asks for a pong on a stream of the server's as well. */
@@ -158,6 +176,7 @@ export class Liveness {
       }
     }
     this.#port.send(this.#ping);
+    this.#port.pinged?.();
   }
 }
 

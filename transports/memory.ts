@@ -1,6 +1,7 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import {
   type Carrier,
+  type CarrierKind,
   CLOSE_CODES,
   type Connection,
   type ConnectionHandlers,
@@ -10,6 +11,7 @@ import {
   type DuplexStream,
   type Listener,
   MAX_DATAGRAM_BYTES,
+  type Path,
   type SendStream,
   type Unreached,
 } from "../sfu/carrier.ts";
@@ -32,6 +34,8 @@ export interface MemoryOptions extends EndOptions {
   readonly toServer?: LinkModel;
   /** The way from server to client. */
   readonly toClient?: LinkModel;
+  /** What connections say that they are. Default: `memory`. */
+  readonly carrier?: CarrierKind;
 }
 
 /** Both ends of one in-memory connection. */
@@ -115,7 +119,7 @@ function join(url: string, options: MemoryOptions, client: Accept, server: Accep
 
 /** One end of an in-memory connection. */
 export class MemoryConnection implements Connection {
-  readonly carrier = "memory";
+  readonly carrier: CarrierKind;
   readonly url: string;
   readonly pinned = undefined;
   readonly choice = undefined;
@@ -136,6 +140,7 @@ export class MemoryConnection implements Connection {
   #underWay = 0;
 
   constructor(role: "client" | "server", url: string, options: MemoryOptions, link: LinkModel | undefined) {
+    this.carrier = options.carrier ?? "memory";
     this.#role = role;
     this.url = url;
     this.#options = options;
@@ -159,6 +164,10 @@ export class MemoryConnection implements Connection {
 
   get roundTrip(): number | undefined {
     return this.#end.liveness?.roundTrip;
+  }
+
+  get path(): Path | undefined {
+    return this.#end.path;
   }
 
   /** @internal */

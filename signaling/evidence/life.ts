@@ -16,6 +16,8 @@ interface LifeInput {
 
 /** Where an end is by the records so far. */
 interface Whereabouts {
+  /** It was said by which carrier it came. */
+  isHere: boolean;
   isAway: boolean;
   attachSeq: number;
 }
@@ -52,8 +54,8 @@ class Life {
   #suspension: string | undefined;
   /** By leg. */
   readonly #legs: readonly [Whereabouts, Whereabouts] = [
-    { isAway: false, attachSeq: 0 },
-    { isAway: false, attachSeq: 0 },
+    { isHere: false, isAway: false, attachSeq: 0 },
+    { isHere: false, isAway: false, attachSeq: 0 },
   ];
 
   constructor(input: LifeInput) {
@@ -63,6 +65,8 @@ class Life {
   /** Says what a record tells; gives what is wrong with it, if anything is. */
   tell(event: string | undefined, told: Told): string | undefined {
     switch (event) {
+      case "session-established":
+        return this.#established(told);
       case "session-suspended":
         return this.#suspended(told);
       case "session-resumed":
@@ -87,6 +91,15 @@ class Life {
       default:
         return undefined;
     }
+  }
+
+  /** An end that asks again is answered again, from wherever it asks: the first answer tells. */
+  #established(told: Told): undefined {
+    const { carrier } = told.extra;
+    const leg = legOf(told.extra);
+    if (leg === undefined || typeof carrier !== "string" || this.#legs[leg].isHere) return;
+    this.#legs[leg].isHere = true;
+    this.#say(told, `${ROLES[leg]}: has media over ${carrier}`);
   }
 
   #suspended(told: Told): string | undefined {

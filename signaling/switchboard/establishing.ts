@@ -100,6 +100,9 @@ export function answerEstablished(
   leg: SessionLeg,
   now: number,
 ): void {
+  const connection = desk.connections.get(exchange.connection);
+  // Where media has connections of its own, the record of its attachment names it.
+  const attached = connection === undefined || isSeparate(connection) ? {} : { carrier: connection.carrier };
   desk.replies.answer(
     exchange,
     {
@@ -108,7 +111,11 @@ export function answerEstablished(
       warnings: warningsOf(...session.legs.map(({ agent }) => agent)),
       final: true,
       event: "session-established",
-      extra: { participants: session.legs.map(({ agent }) => agent.agentId) },
+      extra: {
+        participants: session.legs.map(({ agent }) => agent.agentId),
+        leg: leg.leg,
+        ...attached,
+      },
       sessionId: session.id,
       link: session.link,
     },

@@ -122,3 +122,16 @@ describe("link", () => {
     );
   });
 });
+
+test("lets nothing through in the dark, and repeats what must arrive, after twice as long each time", () => {
+  const link = new Link({ delay: 10 }, new SeededRandom(1));
+  link.darken(100, 1_000);
+  expect(link.datagram(100, 99)).toBe(109);
+  expect(link.datagram(100, 100)).toBeUndefined();
+  // Repeated 45, 135, 315, 675 and 1,395 ms after.
+  expect(link.reliable(100, 100)).toBe(100 + 1_395 + 10);
+  expect(link.datagram(100, 1_000)).toBe(1_010);
+  expect(link.counters.lost).toBe(1);
+  link.darken(2_000, Number.POSITIVE_INFINITY);
+  expect(link.reliable(100, 2_000)).toBe(Number.POSITIVE_INFINITY);
+});

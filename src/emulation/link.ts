@@ -51,6 +51,7 @@ export class Link implements LinkModel {
   #reliableFree = Number.NEGATIVE_INFINITY;
   #lastArrival = Number.NEGATIVE_INFINITY;
   #bad = false;
+  #dark = { from: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY };
 
   constructor(conditions: LinkConditions, random: SeededRandom) {
     this.#conditions = conditions;
@@ -69,8 +70,17 @@ export class Link implements LinkModel {
     this.#free = conditions.rate === undefined ? now : now + waiting / conditions.rate;
   }
 
+  /** Nothing gets through from `from` until `until`, whatever the conditions are; `Infinity`: ever again. Replaces what was said before. */
+  darken(from: number, until: number): void {
+    this.#dark = { from, until };
+  }
+
   datagram(bytes: number, now: number): number | undefined {
     this.counters.offered++;
+    if (this.#isDark(now)) {
+      this.counters.lost++;
+      return undefined;
+    }
     const { rate, queue = DEFAULT_QUEUE, reorder = false } = this.#conditions;
     let sent = now;
     if (rate !== undefined) {
@@ -93,11 +103,14 @@ export class Link implements LinkModel {
 
   /**
    * Reliable pieces share the bottleneck. Their sender fills the queue and never overflows it; a lost piece comes a round trip
-   * and a margin later, once for every loss.
+   * and a margin later, once for every loss; into the dark it is repeated after twice as long each time.
    */
   reliable(bytes: number, now: number): number {
     const { rate, queue = DEFAULT_QUEUE, delay } = this.#conditions;
     let sent = now;
+    if (this.#isDark(sent) && this.#dark.until === Number.POSITIVE_INFINITY) return this.#dark.until;
+    for (let pause = 2 * delay + REPEAT_MARGIN; this.#isDark(sent); pause *= 2) sent += pause;
+    if (sent > now) return sent + this.#propagation();
     if (rate !== undefined) {
       const time = transmission(bytes, rate);
       sent = Math.max(now, this.#free, this.#reliableFree) + time;
@@ -108,6 +121,10 @@ export class Link implements LinkModel {
       sent += 2 * delay + REPEAT_MARGIN;
     }
     return sent + this.#propagation();
+  }
+
+  #isDark(at: number): boolean {
+    return at >= this.#dark.from && at < this.#dark.until;
   }
 
   #propagation(): number {

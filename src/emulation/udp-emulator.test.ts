@@ -88,3 +88,43 @@ test("new conditions count from when they are set", async () => {
   await until(() => got.length === 2);
   expect(got.map(({ id }) => id)).toEqual([1, 3]);
 });
+
+test("lets nothing through in the dark", async () => {
+  const { emulator, got, send } = await path({ delay: 0 });
+  emulator.darken(100);
+  send(1);
+  await until(() => emulator.toServer.lost === 1);
+  await new Promise((resolve) => setTimeout(resolve, 110));
+  send(2);
+  await until(() => got.length === 1);
+  expect(got.map(({ id }) => id)).toEqual([2]);
+});
+
+test("gives a client another port, and another address, when it rebinds; answers to the one before are lost", async () => {
+  const server = await socket();
+  const seen: { readonly address: string; readonly port: number }[] = [];
+  server.on("message", (_, { address, port }) => seen.push({ address, port }));
+  const target = `127.0.0.1:${server.address().port}`;
+  const options = { target, toServer: { delay: 0 }, toClient: { delay: 0 }, seed: 1 };
+  const emulator = await startUdpEmulator(options);
+  open.push(() => emulator.close());
+  const client = await socket();
+  const got: string[] = [];
+  client.on("message", (packet) => got.push(packet.toString()));
+  const [, port] = emulator.address.split(":");
+  const say = async (count: number): Promise<void> => {
+    client.send("ping", Number(port), "127.0.0.1");
+    await until(() => seen.length === count);
+  };
+  await say(1);
+  emulator.rebind();
+  await say(2);
+  emulator.rebind("127.0.0.9");
+  await say(3);
+  expect(seen.map(({ address }) => address)).toEqual(["127.0.0.1", "127.0.0.1", "127.0.0.9"]);
+  expect(new Set(seen.map((from) => from.port)).size).toBe(3);
+  for (const [at, from] of seen.entries()) server.send(`answer ${at}`, from.port, from.address);
+  await until(() => got.length === 1);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(got).toEqual(["answer 2"]);
+});

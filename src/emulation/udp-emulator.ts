@@ -26,6 +26,13 @@ export interface UdpEmulator {
   readonly strangers: number;
   /** New conditions from now on, for one direction or both. */
   change(conditions: { readonly toServer?: LinkConditions; readonly toClient?: LinkConditions }): void;
+  /** Nothing gets through from now on, for so many milliseconds; `Infinity`: ever again. */
+  darken(ms: number): void;
+  /**
+   * The NAT before the server forgets its clients: each has another port there from now on, and, where one is given, another address of
+   * this machine. What the server sends to those before is lost.
+   */
+  rebind(address?: string): void;
   /** Stops at once; packets under way are lost. */
   close(): Promise<void>;
 }
@@ -49,6 +56,8 @@ class Emulator implements UdpEmulator {
   readonly #toServer: Link;
   readonly #toClient: Link;
   readonly #timers = new Set<NodeJS.Timeout>();
+  /** Address that new sockets towards the server are bound to. Default: the system's choice. */
+  #outside: string | undefined;
   #closed = false;
 
   constructor(options: UdpEmulatorOptions) {
@@ -59,8 +68,9 @@ class Emulator implements UdpEmulator {
     this.#toServer = new Link(options.toServer, random.fork());
     this.#toClient = new Link(options.toClient, random.fork());
     this.#front.on("message", (packet, from) => {
-      const back = this.#backOf(from.address, from.port);
-      if (back) this.#carry(this.#toServer, packet, () => back.send(packet, this.#port, this.#host));
+      this.#carry(this.#toServer, packet, () => {
+        this.#backOf(from.address, from.port)?.send(packet, this.#port, this.#host);
+      });
     });
   }
 
@@ -88,6 +98,17 @@ class Emulator implements UdpEmulator {
     if (conditions.toClient) this.#toClient.change(conditions.toClient, now);
   }
 
+  darken(ms: number): void {
+    const now = performance.now();
+    for (const link of [this.#toServer, this.#toClient]) link.darken(now, now + ms);
+  }
+
+  rebind(address?: string): void {
+    this.#outside = address;
+    for (const back of this.#clients.values()) back.close();
+    this.#clients.clear();
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -106,6 +127,7 @@ class Emulator implements UdpEmulator {
       return undefined;
     }
     const back = createSocket("udp4");
+    if (this.#outside !== undefined) back.bind(0, this.#outside);
     back.on("message", (packet) => {
       this.#carry(this.#toClient, packet, () => this.#front.send(packet, port, address));
     });

@@ -5,6 +5,7 @@ import {
   type DatagramFate,
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
+  type Path,
   type SendStream,
   type Unreached,
 } from "../../sfu/carrier.ts";
@@ -43,6 +44,10 @@ export class TlsMediaConnection implements Connection, ByteOwner {
 
   get roundTrip(): number | undefined {
     return this.#end.liveness?.roundTrip;
+  }
+
+  get path(): Path | undefined {
+    return this.#end.path;
   }
 
   get drops(): Readonly<DatagramDrops> {

@@ -6,6 +6,7 @@ import {
   type DatagramFate,
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
+  type Path,
   type SendStream,
   type Unreached,
 } from "../../sfu/carrier.ts";
@@ -55,6 +56,10 @@ export class WebSocketConnection implements Connection {
 
   get roundTrip(): number | undefined {
     return this.#end.liveness?.roundTrip;
+  }
+
+  get path(): Path | undefined {
+    return this.#end.path;
   }
 
   get drops(): Readonly<DatagramDrops> {

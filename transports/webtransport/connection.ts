@@ -7,6 +7,7 @@ import {
   type DatagramFate,
   type DuplexStream,
   MAX_DATAGRAM_BYTES,
+  type Path,
   type SendStream,
   type Unreached,
 } from "../../sfu/carrier.ts";
@@ -93,6 +94,10 @@ export class WebTransportConnection implements Connection {
 
   get roundTrip(): number | undefined {
     return this.#end.liveness?.roundTrip;
+  }
+
+  get path(): Path | undefined {
+    return this.#end.path;
   }
 
   get maxDatagram(): number {
