@@ -20,6 +20,8 @@ const SUPPLY_GAP_FRAMES = 5;
 export interface AudioOutlet {
   /** A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. */
   frame(frame: SentFrame): boolean;
+  /** What waits on its way out is not to be said any more. */
+  discard?(): void;
   /** A signed checkpoint for the flow's reliable stream. */
   checkpoint(bytes: Uint8Array): void;
   /** Whether there is room for another checkpoint: what cannot be stated must not be said. */
@@ -179,6 +181,7 @@ export class AudioSender {
   /** While muted, due frames are thrown away instead of sent; the writer's timeline goes on. */
   set muted(muted: boolean) {
     this.#muted = muted;
+    if (muted) this.#outlet.discard?.();
   }
 
   /**
@@ -220,6 +223,7 @@ export class AudioSender {
 
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
   flush(): void {
+    this.#outlet.discard?.();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     this.#queue.length = 0;

@@ -3,6 +3,8 @@ import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
+import { legBitrate } from "../sfu/media-leg.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
@@ -10,6 +12,7 @@ import { AudioReceiver } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
 import type { FramesRefused } from "./call.ts";
 import { CallAudio } from "./call-audio.ts";
+import { CallHop } from "./call-hop.ts";
 import { type DataMedia, openDataMedia } from "./data-media.ts";
 import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
@@ -31,6 +34,8 @@ export interface CallMedia {
   readonly audio: CallAudio;
   readonly sender: AudioSender | undefined;
   readonly receiver: AudioReceiver | undefined;
+  /** The way of live media to the server; none in a call without. */
+  readonly hop: CallHop | undefined;
   /** Structured data, as far as it was agreed. */
   readonly messages: DataMedia;
   /** `take` gets the interrupts that the server hands on beside the statements of the voice, unproved. */
@@ -100,11 +105,12 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const find = (entry: StreamParameters | undefined) =>
     entry && lines.find(({ stream, direction }) => stream === entry.stream && direction === entry.direction);
   const [sendLine, hearLine] = [find(sends), find(hears)];
-  const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec);
+  const hop = audible.length === 0 ? undefined : makeHop(options, sends);
+  const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec, hop);
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender });
   const receiver = hears && hearCodec && hearLine && makeReceiver(options, hears, hearLine, hearCodec, audio);
   let interrupted: (bytes: Uint8Array) => void = () => {};
-  listenTo(sendLine, hearLine, receiver, (bytes) => interrupted(bytes));
+  listenTo(sendLine, hearLine, receiver, hop, (bytes) => interrupted(bytes));
   const messages = openDataMedia(options, find);
   let isWhole = true;
   let isFinished = false;
@@ -115,6 +121,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       receiver?.finish();
       messages.finish();
       audio.finish();
+      hop?.detach();
     }
     await Promise.all(lines.map((line) => line.finish()));
   };
@@ -126,6 +133,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       isWhole = false;
       options.report(statementsLost(entry));
     }
+    hop?.attach();
     sender?.moveTo(flowOf(sendLine));
     receiver?.moveTo(flowOf(hearLine));
     messages.attach(streams);
@@ -134,6 +142,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     audio,
     sender,
     receiver,
+    hop,
     messages,
     interruptedWith: (take) => {
       interrupted = take;
@@ -151,6 +160,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       messages.receiver?.goOn();
     },
     detach: () => {
+      hop?.detach();
       for (const line of lines) line.detach();
       messages.sender?.detach();
       messages.receiver?.stop();
@@ -254,11 +264,22 @@ async function makeCodec(options: CallMediaOptions, entry: AudioStreamParameters
   return await options.platform.createAudioCodec(format, options.codecOptions);
 }
 
+function makeHop(options: CallMediaOptions, sends: AudioStreamParameters | undefined): CallHop {
+  const framesPerSecond = sends === undefined ? 0 : (1000 / sends.frameMs) * RATE_HEADROOM;
+  return new CallHop({
+    clock: options.platform.clock,
+    ssrc: sends?.ssrc ?? 0,
+    bitrate: legBitrate(framesPerSecond * MAX_DATAGRAM_BYTES * 8),
+    tooLarge: (line, packet) => void line.writeFrame(packet),
+  });
+}
+
 function makeSender(
   options: CallMediaOptions,
   entry: AudioStreamParameters,
   line: StreamLine,
   codec: AudioCodec,
+  hop: CallHop | undefined,
 ): AudioSender {
   const { platform, time } = options;
   const sender = new AudioSender({
@@ -269,11 +290,12 @@ function makeSender(
     outlet: {
       frame: (frame) => {
         options.outgoing?.(frame.packet);
-        if (!frame.fitsDatagram || line.sendDatagram(frame.datagram) === "too-large") {
+        if (!frame.fitsDatagram || hop?.send(line, entry.ssrc, frame) === "too-large") {
           void line.writeFrame(frame.packet);
         }
         return line.isAttached;
       },
+      discard: () => hop?.discard(line, "epoch"),
       checkpoint: (bytes) => line.state(bytes),
       hasRoom: () => line.hasRoom,
     },
@@ -315,17 +337,23 @@ function listenTo(
   sends: StreamLine | undefined,
   hears: StreamLine | undefined,
   receiver: AudioReceiver | undefined,
+  hop: CallHop | undefined,
   interrupted: (bytes: Uint8Array) => void,
 ): void {
   const nothing = () => {};
   const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
     bytes.length === INTERRUPT_BYTES ? interrupted(bytes.slice()) : take(bytes);
-  if (receiver !== undefined) {
-    hears?.listen("frames", {
-      datagram: (bytes) => receiver.datagram(bytes),
+  if (sends !== undefined) hop?.sends(sends);
+  if (receiver !== undefined && hears !== undefined) {
+    hop?.hears(hears);
+    hears.listen("frames", {
+      datagram: (bytes) => {
+        hop?.arrived(bytes);
+        receiver.datagram(bytes);
+      },
       item: (bytes) => receiver.item(bytes),
     });
-    hears?.listen("checkpoints", {
+    hears.listen("checkpoints", {
       datagram: nothing,
       item: statement((bytes) => receiver.checkpoint(bytes)),
     });

@@ -2,6 +2,7 @@ import type { ClosingPayload } from "../signaling/closing.ts";
 import type { AudioReceiverCounters } from "./audio-receiver.ts";
 import type { AudioSenderCounters } from "./audio-sender.ts";
 import type { CallAudio } from "./call-audio.ts";
+import type { HopStats } from "./call-hop.ts";
 import type { CallMedia } from "./call-media.ts";
 import type { DataReceiverCounters } from "./data-receiver.ts";
 import type { DataSenderCounters } from "./data-sender.ts";
@@ -14,6 +15,8 @@ export interface CallStats {
   readonly heard: AudioReceiverCounters | undefined;
   /** Heard frames that no reader took in time. */
   readonly unread: number;
+  /** How live media gets to the server, as the server reports it; undefined in a call without. */
+  readonly hop: HopStats | undefined;
   /** Structured data; undefined when the call has none. */
   readonly data:
     | { readonly sent: DataSenderCounters | undefined; readonly heard: DataReceiverCounters | undefined }
@@ -26,6 +29,7 @@ export function callStats(media: CallMedia, audio: CallAudio): CallStats {
     sent: media.sender?.counters,
     heard: media.receiver?.counters,
     unread: audio.unread,
+    hop: media.hop?.stats,
     data: data && { sent: sender?.counters, heard: receiver?.counters },
   };
 }

@@ -1,6 +1,9 @@
 import type { FrameView } from "../codecs/frame.ts";
 import type { AdmissionRow, ConnectionId, Refusal } from "../signaling/admission.ts";
+import type { HopDrop } from "./congestion/hop-packet.ts";
+import type { HopEstimate } from "./congestion/media-hop.ts";
 import type { Carriage } from "./frame-gate.ts";
+import type { Trouble } from "./leg-quality.ts";
 import type { RefusalReport } from "./refusal-reports.ts";
 
 /** What became of one packet. The relay has one of these and fills it anew for each. */
@@ -34,23 +37,24 @@ export interface Egress {
 }
 
 /**
- * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue, or that its listener has no
- * connection for media (`detached`). All but `sent` are
- * counted as drops under that name.
+ * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue or dropped there, or that its listener has
+ * no connection for media (`detached`). All but `sent` are counted as drops under that name.
  */
-export type EgressFate =
-  | "sent"
-  | "too-large"
-  | "closed"
-  | "congested"
-  | "detached"
-  | "session-state"
-  | "scope"
-  | "epoch";
+export type EgressFate = "sent" | "too-large" | "closed" | "congested" | "detached" | HopDrop;
 
-/** What the relay has to say, besides frames. */
+/** What the relay, and its driver, have to say besides frames. */
 export type RelayEvent =
   | ({ readonly kind: "frames-refused" } & RefusalReport)
+  | {
+      /** A listener is badly served, for this reason, or well served again. */
+      readonly kind: "leg-quality";
+      readonly sessionId: string;
+      /** Of the listener. */
+      readonly connection: ConnectionId;
+      readonly trouble: Trouble | undefined;
+      /** How its hop stands; `undefined` when it never reported. */
+      readonly estimate: HopEstimate | undefined;
+    }
   | {
       /** Too many bad signatures came from there. Said once per connection. */
       readonly kind: "close-connection";

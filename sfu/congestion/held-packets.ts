@@ -6,8 +6,17 @@ const MAX_HELD: Readonly<Record<PacketKind, number>> = { audio: 128, data: 256, 
 /** Packets that may not go yet, audio first, then data, then video, each kind in order. */
 export class HeldPackets {
   readonly #queues: Readonly<Record<PacketKind, HopPacket[]>> = { audio: [], data: [], video: [] };
-  readonly drops: Record<HopDrop, number> = { stale: 0, "queue-full": 0, epoch: 0, "session-state": 0 };
+  readonly drops: Record<HopDrop, number> = {
+    ...{ stale: 0, "queue-full": 0 },
+    ...{ epoch: 0, scope: 0, "session-state": 0 },
+  };
+  readonly #dropped: (packet: HopPacket, reason: HopDrop) => void;
   #bytes = 0;
+
+  /** `dropped` is told of each. */
+  constructor(dropped: (packet: HopPacket, reason: HopDrop) => void = () => {}) {
+    this.#dropped = dropped;
+  }
 
   get bytes(): number {
     return this.#bytes;
@@ -54,10 +63,10 @@ export class HeldPackets {
   drop(match: (packet: HopPacket) => boolean, reason: HopDrop): void {
     for (const kind of ORDER) {
       const queue = this.#queues[kind];
-      const kept = queue.filter((packet) => !match(packet));
-      for (const packet of queue) if (!kept.includes(packet)) this.#bytes -= packet.bytes.length;
-      this.drops[reason] += queue.length - kept.length;
-      queue.splice(0, queue.length, ...kept);
+      for (const packet of queue.splice(0)) {
+        if (match(packet)) this.#drop(packet, reason);
+        else queue.push(packet);
+      }
     }
   }
 
@@ -73,8 +82,13 @@ export class HeldPackets {
 
   #dropFirst(queue: HopPacket[], reason: HopDrop): void {
     const packet = queue.shift();
-    this.#bytes -= packet?.bytes.length ?? 0;
+    if (packet !== undefined) this.#drop(packet, reason);
+  }
+
+  #drop(packet: HopPacket, reason: HopDrop): void {
+    this.#bytes -= packet.bytes.length;
     this.drops[reason] += 1;
+    this.#dropped(packet, reason);
   }
 }
 

@@ -31,6 +31,8 @@ export interface HopEstimate {
   readonly bitsPerSecond: number;
   /** Milliseconds, smoothed; `undefined` before the first feedback. */
   readonly roundTrip: number | undefined;
+  /** The least seen, milliseconds. */
+  readonly leastRoundTrip: number | undefined;
   /** Milliseconds that packets wait in queues on the way. */
   readonly queueDelay: number;
   /** Share of packets lost lately, 0 to 1. */
@@ -58,7 +60,7 @@ export interface HopFeedback {
  */
 export class MediaHop {
   readonly #sources = new Map<number, SentPackets>();
-  readonly #held = new HeldPackets();
+  readonly #held: HeldPackets;
   readonly #control: RateControl;
   readonly #reports: HopReports;
   readonly #offered = new RateMeter();
@@ -70,7 +72,13 @@ export class MediaHop {
   #expiredAt: number;
   #behind: number | undefined;
 
-  constructor(options: { readonly start: number; readonly bitrate: HopBitrate }) {
+  constructor(options: {
+    readonly start: number;
+    readonly bitrate: HopBitrate;
+    /** Told of each held packet that does not leave. */
+    readonly dropped?: (packet: HopPacket, reason: HopDrop) => void;
+  }) {
+    this.#held = new HeldPackets(options.dropped);
     this.#control = new RateControl(options.bitrate, options.start);
     this.#reports = new HopReports();
     this.#paceAt = options.start;
@@ -93,6 +101,7 @@ export class MediaHop {
     return {
       bitsPerSecond: this.#control.bitsPerSecond,
       roundTrip: this.#reports.roundTrip,
+      leastRoundTrip: this.#reports.leastRoundTrip,
       queueDelay: this.#reports.queueDelay,
       lossShare: this.#reports.lossShare,
       inFlight: this.#inFlight,

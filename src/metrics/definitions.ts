@@ -9,6 +9,7 @@ export interface MetricDefinition {
 
 /** From one delivered packet to a machine that stands still. */
 const FRAME_BUCKETS = [0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+const PATH_BUCKETS = [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5];
 const DISK_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5];
 
 /** Every metric of Parley's own. Metrics of the process and of Node come from prom-client. */
@@ -34,6 +35,11 @@ export const METRICS = {
   parley_frames_forwarded_total: { type: "counter", help: "Copies of admitted packets handed to a carrier." },
   parley_frames_dropped_total: { type: "counter", labels: ["reason"], help: "Copies of admitted packets that did not leave." },
   parley_datagrams_dropped_total: { type: "counter", labels: ["carrier", "reason"], help: "Datagrams toward agents that waited for more than 200 ms (`late`) or were the oldest of too many (`full`). QUIC's stack drops without a word, so that `webtransport` is not among them." },
+  parley_media_legs: { type: "gauge", help: "Ends of calls that live media goes to or comes from, each on its connection." },
+  parley_media_legs_degraded: { type: "gauge", help: "Those whose listener is badly served now: its hop takes less than comes for it, loses a tenth, or reports nothing more." },
+  parley_feedback_total: { type: "counter", labels: ["outcome"], help: "RTCP datagrams: `sent` to speakers; of listeners `taken`, `malformed`, `too-many` (beyond 60 a second from one leg) and `stray` (of no flow that is known)." },
+  parley_hop_round_trip_seconds: { type: "histogram", buckets: PATH_BUCKETS, help: "Round trip to clients and back, smoothed, once for each of their reports." },
+  parley_hop_queue_seconds: { type: "histogram", buckets: PATH_BUCKETS, help: "Time that live media waits in queues on the way to clients, once for each of their reports." },
   parley_relay_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "From a media datagram's arrival in the process to its last copy handed to a carrier." },
   parley_frame_verification_seconds: { type: "histogram", buckets: FRAME_BUCKETS, help: "One frame's signature check." },
   parley_records_erased_total: { type: "counter", labels: ["of"], help: "Records that tombstones took the place of, by what was erased: `agent`, `session`, or `age` (`retentionDays`)." },
@@ -41,7 +47,7 @@ export const METRICS = {
   parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
   parley_webhook_requests_total: { type: "counter", labels: ["webhook", "outcome"], help: "Requests to receivers of events, by their place in the setting and by whether they were taken." },
   parley_webhook_behind: { type: "gauge", labels: ["webhook"], help: "1 while events wait for the receiver." },
-  parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `outgoing_items` for streams toward agents, `open_streams` toward agents, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
+  parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `held_datagrams` for hops toward agents, `outgoing_items` for streams toward them, `open_streams` toward them, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS;

@@ -10,7 +10,14 @@ const OVERVIEW: ServerOverview = {
   agents: 9,
   online: 4,
   datagramDrops: { websocket: { late: 12, full: 3 } },
-  queues: { outgoing_items: 5, open_streams: 6, exchanges: 7, inbox_events: 8 },
+  queues: { held_datagrams: 9, outgoing_items: 5, open_streams: 6, exchanges: 7, inbox_events: 8 },
+  legs: {
+    legs: 4,
+    degraded: 1,
+    held: 9,
+    feedback: { sent: 60, taken: 50, malformed: 3, tooMany: 2 },
+    strayFeedback: 1,
+  },
   frames: {
     received: 100,
     admitted: 90,
@@ -69,6 +76,12 @@ it("reads what the server counts, packets of no flow included", async () => {
     'parley_datagrams_dropped_total{carrier="websocket",reason="late"} 12',
     'parley_datagrams_dropped_total{carrier="websocket",reason="full"} 3',
     'parley_queue_depth{queue="inbox_events"} 8',
+    'parley_queue_depth{queue="held_datagrams"} 9',
+    "parley_media_legs 4",
+    "parley_media_legs_degraded 1",
+    'parley_feedback_total{outcome="taken"} 50',
+    'parley_feedback_total{outcome="too-many"} 2',
+    'parley_feedback_total{outcome="stray"} 1',
   ])
     expect(lines).toContain(line);
 });
@@ -78,6 +91,7 @@ it("counts what it is told", async () => {
     metrics.relayed(0.15);
     metrics.relayed(30);
     metrics.relayed(9_000);
+    metrics.reported(80, 3);
     metrics.answered("ESTABLISH", 200);
     metrics.answered(undefined, 400);
     metrics.committed(3, 4);
@@ -91,6 +105,9 @@ it("counts what it is told", async () => {
     'parley_relay_seconds_bucket{le="0.05"} 2',
     'parley_relay_seconds_bucket{le="+Inf"} 3',
     "parley_relay_seconds_count 3",
+    'parley_hop_round_trip_seconds_bucket{le="0.1"} 1',
+    'parley_hop_queue_seconds_bucket{le="0.001"} 0',
+    'parley_hop_queue_seconds_bucket{le="0.005"} 1',
     'parley_requests_total{method="ESTABLISH",status="200"} 1',
     'parley_requests_total{method="unreadable",status="400"} 1',
     "parley_records_appended_total 3",

@@ -4,6 +4,7 @@ import { SESSION_STATES } from "../../signaling/session-machine.ts";
 import type { TlsCounters } from "../../transports/tls/counters.ts";
 import type { WebhookState } from "../events/webhooks.ts";
 import type { Instruments } from "../server/instruments.ts";
+import type { LegsOverview } from "../server/media-legs.ts";
 import type { ServerOverview } from "../server/overview.ts";
 import { LabelledCounter, type Sample } from "./counter.ts";
 import { METRICS, type MetricDefinition, type MetricName } from "./definitions.ts";
@@ -31,6 +32,8 @@ export interface MetricSources {
 export class ServerMetrics implements Instruments {
   readonly #relay = new BucketCounts(METRICS.parley_relay_seconds.buckets);
   readonly #verification = new BucketCounts(METRICS.parley_frame_verification_seconds.buckets);
+  readonly #roundTrip = new BucketCounts(METRICS.parley_hop_round_trip_seconds.buckets);
+  readonly #hopQueue = new BucketCounts(METRICS.parley_hop_queue_seconds.buckets);
   readonly #commit = new BucketCounts(METRICS.parley_record_commit_seconds.buckets);
   readonly #connections = new LabelledCounter(METRICS.parley_connections_total.labels);
   readonly #calls = new LabelledCounter(METRICS.parley_calls_total.labels);
@@ -54,6 +57,11 @@ export class ServerMetrics implements Instruments {
 
   relayed(ms: number): void {
     this.#relay.observe(ms);
+  }
+
+  reported(roundTrip: number, queueDelay: number): void {
+    this.#roundTrip.observe(roundTrip);
+    this.#hopQueue.observe(queueDelay);
   }
 
   verified(ms: number): void {
@@ -107,6 +115,8 @@ export class ServerMetrics implements Instruments {
 
   #histogram(name: MetricName): BucketCounts {
     if (name === "parley_relay_seconds") return this.#relay;
+    if (name === "parley_hop_round_trip_seconds") return this.#roundTrip;
+    if (name === "parley_hop_queue_seconds") return this.#hopQueue;
     return name === "parley_frame_verification_seconds" ? this.#verification : this.#commit;
   }
 
@@ -160,6 +170,12 @@ export class ServerMetrics implements Instruments {
         return one(frames.forwarded);
       case "parley_frames_dropped_total":
         return by("reason", frames.dropped);
+      case "parley_media_legs":
+        return one(overview.legs.legs);
+      case "parley_media_legs_degraded":
+        return one(overview.legs.degraded);
+      case "parley_feedback_total":
+        return by("outcome", feedback(overview.legs));
       case "parley_datagrams_dropped_total":
         return Object.entries(overview.datagramDrops).flatMap(([carrier, drops]) =>
           by("reason", { ...drops }).map(({ labels, value }) => ({ labels: { carrier, ...labels }, value })),
@@ -194,6 +210,11 @@ const NO_SESSIONS: Readonly<Record<string, number>> = Object.fromEntries(
 function endings(counts: Readonly<TlsCounters> | undefined): Readonly<Record<string, number>> {
   const { idle = 0, malformed = 0, cutShort = 0, overloaded = 0, brokenOff = 0 } = counts ?? {};
   return { idle, malformed, "cut-short": cutShort, overloaded, "broken-off": brokenOff };
+}
+
+function feedback({ feedback: counts, strayFeedback }: LegsOverview): Readonly<Record<string, number>> {
+  const { sent, taken, malformed, tooMany } = counts;
+  return { sent, taken, malformed, "too-many": tooMany, stray: strayFeedback };
 }
 
 function one(value: number): readonly Sample[] {

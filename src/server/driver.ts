@@ -31,7 +31,7 @@ import { LeftSessions, loggedSessions } from "./left-sessions.ts";
 import { lookUp } from "./look-up.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
-import type { ServerOverview } from "./overview.ts";
+import { overviewOf, type ServerOverview } from "./overview.ts";
 import { PeerExchanges } from "./peer-exchanges.ts";
 import { ServerTime } from "./server-time.ts";
 import { readItems } from "./stream-reading.ts";
@@ -164,28 +164,7 @@ export class Driver {
 
   /** What is going on now. */
   overview(): ServerOverview {
-    const connections: Record<string, number> = {};
-    const queues = { outgoing_items: 0, open_streams: 0, exchanges: 0 };
-    const datagramDrops = structuredClone(this.#pastDrops);
-    for (const { connection, items, exchanges } of this.#peers.values()) {
-      connections[connection.carrier] = (connections[connection.carrier] ?? 0) + 1;
-      addDrops(datagramDrops, connection);
-      queues.outgoing_items += items.waiting;
-      queues.open_streams += items.open;
-      queues.exchanges += exchanges.size;
-    }
-    const { sessions, ringing, agents, online, inboxEvents } = this.#switchboard.overview();
-    return {
-      connections,
-      sessions,
-      ringing,
-      agents,
-      online,
-      datagramDrops,
-      queues: { ...queues, inbox_events: inboxEvents },
-      frames: this.#media.totals(),
-      strays: this.#media.strays(),
-    };
+    return overviewOf(this.#peers.values(), this.#switchboard.overview(), this.#media, this.#pastDrops);
   }
 
   /** The server's signed manifest. */
@@ -478,6 +457,12 @@ export class Driver {
   #relayEvent(event: RelayEvent): void {
     if (event.kind === "close-connection") {
       this.#close(event.connection, event.code, event.reason);
+      return;
+    }
+    if (event.kind === "leg-quality") {
+      const { sessionId, connection, trouble } = event;
+      const name = trouble === undefined ? "quality-restored" : "quality-degraded";
+      this.#events.log("info", name, { session: sessionId, connection, trouble });
       return;
     }
     const { sessionId, connection, flow, first, last, reason, count } = event;

@@ -5,6 +5,8 @@ import type { Verifier } from "../../codecs/signer.ts";
 export interface Instruments {
   /** A datagram came, was let through, and its last copy left after so many milliseconds. */
   relayed(ms: number): void;
+  /** A client reported what came: the round trip, and the time in queues on the way to it, ms. */
+  reported(roundTrip: number, queueDelay: number): void;
   /** One frame's signature was judged. */
   verified(ms: number): void;
   /** So many entries of the record log became durable. */
@@ -18,6 +20,7 @@ export interface Instruments {
 
 export const NO_INSTRUMENTS: Instruments = {
   relayed() {},
+  reported() {},
   verified() {},
   committed() {},
   answered() {},

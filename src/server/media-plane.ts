@@ -1,6 +1,8 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { isRtcp } from "../../codecs/rtcp.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import { readVarint, varintLength } from "../../codecs/varint.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
 import { Relay } from "../../sfu/relay.ts";
@@ -14,6 +16,7 @@ import type {
 } from "../../signaling/admission.ts";
 import { type Instruments, timed } from "./instruments.ts";
 import { KeptFrames } from "./kept-frames.ts";
+import { type LegsOverview, MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 
@@ -37,6 +40,7 @@ export class MediaPlane {
   /** Flows on whose streams media frames come; all other flows' items are the switchboard's. */
   readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
   readonly #kept = new KeptFrames();
+  readonly #legs: MediaLegs;
   /** Sessions with reliable streams that wait, unread, for a listener. */
   readonly #awaitingListeners = new Map<string, PromiseWithResolvers<void>>();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -50,6 +54,9 @@ export class MediaPlane {
     readonly instruments: Instruments;
   }) {
     this.#instruments = options.instruments;
+    const { clock, instruments, onEvent } = options;
+    const connection = (id: ConnectionId) => options.egresses.connection(id);
+    this.#legs = new MediaLegs({ clock, connection, instruments, onEvent });
     this.#relay = new Relay({ verifier: timed(options.verifier, options.clock, options.instruments) });
     this.#clock = options.clock;
     this.#time = options.time;
@@ -58,8 +65,10 @@ export class MediaPlane {
   }
 
   apply(message: AdmissionMessage): void {
-    if (message.kind === "install") this.#note(message.row);
-    else if (message.kind === "move") this.#leave(message.row);
+    if (message.kind === "install") {
+      this.#note(message.row);
+      this.#legs.lay(message.row);
+    } else if (message.kind === "move") this.#leave(message.row);
     else if (message.kind !== "stood-still") {
       this.#recheckQueued(message);
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
@@ -67,6 +76,7 @@ export class MediaPlane {
     this.#relay.apply(message, this.#clock.now());
     if (message.kind === "move") {
       this.#note(message.row);
+      this.#legs.lay(message.row);
       if (message.resend !== undefined) this.#resend(message.row, message.resend);
     }
     this.#wakeReaders(message);
@@ -93,10 +103,16 @@ export class MediaPlane {
     return this.#relay.totals();
   }
 
+  /** How all legs stand. */
+  legs(): LegsOverview {
+    return this.#legs.overview();
+  }
+
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     return {
       ...this.#relay.sizes(),
+      ...this.#legs.sizes(),
       mediaFlows: this.#mediaFlows.size,
       unread: this.#awaitingListeners.size,
       kept: this.#kept.size,
@@ -106,12 +122,18 @@ export class MediaPlane {
   /** The connection is closed: its rows go, the sessions' counters stay. */
   forget(connection: ConnectionId): void {
     this.#relay.forget(connection);
+    this.#legs.forget(connection);
     this.#mediaFlows.delete(connection);
   }
 
-  /** One media datagram: judged, and handed to every egress at once. */
+  /** One datagram: media is judged, and handed to every egress as soon as that takes it; feedback is for the hop it is about. */
   datagram(connection: ConnectionId, bytes: Uint8Array): void {
     const now = this.#clock.now();
+    const offset = varintLength(bytes[0] ?? 0);
+    const isTaken =
+      isRtcp(bytes, offset) &&
+      this.#legs.takeFeedback(connection, readVarint(bytes, 0), bytes.subarray(offset), now);
+    if (isTaken) return;
     const verdict = this.#relay.admit(
       connection,
       bytes,
@@ -119,7 +141,8 @@ export class MediaPlane {
       this.#time.mediaAt(now),
       this.#time.wallAt(now),
     );
-    this.#forward(verdict);
+    this.#legs.arrived(connection, verdict, bytes.length, now);
+    this.#forward(verdict, now);
     if (verdict.egressCount > 0) this.#instruments.relayed(this.#clock.now() - now);
     if (verdict.outcome !== "admitted") this.#schedule();
   }
@@ -139,15 +162,16 @@ export class MediaPlane {
     const now = this.#clock.now();
     const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
     const verdict = this.#relay.admitItem(connection, flow, bytes, now, captured, date);
-    this.#forward(verdict);
+    this.#forward(verdict, now);
     if (verdict.outcome !== "admitted") this.#schedule();
     const { row } = verdict;
     const room = row?.reliable === true ? this.#room(row) : undefined;
     return room && this.#after(room, row);
   }
 
-  /** Stops the timer. */
+  /** Stops the timers. */
   close(): void {
+    this.#legs.close();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -255,8 +279,8 @@ export class MediaPlane {
     return waiting.promise;
   }
 
-  /** Every copy of the frame just admitted: datagrams leave at once, stream items wait for their turn. */
-  #forward(verdict: Verdict): void {
+  /** Every copy of the frame just admitted: datagrams leave as soon as their hop takes them, stream items wait for their turn. */
+  #forward(verdict: Verdict, now: number): void {
     if (verdict.outcome === "admitted" && verdict.egressCount === 0) this.#relay.account("detached");
     for (let index = 0; index < verdict.egressCount; index += 1) {
       const egress = this.#relay.egress(index);
@@ -266,8 +290,8 @@ export class MediaPlane {
         this.#enqueue(egress, row?.reliable === true);
         continue;
       }
-      const fate = this.#egresses.connection(egress.connection)?.sendDatagram(egress.bytes) ?? "closed";
-      this.#relay.account(fate);
+      const fate = this.#legs.send(egress, verdict, now, () => this.#relay.accountLater());
+      if (fate !== "held") this.#relay.account(fate);
     }
   }
 
@@ -285,7 +309,7 @@ export class MediaPlane {
     for (;;) {
       const released = this.#relay.release(now, captured, date);
       if (released === undefined) return;
-      this.#forward(released.verdict);
+      this.#forward(released.verdict, now);
     }
   }
 
@@ -319,12 +343,14 @@ export class MediaPlane {
   }
 
   #discard(row: AdmissionRow, reason: TakenBack): void {
+    this.#legs.discard(row, reason);
     for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.discard(flow, reason);
   }
 
   /** The session is over for good: none of its flows is used again. */
   #finishFlows(sessionId: string): void {
     this.#kept.forget(sessionId);
+    this.#legs.remove(sessionId);
     for (const row of this.#relay.rows(sessionId)) {
       this.#forgetFlow(row);
       for (const leg of row.egress) this.#egresses.items(leg.connection)?.finish(leg.flow);

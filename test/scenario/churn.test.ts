@@ -46,6 +46,10 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
       mediaFlows: 0,
       unread: 0,
       kept: 0,
+      legs: 0,
+      legFlows: 0,
+      laid: 0,
+      activeLegs: 0,
     },
   });
 

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
+import { isRtcp } from "../../codecs/rtcp.ts";
 import { readVarint, varintLength, varintSize, writeVarint } from "../../codecs/varint.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import type { Refusal } from "../../signaling/admission.ts";
@@ -35,9 +36,9 @@ beforeEach(async () => {
   await world.clock.advance(100);
 });
 
-/** Flow 0 is the carrier's own ping. */
+/** Flow 0 is the carrier's own ping; RTCP is the hop's own. */
 function isFrame(bytes: Uint8Array): boolean {
-  return readVarint(bytes, 0) > 0;
+  return readVarint(bytes, 0) > 0 && !isRtcp(bytes, varintLength(bytes[0] as number));
 }
 
 /** What Bob refused in his call, by reason. */

@@ -1,0 +1,182 @@
+import type { Clock } from "../codecs/clock.ts";
+import { FrameView, parseFrame } from "../codecs/frame.ts";
+import { isRtcp } from "../codecs/rtcp.ts";
+import { varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
+import type { DatagramFate } from "../sfu/carrier.ts";
+import type { HopDrop, HopPacket } from "../sfu/congestion/hop-packet.ts";
+import type { HopBitrate, HopEstimate } from "../sfu/congestion/media-hop.ts";
+import type { SentFrame } from "../sfu/frame-sender.ts";
+import { type FeedbackCounters, MAX_LIVE_WAIT_MS, MediaLeg, noFeedback } from "../sfu/media-leg.ts";
+import type { StreamLine } from "./stream-line.ts";
+
+/** Least milliseconds between two looks at what is due. */
+const LOOK_MS = 5;
+
+/** How live media gets from this end to the server, and what the server said of the way. */
+export interface HopStats {
+  /** What is known of the way; undefined until the server reported, after each connection anew. */
+  readonly estimate: HopEstimate | undefined;
+  /** Frames that wait for their turn. */
+  readonly waiting: number;
+  /** Frames that had to wait and did not leave, by reason. */
+  readonly dropped: Readonly<Record<HopDrop, number>>;
+  /** Reports to and from the server. */
+  readonly feedback: Readonly<FeedbackCounters>;
+}
+
+export interface CallHopOptions {
+  readonly clock: Clock;
+  /** Says in the reports who made them. */
+  readonly ssrc: number;
+  readonly bitrate: HopBitrate;
+  /** A frame waited, and then no datagram took it: it goes on the stream. */
+  readonly tooLarge: (line: StreamLine, packet: Uint8Array) => void;
+}
+
+/**
+ * A call's hop to the server: its live frames leave no faster than the way takes them, what comes is reported to the server, and what the
+ * server reports is told to whoever watches. Each connection is a new way of which nothing is known yet.
+ */
+export class CallHop {
+  readonly #options: CallHopOptions;
+  readonly #counters = noFeedback();
+  readonly #dropped: Record<HopDrop, number> = noDrops();
+  readonly #watchers = new Set<(estimate: HopEstimate) => void>();
+  readonly #view = new FrameView();
+  /** Lines whose frames come here: reports go back on one of them. */
+  readonly #heard: StreamLine[] = [];
+  #leg: MediaLeg | undefined;
+  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+
+  constructor(options: CallHopOptions) {
+    this.#options = options;
+    this.attach();
+  }
+
+  get stats(): HopStats {
+    return {
+      estimate: this.#leg?.estimate,
+      waiting: this.#leg?.held ?? 0,
+      dropped: { ...this.#dropped },
+      feedback: { ...this.#counters },
+    };
+  }
+
+  /** Calls `watch` with each new estimate; the returned function ends that. */
+  onEstimate(watch: (estimate: HopEstimate) => void): () => void {
+    this.#watchers.add(watch);
+    return () => void this.#watchers.delete(watch);
+  }
+
+  /** Takes what the server reports about the frames that leave on this line. */
+  sends(line: StreamLine): void {
+    line.listen("frames", { datagram: (bytes) => this.#feedback(bytes), item: () => {} });
+  }
+
+  /** Reports go back on this line; {@link arrived} tells what came on it. */
+  hears(line: StreamLine): void {
+    this.#heard.push(line);
+  }
+
+  /** Sends a frame on its line, now or when its turn comes. */
+  send(line: StreamLine, ssrc: number, frame: SentFrame): DatagramFate | "held" {
+    const leg = this.#leg;
+    if (leg === undefined) return line.sendDatagram(frame.datagram);
+    const now = this.#options.clock.now();
+    const tag: HeldTag = { line, packet: frame.packet };
+    const { datagram: bytes, sequence } = frame;
+    const packet: HopPacket = { ssrc, sequence, bytes, kind: "audio", deadline: now + MAX_LIVE_WAIT_MS, tag };
+    const fate = leg.trySend(packet, now);
+    if (fate !== undefined) return fate;
+    leg.hold(packet, now);
+    this.#schedule();
+    return "held";
+  }
+
+  /** Takes back what waits for its turn on this line. */
+  discard(line: StreamLine, reason: HopDrop): void {
+    this.#leg?.drop(({ tag }) => (tag as HeldTag).line === line, reason);
+  }
+
+  /** A datagram came on a line. */
+  arrived(bytes: Uint8Array): void {
+    const leg = this.#leg;
+    const view = this.#view;
+    if (leg === undefined || parseFrame(bytes, varintLength(bytes[0] ?? 0), view) !== undefined) return;
+    const now = this.#options.clock.now();
+    leg.arrived(view.ssrc, view.sequence, bytes.length, now, view.captureMs);
+    const due = leg.nextTimeout();
+    if (due !== undefined && due <= now) leg.tick(now);
+    this.#schedule();
+  }
+
+  /** The call has a connection. */
+  attach(): void {
+    this.detach();
+    const { clock, ssrc, bitrate, tooLarge } = this.#options;
+    this.#leg = new MediaLeg({
+      ssrc,
+      bitrate,
+      start: clock.now(),
+      transmit: ({ bytes, tag }) => (tag as HeldTag).line.sendDatagram(bytes),
+      report: (rtcp) => this.#report(rtcp),
+      settled: ({ tag }, fate) => {
+        const { line, packet } = tag as HeldTag;
+        if (fate === "too-large") tooLarge(line, packet);
+        else if (fate !== "sent" && fate !== "closed") this.#dropped[fate] += 1;
+      },
+      counters: this.#counters,
+    });
+  }
+
+  /** It has none any more, or has ended: what waits goes nowhere. */
+  detach(): void {
+    this.#leg?.drop(() => true, "session-state");
+    this.#leg = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #feedback(bytes: Uint8Array): void {
+    const offset = varintLength(bytes[0] ?? 0);
+    const leg = this.#leg;
+    if (leg === undefined || !isRtcp(bytes, offset)) return;
+    const taken = leg.takeFeedback(bytes.subarray(offset), this.#options.clock.now());
+    this.#schedule();
+    const { estimate } = leg;
+    if (taken?.ok === true && estimate !== undefined) for (const watch of this.#watchers) watch(estimate);
+  }
+
+  #report(rtcp: Uint8Array): void {
+    const line = this.#heard[0];
+    if (line === undefined) return;
+    const size = varintSize(line.flow);
+    const bytes = new Uint8Array(size + rtcp.length);
+    writeVarint(bytes, 0, line.flow);
+    bytes.set(rtcp, size);
+    line.sendDatagram(bytes);
+  }
+
+  #schedule(): void {
+    const { clock } = this.#options;
+    const due = this.#leg?.nextTimeout();
+    if (due === undefined || (this.#timer !== undefined && this.#timer.at <= due)) return;
+    this.#timer?.cancel();
+    const at = Math.max(due, clock.now() + LOOK_MS);
+    const cancel = clock.at(at, () => {
+      this.#timer = undefined;
+      this.#leg?.tick(clock.now());
+      this.#schedule();
+    });
+    this.#timer = { at, cancel };
+  }
+}
+
+interface HeldTag {
+  readonly line: StreamLine;
+  readonly packet: Uint8Array;
+}
+
+function noDrops(): Record<HopDrop, number> {
+  return { stale: 0, "queue-full": 0, epoch: 0, scope: 0, "session-state": 0 };
+}

@@ -1,0 +1,165 @@
+import type { Result } from "../codecs/result.ts";
+import type { DatagramFate } from "./carrier.ts";
+import { FeedbackWriter } from "./congestion/feedback-writer.ts";
+import type { HopDrop, HopPacket } from "./congestion/hop-packet.ts";
+import { type HopBitrate, type HopEstimate, type HopFeedback, MediaHop } from "./congestion/media-hop.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/** RTCP datagrams that one leg takes from its peer each second, and at once: several times what a peer has reason to send. */
+const FEEDBACK_PER_SECOND = 60;
+const FEEDBACK_BURST = 30;
+/** How long a live packet may wait for its turn at a hop, ms: what is older is of no use in a conversation. */
+export const MAX_LIVE_WAIT_MS = 200;
+/** Bits a second that a leg with voices alone begins with: more than any voice takes. */
+const FIRST_BITRATE = 300_000;
+/** Below this no leg goes: where nothing comes back, one frame in three or so of a voice shows that the way is open again. */
+const LEAST_BITRATE = 32_000;
+
+/** Bounds of a leg whose streams may send so many bits a second together, as agreed. */
+export function legBitrate(agreed: number): HopBitrate {
+  const most = Math.max(agreed, LEAST_BITRATE);
+  return { least: LEAST_BITRATE, most, first: Math.min(most, FIRST_BITRATE) };
+}
+
+export interface MediaLegOptions {
+  /** Says in the reports who made them. */
+  readonly ssrc: number;
+  /** Now, milliseconds of the clock of all later calls. */
+  readonly start: number;
+  readonly bitrate: HopBitrate;
+  /** Hands a media datagram to the carrier. */
+  readonly transmit: (packet: HopPacket) => DatagramFate;
+  /** Hands a report, without its flow identifier, to the carrier. */
+  readonly report: (rtcp: Uint8Array) => void;
+  /** What became of a packet that was held: what the carrier did with it, or why it did not leave. Once for each. */
+  readonly settled: (packet: HopPacket, fate: DatagramFate | HopDrop) => void;
+  /** What further hops take of what comes here, bits a second, where that is to be told. */
+  readonly behind?: () => number | undefined;
+  /** Counts along, for all legs that are given the same. */
+  readonly counters: FeedbackCounters;
+}
+
+/** RTCP datagrams, counted. */
+export interface FeedbackCounters {
+  sent: number;
+  /** Of the peer's: those that were read. */
+  taken: number;
+  malformed: number;
+  /** Beyond {@link FEEDBACK_PER_SECOND}. */
+  tooMany: number;
+}
+
+export function noFeedback(): FeedbackCounters {
+  return { sent: 0, taken: 0, malformed: 0, tooMany: 0 };
+}
+
+/**
+ * One end of one leg of a session, on the connection that carries it: its live packets leave through one hop no faster than that takes
+ * them, and what comes is answered with reports. A peer that never reported anything is not waited for: the carrier's own bounds
+ * hold then. Time is an argument; `nextTimeout` says when to come back.
+ */
+export class MediaLeg {
+  readonly #options: MediaLegOptions;
+  readonly #hop: MediaHop;
+  readonly #writer: FeedbackWriter;
+  readonly #allowed: TokenBucket;
+  #reportedAt: number | undefined;
+
+  constructor(options: MediaLegOptions) {
+    this.#options = options;
+    const { start, bitrate, ssrc, settled } = options;
+    this.#hop = new MediaHop({ start, bitrate, dropped: settled });
+    this.#writer = new FeedbackWriter({ ssrc, start });
+    this.#allowed = new TokenBucket(FEEDBACK_PER_SECOND, FEEDBACK_BURST, start);
+  }
+
+  /** What is known of the way to the peer; `undefined` while it has not said anything. */
+  get estimate(): HopEstimate | undefined {
+    return this.#reportedAt === undefined ? undefined : this.#hop.estimate;
+  }
+
+  /** When the peer last reported. */
+  get reportedAt(): number | undefined {
+    return this.#reportedAt;
+  }
+
+  /** Packets that wait for their turn. */
+  get held(): number {
+    return this.#hop.held;
+  }
+
+  /** Held packets that did not leave, by reason. */
+  get drops(): Readonly<Record<HopDrop, number>> {
+    return this.#hop.drops;
+  }
+
+  /** Sends a packet if its turn is now; `undefined` when it is not: `hold` it, or let it go. */
+  trySend(packet: HopPacket, now: number): DatagramFate | undefined {
+    if (this.#hop.held > 0) this.#sendHeld(now);
+    const mayGo = this.#hop.trySend(packet, now) || this.#reportedAt === undefined;
+    return mayGo ? this.#options.transmit(packet) : undefined;
+  }
+
+  /** Keeps a packet, whose bytes are its own, for at most as long as it is of use. */
+  hold(packet: HopPacket, now: number): void {
+    this.#hop.hold(packet, now);
+  }
+
+  /** Takes back what is held and is not to leave any more. */
+  drop(match: (packet: HopPacket) => boolean, reason: HopDrop): void {
+    if (this.#hop.held > 0) this.#hop.drop(match, reason);
+  }
+
+  /** A media packet of the peer's came; `sentAt` is its capture time. */
+  arrived(ssrc: number, sequence: number, bytes: number, now: number, sentAt: number): void {
+    this.#writer.arrived(ssrc, sequence, bytes, now, sentAt);
+  }
+
+  /** RTCP of the peer's about what this end sends; `undefined` when it is one too many, and was not read. */
+  takeFeedback(rtcp: Uint8Array, now: number): Result<HopFeedback> | undefined {
+    const { counters } = this.#options;
+    if (!this.#allowed.has(1, now)) {
+      counters.tooMany += 1;
+      return undefined;
+    }
+    this.#allowed.take(1);
+    const taken = this.#hop.feedback(rtcp, now);
+    if (!taken.ok) {
+      counters.malformed += 1;
+      return taken;
+    }
+    counters.taken += 1;
+    // Reports on nothing that this end sent prove nothing.
+    if (taken.value.acknowledged + taken.value.lost > 0) this.#reportedAt = now;
+    this.#sendHeld(now);
+    return taken;
+  }
+
+  /** Does what is due. */
+  tick(now: number): void {
+    const due = this.#writer.nextTimeout();
+    if (due !== undefined && due <= now) this.#report(now);
+    if (this.#hop.held > 0) this.#sendHeld(now);
+  }
+
+  /** When `tick` has something to do; `undefined` while there is nothing to wait for. */
+  nextTimeout(): number | undefined {
+    const report = this.#writer.nextTimeout();
+    const packet = this.#hop.nextTimeout();
+    return report === undefined || (packet !== undefined && packet < report) ? packet : report;
+  }
+
+  #report(now: number): void {
+    const { counters, behind, report } = this.#options;
+    this.#writer.takes(behind?.());
+    for (let rtcp = this.#writer.report(now); rtcp !== undefined; rtcp = this.#writer.report(now)) {
+      counters.sent += 1;
+      report(rtcp);
+    }
+  }
+
+  #sendHeld(now: number): void {
+    for (let packet = this.#hop.next(now); packet !== undefined; packet = this.#hop.next(now))
+      this.#options.settled(packet, this.#options.transmit(packet));
+  }
+}

@@ -1,0 +1,332 @@
+import type { Clock } from "../../codecs/clock.ts";
+import { varintSize, writeVarint } from "../../codecs/varint.ts";
+import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
+import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
+import { LegQuality } from "../../sfu/leg-quality.ts";
+import {
+  type FeedbackCounters,
+  legBitrate,
+  MAX_LIVE_WAIT_MS,
+  MediaLeg,
+  noFeedback,
+} from "../../sfu/media-leg.ts";
+import type { Egress, EgressFate, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
+import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
+import type { Instruments } from "./instruments.ts";
+
+/** Milliseconds between looks at the legs that have something due. */
+const SWEEP_MS = 20;
+
+export interface MediaLegsOptions {
+  readonly clock: Clock;
+  readonly connection: (id: ConnectionId) => Connection | undefined;
+  readonly instruments: Instruments;
+  readonly onEvent: (event: RelayEvent) => void;
+}
+
+/** What is told of all legs together. */
+export interface LegsOverview {
+  readonly legs: number;
+  /** Whose listeners are badly served now. */
+  readonly degraded: number;
+  /** Packets that wait for their turn. */
+  readonly held: number;
+  readonly feedback: Readonly<FeedbackCounters>;
+  /** RTCP of flows that nothing is sent on. */
+  readonly strayFeedback: number;
+}
+
+/**
+ * The server's ends of all legs: one for each session on each connection that carries media of it. Live copies leave through them, and they
+ * report to speakers what came. Of everything that a peer can say here, nothing makes the server send it more than was agreed.
+ */
+export class MediaLegs {
+  readonly #options: MediaLegsOptions;
+  readonly #legs = new Map<ConnectionId, Map<string, ServerLeg>>();
+  readonly #flows = new Map<ConnectionId, Map<number, FlowPlace>>();
+  /** By session: its streams as they are laid. */
+  readonly #laid = new Map<string, Map<string, AdmissionRow>>();
+  readonly #active = new Set<ServerLeg>();
+  readonly #counters = noFeedback();
+  #strays = 0;
+  #cancelSweep: (() => void) | undefined;
+
+  constructor(options: MediaLegsOptions) {
+    this.#options = options;
+  }
+
+  overview(): LegsOverview {
+    const all = [...this.#legs.values()].flatMap((legs) => [...legs.values()]);
+    return {
+      legs: all.length,
+      degraded: all.filter(({ quality }) => quality.trouble !== undefined).length,
+      held: all.reduce((sum, { leg }) => sum + leg.held, 0),
+      feedback: this.#counters,
+      strayFeedback: this.#strays,
+    };
+  }
+
+  /** How much is kept, by table: what a leak test compares. @internal */
+  sizes() {
+    const flows = [...this.#flows.values()].reduce((sum, places) => sum + places.size, 0);
+    return { legs: this.#legs.size, legFlows: flows, laid: this.#laid.size, activeLegs: this.#active.size };
+  }
+
+  /** The stream flows so from now on, wherever it did before. Reliable ones go on streams, which nothing here is about. */
+  lay(row: AdmissionRow): void {
+    if (row.reliable === true) return;
+    const streams = this.#laid.get(row.sessionId) ?? new Map<string, AdmissionRow>();
+    this.#laid.set(row.sessionId, streams);
+    const key = `${row.leg} ${row.stream}`;
+    const before = streams.get(key);
+    streams.set(key, row);
+    this.#place({ ...row, role: "speaker" }, row);
+    for (const egress of row.egress) this.#place({ ...egress, role: "listener" }, row);
+    if (before === undefined) return;
+    const stays = [row, ...row.egress];
+    for (const old of [before, ...before.egress])
+      if (!stays.some(({ connection, flow }) => connection === old.connection && flow === old.flow))
+        this.#unplace(old);
+  }
+
+  /** The session is over. */
+  remove(sessionId: string): void {
+    for (const row of this.#laid.get(sessionId)?.values() ?? [])
+      for (const place of [row, ...row.egress]) this.#unplace(place);
+    this.#laid.delete(sessionId);
+  }
+
+  /** The connection is closed. */
+  forget(connection: ConnectionId): void {
+    for (const leg of this.#legs.get(connection)?.values() ?? []) this.#close(leg);
+    this.#legs.delete(connection);
+    this.#flows.delete(connection);
+  }
+
+  /** A copy of the frame just admitted: sent, or held for its turn. `later` makes what counts a held one. */
+  send(
+    egress: Egress,
+    verdict: Verdict,
+    now: number,
+    later: () => (fate: EgressFate) => void,
+  ): DatagramFate | "held" {
+    const place = this.#flows.get(egress.connection)?.get(egress.flow);
+    if (place === undefined) return this.#transmit(egress.connection, egress.bytes);
+    const { server } = place;
+    server.offered += 1;
+    const packet: HopPacket = {
+      ssrc: place.ssrc,
+      sequence: verdict.sequence,
+      bytes: egress.bytes,
+      kind: "audio",
+      deadline: now + MAX_LIVE_WAIT_MS,
+    };
+    if (server.quality.isDue(now)) this.#look(server, now);
+    const fate = server.leg.trySend(packet, now);
+    if (fate !== undefined) return fate;
+    const tag: HeldTag = { flow: egress.flow, account: later() };
+    server.leg.hold({ ...packet, bytes: egress.bytes.slice(), tag }, now);
+    this.#activate(server);
+    return "held";
+  }
+
+  /** A media datagram came on this flow, whatever became of it, and named its place. */
+  arrived(connection: ConnectionId, { row, view, sequence }: Verdict, bytes: number, now: number): void {
+    if (row === undefined || sequence < 0 || view.ssrc !== row.ssrc) return;
+    const place = this.#flows.get(connection)?.get(row.flow);
+    if (place === undefined) return;
+    const { leg } = place.server;
+    leg.arrived(row.ssrc, sequence, bytes, now, view.captureMs);
+    const due = leg.nextTimeout();
+    if (due !== undefined && due <= now) leg.tick(now);
+    this.#activate(place.server);
+  }
+
+  /** RTCP that came on a flow: about what goes out on it. False where the peer's frames are to come: judge it as one. */
+  takeFeedback(connection: ConnectionId, flow: number, rtcp: Uint8Array, now: number): boolean {
+    const place = this.#flows.get(connection)?.get(flow);
+    if (place?.role === "speaker") return false;
+    if (place === undefined) this.#strays += 1;
+    else this.#takeFeedback(place, rtcp, now);
+    return true;
+  }
+
+  #takeFeedback(place: FlowPlace, rtcp: Uint8Array, now: number): void {
+    const { leg } = place.server;
+    const taken = leg.takeFeedback(rtcp, now);
+    if (taken?.ok !== true || taken.value.acknowledged === 0) return;
+    const { roundTrip, queueDelay } = leg.estimate ?? {};
+    if (roundTrip !== undefined && queueDelay !== undefined)
+      this.#options.instruments.reported(roundTrip, queueDelay);
+    this.#look(place.server, now);
+  }
+
+  /** What is held of a stream is not to leave any more. */
+  discard({ egress }: AdmissionRow, reason: HopDrop): void {
+    for (const { connection, flow } of egress) {
+      const place = this.#flows.get(connection)?.get(flow);
+      place?.server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, reason);
+    }
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+  }
+
+  #place(at: EgressLeg & { readonly role: FlowPlace["role"] }, row: AdmissionRow): void {
+    const server = this.#leg(at.connection, row);
+    const flows = this.#flows.get(at.connection) ?? new Map<number, FlowPlace>();
+    this.#flows.set(at.connection, flows);
+    flows.set(at.flow, { server, role: at.role, ssrc: row.ssrc });
+    if (at.role === "speaker") server.spoken.set(at.flow, row);
+    else server.heard.add(at.flow);
+  }
+
+  #unplace({ connection, flow }: EgressLeg): void {
+    const flows = this.#flows.get(connection);
+    const place = flows?.get(flow);
+    if (flows === undefined || place === undefined) return;
+    flows.delete(flow);
+    if (flows.size === 0) this.#flows.delete(connection);
+    const { server } = place;
+    server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, "session-state");
+    server.spoken.delete(flow);
+    server.heard.delete(flow);
+    if (server.spoken.size + server.heard.size > 0) return;
+    this.#close(server);
+    const legs = this.#legs.get(connection);
+    legs?.delete(server.sessionId);
+    if (legs?.size === 0) this.#legs.delete(connection);
+  }
+
+  #leg(connection: ConnectionId, row: AdmissionRow): ServerLeg {
+    const legs = this.#legs.get(connection) ?? new Map<string, ServerLeg>();
+    this.#legs.set(connection, legs);
+    const present = legs.get(row.sessionId);
+    if (present !== undefined) return present;
+    const start = this.#options.clock.now();
+    const server: ServerLeg = {
+      sessionId: row.sessionId,
+      connection,
+      spoken: new Map(),
+      heard: new Set(),
+      quality: new LegQuality(start),
+      offered: 0,
+      isClosed: false,
+      leg: new MediaLeg({
+        ssrc: SERVER_SSRC,
+        start,
+        bitrate: legBitrate(row.rate.bytesPerSecond * 8),
+        transmit: ({ bytes }) => this.#transmit(connection, bytes),
+        report: (rtcp) => this.#report(server, rtcp),
+        settled: ({ tag }, fate) => (tag as HeldTag).account(server.isClosed ? "closed" : fate),
+        behind: () => this.#behind(server),
+        counters: this.#counters,
+      }),
+    };
+    legs.set(row.sessionId, server);
+    return server;
+  }
+
+  #close(server: ServerLeg): void {
+    server.isClosed = true;
+    server.leg.drop(() => true, "session-state");
+    this.#active.delete(server);
+  }
+
+  /** The least that is known of the hops that lead on from here. */
+  #behind({ spoken }: ServerLeg): number | undefined {
+    let least: number | undefined;
+    for (const { egress } of spoken.values())
+      for (const { connection, flow } of egress) {
+        const estimate = this.#flows.get(connection)?.get(flow)?.server.leg.estimate;
+        const takes = estimate?.bitsPerSecond;
+        if (takes !== undefined && (least === undefined || takes < least)) least = takes;
+      }
+    return least;
+  }
+
+  #report({ connection, spoken }: ServerLeg, rtcp: Uint8Array): void {
+    for (const flow of spoken.keys()) {
+      const size = varintSize(flow);
+      const bytes = new Uint8Array(size + rtcp.length);
+      writeVarint(bytes, 0, flow);
+      bytes.set(rtcp, size);
+      this.#transmit(connection, bytes);
+      return;
+    }
+  }
+
+  #transmit(connection: ConnectionId, bytes: Uint8Array): DatagramFate {
+    return this.#options.connection(connection)?.sendDatagram(bytes) ?? "closed";
+  }
+
+  #look(server: ServerLeg, now: number): void {
+    const { leg, quality, offered, sessionId, connection } = server;
+    if (!quality.isDue(now)) return;
+    const { stale, "queue-full": full } = leg.drops;
+    const { estimate, reportedAt } = leg;
+    const change = quality.look(
+      { offered, late: stale + full, lossShare: estimate?.lossShare ?? 0, reportedAt },
+      now,
+    );
+    if (change === undefined) return;
+    const { trouble } = change;
+    this.#options.onEvent({ kind: "leg-quality", sessionId, connection, trouble, estimate });
+  }
+
+  #activate(server: ServerLeg): void {
+    this.#active.add(server);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#cancelSweep !== undefined || this.#active.size === 0) return;
+    const { clock } = this.#options;
+    this.#cancelSweep = clock.at(clock.now() + SWEEP_MS, () => {
+      this.#cancelSweep = undefined;
+      this.#sweep(clock.now());
+      this.#arm();
+    });
+  }
+
+  #sweep(now: number): void {
+    for (const server of this.#active) {
+      const { leg } = server;
+      const due = leg.nextTimeout();
+      if (due === undefined) this.#active.delete(server);
+      else if (due <= now) leg.tick(now);
+    }
+  }
+}
+
+interface ServerLeg {
+  readonly sessionId: string;
+  readonly connection: ConnectionId;
+  readonly leg: MediaLeg;
+  /** What comes here, by flow. */
+  readonly spoken: Map<number, AdmissionRow>;
+  /** Flows of what goes out here. */
+  readonly heard: Set<number>;
+  readonly quality: LegQuality;
+  /** Live packets that were to go out. */
+  offered: number;
+  isClosed: boolean;
+}
+
+interface FlowPlace {
+  readonly server: ServerLeg;
+  /** Of the peer, on this flow. */
+  readonly role: "speaker" | "listener";
+  readonly ssrc: number;
+}
+
+interface HeldTag {
+  readonly flow: number;
+  readonly account: (fate: EgressFate) => void;
+}
+
+/** Who reports, for a server: it is no source of the session's. */
+const SERVER_SSRC = 0;
