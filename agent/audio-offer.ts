@@ -45,8 +45,13 @@ export function audioCapabilities(platform: AgentPlatform, options: CallAudioOpt
 
 function chosenFormats(platform: AgentPlatform, options: CallAudioOptions): AudioFormatChoice[] {
   const wanted = options.frameMs ?? DEFAULT_FRAME_MS;
-  const names = options.codecs ?? platform.audioFormats.map(({ name }) => name);
-  const formats = names.flatMap((name) => platform.audioFormats.filter((format) => format.name === name));
+  const names = options.codecs ?? [...new Set(platform.audioFormats.map(({ name }) => name))];
+  const { channels: most = 1 } = options;
+  const formats = names
+    .flatMap((name) =>
+      platform.audioFormats.filter((format) => format.name === name && format.channels <= most),
+    )
+    .sort((a, b) => b.channels - a.channels);
   if (formats.length === 0) {
     throw new ParleyError({
       code: "field-invalid",

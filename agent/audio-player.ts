@@ -1,7 +1,7 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { InsertOutcome } from "../sfu/jitter-buffer.ts";
+import type { BufferedFrame, InsertOutcome } from "../sfu/jitter-buffer.ts";
 import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
@@ -26,6 +26,9 @@ export interface AudioPlayerOptions {
   readonly concealed: (sequence: number | undefined, at: number) => void;
 }
 
+/** How long noise stands in for a silent speaker after the last frame that said so, ms: two that were lost, and some delay. */
+const COMFORT_MS = 1_500;
+
 /** Plays the verified frames of one stream: de-jitters, decodes, conceals what is missing and hands PCM out, from the first frame on. */
 export class AudioPlayer {
   readonly #options: AudioPlayerOptions;
@@ -35,6 +38,8 @@ export class AudioPlayer {
   #finished = false;
   /** What the decoder remembers is another speaker's: the next frame would begin with it. */
   #fadesIn = false;
+  /** Until when noise stands in for a speaker who is silent and sends nothing. */
+  #comfortUntil = Number.NEGATIVE_INFINITY;
   #undecodable = 0;
 
   constructor(options: AudioPlayerOptions) {
@@ -50,8 +55,8 @@ export class AudioPlayer {
   /** Takes a verified frame that arrived at `now`, and those that it carries. Says what became of the frame itself. */
   insert(frames: UnpackedFrames, now: number): InsertOutcome {
     this.#playout ??= this.#startPlayout(now);
-    for (const earlier of frames.earlier) this.#playout.insertCarried(earlier, now);
-    const outcome = this.#playout.insert(frames.own, now);
+    for (const earlier of frames.earlier) this.#playout.insertCarried(this.#placed(earlier), now);
+    const outcome = this.#playout.insert(this.#placed(frames.own), now);
     this.#schedule();
     return outcome;
   }
@@ -80,6 +85,14 @@ export class AudioPlayer {
     this.#options.codec.close();
   }
 
+  /** By the samples that are played, where the RTP clock counts otherwise, and with what its payload says of what follows. */
+  #placed(frame: BufferedFrame): BufferedFrame {
+    const { codec } = this.#options;
+    const { clockRate, rtpClockRate } = codec.format;
+    const timestamp = (frame.timestamp * (clockRate / rtpClockRate)) >>> 0;
+    return { ...frame, timestamp, pauses: codec.isPause?.(frame.payload) === true };
+  }
+
   #startPlayout(now: number): Playout {
     const { clockRate, frameSamples } = this.#options.codec.format;
     this.#start = now;
@@ -105,15 +118,19 @@ export class AudioPlayer {
 
   #play(step: PlayoutStep): void {
     const { codec, concealed, heard, receipts, silenceIsHeard, speaker, time } = this.#options;
-    if (step.kind === "silence" && !silenceIsHeard()) return;
+    const comforts = step.kind === "silence" && step.at < this.#comfortUntil && codec.comfort !== undefined;
+    if (step.kind === "silence" && !comforts && !silenceIsHeard()) return;
     const { clockRate, channels } = codec.format;
     const playedAt = time.wallAt(step.at);
     const position = Math.round(((step.at - this.#start) * clockRate) / 1000);
     const base = { speaker, playedAt, position, clockRate, channels } as const;
     if (step.kind === "silence") {
-      heard({ ...base, kind: "silence", pcm: new Int16Array(step.samples * channels), verified: false });
+      const noise = comforts ? codec.comfort?.().slice(0, step.samples * channels) : undefined;
+      if (noise !== undefined) heard({ ...base, kind: "comfort", pcm: noise, verified: false });
+      else heard({ ...base, kind: "silence", pcm: new Int16Array(step.samples * channels), verified: false });
       return;
     }
+    this.#comfortUntil = Number.NEGATIVE_INFINITY;
     const fade = (FADE_MS * clockRate) / 1000;
     const pcm = step.kind === "play" ? this.#decode(step.frame.payload) : undefined;
     if (step.kind !== "play" || pcm === undefined) {
@@ -125,6 +142,7 @@ export class AudioPlayer {
       return;
     }
     const { frame } = step;
+    if (frame.pauses === true) this.#comfortUntil = step.at + COMFORT_MS;
     if (this.#fadesIn) fadeIn(pcm, channels, fade);
     this.#fadesIn = false;
     // A receipt speaks of frames that came: one that another carried did not.

@@ -16,6 +16,9 @@ const LOW_WATER_MS = 100;
 /** A gap in the writer's supply shorter than this, in frames, continues the talkspurt with late frames; a longer one starts anew. */
 const SUPPLY_GAP_FRAMES = 5;
 
+/** While it is silent and DTX is on, one frame goes in so many milliseconds. */
+const PAUSE_MS = 400;
+
 /** Where an {@link AudioSender} hands its packets. */
 export interface AudioOutlet {
   /** A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. */
@@ -38,6 +41,8 @@ export interface AudioSenderCounters {
   readonly redundantBytes: number;
   readonly turns: number;
   readonly checkpoints: number;
+  /** Frames of silence that were not sent. */
+  readonly pauses: number;
   /** Intervals by which the pacer fell behind its deadlines and gave up catching up. */
   readonly skippedIntervals: number;
 }
@@ -80,6 +85,9 @@ export class AudioSender {
   #turns = 0;
   #checkpoints = 0;
   #skipped = 0;
+  #pauses = 0;
+  /** Deadline of the last frame of silence that went; undefined while it speaks. */
+  #pausedAt: number | undefined;
 
   constructor(options: {
     readonly clock: Clock;
@@ -118,6 +126,7 @@ export class AudioSender {
       redundantBytes: this.#redundantBytes,
       turns: this.#turns,
       checkpoints: this.#checkpoints,
+      pauses: this.#pauses,
       skippedIntervals: this.#skipped + (this.#pacer?.skipped ?? 0),
     };
   }
@@ -318,13 +327,21 @@ export class AudioSender {
     }
     if (this.#muted || !this.#permitted || this.#held || !this.#outlet.hasRoom()) return;
     const payload = this.#codec.encode(this.#frame);
+    const isPause = this.#codec.isPause?.(payload) === true;
+    // What begins or ends a turn says so in its frame.
+    const mayPause = isPause && !closing && !startOfTurn;
+    if (mayPause && this.#pausedAt !== undefined && deadline - this.#pausedAt < PAUSE_MS) {
+      this.#pauses += 1;
+      return;
+    }
+    this.#pausedAt = mayPause ? deadline : undefined;
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
     const level = audioLevel(this.#frame);
     const frame = this.#frames.send(payload, captured, {
       startOfTurn,
       endOfTurn: closing,
-      audioLevel: { level, voice: !closing },
+      audioLevel: { level, voice: !closing && !isPause },
     });
     this.#sent += 1;
     this.#sentInEpoch = true;

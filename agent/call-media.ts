@@ -1,4 +1,4 @@
-import type { AudioCodec } from "../codecs/audio-codec.ts";
+import { type AudioCodec, rtpTicks } from "../codecs/audio-codec.ts";
 import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
@@ -286,7 +286,7 @@ function makeSender(
     clock: platform.clock,
     time,
     codec,
-    ...speakingParts(options, entry, codec.format.frameSamples),
+    ...speakingParts(options, entry, rtpTicks(codec.format)),
     outlet: {
       frame: (frame) => {
         options.outgoing?.(frame.packet);

@@ -10,6 +10,8 @@ export interface CallAudioOptions extends AudioCodecOptions {
   readonly codecs?: readonly string[];
   /** Frame length, ms. Default 20. */
   readonly frameMs?: number;
+  /** Most channels to offer or take. Default 1; with 2 a caller prefers two, and takes one where the other end has no more. */
+  readonly channels?: 1 | 2;
   /**
    * How many of the frames before it each frame carries once more (RFC 2198), from the beginning of the call: 0, 1 or 2. Default 0. False:
    * this end neither sends nor takes such frames.

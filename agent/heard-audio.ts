@@ -31,9 +31,12 @@ export interface HeardSpeech extends HeardBase {
   readonly endOfTurn: boolean;
 }
 
-/** A frame made up in place of a lost or late one, or an interval in which nobody speaks. Nobody signed it. */
+/**
+ * A frame made up in place of a lost or late one (`concealed`), noise in place of a speaker who is silent and sends nothing (`comfort`), or an
+ * interval in which nobody speaks. Nobody signed it.
+ */
 export interface HeardFiller extends HeardBase {
-  readonly kind: "concealed" | "silence";
+  readonly kind: "concealed" | "comfort" | "silence";
   readonly verified: false;
 }
 

@@ -37,4 +37,6 @@ export interface AudioCodecOptions {
   readonly bitrate?: number;
   /** Share of packets expected to be lost, 0..1: how much forward error correction to spend. */
   readonly expectedLoss?: number;
+  /** Whether silence is not sent: of its frames only one goes every 400 ms, and the listener makes the noise behind it. Default false. */
+  readonly dtx?: boolean;
 }

@@ -1,12 +1,19 @@
 /** What one audio format is and can do, as negotiation sees it. */
 export interface AudioFormat {
-  /** Lowercase RTP encoding name: `opus`, `pcmu`, `pcma`. */
+  /** Lowercase RTP encoding name: `opus`, `g722`, `pcmu`, `pcma`. */
   readonly name: string;
-  /** RTP clock rate, Hz. Equal to the PCM rate handed to and from the codec. */
+  /** Samples a second of the PCM handed to and from the codec. */
   readonly clockRate: number;
+  /** RTP clock rate, Hz: that of the PCM, but for G.722, where it is half of it. */
+  readonly rtpClockRate: number;
   readonly channels: 1 | 2;
   /** Samples per channel in one frame. */
   readonly frameSamples: number;
+}
+
+/** RTP timestamp units of one frame. */
+export function rtpTicks({ clockRate, rtpClockRate, frameSamples }: AudioFormat): number {
+  return (frameSamples * rtpClockRate) / clockRate;
 }
 
 /** What of an encoder may change while it runs. What is left out stays as it is. */
@@ -15,6 +22,8 @@ export interface CodecTuning {
   readonly bitrate?: number;
   /** Share of payloads expected to be lost, 0 to 1: how much forward error correction to spend. */
   readonly expectedLoss?: number;
+  /** Whether silence becomes payloads that need not all be sent: see {@link AudioCodec.isPause}. */
+  readonly dtx?: boolean;
 }
 
 /** Encodes and decodes one stream of one {@link AudioFormat}. Not shared between streams: both halves keep state. */
@@ -31,6 +40,13 @@ export interface AudioCodec {
    * carries forward error correction recovers from it; otherwise it conceals.
    */
   conceal(next?: Uint8Array): Int16Array;
+  /**
+   * Whether a payload says that its speaker is silent: until there is something to hear again no more need come, but one now and then.
+   * Absent: none does.
+   */
+  isPause?(payload: Uint8Array): boolean;
+  /** One frame of PCM of the noise behind a silent speaker, valid until the next call. Absent: digital silence. */
+  comfort?(): Int16Array;
   /** Changes how it encodes from the next frame on; what it has no choice in is ignored. Throws `field-invalid`. Absent: no choices. */
   tune?(settings: CodecTuning): void;
   /** Releases native or wasm memory. Idempotent. */

@@ -73,7 +73,13 @@ describe.each(LAWS)("the %s codec", (law) => {
   const make = () => new G711Codec(law);
 
   it("says what it is", () => {
-    expect(make().format).toEqual({ name: law, clockRate: 8000, channels: 1, frameSamples: 160 });
+    expect(make().format).toEqual({
+      name: law,
+      clockRate: 8000,
+      rtpClockRate: 8000,
+      channels: 1,
+      frameSamples: 160,
+    });
     expect(new G711Codec(law, 80).format.frameSamples).toBe(80);
     expect(make().lookahead).toBe(0);
   });

@@ -83,7 +83,13 @@ describe("speech through the codec", () => {
     }
     const heard = transcode(codec, stereo);
     const channel = (pcm: Int16Array, index: number) => pcm.filter((_, i) => i % 2 === index);
-    expect(codec.format).toEqual({ name: "opus", clockRate: 48_000, channels: 2, frameSamples: 960 });
+    expect(codec.format).toEqual({
+      name: "opus",
+      clockRate: 48_000,
+      rtpClockRate: 48_000,
+      channels: 2,
+      frameSamples: 960,
+    });
     expect(correlation(channel(stereo, 0), channel(heard, 0), codec.lookahead)).toBeGreaterThan(0.9);
     expect(correlation(channel(stereo, 1), channel(heard, 1), codec.lookahead)).toBeGreaterThan(0.9);
     expect(correlation(channel(stereo, 0), channel(heard, 1), codec.lookahead)).toBeLessThan(0.5);

@@ -33,7 +33,7 @@ export interface OpusOptions {
   readonly fec?: boolean;
   /** Share of payloads expected to be lost, 0 to 1: how much of the bitrate FEC takes. Default 0.1. */
   readonly expectedLoss?: number;
-  /** Silence becomes payloads of one byte, which need not be sent. Default false. */
+  /** Silence becomes payloads of one or two bytes, which need not all be sent. Default false. */
   readonly dtx?: boolean;
 }
 
@@ -49,6 +49,7 @@ export async function createOpusCodec(options: OpusOptions = {}): Promise<AudioC
   const format: AudioFormat = {
     name: "opus",
     clockRate: OPUS_CLOCK_RATE,
+    rtpClockRate: OPUS_CLOCK_RATE,
     channels,
     frameSamples: (OPUS_CLOCK_RATE / 1000) * frameMs,
   };
@@ -123,12 +124,22 @@ class OpusCodec implements AudioCodec {
     return this.#decoder.decodePacketLoss(frameSize);
   }
 
-  tune({ bitrate, expectedLoss }: CodecTuning): void {
+  tune({ bitrate, dtx, expectedLoss }: CodecTuning): void {
     this.#assertOpen();
     if (bitrate !== undefined) requireBitrate(bitrate);
     if (expectedLoss !== undefined) requireLoss(expectedLoss);
     if (bitrate !== undefined) this.#encoder.setBitrate(bitrate);
+    if (dtx !== undefined) this.#encoder.setDtx(dtx);
     if (expectedLoss !== undefined) this.#encoder.setPacketLossPercent(Math.round(expectedLoss * 100));
+  }
+
+  isPause(payload: Uint8Array): boolean {
+    return payload.length > 0 && payload.length <= LONGEST_PAUSE_BYTES;
+  }
+
+  comfort(): Int16Array {
+    this.#assertOpen();
+    return this.#decoder.decodePacketLoss(this.format.frameSamples);
   }
 
   close(): void {
@@ -207,6 +218,8 @@ const FRAME_MS: readonly OpusFrameMs[] = [5, 10, 20, 40, 60];
 const VOICE_BITRATE = 32_000;
 /** Waveform kept as well as at 10, for half the time (`docs/audio-codecs.md`). */
 const COMPLEXITY = 5;
+/** What DTX makes of a frame: its first byte, and one more where it is several frames in one. */
+const LONGEST_PAUSE_BYTES = 2;
 /** 60 ms at 510 kbit/s; a longer payload is refused. */
 const MAX_PAYLOAD_BYTES = 3_900;
 /** Samples; measured, see `docs/audio-codecs.md`. */

@@ -31,6 +31,8 @@ export interface BufferedFrame {
   readonly startOfTurn: boolean;
   /** Nothing follows in this turn: what comes after is silence, not loss. */
   readonly endOfTurn: boolean;
+  /** Nothing need follow for a while: its speaker is silent. Default false. */
+  readonly pauses?: boolean | undefined;
 }
 
 export type InsertOutcome = "buffered" | "late" | "duplicate";
@@ -222,7 +224,7 @@ export class JitterBuffer {
     const first = this.#waiting.shift();
     if (first === undefined) return PAUSE;
     const { frame, arrival } = first;
-    this.#speaking = !frame.endOfTurn;
+    this.#speaking = !frame.endOfTurn && frame.pauses !== true;
     this.#next = frame.sequence + 1;
     this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
     this.#cursorCaptured = frame.captured + this.#frameTime;

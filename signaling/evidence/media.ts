@@ -13,6 +13,7 @@ export interface ProvenFrame {
   readonly stream: number;
   readonly sequence: number;
   readonly timestamp: number;
+  readonly payloadType: number;
   readonly payload: Uint8Array;
   /** A checkpoint of the speaker lists it too. */
   readonly checkpointed: boolean;
@@ -65,7 +66,7 @@ export function verifyMedia(
       faults.push({ code: "signature-invalid", message: "It was not signed for this call and place.", at });
       continue;
     }
-    const { sequence, timestamp, epoch, keyGeneration } = view;
+    const { sequence, timestamp, epoch, keyGeneration, payloadType } = view;
     const lists = known.checkpoints.find((checkpoint) => digestOf(checkpoint, sequence) !== undefined);
     const listed = lists && digestOf(lists, sequence);
     const digest = frameDigest(context.signedBytes(packet, view));
@@ -100,6 +101,7 @@ export function verifyMedia(
       stream,
       sequence,
       timestamp,
+      payloadType,
       payload: view.payload(packet),
       checkpointed: listed !== undefined,
       epoch,

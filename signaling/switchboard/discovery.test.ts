@@ -24,7 +24,7 @@ describe("discovery", () => {
     expect(ask("DESCRIBE", "/")).toMatchObject({
       modalities: ["audio", "data"],
       communication: {
-        audio_codecs: ["opus", "pcmu", "pcma"],
+        audio_codecs: ["opus", "g722", "pcmu", "pcma"],
         bindings: ["webtransport", "websocket"],
         data_formats: ["json"],
       },

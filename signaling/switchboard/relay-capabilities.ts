@@ -9,7 +9,7 @@ export const RELAY: Capabilities = {
     codecs: AUDIO_FORMATS.flatMap((format) =>
       format.channels.map((channels) => ({
         name: format.name,
-        clockRate: format.clockRate,
+        clockRate: format.rtpClockRate,
         channels,
         frameMs: format.frameMs,
       })),

@@ -158,7 +158,7 @@ describe("ESTABLISH by headers alone", () => {
     ["Authority-Scope", "communication:bilateral"],
     ["Session-Intent", "communication"],
     ["Communication-Modalities", "audio, video"],
-    ["Audio-Codecs", "g722, opus"],
+    ["Audio-Codecs", "g728, opus"],
     ["Video-Codecs", "vp9, av1"],
   ];
   const change = (name: string, value: string): readonly HeaderField[] =>
@@ -197,7 +197,7 @@ describe("ESTABLISH by headers alone", () => {
     ["Authority-Scope", "communication:audio:transmit", 451, "scope-violation"],
     ["Authority-Scope", "payments:all", 451, "scope-claim-invalid"],
     ["Communication-Modalities", "video", 463, "proposal-rejected"],
-    ["Audio-Codecs", "g722", 463, "proposal-rejected"],
+    ["Audio-Codecs", "g728", 463, "proposal-rejected"],
   ])("with %s: %s is refused with %d %s", (name, value, status, code) => {
     expect(establish(change(name, value))).toMatchObject({ status, error: { code } });
   });

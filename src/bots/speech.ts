@@ -81,7 +81,13 @@ export async function prepareOpus(rates: Iterable<number>): Promise<void> {
   for (const rate of rates) await preparedPackets(OPUS_20_MS, rate);
 }
 
-const OPUS_20_MS: AudioFormat = { name: "opus", clockRate: 48_000, channels: 1, frameSamples: 960 };
+const OPUS_20_MS: AudioFormat = {
+  name: "opus",
+  clockRate: 48_000,
+  rtpClockRate: 48_000,
+  channels: 1,
+  frameSamples: 960,
+};
 
 /**
  * An Opus codec that says prepared packets in turn, whatever PCM it is given. With `decode` it decodes and conceals for real;

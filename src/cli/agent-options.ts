@@ -41,7 +41,10 @@ export function addConnectOptions(command: Command): Command {
 /** What is said, heard and kept. */
 export function addSoundOptions(command: Command): Command {
   return command
-    .option("--in <wav>", "say this: 16-bit WAV of 48000 Hz (8000 Hz for G.711), one or two channels")
+    .option(
+      "--in <wav>",
+      "say this: 16-bit WAV of 48000 Hz (16000 Hz for G.722, 8000 Hz for G.711), one or two channels",
+    )
     .addOption(
       new Option("--tone [seconds]", "say a tone (3 s unless told otherwise)")
         .argParser(values.seconds)
@@ -53,7 +56,23 @@ export function addSoundOptions(command: Command): Command {
     .option("--keep <file>", "keep the frames heard, for parley verify --media")
     .option(
       "--codec <name>",
-      "codec to agree on: opus, pcmu or pcma; may be repeated, best first",
+      "codec to agree on: opus, g722, pcmu or pcma; may be repeated, best first",
       values.codecs,
+    )
+    .addOption(
+      new Option("--frame-ms <ms>", "wished length of a frame (default: 20)").argParser(values.frameMs),
+    )
+    .addOption(
+      new Option("--channels <n>", "most channels to agree on (default: 1)")
+        .choices(["1", "2"])
+        .argParser(Number),
+    )
+    .option("--bitrate <bps>", "bits a second that Opus aims at", values.integer(6_000, 510_000))
+    .option("--dtx", "do not send silence: one frame of it goes every 400 ms")
+    .addOption(
+      new Option(
+        "--redundancy <n>",
+        "how many of the frames before it each frame carries once more, where the other end takes that (default: 0)",
+      ).argParser(values.integer(0, 2)),
     );
 }

@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import { Agent, type CallOptions, type IncomingCall } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { type AudioFlags, audioOptions } from "./audio-flags.ts";
 import { type AgentConnectFlags, connectOptions, serverOf } from "./connect-flags.ts";
 import { type ConversationReport, converse, describeConversation } from "./conversation.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
@@ -11,14 +12,13 @@ import type { Output } from "./output.ts";
 import { toneVoice, type Voice, wavVoice } from "./voice.ts";
 
 /** Flags of `parley answer`. */
-export interface AnswerFlags extends AgentConnectFlags {
+export interface AnswerFlags extends AgentConnectFlags, AudioFlags {
   readonly in?: string;
   readonly tone?: number;
   readonly echo?: true;
   readonly out?: string;
   readonly evidence?: string;
   readonly keep?: string;
-  readonly codec?: readonly string[];
   readonly for?: number;
   readonly busy?: true;
   readonly decline?: true;
@@ -127,11 +127,10 @@ class AnsweringDesk {
     const flags = this.#flags;
     const keepPath = this.#numbered(flags.keep);
     const keep = keepPath === undefined ? undefined : new KeptFramesWriter(keepPath);
-    const codecs = flags.codec ?? this.#voice?.codecs;
     const options: CallOptions = {
       // Nobody here would read messages.
       data: false,
-      ...(codecs === undefined ? {} : { audio: { codecs } }),
+      audio: audioOptions(flags, this.#voice),
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };
     const call = await incoming.accept(options).catch((error: unknown) => {

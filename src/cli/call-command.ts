@@ -1,4 +1,5 @@
 import { Agent, type OutgoingCallOptions } from "../../agent/node.ts";
+import { type AudioFlags, audioOptions } from "./audio-flags.ts";
 import type { AgentConnectFlags } from "./connect-flags.ts";
 import { connectOptions, serverOf } from "./connect-flags.ts";
 import { converse, describeConversation } from "./conversation.ts";
@@ -10,13 +11,12 @@ import type { Output } from "./output.ts";
 import { toneVoice, wavVoice } from "./voice.ts";
 
 /** Flags of `parley call`. */
-export interface CallFlags extends AgentConnectFlags {
+export interface CallFlags extends AgentConnectFlags, AudioFlags {
   readonly in?: string;
   readonly tone?: number;
   readonly out?: string;
   readonly evidence?: string;
   readonly keep?: string;
-  readonly codec?: readonly string[];
   readonly linger: number;
   readonly for?: number;
   readonly reason: string;
@@ -36,11 +36,10 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
   try {
     output.note(`online as ${agent.id}; calling ${callee}`);
     const keep = flags.keep === undefined ? undefined : new KeptFramesWriter(flags.keep);
-    const codecs = flags.codec ?? voice?.codecs;
     const options: OutgoingCallOptions = {
       signal: interrupts.signal,
       onRinging: () => output.note("it rings"),
-      ...(codecs === undefined ? {} : { audio: { codecs } }),
+      audio: audioOptions(flags, voice),
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };
     const dialled = performance.now();

@@ -87,6 +87,14 @@ export function codecs(text: string, before: readonly string[] | undefined): str
   throw new InvalidArgumentError(`It is one of ${AUDIO_FORMATS.map((known) => known.name).join(", ")}.`);
 }
 
+/** A length of frames that some codec has, milliseconds. */
+export function frameMs(text: string): number {
+  const known = [...new Set(AUDIO_FORMATS.flatMap((format) => format.frameMs))].sort((a, b) => a - b);
+  const value = Number(text);
+  if (known.includes(value)) return value;
+  throw new InvalidArgumentError(`It is one of ${known.join(", ")}.`);
+}
+
 /** Why a call is ended. */
 export function reason(text: string): string {
   if (readShape(END_REASON, text, "reason").ok) return text;

@@ -1,6 +1,8 @@
 import { nodePlatform } from "../../agent/node.ts";
 import { audioFormat } from "../../codecs/audio-formats.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { unwrapRedundant } from "../../sfu/redundancy.ts";
+import type { AnswerCodec } from "../../signaling/audio-stream.ts";
 import type { ProvenFrame } from "../../signaling/evidence/media.ts";
 import type { JudgedEvidence } from "../../signaling/evidence/verify.ts";
 import { usageError } from "./output.ts";
@@ -41,15 +43,17 @@ export async function writeProvenWav(
   const terms = streams.find((candidate) => candidate.stream === stream);
   const agreed = terms?.modality === "audio" ? terms.codec : undefined;
   const format = agreed && audioFormat(agreed.name, agreed.channels, agreed.frame_ms);
-  if (format === undefined) throw usageError("The call's codec is none that this version can decode.");
+  if (agreed === undefined || format === undefined)
+    throw usageError("The call's codec is none that this version can decode.");
   const codec = await nodePlatform().createAudioCodec(format, {});
   const wav = await WavWriter.create(path, format);
   const progress = startProgress("decoding", frames.length, "frames");
   let undecodable = 0;
   try {
-    for (const [index, { position, payload }] of placed(frames).entries()) {
+    const scale = format.clockRate / format.rtpClockRate;
+    for (const [index, { position, payload }] of placed(unpacked(frames, agreed)).entries()) {
       try {
-        wav.write(position, codec.decode(payload));
+        wav.write(position * scale, codec.decode(payload));
       } catch (error) {
         if (!(error instanceof ParleyError)) throw error;
         undecodable += 1;
@@ -82,9 +86,26 @@ function choose(proven: readonly ProvenFrame[], speaker: "caller" | "callee" | u
   return frames;
 }
 
-/** Samples since the first frame, from timestamps that wrap at 32 bits (RFC 3550 5.1). */
-function placed(
+/** What is decoded: of packets that carry earlier frames, the frame itself, and those of the others that are not there. */
+function unpacked(
   frames: readonly ProvenFrame[],
+  agreed: AnswerCodec,
+): Pick<ProvenFrame, "timestamp" | "payload">[] {
+  const there = new Set(frames.map(({ sequence }) => sequence));
+  return frames.flatMap(({ sequence, timestamp, payload, payloadType }) => {
+    if (payloadType !== agreed.red_payload_type) return [{ timestamp, payload }];
+    const carrying = { sequence, timestamp, captured: 0, payload };
+    const red = unwrapRedundant(carrying, { payloadType: agreed.payload_type, clockRate: agreed.clock_rate });
+    if (!red.ok) return [{ timestamp, payload: NOTHING }];
+    const earlier = red.value.earlier.filter((frame) => !there.has(frame.sequence));
+    for (const frame of earlier) there.add(frame.sequence);
+    return [...earlier, { timestamp, payload: red.value.payload }];
+  });
+}
+
+/** RTP clock units since the first frame, from timestamps that wrap at 32 bits (RFC 3550 5.1). */
+function placed(
+  frames: readonly Pick<ProvenFrame, "timestamp" | "payload">[],
 ): { readonly position: number; readonly payload: Uint8Array }[] {
   let position = 0;
   let previous = frames[0]?.timestamp ?? 0;
@@ -94,3 +115,5 @@ function placed(
     return { position, payload };
   });
 }
+
+const NOTHING = new Uint8Array(0);

@@ -52,6 +52,8 @@ describe("a voice", () => {
     const wide = await wavVoice(path);
     expect(wide.codecs).toEqual(["opus"]);
     expect(wide.pcm({ clockRate: 48_000, channels: 1 })).toEqual(Int16Array.of(15, -4));
+    await writeFile(path, encodeWav({ sampleRate: 16_000, channels: 1, samples: Int16Array.of(7) }));
+    expect((await wavVoice(path)).codecs).toEqual(["g722"]);
     await writeFile(path, encodeWav({ sampleRate: 8_000, channels: 1, samples: Int16Array.of(7) }));
     const narrow = await wavVoice(path);
     expect(narrow.codecs).toEqual(["pcmu", "pcma"]);

@@ -21,7 +21,7 @@ export async function wavVoice(path: string): Promise<Voice> {
   const { sampleRate, channels, samples } = read.value;
   const fitting = AUDIO_FORMATS.filter(({ clockRate }) => clockRate === sampleRate);
   if (fitting.length === 0) {
-    const wanted = "Parley takes 48000 Hz, or 8000 Hz for G.711";
+    const wanted = "Parley takes 48000 Hz, 16000 Hz for G.722 or 8000 Hz for G.711";
     throw usageError(
       `${path} has ${sampleRate} Hz; ${wanted}. Convert it first: sox ${path} -r 48000 OUT.wav`,
     );

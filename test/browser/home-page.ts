@@ -61,7 +61,7 @@ const tasks = {
   /** A tone through Opus: how loud it comes out at its own pitch, as a share of what went in; and a lost frame. */
   async opus() {
     const codec = await createAudioCodec(
-      { name: "opus", clockRate: 48_000, channels: 1, frameSamples: 960 },
+      { name: "opus", clockRate: 48_000, rtpClockRate: 48_000, channels: 1, frameSamples: 960 },
       {},
     );
     const out: number[] = [];
