@@ -4,13 +4,26 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { BufferedFrame, InsertOutcome } from "../sfu/jitter-buffer.ts";
 import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
+import { type Adjustment, TimeStretch } from "../sfu/time-stretch.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
-import type { HeardAudio } from "./heard-audio.ts";
+import type { HeardAudio, HeardPiece } from "./heard-audio.ts";
 import type { MediaTime } from "./media-time.ts";
 
 export interface AudioPlayerCounters extends PlayoutCounters {
   /** Payloads that verified and would not decode; played as concealment. */
   readonly undecodable: number;
+}
+
+/** How far a stream was played. */
+export interface PlayedTo {
+  /** The last frame of it that was played. */
+  readonly sequence: number;
+  /** Its media epoch. */
+  readonly epoch: number;
+  /** How many of its samples. */
+  readonly samples: number;
+  /** When the last of them was, monotonic milliseconds. */
+  readonly at: number;
 }
 
 export interface AudioPlayerOptions {
@@ -24,6 +37,8 @@ export interface AudioPlayerOptions {
   readonly silenceIsHeard: () => boolean;
   /** Told of each interval that was made up, with the number of the frame that would not decode. */
   readonly concealed: (sequence: number | undefined, at: number) => void;
+  /** What was cut off has been put out to its end. */
+  readonly cutOff: () => void;
 }
 
 /** How long noise stands in for a silent speaker after the last frame that said so, ms: two that were lost, and some delay. */
@@ -32,24 +47,61 @@ const COMFORT_MS = 1_500;
 /** Plays the verified frames of one stream: de-jitters, decodes, conceals what is missing and hands PCM out, from the first frame on. */
 export class AudioPlayer {
   readonly #options: AudioPlayerOptions;
+  readonly #stretch: TimeStretch;
   #playout: Playout | undefined;
   #start = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
   #finished = false;
-  /** What the decoder remembers is another speaker's: the next frame would begin with it. */
+  /** Sound begins from nothing, or the decoder remembers another speaker's: the next frame would begin with a click. */
   #fadesIn = false;
   /** Until when noise stands in for a speaker who is silent and sends nothing. */
   #comfortUntil = Number.NEGATIVE_INFINITY;
+  /** The last frame played was not the end of a turn. */
+  #isSpeaking = false;
+  /** The last frame played, and from when to when. Monotonic milliseconds. */
+  #position: { readonly frame: BufferedFrame; readonly from: number; readonly to: number } | undefined;
+  readonly #fadeSamples: number;
   #undecodable = 0;
 
   constructor(options: AudioPlayerOptions) {
     this.#options = options;
+    const { format } = options.codec;
+    this.#stretch = new TimeStretch(format);
+    this.#fadeSamples = Math.min(format.frameSamples, (FADE_MS * format.clockRate) / 1000);
   }
 
   /** `undefined` until the first frame. */
   get counters(): AudioPlayerCounters | undefined {
     const playout = this.#playout?.counters();
     return playout && { ...playout, undecodable: this.#undecodable };
+  }
+
+  /** How far the stream was played by `now`, to the sample. */
+  positionAt(now: number): PlayedTo | undefined {
+    if (this.#position === undefined) return undefined;
+    const { frame, from, to } = this.#position;
+    const share = Math.max(0, Math.min(1, (now - from) / (to - from)));
+    return {
+      sequence: frame.sequence,
+      epoch: frame.epoch ?? 0,
+      samples: Math.round(this.#options.codec.format.frameSamples * share),
+      at: Math.min(Math.max(now, from), to),
+    };
+  }
+
+  /** Whether something that was cut off has yet to be put out to its end. */
+  get isFading(): boolean {
+    return this.#playout?.isFading ?? false;
+  }
+
+  /** What is played fades out, and nothing is played until `resume`, for 2 s at most; what comes is kept. Idempotent. */
+  pause(): void {
+    this.#playout?.pause(this.#options.clock.now());
+  }
+
+  /** Goes on where `pause` stopped. Idempotent. */
+  resume(): void {
+    this.#playout?.resume(this.#options.clock.now());
   }
 
   /** Takes a verified frame that arrived at `now`, and those that it carries. Says what became of the frame itself. */
@@ -63,6 +115,7 @@ export class AudioPlayer {
 
   /** Throws away what waits; what is played fades out. */
   flush(): void {
+    this.#comfortUntil = Number.NEGATIVE_INFINITY;
     this.#playout?.flush();
   }
 
@@ -117,48 +170,86 @@ export class AudioPlayer {
   }
 
   #play(step: PlayoutStep): void {
-    const { codec, concealed, heard, receipts, silenceIsHeard, speaker, time } = this.#options;
-    const comforts = step.kind === "silence" && step.at < this.#comfortUntil && codec.comfort !== undefined;
-    if (step.kind === "silence" && !comforts && !silenceIsHeard()) return;
-    const { clockRate, channels } = codec.format;
-    const playedAt = time.wallAt(step.at);
-    const position = Math.round(((step.at - this.#start) * clockRate) / 1000);
-    const base = { speaker, playedAt, position, clockRate, channels } as const;
+    const { codec, silenceIsHeard } = this.#options;
+    const { channels } = codec.format;
     if (step.kind === "silence") {
-      const noise = comforts ? codec.comfort?.().slice(0, step.samples * channels) : undefined;
-      if (noise !== undefined) heard({ ...base, kind: "comfort", pcm: noise, verified: false });
-      else heard({ ...base, kind: "silence", pcm: new Int16Array(step.samples * channels), verified: false });
+      const noise =
+        step.at < this.#comfortUntil ? codec.comfort?.().slice(0, step.samples * channels) : undefined;
+      this.#fadesIn ||= this.#isSpeaking;
+      if (noise === undefined && !silenceIsHeard()) return;
+      const pcm = noise ?? new Int16Array(step.samples * channels);
+      this.#stretch.note(pcm);
+      this.#heard(step.at, { kind: noise === undefined ? "silence" : "comfort", pcm, verified: false });
       return;
     }
     this.#comfortUntil = Number.NEGATIVE_INFINITY;
-    const fade = (FADE_MS * clockRate) / 1000;
-    const pcm = step.kind === "play" ? this.#decode(step.frame.payload) : undefined;
-    if (step.kind !== "play" || pcm === undefined) {
-      receipts.concealed();
-      const made = codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
-      if (step.kind === "fade") fadeOut(made, channels, fade);
-      heard({ ...base, kind: "concealed", pcm: made, verified: false });
-      concealed(step.kind === "play" ? step.frame.sequence : undefined, step.at);
+    const decoded = step.kind === "play" ? this.#decode(step.frame.payload) : undefined;
+    if (step.kind !== "play" || decoded === undefined) {
+      this.#conceal(step);
       return;
     }
     const { frame } = step;
-    if (frame.pauses === true) this.#comfortUntil = step.at + COMFORT_MS;
-    if (this.#fadesIn) fadeIn(pcm, channels, fade);
+    const pauses = frame.pauses === true;
+    if (pauses) this.#comfortUntil = step.at + COMFORT_MS;
+    this.#isSpeaking = !frame.endOfTurn && !pauses;
+    if (this.#fadesIn) fadeIn(decoded, channels, this.#fadeSamples);
     this.#fadesIn = false;
+    const pcm = this.#timed(decoded, step.adjust);
+    this.#position = { frame, from: step.at, to: step.at + this.#duration(pcm) };
     // A receipt speaks of frames that came: one that another carried did not.
-    if (frame.carrier === undefined) receipts.heard(frame.sequence);
-    heard({
-      ...base,
+    if (frame.carrier === undefined) this.#options.receipts.heard(frame.sequence);
+    this.#heard(step.at, {
       kind: "speech",
       pcm,
       verified: true,
       sequence: frame.sequence,
-      carriedBy: frame.carrier,
       capturedAt: frame.captured,
       level: frame.level,
       startOfTurn: frame.startOfTurn,
       endOfTurn: frame.endOfTurn,
+      carriedBy: frame.carrier,
     });
+  }
+
+  /** One frame in the time that it is to play for. */
+  #timed(decoded: Int16Array, adjust: Adjustment | undefined): Int16Array {
+    if (adjust === undefined) {
+      this.#stretch.note(decoded);
+      return decoded;
+    }
+    const pcm = this.#stretch.adjust(decoded, adjust);
+    if (pcm.length !== decoded.length) {
+      this.#playout?.adjusted(pcm.length / this.#options.codec.format.channels);
+    }
+    return pcm;
+  }
+
+  #conceal(step: Exclude<PlayoutStep, { readonly kind: "silence" }>): void {
+    const { codec, concealed, cutOff, receipts } = this.#options;
+    const { channels, frameSamples } = codec.format;
+    receipts.concealed();
+    let pcm = codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
+    const ends = step.kind === "fade" || (step.kind === "conceal" && step.isLast);
+    if (step.kind === "fade") pcm = pcm.subarray(0, this.#fadeSamples * channels);
+    if (ends) fadeOut(pcm, channels, step.kind === "fade" ? this.#fadeSamples : frameSamples);
+    if (step.kind === "fade") this.#playout?.lasts(this.#fadeSamples);
+    this.#fadesIn ||= ends;
+    this.#stretch.note(pcm);
+    this.#heard(step.at, { kind: "concealed", pcm, verified: false });
+    concealed(step.kind === "play" ? step.frame.sequence : undefined, step.at);
+    if (step.kind === "fade") cutOff();
+  }
+
+  #heard(at: number, piece: HeardPiece): void {
+    const { codec, heard, speaker, time } = this.#options;
+    const { clockRate, channels } = codec.format;
+    const position = Math.round(((at - this.#start) * clockRate) / 1000);
+    heard({ ...piece, speaker, playedAt: time.wallAt(at), position, clockRate, channels });
+  }
+
+  #duration(pcm: Int16Array): number {
+    const { clockRate, channels } = this.#options.codec.format;
+    return (pcm.length / channels / clockRate) * 1000;
   }
 
   #decode(payload: Uint8Array): Int16Array | undefined {

@@ -80,6 +80,7 @@ export class AudioReceiver {
     this.#player = new AudioPlayer({
       ...options,
       concealed: (sequence, at) => this.#tell("concealed", sequence, at),
+      cutOff: () => {},
     });
   }
 

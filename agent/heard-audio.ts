@@ -1,5 +1,8 @@
 interface HeardBase {
-  /** One frame of interleaved PCM; yours to keep. */
+  /**
+   * Interleaved PCM; yours to keep. One frame; a little more or less where the playout made it last longer or shorter, less where it was cut off. Each
+   * piece begins where the one before ended.
+   */
   readonly pcm: Int16Array;
   readonly clockRate: number;
   readonly channels: 1 | 2;
@@ -42,3 +45,8 @@ export interface HeardFiller extends HeardBase {
 
 /** One interval of what the other end said, as played. */
 export type HeardAudio = HeardSpeech | HeardFiller;
+
+/** What is particular to a piece. */
+export type HeardPiece =
+  | Omit<HeardSpeech, Exclude<keyof HeardBase, "pcm">>
+  | Omit<HeardFiller, Exclude<keyof HeardBase, "pcm">>;

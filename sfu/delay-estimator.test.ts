@@ -26,12 +26,29 @@ describe("DelayEstimator", () => {
     expect(estimator.offset).toBe((estimator.needed as number) + 5);
   });
 
-  it("forgets a bad time once 500 frames have passed", () => {
+  it("forgets a bad time once 500 frames have passed, and lowers the delay by 25 ms a second from then on", () => {
     const estimator = new DelayEstimator();
     for (let at = 0; at < 100; at += 1) estimator.observe(300);
     for (let at = 0; at < 510; at += 1) estimator.observe(20);
     expect(estimator.needed).toBe(20);
+    expect(estimator.offset).toBeGreaterThan(290);
+    for (let second = 1; second <= 4; second += 1) {
+      const before = estimator.offset ?? 0;
+      for (let at = 0; at < 50; at += 1) estimator.observe(20);
+      expect(before - (estimator.offset ?? 0)).toBeCloseTo(25, 6);
+    }
+    for (let at = 0; at < 500; at += 1) estimator.observe(20);
     expect(estimator.offset).toBe(30);
+  });
+
+  it("raises the delay as soon as a frame shows that it is needed", () => {
+    const estimator = new DelayEstimator();
+    for (let at = 0; at < 100; at += 1) estimator.observe(20);
+    expect(estimator.offset).toBe(30);
+    expect(estimator.usualWait).toBe(10);
+    estimator.observe(80);
+    expect(estimator.offset).toBe(85);
+    expect(estimator.usualWait).toBe(65);
   });
 
   it("never asks for more than the fastest frame and the limit", () => {

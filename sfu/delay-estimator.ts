@@ -13,6 +13,9 @@ const LATENESS_MARGIN = 5;
 /** Playout delay never exceeds the fastest transit by more, milliseconds. Later frames are given up. */
 export const MAXIMUM_DELAY = 500;
 
+/** The delay aimed at is lowered by at most this share of the media's time: a bad time may come again. */
+const LOWERING = 0.025;
+
 /**
  * Learns how long after its capture a frame should be played, from the transit times of past frames: arrival by the
  * local clock minus capture by the speaker's. Only differences matter, so the clocks need not agree; a slow drift
@@ -21,6 +24,7 @@ export const MAXIMUM_DELAY = 500;
 export class DelayEstimator {
   readonly #minimum: number;
   readonly #maximum: number;
+  readonly #lowering: number;
   readonly #transits = new Float64Array(DELAY_SAMPLES);
   readonly #sorted = new Float64Array(DELAY_SAMPLES);
   #count = 0;
@@ -29,9 +33,17 @@ export class DelayEstimator {
   #offset: number | undefined;
   #needed: number | undefined;
 
-  constructor(limits: { readonly minimumDelay?: number; readonly maximumDelay?: number } = {}) {
+  /** Delays, and the time from one frame to the next (20 unless told otherwise), in milliseconds. */
+  constructor(
+    limits: {
+      readonly minimumDelay?: number;
+      readonly maximumDelay?: number;
+      readonly frameTime?: number;
+    } = {},
+  ) {
     this.#minimum = limits.minimumDelay ?? MINIMUM_DELAY;
     this.#maximum = limits.maximumDelay ?? MAXIMUM_DELAY;
+    this.#lowering = LOWERING * (limits.frameTime ?? 20);
   }
 
   /** Takes one frame's transit time, milliseconds, late frames' too. */
@@ -50,6 +62,11 @@ export class DelayEstimator {
   /** The part of `offset` without which too many frames would be late. Never above `offset`. */
   get needed(): number | undefined {
     return this.#needed;
+  }
+
+  /** How long a frame of usual transit waits by `offset`. */
+  get usualWait(): number | undefined {
+    return this.#offset === undefined ? undefined : this.#offset - this.#at(0.5);
   }
 
   /** Puts a sample in the place of the oldest, and into the order. */
@@ -81,12 +98,16 @@ export class DelayEstimator {
   }
 
   #recompute(): void {
+    const lowest = (this.#offset ?? Number.NEGATIVE_INFINITY) - this.#lowering * this.#stale;
     this.#stale = 0;
-    const sorted = this.#sorted;
-    const at = (quantile: number): number => sorted[Math.max(0, Math.ceil(quantile * this.#count) - 1)] ?? 0;
-    const ceiling = at(0) + this.#maximum;
-    this.#needed = Math.min(at(ON_TIME_QUANTILE), ceiling);
-    this.#offset = Math.min(Math.max(this.#needed + LATENESS_MARGIN, at(0.5) + this.#minimum), ceiling);
+    const ceiling = this.#at(0) + this.#maximum;
+    this.#needed = Math.min(this.#at(ON_TIME_QUANTILE), ceiling);
+    const wanted = Math.max(this.#needed + LATENESS_MARGIN, this.#at(0.5) + this.#minimum);
+    this.#offset = Math.min(Math.max(wanted, lowest), ceiling);
+  }
+
+  #at(quantile: number): number {
+    return this.#sorted[Math.max(0, Math.ceil(quantile * this.#count) - 1)] ?? 0;
   }
 }
 

@@ -110,10 +110,10 @@ describe("the jitter buffer", () => {
     expect(listen(buffer, 40, 1)).toBe("lost");
     expect(buffer.insert(frame(2), 75)).toBe("buffered");
     expect(buffer.insert(frame(1), 78)).toBe("late");
-    expect(buffer.counters().stretched).toBe(0);
+    expect(buffer.counters().awaited).toBe(0);
     expect(listen(buffer, 80, 1)).toBe("2");
     expect(listen(buffer, 100, 1)).toBe("lost");
-    expect(buffer.counters().stretched).toBe(1);
+    expect(buffer.counters().awaited).toBe(1);
     expect(buffer.insert(frame(3), 118)).toBe("buffered");
     expect(listen(buffer, 120, 1)).toBe("3");
   });
@@ -131,22 +131,40 @@ describe("the jitter buffer", () => {
     expect(buffer.counters().shrunk).toBeGreaterThan(50);
   });
 
-  it("leaves out one frame a second while the delay is too long", () => {
+  it("asks for shorter frames, five a second at most, while the delay is too long, and leaves none out", () => {
     const buffer = new JitterBuffer(OPTIONS);
-    // The first frames took 205 ms; later ones 5 ms.
-    for (let index = 0; index < 3; index++) buffer.insert(frame(index), index * 20 + 205);
+    // The first frames took 105 ms; later ones 5 ms.
+    for (let index = 0; index < 3; index++) buffer.insert(frame(index), index * 20 + 105);
     let next = 3;
-    let shrunk = 0;
-    for (let at = 220; at < 30_000; at += 20) {
+    let at = 120;
+    let delay = 0;
+    const shortened: number[] = [];
+    while (at < 20_000) {
       while (next * 20 + 5 <= at) buffer.insert(frame(next), next++ * 20 + 5);
-      buffer.take(at);
-      const now = buffer.counters().shrunk;
-      expect(now - shrunk).toBeLessThanOrEqual(1);
-      shrunk = now;
+      const slot = buffer.take(at);
+      const cut = slot.kind === "frame" && slot.adjust !== undefined && slot.adjust.ms < 0;
+      if (cut) {
+        shortened.push(at);
+        buffer.shortened(at);
+      }
+      if (slot.kind === "frame") delay = at - slot.frame.captured;
+      at += cut ? 12 : 20;
     }
-    expect(shrunk).toBeGreaterThanOrEqual(6);
-    const last = buffer.take(30_000);
-    expect(last.kind === "frame" ? 30_000 - last.frame.captured : 999).toBeLessThanOrEqual(80);
+    expect(buffer.counters()).toMatchObject({ shrunk: 0, late: 0 });
+    expect(shortened.length).toBeGreaterThan(8);
+    expect(shortened.every((when, index) => index === 0 || when - (shortened[index - 1] ?? 0) >= 200)).toBe(
+      true,
+    );
+    // 5 ms of transit, 10 ms of delay, and what is left alone.
+    expect(delay).toBeLessThanOrEqual(15 + 15);
+  });
+
+  it("asks for longer frames at once when the delay is too short", () => {
+    const buffer = new JitterBuffer(OPTIONS);
+    fill(buffer, frame(0), frame(1), frame(2));
+    expect(buffer.take(20)).toMatchObject({ kind: "frame", adjust: undefined });
+    buffer.insert(frame(3), 95);
+    expect(buffer.take(40)).toMatchObject({ kind: "frame", adjust: { ms: 20 } });
   });
 
   it("follows a speaker whose timestamps start anew with a turn", () => {

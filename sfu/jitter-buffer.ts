@@ -1,14 +1,10 @@
+import { DelayControl } from "./delay-control.ts";
 import { DelayEstimator } from "./delay-estimator.ts";
 import { ReplayWindow } from "./replay-window.ts";
+import type { Adjustment } from "./time-stretch.ts";
 
 /** Frames held at most. When one more comes, the oldest is dropped and counted as `overflow`. */
 export const MAX_BUFFERED_FRAMES = 256;
-
-/** Within a talkspurt, delay beyond what is needed is cut by leaving out a frame when it exceeds this, milliseconds. */
-const TOLERATED_EXCESS = 60;
-
-/** At most one frame is left out in this many milliseconds of media. */
-const SHRINK_INTERVAL = 1000;
 
 /** Frames this far past their time are dropped without regard to the interval, milliseconds: latency never grows further. */
 export const MAXIMUM_EXCESS = 500;
@@ -19,6 +15,8 @@ export interface BufferedFrame {
   readonly sequence: number;
   /** RTP timestamp, unsigned 32 bits. */
   readonly timestamp: number;
+  /** Media epoch; passed through. Default 0. */
+  readonly epoch?: number | undefined;
   /** Capture time by the speaker's clock, milliseconds. */
   readonly captured: number;
   /** Belongs to the buffer from now on: hand over a copy of what a carrier lent. */
@@ -39,14 +37,20 @@ export type InsertOutcome = "buffered" | "late" | "duplicate";
 
 /** What stands in one frame time of the playout. */
 export type Slot =
-  | { readonly kind: "frame"; readonly frame: BufferedFrame; readonly waited: number }
+  | {
+      readonly kind: "frame";
+      readonly frame: BufferedFrame;
+      readonly waited: number;
+      /** How its playing time should change to bring the delay to what is needed. */
+      readonly adjust: Adjustment | undefined;
+    }
   /** A frame is lost or not there in time. `next` is the payload right after it, if it has arrived. */
   | { readonly kind: "missing"; readonly next: Uint8Array | undefined }
   /** Nobody speaks. `until`: when the frame that waits is due, if one does. */
   | { readonly kind: "pause"; readonly until: number | undefined };
 
 export interface JitterCounters {
-  /** Distinct frames inserted. */
+  /** Distinct frames inserted that came themselves. */
   readonly received: number;
   /** Came after their time and were dropped, or were too old when the turn could begin. */
   readonly late: number;
@@ -55,17 +59,17 @@ export interface JitterCounters {
   readonly overflow: number;
   /** Thrown away by interrupts. */
   readonly flushed: number;
-  /** Left out to reduce the delay. */
+  /** Left out because the delay was past all bounds. */
   readonly shrunk: number;
-  /** Frame times put in to increase the delay; each is also concealed. */
-  readonly stretched: number;
+  /** Frame times concealed while their frames were still waited for, which made the delay longer. */
+  readonly awaited: number;
 }
 
 /**
  * Puts the frames of one stream in order and hands out one slot per frame time. When a talkspurt begins its first frame
  * is placed by capture time and the delay learned so far; inside it the RTP timestamp governs. The delay changes at
- * silence, or within a talkspurt by one whole frame at a time: longer where a frame is missing anyway, shorter when it
- * exceeds the need by {@link TOLERATED_EXCESS}.
+ * silence; within a talkspurt it is made longer where a frame is missing anyway, and else by asking for frames that play
+ * longer or shorter than they last: see `Adjustment`. Whoever plays them asks for the next slot when they are over.
  */
 export class JitterBuffer {
   readonly #frameSamples: number;
@@ -82,7 +86,7 @@ export class JitterBuffer {
     overflow: 0,
     flushed: 0,
     shrunk: 0,
-    stretched: 0,
+    awaited: 0,
   };
   #speaking = false;
   /** Everything below this sequence number has been played or given up. */
@@ -92,7 +96,9 @@ export class JitterBuffer {
   #cursorCaptured = 0;
   /** Slots left empty since the last frame played. */
   #holes = 0;
-  #shrunkAt = Number.NEGATIVE_INFINITY;
+  readonly #control = new DelayControl();
+  /** Delay beyond the need that a pause has left: it is worked off, and no frame dropped for it. */
+  #allowance = 0;
 
   /** `frameSamples` at `clockRate` Hz is one frame time. Delays in milliseconds, see {@link DelayEstimator}. */
   constructor(options: {
@@ -103,8 +109,8 @@ export class JitterBuffer {
   }) {
     this.#frameSamples = options.frameSamples;
     this.#frameTime = (options.frameSamples * 1000) / options.clockRate;
-    this.#delays = options;
-    this.#estimator = new DelayEstimator(options);
+    this.#delays = { ...options, frameTime: this.#frameTime };
+    this.#estimator = new DelayEstimator(this.#delays);
   }
 
   /**
@@ -156,13 +162,13 @@ export class JitterBuffer {
     const offset = this.#estimator.offset;
     if (offset === undefined) return PAUSE;
     if (!this.#speaking) return this.#begin(at, offset);
-    this.#shrink(at, offset);
+    this.#giveUp(at, offset);
     const first = this.#waiting[0]?.frame;
     if (first === undefined) return this.#missing(at, undefined);
     const ahead = this.#ahead(first);
     const lost = first.sequence - this.#next;
     if ((first.startOfTurn && lost === 0) || ahead < -1) return this.#begin(at, offset);
-    if (ahead <= 0) return this.#play(at);
+    if (ahead <= 0) return this.#play(at, offset);
     if (this.#holes < lost) {
       return this.#missing(at, ahead === 1 ? first.payload : undefined);
     }
@@ -175,12 +181,23 @@ export class JitterBuffer {
     this.#speaking = false;
   }
 
+  /** Nothing was asked for during `ms` milliseconds, by somebody who wants to hear all of it after them. */
+  resume(ms: number): void {
+    this.#allowance += ms;
+  }
+
+  /** The frame given out for `at` was made shorter. */
+  shortened(at: number): void {
+    this.#control.shortened(at);
+  }
+
   /** Throws away what waits and gives up the talkspurt: an interrupt. Returns whether a talkspurt was going on. */
   flush(): boolean {
     const wasSpeaking = this.#speaking;
     this.#counters.flushed += this.#waiting.length;
     this.#waiting.length = 0;
     this.#speaking = false;
+    this.#allowance = 0;
     return wasSpeaking;
   }
 
@@ -190,6 +207,11 @@ export class JitterBuffer {
     this.#seen = new ReplayWindow();
     this.#next = 0;
     return this.flush();
+  }
+
+  /** Whether a talkspurt is going on. */
+  get isSpeaking(): boolean {
+    return this.#speaking;
   }
 
   /** Frames waiting. */
@@ -202,6 +224,11 @@ export class JitterBuffer {
     return this.#estimator.offset;
   }
 
+  /** How long a usual frame waits when the delay is as aimed at, milliseconds. */
+  get targetDelay(): number | undefined {
+    return this.#estimator.usualWait;
+  }
+
   counters(): JitterCounters {
     return { ...this.#counters };
   }
@@ -210,17 +237,17 @@ export class JitterBuffer {
   #begin(at: number, offset: number): Slot {
     this.#speaking = false;
     // A backlog that built up behind a stall is not played from its beginning, or the delay would stay with the turn.
-    while (this.#waiting.length > 1 && this.#excess(at, offset) > 2 * this.#frameTime) {
+    while (this.#waiting.length > 1 && this.#excess(at, offset) > 2 * this.#frameTime + this.#allowance) {
       this.#discard();
       this.#counters.late++;
     }
     const first = this.#waiting[0]?.frame;
     if (first === undefined) return PAUSE;
     const due = first.captured + offset;
-    return due > at ? { kind: "pause", until: due } : this.#play(at);
+    return due > at ? { kind: "pause", until: due } : this.#play(at, offset);
   }
 
-  #play(at: number): Slot {
+  #play(at: number, offset: number): Slot {
     const first = this.#waiting.shift();
     if (first === undefined) return PAUSE;
     const { frame, arrival } = first;
@@ -229,14 +256,16 @@ export class JitterBuffer {
     this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
     this.#cursorCaptured = frame.captured + this.#frameTime;
     this.#holes = 0;
-    return { kind: "frame", frame, waited: at - arrival };
+    const excess = at - frame.captured - offset;
+    this.#allowance = Math.max(0, Math.min(this.#allowance, excess));
+    return { kind: "frame", frame, waited: at - arrival, adjust: this.#control.adjustment(at, excess) };
   }
 
   #missing(at: number, next: Uint8Array | undefined): Slot {
     const needed = this.#estimator.needed ?? 0;
     if (at - this.#cursorCaptured < needed) {
       // The slot stays open: its frame may yet come and is then played one frame time later.
-      this.#counters.stretched++;
+      this.#counters.awaited++;
       return { kind: "missing", next: undefined };
     }
     this.#cursor = (this.#cursor + this.#frameSamples) >>> 0;
@@ -245,15 +274,11 @@ export class JitterBuffer {
     return { kind: "missing", next };
   }
 
-  /** Leaves frames out when the delay is far above the need. */
-  #shrink(at: number, offset: number): void {
-    while (this.#waiting.length > 1) {
-      const excess = this.#excess(at, offset);
-      const due = excess > TOLERATED_EXCESS && at - this.#shrunkAt >= SHRINK_INTERVAL;
-      if (!due && excess <= MAXIMUM_EXCESS) return;
+  /** Leaves frames out when the delay is past all bounds. */
+  #giveUp(at: number, offset: number): void {
+    while (this.#waiting.length > 1 && this.#excess(at, offset) > MAXIMUM_EXCESS + this.#allowance) {
       this.#discard();
       this.#counters.shrunk++;
-      this.#shrunkAt = at;
     }
   }
 

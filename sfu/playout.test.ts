@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { Link, type LinkConditions } from "../src/emulation/link.ts";
 import { SeededRandom } from "../src/emulation/seeded-random.ts";
 import type { BufferedFrame } from "./jitter-buffer.ts";
-import { CONCEALMENT_LIMIT, MAX_CATCH_UP, Playout, type PlayoutStep } from "./playout.ts";
+import { CONCEALMENT_LIMIT, MAX_CATCH_UP, MAX_PAUSE_MS, Playout, type PlayoutStep } from "./playout.ts";
 
 const CLOCK_RATE = 48_000;
 const FRAME_SAMPLES = 960;
@@ -11,6 +11,9 @@ const SPEAKER_EPOCH = 1_767_225_600_000;
 /** The RTP timestamp wraps after a second, the low 16 bits of the sequence number at once. */
 const FIRST_TIMESTAMP = 2 ** 32 - CLOCK_RATE;
 const FIRST_SEQUENCE = 0x1_fff0;
+/** What a stretcher that always finds a joint does, milliseconds. */
+const SHORTEST_CUT = 2.5;
+const LONGEST_CUT = 15;
 
 interface Scene {
   readonly seconds: number;
@@ -26,6 +29,8 @@ interface Scene {
 
 interface Outcome {
   readonly steps: PlayoutStep[];
+  /** Samples of frames that played shorter or longer than they last. */
+  readonly lengths: ReadonlyMap<PlayoutStep, number>;
   readonly playout: Playout;
   readonly sent: number;
   readonly lost: number;
@@ -63,12 +68,19 @@ function play(scene: Scene): Outcome {
   arrivals.sort((a, b) => a.at - b.at);
   const playout = new Playout({ clockRate: CLOCK_RATE, frameSamples: FRAME_SAMPLES, start: 0 });
   const steps: PlayoutStep[] = [];
+  const lengths = new Map<PlayoutStep, number>();
   const delays: number[] = [];
   const tick = (): void => {
     const step = playout.poll(playout.nextTimeout());
     if (step === undefined) throw new Error("a tick whose time has come gave nothing");
     steps.push(step);
     if (step.kind !== "play") return;
+    if (step.adjust !== undefined && Math.abs(step.adjust.ms) >= SHORTEST_CUT) {
+      const change = Math.max(-LONGEST_CUT, Math.min(LONGEST_CUT, step.adjust.ms));
+      const samples = FRAME_SAMPLES + Math.round((change * CLOCK_RATE) / 1000);
+      playout.adjusted(samples);
+      lengths.set(step, samples);
+    }
     delays.push(step.at - (spokenAt.get(step.frame.sequence) ?? Number.NaN) - scene.link.delay);
   };
   for (const { at, frame } of arrivals) {
@@ -77,7 +89,7 @@ function play(scene: Scene): Outcome {
   }
   const end = (scene.seconds * 1000) / skew + 1000;
   while (playout.nextTimeout() < end) tick();
-  return { steps, playout, sent: spokenAt.size, lost: link.counters.lost, delays };
+  return { steps, lengths, playout, sent: spokenAt.size, lost: link.counters.lost, delays };
 }
 
 const mean = (values: readonly number[]): number =>
@@ -90,15 +102,17 @@ function concealedShare({ playout }: Outcome): number {
 }
 
 /** When what a step puts out is over. */
-function endOf(step: PlayoutStep | undefined): number {
+function endOf({ lengths }: Outcome, step: PlayoutStep | undefined): number {
   if (step === undefined) return Number.NaN;
-  return step.at + (step.kind === "silence" ? (step.samples * 1000) / CLOCK_RATE : FRAME_TIME);
+  const samples = step.kind === "silence" ? step.samples : (lengths.get(step) ?? FRAME_SAMPLES);
+  return step.at + (samples * 1000) / CLOCK_RATE;
 }
 
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;
 
 /** Each frame once, in order; every distinct frame that arrived accounted for. */
-function expectSound({ steps, playout, sent, lost }: Outcome): void {
+function expectSound(outcome: Outcome): void {
+  const { steps, playout, sent, lost } = outcome;
   const heard = steps.flatMap((step) => (step.kind === "play" ? step.frame.sequence : []));
   expect(heard.every((sequence, index) => index === 0 || sequence > (heard[index - 1] ?? 0))).toBe(true);
   const counters = playout.counters();
@@ -107,7 +121,9 @@ function expectSound({ steps, playout, sent, lost }: Outcome): void {
   expect(counters.heard + counters.late + counters.shrunk + counters.overflow).toBe(counters.received);
   expect(counters.concealed).toBe(steps.filter((step) => step.kind === "conceal").length);
   // No instant without sound and none with two.
-  expect(steps.every((step, index) => index === 0 || isNear(step.at, endOf(steps[index - 1])))).toBe(true);
+  expect(steps.every((step, index) => index === 0 || isNear(step.at, endOf(outcome, steps[index - 1])))).toBe(
+    true,
+  );
 }
 
 const PHASES = [0.5, 4, 9, 14, 19.5];
@@ -171,9 +187,9 @@ describe("at 3 % loss and 30 ms jitter", () => {
       seed: 9,
       turn: [150, 50],
     });
-    const { late, stretched } = outcome.playout.counters();
+    const { late, awaited } = outcome.playout.counters();
     expect(late).toBeLessThanOrEqual(0.01 * outcome.sent);
-    expect(stretched).toBeLessThanOrEqual(5);
+    expect(awaited).toBeLessThanOrEqual(5);
   });
 });
 
@@ -218,15 +234,104 @@ describe("a speaker whose clock runs off by 400 ppm", () => {
     expect(highest(outcome.delays)).toBeLessThanOrEqual(50);
   });
 
-  it("is followed a frame at a time without a pause", () => {
+  it("is followed without a pause, and without leaving out or making up a frame", () => {
     for (const skew of [1 + 400e-6, 1 - 400e-6]) {
       const outcome = play({ seconds: 900, link: { delay: 20, jitter: 2 }, skew, phase: 7 });
       expectSound(outcome);
-      // 360 ms of drift are 18 frames one way or the other.
-      const { concealed, shrunk } = outcome.playout.counters();
-      expect(concealed + shrunk).toBeLessThanOrEqual(0.002 * outcome.sent);
-      expect(highest(outcome.delays)).toBeLessThanOrEqual(100);
+      const { concealed, shrunk, late, accelerated, expanded } = outcome.playout.counters();
+      expect([concealed, shrunk, late]).toEqual([0, 0, 0]);
+      // 360 ms of drift, one way or the other.
+      const followed = skew > 1 ? accelerated : expanded;
+      expect(followed).toBeGreaterThan(340);
+      expect(followed).toBeLessThan(400);
+      expect(highest(outcome.delays)).toBeLessThanOrEqual(40);
     }
+  });
+});
+
+describe("a pause", () => {
+  const talk = (seconds: number) => {
+    const playout = new Playout({ clockRate: CLOCK_RATE, frameSamples: FRAME_SAMPLES, start: 0 });
+    const steps: PlayoutStep[] = [];
+    const run = (until: number) => {
+      for (; playout.nextTimeout() < until; ) {
+        const step = playout.poll(playout.nextTimeout());
+        if (step === undefined) throw new Error("a tick whose time has come gave nothing");
+        steps.push(step);
+        if (step.kind !== "play" || step.adjust === undefined || step.adjust.ms > -SHORTEST_CUT) continue;
+        playout.adjusted(FRAME_SAMPLES - 480);
+      }
+    };
+    let next = 0;
+    const upTo = (until: number) => {
+      for (; next * FRAME_TIME < until && next < seconds * 50; next++) {
+        run(next * FRAME_TIME);
+        const captured = next * FRAME_TIME - FRAME_TIME;
+        const frame = {
+          sequence: next,
+          timestamp: next * FRAME_SAMPLES,
+          captured,
+          payload: new Uint8Array(1),
+        };
+        playout.insert({ ...frame, startOfTurn: next === 0, endOfTurn: false }, next * FRAME_TIME);
+      }
+      run(until);
+    };
+    return { playout, steps, upTo };
+  };
+  const heard = (steps: readonly PlayoutStep[]) =>
+    steps.flatMap((step) => (step.kind === "play" ? step.frame.sequence : []));
+
+  it("fades out at the next tick, and nothing is lost when it is taken back", () => {
+    const { playout, steps, upTo } = talk(10);
+    upTo(1000);
+    playout.pause(1000);
+    upTo(2000);
+    const after = steps.filter(({ at }) => at >= 1000);
+    expect(after[0]?.kind).toBe("fade");
+    expect(after.slice(1).every(({ kind }) => kind === "silence")).toBe(true);
+    playout.resume(2000);
+    upTo(9_000);
+    expect(heard(steps)).toEqual(Array.from({ length: heard(steps).length }, (_, index) => index));
+    expect(playout.counters()).toMatchObject({ late: 0, shrunk: 0, overflow: 0, flushed: 0 });
+    // The second that was waited is worked off by playing faster.
+    expect(playout.counters().accelerated).toBeGreaterThan(950);
+    const last = steps.findLast((step) => step.kind === "play");
+    expect(last?.kind === "play" ? last.at - last.frame.captured : 999).toBeLessThan(60);
+  });
+
+  it("ends by itself after two seconds", () => {
+    const { playout, steps, upTo } = talk(10);
+    upTo(1000);
+    playout.pause(1000);
+    upTo(6000);
+    const silent = steps.filter(({ at, kind }) => at >= 1000 && kind === "silence");
+    expect(silent.length * FRAME_TIME).toBeGreaterThan(MAX_PAUSE_MS - 50);
+    expect(silent.length * FRAME_TIME).toBeLessThanOrEqual(MAX_PAUSE_MS);
+    expect(playout.isPaused).toBe(false);
+    expect(heard(steps)).toEqual(Array.from({ length: heard(steps).length }, (_, index) => index));
+  });
+
+  it("that becomes an interrupt throws away what waited, without another sound", () => {
+    const { playout, steps, upTo } = talk(1.5);
+    upTo(1000);
+    playout.pause(1000);
+    upTo(1500);
+    playout.flush();
+    upTo(2500);
+    expect(playout.isPaused).toBe(false);
+    expect(steps.filter(({ kind }) => kind === "fade")).toHaveLength(1);
+    expect(heard(steps.filter(({ at }) => at >= 1000))).toEqual([]);
+    expect(playout.counters().flushed).toBeGreaterThan(20);
+  });
+
+  it("taken back before its tick changes nothing", () => {
+    const { playout, steps, upTo } = talk(2);
+    upTo(1000);
+    playout.pause(1001);
+    playout.resume(1004);
+    upTo(1900);
+    expect(steps.some(({ kind }) => kind === "fade")).toBe(false);
   });
 });
 

@@ -19,10 +19,11 @@ export function unpackFrames(
   bytes: Uint8Array,
   row: Pick<AdmissionRow, "payloadType" | "redPayloadType" | "clockRate" | "clockOffset">,
 ): UnpackedFrames {
-  const { sequence, timestamp, startOfTurn, endOfTurn } = view;
+  const { sequence, timestamp, epoch, startOfTurn, endOfTurn } = view;
   const captured = view.captureMs + row.clockOffset;
   const payload = view.payload(bytes).slice();
-  const own = { sequence, timestamp, captured, payload, level: view.audioLevel, startOfTurn, endOfTurn };
+  const level = view.audioLevel;
+  const own = { sequence, timestamp, epoch, captured, payload, level, startOfTurn, endOfTurn };
   if (view.payloadType !== row.redPayloadType) return { own, earlier: [] };
   const unwrapped = unwrapRedundant({ sequence, timestamp, captured, payload }, row);
   if (!unwrapped.ok) return { own: { ...own, payload: NOTHING }, earlier: [] };
@@ -30,6 +31,7 @@ export function unpackFrames(
     own: { ...own, payload: unwrapped.value.payload },
     earlier: unwrapped.value.earlier.map((frame) => ({
       ...frame,
+      epoch,
       carrier: sequence,
       level: undefined,
       startOfTurn: false,
