@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { run as setupStorm } from "./call-setup.ts";
 import { run as churn } from "./churn.ts";
+import { run as rfc8867 } from "./congestion.ts";
 import { run as flood } from "./flood.ts";
 import { run as frameDecode } from "./frame-decode.ts";
 import { run as interrupt } from "./interrupt.ts";
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   sockets,
   flood,
   churn,
+  rfc8867,
 };
 
 const USAGE = `npm run bench -- [NAME]... [--json]

@@ -42,6 +42,11 @@ export class HeldPackets {
     if (queue.length > MAX_HELD[packet.kind]) this.#dropFirst(queue, "queue-full");
   }
 
+  /** Whose turn it is, its deadline aside. */
+  peek(): HopPacket | undefined {
+    return this.#queues.audio[0] ?? this.#queues.data[0] ?? this.#queues.video[0];
+  }
+
   /** Whose turn it is, once those are dropped whose deadline came. */
   first(now: number): HopPacket | undefined {
     for (const kind of ORDER) {

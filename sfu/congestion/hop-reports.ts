@@ -63,10 +63,14 @@ export class HopReports implements Settled {
     this.#lossAverage = Math.max(0, this.#lossAverage - LOSS_WEIGHT);
   }
 
-  lost(_sentAt: number, bytes: number): void {
+  lost(bytes: number): void {
     this.freed += bytes;
     this.lostCount += 1;
     this.#lossAverage += LOSS_WEIGHT * (1 - this.#lossAverage);
+  }
+
+  forgotten(bytes: number): void {
+    this.freed += bytes;
   }
 
   /** The report is complete, and something in it was new. */
@@ -88,8 +92,10 @@ export class HopReports implements Settled {
     control.report({
       now,
       queueDelay: found.delay,
+      confirmedAt: found.confirmedAt,
       roundTrip: this.roundTrip,
       lossShare: this.#lossAverage,
+      lossCount: this.lostCount,
       received: this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW),
       isLimited: this.isLimited,
     });
@@ -102,5 +108,5 @@ const WRAP = (2 ** 32 * 1_000) / REPORT_TIMES_PER_SECOND;
 const LOSS_WEIGHT = 0.01;
 const MAX_INTERVAL = 500;
 /** Who offers less than this share of what may be sent does not try how much the hop takes. */
-const LIMITED_SHARE = 0.8;
-const RECEIVED_WINDOW = 500;
+const LIMITED_SHARE = 0.6;
+const RECEIVED_WINDOW = 300;

@@ -9,7 +9,7 @@ import {
 } from "../../codecs/rtcp-arrivals.ts";
 import { parseRemb, REMB_FORMAT } from "../../codecs/rtcp-remb.ts";
 import { HeldPackets } from "./held-packets.ts";
-import { type HopDrop, type HopPacket, PACKET_OVERHEAD } from "./hop-packet.ts";
+import { type HopDrop, type HopPacket, PACKET_OVERHEAD, type PacketKind } from "./hop-packet.ts";
 import { HopReports } from "./hop-reports.ts";
 import { RateControl } from "./rate-control.ts";
 import { RateMeter } from "./rate-meter.ts";
@@ -62,9 +62,11 @@ export class MediaHop {
   readonly #sources = new Map<number, SentPackets>();
   readonly #held: HeldPackets;
   readonly #control: RateControl;
+  readonly #least: number;
   readonly #reports: HopReports;
   readonly #offered = new RateMeter();
   #inFlight = 0;
+  #now: number;
   /** When the pacer lets the next packet go that is no audio. */
   #paceAt: number;
   #heardAt: number;
@@ -79,9 +81,11 @@ export class MediaHop {
     readonly dropped?: (packet: HopPacket, reason: HopDrop) => void;
   }) {
     this.#held = new HeldPackets(options.dropped);
+    this.#least = options.bitrate.least;
     this.#control = new RateControl(options.bitrate, options.start);
     this.#reports = new HopReports();
     this.#paceAt = options.start;
+    this.#now = options.start;
     this.#heardAt = options.start;
     this.#expiredAt = options.start;
   }
@@ -99,7 +103,10 @@ export class MediaHop {
   /** What was found out so far. */
   get estimate(): HopEstimate {
     return {
-      bitsPerSecond: this.#control.bitsPerSecond,
+      bitsPerSecond: Math.max(
+        this.#least,
+        this.#control.bitsPerSecond * this.#control.share(this.#now) - (this.#held.bytes * 8_000) / CATCH_UP,
+      ),
       roundTrip: this.#reports.roundTrip,
       leastRoundTrip: this.#reports.leastRoundTrip,
       queueDelay: this.#reports.queueDelay,
@@ -134,10 +141,12 @@ export class MediaHop {
 
   /** When `next` may have something, though no feedback came; `undefined` while nothing waits. */
   nextTimeout(): number | undefined {
+    const first = this.#held.peek();
     const deadline = this.#held.nextDeadline();
-    if (deadline === undefined) return undefined;
-    const isFull = this.#inFlight > 0 && this.#inFlight >= this.#window();
-    const at = isFull ? this.#expiredAt + EXPIRY_INTERVAL : this.#paceAt;
+    if (first === undefined || deadline === undefined) return undefined;
+    const size = first.bytes.length + PACKET_OVERHEAD;
+    const isFull = this.#inFlight > 0 && this.#inFlight + size > this.#window(first.kind, this.#now);
+    const at = isFull ? this.#expiredAt + EXPIRY_INTERVAL : first.kind === "audio" ? this.#now : this.#paceAt;
     return Math.min(deadline, at);
   }
 
@@ -176,9 +185,10 @@ export class MediaHop {
   #mayGo(packet: HopPacket, now: number): boolean {
     const size = packet.bytes.length + PACKET_OVERHEAD;
     if (now - this.#heardAt >= SILENCE) this.#silence(now);
-    if (this.#inFlight > 0 && this.#inFlight + size > this.#window()) {
+    const window = this.#window(packet.kind, now);
+    if (this.#inFlight > 0 && this.#inFlight + size > window) {
       this.#expire(now);
-      if (this.#inFlight > 0 && this.#inFlight + size > this.#window()) return false;
+      if (this.#inFlight > 0 && this.#inFlight + size > window) return false;
     }
     return packet.kind === "audio" || now >= this.#paceAt;
   }
@@ -196,16 +206,18 @@ export class MediaHop {
       this.#heardAt = Math.max(this.#heardAt, now);
     }
     this.#offered.add(size, now);
-    const gap = (size * 8_000) / (this.#control.bitsPerSecond * PACING_FACTOR);
+    this.#now = now;
+    const gap = (size * 8_000) / (this.#control.bitsPerSecond * this.#control.share(now) * PACING_FACTOR);
     this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
   }
 
-  /** Bytes that may be on their way at once. */
-  #window(): number {
-    const { leastRoundTrip } = this.#reports;
-    if (leastRoundTrip === undefined) return (this.#control.bitsPerSecond * FIRST_WINDOW) / 8_000;
-    const time = leastRoundTrip + this.#reports.interval + WINDOW_MARGIN;
-    return Math.max(LEAST_WINDOW, (this.#control.bitsPerSecond * time) / 8_000);
+  /** Bytes that may be on their way at once. Audio may have more of them: the other kinds give way first. */
+  #window(kind: PacketKind, now: number): number {
+    const { leastRoundTrip, interval } = this.#reports;
+    const queue = this.#control.isCompeting(now) ? COMPETING_MARGIN : WINDOW_MARGIN;
+    const time = leastRoundTrip === undefined ? FIRST_WINDOW : leastRoundTrip + interval + queue;
+    const share = kind === "audio" ? AUDIO_SHARE : 1;
+    return Math.max(LEAST_WINDOW, (share * this.#control.bitsPerSecond * time) / 8_000);
   }
 
   /** Nothing was heard for long: on at the lowest rate. */
@@ -225,6 +237,7 @@ export class MediaHop {
   }
 
   #take(report: ArrivalReport, now: number): { acknowledged: number; lost: number } {
+    this.#now = now;
     const settled = this.#reports.begin(now, (report.time * 1_000) / REPORT_TIMES_PER_SECOND);
     for (const { ssrc, begin, packets } of report.streams) {
       const source = this.#sources.get(ssrc);
@@ -234,7 +247,7 @@ export class MediaHop {
         const entry = packets[index] as number;
         if (hasArrived(entry)) source.acknowledge(first + index, entry, settled);
       }
-      source.overtaken(now, settled);
+      source.overtaken(settled);
     }
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {
@@ -249,17 +262,22 @@ export class MediaHop {
 /** Milliseconds without feedback on what is on its way after which the rate is the lowest. */
 const SILENCE = 2_000;
 /** How much faster than the rate packets may follow each other. */
-const PACING_FACTOR = 1.5;
+const PACING_FACTOR = 1.2;
 /** Milliseconds of rest that the pacer makes up for. */
 const PACING_BURST = 10;
 /** Milliseconds beyond round trip and feedback interval that the window allows for, so that video's uneven frames fit. */
 const WINDOW_MARGIN = 60;
+/** The same while somebody else keeps the queue full. */
+const COMPETING_MARGIN = 300;
 /** Milliseconds of the rate that may be on their way before the round trip is known. */
 const FIRST_WINDOW = 2_500;
 /** Bytes that may be on their way whatever the rate. */
 const LEAST_WINDOW = 6_000;
+const AUDIO_SHARE = 2;
 /** Milliseconds between looks for packets that nothing was ever heard of. */
 const EXPIRY_INTERVAL = 50;
 /** Milliseconds after which a packet that nothing was heard of counts as no longer on its way. */
 const LEAST_PATIENCE = 1_000;
+/** Milliseconds in which the encoder is asked to give what is held time to leave. */
+const CATCH_UP = 500;
 const OFFERED_WINDOW = 500;

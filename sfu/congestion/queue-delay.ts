@@ -5,6 +5,18 @@ const SLOTS = 12;
 /** A change of the one-way delay beyond this, milliseconds, that the round trip does not show is a step of the receiver's clock. */
 const CLOCK_STEP = 100;
 
+/** Milliseconds above the least delay that still count as it. */
+const SAME = 3;
+
+/** What a report says of waiting. */
+export interface FoundDelay {
+  /** Milliseconds in queues, of the packet that waited least in this report and the one before. */
+  readonly delay: number;
+  readonly roundTrip: number;
+  /** When packets last waited no longer than ever. */
+  readonly confirmedAt: number;
+}
+
 /**
  * How long packets wait in queues, from their one-way delays: arrival by the receiver's clock less sending by the
  * sender's. Only differences count, so the clocks need not agree; what exceeds the least delay of the last minute is waiting.
@@ -18,6 +30,8 @@ export class QueueDelay {
   #oneWay: number | undefined;
   #roundTrip = Number.NaN;
   #steps = 0;
+  #before: number | undefined;
+  #confirmedAt = Number.NEGATIVE_INFINITY;
 
   /** Steps of the receiver's clock that were seen. */
   get clockSteps(): number {
@@ -31,7 +45,7 @@ export class QueueDelay {
   }
 
   /** The report is complete: how long the packet that waited least has waited; `undefined` when no time was told. */
-  report(now: number): { readonly delay: number; readonly roundTrip: number } | undefined {
+  report(now: number): FoundDelay | undefined {
     const [oneWay, roundTrip] = [this.#least, this.#leastRoundTrip];
     if (oneWay === Number.POSITIVE_INFINITY) return undefined;
     this.#least = Number.POSITIVE_INFINITY;
@@ -44,7 +58,10 @@ export class QueueDelay {
     this.#oneWay = oneWay;
     this.#roundTrip = roundTrip;
     this.#remember(oneWay, now);
-    return { delay: oneWay - this.#base, roundTrip };
+    if (oneWay <= this.#base + SAME) this.#confirmedAt = now;
+    const delay = Math.min(oneWay, this.#before ?? oneWay) - this.#base;
+    this.#before = oneWay;
+    return { delay, roundTrip, confirmedAt: this.#confirmedAt };
   }
 
   #remember(oneWay: number, now: number): void {

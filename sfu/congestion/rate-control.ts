@@ -1,27 +1,41 @@
+import { Competition } from "./competition.ts";
+
 /** What one report of feedback says of a hop. */
 export interface HopReport {
   readonly now: number;
   /** Milliseconds in queues. */
   readonly queueDelay: number;
+  /** When packets last waited no longer than ever. */
+  readonly confirmedAt: number;
   /** Milliseconds, smoothed. */
   readonly roundTrip: number;
   /** Share of packets lost lately, 0 to 1. */
   readonly lossShare: number;
+  /** Packets that this report showed to be lost. */
+  readonly lossCount: number;
   /** Bits a second that arrive. */
   readonly received: number;
-  /** What is offered is less than what may be sent. */
+  /** What is offered is less than what may be sent: how much the path takes beyond it is not tried. */
   readonly isLimited: boolean;
 }
 
-/** How much may be sent: NADA (RFC 8698), see docs/congestion.md. */
+/**
+ * How much may be sent. In the manner of NADA (RFC 8698): every rate has a length of the queue at which it is content, the
+ * less the higher it is, so that flows that see one queue come to equal rates. docs/congestion.md says where this departs from it and why.
+ */
 export class RateControl {
   readonly #least: number;
   readonly #most: number;
+  readonly #competition: Competition;
   #rate: number;
-  #at: number | undefined;
+  #reportedAt: number | undefined;
   #signal = 0;
-  /** When there was last a queue or a loss. */
+  #isStarting = true;
+  /** When there was last a queue, or losses. */
   #troubleAt: number;
+  #congestedAt = Number.NEGATIVE_INFINITY;
+  #drainUntil = Number.NEGATIVE_INFINITY;
+  #drainedAt: number;
 
   constructor(
     bitrate: { readonly least: number; readonly most: number; readonly first: number },
@@ -30,55 +44,144 @@ export class RateControl {
     this.#least = bitrate.least;
     this.#most = bitrate.most;
     this.#rate = bitrate.first;
-    this.#troubleAt = start - LOG_WINDOW;
+    this.#troubleAt = start;
+    this.#drainedAt = start;
+    this.#competition = new Competition(start);
   }
 
+  /** Bits a second that the path takes. */
   get bitsPerSecond(): number {
     return this.#rate;
   }
 
-  report(report: HopReport): void {
-    const { now, queueDelay, roundTrip, lossShare, received, isLimited } = report;
-    const elapsed = Math.min(MAX_INTERVAL, now - (this.#at ?? now));
-    this.#at = now;
-    const signal = queueDelay + LOSS_PENALTY * Math.min(1, lossShare / LOSS_REFERENCE) ** 2;
-    if (queueDelay > QUEUE_EPSILON || lossShare > 0) this.#troubleAt = now;
-    let rate = this.#rate;
-    if (now - this.#troubleAt >= LOG_WINDOW) {
-      const share = Math.min(MOST_INCREASE, QUEUE_BOUND / (roundTrip + INTERVAL + FILTER_DELAY));
-      if (!isLimited) rate = Math.max(rate, (1 + share) * received);
-    } else {
-      const offset = signal - (REFERENCE_DELAY * this.#most) / rate;
-      const change =
-        -SCALE * (elapsed / TAU) * (offset / TAU) * rate -
-        SCALE * ETA * ((signal - this.#signal) / TAU) * rate;
-      if (change < 0 || !isLimited) rate += change;
-    }
-    this.#signal = signal;
-    this.#rate = Math.min(this.#most, Math.max(this.#least, rate));
+  /** Share of it that is to be sent at `now`: less while the queue is drained to see how short the way is. */
+  share(now: number): number {
+    return now < this.#drainUntil ? DRAIN_SHARE : 1;
   }
 
-  /** Nothing was heard for long: the lowest rate, until there is feedback again. */
+  isCompeting(now: number): boolean {
+    return this.#competition.isOn(now);
+  }
+
+  report(report: HopReport): void {
+    const { now, queueDelay, isLimited } = report;
+    const elapsed = Math.min(MAX_INTERVAL, now - (this.#reportedAt ?? now));
+    this.#reportedAt = now;
+    const signal = queueDelay + this.#lossPenalty(report);
+    if (queueDelay > QUEUE_EPSILON || report.lossShare > LOSS_EPSILON) this.#troubleAt = now;
+    const taken = this.#competition.watch(now, queueDelay, wantedDelay(this.#rate), this.#rate);
+    if (taken !== undefined) {
+      this.#isStarting = false;
+      this.#rate = taken;
+    }
+    if (this.#isStarting) this.#start(report);
+    else if (this.#competition.isOn(now)) this.#rate = this.#competition.rate(this.#rate, report, elapsed);
+    else if (now - this.#troubleAt >= CALM) this.#accelerate(report);
+    else if (now >= this.#drainUntil) this.#approach(signal, elapsed, isLimited);
+    if (!isLimited && now - Math.max(report.confirmedAt, this.#drainedAt) > DRAIN_INTERVAL) this.#drain(now);
+    this.#signal = signal;
+    this.#rate = Math.min(this.#most, Math.max(this.#least, this.#rate));
+  }
+
+  /** Nothing was heard for long: the lowest rate, until there is feedback again; then up from there as at the start. */
   silence(): void {
     this.#rate = this.#least;
+    this.#isStarting = true;
+  }
+
+  /** Losses with a queue are congestion. Without one they are the path's own, a radio's say, and borne up to a bound. */
+  #lossPenalty({ now, queueDelay, lossShare }: HopReport): number {
+    if (queueDelay > CONGESTED) this.#congestedAt = now;
+    const isCongested = now - this.#congestedAt < CONGESTED_FOR;
+    const loss = isCongested ? lossShare : Math.max(0, lossShare - LOSS_TOLERANCE);
+    return Math.min(MOST_PENALTY, LOSS_PENALTY * (loss / LOSS_REFERENCE) ** 2);
+  }
+
+  /** Up by as much again as feedback can stop in time, until there is a queue that says how much is too much. */
+  #start({ now, queueDelay, lossShare, received, roundTrip, isLimited }: HopReport): void {
+    if (queueDelay < START_QUEUE && lossShare <= LOSS_TOLERANCE) {
+      const share = Math.min(MOST_INCREASE, START_BOUND / (roundTrip + FEEDBACK_DELAY));
+      if (!isLimited) this.#rate = Math.max(this.#rate, (1 + share) * received);
+      return;
+    }
+    this.#isStarting = false;
+    if (received > 0) this.#rate = Math.min(this.#rate, START_BACK_OFF * received);
+    this.#drain(now);
+  }
+
+  /** RFC 8698, section 4.3, accelerated ramp-up: no faster than feedback can stop it before the queue has {@link QUEUE_BOUND}. */
+  #accelerate({ roundTrip, received, isLimited }: HopReport): void {
+    const share = Math.min(MOST_INCREASE, QUEUE_BOUND / (roundTrip + FEEDBACK_DELAY));
+    if (!isLimited) this.#rate = Math.max(this.#rate, (1 + share) * received);
+  }
+
+  /** RFC 8698, section 4.3, gradual rate update: towards the queue that the rate wants, against its growth. */
+  #approach(signal: number, elapsed: number, isLimited: boolean): void {
+    const offset = signal - wantedDelay(this.#rate);
+    const urgency = 1 + Math.min(MOST_URGENCY, Math.max(0, offset) / URGENT_OFFSET);
+    const towards = SCALE * urgency * (elapsed / TAU) * (offset / TAU);
+    const against = SCALE * ETA * ((signal - this.#signal) / TAU);
+    const change = -(towards + against) * this.#rate;
+    if (change < 0 || !isLimited) this.#rate += change;
+  }
+
+  #drain(now: number): void {
+    this.#drainedAt = now;
+    this.#drainUntil = now + DRAIN_TIME;
   }
 }
 
-/** Milliseconds without queue and loss after which the rate rises fast; LOGWIN. */
-const LOG_WINDOW = 500;
+/** Milliseconds of queue with which a flow of this rate is content. */
+function wantedDelay(rate: number): number {
+  if (rate >= REFERENCE_RATE) return (REFERENCE_DELAY * REFERENCE_RATE) / rate;
+  return REFERENCE_DELAY + DELAY_PER_FOLD * Math.log(REFERENCE_RATE / rate);
+}
+
+/** XREF at RMAX in RFC 8698: milliseconds, and the bits a second to which they belong. */
+const REFERENCE_DELAY = 50;
+const REFERENCE_RATE = 1_000_000;
+/** Milliseconds more that a rate lower by the factor e wants. */
+const DELAY_PER_FOLD = 25;
+
+/** KAPPA, ETA and TAU, milliseconds. */
+const SCALE = 1.2;
+const ETA = 2.5;
+const TAU = 500;
+/** Milliseconds of offset by which urgency grows by one, and how far it grows. */
+const URGENT_OFFSET = 50;
+const MOST_URGENCY = 2;
+/** Milliseconds that a report stands for at most. */
+const MAX_INTERVAL = 500;
+
+/** Milliseconds without queue and losses after which the rate rises fast; LOGWIN. */
+const CALM = 500;
 /** Milliseconds in queues that count as none; QEPS. */
 const QUEUE_EPSILON = 10;
+/** Share of losses that counts as none. */
+const LOSS_EPSILON = 0.02;
 /** Milliseconds that rising fast may put into the queue; QBOUND. */
 const QUEUE_BOUND = 50;
+/** Milliseconds beyond the round trip until a report says what a rate did to the queue; DELTA and DFILT. */
+const FEEDBACK_DELAY = 220;
 const MOST_INCREASE = 0.5;
-const INTERVAL = 100;
-const FILTER_DELAY = 120;
-/** KAPPA, ETA, TAU, XREF. */
-const SCALE = 0.5;
-const ETA = 2;
-const TAU = 500;
-const REFERENCE_DELAY = 10;
-/** DLOSS and PLRREF. */
+
+/** As {@link QUEUE_BOUND}, at the start. */
+const START_BOUND = 160;
+/** Milliseconds of queue that end the start. */
+const START_QUEUE = 70;
+const START_BACK_OFF = 0.9;
+
+/** Milliseconds for which losses after a queue of {@link CONGESTED} milliseconds are put down to it. */
+const CONGESTED_FOR = 1_000;
+const CONGESTED = 40;
+/** Share of losses without a queue that is borne. */
+const LOSS_TOLERANCE = 0.1;
+/** DLOSS, milliseconds, at PLRREF; the square of the share counts. */
 const LOSS_PENALTY = 10;
 const LOSS_REFERENCE = 0.01;
-const MAX_INTERVAL = 500;
+const MOST_PENALTY = 300;
+
+/** Milliseconds without a packet that found the queue empty after which it is drained for {@link DRAIN_TIME}. */
+const DRAIN_INTERVAL = 8_000;
+const DRAIN_TIME = 400;
+const DRAIN_SHARE = 0.5;

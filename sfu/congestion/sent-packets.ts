@@ -10,7 +10,9 @@ export interface Settled {
   acknowledged(sentAt: number, bytes: number, entry: number): void;
   /** It was taken for lost before. */
   late(bytes: number): void;
-  lost(sentAt: number, bytes: number): void;
+  lost(bytes: number): void;
+  /** Nothing was heard of it for so long that it no longer counts as on its way. */
+  forgotten(bytes: number): void;
 }
 
 /** The packets of one source that were sent and not yet heard of. Recording one allocates nothing, but for growth. */
@@ -69,28 +71,33 @@ export class SentPackets {
     else settled.late(-bytes);
   }
 
-  /** Takes for lost what was overtaken by at least {@link REORDERED} packets that arrived and was sent before `sentBefore`. */
-  overtaken(sentBefore: number, settled: Settled): void {
-    this.#giveUp(this.#highestHeard - REORDERED, sentBefore, settled);
-  }
-
-  /** Takes for lost whatever was sent before then. */
-  expire(sentBefore: number, settled: Settled): void {
-    this.#giveUp(this.#newest, sentBefore, settled);
-  }
-
-  #giveUp(last: number, sentBefore: number, settled: Settled): void {
-    let sequence = this.#oldest;
-    for (; sequence <= last; sequence += 1) {
-      const slot = sequence & this.#mask;
-      const bytes = this.#bytes[slot] as number;
-      if (this.#sequences[slot] !== sequence || bytes <= 0) continue;
-      const sentAt = this.#sentAt[slot] as number;
-      if (sentAt > sentBefore) break;
-      this.#bytes[slot] = -bytes;
-      settled.lost(sentAt, bytes);
+  /** Takes for lost what was overtaken by at least {@link REORDERED} packets that arrived. */
+  overtaken(settled: Settled): void {
+    const last = this.#highestHeard - REORDERED;
+    for (; this.#oldest <= last; this.#oldest += 1) {
+      const bytes = this.#takeOff(this.#oldest);
+      if (bytes > 0) settled.lost(bytes);
     }
-    this.#oldest = sequence;
+  }
+
+  /** Forgets what was sent before then. */
+  expire(sentBefore: number, settled: Settled): void {
+    for (; this.#oldest <= this.#newest; this.#oldest += 1) {
+      const slot = this.#oldest & this.#mask;
+      const isCurrent = this.#sequences[slot] === this.#oldest && (this.#bytes[slot] as number) > 0;
+      if (isCurrent && (this.#sentAt[slot] as number) > sentBefore) return;
+      const bytes = this.#takeOff(this.#oldest);
+      if (bytes > 0) settled.forgotten(bytes);
+    }
+  }
+
+  /** Takes a packet off its way: its bytes, 0 where it was not on it. */
+  #takeOff(sequence: number): number {
+    const slot = sequence & this.#mask;
+    const bytes = this.#bytes[slot] as number;
+    if (this.#sequences[slot] !== sequence || bytes <= 0) return 0;
+    this.#bytes[slot] = -bytes;
+    return bytes;
   }
 
   /** Whether a packet that was overtaken by others of its source before it came here has a place that nobody had. */

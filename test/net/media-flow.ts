@@ -1,0 +1,161 @@
+import { FeedbackWriter } from "../../sfu/congestion/feedback-writer.ts";
+import { type HopPacket, PACKET_OVERHEAD } from "../../sfu/congestion/hop-packet.ts";
+import { type HopBitrate, MediaHop } from "../../sfu/congestion/media-hop.ts";
+import type { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import type { Passing } from "./bottleneck.ts";
+import type { Simulation } from "./simulation.ts";
+import { VideoSource } from "./video-source.ts";
+
+/** Where packets and feedback go: to a bottleneck that may be shared. */
+export interface Way {
+  offer(packet: Passing): void;
+}
+
+/** What a flow tells of its packets. */
+export interface FlowEars {
+  arrived(bytes: number, now: number, waited: number): void;
+  dropped(now: number): void;
+}
+
+/** Bytes of media in a packet at most. */
+const PACKET_BYTES = 1_000;
+/** Milliseconds after which a frame that did not leave is of no use. */
+const USEFUL_FOR = 400;
+/** The receiver's clock is ahead by this: nothing may rest on clocks that agree. */
+const CLOCK_AHEAD = 1_234_567;
+
+/** Video over one hop: an encoder that follows the estimate, `MediaHop`, a network, `FeedbackWriter`, and the way back. */
+export class MediaFlow {
+  readonly #simulation: Simulation;
+  readonly #there: Way;
+  readonly #back: Way;
+  readonly #delay: number;
+  readonly #ears: FlowEars;
+  readonly #source: VideoSource;
+  readonly #ssrc: number;
+  readonly #writer: FeedbackWriter;
+  readonly hop: MediaHop;
+  #sequence = 65_000;
+  #isSending = false;
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #reportAt = Number.POSITIVE_INFINITY;
+
+  constructor(
+    simulation: Simulation,
+    options: {
+      readonly there: Way;
+      readonly back: Way;
+      /** Milliseconds one way, without the bottleneck. */
+      readonly delay: number;
+      readonly bitrate: HopBitrate;
+      readonly random: SeededRandom;
+      readonly ears: FlowEars;
+      readonly ssrc: number;
+    },
+  ) {
+    this.#simulation = simulation;
+    this.#there = options.there;
+    this.#back = options.back;
+    this.#delay = options.delay;
+    this.#ears = options.ears;
+    this.#ssrc = options.ssrc;
+    this.#source = new VideoSource(options.random, options.bitrate);
+    this.hop = new MediaHop({ start: simulation.now, bitrate: options.bitrate });
+    this.#writer = new FeedbackWriter({ ssrc: options.ssrc, start: simulation.now + CLOCK_AHEAD });
+  }
+
+  start(): void {
+    if (this.#isSending) return;
+    this.#isSending = true;
+    this.#frame(this.#simulation.now);
+  }
+
+  pause(): void {
+    this.#isSending = false;
+  }
+
+  #frame(now: number): void {
+    if (!this.#isSending) return;
+    const packets = Math.ceil(this.hop.estimate.bitsPerSecond / 30 / 8 / PACKET_BYTES);
+    this.#source.ask(this.hop.estimate.bitsPerSecond - packets * 30 * 8 * PACKET_OVERHEAD, now);
+    const { bytes, interval } = this.#source.frame(now);
+    const count = Math.ceil(bytes / PACKET_BYTES);
+    for (let index = 0; index < count; index += 1) {
+      const size = Math.ceil(bytes / count);
+      const packet: HopPacket = {
+        ssrc: this.#ssrc,
+        sequence: this.#sequence,
+        bytes: CONTENT.subarray(0, size),
+        kind: "video",
+        deadline: now + USEFUL_FOR,
+      };
+      this.#sequence += 1;
+      if (this.hop.trySend(packet, now)) this.#carry(packet);
+      else this.hop.hold(packet, now);
+    }
+    this.#wake(now);
+    this.#simulation.at(now + interval, (then) => this.#frame(then));
+  }
+
+  #wake(now: number): void {
+    for (let packet = this.hop.next(now); packet !== undefined; packet = this.hop.next(now))
+      this.#carry(packet);
+    const at = this.hop.nextTimeout();
+    if (at === undefined || (this.#wakeAt > now && this.#wakeAt <= at)) return;
+    const mine = Math.max(at, now + TIMER_STEP);
+    this.#wakeAt = mine;
+    this.#simulation.at(mine, (then) => {
+      if (this.#wakeAt !== mine) return;
+      this.#wakeAt = Number.POSITIVE_INFINITY;
+      this.#wake(then);
+    });
+  }
+
+  #carry({ sequence, bytes }: HopPacket): void {
+    this.#there.offer({
+      bytes: bytes.length + PACKET_OVERHEAD,
+      dropped: (now) => this.#ears.dropped(now),
+      passed: (passedAt, waited) =>
+        this.#simulation.at(passedAt + this.#delay, (now) => {
+          this.#ears.arrived(bytes.length + PACKET_OVERHEAD, now, waited);
+          this.#writer.arrived(this.#ssrc, sequence, bytes.length, now + CLOCK_AHEAD);
+          this.#scheduleReport();
+        }),
+    });
+  }
+
+  #scheduleReport(): void {
+    const due = this.#writer.nextTimeout();
+    if (due === undefined) return;
+    const at = due - CLOCK_AHEAD;
+    if (this.#reportAt <= at) return;
+    this.#reportAt = at;
+    this.#simulation.at(at, (now) => {
+      if (this.#reportAt !== at) return;
+      this.#reportAt = Number.POSITIVE_INFINITY;
+      for (;;) {
+        const report = this.#writer.report(now + CLOCK_AHEAD);
+        if (report === undefined) break;
+        this.#carryBack(report);
+      }
+      this.#scheduleReport();
+    });
+  }
+
+  #carryBack(report: Uint8Array): void {
+    this.#back.offer({
+      bytes: report.length + PACKET_OVERHEAD,
+      dropped: () => undefined,
+      passed: (passedAt) =>
+        this.#simulation.at(passedAt + this.#delay, (now) => {
+          const taken = this.hop.feedback(report, now);
+          if (!taken.ok) throw new Error(taken.fault.message);
+          this.#wake(now);
+        }),
+    });
+  }
+}
+
+const CONTENT = new Uint8Array(PACKET_BYTES);
+/** Timers come no finer than this, milliseconds. */
+const TIMER_STEP = 1;
