@@ -55,6 +55,7 @@ export async function answerCall(
     answer,
     peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
     mediaSigner: key.signer,
+    exchange: key.exchange,
     result,
   } as const;
   return await takeUpCall(context, options, answered, withdrawal);

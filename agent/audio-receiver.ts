@@ -1,22 +1,27 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
+import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
-import type { MediaKey } from "../signaling/media-key.ts";
 import { AudioPlayer, type AudioPlayerCounters } from "./audio-player.ts";
 import type { FrameFate, FrameWatch } from "./frame-fate.ts";
 import { FrameIntake, type FrameIntakeCounters, type PacketTap } from "./frame-intake.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
+import type { HeardKey } from "./tag-keys.ts";
 
 export interface AudioReceiverCounters extends AudioPlayerCounters, FrameIntakeCounters {
   /** Frames among those expected that have not come: losses, until they do. */
   readonly lost: number;
+  /** Frames of profile `chain` that were not attributed in time, and whether nothing is played for it now. */
+  readonly unattributed: number;
+  readonly isStopped: boolean;
 }
 
 /**
@@ -32,6 +37,10 @@ export class AudioReceiver {
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #hasRoom: () => boolean;
   readonly #watch: FrameWatch | undefined;
+  readonly #clock: Clock;
+  readonly #attribution: Attribution;
+  readonly #stopsUnattributed: boolean;
+  readonly #unattributed: (frames: UnattributedFrames) => void;
   #finished = false;
   #held = false;
   #epoch = 0;
@@ -47,6 +56,11 @@ export class AudioReceiver {
     readonly codec: AudioCodec;
     readonly receipts: ReceiptTracker;
     readonly checkpoints: CheckpointCheck;
+    readonly attribution: Attribution;
+    /** Whether nothing more is played while something that was is not attributed. */
+    readonly stopsUnattributed: boolean;
+    /** Told of frames that were not attributed in time. */
+    readonly unattributed: (frames: UnattributedFrames) => void;
     readonly speaker: string;
     /** Media epoch in force in `admission`. Default 0. */
     readonly epoch?: number | undefined;
@@ -62,7 +76,11 @@ export class AudioReceiver {
     /** Must not throw. */
     readonly watch?: FrameWatch | undefined;
   }) {
+    this.#clock = options.clock;
     this.#time = options.time;
+    this.#attribution = options.attribution;
+    this.#stopsUnattributed = options.stopsUnattributed;
+    this.#unattributed = options.unattributed;
     this.#stream = options.row.stream;
     this.#receipts = options.receipts;
     this.#receipt = options.receipt;
@@ -79,6 +97,11 @@ export class AudioReceiver {
     });
     this.#player = new AudioPlayer({
       ...options,
+      heard: (heard) => {
+        if (heard.kind === "speech") this.#attribution.played(heard.sequence, this.#clock.now());
+        options.heard(heard);
+        this.#attribute();
+      },
       concealed: (sequence, at) => this.#tell("concealed", sequence, at),
       cutOff: () => {},
     });
@@ -89,7 +112,13 @@ export class AudioReceiver {
     const played = this.#player.counters;
     if (played === undefined) return undefined;
     const taken = this.#intake.counters;
-    return { ...played, ...taken, lost: taken.expected - played.received };
+    return {
+      ...played,
+      ...taken,
+      lost: taken.expected - played.received,
+      unattributed: this.#attribution.unattributed,
+      isStopped: this.#isStopped,
+    };
   }
 
   /** What the receipts signed so far add up to. */
@@ -118,7 +147,7 @@ export class AudioReceiver {
   }
 
   /** Another process speaks from now on, with this key: what waits of the one before is not played, what plays fades out. */
-  takeKey(key: MediaKey, expiresAt: number): void {
+  takeKey(key: HeardKey, expiresAt: number): void {
     this.#intake.takeKey(key, expiresAt);
     this.#player.changeSpeaker();
     this.#intake.judgeEarly();
@@ -176,10 +205,30 @@ export class AudioReceiver {
     this.#intake.underTerms(termsNumber, transmitAllowed);
   }
 
+  /** Frames are of this profile from now on, by the terms of this number; those on their way are of the one before. */
+  useProfile(profile: FrameProfile, termsNumber: number): void {
+    this.#intake.useProfile(profile, termsNumber);
+  }
+
+  /** The other end may begin to use this profile before this end is told so. */
+  expectProfile(profile: FrameProfile): void {
+    this.#intake.expectProfile(profile);
+  }
+
+  /** Nothing of the speaker can come until `reached`: the time in which it is to be attributed does not count. Idempotent. */
+  cutOff(): void {
+    this.#attribution.pause(this.#clock.now());
+  }
+
+  reached(): void {
+    this.#attribution.resume(this.#clock.now());
+  }
+
   /** Signs receipts that have fallen due. */
   poll(now: number): void {
     if (this.#finished) return;
     this.#intake.release();
+    this.#attribute();
     if (!this.#hasRoom()) return;
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
@@ -194,6 +243,19 @@ export class AudioReceiver {
     this.#player.finish();
   }
 
+  get #isStopped(): boolean {
+    return this.#stopsUnattributed && this.#attribution.isBroken;
+  }
+
+  #attribute(): void {
+    for (;;) {
+      const frames = this.#attribution.poll(this.#clock.now());
+      if (frames === undefined) return;
+      if (this.#stopsUnattributed) this.#player.flush();
+      this.#unattributed(frames);
+    }
+  }
+
   #owe(receipt: Uint8Array): void {
     this.#receiptCount += 1;
     this.#receipt(receipt);
@@ -203,7 +265,8 @@ export class AudioReceiver {
     const { level, sequence } = frames.own;
     this.#heardInEpoch = true;
     this.#receipts.received(sequence);
-    const place = this.#held ? "late" : this.#player.insert(frames, now);
+    this.#attribute();
+    const place = this.#held || this.#isStopped ? "late" : this.#player.insert(frames, now);
     if (place === "late") this.#receipts.late();
     this.#tell(place === "late" ? "late" : "verified", sequence, now, level);
   }

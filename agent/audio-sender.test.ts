@@ -38,6 +38,7 @@ describe("the sender of a voice", () => {
       stream: 1,
       keyGeneration: 0,
       signer: createSigner(new Uint8Array(32)),
+      seal: { profile: "frame", signer: createSigner(new Uint8Array(32)) } as const,
     };
     sender = new AudioSender({
       clock,

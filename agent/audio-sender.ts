@@ -1,5 +1,6 @@
 import type { AudioCodec, CodecTuning } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
+import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Checkpointer } from "../sfu/checkpointer.ts";
 import type { FrameSender, SentFrame } from "../sfu/frame-sender.ts";
@@ -228,6 +229,13 @@ export class AudioSender {
   /** Frames go on another flow from now on: the call goes on over another connection. */
   moveTo(flow: number): void {
     this.#frames.useFlow(flow);
+  }
+
+  /** What follows is sealed so: the profile changed, or the listener has another key. */
+  useSeal(seal: FrameSeal): void {
+    this.#frames.useSeal(seal);
+    const due = this.#checkpointer.useProfile(seal.profile);
+    if (due !== undefined) this.#owe(due);
   }
 
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */

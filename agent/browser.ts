@@ -60,14 +60,15 @@ export async function browserPlatform(
     readonly webSocketUrl?: string | undefined;
   } = {},
 ): Promise<AgentPlatform> {
-  const { verifier, createSigner, createX25519KeyPair } = await loadSodium();
+  const { verifier, createSigner, createExchangeKey, frameMac } = await loadSodium();
   const clock = createClock();
   return {
     clock,
     random,
     verifier,
     createSigner,
-    createExchangeKey: createX25519KeyPair,
+    createExchangeKey,
+    frameMac,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({

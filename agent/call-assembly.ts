@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from "../codecs/canonical-json.ts";
+import type { ExchangeKey } from "../codecs/chain-key.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
@@ -13,6 +14,7 @@ import { withinReach } from "./call-changes.ts";
 import { type CallConnection, openCallConnection } from "./call-connection.ts";
 import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
+import { profilesOf } from "./media-offer.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 import type { StatementPlace } from "./stream-parameters.ts";
 import { type OwnVoice, sendUnder } from "./terms-media.ts";
@@ -30,6 +32,7 @@ export interface AnsweredSession {
   readonly answer?: string;
   readonly peer?: PeerPresentation;
   readonly mediaSigner: Signer;
+  readonly exchange: ExchangeKey;
   /** The server's answer. */
   readonly result: JsonObject;
 }
@@ -102,6 +105,7 @@ async function assembleCall(
 export interface SessionToGoOn {
   readonly session: CheckedSession;
   readonly mediaSigner: Signer;
+  readonly exchange: ExchangeKey;
   readonly connection: CallConnection;
   /** The other end's clock against the server's. */
   readonly peerClock: ClockStatement;
@@ -122,6 +126,7 @@ export async function makeCall(
   {
     session,
     mediaSigner,
+    exchange,
     connection,
     peerClock,
     authorityScope,
@@ -145,6 +150,7 @@ export async function makeCall(
     streams,
     statements,
     mediaSigner,
+    exchange,
     speaker: session.peer.agentId,
     // Both clocks were measured against the server's: peer to server, then server to here.
     peerClock: {
@@ -154,6 +160,7 @@ export async function makeCall(
     redundancy: own.redundancy,
     codecOptions,
     tap: options.tap,
+    unattributedRule: options.unattributed ?? "stop",
     watch: options.watch,
     outgoing: options.outgoing,
     report: context.report,
@@ -169,9 +176,11 @@ export async function makeCall(
     suspension,
     state,
     keepSending: options.keepSending ?? false,
-    changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, ["frame"]),
+    changes:
+      options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, ["frame", "chain"])),
     inForce: (terms) => {
       if (media.sender !== undefined) sendUnder(media.sender, terms, leg, own);
+      media.useProfile(terms.profile, terms.number);
     },
   });
 }

@@ -87,6 +87,8 @@ export interface CallChangesOptions {
   readonly verifier: Verifier;
   readonly terms: CallTerms;
   readonly policy: ChangePolicy;
+  /** Called before both ends can have signed: the other one may go by such terms before this end is told that they are in force. */
+  readonly expected: (terms: Terms) => void;
   readonly isOver: () => boolean;
   /** Somebody has to answer. False: nobody is there who could. */
   readonly asked: (event: AskedChange) => boolean;
@@ -162,6 +164,7 @@ export class CallChanges {
       },
       identity.signer,
     );
+    this.#options.expected(unwrap(changedTerms(present, settings)));
     const answer = await this.#request("ADJUST", { change }, CHANGE_MS);
     requireRecorded(answer, "accepted_change", termsChangeDigest(change));
     const { acceptance } = answer.result;
@@ -202,7 +205,7 @@ export class CallChanges {
     if (!isHeard) await quietly(this.#reject(changeId, "policy"));
   }
 
-  async #accept({ jws: change, digest, payload }: TermsChange): Promise<void> {
+  async #accept({ jws: change, digest, payload, terms: wanted }: TermsChange): Promise<void> {
     const { session, control, identity, wall, terms } = this.#options;
     const { leg, sessionId, sessionDigest } = session;
     const acceptance = await makeTermsAcceptance(
@@ -218,6 +221,7 @@ export class CallChanges {
       identity.signer,
     );
     const parameters = { target_id: payload.change_id, status: "accepted", acceptance };
+    this.#options.expected(wanted);
     const answer = await this.#request("CONFIRM", parameters, ANSWER_MS);
     if (answer.recorded.accepted_change !== digest)
       requireRecorded(answer, "terms_acceptance", jwsDigest(acceptance));

@@ -1,8 +1,10 @@
 import { type AudioCodec, rtpTicks } from "../codecs/audio-codec.ts";
 import { audioFormat } from "../codecs/audio-formats.ts";
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { UnattributedFrames } from "../sfu/attribution.ts";
 import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
 import { legBitrate } from "../sfu/media-leg.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
@@ -13,7 +15,8 @@ import { AudioSender } from "./audio-sender.ts";
 import type { FramesRefused } from "./call.ts";
 import { CallAudio } from "./call-audio.ts";
 import { CallHop } from "./call-hop.ts";
-import { type DataMedia, openDataMedia } from "./data-media.ts";
+import type { UnattributedRule } from "./call-options.ts";
+import { type DataMedia, type HeardPlace, openDataMedia } from "./data-media.ts";
 import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { PeerClock } from "./heard-row.ts";
@@ -22,12 +25,17 @@ import type { MediaTime } from "./media-time.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 import { StreamLine } from "./stream-line.ts";
 import type { AudioStreamParameters, StatementPlace, StreamParameters } from "./stream-parameters.ts";
-import { listeningParts, placeOf, type StreamContext, speakingParts } from "./stream-parts.ts";
+import { listeningParts, placeOf, type StreamContext, speakingParts, tagKeysOf } from "./stream-parts.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 const RATE_HEADROOM = 2;
 /** Seconds of burst on top, so that a network that held frames back and lets them go at once is not refused. */
 const RATE_BURST_SECONDS = 2;
+
+/** What a listener played of a stream in profile `chain` and nobody can be shown to have sent: no word on whose fault it is. */
+export interface Unattributed extends UnattributedFrames {
+  readonly stream: number;
+}
 
 /** The media of one call: what it sends, what it hears, and the flows both are bound to. */
 export interface CallMedia {
@@ -40,6 +48,8 @@ export interface CallMedia {
   readonly messages: DataMedia;
   /** `take` gets the interrupts that the server hands on beside the statements of the voice, unproved. */
   interruptedWith(take: (bytes: Uint8Array) => void): void;
+  /** `take` gets frames of profile `chain` that were not attributed in time. */
+  unattributedWith(take: (unattributed: Unattributed) => void): void;
   /** Tells the watcher, if there is one, what the relay refused. */
   refusedByRelay(report: FramesRefused): void;
   /** Sends and plays nothing until `release`, and keeps nothing of the voice for then: the call is suspended. Idempotent. */
@@ -54,6 +64,13 @@ export interface CallMedia {
   attach(port: MediaPort, streams: readonly StreamParameters[], statements: readonly StatementPlace[]): void;
   /** The other end's media is signed with another key from now on. */
   takeKey(key: MediaKey): void;
+  /** Nothing can come of the other end, since it has no connection; or it has one again. Idempotent. */
+  peerLeft(): void;
+  peerCame(received: readonly HeardPlace[]): void;
+  /** Frames are of this profile from now on in both directions, by the terms of this number; those on their way are of the one before. */
+  useProfile(profile: FrameProfile, termsNumber: number): void;
+  /** Both ends agree to this profile: the other one may use it before this end is told that it is in force. */
+  expectProfile(profile: FrameProfile): void;
   /** The other end goes by another clock from now on. */
   takeClock(clock: PeerClock): void;
   /** The server can have everything that this end stated: a closing statement that counts it holds. */
@@ -72,6 +89,7 @@ export interface CallMediaOptions extends StreamContext {
   readonly streams: readonly StreamParameters[];
   readonly speaker: string;
   readonly codecOptions: AudioCodecOptions;
+  readonly unattributedRule: UnattributedRule;
   /** How many of the frames before it each frame sent carries, where that was agreed. */
   readonly redundancy: RedundancyLevel;
   readonly tap?: PacketTap | undefined;
@@ -108,10 +126,23 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const hop = audible.length === 0 ? undefined : makeHop(options, sends);
   const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec, hop);
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender });
-  const receiver = hears && hearCodec && hearLine && makeReceiver(options, hears, hearLine, hearCodec, audio);
+  let unattributed: (frames: Unattributed) => void = () => {};
+  const tellUnattributed = (frames: Unattributed) => unattributed(frames);
+  const receiver =
+    hears &&
+    hearCodec &&
+    hearLine &&
+    makeReceiver(options, hears, hearLine, hearCodec, audio, tellUnattributed);
   let interrupted: (bytes: Uint8Array) => void = () => {};
   listenTo(sendLine, hearLine, receiver, hop, (bytes) => interrupted(bytes));
-  const messages = openDataMedia(options, find);
+  const messages = openDataMedia(options, find, tellUnattributed);
+  const tagKeys = tagKeysOf(options);
+  let { profile } = options.session.terms;
+  let peerKey = options.session.peer.mediaKey;
+  const reseal = () => {
+    if (sends !== undefined) sender?.useSeal(tagKeys.seal(profile, sends.stream, peerKey));
+    messages.reseal(profile, peerKey);
+  };
   let isWhole = true;
   let isFinished = false;
   const finish = async () => {
@@ -136,6 +167,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     hop?.attach();
     sender?.moveTo(flowOf(sendLine));
     receiver?.moveTo(flowOf(hearLine));
+    receiver?.reached();
     messages.attach(streams);
   };
   return {
@@ -146,6 +178,9 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     messages,
     interruptedWith: (take) => {
       interrupted = take;
+    },
+    unattributedWith: (take) => {
+      unattributed = take;
     },
     hold: () => {
       sender?.hold();
@@ -164,12 +199,35 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       for (const line of lines) line.detach();
       messages.sender?.detach();
       messages.receiver?.stop();
+      receiver?.cutOff();
     },
     attach,
+    peerLeft: () => {
+      messages.peerLeft();
+      receiver?.cutOff();
+    },
+    peerCame: (received) => {
+      messages.peerCame(received);
+      receiver?.reached();
+    },
+    useProfile: (next, termsNumber) => {
+      if (next === profile) return;
+      profile = next;
+      reseal();
+      receiver?.useProfile(next, termsNumber);
+      messages.receiver?.useProfile(next, termsNumber);
+    },
+    expectProfile: (next) => {
+      receiver?.expectProfile(next);
+      messages.receiver?.expectProfile(next);
+    },
     takeKey: (key) => {
       const expiresAt = options.session.terms.expires_at * 1000;
-      receiver?.takeKey(key, expiresAt);
-      messages.receiver?.takeKey(key, expiresAt);
+      peerKey = key;
+      if (receiver !== undefined) receiver.takeKey(tagKeys.heard(receiver.stream, key), expiresAt);
+      const { receiver: reader } = messages;
+      if (reader !== undefined) reader.takeKey(tagKeys.heard(reader.stream, key), expiresAt);
+      reseal();
     },
     takeClock: (clock) => {
       receiver?.takeClock(clock);
@@ -313,6 +371,7 @@ function makeReceiver(
   line: StreamLine,
   codec: AudioCodec,
   audio: CallAudio,
+  tellUnattributed: (frames: Unattributed) => void,
 ): AudioReceiver {
   const { platform, time } = options;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
@@ -322,6 +381,8 @@ function makeReceiver(
     time,
     codec,
     ...listeningParts(options, entry, { rate }),
+    stopsUnattributed: options.unattributedRule === "stop",
+    unattributed: (frames) => tellUnattributed({ ...frames, stream: entry.stream }),
     speaker: options.speaker,
     epoch: entry.epoch,
     heard: (heard) => audio.deliver(heard),

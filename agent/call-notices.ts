@@ -1,4 +1,5 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import {
   type BandwidthEstimate,
@@ -9,6 +10,7 @@ import {
 } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { CallRequests } from "./call-control.ts";
+import type { Unattributed } from "./call-media.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** Quality got worse, or better again. */
@@ -24,7 +26,7 @@ export interface QualityTold {
 /** How much the other end believes that it can be sent. Nobody signed it. */
 export type BandwidthTold = Omit<BandwidthEstimate, "event"> & { readonly by: string };
 
-/** Frames that the other end played and that no checkpoint covers. Nobody signed it, and it blames nobody. */
+/** Frames of profile `chain` that an end played and that no checkpoint covers, or that one lists otherwise. Nobody signed it, and it blames nobody. */
 export interface UnattributedTold {
   readonly stream: number;
   /** 48-bit sequence numbers. */
@@ -36,6 +38,8 @@ export interface UnattributedTold {
 export interface CallNoticesOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
+  /** This end's. */
+  readonly agentId: string;
   readonly quality: (event: QualityTold) => void;
   readonly bandwidth: (event: BandwidthTold) => void;
   readonly unattributed: (event: UnattributedTold) => void;
@@ -53,6 +57,17 @@ export class CallNotices {
   /** `take` is asked when the other end wants to know how far it was heard. */
   heardAskedWith(take: (stream: number) => void): void {
     this.#heardAsked = take;
+  }
+
+  /** This end played such frames: tells its application, the other end, and the record. While there is no connection, the evidence alone shows what no checkpoint covers. */
+  async playedUnattributed({ stream, first, last }: Unattributed): Promise<void> {
+    const { agentId, unattributed } = this.#options;
+    unattributed({ stream, first, last, by: agentId });
+    try {
+      await this.tell({ event: "unattributed", stream, first_sequence: first, last_sequence: last });
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+    }
   }
 
   async tell(notice: SessionNotice): Promise<void> {

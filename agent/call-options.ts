@@ -1,3 +1,4 @@
+import type { FrameProfile } from "../codecs/frame.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { ChangePolicy } from "./call-changes.ts";
 import type { FrameWatch } from "./frame-fate.ts";
@@ -21,12 +22,26 @@ export interface CallAudioOptions extends AudioCodecOptions {
   readonly direction?: "sendrecv" | "sendonly" | "recvonly";
 }
 
+/** Whether a stream stops playing while what was played is not attributed. */
+export type UnattributedRule = "stop" | "go-on";
+
 /** How to make or take a call. */
 export interface CallOptions {
   /** False: no audio. */
   readonly audio?: CallAudioOptions | false;
   /** Whether the call has structured data. Default: a caller offers none, a callee takes what is offered. */
   readonly data?: boolean;
+  /**
+   * How frames are attributed, one profile or several, best first: `frame`, each by a signature that anybody can check; `chain`, each by a tag
+   * that only the two ends can check, and by signed lists (checkpoints) for anybody else. Default: a caller offers `frame`, a callee takes
+   * what the caller likes best.
+   */
+  readonly profile?: FrameProfile | readonly FrameProfile[];
+  /**
+   * What happens in profile `chain` when something was played that no checkpoint of its speaker lists 2 s later, which is then recorded:
+   * `stop` (default), nothing more of the stream is played until one does; `go-on`, it is played as before.
+   */
+  readonly unattributed?: UnattributedRule;
   /** Authority claimed for the call. Default: what sending its streams needs. */
   readonly scope?: readonly string[];
   /**
@@ -36,7 +51,7 @@ export interface CallOptions {
   readonly keepSending?: boolean;
   /**
    * Decides on changes of the terms that the other end asks for. Default: takes what is no more than this end would send anyway, whatever
-   * is asked of the other end's own streams, and the profile in force or `frame`.
+   * is asked of the other end's own streams, and the profile in force or one of `profile`, by default either.
    */
   readonly changes?: ChangePolicy;
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */

@@ -44,9 +44,19 @@ export interface FramesRefused {
   readonly count: number;
 }
 
+/** Frames of profile `chain` that the relay let through, and that their speaker's checkpoints list otherwise: as the server says. */
+export interface FramesContradicted {
+  readonly flow: number;
+  readonly stream: number;
+  readonly first: number;
+  readonly last: number;
+  readonly count: number;
+}
+
 export type CallEvents = {
   ended: CallEnd;
   "frames-refused": FramesRefused;
+  "frames-contradicted": FramesContradicted;
   /** One end gave up scope, or both agreed on other terms; the signatures were checked. */
   "terms-changed": TermsChanged;
   /** The other end asks for other terms, and the policy of the call leaves the answer to who listens here. */
@@ -55,7 +65,10 @@ export type CallEvents = {
   quality: QualityTold;
   /** What the other end believes that it can be sent. */
   "bandwidth-estimate": BandwidthTold;
-  /** The other end played what no checkpoint of this end covers, and plays no more of it. */
+  /**
+   * In profile `chain` an end played what nobody else can be shown to have said: this end (`by` is this agent), and by default nothing more of
+   * that stream is played until that changes; or the other one, which says so.
+   */
   unattributed: UnattributedTold;
   /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
   "authority-narrowed": AuthorityNarrowed;
@@ -188,6 +201,7 @@ export class Call {
       ...parts,
       terms: this.#terms,
       policy: options.changes,
+      expected: ({ profile }) => options.media.expectProfile(profile),
       asked: (event) => {
         this.#events.emit("change-asked", event);
         return this.#events.has("change-asked");
@@ -195,6 +209,7 @@ export class Call {
     });
     this.#notices = new CallNotices({
       ...parts,
+      agentId: identity.agentId,
       quality: (event) => this.#events.emit("quality", event),
       bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
       unattributed: (event) => this.#events.emit("unattributed", event),
@@ -210,6 +225,7 @@ export class Call {
       suspended: (event) => this.#events.emit("suspended", event),
       resumed: (event) => this.#events.emit("resumed", event),
     });
+    options.media.unattributedWith((frames) => this.#notices.playedUnattributed(frames).catch(report));
     this.audio.flushWith(() => this.#interrupts.flush());
     this.#ending = new CallEnding({
       ...parts,
@@ -383,6 +399,7 @@ export class Call {
   told({ event, fields }: InboxEvent): void {
     if (event === "session-ended") this.#ending.told(fields);
     else if (event === "frames_refused") this.#framesRefused(fields);
+    else if (event === "frames_contradicted") this.#framesContradicted(fields);
     else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
     else if (event === "change-asked") this.#changes.asked(fields).catch(this.#report);
     else if (this.#notices.takes(event, fields)) return;
@@ -435,6 +452,12 @@ export class Call {
     const refused = { flow, first: numberOf(first), last: numberOf(last), reason, count };
     this.#events.emit("frames-refused", refused);
     this.#media.refusedByRelay(refused);
+  }
+
+  #framesContradicted({ flow, stream, first, last, count }: JsonObject): void {
+    const numbers = { flow, stream, first, last, count };
+    if (Object.values(numbers).some((value) => typeof value !== "number")) return;
+    this.#events.emit("frames-contradicted", numbers as unknown as FramesContradicted);
   }
 
   #scheduleUpkeep(): void {

@@ -10,6 +10,7 @@ const EARLY_EVENTS = 256;
 const CALL_EVENTS: ReadonlySet<string> = new Set([
   "session-ended",
   "frames_refused",
+  "frames_contradicted",
   "terms-changed",
   "change-asked",
   ...SESSION_NOTICE_EVENTS,

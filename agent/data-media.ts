@@ -1,6 +1,10 @@
+import type { FrameProfile } from "../codecs/frame.ts";
 import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
 import { CallData } from "./call-data.ts";
+import type { Unattributed } from "./call-media.ts";
+import type { UnattributedRule } from "./call-options.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
 import type { FrameWatch } from "./frame-fate.ts";
@@ -9,7 +13,7 @@ import type { MediaPort } from "./media-port.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { StreamLine } from "./stream-line.ts";
 import type { DataStreamParameters, StreamParameters } from "./stream-parameters.ts";
-import { listeningParts, type StreamContext, speakingParts } from "./stream-parts.ts";
+import { listeningParts, type StreamContext, speakingParts, tagKeysOf } from "./stream-parts.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times what a sender keeps to. */
 const RATE_HEADROOM = 2;
@@ -19,6 +23,7 @@ export interface DataMediaOptions extends StreamContext {
   readonly port: MediaPort;
   readonly streams: readonly StreamParameters[];
   readonly speaker: string;
+  readonly unattributedRule: UnattributedRule;
   readonly tap?: PacketTap | undefined;
   readonly watch?: FrameWatch | undefined;
   readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
@@ -43,6 +48,8 @@ export interface DataMedia {
   peerLeft(): void;
   /** It has one, and said how far it has heard these streams. */
   peerCame(received: readonly HeardPlace[]): void;
+  /** What follows is of this profile, for a listener with this key. */
+  reseal(profile: FrameProfile, peer: MediaKey): void;
   /** Signs what is still owed. */
   finish(): void;
 }
@@ -51,13 +58,15 @@ export interface DataMedia {
 export function openDataMedia(
   options: DataMediaOptions,
   lineOf: (entry: StreamParameters | undefined) => StreamLine | undefined,
+  tellUnattributed: (frames: Unattributed) => void,
 ): DataMedia {
   const entries = options.streams.filter((entry) => entry.modality === "data");
   const sends = entries.find((entry) => entry.direction === "send");
   const hears = entries.find((entry) => entry.direction === "receive");
   const [sendLine, hearLine] = [lineOf(sends), lineOf(hears)];
   const sender = sends && sendLine && makeSender(options, sends, sendLine);
-  const receiver = hears && hearLine && makeReceiver(options, hears, hearLine);
+  const receiver = hears && hearLine && makeReceiver(options, hears, hearLine, tellUnattributed);
+  const tagKeys = tagKeysOf(options);
   const nothing = () => {};
   if (receiver !== undefined) {
     hearLine?.listen("frames", {
@@ -85,9 +94,16 @@ export function openDataMedia(
       const { nextSequence = 0, isSettled = true } = mine ?? {};
       sender?.attach(sendLine?.flow ?? 0, nextSequence, isSettled).catch(options.report);
     },
-    peerLeft: () => sender?.peerLeft(),
+    peerLeft: () => {
+      sender?.peerLeft();
+      receiver?.cutOff();
+    },
     peerCame: (received) => {
+      receiver?.reached();
       sender?.peerCame(received.find(({ stream }) => stream === sends?.stream)?.nextSequence);
+    },
+    reseal: (profile, peer) => {
+      if (sends !== undefined) sender?.useSeal(tagKeys.seal(profile, sends.stream, peer), peer.generation);
     },
     finish: () => {
       sender?.finish();
@@ -111,6 +127,7 @@ function makeSender(options: DataMediaOptions, entry: DataStreamParameters, line
       giveUp: () => line.abandonFrames(),
     },
     stream: entry.stream,
+    listenerGeneration: options.session.peer.mediaKey.generation,
     watch: options.watch,
   });
 }
@@ -119,6 +136,7 @@ function makeReceiver(
   options: DataMediaOptions,
   entry: DataStreamParameters,
   line: StreamLine,
+  tellUnattributed: (frames: Unattributed) => void,
 ): DataReceiver {
   const { platform, time } = options;
   const rate = {
@@ -130,6 +148,8 @@ function makeReceiver(
     clock: platform.clock,
     time,
     ...listeningParts(options, entry, { rate, reliable: true }),
+    stopsUnattributed: options.unattributedRule === "stop",
+    unattributed: (frames) => tellUnattributed({ ...frames, stream: entry.stream }),
     speaker: options.speaker,
     nextSequence: entry.nextSequence,
     receipt: (bytes) => line.state(bytes),

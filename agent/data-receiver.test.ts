@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { encodeDataMessage } from "../codecs/data-message.ts";
+import { Attribution } from "../sfu/attribution.ts";
 import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
 import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
@@ -36,6 +37,9 @@ beforeEach(() => {
     checkpoints: new CheckpointCheck({
       ...{ sessionDigest, leg, stream, keys: reliable.keys, verifier: strictVerifier },
     }),
+    attribution: new Attribution(),
+    stopsUnattributed: true,
+    unattributed: () => {},
     speaker: "agtp://speaker",
     receipt: () => {},
   });

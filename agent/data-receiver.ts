@@ -1,20 +1,21 @@
 import type { Clock } from "../codecs/clock.ts";
 import { decodeDataMessage } from "../codecs/data-message.ts";
-import { frameDigest } from "../codecs/frame.ts";
+import { type FrameProfile, frameDigest } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
+import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
-import type { MediaKey } from "../signaling/media-key.ts";
 import type { DataMessage } from "./call-data.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import { HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import { MessageQueue } from "./message-queue.ts";
+import type { HeardKey } from "./tag-keys.ts";
 
 /** Verified messages that wait for a reader; at that many the stream is not read on, so that the other end waits as well. */
 const UNREAD_MESSAGES = 64;
@@ -34,6 +35,9 @@ export interface DataReceiverCounters {
   readonly unread: number;
   /** The stream was given up: nobody read, or its speaker contradicted what was read. */
   readonly givenUp: boolean;
+  /** Messages of profile `chain` that were not attributed in time, and whether none is handed out for it now. */
+  readonly unattributed: number;
+  readonly isStopped: boolean;
   /** Checkpoints of the speaker that held, and that did not; frames that verified and that a checkpoint lists otherwise. */
   readonly checkpoints: { readonly good: number; readonly bad: number; readonly contradicted: number };
 }
@@ -50,6 +54,11 @@ export class DataReceiver {
   #nextKey = Promise.withResolvers<void>();
   readonly #receipts: ReceiptTracker;
   readonly #checkpoints: CheckpointCheck;
+  readonly #attribution: Attribution;
+  readonly #stopsUnattributed: boolean;
+  readonly #unattributed: (frames: UnattributedFrames) => void;
+  /** Readers that wait until what was handed out is attributed. */
+  #attributed = Promise.withResolvers<void>();
   readonly #speaker: string;
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #hasRoom: () => boolean;
@@ -79,6 +88,11 @@ export class DataReceiver {
     readonly row: AdmissionRow;
     readonly receipts: ReceiptTracker;
     readonly checkpoints: CheckpointCheck;
+    readonly attribution: Attribution;
+    /** Whether nothing more is handed out while something that was is not attributed. */
+    readonly stopsUnattributed: boolean;
+    /** Told of messages that were not attributed in time. */
+    readonly unattributed: (frames: UnattributedFrames) => void;
     readonly speaker: string;
     /** The least number of the first message. Default 0. */
     readonly nextSequence?: number | undefined;
@@ -97,6 +111,9 @@ export class DataReceiver {
     this.#place = new HeardRow(options.admission, options.row);
     this.#receipts = options.receipts;
     this.#checkpoints = options.checkpoints;
+    this.#attribution = options.attribution;
+    this.#stopsUnattributed = options.stopsUnattributed;
+    this.#unattributed = options.unattributed;
     this.#speaker = options.speaker;
     this.#receipt = options.receipt;
     this.#hasRoom = options.hasRoom ?? (() => true);
@@ -112,6 +129,8 @@ export class DataReceiver {
       missing: this.#missing,
       unread: this.#queue.size,
       givenUp: this.#failure !== undefined,
+      unattributed: this.#attribution.unattributed,
+      isStopped: this.#isStopped,
       checkpoints: {
         good: this.#goodCheckpoints,
         bad: this.#badCheckpoints,
@@ -130,8 +149,11 @@ export class DataReceiver {
     const items = this.#queue[Symbol.asyncIterator]();
     return {
       next: async () => {
+        await this.#mayHandOut();
         const next = await items.next();
-        if (next.done !== true && !this.#finished) this.#receipts.heard(next.value.sequence);
+        if (next.done === true || this.#finished) return next;
+        this.#receipts.heard(next.value.sequence);
+        this.#attribution.played(next.value.sequence, this.#clock.now());
         return next;
       },
       return: async () => ({ done: true, value: undefined }),
@@ -202,7 +224,7 @@ export class DataReceiver {
   }
 
   /** Another process speaks from now on, with this key. The numbers that it passes over are not counted as missing. */
-  takeKey(key: MediaKey, expiresAt: number): void {
+  takeKey(key: HeardKey, expiresAt: number): void {
     this.#place.takeKey(key, expiresAt, this.#clock.now());
     this.#checkpoints.takeKey(key.generation, key.ed25519);
     this.#last = undefined;
@@ -220,14 +242,36 @@ export class DataReceiver {
     const checked = this.#checkpoints.check(bytes);
     if (checked.ok) {
       this.#goodCheckpoints += 1;
+      this.#attribution.covered(checked.value, this.#place.present.profile, this.#clock.now());
+      this.#wakeReaders();
       for (const sequence of checked.value.contradicted) this.#contradict(sequence);
     } else {
       this.#badCheckpoints += 1;
     }
   }
 
+  /** Messages are of this profile from now on, by the terms of this number; those on their way are of the one before. */
+  useProfile(profile: FrameProfile, termsNumber: number): void {
+    this.#place.useProfile(profile, termsNumber, this.#clock.now());
+  }
+
+  /** The other end may begin to use this profile before this end is told so. */
+  expectProfile(profile: FrameProfile): void {
+    this.#place.expectProfile(profile, this.#clock.now());
+  }
+
+  /** Nothing of the speaker can come until `reached`: the time in which it is to be attributed does not count. Idempotent. */
+  cutOff(): void {
+    this.#attribution.pause(this.#clock.now());
+  }
+
+  reached(): void {
+    this.#attribution.resume(this.#clock.now());
+  }
+
   /** Signs receipts that have fallen due. */
   poll(now: number): void {
+    this.#attribute(now);
     if (this.#finished || !this.#hasRoom()) return;
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
@@ -239,6 +283,28 @@ export class DataReceiver {
     this.#finished = true;
     for (const receipt of this.#receipts.finish(this.#time.wall())) this.#owe(receipt);
     this.#queue.end();
+    this.#wakeReaders();
+  }
+
+  get #isStopped(): boolean {
+    const isOver = this.#finished || this.#failure !== undefined;
+    return this.#stopsUnattributed && !isOver && this.#attribution.isBroken;
+  }
+
+  #attribute(now: number): void {
+    for (let frames = this.#attribution.poll(now); frames !== undefined; frames = this.#attribution.poll(now))
+      this.#unattributed(frames);
+  }
+
+  async #mayHandOut(): Promise<void> {
+    this.#attribute(this.#clock.now());
+    while (this.#isStopped) await this.#attributed.promise;
+  }
+
+  #wakeReaders(): void {
+    if (this.#isStopped) return;
+    this.#attributed.resolve();
+    this.#attributed = Promise.withResolvers<void>();
   }
 
   #owe(receipt: Uint8Array): void {
@@ -265,6 +331,7 @@ export class DataReceiver {
     // Where much came, the speaker waits for a receipt before it says more.
     this.poll(now);
     const listed = this.#checkpoints.note(sequence, frameDigest(verdict.signed), now);
+    if (view.profile === "chain") this.#attribution.taken(sequence, listed);
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
     this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
     if (listed === "contradicted") {
@@ -300,6 +367,8 @@ export class DataReceiver {
   #giveUp(failure: ParleyError): void {
     this.#failure ??= failure;
     this.#queue.end(this.#failure);
+    this.#attribute(this.#clock.now());
+    this.#wakeReaders();
   }
 
   /** Judges the message again once its key is known, or as unknown when that takes too long. */

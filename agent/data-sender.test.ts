@@ -24,6 +24,7 @@ describe("the sender of data while the call is suspended", () => {
     const signed = {
       ...{ sessionDigest: new Uint8Array(32), leg: 0, stream: 2, keyGeneration: 0 },
       signer: seedSigner(1),
+      seal: { profile: "frame", signer: seedSigner(1) } as const,
       startSequence: 10,
     };
     sender = new DataSender({
@@ -115,6 +116,7 @@ describe("the sender of data whose connection is lost", () => {
     const signed = {
       ...{ sessionDigest: new Uint8Array(32), leg: 0, stream: 2, keyGeneration: 0 },
       signer: seedSigner(1),
+      seal: { profile: "frame", signer: seedSigner(1) } as const,
       startSequence: 10,
     };
     sender = new DataSender({

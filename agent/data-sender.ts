@@ -1,4 +1,5 @@
 import type { Clock } from "../codecs/clock.ts";
+import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Checkpointer } from "../sfu/checkpointer.ts";
 import type { FrameSender } from "../sfu/frame-sender.ts";
@@ -77,6 +78,9 @@ export class DataSender {
   #loss = Promise.withResolvers<void>();
   #attachments = 0;
   readonly #kept = new KeptMessages();
+  #listenerGeneration: number;
+  /** What is kept is sealed for a key that the listener has no more. */
+  #isStrange = false;
   #finished = false;
   #waiting = 0;
   #sent = 0;
@@ -92,8 +96,11 @@ export class DataSender {
     readonly outlet: DataOutlet;
     /** Stream id, as `watch` tells it. */
     readonly stream: number;
+    /** Of the listener's media key. Default 0. */
+    readonly listenerGeneration?: number;
     readonly watch?: FrameWatch | undefined;
   }) {
+    this.#listenerGeneration = options.listenerGeneration ?? 0;
     this.#clock = options.clock;
     this.#time = options.time;
     this.#frames = options.frames;
@@ -187,6 +194,7 @@ export class DataSender {
     }
     this.#peerAway?.resolve();
     this.#peerAway = undefined;
+    this.#sealAnew();
   }
 
   /** The listener has every message before this number that it will have. */
@@ -217,6 +225,19 @@ export class DataSender {
     if (!isPresent()) return;
     this.#away?.resolve();
     this.#away = undefined;
+  }
+
+  /**
+   * What follows is sealed so: the profile changed, or the listener has another key, of this generation. A listener with another key cannot
+   * check the tags of what is kept for it: that is sealed anew, with numbers of its own.
+   */
+  useSeal(seal: FrameSeal, listenerGeneration: number): void {
+    this.#isStrange ||= seal.profile === "chain" && listenerGeneration !== this.#listenerGeneration;
+    this.#listenerGeneration = listenerGeneration;
+    this.#frames.useSeal(seal);
+    this.#sealAnew();
+    const due = this.#checkpointer.useProfile(seal.profile);
+    if (due !== undefined) this.#owe(due);
   }
 
   /** Refuses what waits and signs the final checkpoint. Idempotent. */
@@ -272,9 +293,18 @@ export class DataSender {
   #lostFrom(nextSequence: number): readonly KeptMessage[] {
     const lost = this.#kept.from(nextSequence);
     const [oldest] = lost;
-    if (oldest === undefined || this.#clock.now() - oldest.at <= RESEND_AGE_MS) return lost;
+    const isAsGood = !this.#isStrange && this.#clock.now() - (oldest?.at ?? 0) <= RESEND_AGE_MS;
+    this.#isStrange = false;
+    if (oldest === undefined || isAsGood) return lost;
     this.#kept.take(nextSequence);
     return lost.map(({ payload }) => this.#sign(payload));
+  }
+
+  /** Sends what is kept anew where the listener cannot check it, as soon as both ends are there. */
+  #sealAnew(): void {
+    if (!this.#isStrange || this.#away !== undefined || this.#peerAway !== undefined || this.#finished)
+      return;
+    void this.attach(this.#frames.flow, 0);
   }
 
   /** Whether it is for want of a connection that nothing was taken. */

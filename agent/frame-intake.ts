@@ -1,14 +1,15 @@
 import type { Clock } from "../codecs/clock.ts";
-import { frameDigest } from "../codecs/frame.ts";
+import { type FrameProfile, frameDigest } from "../codecs/frame.ts";
+import type { Attribution } from "../sfu/attribution.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
 import { type UnpackedFrames, unpackFrames } from "../sfu/unpacking.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
-import type { MediaKey } from "../signaling/media-key.ts";
 import { EarlyFrames } from "./early-frames.ts";
 import { HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
+import type { HeardKey } from "./tag-keys.ts";
 
 /** Sees every verified packet of the peer as it arrived, e.g. to keep frames for `parley verify --media`. */
 export type PacketTap = (packet: {
@@ -33,6 +34,7 @@ export interface FrameIntakeOptions {
   readonly admission: Relay;
   readonly row: AdmissionRow;
   readonly checkpoints: CheckpointCheck;
+  readonly attribution: Attribution;
   /** Must not throw. */
   readonly tap?: PacketTap | undefined;
   /** Takes a frame that verified, and those that it carries; captured times are by this machine's clock. */
@@ -96,8 +98,10 @@ export class FrameIntake {
 
   /** One checkpoint of the speaker. */
   checkpoint(bytes: Uint8Array): void {
-    const checked = this.#options.checkpoints.check(bytes);
+    const { attribution, checkpoints, clock } = this.#options;
+    const checked = checkpoints.check(bytes);
     if (checked.ok) {
+      attribution.covered(checked.value, this.#place.present.profile, clock.now());
       this.#goodCheckpoints += 1;
       this.#contradicted += checked.value.contradicted.length;
     } else {
@@ -112,7 +116,7 @@ export class FrameIntake {
   }
 
   /** Frames are signed with another key from now on; those of it that came too early are judged by `judgeEarly`. */
-  takeKey(key: MediaKey, expiresAt: number): void {
+  takeKey(key: HeardKey, expiresAt: number): void {
     this.#place.takeKey(key, expiresAt, this.#options.clock.now());
     this.#options.checkpoints.takeKey(key.generation, key.ed25519);
     this.#expectedBefore += this.#span();
@@ -154,6 +158,16 @@ export class FrameIntake {
     this.release();
   }
 
+  /** Frames are of this profile from now on, by the terms of this number; those on their way are of the one before. */
+  useProfile(profile: FrameProfile, termsNumber: number): void {
+    this.#place.useProfile(profile, termsNumber, this.#options.clock.now());
+  }
+
+  /** The other end may begin to use this profile before this end is told so. */
+  expectProfile(profile: FrameProfile): void {
+    this.#place.expectProfile(profile, this.#options.clock.now());
+  }
+
   /** Frames that waited for their media epoch. */
   release(): void {
     const { admission, clock, time } = this.#options;
@@ -182,7 +196,7 @@ export class FrameIntake {
       this.#early.add({ bytes: bytes.slice(), carriage, at: now });
       return;
     }
-    const { checkpoints, refused, row, taken, tap } = this.#options;
+    const { attribution, checkpoints, refused, row, taken, tap } = this.#options;
     if (outcome !== "admitted") {
       refused(verdict.sequence < 0 ? undefined : verdict.sequence, outcome, now);
       return;
@@ -191,9 +205,9 @@ export class FrameIntake {
     this.#verified += 1;
     this.#lowest = Math.min(this.#lowest, view.sequence);
     this.#highest = Math.max(this.#highest, view.sequence);
-    if (checkpoints.note(view.sequence, frameDigest(verdict.signed), now) === "contradicted") {
-      this.#contradicted += 1;
-    }
+    const noted = checkpoints.note(view.sequence, frameDigest(verdict.signed), now);
+    if (noted === "contradicted") this.#contradicted += 1;
+    if (view.profile === "chain") attribution.taken(view.sequence, noted);
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
     taken(unpackFrames(view, bytes, verdict.row ?? row), now);
   }

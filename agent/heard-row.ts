@@ -1,6 +1,7 @@
+import type { FrameProfile } from "../codecs/frame.ts";
 import type { Relay } from "../sfu/relay.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
-import type { MediaKey } from "../signaling/media-key.ts";
+import type { HeardKey } from "./tag-keys.ts";
 
 /** Milliseconds to add to the other end's times to get this machine's, and how sure that is. */
 export interface PeerClock {
@@ -40,17 +41,30 @@ export class HeardRow {
   }
 
   /** Frames are signed with another key from now on: what the one before signed is refused. */
-  takeKey(key: MediaKey, expiresAt: number, now: number): void {
+  takeKey(key: HeardKey, expiresAt: number, now: number): void {
     const { present } = this;
     this.#replace(
       {
         ...present,
         keys: new Map([...present.keys, [key.generation, key.ed25519]]),
+        tagKeys: new Map([...(present.tagKeys ?? []), [key.generation, key.tagKey]]),
         notBefore: key.notBefore,
         notAfter: Math.min(key.notAfter, expiresAt),
       },
       now,
     );
+  }
+
+  /** Frames are of this profile from now on, and for a while still of the one before. */
+  useProfile(profile: FrameProfile, termsNumber: number, now: number): void {
+    const { connection, flow, transmitAllowed } = this.present;
+    this.#admission.apply({ kind: "terms", connection, flow, termsNumber, transmitAllowed, profile }, now);
+  }
+
+  /** Frames of this profile are let through as well for a while. */
+  expectProfile(profile: FrameProfile, now: number): void {
+    const { connection, flow } = this.present;
+    this.#admission.apply({ kind: "profile-ahead", connection, flow, profile }, now);
   }
 
   /** Frames are captured by another clock from now on. */

@@ -1,3 +1,4 @@
+import type { ExchangeKey } from "../codecs/chain-key.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { makeMediaKey } from "../signaling/media-key.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -8,6 +9,8 @@ const BACKDATE_MS = 60_000;
 /** A fresh key for the media of one call, and the identity key's certificate for it. */
 export interface MediaKeyPair {
   readonly signer: Signer;
+  /** What the tags of profile `chain` come from. It lives as long as this process has the call, and no longer. */
+  readonly exchange: ExchangeKey;
   /** `parley-media-key+jwt`. */
   readonly certificate: string;
 }
@@ -21,20 +24,21 @@ export async function createMediaKeyPair(
 ): Promise<MediaKeyPair> {
   const { platform, identity } = context;
   const signer = platform.createSigner(platform.random(32));
+  const exchange = platform.createExchangeKey();
   const now = platform.clock.wall();
   const certificate = await makeMediaKey(
     {
       agentId: identity.agentId,
       offerId,
       ed25519: signer.publicKey,
-      x25519: platform.createExchangeKey().publicKey,
+      x25519: exchange.publicKey,
       generation,
       notBefore: now - BACKDATE_MS,
       notAfter: now + ttl * 1000 + BACKDATE_MS,
     },
     identity.signer,
   );
-  return { signer, certificate };
+  return { signer, exchange, certificate };
 }
 
 /** A random RTP synchronisation source (RFC 3550 8). */

@@ -1,4 +1,5 @@
 import { DATA_FORMATS } from "../codecs/data-formats.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { DataOfferStream } from "../signaling/data-stream.ts";
 import type { Capabilities } from "../signaling/negotiation.ts";
@@ -32,12 +33,23 @@ export function capabilitiesOf(
   maySendData: boolean,
 ): Capabilities {
   return {
-    profiles: ["frame"],
+    profiles: profilesOf(options, ["frame", "chain"]),
     ...(options.audio === false ? {} : { audio: audioCapabilities(platform, options.audio ?? {}) }),
     ...(options.data === false
       ? {}
       : { data: { formats: DATA_FORMATS.map(({ name }) => name), send: maySendData, receive: true } }),
   };
+}
+
+/** The profiles that a call may have here, best first. Throws `field-invalid` when there are none. */
+export function profilesOf(
+  { profile }: CallOptions,
+  otherwise: readonly FrameProfile[],
+): readonly FrameProfile[] {
+  if (profile === undefined) return otherwise;
+  const profiles = typeof profile === "string" ? [profile] : [...new Set(profile)];
+  if (profiles.length > 0) return profiles;
+  throw new ParleyError({ code: "field-invalid", message: "A call has a profile.", at: "profile" });
 }
 
 /** Scope tokens that sending these streams takes. */

@@ -8,8 +8,9 @@ import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs
 import { createClock } from "../platform/node/clock.ts";
 import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
 import {
+  createExchangeKey,
   createSigner,
-  createX25519KeyPair,
+  frameMac,
   generateSeed,
   random,
   verifier,
@@ -88,7 +89,8 @@ export function nodePlatform(
     random,
     verifier,
     createSigner,
-    createExchangeKey: createX25519KeyPair,
+    createExchangeKey,
+    frameMac,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({

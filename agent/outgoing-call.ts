@@ -9,7 +9,7 @@ import { takeUpCall, textOf } from "./call-assembly.ts";
 import type { OutgoingCallOptions } from "./call-options.ts";
 import type { ControlAnswer } from "./control.ts";
 import { createMediaKeyPair, randomSsrc } from "./media-key-pair.ts";
-import { offerStreams, sendingScope } from "./media-offer.ts";
+import { offerStreams, profilesOf, sendingScope } from "./media-offer.ts";
 import type { Withdrawal } from "./withdrawal.ts";
 
 const DEFAULT_TTL_SECONDS = 3_600;
@@ -31,6 +31,7 @@ export async function placeCall(
     peerAgentId: callee,
     offer,
     mediaSigner: key.signer,
+    exchange: key.exchange,
     result,
   } as const;
   return await takeUpCall(context, options, answered, withdrawal);
@@ -60,7 +61,7 @@ function offerPayload(
     media_key: ids.mediaKey,
     session: { model: options.model ?? "bounded", ttl: ids.ttl },
     scope: options.scope ?? sendingScope(streams),
-    profiles: ["frame"],
+    profiles: profilesOf(options, ["frame"]),
     streams,
     clock: context.clock,
     last_audit_id: context.control.lastAuditId,

@@ -47,7 +47,7 @@ describe("messages to the other end", () => {
   ] as const)("wait as it is to one %s", async (_which, news, state, sent) => {
     const { world, call } = await scene();
     const left: boolean[] = [];
-    const media = { messages: { peerLeft: () => left.push(true), peerCame: () => left.push(false) } };
+    const media = { peerLeft: () => left.push(true), peerCame: () => left.push(false) };
     const presence = new PeerPresence({
       ...{ session: call.session, media: media as unknown as CallMedia, verifier: strictVerifier },
       ...{ wall: () => world.clock.wall(), ownClock: { offset_ms: 0, uncertainty_ms: 0 } },

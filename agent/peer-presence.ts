@@ -62,7 +62,7 @@ export class PeerPresence {
 
   #wentAway({ until }: JsonObject): void {
     this.#isTold = true;
-    this.#options.media.messages.peerLeft();
+    this.#options.media.peerLeft();
     if (this.#isDetached) return;
     this.#isDetached = true;
     this.#options.detached({ until: typeof until === "number" ? until : 0 });
@@ -77,8 +77,8 @@ export class PeerPresence {
   reattached(state: unknown): void {
     // An event is later than the answer that it overtook.
     if (this.#isTold) return;
-    if (state === "detached") this.#options.media.messages.peerLeft();
-    else this.#options.media.messages.peerCame([]);
+    if (state === "detached") this.#options.media.peerLeft();
+    else this.#options.media.peerCame([]);
   }
 
   #cameBack({ clock, received }: JsonObject): void {
@@ -90,7 +90,7 @@ export class PeerPresence {
       const offset = clock.offset_ms - ownClock.offset_ms;
       media.takeClock({ offset, uncertainty: clock.uncertainty_ms + ownClock.uncertainty_ms });
     }
-    media.messages.peerCame(readPlaces(received));
+    media.peerCame(readPlaces(received));
     this.#options.attached({ generation: this.#newest.generation });
   }
 

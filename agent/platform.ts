@@ -1,4 +1,5 @@
 import type { AudioCodec, AudioFormat } from "../codecs/audio-codec.ts";
+import type { ExchangeKey, FrameMac } from "../codecs/chain-key.ts";
 import type { Clock } from "../codecs/clock.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { Carrier } from "../sfu/carrier.ts";
@@ -11,8 +12,10 @@ export interface AgentPlatform {
   readonly verifier: Verifier;
   /** A signer for a fresh media key from 32 bytes of seed. */
   createSigner(seed: Uint8Array): Signer;
-  /** Public half of a fresh X25519 pair for the media-key certificate, and its secret half. */
-  createExchangeKey(): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array };
+  /** A fresh X25519 pair for the media-key certificate. */
+  createExchangeKey(): ExchangeKey;
+  /** Tags of profile `chain`. */
+  readonly frameMac: FrameMac;
   /** Formats `createAudioCodec` can make, in order of preference. */
   readonly audioFormats: readonly AudioFormatChoice[];
   /** A codec for one stream. Rejects with `payload-malformed` for a format not in `audioFormats`. */

@@ -1,5 +1,7 @@
+import type { ExchangeKey } from "../codecs/chain-key.ts";
 import { decodeHex } from "../codecs/hex.ts";
 import type { Signer } from "../codecs/signer.ts";
+import { Attribution } from "../sfu/attribution.ts";
 import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
 import { FrameSender } from "../sfu/frame-sender.ts";
@@ -10,6 +12,7 @@ import { DATA_RECEIPT } from "../signaling/data-stream.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { AgentPlatform } from "./platform.ts";
 import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
+import { TagKeys } from "./tag-keys.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** The call whose streams are made. */
@@ -19,6 +22,8 @@ export interface StreamContext {
   readonly session: CheckedSession;
   readonly sessionId: string;
   readonly mediaSigner: Signer;
+  /** Of the media key. */
+  readonly exchange: ExchangeKey;
   /** Milliseconds to add to the peer's capture times to get this machine's time, and how sure that is. */
   readonly peerClock: { readonly offset: number; readonly uncertainty: number };
   /** Of a call that another process had before: how far the server has this end's statements. */
@@ -49,6 +54,7 @@ export interface ListeningParts {
   readonly admission: Relay;
   readonly receipts: ReceiptTracker;
   readonly checkpoints: CheckpointCheck;
+  readonly attribution: Attribution;
 }
 
 /** Parts of a stream this end sends. `frameSamples`: per channel in one frame; 0 where frames have no length. */
@@ -64,6 +70,7 @@ export function speakingParts(
   const startSequence = (isTakenUp ? entry.nextSequence : undefined) ?? start.getUint32(0);
   const epoch = entry.epoch ?? 0;
   const { sessionDigest } = session;
+  const { profile } = session.terms;
   const { stream } = entry;
   const frames = new FrameSender({
     sessionDigest,
@@ -75,7 +82,7 @@ export function speakingParts(
     clockRate: entry.clockRate,
     frameSamples,
     keyGeneration,
-    signer: mediaSigner,
+    seal: tagKeysOf(context).seal(profile, stream, session.peer.mediaKey),
     startSequence,
     startTimestamp: start.getUint32(4),
     flow: entry.flow,
@@ -88,6 +95,7 @@ export function speakingParts(
       leg,
       stream,
       keyGeneration,
+      profile,
       startSequence,
       signer: mediaSigner,
       ...after(context, entry, (place) => ({ ...place, epoch })),
@@ -102,7 +110,7 @@ export function listeningParts(
   limits: Pick<AdmissionRow, "rate" | "reliable">,
 ): ListeningParts {
   const { platform, session, leg, mediaSigner, peerClock } = context;
-  const peer = session.peer.mediaKey;
+  const peer = tagKeysOf(context).heard(entry.stream, session.peer.mediaKey);
   const keys = new Map([[peer.generation, peer.ed25519]]);
   const { sessionDigest } = session;
   const { stream } = entry;
@@ -114,7 +122,8 @@ export function listeningParts(
     leg: entry.leg,
     stream,
     keys,
-    profile: session.answer.payload.profile,
+    tagKeys: new Map([[peer.generation, peer.tagKey]]),
+    profile: session.terms.profile,
     notBefore: peer.notBefore,
     notAfter: Math.min(peer.notAfter, session.terms.expires_at * 1000),
     termsNumber: 1,
@@ -128,7 +137,7 @@ export function listeningParts(
     egress: [],
     ...limits,
   };
-  const admission = new Relay({ verifier: platform.verifier });
+  const admission = new Relay({ verifier: platform.verifier, mac: platform.frameMac });
   const start = platform.clock.now();
   admission.apply({ kind: "install", row }, start);
   const { epoch = 0 } = entry;
@@ -156,11 +165,17 @@ export function listeningParts(
       ...after(context, entry, (place) => place),
     }),
     checkpoints,
+    attribution: new Attribution(),
   };
 }
 
 function redOf(entry: StreamParameters): number | undefined {
   return entry.modality === "audio" ? entry.redPayloadType : undefined;
+}
+
+/** What this end shares with the other one. */
+export function tagKeysOf({ session, exchange, mediaSigner, platform }: StreamContext): TagKeys {
+  return new TagKeys({ session, exchange, mac: platform.frameMac, signer: mediaSigner });
 }
 
 /** Where a chain of statements goes on that another process began. */

@@ -70,6 +70,7 @@ async function takeUp(context: AgentContext, sessionId: string, options: CallOpt
       authorityScope: objectOf(first.result, "agreement").authority_scope,
       session: { ...session, mediaKey },
       mediaSigner: key.signer,
+      exchange: key.exchange,
       connection,
       peerClock,
       statements,

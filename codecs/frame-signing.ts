@@ -1,6 +1,7 @@
 /** What the signature of a frame covers, and how it is made, checked and digested. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { writeU16, writeU32 } from "./big-endian.ts";
+import type { FrameMac } from "./chain-key.ts";
 import { MAX_U16, MAX_U32, requireInteger, requireLength } from "./field-range.ts";
 import { FRAME_DIGEST_BYTES, MAX_FRAME_BYTES, SESSION_DIGEST_BYTES } from "./frame-layout.ts";
 import { describeFrameFault, parseFrame } from "./frame-parse.ts";
@@ -8,7 +9,7 @@ import { FrameView } from "./frame-view.ts";
 import { ParleyError } from "./parley-error.ts";
 import type { Signer, Verifier } from "./signer.ts";
 
-/** First bytes of what a frame's signature covers; never sent. */
+/** First bytes of what a frame's signature or tag covers; never sent. */
 export const FRAME_DOMAIN = "\0parley frame v1\0";
 
 /**
@@ -52,26 +53,50 @@ export class FrameSigningContext {
   }
 }
 
+/** What a speaker's frames carry as proof: a signature of its media key, or a tag that only the two ends can make. */
+export type FrameSeal =
+  | { readonly profile: "frame"; readonly signer: Signer }
+  | {
+      readonly profile: "chain";
+      readonly mac: FrameMac;
+      /** Of `deriveTagKey`. */
+      readonly key: Uint8Array;
+    };
+
 /**
- * Signs the frame of profile `frame` that stands in `bytes` from `offset` to the end, in place. Returns the signed bytes
- * (see `FrameSigningContext.signedBytes`: valid until the next call) for `frameDigest`. Throws `frame-malformed` when
- * there is no such frame.
+ * Puts the proof into the frame that stands in `bytes` from `offset` to the end, in place. Returns the signed bytes (see
+ * `FrameSigningContext.signedBytes`: valid until the next call) for `frameDigest`. Throws `frame-malformed` when there is
+ * no frame of the seal's profile.
  */
+export function sealFrame(
+  context: FrameSigningContext,
+  bytes: Uint8Array,
+  seal: FrameSeal,
+  offset: number = 0,
+): Uint8Array {
+  const view = new FrameView();
+  const found = parseFrame(bytes, offset, view);
+  if (found !== undefined) throw new ParleyError(describeFrameFault(found));
+  if (view.profile !== seal.profile) {
+    throw new ParleyError({
+      code: "frame-malformed",
+      message: `This is no frame of profile ${seal.profile}.`,
+    });
+  }
+  const signed = context.signedBytes(bytes, view);
+  const tag = seal.profile === "frame" ? seal.signer.sign(signed) : seal.mac.tag(seal.key, signed);
+  bytes.set(tag, view.tagOffset);
+  return signed;
+}
+
+/** `sealFrame` for a frame of profile `frame`. */
 export function signFrame(
   context: FrameSigningContext,
   bytes: Uint8Array,
   signer: Signer,
   offset: number = 0,
 ): Uint8Array {
-  const view = new FrameView();
-  const found = parseFrame(bytes, offset, view);
-  if (found !== undefined) throw new ParleyError(describeFrameFault(found));
-  if (view.profile !== "frame") {
-    throw new ParleyError({ code: "frame-malformed", message: "only frames of profile `frame` are signed" });
-  }
-  const signed = context.signedBytes(bytes, view);
-  bytes.set(signer.sign(signed), view.tagOffset);
-  return signed;
+  return sealFrame(context, bytes, { profile: "frame", signer }, offset);
 }
 
 /**

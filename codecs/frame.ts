@@ -16,5 +16,13 @@ export {
   type FrameFaultReason,
   parseFrame,
 } from "./frame-parse.ts";
-export { FRAME_DOMAIN, FrameSigningContext, frameDigest, signFrame, verifyFrame } from "./frame-signing.ts";
+export {
+  FRAME_DOMAIN,
+  type FrameSeal,
+  FrameSigningContext,
+  frameDigest,
+  sealFrame,
+  signFrame,
+  verifyFrame,
+} from "./frame-signing.ts";
 export { FrameView, type Recorded } from "./frame-view.ts";

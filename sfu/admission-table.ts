@@ -3,16 +3,22 @@ import {
   type AdmissionMessage,
   type AdmissionRow,
   type ConnectionId,
+  PROFILE_NEWS_MS,
+  PROFILE_OVERLAP_MS,
   RELIABLE_FRESHNESS_MS,
 } from "../signaling/admission.ts";
 import { FlowTally } from "./flow-tally.ts";
 import { type FrameTotals, noFrames } from "./frame-totals.ts";
+import { ListedFrames } from "./listed-frames.ts";
 import { RefusalReports } from "./refusal-reports.ts";
 import type { ReplayWindow } from "./replay-window.ts";
 import { FrameRate, LegCeiling, TokenBucket } from "./token-bucket.ts";
 
 /** Bad signatures a connection may send at once before it is closed. */
 export const BAD_SIGNATURE_LIMIT = 20;
+
+/** Frames of a flow that wait for their checkpoint at a relay, or checkpoints' for their frames: five seconds of them. */
+const MAX_UNLISTED_FRAMES = 256;
 
 /** Bad signatures forgiven each second after that. */
 const BAD_SIGNATURES_FORGIVEN = 0.1;
@@ -45,6 +51,10 @@ export interface FlowEntry {
   /** Media epoch in force. */
   epoch: number;
   row: AdmissionRow;
+  /** Frames of this profile pass as well, until then (monotonic milliseconds). */
+  besides: { readonly profile: AdmissionRow["profile"]; readonly until: number } | undefined;
+  /** Frames of profile `chain` that were let through, to be compared with their checkpoints. Only of a relay. */
+  readonly listed: ListedFrames;
   /** Of the key in force. */
   generation: number;
   context: FrameSigningContext;
@@ -67,7 +77,7 @@ export class AdmissionTable {
   readonly #connections = new Map<ConnectionId, ConnectionEntry>();
 
   /** Applies one message. Messages for sessions or flows that are not here, and terms older than those in force, change nothing. */
-  apply(message: AdmissionMessage, now: number): void {
+  apply(message: Exclude<AdmissionMessage, { kind: "checkpoint" }>, now: number): void {
     switch (message.kind) {
       case "install":
         this.#install(message.row, now);
@@ -81,8 +91,17 @@ export class AdmissionTable {
         const { termsNumber, transmitAllowed, bitsPerSecond } = message;
         const { profile = entry.row.profile, rate = entry.row.rate } = message;
         if (!isSameRate(rate, entry.row.rate)) entry.rate = new FrameRate(rate, now);
+        if (profile !== entry.row.profile) {
+          entry.besides = { profile: entry.row.profile, until: now + PROFILE_OVERLAP_MS };
+        }
         entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond, profile, rate };
         entry.ceiling = ceilingOf(entry.session, entry.row, now);
+        return;
+      }
+      case "profile-ahead": {
+        const entry = this.find(message.connection, message.flow);
+        if (entry === undefined || entry.row.profile === message.profile) return;
+        entry.besides = { profile: message.profile, until: now + PROFILE_NEWS_MS };
         return;
       }
       case "epoch": {
@@ -152,6 +171,8 @@ export class AdmissionTable {
         windows: [],
         epoch: 0,
         row,
+        besides: undefined,
+        listed: new ListedFrames(MAX_UNLISTED_FRAMES),
         generation: generationOf(row),
         context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),
         rate: new FrameRate(row.rate, now),

@@ -6,6 +6,7 @@ import {
 } from "../codecs/checkpoint.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { Verifier } from "../codecs/signer.ts";
+import { ListedFrames, type ListingVerdict, type NotedAs } from "./listed-frames.ts";
 
 /** Frames kept until a checkpoint covers them, and listed frames kept until they arrive. The oldest is let go and counted. */
 export const MAX_UNSETTLED_FRAMES = 4096;
@@ -22,14 +23,8 @@ export interface CheckpointCheckOptions {
 }
 
 /** What one checkpoint says about the frames seen here. */
-export interface CheckpointVerdict {
+export interface CheckpointVerdict extends ListingVerdict {
   readonly checkpoint: Checkpoint;
-  /** Frames seen before it that it lists as they were. */
-  readonly matched: number;
-  /** Frames it lists that were not seen yet. */
-  readonly unseen: number;
-  /** Frames seen that it lists with another digest, or whose place it passes over. Ascending. */
-  readonly contradicted: readonly number[];
 }
 
 /**
@@ -41,15 +36,9 @@ export class CheckpointCheck {
   readonly #keys: Map<number, Uint8Array>;
   /** Of the key that the stream began with, as far as is known here. */
   readonly #firstGeneration: number;
-  /** Frames seen and not yet covered, in order of arrival. */
-  readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
-  /** Digests listed for frames not yet seen. */
-  readonly #unseen = new Map<number, Uint8Array>();
+  readonly #frames = new ListedFrames(MAX_UNSETTLED_FRAMES);
   #last: Checkpoint | undefined;
   #lastDigest: Uint8Array = new Uint8Array(32);
-  #matched = 0;
-  #contradicted = 0;
-  #forgotten = 0;
   /** Checkpoints may have been lost on the way since the last one. */
   #mayLack = false;
 
@@ -60,21 +49,8 @@ export class CheckpointCheck {
   }
 
   /** Takes an authentic frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
-  note(sequence: number, digest: Uint8Array, now: number): "uncovered" | "matched" | "contradicted" {
-    const covered = this.#last !== undefined && (this.#last.final || sequence < nextSequence(this.#last));
-    if (!covered) {
-      if (this.#uncovered.size >= MAX_UNSETTLED_FRAMES) this.#forgetOldest(this.#uncovered);
-      this.#uncovered.set(sequence, { digest, at: now });
-      return "uncovered";
-    }
-    const listed = this.#unseen.get(sequence);
-    this.#unseen.delete(sequence);
-    if (listed !== undefined && equal(listed, digest)) {
-      this.#matched++;
-      return "matched";
-    }
-    this.#contradicted++;
-    return "contradicted";
+  note(sequence: number, digest: Uint8Array, now: number): NotedAs {
+    return this.#frames.note(sequence, digest, now);
   }
 
   /**
@@ -102,7 +78,7 @@ export class CheckpointCheck {
     this.#mayLack = false;
     this.#last = checkpoint;
     this.#lastDigest = checkpointDigest(bytes);
-    return ok(this.#settle(checkpoint, follows));
+    return ok({ checkpoint, ...this.#frames.settle(checkpoint, follows) });
   }
 
   /** The speaker goes on with another media key, of a later generation. */
@@ -117,8 +93,7 @@ export class CheckpointCheck {
 
   /** When the oldest frame arrived that no checkpoint covers; `undefined` when all are covered. */
   get uncoveredSince(): number | undefined {
-    for (const { at } of this.#uncovered.values()) return at;
-    return undefined;
+    return this.#frames.uncoveredSince;
   }
 
   /** Whether the final checkpoint came. */
@@ -127,20 +102,8 @@ export class CheckpointCheck {
   }
 
   /** Totals so far. `forgotten`: frames let go unchecked for want of room, or since their checkpoint never came. */
-  counters(): {
-    matched: number;
-    contradicted: number;
-    uncovered: number;
-    unseen: number;
-    forgotten: number;
-  } {
-    return {
-      matched: this.#matched,
-      contradicted: this.#contradicted,
-      uncovered: this.#uncovered.size,
-      unseen: this.#unseen.size,
-      forgotten: this.#forgotten,
-    };
+  counters(): ReturnType<ListedFrames["counters"]> {
+    return this.#frames.counters();
   }
 
   #brokenField(checkpoint: Checkpoint): keyof Checkpoint | undefined {
@@ -166,48 +129,6 @@ export class CheckpointCheck {
     const before = isTakenUp ? 0 : (last?.totalFrames ?? 0);
     if (checkpoint.totalFrames !== before + checkpoint.digests.length) return "totalFrames";
     return undefined;
-  }
-
-  /** `follows`: no frame can have been sent between the checkpoint before and this one. */
-  #settle(checkpoint: Checkpoint, follows: boolean): CheckpointVerdict {
-    const contradicted: number[] = [];
-    const end = nextSequence(checkpoint);
-    // Frames before it were, or would have been, another checkpoint's, which never came.
-    const lacking = follows ? 0 : checkpoint.firstSequence;
-    let matched = 0;
-    const seen = new Set<number>();
-    for (const [sequence, { digest }] of this.#uncovered) {
-      if (sequence >= end && !checkpoint.final) continue;
-      this.#uncovered.delete(sequence);
-      seen.add(sequence);
-      if (sequence < lacking) {
-        this.#forgotten++;
-        continue;
-      }
-      const listed = checkpoint.digests[sequence - checkpoint.firstSequence];
-      if (listed !== undefined && equal(listed, digest)) matched++;
-      else contradicted.push(sequence);
-    }
-    let unseen = 0;
-    checkpoint.digests.forEach((digest, index) => {
-      const sequence = checkpoint.firstSequence + index;
-      if (seen.has(sequence)) return;
-      unseen++;
-      if (this.#unseen.size >= MAX_UNSETTLED_FRAMES) this.#forgetOldest(this.#unseen);
-      this.#unseen.set(sequence, digest);
-    });
-    this.#matched += matched;
-    this.#contradicted += contradicted.length;
-    contradicted.sort((a, b) => a - b);
-    return { checkpoint, matched, unseen, contradicted };
-  }
-
-  #forgetOldest(frames: Map<number, unknown>): void {
-    for (const sequence of frames.keys()) {
-      frames.delete(sequence);
-      this.#forgotten++;
-      return;
-    }
   }
 }
 

@@ -1,10 +1,14 @@
 import { checkpointDigest, encodeCheckpoint, MAX_CHECKPOINT_FRAMES } from "../codecs/checkpoint.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import { type NtpTime, unixMsToNtp } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 
-/** Longest a sent frame waits for its checkpoint in profile `frame`, milliseconds. */
-export const CHECKPOINT_INTERVAL = 10_000;
+/** Longest a sent frame waits for its checkpoint, milliseconds. */
+export const CHECKPOINT_INTERVAL = { frame: 10_000, chain: 1_000 } as const satisfies Record<
+  FrameProfile,
+  number
+>;
 
 export interface CheckpointerOptions {
   /** 32 bytes. */
@@ -14,6 +18,8 @@ export interface CheckpointerOptions {
   readonly stream: number;
   readonly keyGeneration: number;
   readonly signer: Signer;
+  /** Of the frames. Default `frame`. */
+  readonly profile?: FrameProfile;
   /** Sequence number of the first frame. */
   readonly startSequence: number;
   /** Where a chain that an earlier process began goes on: index of the next checkpoint, digest of the one before, media epoch. */
@@ -22,7 +28,7 @@ export interface CheckpointerOptions {
 
 /**
  * The speaker's side of the checkpoints: collects the digest of every frame sent and signs a checkpoint over each
- * contiguous range of at most 500 frames or {@link CHECKPOINT_INTERVAL}. Returned checkpoints are whole items for the
+ * contiguous range, as long as `MAX_CHECKPOINT_FRAMES` and {@link CHECKPOINT_INTERVAL} allow in the profile. Returned checkpoints are whole items for the
  * stream's checkpoint flow, to be sent in order. Holds at most one checkpoint's digests.
  */
 export class Checkpointer {
@@ -37,10 +43,12 @@ export class Checkpointer {
   #total = 0;
   #finished = false;
   #epoch = 0;
+  #profile: FrameProfile;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.#first = options.startSequence;
+    this.#profile = options.profile ?? "frame";
     const { after } = options;
     if (after === undefined) return;
     this.#index = after.index;
@@ -68,7 +76,16 @@ export class Checkpointer {
       this.#openedAt = now;
     }
     this.#digests.push(digest);
-    return this.#digests.length >= MAX_CHECKPOINT_FRAMES.frame ? this.#emit(false) : undefined;
+    const isFull = this.#digests.length >= MAX_CHECKPOINT_FRAMES[this.#profile];
+    return isFull ? this.#emit(false) : this.poll(now);
+  }
+
+  /** What follows is of this profile. Returns a checkpoint over what waits of the one before, if anything does. */
+  useProfile(profile: FrameProfile): Uint8Array | undefined {
+    const isOther = profile !== this.#profile && this.#digests.length > 0 && !this.#finished;
+    const due = isOther ? this.#emit(false) : undefined;
+    this.#profile = profile;
+    return due;
   }
 
   /** What follows is of this media epoch. Returns a checkpoint over what waits of the one before, if anything does. */
@@ -86,7 +103,7 @@ export class Checkpointer {
 
   /** When `poll` has one next, if no more frames come. */
   nextTimeout(): number | undefined {
-    return this.#digests.length === 0 ? undefined : this.#openedAt + CHECKPOINT_INTERVAL;
+    return this.#digests.length === 0 ? undefined : this.#openedAt + CHECKPOINT_INTERVAL[this.#profile];
   }
 
   /** The last checkpoint, over what is left, marked final. Throws `closed` the second time. */

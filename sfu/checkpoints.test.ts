@@ -71,9 +71,9 @@ describe("the checkpointer", () => {
     const maker = checkpointer();
     expect(maker.nextTimeout()).toBeUndefined();
     expect(maker.add(START, WALL, digest(START), 700)).toBeUndefined();
-    expect(maker.nextTimeout()).toBe(700 + CHECKPOINT_INTERVAL);
-    expect(maker.poll(699 + CHECKPOINT_INTERVAL)).toBeUndefined();
-    expect(value(maker.poll(700 + CHECKPOINT_INTERVAL) ?? new Uint8Array(0)).digests).toHaveLength(1);
+    expect(maker.nextTimeout()).toBe(700 + CHECKPOINT_INTERVAL.frame);
+    expect(maker.poll(699 + CHECKPOINT_INTERVAL.frame)).toBeUndefined();
+    expect(value(maker.poll(700 + CHECKPOINT_INTERVAL.frame) ?? new Uint8Array(0)).digests).toHaveLength(1);
     expect(maker.poll(1e9)).toBeUndefined();
   });
 
@@ -170,7 +170,7 @@ describe("the checkpoint check", () => {
     expect(checker.uncoveredSince).toBe(100);
     const maker = checkpointer();
     maker.add(START, WALL, digest(START), 0);
-    checker.check(maker.poll(CHECKPOINT_INTERVAL) ?? new Uint8Array(0));
+    checker.check(maker.poll(CHECKPOINT_INTERVAL.frame) ?? new Uint8Array(0));
     expect(checker.uncoveredSince).toBe(120);
   });
 
@@ -208,7 +208,7 @@ describe("the checkpoint check", () => {
     const checker = check();
     const maker = checkpointer();
     for (let index = 0; index < 3; index++) maker.add(START + index, WALL, digest(START + index), 0);
-    const opening = maker.poll(CHECKPOINT_INTERVAL) ?? new Uint8Array(0);
+    const opening = maker.poll(CHECKPOINT_INTERVAL.frame) ?? new Uint8Array(0);
     const closing = value(maker.finish());
     expect(fault(checker.check(opening))).toBe("accepted");
     const skipping = { ...closing, firstSequence: START + 4 };

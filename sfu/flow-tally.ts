@@ -11,6 +11,7 @@ export class FlowTally {
   #bytes = 0;
   #forwarded = 0;
   readonly #refused: Partial<Record<Refusal, number>> = {};
+  #contradicted = 0;
   readonly #dropped: Record<string, number> = {};
   #first: number | undefined;
   #last: number | undefined;
@@ -43,6 +44,12 @@ export class FlowTally {
     this.#all.refused[reason] = (this.#all.refused[reason] ?? 0) + 1;
   }
 
+  /** So many that were let through are listed otherwise by their speaker. */
+  contradicted(count: number): void {
+    this.#contradicted += count;
+    this.#all.contradicted += count;
+  }
+
   /** A copy for one leg was handed to a carrier (`sent`), or dropped for that reason. */
   left(fate: string): void {
     if (fate === "sent") {
@@ -64,6 +71,7 @@ export class FlowTally {
       bytes: this.#bytes,
       forwarded: this.#forwarded,
       refused: { ...this.#refused },
+      ...(this.#contradicted === 0 ? {} : { contradicted: this.#contradicted }),
       dropped: { ...this.#dropped },
       firstSequence: this.#first,
       lastSequence: this.#last,

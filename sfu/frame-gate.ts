@@ -1,5 +1,6 @@
+import type { FrameMac } from "../codecs/chain-key.ts";
 import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
-import type { FrameView } from "../codecs/frame.ts";
+import type { FrameProfile, FrameView } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
 import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
@@ -23,10 +24,13 @@ export type Carriage = "datagram" | "stream";
  */
 export class FrameGate {
   readonly #verifier: Verifier;
+  readonly #mac: FrameMac | undefined;
   #signed: Uint8Array = EMPTY;
 
-  constructor(verifier: Verifier) {
+  /** `mac`: of a listener, which must find the tags of profile `chain` to hold. A relay has none, and no keys for it. */
+  constructor(verifier: Verifier, mac?: FrameMac) {
     this.#verifier = verifier;
+    this.#mac = mac;
   }
 
   /** Signed bytes of the frame that `judge` last let through; valid until the next `judge`. */
@@ -54,8 +58,7 @@ export class FrameGate {
     const isAgreed = view.payloadType === row.payloadType || view.payloadType === row.redPayloadType;
     if (!isAgreed || view.ssrc !== row.ssrc) return "terms";
     if (row.reliable === true && carriage === "datagram") return "terms";
-    // Nothing here can yet compare `chain` frames with their checkpoints, so none is let through unproved.
-    if (view.profile !== row.profile || view.profile !== "frame") return "profile";
+    if (!isOfProfile(entry, view.profile, now)) return "profile";
     if (!entry.rate.take(bytes.length, now)) return "rate";
     if (entry.ceiling?.take(view.payload(bytes).length, now) === false) return "limit";
     const window = entry.windows[view.keyGeneration];
@@ -74,13 +77,31 @@ export class FrameGate {
     // Older epochs were interrupted; a later one is raised by the interrupt alone, never by a frame.
     if (view.epoch !== entry.epoch) return "epoch";
     const signed = entry.context.signedBytes(bytes, view);
-    if (!this.#verifier.verify(key, signed, view.tag(bytes))) return "signature";
+    if (!this.#isProved(entry, key, signed, view, bytes)) return "signature";
     if (carriage === "datagram" && bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
     if (row.reliable === true && view.payload(bytes).length > MAX_DATA_MESSAGE_BYTES) return "too-large";
     windowOf(entry, view.keyGeneration).commit(view.sequence);
     this.#signed = signed;
     return undefined;
   }
+
+  #isProved(
+    { row, generation }: FlowEntry,
+    key: Uint8Array,
+    signed: Uint8Array,
+    view: FrameView,
+    bytes: Uint8Array,
+  ): boolean {
+    if (view.profile === "frame") return this.#verifier.verify(key, signed, view.tag(bytes));
+    if (this.#mac === undefined) return true;
+    const tagKey = row.tagKeys?.get(generation);
+    return tagKey !== undefined && this.#mac.holds(tagKey, signed, view.tag(bytes));
+  }
+}
+
+/** The profile in force, or for a while another one beside it. */
+function isOfProfile({ row, besides }: FlowEntry, profile: FrameProfile, now: number): boolean {
+  return profile === row.profile || (profile === besides?.profile && now <= besides.until);
 }
 
 function freshness(

@@ -19,7 +19,7 @@ function options(more: Partial<FrameSenderOptions> = {}): FrameSenderOptions {
     clockRate: 48_000,
     frameSamples: 960,
     keyGeneration: 2,
-    signer,
+    seal: { profile: "frame", signer },
     startSequence: 0xffff_ffff,
     startTimestamp: 0xffff_ff00,
     ...more,

@@ -1,6 +1,5 @@
-import { buildFrame, FrameSigningContext, frameDigest, signFrame } from "../codecs/frame.ts";
+import { buildFrame, type FrameSeal, FrameSigningContext, frameDigest, sealFrame } from "../codecs/frame.ts";
 import { unixMsToNtp } from "../codecs/ntp.ts";
-import type { Signer } from "../codecs/signer.ts";
 import { varintSize, writeVarint } from "../codecs/varint.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
 import { type RedundancyLevel, RedundancyWriter } from "./redundancy.ts";
@@ -19,9 +18,9 @@ export interface FrameSenderOptions {
   readonly clockRate: number;
   /** Samples per channel in one frame; 0 where frames have no length and each has the time of its capture. */
   readonly frameSamples: number;
-  /** Generation of the media key that `signer` holds. */
+  /** Generation of the speaker's media key, which `seal` is of. */
   readonly keyGeneration: number;
-  readonly signer: Signer;
+  readonly seal: FrameSeal;
   /** Sequence number of the first frame: random, 32 bits, so that it tells nothing and cannot collide by accident. */
   readonly startSequence: number;
   /** RTP timestamp of the first frame: random, 32 bits (RFC 3550 5.1). */
@@ -57,7 +56,7 @@ export interface SentFrame {
 }
 
 /**
- * Turns encoded payloads into signed frames of profile `frame`: numbers them, places them in time, signs them. Within a
+ * Turns encoded payloads into frames that prove their speaker: numbers them, places them in time, seals them. Within a
  * talkspurt timestamps are contiguous; where the capture time jumps ahead by more than half a frame the timestamp jumps
  * with it and the marker is set, as it is at the start of a turn (RFC 3551 section 4.1).
  */
@@ -67,6 +66,7 @@ export class FrameSender {
   readonly #redundancy: RedundancyWriter | undefined;
   #flow: number;
   #sequence: number;
+  #seal: FrameSeal;
   /** Media epoch; 0 is not sent. */
   #epoch = 0;
   /** Samples since the first frame at which the next one is due. */
@@ -79,6 +79,7 @@ export class FrameSender {
     this.#context = new FrameSigningContext(options.sessionDigest, options.leg, options.stream);
     this.#flow = options.flow;
     this.#sequence = options.startSequence;
+    this.#seal = options.seal;
     const { payloadType, redPayloadType } = options;
     if (redPayloadType !== undefined)
       this.#redundancy = new RedundancyWriter({ payloadType, redPayloadType });
@@ -105,9 +106,18 @@ export class FrameSender {
     this.#redundancy?.restart();
   }
 
+  get flow(): number {
+    return this.#flow;
+  }
+
   /** Sends on another flow from now on, after a reattachment. */
   useFlow(flow: number): void {
     this.#flow = flow;
+  }
+
+  /** What follows is sealed so: the profile changed, or the listener has another key. */
+  useSeal(seal: FrameSeal): void {
+    this.#seal = seal;
   }
 
   /**
@@ -131,7 +141,7 @@ export class FrameSender {
     const headroom = varintSize(this.#flow);
     const datagram = buildFrame(
       {
-        profile: "frame",
+        profile: this.#seal.profile,
         keyGeneration,
         sequence: this.#sequence,
         captureSeconds: capture.seconds,
@@ -147,7 +157,7 @@ export class FrameSender {
       },
       headroom,
     );
-    const digest = frameDigest(signFrame(this.#context, datagram, this.#options.signer, headroom));
+    const digest = frameDigest(sealFrame(this.#context, datagram, this.#seal, headroom));
     writeVarint(datagram, 0, this.#flow);
     this.#due = position + frameSamples;
     this.#lastCapture = at;

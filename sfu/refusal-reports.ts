@@ -4,19 +4,23 @@ import { TokenBucket } from "./token-bucket.ts";
 /** Reports a session gives out each second; what comes faster is merged into the ones that wait. */
 export const REFUSAL_REPORTS_PER_SECOND = 10;
 
-/** Refused frames of one stream for one reason, for sender and listener (`frames_refused`). */
-export interface RefusalReport {
+/** Frames of one stream that sender and listener are told of together. */
+export interface FrameReport {
   readonly sessionId: string;
   /** Where the latest of them came from. */
   readonly connection: number;
   readonly flow: number;
   readonly leg: number;
   readonly stream: number;
-  readonly reason: Refusal;
   /** Lowest and highest sequence number among them; undefined when none could be read. Nobody vouches for them. */
   readonly first: number | undefined;
   readonly last: number | undefined;
   readonly count: number;
+}
+
+/** Refused ones, for one reason (`frames_refused`), or ones that a checkpoint contradicts (`frames_contradicted`). */
+export interface RefusalReport extends FrameReport {
+  readonly reason: Refusal | "contradicted";
 }
 
 /**
@@ -39,7 +43,7 @@ export class RefusalReports {
   }
 
   /** `sequence` is undefined where the packet could not be read. */
-  add(row: AdmissionRow, reason: Refusal, sequence: number | undefined): void {
+  add(row: AdmissionRow, reason: RefusalReport["reason"], sequence: number | undefined): void {
     const key = `${row.leg}/${row.stream}/${reason}`;
     const report = this.#waiting.get(key);
     if (report === undefined) {

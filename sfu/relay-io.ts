@@ -4,7 +4,7 @@ import type { HopDrop } from "./congestion/hop-packet.ts";
 import type { HopEstimate } from "./congestion/media-hop.ts";
 import type { Carriage } from "./frame-gate.ts";
 import type { Trouble } from "./leg-quality.ts";
-import type { RefusalReport } from "./refusal-reports.ts";
+import type { FrameReport } from "./refusal-reports.ts";
 
 /** What became of one packet. The relay has one of these and fills it anew for each. */
 export interface Verdict {
@@ -44,7 +44,9 @@ export type EgressFate = "sent" | "too-large" | "closed" | "congested" | "detach
 
 /** What the relay, and its driver, have to say besides frames. */
 export type RelayEvent =
-  | ({ readonly kind: "frames-refused" } & RefusalReport)
+  | ({ readonly kind: "frames-refused"; readonly reason: Refusal } & FrameReport)
+  /** They were let through, and their speaker's checkpoints list others in their place. */
+  | ({ readonly kind: "frames-contradicted" } & FrameReport)
   | {
       /** A listener is badly served, for this reason, or well served again. */
       readonly kind: "leg-quality";

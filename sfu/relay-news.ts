@@ -35,6 +35,14 @@ export class RelayNews {
     }
   }
 
+  /** Frames of a flow were let through that their speaker's checkpoints list otherwise. */
+  contradicted(entry: FlowEntry, sequences: readonly number[]): void {
+    entry.tally.contradicted(sequences.length);
+    entry.session.reports.add(entry.row, "contradicted", sequences[0]);
+    for (const sequence of sequences.slice(1)) entry.session.reports.add(entry.row, "contradicted", sequence);
+    this.#reporting.add(entry.session);
+  }
+
   /** How much is kept. */
   sizes() {
     return { reporting: this.#reporting.size, closing: this.#closing.length };
@@ -60,7 +68,9 @@ export class RelayNews {
       const report = session.reports.take(now);
       if (report === undefined) continue;
       if (session.reports.size === 0) this.#reporting.delete(session);
-      return { kind: "frames-refused", ...report };
+      const { reason, ...rest } = report;
+      if (reason === "contradicted") return { kind: "frames-contradicted", ...rest };
+      return { kind: "frames-refused", ...rest, reason };
     }
     return undefined;
   }

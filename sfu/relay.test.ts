@@ -257,11 +257,6 @@ describe("what steers the relay", () => {
     expect(send(relay, { sequence: leastSequence - 1 }), "of the generation before").toBe("key-generation");
     expect(send(relay, { ...mine, sequence: leastSequence })).toBe("admitted");
   });
-
-  it("lets no frame of profile chain through unproved, not even where chain is in force", () => {
-    expect(send(relayWith(row({ profile: "chain" })), { profile: "chain" })).toBe("profile");
-    expect(send(relayWith(row({ profile: "chain" })))).toBe("profile");
-  });
 });
 
 describe("frames on streams", () => {

@@ -1,4 +1,5 @@
-import { FrameView, parseFrame } from "../codecs/frame.ts";
+import type { FrameMac } from "../codecs/chain-key.ts";
+import { FrameView, frameDigest, parseFrame } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { MAX_VARINT_BYTES, readVarint, varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../signaling/admission.ts";
@@ -22,6 +23,7 @@ import { type StrayCounters, StrayFrames } from "./stray-frames.ts";
 export class Relay {
   readonly #table = new AdmissionTable();
   readonly #gate: FrameGate;
+  readonly #compares: boolean;
   readonly #strays = new StrayFrames();
   readonly #held = new HeldFrames();
   readonly #news = new RelayNews();
@@ -34,8 +36,10 @@ export class Relay {
   #admitted: FlowEntry | undefined;
   #bytes: Uint8Array = EMPTY;
 
-  constructor(options: { readonly verifier: Verifier }) {
-    this.#gate = new FrameGate(options.verifier);
+  /** `mac`: of a listener; its rows have `tagKeys`. Without one, frames of profile `chain` are compared with their checkpoints. */
+  constructor(options: { readonly verifier: Verifier; readonly mac?: FrameMac }) {
+    this.#gate = new FrameGate(options.verifier, options.mac);
+    this.#compares = options.mac === undefined;
     this.#verdict = {
       outcome: "malformed",
       row: undefined,
@@ -62,7 +66,8 @@ export class Relay {
       const entry = this.#table.stream(message.row);
       if (entry !== undefined) this.#held.move(entry, message.row.connection);
     }
-    this.#table.apply(message, now);
+    if (message.kind === "checkpoint") this.#compare(message);
+    else this.#table.apply(message, now);
   }
 
   /** Judges one datagram: flow identifier, then packet. The bytes must stay as they are while `egress` is used. */
@@ -271,6 +276,7 @@ export class Relay {
       entry.tally.admitted(this.#view.sequence, bytes.length - offset);
       verdict.egressCount = entry.row.egress.length;
       verdict.signed = this.#gate.signed;
+      if (this.#compares && this.#view.profile === "chain") this.#note(entry, now);
       this.#egress.carriage = carriage;
       this.#admitted = entry;
       this.#bytes = bytes;
@@ -281,6 +287,19 @@ export class Relay {
       this.#news.refused(connection, carrier, entry, refusal, sequence, now);
     }
     return verdict;
+  }
+
+  #note(entry: FlowEntry, now: number): void {
+    const { sequence } = this.#view;
+    const noted = entry.listed.note(sequence, frameDigest(this.#gate.signed), now);
+    if (noted === "contradicted") this.#news.contradicted(entry, [sequence]);
+  }
+
+  #compare(listing: Extract<AdmissionMessage, { kind: "checkpoint" }>): void {
+    const entry = this.#table.stream(listing);
+    if (entry === undefined || !this.#compares) return;
+    const { contradicted } = entry.listed.settle(listing, !listing.hasGap);
+    if (contradicted.length > 0) this.#news.contradicted(entry, contradicted);
   }
 
   #refuseStray(connection: ConnectionId, reason: "malformed" | "unknown-flow", offset: number): Verdict {

@@ -26,6 +26,12 @@ export type Refusal = (typeof REFUSALS)[number];
 /** How far the capture time of a frame on a reliable stream may lie back, ms, before the clocks' uncertainty is added. */
 export const RELIABLE_FRESHNESS_MS = 30_000;
 
+/** How long frames of the profile before pass after a change of the terms, ms: they carry proof of their own. */
+export const PROFILE_OVERLAP_MS = 2_000;
+
+/** How long frames of a profile pass at a listener that has agreed to it and waits for the news that it is in force, ms. */
+export const PROFILE_NEWS_MS = 10_000;
+
 /** Where admitted frames of a flow leave the relay. */
 export interface EgressLeg {
   readonly connection: ConnectionId;
@@ -54,6 +60,11 @@ export interface AdmissionRow {
   /** Frames of the generation in force with a lower sequence number are refused (`window`): an earlier generation, or server process, may have had them. Absent: any may come. */
   readonly leastSequence?: number;
   readonly profile: "frame" | "chain";
+  /**
+   * Of a listener: the keys of the speaker's tags in profile `chain`, by the speaker's key generation, 32 raw bytes each. A relay has none
+   * and cannot tell whether a tag holds; it compares frames with their checkpoints.
+   */
+  readonly tagKeys?: ReadonlyMap<number, Uint8Array>;
   readonly termsNumber: number;
   readonly payloadType: number;
   /** Of packets that carry earlier frames once more (RFC 2198). Absent: none may come. */
@@ -108,11 +119,32 @@ export type AdmissionMessage =
       readonly flow: number;
       readonly termsNumber: number;
       readonly transmitAllowed: boolean;
-      /** As in the row, in their places. Absent: as before. */
+      /** Absent: as before. Where it is another one, frames of the one before pass for {@link PROFILE_OVERLAP_MS} more: they are on their way. */
       readonly profile?: AdmissionRow["profile"];
+      /** Absent: as before. */
       readonly rate?: AdmissionRow["rate"];
       /** As in the row, in its place. */
       readonly bitsPerSecond?: number | undefined;
+    }
+  /** At a listener: a change to this profile was agreed on and may be in force. Frames of it pass as well from now on, for {@link PROFILE_NEWS_MS}. */
+  | {
+      readonly kind: "profile-ahead";
+      readonly connection: ConnectionId;
+      readonly flow: number;
+      readonly profile: "frame" | "chain";
+    }
+  /** What a speaker in profile `chain` signed that it sent, proved and in order: compared with what was let through. */
+  | {
+      readonly kind: "checkpoint";
+      readonly sessionId: string;
+      readonly leg: number;
+      readonly stream: number;
+      readonly firstSequence: number;
+      /** 16 bytes each. */
+      readonly digests: readonly Uint8Array[];
+      readonly final: boolean;
+      /** Frames before `firstSequence` that no checkpoint lists may have been sent: the speaker's key changed. */
+      readonly hasGap: boolean;
     }
   /** Raises the media epoch: frames of older ones are refused, those of a later one wait for it. Lower ones change nothing, except where `goesBack`: at a listener whose own interrupt was refused. */
   | {
@@ -145,6 +177,8 @@ export interface FlowCounters {
   readonly bytes: number;
   readonly forwarded: number;
   readonly refused: Readonly<Partial<Record<Refusal, number>>>;
+  /** Admitted frames of profile `chain` that a checkpoint of their speaker lists otherwise, or passes over. Absent: none. */
+  readonly contradicted?: number;
   /** Admitted frames the egress could not take, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly firstSequence: number | undefined;

@@ -60,7 +60,7 @@ export function speak({
     payloadType: stream === AUDIO_STREAM ? 111 : 100,
     clockRate: 48_000,
     frameSamples: 960,
-    signer: speaker.media,
+    seal: { profile: "frame", signer: speaker.media },
     startSequence,
     startTimestamp: 0,
   });

@@ -1,8 +1,15 @@
 /** One speaker at a relay, with everything about the frame and its row open to change: for tests of admission. */
-import { buildFrame, type FrameFields, FrameSigningContext, signFrame } from "../codecs/frame.ts";
+import {
+  buildFrame,
+  type FrameFields,
+  FrameSigningContext,
+  frameDigest,
+  sealFrame,
+} from "../codecs/frame.ts";
 import { unixMsToNtp } from "../codecs/ntp.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { encodeVarint } from "../codecs/varint.ts";
+import { frameMac } from "../platform/node/sodium.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { RelayEvent, Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
@@ -16,6 +23,8 @@ const LISTENER_FLOW = 70_000;
 export const FIRST_SEQUENCE = 0x1_fff0;
 
 export const speaker: Signer = seedSigner(11);
+/** Of `speaker` to the listener, in profile `chain`. */
+export const TAG_KEY = new Uint8Array(32).fill(0x77);
 
 /** The row of leg 0, stream 1, spoken by `speaker`; generous in rate. */
 export function row(more: Partial<AdmissionRow> = {}): AdmissionRow {
@@ -46,15 +55,22 @@ export function row(more: Partial<AdmissionRow> = {}): AdmissionRow {
 /** What a frame says and how it is signed; anything left out is as `row()` expects it. */
 export interface FrameOptions extends Partial<FrameFields> {
   readonly signer?: Signer;
+  /** In profile `chain`, in its place. */
+  readonly tagKey?: Uint8Array;
   /** Unix milliseconds. Default `WALL`. */
   readonly captured?: number;
   /** What the signature is bound to. */
   readonly boundTo?: Pick<AdmissionRow, "sessionDigest" | "leg" | "stream">;
 }
 
-/** A signed packet without flow identifier. A frame of profile `chain` keeps its zero tag. */
+/** A sealed packet without flow identifier. */
 export function packet(options: FrameOptions = {}): Uint8Array {
-  const { signer = speaker, captured = WALL, boundTo = row(), ...fields } = options;
+  return sealed(options).bytes;
+}
+
+/** The same with the digest that a checkpoint names it by. */
+export function sealed(options: FrameOptions = {}): { bytes: Uint8Array; digest: Uint8Array } {
+  const { signer = speaker, tagKey = TAG_KEY, captured = WALL, boundTo = row(), ...fields } = options;
   const capture = unixMsToNtp(captured);
   const bytes = buildFrame({
     profile: "frame",
@@ -68,10 +84,12 @@ export function packet(options: FrameOptions = {}): Uint8Array {
     payload: new Uint8Array(40).fill(7),
     ...fields,
   });
-  if (fields.profile !== "chain") {
-    signFrame(new FrameSigningContext(boundTo.sessionDigest, boundTo.leg, boundTo.stream), bytes, signer);
-  }
-  return bytes;
+  const context = new FrameSigningContext(boundTo.sessionDigest, boundTo.leg, boundTo.stream);
+  const seal =
+    fields.profile === "chain"
+      ? ({ profile: "chain", mac: frameMac, key: tagKey } as const)
+      : ({ profile: "frame", signer } as const);
+  return { digest: frameDigest(sealFrame(context, bytes, seal)), bytes };
 }
 
 /** `packet` under a flow identifier. */
@@ -84,6 +102,13 @@ export function relayWith(...rows: readonly AdmissionRow[]): Relay {
   const relay = new Relay({ verifier: strictVerifier });
   for (const installed of rows) relay.apply({ kind: "install", row: installed }, 0);
   return relay;
+}
+
+/** What a listener judges frames of profile `chain` by: it knows the tags. */
+export function listenerWith(...rows: readonly AdmissionRow[]): Relay {
+  const listener = new Relay({ verifier: strictVerifier, mac: frameMac });
+  for (const installed of rows) listener.apply({ kind: "install", row: installed }, 0);
+  return listener;
 }
 
 /** Sends one frame of the speaker's; the reason it was refused for, or `admitted`. */

@@ -115,12 +115,5 @@ test("wrong lengths and junk are false, never an exception", () => {
   );
 });
 
-test("X25519 pairs name their own secret, as the native build computes it", () => {
-  const { publicKey, secretKey } = wasm.createX25519KeyPair();
-  const expected = Buffer.alloc(32);
-  native.crypto_scalarmult_base(expected, Buffer.from(secretKey));
-  expect(toHex(publicKey)).toBe(toHex(expected));
-});
-
 /** The group order L of RFC 8032 5.1. */
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;

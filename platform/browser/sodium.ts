@@ -1,4 +1,5 @@
 import sodium from "libsodium-wrappers";
+import type { ExchangeKey, FrameMac } from "../../codecs/chain-key.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../../codecs/signer.ts";
 
@@ -14,8 +15,10 @@ export interface Sodium {
   readonly verifier: Verifier;
   /** A signer that answers at once. The seed is copied. Throws `ParleyError` `field-invalid` unless `seed` is 32 bytes. */
   createSigner(seed: Uint8Array): Signer;
-  /** A fresh X25519 key pair (RFC 7748), 32 raw bytes each. */
-  createX25519KeyPair(): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array };
+  /** An X25519 pair of 32 random bytes, or of `secretKey`, which is copied. The secret half never leaves it. */
+  createExchangeKey(secretKey?: Uint8Array): ExchangeKey;
+  /** Tags of profile `chain`. */
+  readonly frameMac: FrameMac;
 }
 
 /** Loads libsodium, once for the page. Rejects with `native-unavailable` where wasm may not run. */
@@ -25,7 +28,7 @@ export async function loadSodium(): Promise<Sodium> {
   } catch (cause) {
     throw new ParleyError({ code: "native-unavailable", message: "libsodium did not load." }, { cause });
   }
-  return { verifier, createSigner, createX25519KeyPair };
+  return { verifier, createSigner, createExchangeKey, frameMac };
 }
 
 function createSigner(seed: Uint8Array): Signer {
@@ -36,10 +39,34 @@ function createSigner(seed: Uint8Array): Signer {
   return { publicKey, sign: (message) => sodium.crypto_sign_detached(message, privateKey) };
 }
 
-function createX25519KeyPair(): { readonly publicKey: Uint8Array; readonly secretKey: Uint8Array } {
-  const secretKey = sodium.randombytes_buf(KEY_BYTES);
-  return { publicKey: sodium.crypto_scalarmult_base(secretKey), secretKey };
+function createExchangeKey(secretKey: Uint8Array = sodium.randombytes_buf(KEY_BYTES)): ExchangeKey {
+  const secret = secretKey.slice();
+  return {
+    publicKey: sodium.crypto_scalarmult_base(secret),
+    agree(peer) {
+      try {
+        return sodium.crypto_scalarmult(secret, peer);
+      } catch (cause) {
+        throw new ParleyError(
+          { code: "key-unacceptable", message: "No X25519 key to be relied on.", at: "peer" },
+          { cause },
+        );
+      }
+    },
+  };
 }
+
+const frameMac: FrameMac = {
+  tag: (key, message) => sodium.crypto_generichash(TAG_BYTES, message, key),
+  holds(key, message, tag) {
+    if (!isBytes(tag, TAG_BYTES) || !isBytes(key, KEY_BYTES)) return false;
+    try {
+      return sodium.memcmp(sodium.crypto_generichash(TAG_BYTES, message, key), tag);
+    } catch {
+      return false;
+    }
+  },
+};
 
 const verifier: Verifier = {
   verify(publicKey, message, signature) {
@@ -75,3 +102,4 @@ function isCanonical(publicKey: Uint8Array): boolean {
 
 const KEY_BYTES = 32;
 const SIGNATURE_BYTES = 64;
+const TAG_BYTES = 16;

@@ -1,17 +1,10 @@
 import sodiumNative from "sodium-native";
+import type { ExchangeKey, FrameMac } from "../../codecs/chain-key.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer, Verifier } from "../../codecs/signer.ts";
 
 /** Bytes of an Ed25519 seed (RFC 8032 5.1.5: the private key). */
 export const SEED_BYTES = 32;
-
-/** An X25519 key pair (RFC 7748), as a media-key certificate names its public half. */
-export interface X25519KeyPair {
-  /** 32 raw bytes. */
-  readonly publicKey: Uint8Array;
-  /** 32 raw bytes. Never leaves the process. */
-  readonly secretKey: Uint8Array;
-}
 
 /**
  * Ed25519 signer over libsodium. The seed is copied; signatures are deterministic (RFC 8032) and freshly allocated,
@@ -46,13 +39,45 @@ export function random(length: number): Uint8Array {
   return bytes;
 }
 
-/** A fresh X25519 key pair. */
-export function createX25519KeyPair(): X25519KeyPair {
-  const secretKey = random(KEY_BYTES);
+/** An X25519 pair of 32 random bytes, or of `secretKey`, which is copied. The secret half never leaves it. */
+export function createExchangeKey(secretKey: Uint8Array = random(KEY_BYTES)): ExchangeKey {
+  const secret = secretKey.slice();
   const publicKey = new Uint8Array(KEY_BYTES);
-  sodium.crypto_scalarmult_base(publicKey, secretKey);
-  return { publicKey, secretKey };
+  sodium.crypto_scalarmult_base(publicKey, secret);
+  return {
+    publicKey,
+    agree(peer) {
+      const shared = new Uint8Array(KEY_BYTES);
+      try {
+        sodium.crypto_scalarmult(shared, secret, peer);
+      } catch (cause) {
+        throw new ParleyError(
+          { code: "key-unacceptable", message: "No X25519 key to be relied on.", at: "peer" },
+          { cause },
+        );
+      }
+      return shared;
+    },
+  };
 }
+
+/** Tags of profile `chain` over libsodium. */
+export const frameMac: FrameMac = {
+  tag(key, message) {
+    const tag = new Uint8Array(TAG_BYTES);
+    sodium.crypto_generichash(tag, message, key);
+    return tag;
+  },
+  holds(key, message, tag) {
+    if (tag?.byteLength !== TAG_BYTES || key?.byteLength !== KEY_BYTES) return false;
+    try {
+      sodium.crypto_generichash(expected, message, key);
+      return sodium.sodium_memcmp(expected, tag);
+    } catch {
+      return false;
+    }
+  },
+};
 
 /** Keys remembered as acceptable, which costs more to find out than a signature; the oldest is forgotten and found out anew. */
 const MAX_REMEMBERED_KEYS = 4_096;
@@ -95,6 +120,9 @@ export const verifier: Verifier = {
 const KEY_BYTES = 32;
 const SECRET_KEY_BYTES = 64;
 const SIGNATURE_BYTES = 64;
+const TAG_BYTES = 16;
+/** Where a tag is made anew to be compared. */
+const expected = new Uint8Array(TAG_BYTES);
 
 /** What is used of sodium-native. Its published types ask for Buffer where it takes any byte view. */
 interface Sodium {
@@ -102,6 +130,9 @@ interface Sodium {
   crypto_sign_detached(signature: Uint8Array, message: Uint8Array, secretKey: Uint8Array): void;
   crypto_sign_verify_detached(signature: Uint8Array, message: Uint8Array, publicKey: Uint8Array): boolean;
   crypto_core_ed25519_is_valid_point(point: Uint8Array): boolean;
+  crypto_generichash(output: Uint8Array, input: Uint8Array, key: Uint8Array): void;
+  crypto_scalarmult(shared: Uint8Array, secretKey: Uint8Array, publicKey: Uint8Array): void;
+  sodium_memcmp(left: Uint8Array, right: Uint8Array): boolean;
   crypto_scalarmult_base(publicKey: Uint8Array, secretKey: Uint8Array): void;
   randombytes_buf(bytes: Uint8Array): void;
 }

@@ -1,5 +1,12 @@
 import { digestOf } from "../../codecs/checkpoint.ts";
-import { FrameSigningContext, FrameView, frameDigest, parseFrame, verifyFrame } from "../../codecs/frame.ts";
+import {
+  type FrameProfile,
+  FrameSigningContext,
+  FrameView,
+  frameDigest,
+  parseFrame,
+  verifyFrame,
+} from "../../codecs/frame.ts";
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { sameBytes } from "./parties.ts";
@@ -15,6 +22,8 @@ export interface ProvenFrame {
   readonly timestamp: number;
   readonly payloadType: number;
   readonly payload: Uint8Array;
+  /** `frame`: by its own signature. `chain`: by the checkpoint that lists it; its tag says nothing to anybody but the two ends. */
+  readonly profile: FrameProfile;
   /** A checkpoint of the speaker lists it too. */
   readonly checkpointed: boolean;
   readonly epoch: number;
@@ -35,8 +44,8 @@ export interface MediaReport {
 }
 
 /**
- * Judges kept frames against a judged file: each must carry its speaker's signature for this call and place, in a media epoch
- * that was begun there and not over yet. `progress` hears how many were judged.
+ * Judges kept frames against a judged file: each must carry its speaker's signature for this call and place, or in profile `chain` be
+ * listed by a checkpoint of its speaker, in a media epoch that was begun there and not over yet. `progress` hears how many were judged.
  */
 export function verifyMedia(
   kept: readonly KeptFrame[],
@@ -62,13 +71,23 @@ export function verifyMedia(
     contexts.set(known, context);
     const isFrame = parseFrame(packet, 0, view) === undefined;
     const key = known.speakerKeys.find(({ generation }) => isFrame && generation === view.keyGeneration);
-    if (key === undefined || !verifyFrame(context, packet, view, key.ed25519, verifier)) {
+    const isTagged = isFrame && view.profile === "chain";
+    if (key === undefined || (!isTagged && !verifyFrame(context, packet, view, key.ed25519, verifier))) {
       faults.push({ code: "signature-invalid", message: "It was not signed for this call and place.", at });
       continue;
     }
     const { sequence, timestamp, epoch, keyGeneration, payloadType } = view;
     const lists = known.checkpoints.find((checkpoint) => digestOf(checkpoint, sequence) !== undefined);
     const listed = lists && digestOf(lists, sequence);
+    if (isTagged && listed === undefined) {
+      faults.push({
+        code: "evidence-invalid",
+        message:
+          "Its tag could be either end's, and no checkpoint of the speaker lists it: it proves nothing.",
+        at,
+      });
+      continue;
+    }
     const digest = frameDigest(context.signedBytes(packet, view));
     if (listed !== undefined && !sameBytes(listed, digest)) {
       faults.push({
@@ -103,6 +122,7 @@ export function verifyMedia(
       timestamp,
       payloadType,
       payload: view.payload(packet),
+      profile: view.profile,
       checkpointed: listed !== undefined,
       epoch,
       keyGeneration,

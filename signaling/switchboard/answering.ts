@@ -7,7 +7,6 @@ import type { Detaching } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import { answerEstablished, establishSession } from "./establishing.ts";
 import type { OfferBook, RingingOffer } from "./offer-book.ts";
-import { checkProfile } from "./offer-checks.ts";
 import type { Ringing } from "./ringing.ts";
 import type { ConfirmParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
@@ -104,8 +103,6 @@ export class Answering {
       this.#desk.verifier,
     );
     if (!answer.ok) return answer;
-    const profile = checkProfile(answer.value.payload.profile);
-    if (!profile.ok) return profile;
     const scope = this.#desk.registry.scopeOf(callee, answer.value.scope, asked.connection.authority);
     if (!scope.ok) return scope;
     // Much may have changed while it rang.

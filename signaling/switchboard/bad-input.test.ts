@@ -97,14 +97,6 @@ describe("offers and answers", () => {
     expect(alice.call(BOB, { headers: agreeing }).raw).toHaveLength(0);
   });
 
-  test("a profile nobody serves here: 463 with a counter-proposal", () => {
-    const { alice } = scene();
-    expect(alice.call(BOB, { changes: { profiles: ["chain"] } }).last).toMatchObject({
-      status: 463,
-      error: { reason: "policy-refused", details: { counter_proposal: { profiles: ["frame"] } } },
-    });
-  });
-
   test.each([
     ["a wrong intent", { headers: [["Session-Intent", "commerce"]] as const }, "session-model-unsupported"],
     ["an unknown model", { more: { session_model: "endless" } }, "session-model-unsupported"],

@@ -14,12 +14,12 @@ import { CHANGE_ASKED, changeTimer, factsOf, refuseAsked, takeAsked } from "./as
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { lastLetThrough, termsMessage } from "./flows.ts";
-import { checkProfile } from "./offer-checks.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { ConfirmChangeParameters } from "./session-parameters.ts";
 import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
+import { useProfile } from "./statements.ts";
 
 /** How long the other end has to answer what one end wants changed, milliseconds. */
 const ANSWER_WITHIN = 5_000;
@@ -79,8 +79,6 @@ export class Changes {
       this.#desk.verifier,
     );
     if (!change.ok) return change;
-    const profile = checkProfile(change.value.payload.settings.profile);
-    if (!profile.ok) return profile;
     if (leg.statementBytes + jws.length > MAX_STATEMENT_BYTES) return refuse("capacity", NO_ROOM);
     session.asked[leg.leg] = { change: change.value, exchanges: [exchange] };
     this.#desk.timers.set(changeTimer(leg.leg), session.id, now + ANSWER_WITHIN);
@@ -158,6 +156,7 @@ export class Changes {
     for (const flow of session.flows) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }
+    for (const route of this.#table.routesOf(session)) useProfile(route, change.terms.profile);
     this.outdate(session, now);
     session.awaitingCounters.changes.push({ ...agreed, asking: waiting?.exchanges ?? [] });
     this.#endings.wantCounters(session, now);

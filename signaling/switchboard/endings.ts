@@ -88,7 +88,7 @@ export class Endings {
     });
     for (const { leg } of session.legs) refuseAsked(this.#desk, session, leg, fault, now);
     for (const leg of session.legs) {
-      inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused"]);
+      inboxes.withdraw(leg.agent.agentId, session.id, ["frames_refused", "frames_contradicted"]);
       const event = {
         event: "session-ended",
         sessionId: session.id,

@@ -262,7 +262,8 @@ export function statementRoutes(session: Session, flow: MediaFlow, now: number):
     sessionDigest: session.core.digest,
     speaker: flow.speaker,
     stream: flow.stream,
-    profile: session.answer.payload.profile,
+    profile: session.terms.profile,
+    profileChanged: session.terms.profile !== session.answer.payload.profile,
   };
   const keysOf = (leg: LegNumber) => {
     const { generation, ed25519 } = keyInForce(session.legs[leg]);

@@ -73,7 +73,7 @@ export type SwitchboardInput =
       readonly flow: number;
       readonly bytes: Uint8Array;
     }
-  /** The relay refused frames of a session. `connection` and `flow` are the sender's. Sequence numbers: 48-bit, absent when unread. */
+  /** The relay refused frames of a session, or let them through and found checkpoints that list others (`contradicted`). `connection` and `flow` are the sender's. Sequence numbers: 48-bit, absent when unread. */
   | {
       readonly kind: "refused";
       readonly sessionId: string;
@@ -81,7 +81,7 @@ export type SwitchboardInput =
       readonly flow: number;
       readonly first: number | undefined;
       readonly last: number | undefined;
-      readonly reason: Refusal;
+      readonly reason: Refusal | "contradicted";
       readonly count: number;
     }
   /** What goes to a leg waits too long at the relay, or no more; its end is to be told. At most a few times a second for each leg. */

@@ -2,7 +2,7 @@ import type { Headers } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { tokenExpired } from "../access-token.ts";
 import type { Authority } from "../authority.ts";
-import { checkOfferHeaders, counterProposal } from "../negotiation.ts";
+import { checkOfferHeaders } from "../negotiation.ts";
 import { type Offer, verifyOffer } from "../offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "../scope.ts";
 import { excessOfOffer } from "../sending-limits.ts";
@@ -151,12 +151,6 @@ function scopeUnder(
 }
 
 function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {
-  if (!offer.payload.profiles.includes("frame")) {
-    return refuse("proposal-rejected", "Only the profile `frame` is served.", "offer.profiles", {
-      reason: "policy-refused",
-      counter_proposal: counterProposal(RELAY),
-    });
-  }
   return checkOfferHeaders(
     offer.payload,
     {
@@ -167,15 +161,6 @@ function checkNegotiable(offer: Offer, headers: Headers): Result<undefined> {
     },
     RELAY,
   );
-}
-
-/** The profile an answer chose must be one we carry. */
-export function checkProfile(profile: string): Result<undefined> {
-  if (profile === "frame") return ok(undefined);
-  return refuse("proposal-rejected", "Only the profile `frame` is served.", "answer.profile", {
-    reason: "policy-refused",
-    counter_proposal: counterProposal(RELAY),
-  });
 }
 
 /** A comma-separated header value. */

@@ -4,7 +4,7 @@ import type { RefusalReport, Session } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /**
- * Tells both ends of a stream, through their inboxes, which frames the relay refused: at most ten reports a second and
+ * Tells both ends of a stream, through their inboxes, which frames the relay refused, or found contradicted by checkpoints: at most ten reports a second and
  * session; what comes faster is added up by flow and reason until the next one.
  */
 export class RefusalReports {
@@ -52,15 +52,17 @@ export class RefusalReports {
     const { flow, reason, count, first, last } = report;
     const cap = session.legs[flow.speaker].scope.limits["bitrate-bps"];
     const limit = reason === "limit" && cap !== undefined ? { limit: "bitrate-bps", cap } : {};
+    const isContradicted = reason === "contradicted";
+    const why = isContradicted ? {} : { reason };
     const range = { ...(first === undefined ? {} : { first }), ...(last === undefined ? {} : { last }) };
     for (const leg of session.legs) {
       const flowId = leg.leg === flow.speaker ? flow.ingress.frames : flow.egress.frames;
       this.#desk.inboxes.post(
         leg.agent.agentId,
         {
-          event: "frames_refused",
+          event: isContradicted ? "frames_contradicted" : "frames_refused",
           sessionId: session.id,
-          fields: { flow: flowId, leg: flow.speaker, stream: flow.stream, reason, count, ...range, ...limit },
+          fields: { flow: flowId, leg: flow.speaker, stream: flow.stream, ...why, count, ...range, ...limit },
         },
         now,
       );

@@ -2,9 +2,9 @@ import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import type { Capabilities } from "../negotiation.ts";
 
-/** What the relay carries: any codec and data format it can name in a counter-proposal, frames signed one by one. */
+/** What the relay carries: any codec and data format it can name in a counter-proposal, in either profile. */
 export const RELAY: Capabilities = {
-  profiles: ["frame"],
+  profiles: ["frame", "chain"],
   audio: {
     codecs: AUDIO_FORMATS.flatMap((format) =>
       format.channels.map((channels) => ({

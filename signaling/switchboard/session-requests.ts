@@ -144,13 +144,20 @@ export class SessionRequests {
       this.#endings.finishIfComplete(session, now);
       return;
     }
-    if (!taken.value) {
+    if (taken.value === undefined) {
       outputs.log("debug", "statement-repeated", { connection, flow, sessionId: session.id });
       return;
     }
     signer.statementBytes += bytes.length;
     // Who signs statements is there, even when nobody says anything.
     session.lastActivity = Math.max(session.lastActivity, now);
+    const { checkpoint, hasGap = false } = taken.value;
+    if (checkpoint !== undefined && (route.profile === "chain" || route.profileChanged === true)) {
+      const { sessionId, speaker: leg, stream } = route;
+      const { firstSequence, digests, final } = checkpoint;
+      const listing = { sessionId, leg, stream, firstSequence, digests, final, hasGap };
+      outputs.push({ kind: "admission", message: { kind: "checkpoint", ...listing } });
+    }
     outputs.push({ kind: "item", ...route.to, bytes });
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
     outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });

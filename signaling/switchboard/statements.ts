@@ -1,4 +1,9 @@
-import { checkpointDigest, parseCheckpoint, verifyCheckpoint } from "../../codecs/checkpoint.ts";
+import {
+  type Checkpoint,
+  checkpointDigest,
+  parseCheckpoint,
+  verifyCheckpoint,
+} from "../../codecs/checkpoint.ts";
 import { parseReceipt, receiptDigest, verifyReceipt } from "../../codecs/receipt.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
@@ -27,7 +32,10 @@ export interface StatementRoute {
   readonly signer: LegNumber;
   readonly speaker: LegNumber;
   readonly stream: number;
-  readonly profile: "frame" | "chain";
+  /** That the terms in force name. */
+  profile: "frame" | "chain";
+  /** It named the other profile at some time. */
+  profileChanged?: boolean;
   /** The media key that the signer signs with now, by its generation. */
   keys: ReadonlyMap<number, Uint8Array>;
   from: Place;
@@ -38,10 +46,19 @@ export interface StatementRoute {
   previous: Uint8Array;
   /** The last one of the stream was taken. */
   isFinal: boolean;
+  /** Key generation of the last one that this process took. */
+  lastGeneration?: number;
   /** A statement was refused: nothing after it can continue the chain. */
   isBroken: boolean;
   /** It comes in, or did, on another connection than at first: its signer may send again what was on the way there. */
   hasMoved: boolean;
+}
+
+/** What was taken: a checkpoint, or a receipt. */
+export interface TakenStatement {
+  readonly checkpoint?: Checkpoint;
+  /** Frames may have been sent before it that no checkpoint lists: another process speaks. */
+  readonly hasGap?: boolean;
 }
 
 /** A route before its first statement. */
@@ -60,6 +77,13 @@ export function statementRoute(
   };
 }
 
+/** The terms name this profile from now on; what the ends stated under the other one may still be on its way. */
+export function useProfile(route: StatementRoute, profile: StatementRoute["profile"]): void {
+  if (profile === route.profile) return;
+  route.profile = profile;
+  route.profileChanged = true;
+}
+
 interface Taking {
   readonly verifier: Verifier;
   /** Bytes there are left for statements. */
@@ -73,14 +97,14 @@ interface Taking {
  * Judges the next statement of a route: form, the place it names, its signature and its link to the one before. What
  * passes may be kept as evidence and handed on. Faults: `checkpoint-malformed`, `receipt-malformed`,
  * `signature-invalid`, `field-invalid`, `rate-limited`, `capacity` beyond `room` bytes; after the first, every later one is
- * refused too. False for one that was taken before, and is sent again after a move.
+ * refused too. Undefined for one that was taken before, and is sent again after a move.
  */
 export function takeStatement(
   route: StatementRoute,
   bytes: Uint8Array,
   { verifier, room, now, isLeft = false }: Taking,
-): Result<boolean> {
-  if (route.isFinal && route.hasMoved) return ok(false);
+): Result<TakenStatement | undefined> {
+  if (route.isFinal && route.hasMoved) return ok(undefined);
   if (route.isBroken || route.isFinal)
     return refuse("field-invalid", "Nothing may follow on this flow.", route.kind);
   const judged =
@@ -92,11 +116,15 @@ export function takeStatement(
     route.isBroken = !isLeft;
     return judged;
   }
-  if (judged.value === undefined) return ok(false);
+  if (judged.value === undefined) return ok(undefined);
   route.nextIndex++;
   route.previous = judged.value.digest;
   route.isFinal = judged.value.final;
-  return ok(true);
+  const { checkpoint } = judged.value;
+  if (checkpoint === undefined) return ok({});
+  const hasGap = checkpoint.index > 0 && checkpoint.keyGeneration !== route.lastGeneration;
+  route.lastGeneration = checkpoint.keyGeneration;
+  return ok({ checkpoint, hasGap });
 }
 
 function judge(
@@ -104,10 +132,13 @@ function judge(
   bytes: Uint8Array,
   verifier: Verifier,
   now: number,
-): Result<{ readonly final: boolean; readonly digest: Uint8Array } | undefined> {
+): Result<
+  { readonly final: boolean; readonly digest: Uint8Array; readonly checkpoint?: Checkpoint } | undefined
+> {
   if (!route.allowance.take(now)) return refuse("rate-limited", "Too many statements.", route.kind);
   const isCheckpoint = route.kind === "checkpoint";
-  const parsed = isCheckpoint ? parseCheckpoint(bytes, route.profile) : parseReceipt(bytes);
+  const longest = route.profileChanged === true ? "frame" : route.profile;
+  const parsed = isCheckpoint ? parseCheckpoint(bytes, longest) : parseReceipt(bytes);
   if (!parsed.ok) return parsed;
   const statement = parsed.value;
   const place =
@@ -133,6 +164,7 @@ function judge(
   return ok({
     final: statement.final,
     digest: isCheckpoint ? checkpointDigest(bytes) : receiptDigest(bytes),
+    ...("digests" in statement ? { checkpoint: statement } : {}),
   });
 }
 

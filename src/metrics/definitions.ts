@@ -32,6 +32,7 @@ export const METRICS = {
   parley_frames_admitted_total: { type: "counter", help: "Media packets that were let through." },
   parley_frame_bytes_admitted_total: { type: "counter", help: "Their bytes, flow identifiers left out." },
   parley_frames_refused_total: { type: "counter", labels: ["reason"], help: "Media packets that were refused, by the first reason found." },
+  parley_frames_contradicted_total: { type: "counter", help: "Admitted media packets of profile `chain` that their speaker's checkpoints list otherwise." },
   parley_frames_forwarded_total: { type: "counter", help: "Copies of admitted packets handed to a carrier." },
   parley_frames_dropped_total: { type: "counter", labels: ["reason"], help: "Copies of admitted packets that did not leave." },
   parley_datagrams_dropped_total: { type: "counter", labels: ["carrier", "reason"], help: "Datagrams toward agents that waited for more than 200 ms (`late`) or were the oldest of too many (`full`). QUIC's stack drops without a word, so that `webtransport` is not among them." },

@@ -19,6 +19,7 @@ const OVERVIEW: ServerOverview = {
     strayFeedback: 1,
   },
   frames: {
+    contradicted: 1,
     received: 100,
     admitted: 90,
     bytes: 9_000,

@@ -166,6 +166,8 @@ export class ServerMetrics implements Instruments {
           malformed: (frames.refused.malformed ?? 0) + strays.malformed,
           "unknown-flow": strays.unknownFlow,
         });
+      case "parley_frames_contradicted_total":
+        return one(frames.contradicted);
       case "parley_frames_forwarded_total":
         return one(frames.forwarded);
       case "parley_frames_dropped_total":

@@ -9,7 +9,7 @@ import {
   type ReceiveStream,
 } from "../../sfu/carrier.ts";
 import type { RelayEvent } from "../../sfu/relay-io.ts";
-import type { ConnectionId } from "../../signaling/admission.ts";
+import type { ConnectionId, Refusal } from "../../signaling/admission.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import type {
   EvidenceFile,
@@ -465,7 +465,8 @@ export class Driver {
       this.#events.log("info", name, { session: sessionId, connection, trouble });
       return;
     }
-    const { sessionId, connection, flow, first, last, reason, count } = event;
+    const { sessionId, connection, flow, first, last, count } = event;
+    const reason: Refusal | "contradicted" = event.kind === "frames-refused" ? event.reason : "contradicted";
     const frames = { first, last, reason, count };
     this.#input({ kind: "refused", sessionId, connection, flow, ...frames });
   }

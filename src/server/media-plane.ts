@@ -69,7 +69,7 @@ export class MediaPlane {
       this.#note(message.row);
       this.#legs.lay(message.row);
     } else if (message.kind === "move") this.#leave(message.row);
-    else if (message.kind !== "stood-still") {
+    else if (changesWhatMayLeave(message)) {
       this.#recheckQueued(message);
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
     }
@@ -322,7 +322,7 @@ export class MediaPlane {
   }
 
   /** Frames were admitted by the rules of their moment: those that still wait when the rules change do not leave. */
-  #recheckQueued(message: Exclude<AdmissionMessage, { kind: "install" | "move" | "stood-still" }>): void {
+  #recheckQueued(message: RuleMessage): void {
     if (message.kind === "terms") {
       const row = this.#relay.row(message.connection, message.flow);
       const isNarrowed = row !== undefined && message.termsNumber >= row.termsNumber;
@@ -371,4 +371,12 @@ export class MediaPlane {
     });
     this.#timer = { at, cancel };
   }
+}
+
+/** What may take back the right to leave of frames that wait. */
+type RuleMessage = Extract<AdmissionMessage, { kind: "terms" | "epoch" | "state" | "remove" }>;
+
+function changesWhatMayLeave(message: AdmissionMessage): message is RuleMessage {
+  const { kind } = message;
+  return kind === "terms" || kind === "epoch" || kind === "state" || kind === "remove";
 }

@@ -1,19 +1,19 @@
+import { deriveTagKey, type ExchangeKey } from "../../codecs/chain-key.ts";
 import { type Checkpoint, checkpointDigest, encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { encodeDataMessage } from "../../codecs/data-message.ts";
 import {
   buildFrame,
   type FrameFields,
   FrameSigningContext,
-  FrameView,
   frameDigest,
-  parseFrame,
+  sealFrame,
   signFrame,
 } from "../../codecs/frame.ts";
 import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt } from "../../codecs/receipt.ts";
 import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import { encodeVarint } from "../../codecs/varint.ts";
-import { createSigner } from "../../platform/node/sodium.ts";
+import { createExchangeKey, createSigner, frameMac } from "../../platform/node/sodium.ts";
 
 /** A run of bytes and what it means. */
 type Field = readonly [length: number, meaning: string];
@@ -55,10 +55,16 @@ const signedBytes = signFrame(context, frame, signer).slice();
 const digest = frameDigest(signedBytes);
 const { recorded: _, ...live } = fields;
 const chainFrame = buildFrame({ ...live, profile: "chain" });
-const chainView = new FrameView();
-parseFrame(chainFrame, 0, chainView);
-// A tag only the two ends can make; any sixteen bytes show where it stands.
-chainFrame.fill(0xaa, chainView.tagOffset, chainView.tagOffset + chainView.tagLength);
+/** The speaker's and the listener's exchange keys. */
+const [speakerExchange, listenerExchange] = [0x21, 0x22].map((byte) =>
+  createExchangeKey(new Uint8Array(32).fill(byte)),
+) as [ExchangeKey, ExchangeKey];
+const shared = speakerExchange.agree(listenerExchange.publicKey);
+const tagKey = deriveTagKey(shared, {
+  ...{ sessionDigest, leg: LEG, stream: STREAM },
+  ...{ speakerGeneration: 0, listenerGeneration: 0 },
+});
+sealFrame(context, chainFrame, { profile: "chain", mac: frameMac, key: tagKey });
 
 const DATA_STREAM = 2;
 const dataFrame = buildFrame({
@@ -214,11 +220,21 @@ export const EXAMPLES: ReadonlyMap<string, string> = new Map([
       [2, "element 1, attribution, 29 bytes"],
       [1, "profile 2 (chain), key generation 0"],
       ...ATTRIBUTION_HEAD,
-      [16, "tag"],
+      [16, "tag: keyed BLAKE2b by the tag key below"],
       ...AFTER_ATTRIBUTION,
       [1, "padding to a whole word"],
       [5, "payload"],
     ]),
+  ],
+  [
+    "tag-key",
+    [
+      `speaker's X25519 secret     ${new Uint8Array(32).fill(0x21).toHex()}`,
+      `listener's X25519 secret    ${new Uint8Array(32).fill(0x22).toHex()}`,
+      `listener's X25519 public    ${listenerExchange.publicKey.toHex()}`,
+      `shared                      ${shared.toHex()}`,
+      `tag key                     ${tagKey.toHex()}`,
+    ].join("\n"),
   ],
   [
     "data-frame",

@@ -6,7 +6,7 @@ import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-iden
 import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
-import { createSigner, createX25519KeyPair, random, verifier } from "../../platform/node/sodium.ts";
+import { createExchangeKey, createSigner, frameMac, random, verifier } from "../../platform/node/sodium.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
@@ -142,7 +142,8 @@ export class World {
       random,
       verifier,
       createSigner,
-      createExchangeKey: createX25519KeyPair,
+      createExchangeKey,
+      frameMac,
       audioFormats: AUDIO_FORMAT_CHOICES,
       createAudioCodec,
       carrier,

@@ -54,10 +54,6 @@ export const COMMUNICATION_AUTHORITY: readonly Row[] = [
     proof: {
       tests: [
         {
-          file: REQUESTS,
-          name: "offers and answers > a profile nobody serves here: 463 with a counter-proposal",
-        },
-        {
           file: CARRIERS,
           name: "exchanges over QUIC > a call with a codec that is not served",
         },

@@ -1,0 +1,141 @@
+/** What a stretch of a stream's checkpoints says. */
+export interface Listing {
+  readonly firstSequence: number;
+  /** 16 bytes each, in sequence order. */
+  readonly digests: readonly Uint8Array[];
+  /** No frame follows. */
+  readonly final: boolean;
+}
+
+/** How a frame stands to the checkpoints so far. */
+export type NotedAs = "uncovered" | "matched" | "contradicted" | "forgotten";
+
+/** What one listing says about the frames seen here. */
+export interface ListingVerdict {
+  /** Frames seen before it that it lists as they were. */
+  readonly matched: number;
+  /** Frames it lists that were not seen yet. */
+  readonly unseen: number;
+  /** Frames seen that it lists with another digest, or whose place it passes over. Ascending. */
+  readonly contradicted: readonly number[];
+}
+
+/**
+ * Holds the frames of one stream that came by against what the speaker's checkpoints list, in either order. At most
+ * `capacity` frames wait for a checkpoint, and as many listed ones for their frame; the oldest is let go and counted.
+ */
+export class ListedFrames {
+  readonly #capacity: number;
+  /** Frames seen and not yet listed, in order of arrival. */
+  readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
+  /** Digests listed for frames not yet seen. */
+  readonly #unseen = new Map<number, Uint8Array>();
+  /** Checkpoints speak of what lies below. */
+  #end: number | undefined;
+  /** What they listed below is not known here any more. */
+  #unknownBelow = 0;
+  #matched = 0;
+  #contradicted = 0;
+  #forgotten = 0;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /**
+   * Takes a frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. `forgotten`: what it said
+   * was let go.
+   */
+  note(sequence: number, digest: Uint8Array, now: number): NotedAs {
+    const covered = this.#end !== undefined && sequence < this.#end;
+    if (!covered) {
+      if (this.#uncovered.size >= this.#capacity) this.#forgetOldest(this.#uncovered);
+      this.#uncovered.set(sequence, { digest, at: now });
+      return "uncovered";
+    }
+    const listed = this.#unseen.get(sequence);
+    this.#unseen.delete(sequence);
+    if (listed === undefined && sequence < this.#unknownBelow) {
+      this.#forgotten++;
+      return "forgotten";
+    }
+    if (listed !== undefined && sameDigest(listed, digest)) {
+      this.#matched++;
+      return "matched";
+    }
+    this.#contradicted++;
+    return "contradicted";
+  }
+
+  /** Takes the next listing. `follows`: no frame can have been sent between it and the one before. */
+  settle(listing: Listing, follows: boolean): ListingVerdict {
+    const contradicted: number[] = [];
+    const end = listing.firstSequence + listing.digests.length;
+    // Frames before it were, or would have been, another checkpoint's, which never came.
+    const lacking = follows ? 0 : listing.firstSequence;
+    let matched = 0;
+    const seen = new Set<number>();
+    for (const [sequence, { digest }] of this.#uncovered) {
+      if (sequence >= end && !listing.final) continue;
+      this.#uncovered.delete(sequence);
+      seen.add(sequence);
+      if (sequence < lacking) {
+        this.#forgotten++;
+        continue;
+      }
+      const listed = listing.digests[sequence - listing.firstSequence];
+      if (listed !== undefined && sameDigest(listed, digest)) matched++;
+      else contradicted.push(sequence);
+    }
+    let unseen = 0;
+    listing.digests.forEach((digest, index) => {
+      const sequence = listing.firstSequence + index;
+      if (seen.has(sequence)) return;
+      unseen++;
+      if (this.#unseen.size >= this.#capacity)
+        this.#unknownBelow = Math.max(this.#unknownBelow, this.#forgetOldest(this.#unseen) + 1);
+      this.#unseen.set(sequence, digest);
+    });
+    this.#end = listing.final ? Number.POSITIVE_INFINITY : end;
+    this.#matched += matched;
+    this.#contradicted += contradicted.length;
+    contradicted.sort((a, b) => a - b);
+    return { matched, unseen, contradicted };
+  }
+
+  /** When the oldest frame arrived that no checkpoint covers; `undefined` when all are covered. */
+  get uncoveredSince(): number | undefined {
+    for (const { at } of this.#uncovered.values()) return at;
+    return undefined;
+  }
+
+  /** Totals so far. `forgotten`: frames let go unchecked for want of room, or since their checkpoint never came. */
+  counters(): {
+    matched: number;
+    contradicted: number;
+    uncovered: number;
+    unseen: number;
+    forgotten: number;
+  } {
+    return {
+      matched: this.#matched,
+      contradicted: this.#contradicted,
+      uncovered: this.#uncovered.size,
+      unseen: this.#unseen.size,
+      forgotten: this.#forgotten,
+    };
+  }
+
+  #forgetOldest(frames: Map<number, unknown>): number {
+    for (const sequence of frames.keys()) {
+      frames.delete(sequence);
+      this.#forgotten++;
+      return sequence;
+    }
+    return 0;
+  }
+}
+
+function sameDigest(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

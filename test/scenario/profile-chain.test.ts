@@ -1,0 +1,85 @@
+/** Calls of profile `chain`: tags that only the two ends can make, and checkpoints for everybody else. */
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Agent } from "../../agent/agent.ts";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
+import type { KeptFrame } from "../../codecs/kept-frames.ts";
+import { compareUtterance } from "../../src/listening/compare.ts";
+import { connected, Recording, say } from "./talking.ts";
+import { World } from "./world.ts";
+
+let world: World;
+let ada: Agent;
+let bob: Agent;
+
+beforeEach(async () => {
+  world = new World();
+  ada = await world.agent("Ada");
+  bob = await world.agent("Bob");
+});
+
+describe("a call of profile chain", () => {
+  it("is agreed on by who takes it, and carries both voices, each frame proved by its tag and by a checkpoint", async () => {
+    const kept: KeptFrame[] = [];
+    const { call, answered } = await connected(
+      world,
+      ada,
+      bob,
+      { profile: "chain" },
+      { tap: ({ leg, stream, bytes }) => kept.push({ leg, stream, packet: bytes }) },
+    );
+    expect(call.terms.profile).toBe("chain");
+    const recordings = [new Recording(answered), new Recording(call)] as const;
+    const said = [await say(world, call, 2.5), await say(world, answered, 1)] as const;
+    await world.clock.advance(1_500);
+    for (const side of [0, 1] as const) {
+      const { correlation, longestGap } = compareUtterance(said[side], recordings[side].pcm(), 48_000);
+      expect(correlation).toBeGreaterThan(0.9);
+      expect(longestGap).toBe(0);
+    }
+    const view = new FrameView();
+    for (const { packet } of kept) {
+      expect(parseFrame(packet, 0, view)).toBeUndefined();
+      expect([view.profile, view.tagLength]).toEqual(["chain", 16]);
+    }
+    const { heard } = answered.stats();
+    expect(heard).toMatchObject({
+      verified: kept.length,
+      refused: {},
+      unattributed: 0,
+      isStopped: false,
+      checkpoints: { bad: 0, contradicted: 0 },
+    });
+    // Two and a half seconds: no frame waits for its checkpoint longer than one, give or take the quarter of a second between looks.
+    expect(heard?.checkpoints.good).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("a change of profile while the call is up", () => {
+  it.each([
+    ["frame", "chain"],
+    ["chain", "frame"],
+  ] as const)(
+    "from %s to %s, by both ends' signatures, is not heard, and neither end refuses a frame",
+    async (before, after) => {
+      const { call, answered } = await connected(world, ada, bob, { profile: [before, after] });
+      expect(call.terms.profile).toBe(before);
+      const recordings = [new Recording(answered), new Recording(call)] as const;
+      const saying = Promise.all([say(world, call, 4), say(world, answered, 4)]);
+      await world.clock.advance(1_500);
+      const changed = await world.during(call.propose({ profile: after }, "thin network"));
+      expect(changed.profile).toBe(after);
+      const said = await saying;
+      await world.clock.advance(1_500);
+      expect(answered.terms.profile).toBe(after);
+      for (const side of [0, 1] as const) {
+        const { correlation, longestGap } = compareUtterance(said[side], recordings[side].pcm(), 48_000);
+        expect(correlation).toBeGreaterThan(0.9);
+        expect(longestGap).toBe(0);
+        expect([answered, call][side]?.stats().heard).toMatchObject({
+          ...{ refused: {}, lost: 0, unattributed: 0 },
+          checkpoints: { bad: 0, contradicted: 0 },
+        });
+      }
+    },
+  );
+});
