@@ -29,6 +29,7 @@ export function offerAudio(
       payload_type: payloadType,
       ...(options.redundancy === false ? {} : { red_payload_type: RED_PAYLOAD_TYPE }),
     })),
+    ...(options.interruptible === false ? { interruptible: false } : {}),
   };
 }
 
@@ -40,6 +41,7 @@ export function audioCapabilities(platform: AgentPlatform, options: CallAudioOpt
     send: direction !== "recvonly",
     receive: direction !== "sendonly",
     redundancy: options.redundancy !== false,
+    interruptible: options.interruptible !== false,
   };
 }
 

@@ -61,6 +61,8 @@ export class AudioPlayer {
   /** The last frame played, and from when to when. Monotonic milliseconds. */
   #position: { readonly frame: BufferedFrame; readonly from: number; readonly to: number } | undefined;
   readonly #fadeSamples: number;
+  /** What the decoder remembers is of a turn that is over. */
+  #forgets = false;
   #undecodable = 0;
 
   constructor(options: AudioPlayerOptions) {
@@ -117,6 +119,7 @@ export class AudioPlayer {
   flush(): void {
     this.#comfortUntil = Number.NEGATIVE_INFINITY;
     this.#playout?.flush();
+    this.#forgets = true;
   }
 
   /** The same, where the speaker goes by another clock from now on. */
@@ -128,6 +131,7 @@ export class AudioPlayer {
   changeSpeaker(): void {
     this.#playout?.restart();
     this.#fadesIn = true;
+    this.#forgets = true;
   }
 
   /** Stops playing. Idempotent. */
@@ -253,8 +257,11 @@ export class AudioPlayer {
   }
 
   #decode(payload: Uint8Array): Int16Array | undefined {
+    const { codec } = this.#options;
     try {
-      return this.#options.codec.decode(payload).slice();
+      if (this.#forgets) codec.forget?.();
+      this.#forgets = false;
+      return codec.decode(payload).slice();
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
       this.#undecodable += 1;

@@ -283,6 +283,7 @@ export class AudioSender {
   }
 
   #sayIn(epoch: number): void {
+    if (!this.#finished) this.#codec.forget?.();
     this.#epoch = epoch;
     this.#sentInEpoch = false;
     this.#frames.beginEpoch(epoch);

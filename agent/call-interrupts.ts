@@ -14,6 +14,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import { isInterruptible } from "../signaling/terms.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -91,6 +92,7 @@ export class CallInterrupts {
   interrupt(): Promise<void> {
     const { receiver } = this.#options.media;
     if (receiver === undefined) throw notHere("This end of the call does not hear audio.");
+    if (!this.#mayBeInterrupted(receiver.stream, 1 - this.#options.session.leg)) throw forbidden();
     const { own } = this.#heard;
     if (own?.state === "asked" && own.epoch === receiver.epoch && !receiver.heardInEpoch) return own.answered;
     const epoch = receiver.epoch + 1;
@@ -149,6 +151,7 @@ export class CallInterrupts {
     const end = isMine ? media.sender : media.receiver;
     const epochs = isMine ? this.#sent : this.#heard;
     if (end === undefined || end.stream !== stream) throw notHere("No such stream can be interrupted.");
+    if (isMine && !this.#mayBeInterrupted(stream, speakerLeg)) throw forbidden();
     if (epoch <= epochs.told) return;
     const { own } = epochs;
     // Of two that begin one epoch the server takes one: whose is on record, the other's cannot be.
@@ -230,6 +233,10 @@ export class CallInterrupts {
     }
   }
 
+  #mayBeInterrupted(stream: number, speaker: number): boolean {
+    return isInterruptible(this.#options.session.terms, stream, speaker);
+  }
+
   #check(bytes: Uint8Array): Result<Interrupt> {
     const { session, verifier, peerKey } = this.#options;
     const parsed = parseInterrupt(bytes);
@@ -242,6 +249,13 @@ export class CallInterrupts {
     if (verifyInterrupt(bytes, key, verifier)) return parsed;
     return refuse("signature-invalid", "The other end did not sign this.", "interrupt");
   }
+}
+
+function forbidden(): ParleyError {
+  return new ParleyError({
+    code: "interrupt-forbidden",
+    message: "The speaker of this stream signed that it is not to be interrupted.",
+  });
 }
 
 function notHere(message: string): ParleyError {

@@ -18,6 +18,8 @@ export interface CallAudioOptions extends AudioCodecOptions {
    * this end neither sends nor takes such frames.
    */
   readonly redundancy?: RedundancyLevel | false;
+  /** False: the other end may not interrupt what this one says; the server holds it to that. Default true. */
+  readonly interruptible?: boolean;
   /** Default `sendrecv`. */
   readonly direction?: "sendrecv" | "sendonly" | "recvonly";
 }

@@ -49,6 +49,8 @@ export interface AudioCodec {
   comfort?(): Int16Array;
   /** Changes how it encodes from the next frame on; what it has no choice in is ignored. Throws `field-invalid`. Absent: no choices. */
   tune?(settings: CodecTuning): void;
+  /** Forgets what it encoded and decoded: nothing of it is in the next payload, or in what the next one is decoded to. Absent: it keeps nothing. */
+  forget?(): void;
   /** Releases native or wasm memory. Idempotent. */
   close(): void;
 }

@@ -48,6 +48,7 @@ export const ERRORS = {
   "token-required": { status: 401, retryable: true, meaning: "This server takes calls with an access token of an issuer it trusts alone." },
   "token-issuer-unavailable": { status: 503, retryable: true, meaning: "The keys of the token's issuer cannot be fetched now." },
   "scope-violation": { status: 455, retryable: false, meaning: "The effective scope does not cover what was asked; 451 in the seed dialect." },
+  "interrupt-forbidden": { status: 455, retryable: false, meaning: "The speaker of this stream signed that the other end may not interrupt it." },
   "scope-claim-invalid": { status: 262, retryable: false, meaning: "The claim exceeds the identity document; 451 in the seed dialect." },
   "zone-violation": { status: 457, retryable: false, meaning: "AGTP-Zone-ID names another zone than the Agent Certificate." },
   "limit-exceeded": { status: 456, retryable: false, meaning: "More than a cap of the scope allows: `details` has the `limit`, its `cap` and what was `asked`." },

@@ -12,6 +12,18 @@ afterEach(() => {
 const ada = speech("ada-1");
 const bob = speech("bob-3");
 
+test("what is forgotten is in no later payload, and not in what the next ones are decoded to", async () => {
+  const [said, heard] = [await open(), await open()];
+  const loud = ada.subarray(48_000, 48_000 + 10 * 960);
+  for (const payload of encodeAll(said, loud)) heard.decode(payload);
+  said.forget?.();
+  heard.forget?.();
+  const after = heard.decode(said.encode(new Int16Array(960)));
+  expect(Math.max(...after.map(Math.abs))).toBeLessThan(40);
+  // Nor does error correction bring the last of it back.
+  expect(Math.max(...heard.conceal(said.encode(new Int16Array(960))).map(Math.abs))).toBeLessThan(40);
+});
+
 describe("speech through the codec", () => {
   test.each([
     ["ada", ada],

@@ -142,6 +142,14 @@ class OpusCodec implements AudioCodec {
     return this.#decoder.decodePacketLoss(this.format.frameSamples);
   }
 
+  /** The library resets nothing, but after silence there is only silence to remember: in lookahead, prediction and error correction. */
+  forget(): void {
+    this.#assertOpen();
+    const silence = new Int16Array(this.format.frameSamples * this.format.channels);
+    const frames = Math.ceil((FORGOTTEN_MS * OPUS_CLOCK_RATE) / 1000 / this.format.frameSamples);
+    for (let frame = 0; frame < frames; frame += 1) this.#decoder.decode(this.#encoder.encode(silence));
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -160,6 +168,9 @@ class OpusCodec implements AudioCodec {
     if (this.#closed) throw new ParleyError({ code: "closed", message: "The Opus codec is closed." });
   }
 }
+
+/** Silence after which nothing of what was before can be heard, ms. */
+const FORGOTTEN_MS = 60;
 
 function encoderSettings(options: OpusOptions, frameMs: OpusFrameMs, channels: 1 | 2): EncoderOptions {
   const { application = "voice", bitrate = VOICE_BITRATE * channels, expectedLoss = 0.1 } = options;

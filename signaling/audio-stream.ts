@@ -45,6 +45,8 @@ export type AudioOfferStream = {
   readonly ssrc: number;
   /** In order of preference. */
   readonly codecs: readonly OfferCodec[];
+  /** The callee may not interrupt what the caller says on it. Absent: it may. */
+  readonly interruptible?: false;
 };
 
 export type AudioAnswerStream = {
@@ -55,6 +57,8 @@ export type AudioAnswerStream = {
   /** Of the callee's packets on this stream. */
   readonly ssrc: number;
   readonly codec: AnswerCodec;
+  /** The caller may not interrupt what the callee says on it. Absent: it may. */
+  readonly interruptible?: false;
 };
 
 /** True when `offered` holds the codec that an answer chose, frame size included. */
@@ -93,6 +97,7 @@ export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStre
     }),
     { min: 1, max: MAX_CODECS },
   ),
+  interruptible: optional(oneOf(false)),
 });
 
 export const AUDIO_ANSWER_STREAM: Shape<AudioAnswerStream> = object<AudioAnswerStream>({
@@ -108,4 +113,5 @@ export const AUDIO_ANSWER_STREAM: Shape<AudioAnswerStream> = object<AudioAnswerS
     payload_type: PAYLOAD_TYPE,
     red_payload_type: optional(PAYLOAD_TYPE),
   }),
+  interruptible: optional(oneOf(false)),
 });

@@ -16,6 +16,8 @@ export interface AudioCapability {
 /** What an end can and may do with audio. */
 export interface AudioCapabilities extends Flowing {
   readonly codecs: readonly AudioCapability[];
+  /** Whether the other end may interrupt what this one says. Default true. */
+  readonly interruptible?: boolean | undefined;
   /** Whether it takes packets that carry earlier frames once more. Default false. */
   readonly redundancy?: boolean | undefined;
   /** Names of codecs that it could run and its policy forbids. */
@@ -42,7 +44,8 @@ export function answerAudio(
   const direction = answeringDirection(offered.direction, local);
   const codec = chooseCodec(offered.codecs, local);
   if (direction === undefined || codec === undefined) return undefined;
-  return { stream: offered.stream, modality: "audio", direction, ssrc, codec };
+  const interruptible = local.interruptible === false ? ({ interruptible: false } as const) : {};
+  return { stream: offered.stream, modality: "audio", direction, ssrc, codec, ...interruptible };
 }
 
 /** Whether nothing but policy stands between the offered codecs and the local ones. */

@@ -86,7 +86,7 @@ export function anyObject(): Shape<JsonObject> {
 }
 
 /** One of the listed strings or numbers. */
-export function oneOf<const T extends string | number>(...values: readonly T[]): Shape<T> {
+export function oneOf<const T extends string | number | boolean>(...values: readonly T[]): Shape<T> {
   return {
     schema: { enum: values },
     check: (value, at) =>

@@ -15,6 +15,8 @@ export type TermsStream = {
   readonly directions: readonly [Direction, Direction];
   /** By leg: the SSRC of what that end sends. */
   readonly ssrcs: readonly [number, number];
+  /** By leg: whether the other end may interrupt what it says. Absent: both may. */
+  readonly interruptible?: readonly [boolean, boolean];
 } & TermsFormat;
 
 /** What was agreed for the packets of one stream, by its modality. */
@@ -67,9 +69,15 @@ export function deriveTerms(offer: Offer, answer: Answer): Terms {
         ...formatOf(stream),
         directions: [mirror(stream.direction), stream.direction],
         ssrcs: [offered.ssrc, stream.ssrc],
+        ...interruptibleBy(offered, stream),
       };
     }),
   };
+}
+
+/** Whether what the end `speaker` says on a stream may be interrupted by the other end; it may take back itself what it says. */
+export function isInterruptible(terms: Terms, stream: number, speaker: number): boolean {
+  return terms.streams.find((agreed) => agreed.stream === stream)?.interruptible?.[speaker] !== false;
 }
 
 /** The streams that `leg` sends on under `terms`. */
@@ -97,6 +105,16 @@ export function formatOf(stream: AnswerStream): TermsFormat {
 /** Canonical JSON of the terms, as an evidence file keeps them. */
 export function termsBytes(terms: Terms): Uint8Array {
   return canonicalBytes(terms);
+}
+
+function interruptibleBy(
+  offered: OfferStream,
+  answered: AnswerStream,
+): { readonly interruptible?: readonly [boolean, boolean] } {
+  const says = [offered, answered].map(
+    (stream) => stream.modality !== "audio" || stream.interruptible !== false,
+  ) as [boolean, boolean];
+  return says.every(Boolean) ? {} : { interruptible: says };
 }
 
 /** The same flow as the other end sees it. */

@@ -2,6 +2,7 @@ import { decodeBase64url } from "../../codecs/base64url.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { type Interrupt, interruptDigest, parseInterrupt, verifyInterrupt } from "../../codecs/interrupt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import { isInterruptible } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
@@ -81,6 +82,8 @@ function checkInterrupts(input: SteeringInput): {
       encodeHex(interrupt.sessionDigest) !== encodeHex(agreement.core.digest)
     )
       findings.fault("It belongs to another session, stream or leg.", `line ${number}, interrupt`);
+    else if (signer !== stream.leg && !isInterruptible(agreement.terms, stream.stream, stream.leg))
+      findings.fault("Its speaker signed that it is not to be interrupted.", `line ${number}, interrupt`);
     else if (!wasInForce(input, signer, interrupt.keyGeneration, digest))
       findings.fault(
         `By the records, generation ${interrupt.keyGeneration} was not the key in force when it came.`,

@@ -7,6 +7,7 @@ import type { FlowCounters } from "../admission.ts";
 import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
 import { intersect } from "../scope.ts";
 import { step } from "../session-machine.ts";
+import { isInterruptible } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Changes } from "./changes.ts";
 import type { Desk } from "./desk.ts";
@@ -133,6 +134,13 @@ export class Steering {
     }
     if (stream !== content.stream || epoch !== content.epoch) {
       return refuse("field-invalid", "What is signed says otherwise.", "content");
+    }
+    if (leg.leg !== flow.speaker && !isInterruptible(session.terms, stream, flow.speaker)) {
+      return refuse(
+        "interrupt-forbidden",
+        "The speaker of this stream may not be interrupted.",
+        "content.stream",
+      );
     }
     const mediaKey = keyInForce(leg);
     if (interrupt.leg !== leg.leg || interrupt.keyGeneration !== mediaKey.generation) {

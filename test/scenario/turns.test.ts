@@ -1,0 +1,155 @@
+/** Who may end a turn, and what is heard when one ends: interruptions at random moments, allowed or not by what both ends signed. */
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../agent/call.ts";
+import { decodeBase64url } from "../../codecs/base64url.ts";
+import { parseReceipt } from "../../codecs/receipt.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { contentLines } from "../evidence-edit.ts";
+import { strictVerifier } from "../keys.ts";
+import { must } from "../signed-call.ts";
+import { connected, refusal } from "./talking.ts";
+import { World } from "./world.ts";
+
+const RATE = 48_000;
+const ONE_WAY = 40;
+const link = {
+  datagram: (_bytes: number, now: number) => now + ONE_WAY,
+  reliable: (_bytes: number, now: number) => now + ONE_WAY,
+};
+/** P7: from an interrupt to silence at the far end, ms, without the way there. */
+const SILENT_AFTER = 50;
+const INTERRUPTIONS = 20;
+const SEED = 3;
+/** Each turn has the pitch that the one before had not, Hz. */
+const PITCHES = [400, 950] as const;
+const AUDIBLE = 500;
+
+function tone(hz: number, seconds: number): Int16Array {
+  return Int16Array.from(
+    { length: seconds * RATE },
+    (_, at) => 10_000 * Math.sin((2 * Math.PI * hz * at) / RATE),
+  );
+}
+
+/** How much of `pcm` is a sine of `hz`: its amplitude. */
+function amplitude(pcm: Int16Array, hz: number): number {
+  let [real, imaginary] = [0, 0];
+  pcm.forEach((sample, at) => {
+    const angle = (2 * Math.PI * hz * at) / RATE;
+    real += sample * Math.cos(angle);
+    imaginary += sample * Math.sin(angle);
+  });
+  return (2 * Math.hypot(real, imaginary)) / pcm.length;
+}
+
+interface Played {
+  /** When its first sample was put out, on the world's clock. */
+  readonly at: number;
+  readonly pcm: Int16Array;
+  readonly sequence: number | undefined;
+}
+
+async function listen(world: World, call: Call, into: Played[]): Promise<void> {
+  for await (const heard of call.audio.heard({ silence: true })) {
+    const sequence = heard.kind === "speech" ? heard.sequence : undefined;
+    into.push({ at: world.clock.now(), pcm: heard.pcm, sequence });
+  }
+}
+
+async function pair(
+  options: Parameters<typeof connected>[3] = {},
+  taking: Parameters<typeof connected>[4] = {},
+) {
+  const world = new World({ toServer: link, toClient: link });
+  const ada = await world.agent("Ada");
+  const bob = await world.agent("Bob");
+  return { world, ada, bob, ...(await connected(world, ada, bob, options, taking)) };
+}
+
+describe("twenty interruptions at random moments", () => {
+  it("are followed by silence in time, and nothing of an old turn is in a new one", async () => {
+    const random = new SeededRandom(SEED);
+    const sentAt: number[] = [];
+    const { world, call, answered } = await pair({
+      watch: ({ direction, fate, at }) => void (direction === "sent" && fate === "sent" && sentAt.push(at)),
+    });
+    const played: Played[] = [];
+    void listen(world, answered, played);
+    for (let turn = 0; turn < INTERRUPTIONS; turn += 1) {
+      const [hz, other] = turn % 2 === 0 ? PITCHES : [PITCHES[1], PITCHES[0]];
+      const began = world.clock.now();
+      void call.audio.write(tone(hz, 3)).catch(() => undefined);
+      await world.clock.advance(300 + Math.floor(random.next() * 1_200));
+      const at = world.clock.now();
+      const byListener = random.next() < 0.5;
+      const asked = byListener ? answered.interrupt() : call.audio.flush();
+      await world.clock.advance(400);
+      await world.during(asked);
+      // The far end of a listener is the speaker, who must fall silent; that of a speaker is the listener.
+      const lastSent = sentAt.findLast((sent) => sent > began) ?? at;
+      const lastHeard =
+        played.findLast(({ pcm }) => pcm.some((sample) => Math.abs(sample) > AUDIBLE))?.at ?? at;
+      const silent =
+        Math.max(byListener ? lastSent - 2 * ONE_WAY : 0, lastHeard - (byListener ? 0 : 2 * ONE_WAY)) - at;
+      expect(silent).toBeLessThanOrEqual(SILENT_AFTER);
+      const sound = played.filter((one) => one.at >= began && one.at < at && one.sequence !== undefined);
+      expect(sound.length).toBeGreaterThan(0);
+      for (const { pcm } of sound) expect(amplitude(pcm, other)).toBeLessThan(AUDIBLE);
+    }
+    await world.during(answered.end());
+    await world.during(call.settled);
+    const file = await world.during(call.evidence());
+    const issuerKeys = [world.issuer.signer.publicKey];
+    const { report } = verifyEvidence(file, { issuerKeys, agentIds: [] }, strictVerifier);
+    expect([report.faults, report.verdict]).toEqual([[], "verified"]);
+    // The receipts claim exactly the frames that came out as sound: they agree to the frame, which is 20 ms.
+    const claimed = contentLines(file)
+      .flatMap((line) => (line.kind === "receipt" ? [must(decodeBase64url(line.bytes, "receipt"))] : []))
+      .map((bytes) => must(parseReceipt(bytes)))
+      .filter(({ listenerLeg }) => listenerLeg === 1)
+      .flatMap(({ heard }) => heard)
+      .flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, index) => first + index));
+    const out = played.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]));
+    expect(claimed.toSorted((a, b) => a - b)).toEqual(out.toSorted((a, b) => a - b));
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("where a speaker signed that it is not to be interrupted", () => {
+  it.each(["caller", "callee"] as const)(
+    "the %s is not, and may itself take back what it says",
+    async (who) => {
+      const guarded = { audio: { interruptible: false } };
+      const { world, call, answered } = await pair(
+        who === "caller" ? guarded : {},
+        who === "callee" ? guarded : {},
+      );
+      const [speaker, listener] = who === "caller" ? [call, answered] : [answered, call];
+      expect(await refusal(world, listener.interrupt())).toBe("interrupt-forbidden");
+      // The other way round nobody forbade it.
+      expect(await refusal(world, speaker.interrupt())).toBe("accepted");
+      expect(await refusal(world, speaker.audio.flush())).toBe("accepted");
+      await world.during(call.end());
+      await world.during(answered.settled);
+      const file = await world.during(call.evidence());
+      expect(verifyEvidence(file, { issuerKeys: [], agentIds: [] }, strictVerifier).report.faults).toEqual(
+        [],
+      );
+    },
+  );
+
+  it("the server refuses whoever interrupts all the same, and the speaker goes on", async () => {
+    const { world, call, answered } = await pair({ audio: { interruptible: false } });
+    void call.audio.write(tone(400, 3)).catch(() => undefined);
+    await world.clock.advance(500);
+    // The listener's own library forgets what it signed.
+    delete (answered.session.terms.streams[0] as { interruptible?: unknown }).interruptible;
+    expect(await refusal(world, answered.interrupt())).toBe("interrupt-forbidden");
+    const sent = call.stats().sent?.sent ?? 0;
+    const heard = answered.stats().heard?.heard ?? 0;
+    await world.clock.advance(1_000);
+    expect((call.stats().sent?.sent ?? 0) - sent).toBeGreaterThanOrEqual(49);
+    expect((answered.stats().heard?.heard ?? 0) - heard).toBeGreaterThanOrEqual(45);
+  });
+});
