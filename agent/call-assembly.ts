@@ -8,6 +8,7 @@ import { type CheckedSession, checkSession, type PeerPresentation } from "../sig
 import { parseScopes } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
+import { adaptTo } from "./adaptation.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { withinReach } from "./call-changes.ts";
@@ -16,8 +17,8 @@ import { openCallMedia } from "./call-media.ts";
 import type { CallOptions } from "./call-options.ts";
 import { profilesOf } from "./media-offer.ts";
 import type { AudioCodecOptions } from "./platform.ts";
+import { type OwnVoice, SentVoice } from "./sent-voice.ts";
 import type { StatementPlace } from "./stream-parameters.ts";
-import { type OwnVoice, sendUnder } from "./terms-media.ts";
 import { unwrap } from "./unwrap.ts";
 import type { Withdrawal } from "./withdrawal.ts";
 
@@ -165,7 +166,8 @@ export async function makeCall(
     outgoing: options.outgoing,
     report: context.report,
   });
-  return new Call({
+  const voice = media.sender && new SentVoice(media.sender, leg, own, session.terms);
+  const call = new Call({
     id: sessionId,
     leg,
     session,
@@ -179,22 +181,26 @@ export async function makeCall(
     changes:
       options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, ["frame", "chain"])),
     inForce: (terms) => {
-      if (media.sender !== undefined) sendUnder(media.sender, terms, leg, own);
+      voice?.underTerms(terms);
       media.useProfile(terms.profile, terms.number);
     },
   });
+  if (voice !== undefined && options.adaptation !== false) {
+    adaptTo(media, voice, own, { call, clock: context.platform.clock, report: context.report });
+  }
+  return call;
 }
 
 /** How this end's voice is sent as long as the ends agree on nothing else. */
 function ownVoice(
-  { bitrate }: AudioCodecOptions,
+  { bitrate, expectedLoss }: AudioCodecOptions,
   redundancy: RedundancyLevel,
   terms: Terms,
   leg: 0 | 1,
 ): OwnVoice {
   const voice = streamsSentBy(terms, leg).find(({ modality }) => modality === "audio");
   const channels = voice?.modality === "audio" ? voice.codec.channels : 1;
-  return { bitrate: bitrate ?? USUAL_BITRATE * channels, redundancy };
+  return { bitrate: bitrate ?? USUAL_BITRATE * channels, redundancy, expectedLoss };
 }
 
 /** How a codec is to be run so that the relay need not refuse what passes this end's cap: below it, since codecs vary. */

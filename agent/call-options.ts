@@ -56,6 +56,11 @@ export interface CallOptions {
    * is asked of the other end's own streams, and the profile in force or one of `profile`, by default either.
    */
   readonly changes?: ChangePolicy;
+  /**
+   * Keeps this end's voice within what its way takes, in codecs with a choice: fewer bits a second when it takes less, payloads twice when
+   * packets are lost on a way with room, agreed with the other end. Default true.
+   */
+  readonly adaptation?: boolean;
   /** Sees every verified packet heard, e.g. to keep frames for `parley verify --media`. */
   readonly tap?: PacketTap;
   /** Sees what becomes of every frame sent and heard: for strips and charts. */

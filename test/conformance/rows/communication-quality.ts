@@ -1,7 +1,10 @@
 import type { Row } from "../row.ts";
 
 const CALL = "signaling/switchboard/happy-call.test.ts";
-const NO_ADAPTATION = "not yet: codecs run at a fixed rate, and no message of the kind is sent";
+const NO_ADAPTATION =
+  "not yet: the server tells speakers what the way to their listeners takes, and no listener does";
+const ADAPTATION = "test/scenario/adaptation.test.ts";
+const CHANGES = "test/scenario/terms-changes.test.ts";
 const EVIDENCE = "signaling/evidence/verify.test.ts";
 
 /** Quality of service, attribution and recording. */
@@ -54,7 +57,14 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "client",
     requirement: "An end can adapt its media parameters to the bandwidth there is.",
     source: "SEED, Bandwidth Adaptation",
-    proof: { notDone: NO_ADAPTATION },
+    proof: {
+      tests: [
+        {
+          file: ADAPTATION,
+          name: "a way to the server that takes less than the voice makes it less at both ends within 1000 ms, and all of it again some seconds after",
+        },
+      ],
+    },
   },
   {
     id: "C56",
@@ -70,7 +80,14 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "client",
     requirement: "The sending end asks for an adaptation by a control message.",
     source: "SEED, Bandwidth Adaptation",
-    proof: { notDone: NO_ADAPTATION },
+    proof: {
+      tests: [
+        {
+          file: CHANGES,
+          name: "a change that one end asks for and the other accepts > is in force at both ends, in the sound, in the record and in the evidence",
+        },
+      ],
+    },
   },
   {
     id: "C58",
@@ -78,7 +95,18 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "client",
     requirement: "A change of parameters is confirmed by a control message.",
     source: "SEED, Bandwidth Adaptation",
-    proof: { notDone: NO_ADAPTATION },
+    proof: {
+      tests: [
+        {
+          file: CHANGES,
+          name: "a change that one end asks for and the other accepts > is in force at both ends, in the sound, in the record and in the evidence",
+        },
+        {
+          file: CHANGES,
+          name: "a change that one end asks for and the other accepts > asks whoever listens where the policy says so, and takes no for an answer",
+        },
+      ],
+    },
   },
   {
     id: "C59",
@@ -86,7 +114,18 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "client",
     requirement: "Both ends take part in the decision to adapt.",
     source: "SEED, Bandwidth Adaptation",
-    proof: { notDone: NO_ADAPTATION },
+    proof: {
+      tests: [
+        {
+          file: CHANGES,
+          name: "a change that one end asks for and the other accepts > asks whoever listens where the policy says so, and takes no for an answer",
+        },
+        {
+          file: ADAPTATION,
+          name: "a way to the server that takes less than the voice makes it less at both ends within 1000 ms, and all of it again some seconds after",
+        },
+      ],
+    },
   },
   {
     id: "C60",

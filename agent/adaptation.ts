@@ -1,0 +1,129 @@
+import { findAudioFormat } from "../codecs/audio-formats.ts";
+import type { Clock } from "../codecs/clock.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { PACKET_OVERHEAD } from "../sfu/congestion/hop-packet.ts";
+import { type PathEstimate, VoiceAdaptation, type VoiceAdaptationOptions } from "../sfu/voice-adaptation.ts";
+import { streamsSentBy, type Terms } from "../signaling/terms.ts";
+import type { Call } from "./call.ts";
+import type { WantedChange } from "./call-changes.ts";
+import type { CallMedia } from "./call-media.ts";
+import type { OwnVoice, SentVoice } from "./sent-voice.ts";
+
+/** Bits of payload a second below which a voice is not worth hearing. */
+const LEAST_VOICE = 8_000;
+/** Bytes around the payload of a frame on the way, by profile: header, elements, tag and flow identifier. */
+const FRAME_OVERHEAD = { frame: 106, chain: 58 } as const;
+/** How long after it could not be agreed on, a plan is asked for again at the earliest, ms. */
+const ASK_AGAIN_MS = 5_000;
+
+interface AdaptationOptions {
+  readonly clock: Clock;
+  readonly voice: SentVoice;
+  readonly path: VoiceAdaptationOptions;
+  /** As `Call.propose`. */
+  readonly propose: (wanted: WantedChange, reason: string) => Promise<Terms>;
+  readonly isOver: () => boolean;
+  readonly report: (error: unknown) => void;
+}
+
+/** Lets a call's voice follow what is known of its way to the server and beyond, where its codec has a choice of rates. */
+export function adaptTo(
+  { hop }: CallMedia,
+  voice: SentVoice,
+  own: OwnVoice,
+  { call, clock, report }: { readonly call: Call } & Pick<AdaptationOptions, "clock" | "report">,
+): void {
+  const agreed = streamsSentBy(call.terms, call.leg).find(({ stream }) => stream === voice.stream);
+  if (hop === undefined || agreed?.modality !== "audio") return;
+  const { name, frame_ms: frameMs, red_payload_type: red } = agreed.codec;
+  const format = findAudioFormat(name);
+  const hasChoice = format !== undefined && format.leastBitsPerSecond < format.maxBytesPerSecond * 8;
+  if (!hasChoice) return;
+  const most = own.bitrate * (1 + own.redundancy);
+  const adaptation = new Adaptation({
+    clock,
+    voice,
+    report,
+    path: {
+      most,
+      least: Math.min(most, LEAST_VOICE),
+      frameMs,
+      overhead: FRAME_OVERHEAD[call.terms.profile] + PACKET_OVERHEAD,
+      mostRedundancy: red === undefined ? 0 : 2,
+      redundancy: own.redundancy,
+    },
+    propose: (wanted, reason) => call.propose(wanted, reason),
+    isOver: () => call.state === "ended",
+  });
+  hop.onEstimate((estimate) => adaptation.observe(estimate));
+}
+
+/**
+ * Keeps a voice within what its way takes: what is less is sent at once and asked for, what is more is sent when the other end has agreed. One
+ * question at a time; what the plan has become meanwhile is the next one.
+ */
+class Adaptation {
+  readonly #options: AdaptationOptions;
+  readonly #adaptation: VoiceAdaptation;
+  #isAsking = false;
+  #notBefore = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AdaptationOptions) {
+    this.#options = options;
+    this.#adaptation = new VoiceAdaptation(options.path);
+  }
+
+  /** Takes what is known of the way now. */
+  observe(estimate: PathEstimate): void {
+    const { clock, voice } = this.#options;
+    const before = this.#adaptation.plan;
+    const plan = this.#adaptation.observe(estimate, clock.now());
+    if (plan !== undefined) voice.follow(plan);
+    // Of loss alone nothing is agreed: the codec is told of it.
+    const isOther =
+      plan !== undefined && (plan.bitrate !== before.bitrate || plan.redundancy !== before.redundancy);
+    if (isOther || this.#isDue()) void this.#agree().catch(this.#options.report);
+  }
+
+  /** What could not be agreed on before is worth another question. */
+  #isDue(): boolean {
+    const { clock } = this.#options;
+    return this.#notBefore !== Number.NEGATIVE_INFINITY && clock.now() >= this.#notBefore;
+  }
+
+  async #agree(): Promise<void> {
+    if (this.#isAsking) return;
+    const { clock, propose, isOver, voice } = this.#options;
+    this.#isAsking = true;
+    this.#notBefore = Number.NEGATIVE_INFINITY;
+    try {
+      while (!isOver() && !this.#isAgreed()) {
+        const { bitrate, redundancy } = this.#adaptation.plan;
+        const streams = [{ stream: voice.stream, bitrate, redundancy: redundancy as 0 | 1 | 2 }];
+        await propose({ streams }, this.#reason());
+      }
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+      this.#notBefore = clock.now() + ASK_AGAIN_MS;
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  #isAgreed(): boolean {
+    const { agreed } = this.#options.voice;
+    const { bitrate, redundancy } = this.#adaptation.plan;
+    const { most } = this.#options.path;
+    return (agreed?.bitrate_bps ?? most) === bitrate && (agreed?.redundancy ?? 0) === redundancy;
+  }
+
+  #reason(): string {
+    const { voice, path } = this.#options;
+    const { agreed } = voice;
+    const { bitrate, redundancy } = this.#adaptation.plan;
+    const before = agreed?.bitrate_bps ?? path.most;
+    if (bitrate < before) return "bandwidth";
+    if (redundancy > (agreed?.redundancy ?? 0)) return "loss";
+    return "recovered";
+  }
+}

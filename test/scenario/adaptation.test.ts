@@ -1,0 +1,82 @@
+/** Voices on ways that take less than they say, for a while: they become less by agreement, and all of it again. */
+import { expect, it } from "vitest";
+import type { TermsChanged } from "../../agent/call-terms.ts";
+import { PACKET_OVERHEAD } from "../../sfu/congestion/hop-packet.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import type { LinkModel } from "../../transports/memory.ts";
+import { strictVerifier } from "../keys.ts";
+import { connected, Recording, utterance } from "./talking.ts";
+import { World } from "./world.ts";
+
+const ONE_WAY = 20;
+/** Milliseconds that packets may wait in the queue in front of the way; beyond, they are dropped. */
+const QUEUE_MS = 300;
+
+/** A way whose live packets go one after the other, as many bits a second as it takes now. */
+class Bottleneck implements LinkModel {
+  bitsPerSecond = 2_000_000;
+  #freeAt = 0;
+
+  datagram(bytes: number, now: number): number | undefined {
+    const start = Math.max(now, this.#freeAt);
+    if (start - now > QUEUE_MS) return undefined;
+    this.#freeAt = start + ((bytes + PACKET_OVERHEAD) * 8_000) / this.bitsPerSecond;
+    return this.#freeAt + ONE_WAY;
+  }
+
+  reliable(_bytes: number, now: number): number {
+    return now + ONE_WAY;
+  }
+}
+
+async function scene(ways: { readonly toServer: LinkModel; readonly toClient: LinkModel }) {
+  const world = new World(ways);
+  const ada = await world.agent("Ada");
+  const bob = await world.agent("Bob");
+  const pair = await connected(world, ada, bob);
+  const changes: { readonly at: number; readonly who: string; readonly event: TermsChanged }[] = [];
+  for (const [who, call] of [
+    ["ada", pair.call],
+    ["bob", pair.answered],
+  ] as const)
+    call.on("terms-changed", (event) => changes.push({ at: world.clock.now(), who, event }));
+  return { world, ada, bob, ...pair, changes };
+}
+
+it.each([
+  ["to the server", 1_000],
+  // The server's own estimate of that way comes first.
+  ["from the server to the listener", 3_000],
+] as const)(
+  "a way %s that takes less than the voice makes it less at both ends within %i ms, and all of it again some seconds after",
+  async (where, within) => {
+    const [toServer, toClient] = [new Bottleneck(), new Bottleneck()];
+    const narrow = where === "to the server" ? toServer : toClient;
+    const { world, call, answered, changes } = await scene({ toServer, toClient });
+    const recording = new Recording(answered);
+    void call.audio.write(utterance(25, 48_000)).catch(() => undefined);
+    await world.clock.advance(2_000);
+    expect(changes).toEqual([]);
+    narrow.bitsPerSecond = 76_000;
+    const narrowed = world.clock.now();
+    await world.clock.advance(4_000);
+    const first = changes.filter(({ event }) => event.number === 2);
+    expect(first.map(({ who }) => who).sort()).toEqual(["ada", "bob"]);
+    for (const { at } of first) expect(at - narrowed).toBeLessThanOrEqual(within);
+    narrow.bitsPerSecond = 2_000_000;
+    await world.clock.advance(13_000);
+    expect(call.terms.settings).toMatchObject([{ bitrate_bps: 32_000 }]);
+    expect(answered.terms).toEqual(call.terms);
+    await world.during(call.end());
+    await world.during(answered.settled);
+    const file = await world.during(answered.evidence());
+    const anchors = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
+    const { report } = verifyEvidence(file, anchors, strictVerifier);
+    expect(report).toMatchObject({ verdict: "verified", faults: [] });
+    const said = report.statements.map(({ by, text }) => `${by}: ${text}`).join("\n");
+    expect(said).toMatch(/both: terms 2: the caller asked \(bandwidth\), the other end accepted/);
+    expect(said).toMatch(/both: terms \d+: the caller asked \(recovered\).*at most 32000 bit\/s/);
+    expect(recording.count("speech")).toBeGreaterThan(600);
+    expect(world.reported).toEqual([]);
+  },
+);
