@@ -1,12 +1,15 @@
 import type { AudioCodec } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
+import type { Recorded } from "../codecs/frame.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ntpToUnixMs } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { BufferedFrame, InsertOutcome } from "../sfu/jitter-buffer.ts";
 import { FADE_MS, Playout, type PlayoutCounters, type PlayoutStep } from "../sfu/playout.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { type Adjustment, TimeStretch } from "../sfu/time-stretch.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
-import type { HeardAudio, HeardPiece } from "./heard-audio.ts";
+import type { HeardAudio, HeardPiece, HeardRecording } from "./heard-audio.ts";
 import type { MediaTime } from "./media-time.ts";
 
 export interface AudioPlayerCounters extends PlayoutCounters {
@@ -207,6 +210,7 @@ export class AudioPlayer {
       pcm,
       verified: true,
       sequence: frame.sequence,
+      recorded: frame.recorded && heardRecording(frame.recorded),
       capturedAt: frame.captured,
       level: frame.level,
       startOfTurn: frame.startOfTurn,
@@ -284,4 +288,9 @@ function fadeOut(pcm: Int16Array, channels: number, samples: number): void {
     const gain = Math.max(0, 1 - Math.floor(at / channels) / samples);
     pcm[at] = Math.round((pcm[at] as number) * gain);
   }
+}
+
+function heardRecording({ sessionDigest, stream, sequence, capture }: Recorded): HeardRecording {
+  const capturedAt = ntpToUnixMs(capture.seconds, capture.fraction);
+  return { sessionDigest: encodeHex(sessionDigest), stream, sequence, capturedAt };
 }

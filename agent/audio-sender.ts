@@ -1,14 +1,18 @@
-import type { AudioCodec, CodecTuning } from "../codecs/audio-codec.ts";
+import { type AudioCodec, type AudioFormat, type CodecTuning, rtpTicks } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Checkpointer } from "../sfu/checkpointer.ts";
-import type { FrameSender, SentFrame } from "../sfu/frame-sender.ts";
+import type { FrameMarks, FrameSender, SentFrame } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
-import { audioLevel } from "./audio-level.ts";
+import type { AnswerCodec } from "../signaling/audio-stream.ts";
+import type { Recording } from "../signaling/evidence/recording.ts";
+import { audioLevel as levelOf } from "./audio-level.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
+import { PcmQueue } from "./pcm-queue.ts";
+import { ReplayQueue } from "./replay-queue.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
 const QUEUE_SECONDS = 120;
@@ -64,15 +68,15 @@ export class AudioSender {
   readonly #frameMs: number;
   readonly #frameValues: number;
   readonly #frame: Int16Array;
-  readonly #queue: Int16Array[] = [];
-  #queued = 0;
-  #headOffset = 0;
+  readonly #queue = new PcmQueue();
+  readonly #replay: ReplayQueue;
   #turnEnds = false;
+  #flushes = 0;
   #pacer: Pacer | undefined;
   #spurtEnded = true;
   #resumeBefore = 0;
   #cancelTimer: (() => void) | undefined;
-  #waiters: { readonly below: number; readonly resolve: () => void }[] = [];
+  #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
   #muted = false;
   #permitted = true;
   #held = false;
@@ -117,6 +121,7 @@ export class AudioSender {
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
     this.#frame = new Int16Array(this.#frameValues);
+    this.#replay = new ReplayQueue(rtpTicks(options.codec.format), this.#frameMs);
   }
 
   get counters(): AudioSenderCounters {
@@ -199,20 +204,20 @@ export class AudioSender {
    * like a microphone. Throws `buffer-full` when two minutes wait, `closed` after the end.
    */
   write(pcm: Int16Array): Promise<void> {
-    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
+    this.#assertOpen();
     const cap = QUEUE_SECONDS * this.#codec.format.clockRate * this.#codec.format.channels;
-    if (this.#queued + pcm.length > cap) {
+    if (this.#queue.length + pcm.length > cap) {
       throw new ParleyError({
         code: "buffer-full",
         message: `More than ${QUEUE_SECONDS} s of audio wait: await write().`,
       });
     }
     if (pcm.length > 0) {
-      this.#queue.push(pcm.slice());
-      this.#queued += pcm.length;
+      this.#queue.push(pcm);
       this.#schedule();
     }
-    return this.#drainedBelow((LOW_WATER_MS / this.#frameMs) * this.#frameValues);
+    const lowWater = (LOW_WATER_MS / this.#frameMs) * this.#frameValues;
+    return this.#until(() => this.#queue.length <= lowWater);
   }
 
   /**
@@ -220,10 +225,27 @@ export class AudioSender {
    * Resolves when it has gone.
    */
   endTurn(): Promise<void> {
-    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
+    this.#assertOpen();
     this.#turnEnds = true;
     this.#schedule();
-    return this.#drainedBelow(0);
+    return this.#until(() => this.#queue.length === 0 && !this.#turnEnds);
+  }
+
+  /**
+   * Plays a recording as a turn of its own, after what waits; what is written meanwhile follows it. Its payloads go as they are, each marked
+   * with where it was said. Resolves when the last has gone, or was thrown away. Throws `field-invalid` where the recording is of another
+   * format, `closed` after the end.
+   */
+  async replay(recording: Recording): Promise<void> {
+    this.#assertOpen();
+    requireFormat(recording.codec, this.#codec.format);
+    const flushes = this.#flushes;
+    await this.#until(() => this.#queue.length < this.#frameValues && !this.#turnEnds);
+    this.#assertOpen();
+    if (this.#flushes !== flushes || recording.frames.length === 0) return;
+    this.#replay.push(recording);
+    this.#schedule();
+    await this.#until(() => this.#replay.isEmpty);
   }
 
   /** Frames go on another flow from now on: the call goes on over another connection. */
@@ -240,12 +262,12 @@ export class AudioSender {
 
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
   flush(): void {
+    this.#flushes += 1;
     this.#outlet.discard?.();
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
-    this.#queue.length = 0;
-    this.#queued = 0;
-    this.#headOffset = 0;
+    this.#queue.clear();
+    this.#replay.clear();
     this.#turnEnds = false;
     this.#skipped += this.#pacer?.skipped ?? 0;
     this.#pacer = undefined;
@@ -268,8 +290,8 @@ export class AudioSender {
     if (this.#finished) return;
     this.#finished = true;
     this.#cancelTimer?.();
-    this.#queue.length = 0;
-    this.#queued = 0;
+    this.#queue.clear();
+    this.#replay.clear();
     this.#owe(this.#checkpointer.finish());
     this.#settle();
     this.#codec.close();
@@ -298,7 +320,7 @@ export class AudioSender {
 
   #schedule(): void {
     if (this.#cancelTimer !== undefined) return;
-    if (this.#queued < this.#frameValues && !this.#turnEnds) return;
+    if (!this.#hasDue()) return;
     const now = this.#clock.now();
     if (this.#pacer === undefined || now > this.#resumeBefore) {
       this.#skipped += this.#pacer?.skipped ?? 0;
@@ -312,29 +334,33 @@ export class AudioSender {
     this.#cancelTimer = undefined;
     const pacer = this.#pacer;
     if (pacer === undefined || this.#finished) return;
-    while (this.#queued >= this.#frameValues || this.#turnEnds) {
+    while (this.#hasDue()) {
       const deadline = pacer.take(this.#clock.now());
       if (deadline === undefined) break;
-      this.#sendDue(deadline);
+      this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
+      if (this.#replay.isEmpty) this.#sayDue(deadline);
+      else this.#replayDue(deadline);
       if (this.#pacer === undefined) break;
     }
     this.#settle();
     this.#schedule();
   }
 
-  #sendDue(deadline: number): void {
-    const closing = this.#turnEnds && this.#queued === 0;
-    this.#fillFrame();
+  #hasDue(): boolean {
+    return this.#queue.length >= this.#frameValues || this.#turnEnds || !this.#replay.isEmpty;
+  }
+
+  /** The next frame of PCM, padded with silence where the turn ends inside it. */
+  #sayDue(deadline: number): void {
+    const closing = this.#turnEnds && this.#queue.length === 0;
+    this.#queue.fill(this.#frame);
     const startOfTurn = this.#spurtEnded;
-    this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
     this.#spurtEnded = false;
     if (closing) {
       this.#turnEnds = false;
-      this.#turns += 1;
-      this.#skipped += this.#pacer?.skipped ?? 0;
-      this.#pacer = undefined;
+      this.#endSpurt();
     }
-    if (this.#muted || !this.#permitted || this.#held || !this.#outlet.hasRoom()) return;
+    if (!this.#maySend()) return;
     const payload = this.#codec.encode(this.#frame);
     const isPause = this.#codec.isPause?.(payload) === true;
     // What begins or ends a turn says so in its frame.
@@ -344,14 +370,40 @@ export class AudioSender {
       return;
     }
     this.#pausedAt = mayPause ? deadline : undefined;
+    const audioLevel = { level: levelOf(this.#frame), voice: !closing && !isPause };
+    this.#send(payload, deadline, { startOfTurn, endOfTurn: closing, audioLevel });
+  }
+
+  /** The next frame time of a recording. */
+  #replayDue(deadline: number): void {
+    const { frame, source, isLast } = this.#replay.take();
+    const startOfTurn = this.#spurtEnded || frame?.startOfTurn === true;
+    if (frame !== undefined) this.#spurtEnded = false;
+    if (isLast) this.#endSpurt();
+    if (frame === undefined || source === undefined || !this.#maySend()) return;
+    this.#pausedAt = undefined;
+    this.#send(frame.payload, deadline, {
+      startOfTurn,
+      endOfTurn: isLast || frame.endOfTurn,
+      ...(frame.audioLevel === undefined ? {} : { audioLevel: frame.audioLevel }),
+      recorded: source,
+    });
+  }
+
+  #endSpurt(): void {
+    this.#turns += 1;
+    this.#skipped += this.#pacer?.skipped ?? 0;
+    this.#pacer = undefined;
+  }
+
+  #maySend(): boolean {
+    return !this.#muted && this.#permitted && !this.#held && this.#outlet.hasRoom();
+  }
+
+  #send(payload: Uint8Array, deadline: number, marks: FrameMarks): void {
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
-    const level = audioLevel(this.#frame);
-    const frame = this.#frames.send(payload, captured, {
-      startOfTurn,
-      endOfTurn: closing,
-      audioLevel: { level, voice: !closing && !isPause },
-    });
+    const frame = this.#frames.send(payload, captured, marks);
     this.#sent += 1;
     this.#sentInEpoch = true;
     this.#bytes += frame.packet.length;
@@ -361,40 +413,43 @@ export class AudioSender {
     const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
     const fate = this.#outlet.frame(frame) ? "sent" : "unsent";
     if (fate === "unsent") this.#unsent += 1;
-    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate, level, at: now });
+    const level = marks.audioLevel?.level;
+    const told = { direction: "sent", stream: this.#stream, sequence, fate, at: now } as const;
+    this.#watch?.(level === undefined ? told : { ...told, level });
     if (checkpoint !== undefined) this.#owe(checkpoint);
   }
 
-  /** The next frame of PCM, padded with silence where the turn ends inside it. */
-  #fillFrame(): void {
-    let filled = 0;
-    while (filled < this.#frameValues) {
-      const head = this.#queue[0];
-      if (head === undefined) break;
-      const take = Math.min(head.length - this.#headOffset, this.#frameValues - filled);
-      this.#frame.set(head.subarray(this.#headOffset, this.#headOffset + take), filled);
-      filled += take;
-      this.#headOffset += take;
-      if (this.#headOffset === head.length) {
-        this.#queue.shift();
-        this.#headOffset = 0;
-      }
-    }
-    this.#frame.fill(0, filled);
-    this.#queued -= filled;
-  }
-
-  #drainedBelow(values: number): Promise<void> {
-    if (this.#queued <= values && !(values === 0 && this.#turnEnds)) return Promise.resolve();
-    return new Promise((resolve) => this.#waiters.push({ below: values, resolve }));
+  #until(isMet: () => boolean): Promise<void> {
+    if (isMet()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ isMet, resolve }));
   }
 
   #settle(): void {
-    const left = this.#waiters.filter(({ below, resolve }) => {
-      const waits = !this.#finished && (this.#queued > below || (below === 0 && this.#turnEnds));
+    this.#waiters = this.#waiters.filter(({ isMet, resolve }) => {
+      const waits = !this.#finished && !isMet();
       if (!waits) resolve();
       return waits;
     });
-    this.#waiters = left;
   }
+
+  #assertOpen(): void {
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
+  }
+}
+
+function requireFormat(codec: AnswerCodec, format: AudioFormat): void {
+  const { name, channels, rtpClockRate } = format;
+  const frameMs = (format.frameSamples * 1000) / format.clockRate;
+  const isSame =
+    codec.name === name &&
+    codec.channels === channels &&
+    codec.clock_rate === rtpClockRate &&
+    codec.frame_ms === frameMs;
+  if (isSame) return;
+  const wanted = `${codec.name}, ${codec.channels} channels, ${codec.frame_ms} ms`;
+  throw new ParleyError({
+    code: "field-invalid",
+    message: `The recording is of another format than the call: ${wanted}.`,
+    at: "recording.codec",
+  });
 }

@@ -5,6 +5,7 @@ import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts
 import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/browser/identity-store.ts";
 import { random } from "../platform/browser/random.ts";
 import { loadSodium } from "../platform/browser/sodium.ts";
+import type { Recording } from "../signaling/evidence/recording.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { webSocketCarrier } from "../transports/websocket/browser-client.ts";
 import { hasWebTransport, webTransportCarrier } from "../transports/webtransport/browser-client.ts";
@@ -14,6 +15,7 @@ import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
+import { type RecordingFiles, readRecording as readRecordingWith } from "./recording.ts";
 
 export { forgetIdentity } from "../platform/browser/identity-store.ts";
 export {
@@ -93,6 +95,12 @@ export async function createIdentity(
   const signer = signerOf(key, sodium);
   const identity = await newIdentity(fields, signer, issuer, Date.now(), sodium.verifier);
   return { identity, file: { key, genesis: identity.genesis, identityDocument: identity.identityDocument } };
+}
+
+/** What was said in the call of these files, for `call.audio.replay`. Rejects with `evidence-invalid`, `stream-malformed`, `field-invalid`. */
+export async function readRecording(files: RecordingFiles): Promise<Recording> {
+  const { verifier } = await loadSodium();
+  return readRecordingWith(files, verifier);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { AudioFormat } from "../codecs/audio-codec.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { BoundedQueue } from "../sfu/bounded-queue.ts";
+import type { Recording } from "../signaling/evidence/recording.ts";
 import type { AudioSender } from "./audio-sender.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 
@@ -39,6 +40,15 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
    */
   write(pcm: Int16Array): Promise<void> {
     return this.#speaking().write(pcm);
+  }
+
+  /**
+   * Plays what was said in an earlier call, as a turn of its own after what waits: its frames go as they are, each marked with that call, its
+   * place there and its time, which the other end sees (`heard.recorded`). Resolves when the last has gone. Throws `field-invalid` where the
+   * recording is of another format than `sends`, or this end does not send audio; `closed`.
+   */
+  replay(recording: Recording): Promise<void> {
+    return this.#speaking().replay(recording);
   }
 
   /** Marks the end of what was written as the end of a turn. Resolves when it has been sent. */

@@ -1,6 +1,7 @@
 /** What both entries of the library export besides their own: the Node one and the browser one. */
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { IdentitySigner, Signer } from "../codecs/signer.ts";
+export type { RecordedFrame, Recording } from "../signaling/evidence/recording.ts";
 export type { CarrierChoice } from "../transports/choosing.ts";
 export type { TokenSource } from "./access-tokens.ts";
 export type { AddressSource, ServerAddress } from "./address.ts";
@@ -20,10 +21,11 @@ export type { TermsChanged } from "./call-terms.ts";
 export type { AgentListing } from "./directory.ts";
 export type { FrameFate, FrameWatch } from "./frame-fate.ts";
 export type { PacketTap } from "./frame-intake.ts";
-export type { HeardAudio, HeardFiller, HeardSpeech } from "./heard-audio.ts";
+export type { HeardAudio, HeardFiller, HeardRecording, HeardSpeech } from "./heard-audio.ts";
 export type { AgentIdentity } from "./identity.ts";
 export type { DeclineReason, IncomingCall } from "./incoming-call.ts";
 export type { CallHandler } from "./incoming-calls.ts";
 export type { Issuer, NewIdentity } from "./new-identity.ts";
 export type { Offline } from "./online.ts";
+export type { RecordingFiles } from "./recording.ts";
 export type { SessionListing } from "./session-listing.ts";

@@ -14,6 +14,16 @@ interface HeardBase {
   readonly position: number;
 }
 
+/** Where a frame was first said, as the one who plays it into this call signed it. `parley verify` can prove it, with that call's evidence. */
+export interface HeardRecording {
+  /** Digest of that session, 64 hex digits. */
+  readonly sessionDigest: string;
+  readonly stream: number;
+  readonly sequence: number;
+  /** When it was first captured, Unix milliseconds by the clock of who said it then. */
+  readonly capturedAt: number;
+}
+
 /** A frame whose speaker's signature held. */
 export interface HeardSpeech extends HeardBase {
   readonly kind: "speech";
@@ -25,6 +35,8 @@ export interface HeardSpeech extends HeardBase {
    * Undefined for a frame that came itself.
    */
   readonly carriedBy: number | undefined;
+  /** Where it is no present speech: the speaker plays a recording, and says of what. Undefined for present speech. */
+  readonly recorded: HeardRecording | undefined;
   /** When its first sample was captured, Unix milliseconds, mapped to this machine's clock. */
   readonly capturedAt: number;
   /** Level that the speaker signed for it, dB below full scale: 0 loudest, 127 silence; undefined when it signed none. */

@@ -16,6 +16,7 @@ import {
   verifier,
 } from "../platform/node/sodium.ts";
 import { checkMade, makeAccessToken } from "../signaling/access-token.ts";
+import type { Recording } from "../signaling/evidence/recording.ts";
 import { parseScopes } from "../signaling/scope.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { tlsCarrier } from "../transports/tls/client.ts";
@@ -32,6 +33,7 @@ import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
+import { type RecordingFiles, readRecording as readRecordingWith } from "./recording.ts";
 import { unwrap } from "./unwrap.ts";
 
 export type { ClientCertificate, ClientCertificateFiles } from "../transports/tls/client-certificate.ts";
@@ -152,6 +154,11 @@ export function createAccessToken({
   );
   unwrap(checkMade(token));
   return token;
+}
+
+/** What was said in the call of these files, for `call.audio.replay`. Throws `evidence-invalid`, `stream-malformed`, `field-invalid`. */
+export function readRecording(files: RecordingFiles): Recording {
+  return readRecordingWith(files, verifier);
 }
 
 /** The agent of an identity file; makes the file, and the agent, when there is none. Throws `key-file-invalid`. */

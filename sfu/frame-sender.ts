@@ -1,4 +1,11 @@
-import { buildFrame, type FrameSeal, FrameSigningContext, frameDigest, sealFrame } from "../codecs/frame.ts";
+import {
+  buildFrame,
+  type FrameSeal,
+  FrameSigningContext,
+  frameDigest,
+  type Recorded,
+  sealFrame,
+} from "../codecs/frame.ts";
 import { unixMsToNtp } from "../codecs/ntp.ts";
 import { varintSize, writeVarint } from "../codecs/varint.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
@@ -35,6 +42,8 @@ export interface FrameMarks {
   readonly marker?: boolean;
   /** Level in -dBov, 0 to 127, and whether it is voice (RFC 6464). */
   readonly audioLevel?: { readonly level: number; readonly voice: boolean };
+  /** Where it was said before. It carries no earlier frames then, and none after it carries it: they would not bear this mark. */
+  readonly recorded?: Recorded;
 }
 
 export interface SentFrame {
@@ -136,8 +145,9 @@ export class FrameSender {
     const capture = unixMsToNtp(at);
     const startOfTurn = marks.startOfTurn === true;
     const endOfTurn = marks.endOfTurn === true;
-    if (startOfTurn) this.#redundancy?.restart();
-    const wrapped = this.#redundancy?.wrap(payload, position);
+    const { recorded } = marks;
+    if (startOfTurn || recorded !== undefined) this.#redundancy?.restart();
+    const wrapped = recorded === undefined ? this.#redundancy?.wrap(payload, position) : undefined;
     const headroom = varintSize(this.#flow);
     const datagram = buildFrame(
       {
@@ -153,6 +163,7 @@ export class FrameSender {
         ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),
         ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
         ...(marks.audioLevel === undefined ? {} : { audioLevel: marks.audioLevel }),
+        ...(recorded === undefined ? {} : { recorded }),
         payload: wrapped?.payload ?? payload,
       },
       headroom,

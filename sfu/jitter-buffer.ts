@@ -1,3 +1,4 @@
+import type { Recorded } from "../codecs/frame.ts";
 import { DelayControl } from "./delay-control.ts";
 import { DelayEstimator } from "./delay-estimator.ts";
 import { ReplayWindow } from "./replay-window.ts";
@@ -23,6 +24,8 @@ export interface BufferedFrame {
   readonly payload: Uint8Array;
   /** Where it did not come itself: the sequence number of the frame that carried it, by whose signature it holds. */
   readonly carrier?: number | undefined;
+  /** Where its speaker says that it was said before. */
+  readonly recorded?: Recorded | undefined;
   /** What the speaker signed as its level, dB below full scale; passed through. */
   readonly level?: number | undefined;
   /** The turn begins here (frame info, or the RTP marker). */

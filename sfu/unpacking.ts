@@ -23,10 +23,12 @@ export function unpackFrames(
   const captured = view.captureMs + row.clockOffset;
   const payload = view.payload(bytes).slice();
   const level = view.audioLevel;
-  const own = { sequence, timestamp, epoch, captured, payload, level, startOfTurn, endOfTurn };
+  const recorded = view.recorded(bytes);
+  const own = { sequence, timestamp, epoch, captured, payload, level, startOfTurn, endOfTurn, recorded };
   if (view.payloadType !== row.redPayloadType) return { own, earlier: [] };
   const unwrapped = unwrapRedundant({ sequence, timestamp, captured, payload }, row);
-  if (!unwrapped.ok) return { own: { ...own, payload: NOTHING }, earlier: [] };
+  // What it carried would be heard without the mark.
+  if (!unwrapped.ok || recorded !== undefined) return { own: { ...own, payload: NOTHING }, earlier: [] };
   return {
     own: { ...own, payload: unwrapped.value.payload },
     earlier: unwrapped.value.earlier.map((frame) => ({

@@ -5,9 +5,11 @@ import {
   FrameView,
   frameDigest,
   parseFrame,
+  type Recorded,
   verifyFrame,
 } from "../../codecs/frame.ts";
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
+import type { NtpTime } from "../../codecs/ntp.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { sameBytes } from "./parties.ts";
 import type { EvidenceFault } from "./report.ts";
@@ -24,6 +26,12 @@ export interface ProvenFrame {
   readonly payload: Uint8Array;
   /** `frame`: by its own signature. `chain`: by the checkpoint that lists it; its tag says nothing to anybody but the two ends. */
   readonly profile: FrameProfile;
+  readonly capture: NtpTime;
+  readonly audioLevel: { readonly level: number; readonly voice: boolean } | undefined;
+  readonly startOfTurn: boolean;
+  readonly endOfTurn: boolean;
+  /** Where it says that it was said before. */
+  readonly recorded: Recorded | undefined;
   /** A checkpoint of the speaker lists it too. */
   readonly checkpointed: boolean;
   readonly epoch: number;
@@ -123,6 +131,11 @@ export function verifyMedia(
       payloadType,
       payload: view.payload(packet),
       profile: view.profile,
+      capture: { seconds: view.captureSeconds, fraction: view.captureFraction },
+      audioLevel: view.audioLevel === undefined ? undefined : { level: view.audioLevel, voice: view.voice },
+      startOfTurn: view.startOfTurn,
+      endOfTurn: view.endOfTurn,
+      recorded: view.recorded(packet),
       checkpointed: listed !== undefined,
       epoch,
       keyGeneration,
