@@ -22,6 +22,8 @@ export class HopReports implements Settled {
   roundTrip: number | undefined;
   leastRoundTrip: number | undefined;
   queueDelay = 0;
+  /** Bits a second that arrived lately. */
+  received = 0;
   isLimited = true;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
@@ -88,6 +90,7 @@ export class HopReports implements Settled {
         : this.roundTrip + (found.roundTrip - this.roundTrip) / 8;
     if (this.leastRoundTrip === undefined || found.roundTrip < this.leastRoundTrip)
       this.leastRoundTrip = found.roundTrip;
+    this.received = this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW);
     this.isLimited = !isWaiting && offered < LIMITED_SHARE * control.bitsPerSecond;
     control.report({
       now,
@@ -96,7 +99,7 @@ export class HopReports implements Settled {
       roundTrip: this.roundTrip,
       lossShare: this.#lossAverage,
       lossCount: this.lostCount,
-      received: this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW),
+      received: this.received,
       isLimited: this.isLimited,
     });
   }

@@ -72,6 +72,11 @@ export class MediaHop {
   #heardAt: number;
   #sentSinceHeard = false;
   #expiredAt: number;
+  #sentAt = Number.NEGATIVE_INFINITY;
+  /** Audio alone makes a queue that a conversation suffers from. */
+  #isOverfull = false;
+  /** When a packet last had to wait. */
+  #waitedAt = Number.NEGATIVE_INFINITY;
   #behind: number | undefined;
 
   constructor(options: {
@@ -126,6 +131,7 @@ export class MediaHop {
 
   /** Keeps a packet until it may go, or its deadline comes. */
   hold(packet: HopPacket, now: number): void {
+    this.#waitedAt = now;
     if (this.#held.length === 0) this.#offered.add(0, now);
     this.#held.push(packet);
   }
@@ -185,6 +191,8 @@ export class MediaHop {
   #mayGo(packet: HopPacket, now: number): boolean {
     const size = packet.bytes.length + PACKET_OVERHEAD;
     if (now - this.#heardAt >= SILENCE) this.#silence(now);
+    // Whatever waits, a packet now and then shows whether the way is open again.
+    if (now - this.#sentAt >= PROBE_INTERVAL && this.#isStill(now)) return true;
     const window = this.#window(packet.kind, now);
     if (this.#inFlight > 0 && this.#inFlight + size > window) {
       this.#expire(now);
@@ -207,17 +215,33 @@ export class MediaHop {
     }
     this.#offered.add(size, now);
     this.#now = now;
+    this.#sentAt = now;
     const gap = (size * 8_000) / (this.#control.bitsPerSecond * this.#control.share(now) * PACING_FACTOR);
     this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
   }
 
-  /** Bytes that may be on their way at once. Audio may have more of them: the other kinds give way first. */
+  /**
+   * Bytes that may be on their way at once. Audio may have more of them: the other kinds give way first. Where its own queue grows long
+   * all the same, or nothing comes back, it may have no more than gets through in time: what is heard late is of no use.
+   */
   #window(kind: PacketKind, now: number): number {
-    const { leastRoundTrip, interval } = this.#reports;
-    const queue = this.#control.isCompeting(now) ? COMPETING_MARGIN : WINDOW_MARGIN;
+    const { leastRoundTrip, interval, received } = this.#reports;
+    const isCompeting = this.#control.isCompeting(now);
+    const queue = isCompeting ? COMPETING_MARGIN : WINDOW_MARGIN;
     const time = leastRoundTrip === undefined ? FIRST_WINDOW : leastRoundTrip + interval + queue;
-    const share = kind === "audio" ? AUDIO_SHARE : 1;
-    return Math.max(LEAST_WINDOW, (share * this.#control.bitsPerSecond * time) / 8_000);
+    const window = Math.max(LEAST_WINDOW, (this.#control.bitsPerSecond * time) / 8_000);
+    if (kind !== "audio") return window;
+    if (this.#isStill(now)) return LEAST_AUDIO_WINDOW;
+    if (this.#isOverfull && !isCompeting && leastRoundTrip !== undefined)
+      return Math.max(LEAST_AUDIO_WINDOW, (OVERFULL_GAIN * received * time) / 8_000);
+    return AUDIO_SHARE * window;
+  }
+
+  /** Reports on what is on its way are overdue: it stands still, or all of it is lost. */
+  #isStill(now: number): boolean {
+    const { leastRoundTrip, interval } = this.#reports;
+    if (leastRoundTrip === undefined || !this.#sentSinceHeard) return false;
+    return now - this.#heardAt > (this.#reports.roundTrip ?? 0) + 2 * interval + OVERDUE;
   }
 
   /** Nothing was heard for long: on at the lowest rate. */
@@ -254,6 +278,8 @@ export class MediaHop {
       this.#heardAt = now;
       this.#sentSinceHeard = this.#inFlight > 0;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), this.#held.length > 0);
+      if (this.#reports.queueDelay > LONG_QUEUE) this.#isOverfull = true;
+      else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     }
     return { acknowledged: settled.acknowledgedCount, lost: settled.lostCount };
   }
@@ -274,6 +300,17 @@ const FIRST_WINDOW = 2_500;
 /** Bytes that may be on their way whatever the rate. */
 const LEAST_WINDOW = 6_000;
 const AUDIO_SHARE = 2;
+/** Bytes that audio may have on its way in any case: some frames. */
+const LEAST_AUDIO_WINDOW = 1_500;
+/** Milliseconds of queue from which on audio has to give way too. */
+const LONG_QUEUE = 300;
+/** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
+const OVERFULL_GAIN = 1.25;
+const ROOMY_FOR = 2_000;
+/** Milliseconds that reports may be late beyond the round trip and two of their intervals. */
+const OVERDUE = 150;
+/** Milliseconds between packets while they are. */
+const PROBE_INTERVAL = 200;
 /** Milliseconds between looks for packets that nothing was ever heard of. */
 const EXPIRY_INTERVAL = 50;
 /** Milliseconds after which a packet that nothing was heard of counts as no longer on its way. */

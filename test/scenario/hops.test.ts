@@ -1,0 +1,121 @@
+/** Calls over ways that take less than is said, stand still, lose, or lead to an end that does not do its part. */
+import { describe, expect, it } from "vitest";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
+import { Link, type LinkConditions } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import type { LinkModel } from "../../transports/memory.ts";
+import { connected, type Pair, say, utterance } from "./talking.ts";
+import { World } from "./world.ts";
+
+/** G.711: 50 frames a second of about 265 bytes, 106 kbit/s on these links. */
+const VOICE = { audio: { codecs: ["pcmu"] } } as const;
+const PERFECT: LinkConditions = { delay: 20 };
+/** A router with room for ten seconds of what its line takes. */
+const BLOATED = { delay: 20, queue: 10_000 } as const;
+
+/** After this a way must be known, ms. */
+const LEARNT_MS = 3_000;
+
+/** When a frame came, and how old it was, ms. */
+interface Arrival {
+  readonly at: number;
+  readonly age: number;
+}
+
+/** A voice from Ada to Bob; `toBob` has every frame that came. */
+async function voice(toServer: LinkModel, toClient: LinkModel) {
+  const world = new World({ toServer, toClient });
+  const toBob: Arrival[] = [];
+  const view = new FrameView();
+  const tap = ({ bytes }: { readonly bytes: Uint8Array }) => {
+    parseFrame(bytes, 0, view);
+    const now = world.clock.wall();
+    toBob.push({ at: world.clock.now(), age: now - view.captureMs });
+  };
+  const [ada, bob] = [await world.agent("Ada"), await world.agent("Bob")];
+  const pair = await connected(world, ada, bob, VOICE, { ...VOICE, tap });
+  return { world, pair, toBob };
+}
+
+function oldest(arrivals: readonly Arrival[]): number {
+  return Math.max(...arrivals.map(({ age }) => age));
+}
+
+function link(conditions: LinkConditions, seed = 1): Link {
+  return new Link(conditions, new SeededRandom(seed));
+}
+
+/** What waited at Ada's end and at the server and did not leave. */
+function dropped({ call }: Pair, world: World) {
+  const { stale = 0 } = call.stats().hop?.dropped ?? {};
+  const atServer: Record<string, number> = world.server.overview().frames.dropped;
+  return { atSpeaker: stale, atServer: atServer.stale ?? 0 };
+}
+
+describe("a way that takes a little more than half of the voice", () => {
+  it.each([
+    ["to the server", "atSpeaker", link({ ...BLOATED, rate: 60_000 }), link(PERFECT)],
+    ["to the listener", "atServer", link(PERFECT), link({ ...BLOATED, rate: 60_000 })],
+  ] as const)("%s delays it by half a second, not by seconds", async (_name, where, toServer, toClient) => {
+    const { world, pair, toBob } = await voice(toServer, toClient);
+    await say(world, pair.call, 9);
+    await world.clock.advance(3_000);
+    expect(oldest(toBob)).toBeLessThan(1_300);
+    const learnt = toBob.filter(({ at }) => at > (toBob[0]?.at ?? 0) + LEARNT_MS);
+    expect(oldest(learnt)).toBeLessThan(600);
+    expect(learnt.length).toBeGreaterThan(6 * 14);
+    expect(dropped(pair, world)[where]).toBeGreaterThan(150);
+    const { estimate } = pair.call.stats().hop ?? {};
+    const told = where === "atSpeaker" ? estimate?.bitsPerSecond : estimate?.behind;
+    expect(told).toBeLessThan(100_000);
+    expect(world.reported).toEqual([]);
+  });
+});
+
+it("a way that stands still for three seconds: a moment later what is said is heard again in time", async () => {
+  const way = new Standstill();
+  const { world, pair, toBob } = await voice(link(PERFECT), way);
+  way.now = () => world.clock.now();
+  void pair.call.audio.write(utterance(15, 8_000)).catch(() => undefined);
+  await world.clock.advance(5_000);
+  way.stop(3_000);
+  await world.clock.advance(3_000);
+  const again = world.clock.now();
+  await world.clock.advance(3_000);
+  const after = toBob.filter(({ at }) => at >= again);
+  // What was on its way before that was known, and a frame now and then that asks whether it goes on.
+  expect(after.filter(({ age }) => age > 300).length).toBeLessThan(50);
+  const late = after.filter(({ at, age }) => at > again + 100 && age > 300);
+  expect(late).toEqual([]);
+  expect(after.length).toBeGreaterThan(140);
+  expect(dropped(pair, world).atServer + dropped(pair, world).atSpeaker).toBeGreaterThan(90);
+});
+
+it("40 % lost on the way: nothing waits, and what the way still carries is not given up", async () => {
+  const { world, pair, toBob } = await voice(link({ ...PERFECT, loss: 0.4 }, 3), link(PERFECT, 4));
+  await say(world, pair.call, 10);
+  await world.clock.advance(2_000);
+  const { hop, sent } = pair.call.stats();
+  expect(oldest(toBob)).toBeLessThan(100);
+  expect(toBob.length / (sent?.sent ?? 0)).toBeGreaterThan(0.5);
+  expect(hop?.estimate?.lossShare).toBeGreaterThan(0.2);
+  expect(hop?.dropped.stale).toBe(0);
+});
+
+/** A way that can stand still: what is under way waits, and comes all at once when it goes on. */
+class Standstill implements LinkModel {
+  now: () => number = () => 0;
+  #until = 0;
+
+  stop(ms: number): void {
+    this.#until = this.now() + ms;
+  }
+
+  datagram(_bytes: number, now: number): number {
+    return Math.max(now, this.#until) + PERFECT.delay;
+  }
+
+  reliable(_bytes: number, now: number): number {
+    return Math.max(now, this.#until) + PERFECT.delay;
+  }
+}
