@@ -94,6 +94,14 @@ describe("a path that is watched", () => {
     }
   });
 
+  test("asks a measured number of times, whatever fractions its times have", () => {
+    const { clock, sent, watch } = subject({ answerAfter: 80.123456789, lost: (count) => count % 7 === 0 });
+    watch.attend(true);
+    clock.runSync(121_000);
+    expect(sent.length).toBeGreaterThan(120);
+    expect(sent.length).toBeLessThan(300);
+  });
+
   test("leaves no timer behind when its connection is over", () => {
     const { clock, liveness, watch } = subject();
     watch.attend(true);

