@@ -45,6 +45,9 @@ export interface CallNoticesOptions {
   readonly unattributed: (event: UnattributedTold) => void;
 }
 
+/** Members of a notice in the inbox that are not the sender's. */
+const ENVELOPE: ReadonlySet<string> = new Set(["by", "leg", "event", "session_id", "inbox_seq", "final"]);
+
 /** What the ends tell each other of how the media comes. */
 export class CallNotices {
   readonly #options: CallNoticesOptions;
@@ -78,9 +81,11 @@ export class CallNotices {
   }
 
   /** True for an event that is one of these, whatever becomes of it. */
-  takes(event: string, { by, leg: _, ...facts }: JsonObject): boolean {
+  takes(event: string, fields: JsonObject): boolean {
     const name = SESSION_NOTICE_EVENTS.find((known) => known === event);
     if (name === undefined) return false;
+    const { by } = fields;
+    const facts = Object.fromEntries(Object.entries(fields).filter(([member]) => !ENVELOPE.has(member)));
     const read = readShape<SessionNotice>(SESSION_NOTICES[name], { event, ...facts }, event);
     // A server that says anything else is not worth a failed call.
     if (read.ok && typeof by === "string") this.#take(read.value, by);

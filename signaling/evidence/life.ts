@@ -78,6 +78,8 @@ class Life {
         return this.#attached(told, event === "session-rebound");
       case "session-restored":
         return this.#restored(told);
+      case "unattributed":
+        return this.#unattributed(told);
       case "authority-narrowed": {
         const leg = legOf(told.extra);
         const kept = Array.isArray(told.extra.scope) ? told.extra.scope.join(", ") : "";
@@ -156,6 +158,19 @@ class Life {
     this.#say(
       told,
       `the server was started anew (${String(reason)}) ${what}; what its relay had counted until then is lost`,
+    );
+    return undefined;
+  }
+
+  /** What a listener said of frames that it played: nothing that the speaker signed contradicts it, nor shows who is to blame. */
+  #unattributed(told: Told): string | undefined {
+    const leg = legOf(told.extra);
+    if (leg === undefined) return NO_LEG;
+    const { stream, first_sequence: first, last_sequence: last } = told.extra;
+    const place = `stream ${String(stream)}, frames ${String(first)} to ${String(last)}`;
+    this.#say(
+      told,
+      `${ROLES[leg]}: played what it found unattributed, ${place}; whose fault that is cannot be told`,
     );
     return undefined;
   }

@@ -5,6 +5,7 @@ import {
   parseCheckpoint,
   verifyCheckpoint,
 } from "../../codecs/checkpoint.ts";
+import type { FrameProfile } from "../../codecs/frame.ts";
 import { type NtpTime, ntpToUnixMs } from "../../codecs/ntp.ts";
 import {
   parseReceipt,
@@ -52,7 +53,7 @@ export class StatementReader {
     for (const { number, line } of this.#lines.of("checkpoint")) {
       if (line.of !== ROLES[leg]) continue;
       const bytes = this.#bytes(line.bytes, number);
-      const parsed = bytes === undefined ? undefined : parseCheckpoint(bytes, this.#agreement.terms.profile);
+      const parsed = bytes === undefined ? undefined : parseCheckpoint(bytes, this.#longest());
       if (bytes === undefined || parsed === undefined) continue;
       if (!parsed.ok) {
         this.#broken(number, parsed.fault.message, parsed.fault.at);
@@ -162,6 +163,11 @@ export class StatementReader {
       captured(checkpoint.firstCapture) >= key.notBefore - slack &&
       captured(checkpoint.lastCapture) <= Math.min(key.notAfter, expires_at * 1000) + slack
     );
+  }
+
+  /** How much a checkpoint may list: where the terms changed, either profile may have been in force. */
+  #longest(): FrameProfile {
+    return this.#lines.of("terms-change").length > 0 ? "frame" : this.#agreement.terms.profile;
   }
 
   #isHere(digest: Uint8Array): boolean {

@@ -1,10 +1,11 @@
+import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type Agreement, checkAgreement } from "./agreement.ts";
 import { checkSeal, readLines } from "./integrity.ts";
 import { tellLife } from "./life.ts";
 import { checkMediaKeys } from "./media-keys.ts";
-import { checkParties, type TrustAnchors } from "./parties.ts";
+import { checkParties, ROLES, type TrustAnchors } from "./parties.ts";
 import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
 import { checkSteering, type EpochStart } from "./steering.ts";
@@ -50,8 +51,10 @@ export function verifyEvidence(
       streams = checkStreams(lines, agreement, checked, keys, verifier, findings);
       epochs = checkSteering({ ...judging, keys, streams });
       tellLife({ lines, records: checked, keys, parties: all, findings });
-      for (const { line } of lines.of("counters"))
+      for (const { line } of lines.of("counters")) {
         findings.say("server-claimed", `the relay counted ${line.document}`);
+        tellContradicted(line.document, findings);
+      }
     }
   }
   const sessionId = lines.of("evidence")[0]?.line.session_id ?? "";
@@ -79,4 +82,19 @@ export function verifyEvidence(
       records,
     },
   };
+}
+
+/** What came by the relay and is not what the speaker signed that it sent: somebody altered it on the way there, or the server says so. */
+function tellContradicted(document: string, findings: Findings): void {
+  const counters = parseJson(new TextEncoder().encode(document));
+  if (!counters.ok || !Array.isArray(counters.value)) return;
+  for (const flow of counters.value) {
+    if (!isJsonObject(flow) || typeof flow.contradicted !== "number") continue;
+    const { leg, stream, contradicted } = flow;
+    const role = leg === 0 || leg === 1 ? ROLES[leg] : `leg ${String(leg)}`;
+    findings.say(
+      "server-claimed",
+      `${role}, stream ${String(stream)}: ${contradicted} frames that came were listed otherwise by the speaker's checkpoints`,
+    );
+  }
 }
