@@ -1,13 +1,19 @@
-import { Agent, type OutgoingCallOptions } from "../../agent/node.ts";
+import {
+  Agent,
+  type CallAudioOptions,
+  type OutgoingCallOptions,
+  type Recording,
+  readRecording,
+} from "../../agent/node.ts";
 import { type AudioFlags, audioOptions } from "./audio-flags.ts";
 import type { AgentConnectFlags } from "./connect-flags.ts";
 import { connectOptions, serverOf } from "./connect-flags.ts";
 import { converse, describeConversation } from "./conversation.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { requireWritable } from "./files.ts";
+import { readInput, requireWritable } from "./files.ts";
 import { takeInterrupts } from "./interrupts.ts";
 import { KeptFramesWriter } from "./kept-frames-writer.ts";
-import type { Output } from "./output.ts";
+import { type Output, usageError } from "./output.ts";
 import { toneVoice, wavVoice } from "./voice.ts";
 
 /** Flags of `parley call`. */
@@ -17,6 +23,9 @@ export interface CallFlags extends AgentConnectFlags, AudioFlags {
   readonly out?: string;
   readonly evidence?: string;
   readonly keep?: string;
+  readonly replay?: string;
+  readonly replayEvidence?: string;
+  readonly replaySpeaker?: "caller" | "callee";
   readonly linger: number;
   readonly for?: number;
   readonly reason: string;
@@ -31,6 +40,7 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
       : flags.tone !== undefined
         ? toneVoice(flags.tone)
         : undefined;
+  const recording = await recordingOf(flags);
   const interrupts = takeInterrupts(() => output.note("hanging up …"));
   const agent = await Agent.connect(serverOf(flags, callee), await connectOptions(flags));
   try {
@@ -39,7 +49,7 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     const options: OutgoingCallOptions = {
       signal: interrupts.signal,
       onRinging: () => output.note("it rings"),
-      audio: audioOptions(flags, voice),
+      audio: { ...formatOf(recording), ...audioOptions(flags, voice) },
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };
     const dialled = performance.now();
@@ -48,11 +58,12 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     output.note(`talking to ${call.peer.name}`);
     const report = await converse(call, {
       voice,
+      recording,
       echo: false,
       out: flags.out,
       evidence: flags.evidence,
       keep,
-      linger: voice === undefined ? undefined : flags.linger,
+      linger: voice === undefined && recording === undefined ? undefined : flags.linger,
       longest: flags.for,
       reason: flags.reason,
       signal: interrupts.signal,
@@ -64,4 +75,21 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     await agent.close();
     interrupts.release();
   }
+}
+
+/** What is to be played, if the flags name it. Throws `usage`, `evidence-invalid`, `stream-malformed`, `field-invalid`. */
+async function recordingOf(flags: CallFlags): Promise<Recording | undefined> {
+  const { replay, replayEvidence, replaySpeaker: speaker } = flags;
+  if (replay === undefined) return undefined;
+  if (replayEvidence === undefined)
+    throw usageError("--replay needs the evidence of the call that was kept: --replay-evidence FILE.");
+  const [frames, evidence] = [await readInput(replay), await readInput(replayEvidence)];
+  return readRecording({ frames, evidence, ...(speaker === undefined ? {} : { speaker }) });
+}
+
+/** A call that can take the recording: its codec, channels and frame length. */
+function formatOf(recording: Recording | undefined): CallAudioOptions {
+  if (recording === undefined) return {};
+  const { name, channels, frame_ms: frameMs } = recording.codec;
+  return { codecs: [name], channels, frameMs };
 }

@@ -1,5 +1,5 @@
 /** `parley call`: what it takes. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { addConnectOptions, addSoundOptions } from "./agent-options.ts";
 import type { CallFlags } from "./call-command.ts";
 import type { ExitCode } from "./exit-codes.ts";
@@ -20,6 +20,19 @@ export function addCall(program: Command, exit: (code: ExitCode) => void): void 
     );
   addConnectOptions(call);
   addSoundOptions(call)
+    .addOption(
+      new Option(
+        "--replay <file>",
+        "play these frames, kept from an earlier call and marked as that",
+      ).conflicts(["in", "tone"]),
+    )
+    .option("--replay-evidence <file>", "evidence of that call")
+    .addOption(
+      new Option("--replay-speaker <end>", "whose frames, where both were kept").choices([
+        "caller",
+        "callee",
+      ]),
+    )
     .option(
       "--linger <seconds>",
       "hang up when nothing was heard for so long after speaking",

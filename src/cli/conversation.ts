@@ -1,5 +1,5 @@
 /** One call as the command line holds it: says a voice, records what it hears, and knows when to hang up. */
-import type { Call, CallEnd, CallStats } from "../../agent/node.ts";
+import type { Call, CallEnd, CallStats, Recording } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { writeOutput } from "./files.ts";
 import type { KeptFramesWriter } from "./kept-frames-writer.ts";
@@ -10,6 +10,8 @@ import { WavWriter } from "./wav-writer.ts";
 /** What to do in a call. */
 export interface ConversationPlan {
   readonly voice: Voice | undefined;
+  /** Plays this, marked as recorded. */
+  readonly recording?: Recording | undefined;
   /** Says back what is heard. */
   readonly echo: boolean;
   /** WAV file for what is heard. */
@@ -54,7 +56,7 @@ async function hold(call: Call, plan: ConversationPlan): Promise<ConversationRep
   const over = new AbortController();
   void call.ended.then(() => over.abort());
   const listening = new Listening(call, plan);
-  const spoken = speak(call, plan.voice);
+  const spoken = speak(call, plan);
   const ending = endWhenDone(call, plan, { spoken, listening, over: over.signal });
   const parts = Promise.all([listening.run(), spoken, ending]);
   // What fails meanwhile is told at once: nobody waits for the other end to hang up.
@@ -141,10 +143,12 @@ class Listening {
   }
 }
 
-/** Says the voice at the pace of speech. */
-async function speak(call: Call, voice: Voice | undefined): Promise<void> {
+/** Says the voice, or plays the recording, at the pace of speech. */
+async function speak(call: Call, { voice, recording }: ConversationPlan): Promise<void> {
   const format = call.audio.sends;
-  if (voice === undefined || format === undefined) return;
+  if (format === undefined) return;
+  if (recording !== undefined) await call.audio.replay(recording).catch(unlessOver);
+  if (voice === undefined) return;
   const pcm = voice.pcm(format);
   const piece = Math.round(format.clockRate * PIECE_SECONDS) * format.channels;
   const perSecond = format.clockRate * format.channels;
@@ -183,6 +187,10 @@ async function endWhenDone(
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+}
+
+function unlessOver(error: unknown): void {
+  if (!isOver(error)) throw error;
 }
 
 function isOver(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { type KeptFrame, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { type MediaReport, type ProvenFrame, verifyMedia } from "../../signaling/evidence/media.ts";
+import { checkRecorded, type RecordedCall, type RecordedReport } from "../../signaling/evidence/recorded.ts";
 import type { EvidenceReport, Verdict } from "../../signaling/evidence/report.ts";
 import { type JudgedEvidence, verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { loadTrustFile } from "../trust-file.ts";
@@ -11,9 +12,10 @@ import { type Output, usageError } from "./output.ts";
 import { startProgress } from "./progress.ts";
 import { type ProvenMessages, writeProvenMessages } from "./proven-messages.ts";
 import { type ProvenWav, writeProvenWav } from "./proven-wav.ts";
+import { describeRecorded, readSource, type SourceFlags } from "./recorded-frames.ts";
 
 /** Flags of `parley verify`. */
-export interface VerifyFlags {
+export interface VerifyFlags extends SourceFlags {
   readonly trust?: string;
   readonly media?: string;
   readonly wav?: string;
@@ -27,12 +29,15 @@ export async function verifyCommand(file: string, flags: VerifyFlags, output: Ou
     throw usageError("--wav needs the frames to write it from: --media FILE.");
   if (flags.messages !== undefined && flags.media === undefined)
     throw usageError("--messages needs the frames to write them from: --media FILE.");
+  if (flags.source !== undefined && flags.media === undefined)
+    throw usageError("--source needs the frames that were recorded in it: --media FILE.");
   requireWritable(flags.wav, flags.messages);
   const bytes = await readInput(file);
   const anchors = flags.trust === undefined ? undefined : await loadTrustFile(flags.trust);
   const kept = flags.media === undefined ? undefined : await readKept(flags.media);
   const evidence = verifyEvidence(bytes, anchors, verifier);
-  const media = kept === undefined ? undefined : judgeMedia(kept, evidence);
+  const source = await readSource(flags, anchors, verifier);
+  const media = kept === undefined ? undefined : judgeMedia(kept, evidence, source);
   const verdict = media !== undefined && media.faults.length > 0 ? "invalid" : evidence.report.verdict;
   const wav =
     flags.wav === undefined || media === undefined || evidence.report.verdict === "invalid"
@@ -45,7 +50,7 @@ export async function verifyCommand(file: string, flags: VerifyFlags, output: Ou
   const summary = media === undefined ? undefined : { ...mediaSummary(media, wav), messages };
   output.result(
     { ...evidence.report, verdict, evidence_verdict: evidence.report.verdict, media: summary },
-    ...describeReport(evidence.report, media, wav, messages),
+    ...describeReport(evidence.report, media, source, wav, messages),
     verdictLine(verdict, flags.trust !== undefined),
   );
   return EXIT_OF[verdict];
@@ -63,22 +68,34 @@ async function readKept(path: string): Promise<KeptFrame[]> {
   throw usageError(`${path}: ${parsed.fault.message} (${parsed.fault.at})`, new ParleyError(parsed.fault));
 }
 
-function judgeMedia(kept: readonly KeptFrame[], evidence: JudgedEvidence): MediaReport {
+/** What kept frames are worth, and what those of them that are marked as recorded. */
+interface JudgedMedia extends MediaReport {
+  readonly recorded: RecordedReport;
+}
+
+function judgeMedia(
+  kept: readonly KeptFrame[],
+  evidence: JudgedEvidence,
+  source: RecordedCall | undefined,
+): JudgedMedia {
   const progress = startProgress("verifying", kept.length, "frames");
   try {
-    return verifyMedia(kept, evidence, verifier, (judged) => {
+    const media = verifyMedia(kept, evidence, verifier, (judged) => {
       if (judged % PROGRESS_FRAMES === 0) progress.update(judged);
     });
+    const recorded = checkRecorded(media.frames, source);
+    return { frames: media.frames, faults: [...media.faults, ...recorded.faults], recorded };
   } finally {
     progress.stop();
   }
 }
 
-function mediaSummary(media: MediaReport, wav: ProvenWav | undefined) {
+function mediaSummary(media: JudgedMedia, wav: ProvenWav | undefined) {
   return {
     proven: media.frames.length,
     checkpointed: media.frames.filter(({ checkpointed }) => checkpointed).length,
     interrupted: interruptedFrames(media),
+    recorded: media.recorded.runs,
     faults: media.faults,
     wav,
   };
@@ -96,7 +113,8 @@ function interruptedFrames({ frames }: MediaReport) {
 
 function describeReport(
   report: EvidenceReport,
-  media: MediaReport | undefined,
+  media: JudgedMedia | undefined,
+  source: RecordedCall | undefined,
   wav: ProvenWav | undefined,
   messages: ProvenMessages | undefined,
 ): string[] {
@@ -114,6 +132,9 @@ function describeReport(
             `${media.frames.length} kept frames belong, ${checkpointed} of them in checkpoints`,
           ),
         ]),
+    ...(media === undefined
+      ? []
+      : describeRecorded(media.recorded, source).map((line) => said("speaker-signed", line))),
     ...(media === undefined
       ? []
       : interruptedFrames(media).map(({ leg, stream, epoch, first, last, count }) =>

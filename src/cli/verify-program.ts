@@ -14,6 +14,8 @@ export function addVerify(program: Command, exit: (code: ExitCode) => void): voi
     .argument("<file>", "evidence of a call")
     .option("--trust <file>", "trust anchors: whom you believe")
     .option("--media <file>", "kept frames to be proven as well")
+    .option("--source <file>", "evidence of the call that frames marked as recorded were said in")
+    .option("--source-media <file>", "its kept frames: the recorded ones are held against them")
     .option("--wav <file>", "write the proven frames as sound")
     .option("--messages <file>", "write the proven data messages, one JSON object a line")
     .addOption(

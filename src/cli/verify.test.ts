@@ -2,8 +2,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PacketTap } from "../../agent/node.ts";
+import { readRecording } from "../../agent/recording.ts";
 import { encodeKeptFrames, keptFramesTitle, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { parseWav } from "../../codecs/wav.ts";
+import { verifier } from "../../platform/node/sodium.ts";
 import { parley } from "../../test/command-line.ts";
 import { World } from "../../test/scenario/world.ts";
 import { compareUtterance } from "../listening/compare.ts";
@@ -34,6 +37,21 @@ beforeAll(async () => {
   await world.during(call.end());
   await writeFile(at("call.evidence"), await world.during(call.evidence()));
   await writeFile(at("heard.frames"), Buffer.concat(kept));
+  const recording = readRecording(
+    { evidence: await readFile(at("call.evidence")), frames: Buffer.concat(kept) },
+    verifier,
+  );
+  const replayed: Uint8Array[] = [keptFramesTitle()];
+  const carol = await world.agent("Carol");
+  const tap: PacketTap = ({ leg, stream, bytes }) =>
+    replayed.push(encodeKeptFrames([{ leg, stream, packet: bytes }]));
+  carol.onCall(async (incoming) => void (await incoming.accept({ tap })));
+  const again = await world.during(bob.call(carol.id));
+  await world.during(again.audio.replay(recording));
+  await world.clock.advance(500);
+  await world.during(again.end());
+  await writeFile(at("replay.evidence"), await world.during(again.evidence()));
+  await writeFile(at("replayed.frames"), Buffer.concat(replayed));
   const issuerKeys = [world.issuer.signer.publicKey];
   await writeFile(at("trust.json"), encodeTrustFile({ issuerKeys, agentIds: [] }));
   await writeFile(at("ends.json"), encodeTrustFile({ issuerKeys: [], agentIds: [ada.id, bob.id] }));
@@ -133,6 +151,26 @@ describe("parley verify", () => {
     expect(lines.map((line) => JSON.parse(line))).toMatchObject(
       MESSAGES.map((value) => ({ speaker: "caller", stream: 2, checkpointed: true, value })),
     );
+  });
+
+  it("says which kept frames were said before, and proves it where it has that call", async () => {
+    const args = [
+      "verify",
+      at("replay.evidence"),
+      "--trust",
+      at("trust.json"),
+      "--media",
+      at("replayed.frames"),
+    ];
+    const alone = await parley(...args);
+    expect(alone.code).toBe(0);
+    expect(alone.stdout).toMatch(
+      /\nspeaker-signed +caller: 76 kept frames are marked as recorded in session [0-9a-f]{16}…, stream 1, \d+ to \d+: its own word/,
+    );
+    const source = ["--source", at("call.evidence"), "--source-media", at("heard.frames")];
+    const held = await parley(...args, ...source, "--json");
+    expect(held.code).toBe(0);
+    expect(JSON.parse(held.stdout).media.recorded).toMatchObject([{ frames: 76, proven: 76, unknown: 0 }]);
   });
 
   it("leaves silence where frames are missing and keeps the rest in its place", async () => {

@@ -273,6 +273,10 @@ export const RECORDS: readonly Row[] = [
           file: HOSTILE,
           name: "a frame on its way to the listener > routed into another call is refused: terms, and by signature or window once it names that call's SSRC",
         },
+        {
+          file: "test/scenario/recorded.test.ts",
+          name: "is heard as it was, each frame with where it comes from, and is proven by the evidence of both calls",
+        },
       ],
     },
   },

@@ -1,0 +1,52 @@
+import { parseKeptFrames } from "../../codecs/kept-frames.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Verifier } from "../../codecs/signer.ts";
+import { verifyMedia } from "../../signaling/evidence/media.ts";
+import type { TrustAnchors } from "../../signaling/evidence/parties.ts";
+import type { RecordedCall, RecordedReport } from "../../signaling/evidence/recorded.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { readInput } from "./files.ts";
+import { usageError } from "./output.ts";
+
+/** Which earlier call frames that are marked as recorded are held against. */
+export interface SourceFlags {
+  readonly source?: string;
+  readonly sourceMedia?: string;
+}
+
+/** The earlier call of the flags, if they name one. Throws `usage` for files that do not hold, or one without the other. */
+export async function readSource(
+  { source, sourceMedia }: SourceFlags,
+  anchors: TrustAnchors | undefined,
+  verifier: Verifier,
+): Promise<RecordedCall | undefined> {
+  if (source === undefined && sourceMedia === undefined) return undefined;
+  if (source === undefined || sourceMedia === undefined)
+    throw usageError(
+      "An earlier call is its evidence and its kept frames: --source FILE --source-media FILE.",
+    );
+  const evidence = verifyEvidence(await readInput(source), anchors, verifier);
+  if (evidence.report.verdict === "invalid")
+    throw usageError(`${source} is no evidence that holds: look at it with parley verify first.`);
+  const kept = parseKeptFrames(await readInput(sourceMedia));
+  if (!kept.ok) {
+    const { message, at } = kept.fault;
+    throw usageError(`${sourceMedia}: ${message} (${at})`, new ParleyError(kept.fault));
+  }
+  const { frames, faults } = verifyMedia(kept.value, evidence, verifier);
+  const [fault] = faults;
+  if (fault === undefined) return { evidence, frames };
+  throw usageError(`${sourceMedia} does not belong to ${source}: ${fault.message} (${fault.at})`);
+}
+
+/** A line about each stream that was played from, and what of it is proven. */
+export function describeRecorded({ runs }: RecordedReport, source: RecordedCall | undefined): string[] {
+  const anchored = source?.evidence.report.verdict === "verified" ? "" : ", not anchored";
+  return runs.map((run) => {
+    const who = run.leg === 0 ? "caller" : "callee";
+    const from = `session ${run.sessionDigest.slice(0, 16)}…, stream ${run.stream}, ${run.first} to ${run.last}`;
+    const marked = `${who}: ${run.frames} kept frames are marked as recorded in ${from}`;
+    if (source === undefined) return `${marked}: its own word, without --source`;
+    return `${marked}: ${run.proven} are what its speaker signed there${anchored}, ${run.unknown} not at hand`;
+  });
+}
