@@ -19,10 +19,18 @@ export class Competition {
   }
 
   /**
-   * Takes a report: how long the queue is, and how long it should be at this rate. Returns the rate to go on with where competition was
+   * Takes a report, and how long the queue should be at this rate. Returns the rate to go on with where competition was
    * noticed just now.
    */
-  watch(now: number, queueDelay: number, wanted: number, rate: number): number | undefined {
+  watch(
+    {
+      now,
+      queueDelay,
+      roundTrip,
+    }: { readonly now: number; readonly queueDelay: number; readonly roundTrip: number },
+    wanted: number,
+    rate: number,
+  ): number | undefined {
     if (queueDelay > this.#peak) this.#peak = queueDelay;
     if (queueDelay < wanted + PRESSURE || queueDelay < this.#peak * YIELDED) {
       this.#since = now;
@@ -31,7 +39,8 @@ export class Competition {
       if (queueDelay < EMPTIED) this.#until = Number.NEGATIVE_INFINITY;
       return undefined;
     }
-    if (now - this.#since <= UNYIELDING || this.isOn(now)) return undefined;
+    if (now - this.#since <= Math.max(UNYIELDING, UNYIELDING_ROUND_TRIPS * roundTrip) || this.isOn(now))
+      return undefined;
     this.#until = now + LASTS;
     // It is judged anew from the beginning afterwards.
     this.#since = this.#until;
@@ -62,6 +71,8 @@ const PRESSURE = 15;
 const YIELDED = 0.6;
 /** Milliseconds after which a queue that does not yield is somebody else's. */
 const UNYIELDING = 4_000;
+/** The same, at least so many round trips. */
+const UNYIELDING_ROUND_TRIPS = 8;
 /** Milliseconds of queue at which competition is over. */
 const EMPTIED = 20;
 /** Milliseconds that competition goes on at most until it is judged anew: the queue may have been our own after all. */

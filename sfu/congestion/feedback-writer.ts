@@ -26,9 +26,9 @@ const CALM_INTERVAL = 250;
 const BUSY_FOR = 2_000;
 /** Bits a second above which reports are frequent, trouble or not. */
 const BUSY_RATE = 300_000;
-/** Milliseconds between a report and one that trouble calls for. */
+/** Milliseconds between a report and one that the first sign of trouble calls for. */
 const URGENT_INTERVAL = 20;
-/** Later than usual by so many milliseconds, a packet is trouble. */
+/** Later than usual by so many milliseconds, and by twice what packets usually are early or late, a packet is trouble. */
 const LATE = 25;
 
 /**
@@ -44,6 +44,8 @@ export class FeedbackWriter {
   #bytes = 0;
   #busyUntil: number;
   #takes: number | undefined;
+  /** Datagrams of one time are one round. */
+  #round = 0;
 
   /** `ssrc` says in the reports who made them; `start` is now, in milliseconds of the clock of all later calls. */
   constructor(options: { readonly ssrc: number; readonly start: number }) {
@@ -74,8 +76,10 @@ export class FeedbackWriter {
     const isTrouble = source.note(sequence, now, sentAt);
     this.#bytes += bytes + PACKET_OVERHEAD;
     if (isTrouble) {
+      // The first sign of it is worth a report at once; while it lasts the next one is near anyway.
+      const interval = now < this.#busyUntil ? BUSY_INTERVAL : URGENT_INTERVAL;
       this.#busyUntil = now + BUSY_FOR;
-      this.#hurry(this.#lastReport + URGENT_INTERVAL, now);
+      this.#hurry(this.#lastReport + interval, now);
     } else if (this.#reportAt === undefined) {
       this.#hurry(this.#lastReport + (now < this.#busyUntil ? BUSY_INTERVAL : CALM_INTERVAL), now);
     } else if (now < this.#busyUntil) this.#hurry(this.#lastReport + BUSY_INTERVAL, now);
@@ -106,19 +110,21 @@ export class FeedbackWriter {
     let room = REPORT_BYTES;
     let isComplete = true;
     for (const source of this.#sources.values()) {
-      if (!source.hasNews) continue;
-      const most = Math.min(source.due(now), Math.floor((room - arrivalReportBytes([0])) / 2 - 1));
-      if (most < Math.min(source.due(now), LEAST_ENTRIES)) {
+      if (!source.hasNews || source.finishedIn === this.#round) continue;
+      const most = Math.min(source.due, Math.floor((room - arrivalReportBytes([0])) / 2 - 1));
+      if (most < Math.min(source.due, LEAST_ENTRIES)) {
         isComplete = false;
         break;
       }
       const stream = source.report(now, most);
       if (source.isUnfinished) isComplete = false;
+      else source.finishedIn = this.#round;
       room -= arrivalReportBytes([stream.packets.length]);
       streams.push(stream);
       ssrcs.push(source.ssrc);
     }
     if (isComplete) {
+      this.#round += 1;
       this.#lastReport = now;
       this.#bytes = 0;
       // What came last is said twice, too: another report follows though nothing more arrives.
@@ -161,7 +167,11 @@ class Arrivals {
   #hasNew = false;
   /** The usual of arrival less sending. */
   #transit: number | undefined;
+  /** How far from it arrivals usually are. */
+  #deviation = 0;
   isUnfinished = false;
+  /** The last round in which all of it was told. */
+  finishedIn = -1;
 
   constructor(ssrc: number, sequence: number) {
     this.ssrc = ssrc;
@@ -192,13 +202,16 @@ class Arrivals {
     }
     if (sentAt === undefined) return isGap;
     const transit = now - sentAt;
-    const isLate = this.#transit !== undefined && transit > this.#transit + LATE;
-    this.#transit = this.#transit === undefined ? transit : this.#transit + (transit - this.#transit) / 32;
+    if (this.#transit === undefined) this.#transit = transit;
+    const later = transit - this.#transit;
+    const isLate = later > LATE + 2 * this.#deviation;
+    this.#transit += later / 32;
+    this.#deviation += (Math.abs(later) - this.#deviation) / 32;
     return isGap || isLate;
   }
 
   /** How many entries a report needs. */
-  due(_now: number): number {
+  get due(): number {
     return this.#highest + 1 - Math.max(this.#begin, this.#highest + 1 - REMEMBERED);
   }
 

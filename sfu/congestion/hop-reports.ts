@@ -99,6 +99,7 @@ export class HopReports implements Settled {
       roundTrip: this.roundTrip,
       lossShare: this.#lossAverage,
       lossCount: this.lostCount,
+      packetCount: this.lostCount + this.acknowledgedCount,
       received: this.received,
       isLimited: this.isLimited,
     });

@@ -271,7 +271,9 @@ export class MediaHop {
         const entry = packets[index] as number;
         if (hasArrived(entry)) source.acknowledge(first + index, entry, settled);
       }
-      source.overtaken(settled);
+      for (let index = 0; index < packets.length; index += 1)
+        if (!hasArrived(packets[index] as number)) source.missing(first + index, settled);
+      source.passed(first, settled);
     }
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {

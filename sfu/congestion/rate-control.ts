@@ -11,8 +11,9 @@ export interface HopReport {
   readonly roundTrip: number;
   /** Share of packets lost lately, 0 to 1. */
   readonly lossShare: number;
-  /** Packets that this report showed to be lost. */
+  /** Packets that this report showed to be lost, of so many that it was the first to tell of. */
   readonly lossCount: number;
+  readonly packetCount: number;
   /** Bits a second that arrive. */
   readonly received: number;
   /** What is offered is less than what may be sent: how much the path takes beyond it is not tried. */
@@ -34,6 +35,8 @@ export class RateControl {
   /** When there was last a queue, or losses. */
   #troubleAt: number;
   #congestedAt = Number.NEGATIVE_INFINITY;
+  /** Share of losses while there is no queue. */
+  #ownLoss = 0;
   #drainUntil = Number.NEGATIVE_INFINITY;
   #drainedAt: number;
 
@@ -69,7 +72,7 @@ export class RateControl {
     this.#reportedAt = now;
     const signal = queueDelay + this.#lossPenalty(report);
     if (queueDelay > QUEUE_EPSILON || report.lossShare > LOSS_EPSILON) this.#troubleAt = now;
-    const taken = this.#competition.watch(now, queueDelay, wantedDelay(this.#rate), this.#rate);
+    const taken = this.#competition.watch(report, wantedDelay(this.#rate), this.#rate);
     if (taken !== undefined) {
       this.#isStarting = false;
       this.#rate = taken;
@@ -77,7 +80,7 @@ export class RateControl {
     if (this.#isStarting) this.#start(report);
     else if (this.#competition.isOn(now)) this.#rate = this.#competition.rate(this.#rate, report, elapsed);
     else if (now - this.#troubleAt >= CALM) this.#accelerate(report);
-    else if (now >= this.#drainUntil) this.#approach(signal, elapsed, isLimited);
+    else if (now >= this.#drainUntil) this.#approach(report, signal, elapsed);
     if (!isLimited && now - Math.max(report.confirmedAt, this.#drainedAt) > DRAIN_INTERVAL) this.#drain(now);
     this.#signal = signal;
     this.#rate = Math.min(this.#most, Math.max(this.#least, this.#rate));
@@ -89,17 +92,27 @@ export class RateControl {
     this.#isStarting = true;
   }
 
-  /** Losses with a queue are congestion. Without one they are the path's own, a radio's say, and borne up to a bound. */
-  #lossPenalty({ now, queueDelay, lossShare }: HopReport): number {
+  /**
+   * Losses with a queue are congestion, as far as there are more than without one. Those without one are the path's own, a radio's
+   * say, and borne up to a bound.
+   */
+  #lossPenalty({ now, queueDelay, lossShare, lossCount, packetCount }: HopReport): number {
     if (queueDelay > CONGESTED) this.#congestedAt = now;
-    const isCongested = now - this.#congestedAt < CONGESTED_FOR;
-    const loss = isCongested ? lossShare : Math.max(0, lossShare - LOSS_TOLERANCE);
-    return Math.min(MOST_PENALTY, LOSS_PENALTY * (loss / LOSS_REFERENCE) ** 2);
+    if (now - this.#congestedAt < CONGESTED_FOR) {
+      const excess = Math.max(0, lossShare - OWN_LOSS_FACTOR * this.#ownLoss);
+      return Math.min(MOST_PENALTY, LOSS_PENALTY * (excess / LOSS_REFERENCE) ** 2);
+    }
+    const weight = Math.min(1, packetCount / OWN_LOSS_PACKETS);
+    if (packetCount > 0) this.#ownLoss += weight * (lossCount / packetCount - this.#ownLoss);
+    return Math.min(
+      MOST_PENALTY,
+      (LOSS_PENALTY * Math.max(0, this.#ownLoss - LOSS_TOLERANCE)) / LOSS_REFERENCE,
+    );
   }
 
   /** Up by as much again as feedback can stop in time, until there is a queue that says how much is too much. */
-  #start({ now, queueDelay, lossShare, received, roundTrip, isLimited }: HopReport): void {
-    if (queueDelay < START_QUEUE && lossShare <= LOSS_TOLERANCE) {
+  #start({ now, queueDelay, received, roundTrip, isLimited }: HopReport): void {
+    if (queueDelay < START_QUEUE && this.#ownLoss <= LOSS_TOLERANCE) {
       const share = Math.min(MOST_INCREASE, START_BOUND / (roundTrip + FEEDBACK_DELAY));
       if (!isLimited) this.#rate = Math.max(this.#rate, (1 + share) * received);
       return;
@@ -116,13 +129,15 @@ export class RateControl {
   }
 
   /** RFC 8698, section 4.3, gradual rate update: towards the queue that the rate wants, against its growth. */
-  #approach(signal: number, elapsed: number, isLimited: boolean): void {
+  #approach({ received, roundTrip, isLimited }: HopReport, signal: number, elapsed: number): void {
+    const tau = TAU * Math.max(1, (roundTrip + FEEDBACK_DELAY) / SHORT_DELAY);
     const offset = signal - wantedDelay(this.#rate);
     const urgency = 1 + Math.min(MOST_URGENCY, Math.max(0, offset) / URGENT_OFFSET);
-    const towards = SCALE * urgency * (elapsed / TAU) * (offset / TAU);
-    const against = SCALE * ETA * ((signal - this.#signal) / TAU);
-    const change = -(towards + against) * this.#rate;
-    if (change < 0 || !isLimited) this.#rate += change;
+    const towards = SCALE * urgency * (elapsed / tau) * (offset / tau);
+    const against = SCALE * ETA * ((signal - this.#signal) / tau);
+    const changed = this.#rate * (1 - towards - against);
+    if (changed > this.#rate) this.#rate = isLimited ? this.#rate : changed;
+    else this.#rate = Math.max(changed, Math.min(this.#rate, MOST_BACK_OFF * received));
   }
 
   #drain(now: number): void {
@@ -147,9 +162,13 @@ const DELAY_PER_FOLD = 25;
 const SCALE = 1.2;
 const ETA = 2.5;
 const TAU = 500;
+/** Milliseconds from a change of the rate to the report of it with which TAU goes; it is longer where that is. */
+const SHORT_DELAY = 520;
 /** Milliseconds of offset by which urgency grows by one, and how far it grows. */
 const URGENT_OFFSET = 50;
 const MOST_URGENCY = 2;
+/** Share of what arrives below which one report does not take the rate: what arrives is what the path takes. */
+const MOST_BACK_OFF = 0.7;
 /** Milliseconds that a report stands for at most. */
 const MAX_INTERVAL = 500;
 
@@ -174,6 +193,9 @@ const START_BACK_OFF = 0.9;
 /** Milliseconds for which losses after a queue of {@link CONGESTED} milliseconds are put down to it. */
 const CONGESTED_FOR = 1_000;
 const CONGESTED = 40;
+/** Packets that make up the share of losses without a queue, and how far that may vary. */
+const OWN_LOSS_PACKETS = 300;
+const OWN_LOSS_FACTOR = 2;
 /** Share of losses without a queue that is borne. */
 const LOSS_TOLERANCE = 0.1;
 /** DLOSS, milliseconds, at PLRREF; the square of the share counts. */

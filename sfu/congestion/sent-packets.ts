@@ -71,12 +71,19 @@ export class SentPackets {
     else settled.late(-bytes);
   }
 
-  /** Takes for lost what was overtaken by at least {@link REORDERED} packets that arrived. */
-  overtaken(settled: Settled): void {
-    const last = this.#highestHeard - REORDERED;
-    for (; this.#oldest <= last; this.#oldest += 1) {
+  /** Feedback says that it did not arrive: it is lost once at least {@link REORDERED} packets that did overtook it. */
+  missing(sequence: number, settled: Settled): void {
+    if (sequence > this.#highestHeard - REORDERED) return;
+    const bytes = this.#takeOff(sequence);
+    if (bytes > 0) settled.lost(bytes);
+  }
+
+  /** Forgets what was sent before `first`, the first that a report speaks of: the report on it was lost. */
+  passed(first: number, settled: Settled): void {
+    const last = Math.min(first, this.#newest + 1);
+    for (; this.#oldest < last; this.#oldest += 1) {
       const bytes = this.#takeOff(this.#oldest);
-      if (bytes > 0) settled.lost(bytes);
+      if (bytes > 0) settled.forgotten(bytes);
     }
   }
 
