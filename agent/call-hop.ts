@@ -2,6 +2,7 @@ import type { Clock } from "../codecs/clock.ts";
 import { FrameView, parseFrame } from "../codecs/frame.ts";
 import { isRtcp } from "../codecs/rtcp.ts";
 import { varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
+import { ArrivalEstimator } from "../sfu/arrival-estimator.ts";
 import type { DatagramFate } from "../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../sfu/congestion/hop-packet.ts";
 import type { HopBitrate, HopEstimate } from "../sfu/congestion/media-hop.ts";
@@ -43,6 +44,8 @@ export class CallHop {
   readonly #dropped: Record<HopDrop, number> = noDrops();
   readonly #watchers = new Set<(estimate: HopEstimate) => void>();
   readonly #view = new FrameView();
+  /** What is made of how the other end's voice comes. */
+  readonly arrivals = new ArrivalEstimator();
   /** Lines whose frames come here: reports go back on one of them. */
   readonly #heard: StreamLine[] = [];
   #leg: MediaLeg | undefined;
@@ -105,6 +108,7 @@ export class CallHop {
     if (leg === undefined || parseFrame(bytes, varintLength(bytes[0] ?? 0), view) !== undefined) return;
     const now = this.#options.clock.now();
     leg.arrived(view.ssrc, view.sequence, bytes.length, now, view.captureMs);
+    this.arrivals.arrived(bytes.length, view.sequence, view.captureMs, now);
     const due = leg.nextTimeout();
     if (due !== undefined && due <= now) leg.tick(now);
     this.#schedule();
@@ -113,6 +117,7 @@ export class CallHop {
   /** The call has a connection. */
   attach(): void {
     this.detach();
+    this.arrivals.restart();
     const { clock, ssrc, bitrate, tooLarge } = this.#options;
     this.#leg = new MediaLeg({
       ssrc,

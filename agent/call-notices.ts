@@ -16,6 +16,8 @@ import { unwrap } from "./unwrap.ts";
 /** Quality got worse, or better again. */
 export interface QualityTold {
   readonly degraded: boolean;
+  /** Who hears badly, or well again: 0 the caller. */
+  readonly leg: 0 | 1;
   readonly reason: QualityReason;
   /** Absent: all streams. */
   readonly stream: number | undefined;
@@ -84,15 +86,15 @@ export class CallNotices {
   takes(event: string, fields: JsonObject): boolean {
     const name = SESSION_NOTICE_EVENTS.find((known) => known === event);
     if (name === undefined) return false;
-    const { by } = fields;
+    const { by, leg } = fields;
     const facts = Object.fromEntries(Object.entries(fields).filter(([member]) => !ENVELOPE.has(member)));
     const read = readShape<SessionNotice>(SESSION_NOTICES[name], { event, ...facts }, event);
     // A server that says anything else is not worth a failed call.
-    if (read.ok && typeof by === "string") this.#take(read.value, by);
+    if (read.ok && typeof by === "string") this.#take(read.value, by, leg === 0 ? 0 : 1);
     return true;
   }
 
-  #take(notice: SessionNotice, by: string): void {
+  #take(notice: SessionNotice, by: string, leg: 0 | 1): void {
     const { quality, bandwidth, unattributed } = this.#options;
     switch (notice.event) {
       case "bandwidth_estimate": {
@@ -103,7 +105,7 @@ export class CallNotices {
       case "quality_degraded":
       case "quality_restored": {
         const { event, reason, stream } = notice;
-        quality({ degraded: event === "quality_degraded", reason, stream, by });
+        quality({ degraded: event === "quality_degraded", leg, reason, stream, by });
         return;
       }
       case "heard-position":

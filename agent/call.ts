@@ -25,6 +25,7 @@ import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } fro
 import { type AuthorityNarrowed, CallTerms, type TermsChanged } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { InboxEvent } from "./inbox.ts";
+import { Listening } from "./listening.ts";
 import { type PeerAttached, type PeerDetached, PeerPresence } from "./peer-presence.ts";
 import { TypedEvents } from "./typed-events.ts";
 
@@ -125,6 +126,7 @@ export class Call {
   readonly #terms: CallTerms;
   readonly #changes: CallChanges;
   readonly #notices: CallNotices;
+  readonly #listening: Listening | undefined;
   readonly #interrupts: CallInterrupts;
   readonly #suspension: CallSuspension;
   readonly #events: TypedEvents<CallEvents>;
@@ -214,6 +216,9 @@ export class Call {
       bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
       unattributed: (event) => this.#events.emit("unattributed", event),
     });
+    const { hop } = options.media;
+    this.#listening =
+      hop && new Listening({ estimator: hop.arrivals, tell: (notice) => this.#notices.tell(notice), report });
     this.#interrupts = new CallInterrupts({
       ...parts,
       peerKey: (generation) => this.#peer.key(generation),
@@ -463,6 +468,7 @@ export class Call {
   #scheduleUpkeep(): void {
     this.#cancelUpkeep = this.#clock.at(this.#clock.now() + UPKEEP_MS, () => {
       const now = this.#clock.now();
+      this.#listening?.poll(now);
       this.#media.sender?.poll(now);
       this.#media.receiver?.poll(now);
       this.#media.messages.sender?.poll(now);

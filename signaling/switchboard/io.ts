@@ -84,13 +84,12 @@ export type SwitchboardInput =
       readonly reason: Refusal | "contradicted";
       readonly count: number;
     }
-  /** What goes to a leg waits too long at the relay, or no more; its end is to be told. At most a few times a second for each leg. */
+  /** Live media to a participant's connection comes badly from the relay, for this reason, or well again: both ends are to be told. */
   | {
       readonly kind: "quality";
       readonly sessionId: string;
-      readonly leg: 0 | 1;
-      readonly degraded: boolean;
-      readonly reason: QualityReason;
+      readonly connection: ConnectionId;
+      readonly reason: QualityReason | undefined;
     }
   /** Answers `counters-wanted`. */
   | { readonly kind: "counters"; readonly sessionId: string; readonly counters: readonly FlowCounters[] }

@@ -53,16 +53,21 @@ export class SessionNotices {
     return ok(undefined);
   }
 
-  /** The relay says how it gets rid of what goes to a leg: that end is told. */
-  quality(told: Extract<SwitchboardInput, { kind: "quality" }>, now: number): void {
-    const session = this.#table.get(told.sessionId);
-    const leg = session?.legs[told.leg];
+  /** The relay says how live media comes to an end: it is told, and so is who speaks to it. */
+  quality(
+    { sessionId, connection, reason }: Extract<SwitchboardInput, { kind: "quality" }>,
+    now: number,
+  ): void {
+    const session = this.#table.get(sessionId);
+    const leg = session?.legs.find((each) => each.connection === connection);
     if (session === undefined || leg === undefined || session.ending !== undefined) return;
-    if (!leg.noticeAllowance.take(now)) return;
-    const event = told.degraded ? "quality_degraded" : "quality_restored";
-    const facts = { reason: told.reason, leg: told.leg };
-    this.#desk.replies.note(event.replace("_", "-"), { ...facts, by: "server" }, session.link, [], now);
-    this.#post(leg, session.id, event, { ...facts, by: "server" }, now);
+    const before = leg.degraded;
+    if (reason === before || !leg.noticeAllowance.take(now)) return;
+    leg.degraded = reason;
+    const event = reason === undefined ? "quality_restored" : "quality_degraded";
+    const facts = { reason: reason ?? before ?? "loss", leg: leg.leg, by: "server" };
+    this.#desk.replies.note(event.replace("_", "-"), facts, session.link, [], now);
+    for (const each of session.legs) this.#post(each, sessionId, event, facts, now);
   }
 
   #post(to: SessionLeg, sessionId: string, event: SessionNoticeEvent, fields: JsonObject, now: number): void {

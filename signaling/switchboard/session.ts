@@ -10,6 +10,7 @@ import type { ArtifactKind, LogEntry } from "../record-log.ts";
 import type { ScopeSet } from "../scope.ts";
 import type { SessionCore } from "../session-core.ts";
 import type { SessionState } from "../session-machine.ts";
+import type { QualityReason } from "../session-notice.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Allowance } from "./allowance.ts";
@@ -53,6 +54,8 @@ export interface SessionLeg {
   readonly steeringAllowance: Allowance;
   /** For what it tells of how the media comes. */
   readonly noticeAllowance: Allowance;
+  /** Why live media comes badly to it, by the relay's word. */
+  degraded?: QualityReason | undefined;
   /** Bytes kept of its checkpoints, receipts and interrupts. */
   statementBytes: number;
   /** Its closing statement is in the evidence. */

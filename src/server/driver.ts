@@ -38,6 +38,8 @@ import { readItems } from "./stream-reading.ts";
 
 /** How long answers queued before a close may take to leave, ms. */
 const LAST_ANSWERS_MS = 1_000;
+/** What the ends are told of trouble on the way to one of them. */
+const QUALITY_REASON = { slow: "slow-receiver", loss: "loss", silent: "gap" } as const;
 
 interface Peer {
   readonly connection: Connection;
@@ -463,6 +465,8 @@ export class Driver {
       const { sessionId, connection, trouble } = event;
       const name = trouble === undefined ? "quality-restored" : "quality-degraded";
       this.#events.log("info", name, { session: sessionId, connection, trouble });
+      const reason = trouble === undefined ? undefined : QUALITY_REASON[trouble];
+      this.#input({ kind: "quality", sessionId, connection, reason });
       return;
     }
     const { sessionId, connection, flow, first, last, count } = event;

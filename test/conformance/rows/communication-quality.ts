@@ -1,8 +1,7 @@
 import type { Row } from "../row.ts";
 
 const CALL = "signaling/switchboard/happy-call.test.ts";
-const NO_ADAPTATION =
-  "not yet: the server tells speakers what the way to their listeners takes, and no listener does";
+const QUALITY = "test/scenario/quality.test.ts";
 const ADAPTATION = "test/scenario/adaptation.test.ts";
 const CHANGES = "test/scenario/terms-changes.test.ts";
 const EVIDENCE = "signaling/evidence/verify.test.ts";
@@ -72,7 +71,14 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "client",
     requirement: "The receiving end signals its estimate of the bandwidth by a control message.",
     source: "SEED, Bandwidth Adaptation",
-    proof: { notDone: NO_ADAPTATION },
+    proof: {
+      tests: [
+        {
+          file: QUALITY,
+          name: "the listener > tells the speaker, and the record, what it believes that it can be sent, and again when that is another",
+        },
+      ],
+    },
   },
   {
     id: "C57",

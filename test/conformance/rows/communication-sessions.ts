@@ -158,8 +158,20 @@ export const COMMUNICATION_SESSIONS: readonly Row[] = [
       "Control messages open streams, change parameters, deal with loss of quality and close streams.",
     source: "SEED, Control Layer",
     proof: {
-      notDone:
-        "not yet: streams open and close with their session, scope is given up and speech interrupted by control messages, but none tells of quality",
+      tests: [
+        {
+          file: "signaling/switchboard/happy-call.test.ts",
+          name: "a call from ESTABLISH to its final record > the session's records chain from established to terminated, naming the reason",
+        },
+        {
+          file: "test/scenario/terms-changes.test.ts",
+          name: "a change that one end asks for and the other accepts > is in force at both ends, in the sound, in the record and in the evidence",
+        },
+        {
+          file: "test/scenario/quality.test.ts",
+          name: "the listener > says when it hears badly, and when it hears well again",
+        },
+      ],
     },
   },
   {
