@@ -29,6 +29,7 @@ export interface AudioReceiverCounters extends AudioPlayerCounters, FrameIntakeC
  * what was heard of it is signed.
  */
 export class AudioReceiver {
+  readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #stream: number;
   readonly #intake: FrameIntake;
@@ -37,7 +38,6 @@ export class AudioReceiver {
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #hasRoom: () => boolean;
   readonly #watch: FrameWatch | undefined;
-  readonly #clock: Clock;
   readonly #attribution: Attribution;
   readonly #stopsUnattributed: boolean;
   readonly #unattributed: (frames: UnattributedFrames) => void;
@@ -103,7 +103,7 @@ export class AudioReceiver {
         this.#attribute();
       },
       concealed: (sequence, at) => this.#tell("concealed", sequence, at),
-      cutOff: () => {},
+      cutOff: () => this.stateHeard(),
     });
   }
 
@@ -174,6 +174,17 @@ export class AudioReceiver {
     this.#epoch = epoch;
     this.#heardInEpoch = false;
     this.#intake.useEpoch(epoch, false);
+    // What is still to fade out is stated when it has.
+    if (!this.#player.isFading) this.stateHeard();
+  }
+
+  /** Signs a receipt at once, where something was played: how far. */
+  stateHeard(): void {
+    if (this.#finished || !this.#hasRoom()) return;
+    const now = this.#clock.now();
+    if (!this.#notePosition(now)) return;
+    const receipt = this.#receipts.state(now, this.#time.wallAt(now));
+    if (receipt !== undefined) this.#owe(receipt);
   }
 
   /** The server refused the epoch that was begun here: what is said goes on in `epoch`. */
@@ -230,6 +241,7 @@ export class AudioReceiver {
     this.#intake.release();
     this.#attribute();
     if (!this.#hasRoom()) return;
+    this.#notePosition(now);
     const due = this.#receipts.poll(now, this.#time.wallAt(now));
     if (due !== undefined) this.#owe(due);
   }
@@ -239,6 +251,7 @@ export class AudioReceiver {
     if (this.#finished) return;
     this.#finished = true;
     this.#intake.finish();
+    this.#notePosition(this.#clock.now());
     for (const receipt of this.#receipts.finish(this.#time.wall())) this.#owe(receipt);
     this.#player.finish();
   }
@@ -254,6 +267,15 @@ export class AudioReceiver {
       if (this.#stopsUnattributed) this.#player.flush();
       this.#unattributed(frames);
     }
+  }
+
+  /** Whether anything was played. */
+  #notePosition(now: number): boolean {
+    const played = this.#player.positionAt(now);
+    if (played === undefined) return false;
+    const { sequence, samples, epoch, at } = played;
+    this.#receipts.playedTo({ sequence, samples, epoch, time: this.#time.wallAt(at) });
+    return true;
   }
 
   #owe(receipt: Uint8Array): void {

@@ -13,6 +13,7 @@ import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
 import { PcmQueue } from "./pcm-queue.ts";
 import { ReplayQueue } from "./replay-queue.ts";
+import { SaidTime } from "./said-time.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
 const QUEUE_SECONDS = 120;
@@ -70,6 +71,7 @@ export class AudioSender {
   readonly #frame: Int16Array;
   readonly #queue = new PcmQueue();
   readonly #replay: ReplayQueue;
+  readonly #said = new SaidTime();
   #turnEnds = false;
   #flushes = 0;
   #pacer: Pacer | undefined;
@@ -140,6 +142,12 @@ export class AudioSender {
   /** Stream id. */
   get stream(): number {
     return this.#stream;
+  }
+
+  /** Milliseconds of its turn said up to the first so many samples of a frame; undefined for one that is not remembered. */
+  saidBy(sequence: number, samples: number): number | undefined {
+    const before = this.#said.before(sequence);
+    return before === undefined ? undefined : before + (samples * 1000) / this.#codec.format.clockRate;
   }
 
   /** Media epoch of what is sent. */
@@ -269,6 +277,7 @@ export class AudioSender {
     this.#queue.clear();
     this.#replay.clear();
     this.#turnEnds = false;
+    this.#said.endTurn();
     this.#skipped += this.#pacer?.skipped ?? 0;
     this.#pacer = undefined;
     this.#settle();
@@ -340,6 +349,8 @@ export class AudioSender {
       this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
       if (this.#replay.isEmpty) this.#sayDue(deadline);
       else this.#replayDue(deadline);
+      this.#said.pass(this.#frameMs);
+      if (this.#pacer === undefined) this.#said.endTurn();
       if (this.#pacer === undefined) break;
     }
     this.#settle();
@@ -404,6 +415,7 @@ export class AudioSender {
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
     const frame = this.#frames.send(payload, captured, marks);
+    this.#said.mark(frame.sequence);
     this.#sent += 1;
     this.#sentInEpoch = true;
     this.#bytes += frame.packet.length;

@@ -3,6 +3,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { BoundedQueue } from "../sfu/bounded-queue.ts";
 import type { Recording } from "../signaling/evidence/recording.ts";
 import type { AudioSender } from "./audio-sender.ts";
+import type { HeardPosition } from "./call-heard.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 
 /** Frames kept for a reader that is slow or has not begun; the oldest goes, counted in `unread`. 10 s at 20 ms. */
@@ -17,6 +18,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly #sender: AudioSender | undefined;
   #finished = false;
   #flush: (() => Promise<void>) | undefined;
+  #heardPosition: (() => Promise<HeardPosition | undefined>) | undefined;
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
   readonly #queues = new Set<BoundedQueue<HeardAudio>>();
@@ -66,6 +68,16 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     await this.#flush?.();
   }
 
+  /**
+   * How far the other end has heard what this end said, to the sample: asks it, and resolves with the receipt that it signs at once; undefined where it
+   * has heard nothing. After an interrupt it says so unasked: `Call` event `heard`. Throws `field-invalid` when this end does not send audio,
+   * `request-timeout` when no receipt comes in 5 s, `rate-limited` when asked more than twice a second.
+   */
+  async heardPosition(): Promise<HeardPosition | undefined> {
+    this.#speaking();
+    return await this.#heardPosition?.();
+  }
+
   /** While true nothing is sent; what is written meanwhile is not said later. */
   get muted(): boolean {
     return this.#sender?.muted ?? true;
@@ -105,6 +117,11 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** @internal Who ends what this end is saying. */
   flushWith(flush: () => Promise<void>): void {
     this.#flush = flush;
+  }
+
+  /** @internal Who asks the other end how far it heard. */
+  heardPositionWith(ask: () => Promise<HeardPosition | undefined>): void {
+    this.#heardPosition = ask;
   }
 
   /** @internal Whether a reader, or the first one to come, wants the intervals in which nobody speaks. */

@@ -50,6 +50,8 @@ export interface CallMedia {
   interruptedWith(take: (bytes: Uint8Array) => void): void;
   /** `take` gets frames of profile `chain` that were not attributed in time. */
   unattributedWith(take: (unattributed: Unattributed) => void): void;
+  /** `take` gets the receipts of the other end for what this end says, unproved. */
+  receiptsWith(take: (bytes: Uint8Array) => void): void;
   /** Tells the watcher, if there is one, what the relay refused. */
   refusedByRelay(report: FramesRefused): void;
   /** Sends and plays nothing until `release`, and keeps nothing of the voice for then: the call is suspended. Idempotent. */
@@ -134,7 +136,11 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     hearLine &&
     makeReceiver(options, hears, hearLine, hearCodec, audio, tellUnattributed);
   let interrupted: (bytes: Uint8Array) => void = () => {};
-  listenTo(sendLine, hearLine, receiver, hop, (bytes) => interrupted(bytes));
+  let receipted: (bytes: Uint8Array) => void = () => {};
+  listenTo(sendLine, hearLine, receiver, hop, {
+    interrupted: (bytes) => interrupted(bytes),
+    receipt: (bytes) => receipted(bytes),
+  });
   const messages = openDataMedia(options, find, tellUnattributed);
   const tagKeys = tagKeysOf(options);
   let { profile } = options.session.terms;
@@ -181,6 +187,9 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     },
     unattributedWith: (take) => {
       unattributed = take;
+    },
+    receiptsWith: (take) => {
+      receipted = take;
     },
     hold: () => {
       sender?.hold();
@@ -399,11 +408,11 @@ function listenTo(
   hears: StreamLine | undefined,
   receiver: AudioReceiver | undefined,
   hop: CallHop | undefined,
-  interrupted: (bytes: Uint8Array) => void,
+  told: Record<"interrupted" | "receipt", (bytes: Uint8Array) => void>,
 ): void {
   const nothing = () => {};
   const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
-    bytes.length === INTERRUPT_BYTES ? interrupted(bytes.slice()) : take(bytes);
+    bytes.length === INTERRUPT_BYTES ? told.interrupted(bytes.slice()) : take(bytes);
   if (sends !== undefined) hop?.sends(sends);
   if (receiver !== undefined && hears !== undefined) {
     hop?.hears(hears);
@@ -419,8 +428,7 @@ function listenTo(
       item: statement((bytes) => receiver.checkpoint(bytes)),
     });
   }
-  // The listener's receipts travel on to the record; the speaker has no use for them while the call is up.
-  sends?.listen("receipts", { datagram: nothing, item: statement(nothing) });
+  sends?.listen("receipts", { datagram: nothing, item: statement((bytes) => told.receipt(bytes.slice())) });
 }
 
 function flowOf(line: StreamLine | undefined): number {

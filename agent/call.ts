@@ -16,6 +16,7 @@ import type { CallConnection } from "./call-connection.ts";
 import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
+import { CallHeard, type HeardPosition } from "./call-heard.ts";
 import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
 import { type BandwidthTold, CallNotices, type QualityTold, type UnattributedTold } from "./call-notices.ts";
@@ -75,6 +76,8 @@ export type CallEvents = {
   "authority-narrowed": AuthorityNarrowed;
   /** The other end interrupted what this end was saying; its signature was checked. */
   interrupted: Interrupted;
+  /** The other end signed how far it heard this one: after an interrupt, when asked, every ten seconds; its signature was checked. */
+  heard: HeardPosition;
   /** Either end suspended the call. */
   suspended: Suspended;
   /** Either end resumed it. */
@@ -224,6 +227,13 @@ export class Call {
       peerKey: (generation) => this.#peer.key(generation),
       interrupted: (event) => this.#events.emit("interrupted", event),
     });
+    const heard = new CallHeard({
+      ...parts,
+      notices: this.#notices,
+      peerKey: (generation) => this.#peer.key(generation),
+      heard: (position) => this.#events.emit("heard", position),
+    });
+    this.audio.heardPositionWith(() => heard.ask());
     this.#suspension = new CallSuspension({
       ...parts,
       agentId: identity.agentId,

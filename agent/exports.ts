@@ -12,6 +12,7 @@ export type { Detached, Reattached } from "./call-attachment.ts";
 export type { CallAudio } from "./call-audio.ts";
 export type { CallData, DataMessage } from "./call-data.ts";
 export type { CallEnd } from "./call-ending.ts";
+export type { HeardPosition } from "./call-heard.ts";
 export type { Interrupted } from "./call-interrupts.ts";
 export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
 export type { SessionRecord } from "./call-records.ts";

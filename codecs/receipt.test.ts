@@ -35,6 +35,11 @@ const base: Receipt = {
   heard: [{ first: 10, last: 19 }],
 };
 
+const playing: Receipt = {
+  ...base,
+  played: { sequence: 19, samples: 480, epoch: 2, time: { seconds: 9, fraction: 7 } },
+};
+
 const ranges: fc.Arbitrary<SequenceRange[]> = fc
   .array(fc.tuple(fc.integer({ min: 2, max: 1000 }), fc.nat(1000)), { maxLength: 12 })
   .map((steps) => {
@@ -58,13 +63,17 @@ const receipts: fc.Arbitrary<Receipt> = fc
     previous: bytes(32),
     time: ntpTime,
     totals: fc.record({ received: u48, heard: u48, concealed: u48, late: u48, refused: u48 }),
+    played: fc.option(fc.record({ sequence: u48, samples: u32, epoch: u32, time: ntpTime }), {
+      nil: undefined,
+    }),
     received: ranges,
     heard: ranges,
   })
   .map((some) => ({
     ...some,
     previous: some.index === 0 ? zeros : Uint8Array.from(some.previous, (byte) => byte | 1),
-  }));
+  }))
+  .map(({ played, ...some }) => (played === undefined ? some : { ...some, played }));
 
 function faultOf(wire: Uint8Array): string {
   const read = parseReceipt(wire);
@@ -76,7 +85,9 @@ describe("a receipt", () => {
     fc.assert(
       fc.property(receipts, (some) => {
         const wire = encodeReceipt(some, signer);
-        expect(wire.length).toBe(184 + 12 * (some.received.length + some.heard.length));
+        expect(wire.length).toBe(
+          (some.played === undefined ? 184 : 206) + 12 * (some.received.length + some.heard.length),
+        );
         expect(parseReceipt(wire)).toEqual({ ok: true, value: some });
         expect(verifyReceipt(wire, signer.publicKey, verifier)).toBe(true);
       }),
@@ -93,9 +104,11 @@ describe("a receipt", () => {
   });
 
   it("does not verify, or does not parse, with any one bit turned over", () => {
-    for (const { bit, bytes: flipped } of bitFlips(encodeReceipt(base, signer))) {
-      const accepted = parseReceipt(flipped).ok && verifyReceipt(flipped, signer.publicKey, verifier);
-      expect(accepted, `bit ${bit}`).toBe(false);
+    for (const some of [base, playing]) {
+      for (const { bit, bytes: flipped } of bitFlips(encodeReceipt(some, signer))) {
+        const accepted = parseReceipt(flipped).ok && verifyReceipt(flipped, signer.publicKey, verifier);
+        expect(accepted, `bit ${bit}`).toBe(false);
+      }
     }
   });
 
@@ -111,11 +124,16 @@ describe("a receipt", () => {
     expect(read).toEqual({ ok: true, value: base });
   });
 
+  it("is refused where it says how far was played and is too short for that", () => {
+    const short = encodeReceipt({ ...playing, received: [], heard: [] }, signer).slice(0, 190);
+    expect(faultOf(short)).toBe("receipt-malformed byte 190");
+  });
+
   it("holds 256 ranges of each kind and no more", () => {
     const of = (count: number) =>
       Array.from({ length: count }, (_, at) => ({ first: 3 * at, last: 3 * at + 1 }));
     const full = encodeReceipt(
-      { ...base, received: of(MAX_RECEIPT_RANGES), heard: of(MAX_RECEIPT_RANGES) },
+      { ...playing, received: of(MAX_RECEIPT_RANGES), heard: of(MAX_RECEIPT_RANGES) },
       signer,
     );
     expect(full.length).toBe(MAX_RECEIPT_BYTES);

@@ -24,7 +24,7 @@ const RECEIPT_DOMAIN = "\0parley receipt v1\0";
 export const MAX_RECEIPT_RANGES = 256;
 
 /** Longest receipt, bytes: what a reader of its stream allows. */
-export const MAX_RECEIPT_BYTES = 116 + 2 * (2 + MAX_RECEIPT_RANGES * 12) + STATEMENT_SIGNATURE_BYTES;
+export const MAX_RECEIPT_BYTES = 138 + 2 * (2 + MAX_RECEIPT_RANGES * 12) + STATEMENT_SIGNATURE_BYTES;
 
 /** Sequence numbers `first` to `last`, both included. */
 export interface SequenceRange {
@@ -46,6 +46,18 @@ export interface ReceiptTotals {
   readonly refused: number;
 }
 
+/** How far a stream was really played. */
+export interface PlayedPosition {
+  /** The last frame of which something was played. */
+  readonly sequence: number;
+  /** How many of its samples, per channel, as its speaker sent it: in what time they were played does not count. */
+  readonly samples: number;
+  /** Its media epoch. */
+  readonly epoch: number;
+  /** When the last of them was played, by the listener's clock. */
+  readonly time: NtpTime;
+}
+
 /** What a receipt says. */
 export interface Receipt {
   /** 32 bytes. */
@@ -64,6 +76,8 @@ export interface Receipt {
   /** When it was made, by the listener's clock. */
   readonly time: NtpTime;
   readonly totals: ReceiptTotals;
+  /** Where playing has come to; undefined where nothing was played yet, or the stream is not for playing. */
+  readonly played?: PlayedPosition | undefined;
   /** New since the one before: sorted, and with a gap between each and the next. */
   readonly received: readonly SequenceRange[];
   readonly heard: readonly SequenceRange[];
@@ -73,19 +87,22 @@ export interface Receipt {
 export function encodeReceipt(receipt: Receipt, signer: Signer): Uint8Array {
   checkFields(receipt);
   const ranges = receipt.received.length + receipt.heard.length;
-  const body = new Uint8Array(FIXED_BYTES + 2 * COUNT_BYTES + ranges * RANGE_BYTES);
+  const { played } = receipt;
+  const fixed = FIXED_BYTES + (played === undefined ? 0 : PLAYED_BYTES);
+  const body = new Uint8Array(fixed + 2 * COUNT_BYTES + ranges * RANGE_BYTES);
   body.set(receipt.sessionDigest, 0);
   writeU16(body, LISTENER, receipt.listenerLeg);
   writeU16(body, SPEAKER, receipt.speakerLeg);
   writeU32(body, STREAM, receipt.stream);
   body[GENERATION] = receipt.keyGeneration;
-  body[FLAGS] = receipt.final ? FLAG_FINAL : 0;
+  body[FLAGS] = (receipt.final ? FLAG_FINAL : 0) | (played === undefined ? 0 : FLAG_PLAYED);
   writeU32(body, INDEX, receipt.index);
   body.set(receipt.previous, PREVIOUS);
   writeU32(body, TIME, receipt.time.seconds);
   writeU32(body, TIME + 4, receipt.time.fraction);
   let at = TOTALS;
   for (const name of TOTAL_NAMES) at = writeU48(body, at, receipt.totals[name]);
+  if (played !== undefined) at = writePlayed(body, at, played);
   at = writeRanges(body, at, receipt.received);
   writeRanges(body, at, receipt.heard);
   return signStatement(RECEIPT_DOMAIN, body, signer);
@@ -99,16 +116,19 @@ export function parseReceipt(bytes: Uint8Array): Result<Receipt> {
   const end = bytes.length - STATEMENT_SIGNATURE_BYTES;
   if (end < FIXED_BYTES + 2 * COUNT_BYTES) return malformed("too short", bytes.length);
   const flags = bytes[FLAGS] as number;
-  if ((flags & ~FLAG_FINAL) !== 0) return malformed("unknown flag", FLAGS);
+  if ((flags & ~(FLAG_FINAL | FLAG_PLAYED)) !== 0) return malformed("unknown flag", FLAGS);
+  const isPlayed = (flags & FLAG_PLAYED) !== 0;
+  const fixed = FIXED_BYTES + (isPlayed ? PLAYED_BYTES : 0);
+  if (end < fixed + 2 * COUNT_BYTES) return malformed("too short", bytes.length);
   if ((bytes[GENERATION] as number) > MAX_KEY_GENERATION) return malformed("key generation", GENERATION);
   const previous = bytes.slice(PREVIOUS, PREVIOUS + 32);
   const index = readU32(bytes, INDEX);
   if (previous.every((byte) => byte === 0) !== (index === 0)) {
     return malformed("previous is zeros exactly in the first receipt", PREVIOUS);
   }
-  const received = readRanges(bytes, FIXED_BYTES, end);
+  const received = readRanges(bytes, fixed, end);
   if (!received.ok) return received;
-  const heardAt = FIXED_BYTES + COUNT_BYTES + received.value.length * RANGE_BYTES;
+  const heardAt = fixed + COUNT_BYTES + received.value.length * RANGE_BYTES;
   const heard = readRanges(bytes, heardAt, end);
   if (!heard.ok) return heard;
   const rangesEnd = heardAt + COUNT_BYTES + heard.value.length * RANGE_BYTES;
@@ -130,6 +150,7 @@ export function parseReceipt(bytes: Uint8Array): Result<Receipt> {
       late: readU48(bytes, TOTALS + 18),
       refused: readU48(bytes, TOTALS + 24),
     },
+    ...(isPlayed ? { played: readPlayed(bytes, FIXED_BYTES) } : {}),
     received: received.value,
     heard: heard.value,
   });
@@ -143,6 +164,23 @@ export function verifyReceipt(bytes: Uint8Array, publicKey: Uint8Array, verifier
 /** What the next receipt names as `previous`: SHA-256 of the whole one, signature included. */
 export function receiptDigest(bytes: Uint8Array): Uint8Array {
   return statementDigest(bytes);
+}
+
+function writePlayed(target: Uint8Array, offset: number, played: PlayedPosition): number {
+  let at = writeU48(target, offset, played.sequence);
+  at = writeU32(target, at, played.samples);
+  at = writeU32(target, at, played.epoch);
+  at = writeU32(target, at, played.time.seconds);
+  return writeU32(target, at, played.time.fraction);
+}
+
+function readPlayed(bytes: Uint8Array, at: number): PlayedPosition {
+  return {
+    sequence: readU48(bytes, at),
+    samples: readU32(bytes, at + 6),
+    epoch: readU32(bytes, at + 10),
+    time: { seconds: readU32(bytes, at + 14), fraction: readU32(bytes, at + 18) },
+  };
 }
 
 function writeRanges(target: Uint8Array, offset: number, ranges: readonly SequenceRange[]): number {
@@ -188,6 +226,14 @@ function checkFields(receipt: Receipt): void {
   requireInteger(receipt.time.seconds, MAX_U32, "time");
   requireInteger(receipt.time.fraction, MAX_U32, "time");
   for (const name of TOTAL_NAMES) requireInteger(receipt.totals[name], MAX_SEQUENCE, `totals.${name}`);
+  if (receipt.played !== undefined) {
+    const { sequence, samples, epoch, time } = receipt.played;
+    requireInteger(sequence, MAX_SEQUENCE, "played.sequence");
+    requireInteger(samples, MAX_U32, "played.samples");
+    requireInteger(epoch, MAX_U32, "played.epoch");
+    requireInteger(time.seconds, MAX_U32, "played.time");
+    requireInteger(time.fraction, MAX_U32, "played.time");
+  }
   for (const field of ["received", "heard"] as const) {
     requireInteger(receipt[field].length, MAX_RECEIPT_RANGES, `${field}.length`);
     let before: SequenceRange | undefined;
@@ -208,6 +254,7 @@ function malformed(message: string, offset: number): Result<never> {
 
 const TOTAL_NAMES = ["received", "heard", "concealed", "late", "refused"] as const;
 const FLAG_FINAL = 1;
+const FLAG_PLAYED = 2;
 const COUNT_BYTES = 2;
 const RANGE_BYTES = 12;
 const LISTENER = SESSION_DIGEST_BYTES;
@@ -220,3 +267,4 @@ const PREVIOUS = INDEX + 4;
 const TIME = PREVIOUS + 32;
 const TOTALS = TIME + 8;
 const FIXED_BYTES = TOTALS + 30;
+const PLAYED_BYTES = 22;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { unixMsToNtp } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import {
   MAX_RECEIPT_RANGES,
@@ -96,6 +97,20 @@ describe("the receipt tracker", () => {
     expect(listener.poll(1e9, WALL)).toBeUndefined();
     expect(listener.nextTimeout()).toBeUndefined();
     expect(() => listener.finish(WALL)).toThrow(ParleyError);
+  });
+
+  it("states at once, when asked, how far was played, and in every receipt from then on", () => {
+    const listener = tracker();
+    listener.received(START);
+    expect(read(listener.state(700, WALL)).played).toBeUndefined();
+    listener.playedTo({ sequence: START, samples: 480, epoch: 2, time: WALL - 5 });
+    const asked = read(listener.state(2_000, WALL));
+    expect(asked.played).toEqual({ sequence: START, samples: 480, epoch: 2, time: unixMsToNtp(WALL - 5) });
+    // The next one is due an interval after that.
+    expect(listener.nextTimeout()).toBe(2_000 + RECEIPT_INTERVAL);
+    const [last] = listener.finish(WALL);
+    expect(read(last)).toMatchObject({ index: 2, final: true, played: asked.played });
+    expect(listener.state(3_000, WALL)).toBeUndefined();
   });
 
   it("signs sooner where so many messages or bytes came, counted from the last receipt", () => {

@@ -1,6 +1,12 @@
 import { unixMsToNtp } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { encodeReceipt, MAX_RECEIPT_RANGES, type ReceiptTotals, receiptDigest } from "../codecs/receipt.ts";
+import {
+  encodeReceipt,
+  MAX_RECEIPT_RANGES,
+  type PlayedPosition,
+  type ReceiptTotals,
+  receiptDigest,
+} from "../codecs/receipt.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { SequenceRanges } from "./sequence-ranges.ts";
 
@@ -34,6 +40,7 @@ export class ReceiptTracker {
   readonly #received = new SequenceRanges();
   readonly #heard = new SequenceRanges();
   readonly #totals = { received: 0, heard: 0, concealed: 0, late: 0, refused: 0 };
+  #played: PlayedPosition | undefined;
   #due: number;
   /** Since the last receipt. */
   readonly #unstated = { messages: 0, bytes: 0 };
@@ -77,6 +84,18 @@ export class ReceiptTracker {
     this.#totals.refused++;
   }
 
+  /** How far the stream was played: stated in every receipt from now on. `time` in Unix milliseconds. */
+  playedTo(position: Omit<PlayedPosition, "time"> & { readonly time: number }): void {
+    this.#played = { ...position, time: unixMsToNtp(position.time) };
+  }
+
+  /** A receipt right now; `undefined` once the final one was made. The next one is due {@link RECEIPT_INTERVAL} later. */
+  state(now: number, wall: number): Uint8Array | undefined {
+    if (this.#finished) return undefined;
+    this.#due = now + RECEIPT_INTERVAL;
+    return this.#emit(wall, false);
+  }
+
   totals(): ReceiptTotals {
     return { ...this.#totals };
   }
@@ -84,10 +103,7 @@ export class ReceiptTracker {
   /** The next receipt if one is due at monotonic `now`; `wall` is Unix milliseconds. Call until `undefined`. */
   poll(now: number, wall: number): Uint8Array | undefined {
     if (this.#finished) return undefined;
-    if (now >= this.#due) {
-      this.#due = now + RECEIPT_INTERVAL;
-      return this.#emit(wall, false);
-    }
+    if (now >= this.#due) return this.state(now, wall);
     return this.#full() ? this.#emit(wall, false) : undefined;
   }
 
@@ -131,6 +147,7 @@ export class ReceiptTracker {
         previous: this.#previous,
         time: unixMsToNtp(wall),
         totals: this.#totals,
+        played: this.#played,
         received: this.#received.take(MAX_RECEIPT_RANGES),
         heard: this.#heard.take(MAX_RECEIPT_RANGES),
       },

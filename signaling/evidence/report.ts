@@ -25,6 +25,17 @@ export interface EvidenceFault {
  */
 export type Verdict = "verified" | "unanchored" | "invalid";
 
+/** How far the listener signed that it played. */
+export interface PlayedTo {
+  /** Media epoch. */
+  readonly epoch: number;
+  /** The last frame of that epoch of which something was played, and how many of its samples per channel. */
+  readonly sequence: number;
+  readonly samples: number;
+  /** When, by the listener's clock, Unix milliseconds. */
+  readonly at: number;
+}
+
 /** What is known of one stream. */
 export interface StreamReport {
   /** Leg of the speaker. */
@@ -41,6 +52,8 @@ export interface StreamReport {
   readonly heard: number | undefined;
   readonly receipts: number;
   readonly closedByListener: boolean;
+  /** Per media epoch, in order. */
+  readonly played: readonly PlayedTo[];
 }
 
 /** What `parley verify` found. */

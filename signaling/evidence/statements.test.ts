@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { type Checkpoint, encodeCheckpoint, parseCheckpoint } from "../../codecs/checkpoint.ts";
-import { encodeReceipt, parseReceipt, type Receipt } from "../../codecs/receipt.ts";
+import { encodeReceipt, parseReceipt, type Receipt, receiptDigest } from "../../codecs/receipt.ts";
 import { contentLines, placesOf, resigned, streamOf } from "../../test/evidence-edit.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
@@ -13,10 +13,13 @@ import { verifyEvidence } from "./verify.ts";
 /** Without closing statements, so that only the chains themselves can give something away. */
 const LINES = contentLines(loggedCall({ closes: [] }).evidence);
 
-function faultsWith(at: number, bytes: Uint8Array) {
-  const line = { ...LINES[at], bytes: encodeBase64url(bytes) } as EvidenceLine;
-  const file = resigned(LINES.with(at, line), SERVER.identity, 0);
+function faultsWith(at: number, bytes: Uint8Array, lines: readonly EvidenceLine[] = LINES) {
+  const file = resigned(withBytes(lines, at, bytes), SERVER.identity, 0);
   return verifyEvidence(file, ANCHORS, strictVerifier).report.faults;
+}
+
+function withBytes(lines: readonly EvidenceLine[], at: number, bytes: Uint8Array): EvidenceLine[] {
+  return lines.with(at, { ...lines[at], bytes: encodeBase64url(bytes) } as EvidenceLine);
 }
 
 function bytesAt(at: number): Uint8Array {
@@ -100,6 +103,34 @@ describe("a listener's receipt", () => {
     expect(resignedReceipt(last, beyond).join("\n")).toMatch(/80000 to 80000.*do not cover/);
     const more = ({ totals }: Receipt) => ({ totals: { ...totals, received: totals.received + 1 } });
     expect(resignedReceipt(last, more).join("\n")).toMatch(/signed for 10 frames, the speaker for 9/);
+  });
+
+  it("that says how far was played is believed where nothing speaks against it, and else named", () => {
+    const second = nth("receipt", 1);
+    const before = must(parseReceipt(bytesAt(second)));
+    const after = must(parseReceipt(bytesAt(last)));
+    const heardLast = before.heard.at(-1)?.last ?? 0;
+    const time = { seconds: before.time.seconds, fraction: 0 };
+    const played = { sequence: heardLast, samples: 100, epoch: 0, time };
+    const changed = encodeReceipt({ ...before, played }, ALICE.media);
+    const previous = receiptDigest(changed);
+    const lines = withBytes(LINES, second, changed);
+    const faults = (next: Receipt["played"]) =>
+      faultsWith(last, encodeReceipt({ ...after, previous, played: next }, ALICE.media), lines)
+        .map(({ message }) => message)
+        .join("\n");
+    const later = { ...time, seconds: time.seconds + 1 };
+    expect(faults({ ...played, sequence: heardLast + 1, samples: 5, time: later })).toEqual("");
+    expect(faults(played)).toEqual("");
+    for (const less of [
+      { samples: 99 },
+      { sequence: heardLast - 1 },
+      { time: { ...time, seconds: time.seconds - 1 } },
+    ]) {
+      expect(faults({ ...played, ...less })).toMatch(/less was played/);
+    }
+    expect(faults(undefined)).toMatch(/less was played/);
+    expect(faults({ ...played, sequence: 80_000, time: later })).toMatch(/never received/);
   });
 
   it("whose ranges and totals differ is named", () => {

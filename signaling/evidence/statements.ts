@@ -8,6 +8,7 @@ import {
 import type { FrameProfile } from "../../codecs/frame.ts";
 import { type NtpTime, ntpToUnixMs } from "../../codecs/ntp.ts";
 import {
+  type PlayedPosition,
   parseReceipt,
   type Receipt,
   receiptDigest,
@@ -131,8 +132,10 @@ export class StatementReader {
         this.#broken(number, OLD_KEY, at);
       else if (counted.received > receipt.totals.received || counted.heard > receipt.totals.heard)
         this.#broken(number, "Its ranges hold more frames than its totals.", at);
+      else if (before?.keyGeneration === receipt.keyGeneration && isBehind(receipt.played, before.played))
+        this.#broken(number, "It says that less was played than the one before it.", at);
       receivedTo = Math.max(receivedTo, receipt.received.at(-1)?.last ?? receivedTo);
-      heardTo = Math.max(heardTo, receipt.heard.at(-1)?.last ?? heardTo);
+      heardTo = Math.max(heardTo, receipt.heard.at(-1)?.last ?? heardTo, receipt.played?.sequence ?? heardTo);
       previous = receiptDigest(bytes);
       chain.push(receipt);
     }
@@ -193,6 +196,18 @@ const OLD_KEY = "It is signed with a key that the one before it had replaced.";
 function goesOn(before: Checkpoint, checkpoint: Checkpoint, isFirstOfKey: boolean): boolean {
   const end = before.firstSequence + before.digests.length;
   return isFirstOfKey ? checkpoint.firstSequence >= end : checkpoint.firstSequence === end;
+}
+
+/** Playing goes on, in frames, in samples of one, in epochs and in time; once begun it does not unbegin. */
+function isBehind(played: PlayedPosition | undefined, before: PlayedPosition | undefined): boolean {
+  if (before === undefined) return false;
+  if (played === undefined) return true;
+  const places = ({ epoch, sequence, samples, time }: PlayedPosition) =>
+    [epoch, sequence, samples, ntpToUnixMs(time.seconds, time.fraction)] as const;
+  const [epoch, sequence, samples, at] = places(played);
+  const [oldEpoch, oldSequence, oldSamples, oldAt] = places(before);
+  const isEarlier = sequence < oldSequence || (sequence === oldSequence && samples < oldSamples);
+  return epoch < oldEpoch || isEarlier || at < oldAt;
 }
 
 function framesIn(ranges: readonly SequenceRange[]): number {

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../../codecs/checkpoint.ts";
+import { ntpToUnixMs } from "../../codecs/ntp.ts";
 import type { Receipt, SequenceRange } from "../../codecs/receipt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { MediaKey } from "../media-key.ts";
@@ -8,7 +9,7 @@ import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
 import { ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
-import type { Findings, StreamReport } from "./report.ts";
+import type { Findings, PlayedTo, StreamReport } from "./report.ts";
 import { StatementReader } from "./statements.ts";
 
 /** What speaker and listener signed about one stream. */
@@ -77,6 +78,7 @@ function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findin
     heard: totals?.heard,
     receipts: receipts.length,
     closedByListener: receipts.at(-1)?.final ?? false,
+    played: playedIn(receipts),
   };
   const open = closedBySpeaker ? "" : "; the speaker never closed it, later frames may exist";
   findings.say("speaker-signed", `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`);
@@ -102,6 +104,10 @@ function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findin
   const rest = report.closedByListener ? "" : "; the listener never closed it";
   const played = modality === "audio" ? `heard ${heard}, concealed ${concealed}` : `read ${heard}`;
   findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
+  for (const { epoch, sequence, samples } of report.played) {
+    const turn = report.played.length === 1 && epoch === 0 ? "" : ` of media epoch ${epoch}`;
+    findings.say("listener-signed", `${place}: played up to ${samples} samples of frame ${sequence}${turn}`);
+  }
   const beyond = receipts
     .flatMap((receipt) => receipt.received)
     .find((range) => (range.first < first && !unstated.some((gap) => gap.first === 0)) || range.last >= end);
@@ -117,6 +123,17 @@ function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findin
     findings.say("both", `${place}: ${stated} of ${frames} frames sent and received`);
   }
   return report;
+}
+
+/** Where playing had come to when each media epoch was over, or the receipts were. A new key's receipts begin anew. */
+function playedIn(receipts: readonly Receipt[]): PlayedTo[] {
+  const last = new Map<number, PlayedTo>();
+  for (const { played } of receipts) {
+    if (played === undefined) continue;
+    const { epoch, sequence, samples, time } = played;
+    last.set(epoch, { epoch, sequence, samples, at: ntpToUnixMs(time.seconds, time.fraction) });
+  }
+  return [...last.values()];
 }
 
 /** What the listener counted under each of its keys, together. */

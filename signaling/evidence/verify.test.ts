@@ -26,7 +26,7 @@ describe("the evidence of a call", () => {
       { leg, stream: 0, modality: "audio", frames: 9, checkpoints: 3, received: 9, heard: 9, receipts: 3 },
       { leg, stream: 1, modality: "data", frames: 1, checkpoints: 1, received: 1, heard: 1, receipts: 1 },
     ]);
-    const closed = { closedBySpeaker: true, closedByListener: true };
+    const closed = { closedBySpeaker: true, closedByListener: true, played: [] };
     expect(report.streams).toEqual(streams.map((stream) => ({ ...stream, ...closed })));
     const said = (by: string) => report.statements.filter((statement) => statement.by === by).length;
     expect(

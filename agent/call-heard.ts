@@ -1,0 +1,123 @@
+import type { Clock } from "../codecs/clock.ts";
+import { encodeHex } from "../codecs/hex.ts";
+import { ntpToUnixMs } from "../codecs/ntp.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { parseReceipt, type Receipt, verifyReceipt } from "../codecs/receipt.ts";
+import type { Verifier } from "../codecs/signer.ts";
+import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { CallMedia } from "./call-media.ts";
+import type { CallNotices } from "./call-notices.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** How far this end was heard, as the other end signed it. */
+export interface HeardPosition {
+  readonly stream: number;
+  /** Media epoch of what was heard last. */
+  readonly epoch: number;
+  /** The last frame of which something was heard. */
+  readonly sequence: number;
+  /** How many of its samples, per channel. */
+  readonly samples: number;
+  /**
+   * Milliseconds of its turn that had been said where hearing has come to: what was written since the turn before ended, as far as it was heard.
+   * Undefined for a frame of another process, or of more than a minute ago.
+   */
+  readonly playedMs: number | undefined;
+  /** When the last of it was heard, Unix milliseconds by the other end's clock. */
+  readonly at: number;
+}
+
+export interface CallHeardOptions {
+  readonly session: CheckedSession;
+  readonly media: CallMedia;
+  readonly verifier: Verifier;
+  readonly clock: Clock;
+  readonly notices: CallNotices;
+  /** The other end's media key of that generation; undefined for one that is not known. */
+  readonly peerKey: (generation: number) => Uint8Array | undefined;
+  readonly heard: (position: HeardPosition) => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** How long the other end has to say how far it heard, ms. */
+const ANSWER_MS = 5_000;
+
+/** What the other end signs of how far it heard this one, and what this one signs when it is asked. */
+export class CallHeard {
+  readonly #options: CallHeardOptions;
+  #last: HeardPosition | undefined;
+  /** Index of the newest receipt. */
+  #newest = -1;
+  #waiting: ((position: HeardPosition | undefined) => void)[] = [];
+
+  constructor(options: CallHeardOptions) {
+    this.#options = options;
+    const { media, notices } = options;
+    media.receiptsWith((bytes) => this.#arrived(bytes));
+    notices.heardAskedWith((stream) => {
+      if (media.receiver?.stream === stream) media.receiver.stateHeard();
+    });
+  }
+
+  /**
+   * Asks the other end. Resolves with what its next receipt says: undefined where it has heard nothing. Throws `field-invalid` when this end
+   * does not send audio, `request-timeout` when no receipt comes in 5 s, and what `Call.notify` throws.
+   */
+  async ask(): Promise<HeardPosition | undefined> {
+    const { clock, media, notices } = this.#options;
+    const { sender } = media;
+    if (sender === undefined) {
+      throw new ParleyError({ code: "field-invalid", message: "This end of the call does not send audio." });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<HeardPosition | undefined>();
+    this.#waiting.push(resolve);
+    const cancel = clock.at(clock.now() + ANSWER_MS, () => {
+      reject(
+        new ParleyError({ code: "request-timeout", message: "The other end did not say how far it heard." }),
+      );
+    });
+    try {
+      notices.tell({ event: "heard-position", stream: sender.stream }).catch(reject);
+      return await promise;
+    } finally {
+      cancel();
+      this.#waiting = this.#waiting.filter((one) => one !== resolve);
+    }
+  }
+
+  #arrived(bytes: Uint8Array): void {
+    try {
+      this.#take(this.#checked(bytes));
+    } catch (error) {
+      this.#options.report(error);
+    }
+  }
+
+  #checked(bytes: Uint8Array): Receipt {
+    const { session, media, peerKey, verifier } = this.#options;
+    const receipt = unwrap(parseReceipt(bytes));
+    const isHere =
+      encodeHex(receipt.sessionDigest) === encodeHex(session.sessionDigest) &&
+      receipt.listenerLeg === 1 - session.leg &&
+      receipt.speakerLeg === session.leg &&
+      receipt.stream === media.sender?.stream;
+    const key = peerKey(receipt.keyGeneration);
+    if (isHere && key !== undefined && verifyReceipt(bytes, key, verifier)) return receipt;
+    throw new ParleyError({ code: "signature-invalid", message: "The other end did not sign this receipt." });
+  }
+
+  #take({ index, played, stream }: Receipt): void {
+    // One that was sent again over another connection says nothing new.
+    if (index <= this.#newest) return;
+    this.#newest = index;
+    const waiting = this.#waiting.splice(0);
+    if (played !== undefined) {
+      const { epoch, sequence, samples, time } = played;
+      const playedMs = this.#options.media.sender?.saidBy(sequence, samples);
+      const at = ntpToUnixMs(time.seconds, time.fraction);
+      this.#last = { stream, epoch, sequence, samples, playedMs, at };
+      this.#options.heard(this.#last);
+    }
+    for (const resolve of waiting) resolve(this.#last);
+  }
+}
