@@ -144,11 +144,14 @@ export class AudioReceiver {
   /** Frames come on another flow from now on: the call goes on over another connection, and some may be missing. */
   moveTo(flow: number): void {
     this.#intake.moveTo(flow);
+    this.#attribution.forget();
   }
 
   /** Another process speaks from now on, with this key: what waits of the one before is not played, what plays fades out. */
   takeKey(key: HeardKey, expiresAt: number): void {
     this.#intake.takeKey(key, expiresAt);
+    const unattributed = this.#attribution.changeSpeaker();
+    if (unattributed !== undefined) this.#unattributed(unattributed);
     this.#player.changeSpeaker();
     this.#intake.judgeEarly();
   }

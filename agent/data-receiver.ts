@@ -210,6 +210,8 @@ export class DataReceiver {
     this.#place.moveTo(flow, this.#clock.now());
     this.goOn();
     this.#checkpoints.resume();
+    this.#attribution.forget();
+    this.#wakeReaders();
   }
 
   /** Nothing comes until it goes on. Idempotent. */
@@ -227,6 +229,9 @@ export class DataReceiver {
   takeKey(key: HeardKey, expiresAt: number): void {
     this.#place.takeKey(key, expiresAt, this.#clock.now());
     this.#checkpoints.takeKey(key.generation, key.ed25519);
+    const unattributed = this.#attribution.changeSpeaker();
+    if (unattributed !== undefined) this.#unattributed(unattributed);
+    this.#wakeReaders();
     this.#last = undefined;
     this.#nextKey.resolve();
     this.#nextKey = Promise.withResolvers<void>();

@@ -70,6 +70,20 @@ export class Attribution {
     this.#isOverdue &&= this.#overdue(now).length > 0;
   }
 
+  /** The checkpoints that are lacking may have been lost with a connection: what waits for them is let go. Who has the evidence sees whether they exist. */
+  forget(): void {
+    this.#waiting.clear();
+    this.#isOverdue = false;
+  }
+
+  /** Another process speaks from now on, which cannot state what the one before it said: what was played of that and is in no checkpoint stays so, and is told. */
+  changeSpeaker(): UnattributedFrames | undefined {
+    const played = [...this.#waiting].flatMap(([sequence, at]) => (at === undefined ? [] : [sequence]));
+    const wasTold = this.#isOverdue;
+    this.forget();
+    return played.length === 0 || wasTold ? undefined : this.#tell("uncovered", played);
+  }
+
   /** Nothing can come of the speaker: the time does not count until `resume`. Idempotent. */
   pause(now: number): void {
     this.#pausedAt ??= now;
