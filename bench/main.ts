@@ -6,11 +6,12 @@ import { parseArgs } from "node:util";
 import { run as setupStorm } from "./call-setup.ts";
 import { run as churn } from "./churn.ts";
 import { run as rfc8867 } from "./congestion.ts";
+import { run as rfc8867Quic } from "./congestion-quic.ts";
 import { run as flood } from "./flood.ts";
 import { run as frameDecode } from "./frame-decode.ts";
 import { run as interrupt } from "./interrupt.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
-import { run as mouthToEar } from "./mouth-to-ear.ts";
+import { run as mouthToEar, runRough as mouthToEarRough } from "./mouth-to-ear.ts";
 import { run as records } from "./records.ts";
 import { runFan as fan, run as pairs, runSockets as sockets } from "./relay-cost.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
@@ -27,6 +28,14 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   flood,
   churn,
   rfc8867,
+  "mouth-to-ear-rough": mouthToEarRough,
+  "rfc8867-quic": rfc8867Quic,
+};
+
+/** Names that stand for several. */
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  /** How a conversation sounds, and what it costs: P1 to P3, P5 to P7 and P10. */
+  media: ["pairs", "mouth-to-ear", "mouth-to-ear-rough", "interrupt", "rfc8867", "rfc8867-quic"],
 };
 
 const USAGE = `npm run bench -- [NAME]... [--json]
@@ -34,7 +43,8 @@ const USAGE = `npm run bench -- [NAME]... [--json]
 Measures, prints a table and appends the figures to out/bench/<time>.jsonl. A missed target is no failure; a figure that
 is missing is.
 
-  NAME    one of: ${Object.keys(BENCHES).join(", ")}; default: all
+  NAME    one of: ${Object.keys(BENCHES).join(", ")}; default: all;
+          media: ${GROUPS.media?.join(", ")}
   --json  prints the figures as JSON lines instead of the table
 `;
 
@@ -90,7 +100,8 @@ function readArguments(): { names: readonly string[]; json: boolean } {
       process.stdout.write(USAGE);
       process.exit(0);
     }
-    const names = positionals.length > 0 ? positionals : Object.keys(BENCHES);
+    const chosen = positionals.flatMap((name) => GROUPS[name] ?? [name]);
+    const names = chosen.length > 0 ? [...new Set(chosen)] : Object.keys(BENCHES);
     const unknown = names.find((name) => !Object.hasOwn(BENCHES, name));
     if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}".`);
     return { names, json: values.json };

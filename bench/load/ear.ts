@@ -17,6 +17,8 @@ export interface EarReport {
   readonly captureToPlay: readonly number[];
   readonly concealed: number;
   readonly speech: number;
+  /** Longest time in which everything was made up, ms. */
+  readonly longestGap: number;
 }
 
 interface Piece {
@@ -63,7 +65,18 @@ function report(): EarReport {
     captureToPlay: speech.map(({ playedAt, capturedAt }) => playedAt - capturedAt),
     concealed: pieces.length - speech.length,
     speech: speech.length,
+    longestGap: longestGap(),
   };
+}
+
+function longestGap(): number {
+  let [longest, present] = [0, 0];
+  for (const { heard } of pieces) {
+    const ms = (heard.pcm.length / heard.channels / heard.clockRate) * 1_000;
+    present = heard.kind === "speech" ? 0 : present + ms;
+    longest = Math.max(longest, present);
+  }
+  return longest;
 }
 
 /** When a sample was played: as planned, or when it was handed over if that was later. */

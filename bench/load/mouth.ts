@@ -3,6 +3,8 @@
 import { connectAgent } from "../../agent/connect.ts";
 import { createIdentity } from "../../agent/node.ts";
 import { preciseWall } from "../../src/bots/bot-platform.ts";
+import { emulatedCarrier } from "../../src/bots/emulated-carrier.ts";
+import type { LinkConditions } from "../../src/emulation/link.ts";
 import { markerTone } from "../marker.ts";
 import type { LoadTarget } from "./link.ts";
 import { precisePlatform } from "./precise-platform.ts";
@@ -13,6 +15,8 @@ export interface MouthOrder {
   readonly callee: string;
   readonly turns: number;
   readonly markersPerTurn: number;
+  /** What its way to the server and back is like. Default: this machine's. */
+  readonly network?: LinkConditions;
 }
 
 export interface MouthReport {
@@ -22,6 +26,7 @@ export interface MouthReport {
   readonly latest: number;
 }
 
+const SEED = 1;
 const RATE = 48_000;
 const PIECE_MS = 10;
 const PIECE_SAMPLES = (RATE * PIECE_MS) / 1_000;
@@ -32,7 +37,10 @@ const PAUSE_MS = 347;
 
 const order = JSON.parse(process.argv[2] ?? "{}") as MouthOrder;
 const { identity } = createIdentity({ name: "mouth" });
-const agent = await connectAgent(precisePlatform(), `https://${order.target.address}/agtp`, {
+const platform = precisePlatform();
+const { network } = order;
+const carrier = network === undefined ? platform.carrier : emulatedCarrier(platform.carrier, network, SEED);
+const agent = await connectAgent({ ...platform, carrier }, `https://${order.target.address}/agtp`, {
   identity,
   certificateHashes: [Buffer.from(order.target.certificateHash ?? "", "hex")],
 });

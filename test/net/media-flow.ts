@@ -26,7 +26,7 @@ const CLOCK_AHEAD = 1_234_567;
 
 /** Video over one hop: an encoder that follows the estimate, `MediaHop`, a network, `FeedbackWriter`, and the way back. */
 export class MediaFlow {
-  readonly #simulation: Simulation;
+  readonly #simulation: Pick<Simulation, "now" | "at">;
   readonly #there: Way;
   readonly #back: Way;
   readonly #delay: number;
@@ -41,7 +41,7 @@ export class MediaFlow {
   #reportAt = Number.POSITIVE_INFINITY;
 
   constructor(
-    simulation: Simulation,
+    simulation: Pick<Simulation, "now" | "at">,
     options: {
       readonly there: Way;
       readonly back: Way;
