@@ -70,6 +70,14 @@ describe("an admitted frame", () => {
     expect(send(relay)).toBe("admitted");
   });
 
+  it("carries earlier frames where that was agreed, under the type agreed for it", () => {
+    expect(send(relayWith(row()), { payloadType: 63 })).toBe("terms");
+    const relay = relayWith(row({ redPayloadType: 63 }));
+    expect(send(relay, { payloadType: 63 })).toBe("admitted");
+    expect(send(relay, { payloadType: 64, sequence: FIRST_SEQUENCE + 1 })).toBe("terms");
+    expect(send(relay, { sequence: FIRST_SEQUENCE + 1 })).toBe("admitted");
+  });
+
   it("is handed to a listener parsed, with what its digest is made of", () => {
     const relay = relayWith(row({ egress: [] }));
     const bytes = datagram(packet({ payload: new Uint8Array([1, 2, 3]), info: { endOfTurn: true } }));

@@ -1,6 +1,7 @@
 import { encodeHex } from "../../codecs/hex.ts";
 import type { ProvenFrame } from "./media.ts";
 import { sameBytes } from "./parties.ts";
+import { ownPayload } from "./recording.ts";
 import type { EvidenceFault } from "./report.ts";
 import type { JudgedEvidence } from "./verify.ts";
 
@@ -64,7 +65,7 @@ export function checkRecorded(
           (original) =>
             original.capture.seconds === capture.seconds &&
             original.capture.fraction === capture.fraction &&
-            sameBytes(original.payload, frame.payload),
+            isSaidBy(original, frame.payload, source),
         );
         if (isRepeated === undefined) unknown += 1;
         else if (isRepeated) proven += 1;
@@ -91,4 +92,11 @@ export function checkRecorded(
     }),
     faults,
   };
+}
+
+function isSaidBy(original: ProvenFrame, payload: Uint8Array, source: RecordedCall | undefined): boolean {
+  const agreed = source?.evidence.agreement?.terms.streams.find(({ stream }) => stream === original.stream);
+  if (agreed?.modality !== "audio") return false;
+  const own = ownPayload(original, agreed.codec);
+  return own !== undefined && sameBytes(own, payload);
 }

@@ -1,5 +1,6 @@
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
 import type { NtpTime } from "../../codecs/ntp.ts";
+import { parseRed } from "../../codecs/red.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { AnswerCodec } from "../audio-stream.ts";
@@ -33,8 +34,8 @@ export interface RecordedFrame {
 
 /**
  * The recording that kept frames and the evidence of their call make: of the frames that are proven, those of `leg`, or of the only end that
- * there are any of. Frames that carried earlier ones are left out, since their payload is not one frame's. Faults: `evidence-invalid` where the
- * evidence or the frames are not what they say, `field-invalid` where it takes a choice or there is nothing.
+ * there are any of. Of a frame that carried earlier ones it has the frame's own payload. Faults: `evidence-invalid` where the evidence or the frames
+ * are not what they say, `field-invalid` where it takes a choice or there is nothing.
  */
 export function makeRecording(
   kept: readonly KeptFrame[],
@@ -57,22 +58,27 @@ export function makeRecording(
   const agreed = audible.find(({ stream }) => stream === first?.stream);
   if (first === undefined || agreed === undefined)
     return refuse("field-invalid", "No kept audio frame of that end is proven.", "frames");
-  const mine = heard.filter(
-    (frame) =>
-      frame.leg === first.leg &&
-      frame.stream === first.stream &&
-      frame.payloadType === agreed.codec.payload_type,
-  );
+  const mine = heard.filter((frame) => frame.leg === first.leg && frame.stream === first.stream);
   return ok({
     sessionDigest: agreement.core.digest,
     leg: first.leg,
     stream: first.stream,
     codec: agreed.codec,
-    frames: mine.map(recorded),
+    frames: mine.flatMap((frame) => {
+      const payload = ownPayload(frame, agreed.codec);
+      return payload === undefined ? [] : [recorded(frame, payload)];
+    }),
   });
 }
 
-function recorded(frame: ProvenFrame): RecordedFrame {
-  const { sequence, timestamp, capture, payload, audioLevel, startOfTurn, endOfTurn } = frame;
+/** What a frame says itself, apart from earlier frames that it carries; `undefined` where it is not laid out as that. */
+export function ownPayload(frame: ProvenFrame, codec: AnswerCodec): Uint8Array | undefined {
+  if (frame.payloadType === codec.payload_type) return frame.payload;
+  const red = parseRed(frame.payload);
+  return red.ok ? red.value.payload : undefined;
+}
+
+function recorded(frame: ProvenFrame, payload: Uint8Array): RecordedFrame {
+  const { sequence, timestamp, capture, audioLevel, startOfTurn, endOfTurn } = frame;
   return { sequence, timestamp, capture, payload, audioLevel, startOfTurn, endOfTurn };
 }

@@ -41,8 +41,8 @@ async function keptCall(
   return { kept, evidence, frames, recording, said };
 }
 
-const source = async (world: World) => {
-  const { said, ...call } = await keptCall(world, ["Ada", "Bob"], (up) => say(world, up, 2));
+const source = async (world: World, audio = AUDIO) => {
+  const { said, ...call } = await keptCall(world, ["Ada", "Bob"], (up) => say(world, up, 2), audio);
   return { ...call, said: said as Int16Array };
 };
 
@@ -110,6 +110,21 @@ it("is heard as it was, each frame with where it comes from, and is proven by th
     unknown: replayed.length,
   });
   expect(world.reported).toEqual([]);
+});
+
+it("of a call whose frames carried the ones before them, each frame is played as itself", async () => {
+  const world = new World();
+  const first = await source(world, { ...AUDIO, redundancy: 2 });
+  const recording = readRecording({ evidence: first.evidence, frames: first.frames }, verifier);
+  expect(recording.frames.length).toBe(first.kept.length);
+  const second = await keptCall(world, ["Carol", "Dave"], (call) =>
+    world.during(call.audio.replay(recording)),
+  );
+  const { faults, runs } = checkRecorded(judged(second).frames, judged(first));
+  expect(faults).toEqual([]);
+  expect(runs).toMatchObject([{ frames: first.kept.length, proven: first.kept.length, unknown: 0 }]);
+  const heard = Int16Array.from(second.recording.frames.flatMap(({ pcm }) => [...pcm]));
+  expect(compareUtterance(first.said, heard, 48_000).correlation).toBeGreaterThan(0.95);
 });
 
 it("what is not what was said at that place is a fault", async () => {
