@@ -9,6 +9,7 @@ import { run as rfc8867 } from "./congestion.ts";
 import { run as rfc8867Quic } from "./congestion-quic.ts";
 import { run as flood } from "./flood.ts";
 import { run as frameDecode } from "./frame-decode.ts";
+import { run as hopCost } from "./hop-cost.ts";
 import { run as interrupt } from "./interrupt.ts";
 import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar, runRough as mouthToEarRough } from "./mouth-to-ear.ts";
@@ -18,6 +19,7 @@ import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
+  "hop-cost": hopCost,
   records,
   "mouth-to-ear": mouthToEar,
   interrupt,

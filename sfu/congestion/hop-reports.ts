@@ -81,8 +81,15 @@ export class HopReports implements Settled {
     if (this.#lastReport !== undefined)
       this.interval += (Math.min(now - this.#lastReport, MAX_INTERVAL) - this.interval) / 4;
     this.#lastReport = now;
+    const steps = this.#delay.clockSteps;
     const found = this.#delay.report(now);
     if (found === undefined) return;
+    if (this.#delay.clockSteps > steps) {
+      // Arrivals before the step and after it are of two clocks: what arrived in a time is not known for a moment.
+      this.#arrived.reset();
+      this.#newestArrival = Number.NEGATIVE_INFINITY;
+      return;
+    }
     this.queueDelay = found.delay;
     this.roundTrip =
       this.roundTrip === undefined

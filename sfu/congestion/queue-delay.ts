@@ -59,7 +59,7 @@ export class QueueDelay {
     this.#roundTrip = roundTrip;
     this.#remember(oneWay, now);
     if (oneWay <= this.#base + SAME) this.#confirmedAt = now;
-    const delay = Math.min(oneWay, this.#before ?? oneWay) - this.#base;
+    const delay = Math.max(0, Math.min(oneWay, this.#before ?? oneWay) - this.#base);
     this.#before = oneWay;
     return { delay, roundTrip, confirmedAt: this.#confirmedAt };
   }
@@ -80,6 +80,7 @@ export class QueueDelay {
 
   #shift(by: number): void {
     this.#steps += 1;
+    if (this.#before !== undefined) this.#before += by;
     for (let slot = 0; slot < SLOTS; slot += 1) this.#slots[slot] = (this.#slots[slot] as number) + by;
   }
 }

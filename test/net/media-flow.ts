@@ -33,10 +33,11 @@ export class MediaFlow {
   readonly #ears: FlowEars;
   readonly #source: VideoSource;
   readonly #ssrc: number;
-  readonly #writer: FeedbackWriter;
+  #writer: FeedbackWriter;
   readonly hop: MediaHop;
   #sequence = 65_000;
   #isSending = false;
+  #clockAhead = CLOCK_AHEAD;
   #wakeAt = Number.POSITIVE_INFINITY;
   #reportAt = Number.POSITIVE_INFINITY;
 
@@ -61,13 +62,20 @@ export class MediaFlow {
     this.#ssrc = options.ssrc;
     this.#source = new VideoSource(options.random, options.bitrate);
     this.hop = new MediaHop({ start: simulation.now, bitrate: options.bitrate });
-    this.#writer = new FeedbackWriter({ ssrc: options.ssrc, start: simulation.now + CLOCK_AHEAD });
+    this.#writer = new FeedbackWriter({ ssrc: options.ssrc, start: simulation.now + this.#clockAhead });
   }
 
   start(): void {
     if (this.#isSending) return;
     this.#isSending = true;
     this.#frame(this.#simulation.now);
+  }
+
+  /** The receiver's clock goes ahead, or back, by so many milliseconds at once; its reports take their times from it. */
+  stepReceiverClock(by: number): void {
+    this.#clockAhead += by;
+    this.#writer = new FeedbackWriter({ ssrc: this.#ssrc, start: this.#simulation.now + this.#clockAhead });
+    this.#reportAt = Number.POSITIVE_INFINITY;
   }
 
   pause(): void {
@@ -118,7 +126,7 @@ export class MediaFlow {
       passed: (passedAt, waited) =>
         this.#simulation.at(passedAt + this.#delay, (now) => {
           this.#ears.arrived(bytes.length + PACKET_OVERHEAD, now, waited);
-          this.#writer.arrived(this.#ssrc, sequence, bytes.length, now + CLOCK_AHEAD);
+          this.#writer.arrived(this.#ssrc, sequence, bytes.length, now + this.#clockAhead);
           this.#scheduleReport();
         }),
     });
@@ -127,14 +135,14 @@ export class MediaFlow {
   #scheduleReport(): void {
     const due = this.#writer.nextTimeout();
     if (due === undefined) return;
-    const at = due - CLOCK_AHEAD;
+    const at = due - this.#clockAhead;
     if (this.#reportAt <= at) return;
     this.#reportAt = at;
     this.#simulation.at(at, (now) => {
       if (this.#reportAt !== at) return;
       this.#reportAt = Number.POSITIVE_INFINITY;
       for (;;) {
-        const report = this.#writer.report(now + CLOCK_AHEAD);
+        const report = this.#writer.report(now + this.#clockAhead);
         if (report === undefined) break;
         this.#carryBack(report);
       }
