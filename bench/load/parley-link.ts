@@ -8,6 +8,7 @@ import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { readVarint, varintLength } from "../../codecs/varint.ts";
 import type { Connection } from "../../sfu/carrier.ts";
+import { FeedbackWriter } from "../../sfu/congestion/feedback-writer.ts";
 import { inParallel, type LoadCall, type LoadEnd, type LoadTarget, type Refusals } from "./link.ts";
 
 /** Sets `calls` calls up, PCMU at 20 ms: 160 bytes of payload a frame. What the server refuses is added to `refusals`. */
@@ -101,8 +102,30 @@ async function endOf(bot: OnlineBot, call: Call): Promise<LoadEnd> {
     },
     receive: () => {},
   };
-  bot.receive = (bytes) => end.receive(bytes);
+  const answer = feedback(end.ssrc, (bytes) => void bot.connection.sendDatagram(bytes));
+  bot.receive = (bytes) => {
+    end.receive(bytes);
+    answer(bytes);
+  };
   return end;
+}
+
+/** Answers frames with reports, as the library does. */
+function feedback(ssrc: number, send: (bytes: Uint8Array) => void): (bytes: Uint8Array) => void {
+  const writer = new FeedbackWriter({ ssrc, start: performance.now() });
+  const view = new FrameView();
+  return (bytes) => {
+    const offset = varintLength(bytes[0] as number);
+    if (parseFrame(bytes, offset, view) !== undefined) return;
+    const now = performance.now();
+    writer.arrived(view.ssrc, view.sequence, bytes.length, now, view.captureMs);
+    const report = writer.report(now);
+    if (report === undefined) return;
+    const datagram = new Uint8Array(offset + report.length);
+    datagram.set(bytes.subarray(0, offset));
+    datagram.set(report, offset);
+    send(datagram);
+  };
 }
 
 /** `connection`, with a look at every datagram that is sent. */

@@ -52,18 +52,19 @@ function dropped({ call }: Pair, world: World) {
   return { atSpeaker: stale, atServer: atServer.stale ?? 0 };
 }
 
-describe("a way that takes a little more than half of the voice", () => {
+describe("a way that takes two thirds of the voice", () => {
   it.each([
-    ["to the server", "atSpeaker", link({ ...BLOATED, rate: 60_000 }), link(PERFECT)],
-    ["to the listener", "atServer", link(PERFECT), link({ ...BLOATED, rate: 60_000 })],
+    ["to the server", "atSpeaker", link({ ...BLOATED, rate: 75_000 }), link(PERFECT)],
+    ["to the listener", "atServer", link(PERFECT), link({ ...BLOATED, rate: 75_000 })],
   ] as const)("%s delays it by half a second, not by seconds", async (_name, where, toServer, toClient) => {
     const { world, pair, toBob } = await voice(toServer, toClient);
     await say(world, pair.call, 9);
     await world.clock.advance(3_000);
-    expect(oldest(toBob)).toBeLessThan(1_300);
-    const learnt = toBob.filter(({ at }) => at > (toBob[0]?.at ?? 0) + LEARNT_MS);
-    expect(oldest(learnt)).toBeLessThan(600);
+    // None was so late that it was refused; what is signed and sent on streams meanwhile takes its part of the way.
+    expect(pair.answered.stats().heard?.refused).toEqual({});
+    const learnt = toBob.filter(({ at }) => at > (toBob[0]?.at ?? 0) + LEARNT_MS).map(({ age }) => age);
     expect(learnt.length).toBeGreaterThan(6 * 14);
+    expect(learnt.sort((one, other) => one - other)[learnt.length >> 1]).toBeLessThan(500);
     expect(dropped(pair, world)[where]).toBeGreaterThan(150);
     const { estimate } = pair.call.stats().hop ?? {};
     const told = where === "atSpeaker" ? estimate?.bitsPerSecond : estimate?.behind;

@@ -1,0 +1,161 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { encodeArrivalReport } from "../codecs/rtcp-arrivals.ts";
+import { FeedbackWriter } from "./congestion/feedback-writer.ts";
+import type { HopPacket } from "./congestion/hop-packet.ts";
+import { legBitrate, MediaLeg, noFeedback } from "./media-leg.ts";
+
+const FRAME_BYTES = 260;
+
+describe("one end of a leg", () => {
+  let now: number;
+  let sent: number[];
+  let settled: [number, string][];
+  let reports: Uint8Array[];
+  let counters: ReturnType<typeof noFeedback>;
+  let leg: MediaLeg;
+  /** The peer's side of the hop. */
+  let peer: FeedbackWriter;
+  /** Whether what is sent arrives there. */
+  let isOpen: boolean;
+
+  beforeEach(() => {
+    now = 1_000;
+    sent = [];
+    settled = [];
+    reports = [];
+    counters = noFeedback();
+    leg = new MediaLeg({
+      ssrc: 1,
+      start: now,
+      bitrate: legBitrate(600_000),
+      transmit: ({ sequence }) => {
+        sent.push(sequence);
+        if (isOpen) peer.arrived(7, sequence, FRAME_BYTES, now, now);
+        return "sent";
+      },
+      report: (rtcp) => reports.push(rtcp),
+      settled: ({ sequence }, fate) => settled.push([sequence, fate]),
+      behind: () => 48_000,
+      counters,
+    });
+    peer = new FeedbackWriter({ ssrc: 2, start: now });
+    isOpen = false;
+  });
+
+  function packet(sequence: number): HopPacket {
+    const bytes = new Uint8Array(FRAME_BYTES);
+    return { ssrc: 7, sequence, bytes, kind: "audio", deadline: now + 200 };
+  }
+
+  /** One frame every 20 ms, those that have to wait held. */
+  function speak(first: number, count: number, arrives: boolean): void {
+    isOpen = arrives;
+    for (let sequence = first; sequence < first + count; sequence += 1) {
+      now += 20;
+      if (leg.trySend(packet(sequence), now) === undefined) leg.hold(packet(sequence), now);
+      answer();
+    }
+  }
+
+  function answer(): void {
+    for (let rtcp = peer.report(now); rtcp !== undefined; rtcp = peer.report(now))
+      leg.takeFeedback(rtcp, now);
+  }
+
+  it("sends to a peer that never reported as frames come", () => {
+    speak(0, 500, false);
+    expect([sent.length, leg.held, leg.estimate]).toEqual([500, 0, undefined]);
+  });
+
+  it("holds, and drops by age, what a peer that reported before no longer says it got", () => {
+    speak(0, 50, true);
+    speak(50, 150, false);
+    leg.tick(now);
+    expect(sent.length).toBeLessThan(50 + 60);
+    expect(leg.held).toBeLessThanOrEqual(10);
+    expect(settled.every(([, fate]) => fate === "stale" || fate === "sent")).toBe(true);
+    expect(settled.filter(([, fate]) => fate === "stale").length + sent.length + leg.held).toBe(200);
+    expect(leg.estimate?.bitsPerSecond).toBe(32_000);
+  });
+
+  it("goes on as soon as the peer reports again, with the newest that waits", () => {
+    speak(0, 50, true);
+    speak(50, 150, false);
+    const before = sent.length;
+    speak(200, 50, true);
+    expect(sent.length - before).toBeGreaterThan(40);
+    expect(sent.at(-1)).toBe(249);
+  });
+
+  it("takes back what waits, each packet told once", () => {
+    speak(0, 50, true);
+    speak(50, 100, false);
+    const waiting = leg.held;
+    expect(waiting).toBeGreaterThan(0);
+    settled.length = 0;
+    leg.drop(() => true, "epoch");
+    expect([leg.held, settled.length, new Set(settled.map(([, fate]) => fate))]).toEqual([
+      0,
+      waiting,
+      new Set(["epoch"]),
+    ]);
+  });
+
+  it("reports what came, with what lies behind", () => {
+    for (let sequence = 0; sequence < 30; sequence += 1) {
+      now += 20;
+      leg.arrived(9, sequence, FRAME_BYTES, now, now);
+      leg.tick(now);
+    }
+    expect(counters.sent).toBe(reports.length);
+    const other = new MediaLeg({
+      ...{ ssrc: 3, start: 1_000, bitrate: legBitrate(600_000), counters: noFeedback() },
+      ...{ transmit: () => "sent", report: () => {}, settled: () => {} },
+    });
+    for (let sequence = 0; sequence < 30; sequence += 1)
+      other.trySend({ ...packet(sequence), ssrc: 9 }, 1_000 + 20 * sequence);
+    for (const rtcp of reports) other.takeFeedback(rtcp, now);
+    expect(other.estimate).toMatchObject({ behind: 48_000, lossShare: 0 });
+  });
+
+  describe("a peer that says what is not so", () => {
+    const forged = (ssrc: number, begin: number) =>
+      encodeArrivalReport({
+        sender: 2,
+        time: 0,
+        streams: [{ ssrc, begin, packets: new Uint16Array(100).fill(0xffff) }],
+      });
+
+    it("about sources and packets that were never sent, changes nothing", () => {
+      speak(0, 50, true);
+      const before = leg.estimate;
+      leg.takeFeedback(forged(8, 0), now);
+      leg.takeFeedback(forged(7, 30_000), now);
+      // It may say that nothing is on its way to it any more.
+      expect({ ...leg.estimate, inFlight: 0 }).toEqual({ ...before, inFlight: 0 });
+    });
+
+    it("before it ever got a packet, is not believed to report", () => {
+      leg.takeFeedback(forged(7, 0), now);
+      expect(leg.estimate).toBeUndefined();
+    });
+
+    it("in bytes that are no feedback, is counted", () => {
+      expect(leg.takeFeedback(Uint8Array.of(0x80, 205, 0, 9), now)?.ok).toBe(false);
+      expect(counters).toMatchObject({ malformed: 1, taken: 0 });
+    });
+
+    it("too often, is not listened to", () => {
+      for (let count = 0; count < 1_000; count += 1) leg.takeFeedback(forged(7, 0), now);
+      expect(counters).toMatchObject({ taken: 30, tooMany: 970 });
+      leg.takeFeedback(forged(7, 0), now + 1_000);
+      expect(counters.taken).toBe(31);
+    });
+
+    it("cannot raise what may be sent beyond what was agreed", () => {
+      speak(0, 500, true);
+      for (let count = 0; count < 20; count += 1) leg.takeFeedback(forged(7, 400), now);
+      expect(leg.estimate?.bitsPerSecond).toBeLessThanOrEqual(600_000);
+    });
+  });
+});
