@@ -14,6 +14,7 @@ import type { MediaTime } from "./media-time.ts";
 import { PcmQueue } from "./pcm-queue.ts";
 import { ReplayQueue } from "./replay-queue.ts";
 import { SaidTime } from "./said-time.ts";
+import { WaitingWords, type WaitReason } from "./waiting-words.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
 const QUEUE_SECONDS = 120;
@@ -49,6 +50,8 @@ export interface AudioSenderCounters {
   readonly checkpoints: number;
   /** Frames of silence that were not sent. */
   readonly pauses: number;
+  /** Quiet frames that were left out, since what was said had waited for somebody. */
+  readonly leftOut: number;
   /** Intervals by which the pacer fell behind its deadlines and gave up catching up. */
   readonly skippedIntervals: number;
 }
@@ -72,6 +75,7 @@ export class AudioSender {
   readonly #queue = new PcmQueue();
   readonly #replay: ReplayQueue;
   readonly #said = new SaidTime();
+  readonly #words: WaitingWords;
   #turnEnds = false;
   #flushes = 0;
   #pacer: Pacer | undefined;
@@ -123,6 +127,11 @@ export class AudioSender {
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
     this.#frame = new Int16Array(this.#frameValues);
+    this.#words = new WaitingWords({
+      clock: options.clock,
+      queued: () => Math.max(0, this.#queuedMs() - LOW_WATER_MS),
+      goOn: () => this.#schedule(),
+    });
     this.#replay = new ReplayQueue(rtpTicks(options.codec.format), this.#frameMs);
   }
 
@@ -135,6 +144,7 @@ export class AudioSender {
       turns: this.#turns,
       checkpoints: this.#checkpoints,
       pauses: this.#pauses,
+      leftOut: this.#words.leftOut,
       skippedIntervals: this.#skipped + (this.#pacer?.skipped ?? 0),
     };
   }
@@ -182,6 +192,19 @@ export class AudioSender {
     this.#spurtEnded = true;
   }
 
+  /** Nothing leaves until `goOn`, or for as long as `LONGEST_WAIT_MS` says: what is written is kept, and goes in order then. Idempotent. */
+  wait(reason: WaitReason): void {
+    if (this.#finished) return;
+    this.#words.begin(reason);
+    this.#stopPacing();
+    this.#settle();
+  }
+
+  /** What waited for that goes. Idempotent. */
+  goOn(reason: WaitReason): void {
+    this.#words.end(reason);
+  }
+
   /** Changes how the voice is coded from the next frame on; what its format has no choice in is ignored. Throws `field-invalid`. */
   tune(settings: CodecTuning): void {
     if (!this.#finished) this.#codec.tune?.(settings);
@@ -224,8 +247,7 @@ export class AudioSender {
       this.#queue.push(pcm);
       this.#schedule();
     }
-    const lowWater = (LOW_WATER_MS / this.#frameMs) * this.#frameValues;
-    return this.#until(() => this.#queue.length <= lowWater);
+    return this.#until(() => this.#queuedMs() <= LOW_WATER_MS + this.#words.allowance);
   }
 
   /**
@@ -272,14 +294,12 @@ export class AudioSender {
   flush(): void {
     this.#flushes += 1;
     this.#outlet.discard?.();
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
+    this.#stopPacing();
     this.#queue.clear();
     this.#replay.clear();
     this.#turnEnds = false;
     this.#said.endTurn();
-    this.#skipped += this.#pacer?.skipped ?? 0;
-    this.#pacer = undefined;
+    this.#words.flushed();
     this.#settle();
   }
 
@@ -299,6 +319,7 @@ export class AudioSender {
     if (this.#finished) return;
     this.#finished = true;
     this.#cancelTimer?.();
+    this.#words.finish();
     this.#queue.clear();
     this.#replay.clear();
     this.#owe(this.#checkpointer.finish());
@@ -328,7 +349,7 @@ export class AudioSender {
   }
 
   #schedule(): void {
-    if (this.#cancelTimer !== undefined) return;
+    if (this.#cancelTimer !== undefined || this.#words.isWaiting) return;
     if (!this.#hasDue()) return;
     const now = this.#clock.now();
     if (this.#pacer === undefined || now > this.#resumeBefore) {
@@ -347,6 +368,7 @@ export class AudioSender {
       const deadline = pacer.take(this.#clock.now());
       if (deadline === undefined) break;
       this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
+      this.#words.catchUp(this.#queue, this.#frame, this.#frameMs);
       if (this.#replay.isEmpty) this.#sayDue(deadline);
       else this.#replayDue(deadline);
       this.#said.pass(this.#frameMs);
@@ -355,6 +377,17 @@ export class AudioSender {
     }
     this.#settle();
     this.#schedule();
+  }
+
+  #stopPacing(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = undefined;
+    this.#skipped += this.#pacer?.skipped ?? 0;
+    this.#pacer = undefined;
+  }
+
+  #queuedMs(): number {
+    return (this.#queue.length / this.#frameValues) * this.#frameMs;
   }
 
   #hasDue(): boolean {

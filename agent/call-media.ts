@@ -57,7 +57,7 @@ export interface CallMedia {
   /** Sends and plays nothing until `release`, and keeps nothing of the voice for then: the call is suspended. Idempotent. */
   hold(): void;
   release(): void;
-  /** The call has no connection: what is said goes nowhere, and nothing comes. Idempotent. */
+  /** The call has no connection: what is said waits for a moment, then goes nowhere, and nothing comes. Idempotent. */
   detach(): void;
   /**
    * It goes on over another connection, by these flows there, where the server has this end's statements as far as `statements` say.
@@ -175,6 +175,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     receiver?.moveTo(flowOf(hearLine));
     receiver?.reached();
     messages.attach(streams);
+    sender?.goOn("detached");
   };
   return {
     audio,
@@ -209,13 +210,16 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       messages.sender?.detach();
       messages.receiver?.stop();
       receiver?.cutOff();
+      sender?.wait("detached");
     },
     attach,
     peerLeft: () => {
+      sender?.wait("peer-detached");
       messages.peerLeft();
       receiver?.cutOff();
     },
     peerCame: (received) => {
+      sender?.goOn("peer-detached");
       messages.peerCame(received);
       receiver?.reached();
     },

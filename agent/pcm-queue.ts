@@ -22,6 +22,11 @@ export class PcmQueue {
     this.#taken = 0;
   }
 
+  /** What is next, as far as it was written in one piece: so many values at most. */
+  peek(length: number): Int16Array {
+    return this.#pieces[0]?.subarray(this.#taken, this.#taken + length) ?? new Int16Array(0);
+  }
+
   /** Moves the next values into `frame`, and zeros where there are no more. */
   fill(frame: Int16Array): void {
     let filled = 0;

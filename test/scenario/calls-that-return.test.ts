@@ -20,13 +20,51 @@ describe.each(["caller", "callee", "both"])("when the connection of the %s is lo
     if (who === "caller") {
       expect(ada.events).toEqual(["detached", "reattached"]);
       expect(bob.events).toEqual(["peer-detached", "peer-attached"]);
-      expect(ada.call.stats().sent?.unsent).toBeGreaterThan(5);
+      // What was said meanwhile waited for the connection.
+      expect(ada.call.stats().sent?.unsent).toBe(0);
     }
     expect([ada.told, bob.told]).toEqual([upTo(60), upTo(60)]);
     await bothAreHeard(world, ada, bob);
     await hungUp(world, ada.call, bob.call);
     expect(world.reported).toEqual([]);
   });
+});
+
+describe("words that are said while an end is away for a moment", () => {
+  it.each(["speaker", "listener"])(
+    "of the %s's connection are heard once it is back, in order, none twice",
+    async (who) => {
+      const { world, ada, bob } = await scene();
+      await bothAreHeard(world, ada, bob);
+      const sequences: number[] = [];
+      void (async () => {
+        for await (const heard of bob.call.audio) if (heard.kind === "speech") sequences.push(heard.sequence);
+      })();
+      const before = ada.call.stats().sent?.sent ?? 0;
+      // As a microphone does: 20 ms at a time, whoever listens.
+      const pcm = utterance(6, 48_000);
+      let waited = 0;
+      const cutAt = 2_000;
+      for (let at = 0; at < 6_000; at += 20) {
+        if (at === cutAt) (who === "speaker" ? ada : bob).way.cut();
+        let taken = false;
+        void ada.call.audio.write(pcm.subarray(at * 48, (at + 20) * 48)).then(() => {
+          taken = true;
+        });
+        await world.clock.advance(20);
+        if (!taken) waited += 1;
+      }
+      await world.clock.advance(3_000);
+      expect(waited).toBe(0);
+      const sent = (ada.call.stats().sent?.sent ?? 0) - before + (ada.call.stats().sent?.leftOut ?? 0);
+      expect(sent).toBe(300);
+      expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b));
+      // Those under way as the connection broke are lost, and those alone.
+      expect(sequences.length).toBeGreaterThan(285);
+      expect(ada.call.stats().sent?.unsent).toBe(0);
+      expect(world.reported).toEqual([]);
+    },
+  );
 });
 
 describe("a bounded call whose end does not come back in time", () => {

@@ -1,0 +1,105 @@
+import type { Clock } from "../codecs/clock.ts";
+import { audioLevel } from "./audio-level.ts";
+import type { PcmQueue } from "./pcm-queue.ts";
+
+/** Why what is said waits: this end has no connection, the other end has none, or it asked for a pause. */
+export type WaitReason = "detached" | "peer-detached" | "paused";
+
+/** How long words wait at most, ms, for a connection and in a pause; then time goes on for them, heard or not. */
+const LONGEST_WAIT_MS: Readonly<Record<WaitReason, number>> = {
+  detached: 5_000,
+  "peer-detached": 5_000,
+  paused: 2_000,
+};
+/** Quieter than this is left out of what is said late, dB below full scale, but for the first part of each quiet stretch, ms. */
+const QUIET_LEVEL = 50;
+const KEPT_QUIET_MS = 100;
+
+export interface WaitingWordsOptions {
+  readonly clock: Clock;
+  /** Milliseconds of sound that wait, besides those that always may. */
+  readonly queued: () => number;
+  /** A reason is gone: what waits may go. */
+  readonly goOn: () => void;
+}
+
+/** Whether the words of a writer wait, and by how much they are late since: what is left out of their pauses makes it good. */
+export class WaitingWords {
+  readonly #options: WaitingWordsOptions;
+  /** What ends each reason's time. */
+  readonly #reasons = new Map<WaitReason, () => void>();
+  #behind = 0;
+  #quiet = 0;
+  #leftOut = 0;
+
+  constructor(options: WaitingWordsOptions) {
+    this.#options = options;
+  }
+
+  /** Frames left out so far. */
+  get leftOut(): number {
+    return this.#leftOut;
+  }
+
+  get isWaiting(): boolean {
+    return this.#reasons.size > 0;
+  }
+
+  /** Milliseconds of sound more than usual that a writer may be ahead: one that cannot wait, a microphone, loses nothing meanwhile. */
+  get allowance(): number {
+    return this.isWaiting
+      ? Math.max(...[...this.#reasons.keys()].map((reason) => LONGEST_WAIT_MS[reason]))
+      : this.#behind;
+  }
+
+  /** Words wait from now on, until `end` or for as long as {@link LONGEST_WAIT_MS} says. Idempotent. */
+  begin(reason: WaitReason): void {
+    if (this.#reasons.has(reason)) return;
+    const { clock } = this.#options;
+    this.#reasons.set(
+      reason,
+      clock.at(clock.now() + LONGEST_WAIT_MS[reason], () => this.end(reason)),
+    );
+  }
+
+  /** That reason is gone. Idempotent. */
+  end(reason: WaitReason): void {
+    if (!this.#forget(reason)) return;
+    if (!this.isWaiting) this.#behind = Math.max(this.#behind, this.#options.queued());
+    this.#options.goOn();
+  }
+
+  /** What waited was thrown away: the other end's pause was for that. */
+  flushed(): void {
+    this.#forget("paused");
+    this.#behind = 0;
+  }
+
+  /** Nothing is said any more. */
+  finish(): void {
+    for (const reason of this.#reasons.keys()) this.#forget(reason);
+  }
+
+  /** Where what is said is late, quiet frames that wait are taken out of `queue`, into `frame`. */
+  catchUp(queue: PcmQueue, frame: Int16Array, milliseconds: number): void {
+    while (queue.length >= 2 * frame.length) {
+      if (!this.leavesOut(audioLevel(queue.peek(frame.length)), milliseconds)) return;
+      queue.fill(frame);
+      this.#leftOut += 1;
+    }
+    if (!this.isWaiting) this.#behind = 0;
+  }
+
+  /** Whether a frame of this level and length is left out. Once for each frame. */
+  leavesOut(level: number, milliseconds: number): boolean {
+    this.#quiet = level >= QUIET_LEVEL ? this.#quiet + milliseconds : 0;
+    if (this.#behind <= 0 || this.#quiet <= KEPT_QUIET_MS) return false;
+    this.#behind -= milliseconds;
+    return true;
+  }
+
+  #forget(reason: WaitReason): boolean {
+    this.#reasons.get(reason)?.();
+    return this.#reasons.delete(reason);
+  }
+}
