@@ -1,0 +1,227 @@
+import { describe, expect, it } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { CallScene } from "../../test/scenario/signaling-call.ts";
+import { ALICE, BOB, must, type TestAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
+import { readRecord } from "../attribution.ts";
+import { makeNarrowing } from "../narrowing.ts";
+import {
+  makeTermsAcceptance,
+  makeTermsChange,
+  type TermsAcceptancePayload,
+  type TermsChangePayload,
+  termsChangeDigest,
+} from "../terms-change.ts";
+
+const ENDS = [ALICE, BOB] as const;
+const CHANGE_ID = "019b76da-c6e8-7000-8000-00000000000";
+
+/** A call whose ends ask for changes by hand. */
+class Changing extends CallScene {
+  #id = 0;
+
+  change(leg: 0 | 1, changes: Partial<TermsChangePayload> = {}, by: TestAgent = ENDS[leg]): string {
+    this.#id += 1;
+    const stream = Number(this.stream(0, "send").stream);
+    return makeTermsChange(
+      {
+        v: 1,
+        session_id: this.sessionId,
+        session_digest: encodeHex(this.core.digest),
+        leg,
+        number: 2,
+        change_id: `${CHANGE_ID}${this.#id}`,
+        settings: { profile: "frame", streams: [{ leg, stream, bitrate_bps: 16_000 }] },
+        reason: "bandwidth",
+        last_audit_id: ZERO_DIGEST,
+        iat: Math.floor(this.stage.now / 1000),
+        ...changes,
+      },
+      by.identity,
+    );
+  }
+
+  acceptance(
+    leg: 0 | 1,
+    change: string,
+    changes: Partial<TermsAcceptancePayload> = {},
+    by: TestAgent = ENDS[leg],
+  ): string {
+    return makeTermsAcceptance(
+      {
+        v: 1,
+        session_id: this.sessionId,
+        session_digest: encodeHex(this.core.digest),
+        leg,
+        change_digest: termsChangeDigest(change),
+        last_audit_id: ZERO_DIGEST,
+        iat: Math.floor(this.stage.now / 1000),
+        ...changes,
+      },
+      by.identity,
+    );
+  }
+
+  adjust(leg: 0 | 1, change: string) {
+    return [this.alice, this.bob][leg]!.ask("ADJUST", `/sessions/${this.sessionId}`, { change });
+  }
+
+  confirm(leg: 0 | 1, id: string, more: JsonObject) {
+    const parameters = { target_id: id, ...more };
+    return [this.alice, this.bob][leg]!.ask("CONFIRM", `/sessions/${this.sessionId}`, parameters);
+  }
+
+  accept(leg: 0 | 1, id: string, acceptance: string) {
+    return this.confirm(leg, id, { status: "accepted", acceptance });
+  }
+
+  get terms(): JsonObject {
+    const answers = this.alice.query(this.sessionId);
+    this.stage.advance(1_000);
+    return answers.last.result.terms as JsonObject;
+  }
+
+  recorded(event: string) {
+    return this.stage
+      .sessionRecords(this.sessionId)
+      .map((jws) => must(readRecord(jws)))
+      .filter((record) => record.event === event);
+  }
+}
+
+const ID = `${CHANGE_ID}1`;
+
+describe("a change of the terms", () => {
+  it("is in force with the acceptance, once, with both objects kept and named by one record", () => {
+    const scene = new Changing();
+    const change = scene.change(0);
+    const asked = scene.adjust(0, change);
+    expect(scene.bobInbox.event("change-asked")).toMatchObject({ change, change_id: ID, leg: 0, number: 2 });
+    const accepted = scene.accept(1, ID, scene.acceptance(1, change));
+    scene.stage.advance(1_000);
+    expect([asked.outcome, accepted.outcome]).toEqual(["ok 200", "ok 200"]);
+    expect(scene.terms).toMatchObject({ number: 2, settings: [{ leg: 0, bitrate_bps: 16_000 }] });
+    for (const inbox of [scene.aliceInbox, scene.bobInbox])
+      expect(inbox.event("terms-changed")).toMatchObject({ number: 2, leg: 0, change: { change } });
+    const [record, more] = scene.recorded("terms-changed");
+    expect([record?.extra?.terms_change, more]).toEqual([termsChangeDigest(change), undefined]);
+    expect(scene.recorded("change-accepted")[0]?.extra?.accepted_change).toBe(termsChangeDigest(change));
+    const kinds = scene.stage.artifacts(scene.sessionId).map(({ artifact, leg }) => `${artifact} ${leg}`);
+    expect(kinds.filter((kind) => kind.startsWith("terms-"))).toEqual([
+      "terms-change 0",
+      "terms-acceptance 1",
+    ]);
+    scene.stage.checkChain();
+  });
+
+  it("sent again waits with the first, or is answered as it was; replayed later it is outdated", () => {
+    const scene = new Changing();
+    const change = scene.change(0);
+    const [first, again] = [scene.adjust(0, change), scene.adjust(0, change)];
+    const acceptance = scene.acceptance(1, change);
+    scene.accept(1, ID, acceptance);
+    scene.stage.advance(1_000);
+    expect([first.outcome, again.outcome]).toEqual(["ok 200", "ok 200"]);
+    expect([scene.adjust(0, change).outcome, scene.accept(1, ID, acceptance).outcome]).toEqual([
+      "ok 200",
+      "ok 200",
+    ]);
+    const next = scene.change(1, { number: 3 });
+    scene.adjust(1, next);
+    scene.accept(0, `${CHANGE_ID}2`, scene.acceptance(0, next));
+    scene.stage.advance(1_000);
+    expect(scene.adjust(0, change).outcome).toBe("terms-outdated");
+    expect(scene.accept(1, ID, acceptance).outcome).toBe("target-not-found");
+    expect(scene.terms).toMatchObject({ number: 3 });
+    expect(scene.recorded("terms-changed")).toHaveLength(2);
+  });
+
+  it.each<[string, (scene: Changing) => string, string]>([
+    ["signed by the other end", (scene) => scene.change(0, {}, BOB), "signature-invalid"],
+    ["in the other end's name", (scene) => scene.change(1, {}, ALICE), "field-invalid"],
+    ["for another session", (scene) => scene.change(0, { session_digest: ZERO_DIGEST }), "field-invalid"],
+    ["of terms to come", (scene) => scene.change(0, { number: 4 }), "terms-outdated"],
+    ["altered", (scene) => `${scene.change(0).slice(0, -4)}AAAA`, "signature-invalid"],
+  ])("%s is refused, and the other end is not asked", (_name, make, code) => {
+    const scene = new Changing();
+    expect(scene.adjust(0, make(scene)).outcome).toBe(code);
+    expect(scene.bobInbox.events).not.toContain("change-asked");
+  });
+
+  it.each<[string, 0 | 1, (scene: Changing, change: string) => string, string]>([
+    ["by who asked", 0, (scene, change) => scene.acceptance(0, change), "target-not-found"],
+    [
+      "by who asked in the other's name",
+      0,
+      (scene, change) => scene.acceptance(1, change, {}, ALICE),
+      "target-not-found",
+    ],
+    [
+      "signed by who asked",
+      1,
+      (scene, change) => scene.acceptance(1, change, {}, ALICE),
+      "signature-invalid",
+    ],
+    ["of another change", 1, (scene) => scene.acceptance(1, scene.change(0)), "field-invalid"],
+    [
+      "of another session",
+      1,
+      (scene, change) => scene.acceptance(1, change, { session_digest: ZERO_DIGEST }),
+      "field-invalid",
+    ],
+  ])("is not accepted %s", (_name, leg, make, code) => {
+    const scene = new Changing();
+    const change = scene.change(0);
+    scene.adjust(0, change);
+    expect(scene.accept(leg, ID, make(scene, change)).outcome).toBe(code);
+    expect(scene.terms).toMatchObject({ number: 1 });
+    expect(scene.recorded("terms-changed")).toEqual([]);
+    scene.stage.checkChain();
+  });
+
+  it("is off when it is rejected, not answered in 5 s, overtaken by other terms, or the session ends", () => {
+    const scene = new Changing();
+    const rejected = scene.adjust(0, scene.change(0));
+    expect(scene.confirm(1, ID, { status: "rejected", explanation: "no" }).outcome).toBe("ok 200");
+    expect(rejected.last.error).toMatchObject({ code: "change-rejected", reason: "no" });
+    const unanswered = scene.adjust(0, scene.change(0));
+    expect(scene.adjust(0, scene.change(0)).outcome).toBe("change-pending");
+    scene.stage.advance(5_000);
+    expect(unanswered.outcome).toBe("change-unanswered");
+    const late = scene.change(0);
+    expect(scene.accept(1, `${CHANGE_ID}2`, scene.acceptance(1, late)).outcome).toBe("target-not-found");
+    const overtaken = scene.adjust(0, late);
+    const narrowing = makeNarrowing(
+      {
+        v: 1,
+        session_id: scene.sessionId,
+        session_digest: encodeHex(scene.core.digest),
+        leg: 1,
+        number: 2,
+        scope: [],
+        last_audit_id: ZERO_DIGEST,
+        iat: Math.floor(scene.stage.now / 1000),
+      },
+      BOB.identity,
+    );
+    scene.bob.ask("ADJUST", `/sessions/${scene.sessionId}`, { narrowing });
+    expect(overtaken.last.error).toMatchObject({ code: "terms-outdated", details: { number: 2 } });
+    const cut = scene.adjust(0, scene.change(0, { number: 3 }));
+    scene.bob.hangUp(scene.sessionId);
+    expect(cut.outcome).toBe("session-terminated");
+    scene.stage.checkChain();
+  });
+
+  it("asked for by an end that is gone by then comes about all the same, and is on record", () => {
+    const scene = new Changing();
+    const change = scene.change(0);
+    scene.adjust(0, change);
+    const acceptance = scene.acceptance(1, change);
+    const accepted = scene.accept(1, ID, acceptance);
+    scene.alice.drop();
+    scene.stage.advance(1_000);
+    expect(accepted.outcome).toBe("ok 200");
+    expect(scene.recorded("terms-changed")[0]?.extra?.terms_change).toBe(termsChangeDigest(change));
+    scene.stage.checkChain();
+  });
+});
