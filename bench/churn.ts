@@ -122,6 +122,7 @@ async function load(
   const plan: BotsPlan = {
     ...{ calls, ramp, duration: { least: duration, most: duration }, rate: { least: 24_000, most: 24_000 } },
     ...{ media: "opus", network: undefined, carrier: "webtransport", seed: 1, duplex: false, decode: false },
+    profile: "frame",
   };
   const target = { url, webSocketUrl, certificateHash };
   const { signal: stop } = new AbortController();

@@ -116,9 +116,11 @@ function options(
   { tally, times, heard }: { readonly tally: Tally; readonly times: BotTimes; readonly heard: () => void },
 ): CallOptions {
   const watch = (fate: FrameFate): void => countFate(tally, fate);
-  if (plan.media === "data") return { audio: false, data: true, watch };
+  const { profile } = plan;
+  if (plan.media === "data") return { audio: false, data: true, profile, watch };
   const view = new FrameView();
   return {
+    profile,
     audio: {
       codecs: plan.media === "opus" ? ["opus"] : ["pcmu"],
       frameMs: FRAME_MS,

@@ -12,6 +12,7 @@ const PLAN: BotsPlan = {
     carrier: "webtransport",
     duplex: false,
     decode: false,
+    profile: "frame",
   },
 };
 

@@ -1,3 +1,4 @@
+import type { FrameProfile } from "../../codecs/frame.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
 import { PRESETS } from "../emulation/link.ts";
 import { SeededRandom } from "../emulation/seeded-random.ts";
@@ -26,6 +27,8 @@ export interface BotsPlan {
   readonly seed: number;
   /** Both bots of a call speak at once; else they take turns. */
   readonly duplex: boolean;
+  /** How frames are attributed. */
+  readonly profile: FrameProfile;
   /** What is heard is also decoded. */
   readonly decode: boolean;
 }

@@ -13,6 +13,7 @@ const PLAN: BotsPlan = {
     carrier: "webtransport",
     duplex: false,
     decode: false,
+    profile: "frame",
   },
 };
 const TIMES = { count: 2, p50: 1, p95: 2, p99: 3, max: 4 };

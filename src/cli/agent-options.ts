@@ -67,6 +67,11 @@ export function addSoundOptions(command: Command): Command {
         .choices(["1", "2"])
         .argParser(Number),
     )
+    .option(
+      "--profile <name>",
+      "how frames are attributed, frame or chain; may be repeated, best first (default: frame to call, either to answer)",
+      values.profiles,
+    )
     .option("--bitrate <bps>", "bits a second that Opus aims at", values.integer(6_000, 510_000))
     .option("--dtx", "do not send silence: one frame of it goes every 400 ms")
     .addOption(

@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { Agent, type CallOptions, type IncomingCall } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { type AudioFlags, audioOptions } from "./audio-flags.ts";
+import { type AudioFlags, audioOptions, profileOption } from "./audio-flags.ts";
 import { type AgentConnectFlags, connectOptions, serverOf } from "./connect-flags.ts";
 import { type ConversationReport, converse, describeConversation } from "./conversation.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
@@ -130,6 +130,7 @@ class AnsweringDesk {
     const options: CallOptions = {
       // Nobody here would read messages.
       data: false,
+      ...profileOption(flags),
       audio: audioOptions(flags, this.#voice),
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };

@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import type { FrameProfile } from "../../codecs/frame.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
 import type { BotsMedia, BotsNetwork, BotsPlan } from "../bots/plan.ts";
@@ -24,6 +25,7 @@ export interface BotsFlags {
   readonly seed: number;
   readonly duplex?: true;
   readonly decode?: true;
+  readonly profile: FrameProfile;
   readonly server?: string;
   readonly certHash?: readonly string[];
   readonly jsonl?: string;
@@ -88,6 +90,7 @@ function planOf(flags: BotsFlags): BotsPlan {
     network: flags.network,
     duplex: flags.duplex === true,
     decode: flags.decode === true,
+    profile: flags.profile,
   };
 }
 

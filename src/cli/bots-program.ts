@@ -28,6 +28,11 @@ export function addBots(program: Command, exit: (code: ExitCode) => void): void 
       new Option("--media <kind>", "what the bots say").choices(["opus", "g711", "data"]).default("opus"),
     )
     .addOption(
+      new Option("--profile <name>", "how frames are attributed")
+        .choices(["frame", "chain"])
+        .default("frame"),
+    )
+    .addOption(
       new Option("--rate <bits>", "bits a second of what a bot says: 24k, 16k..32k; G.711 has 64k")
         .argParser(values.rates)
         .default({ least: 24_000, most: 24_000 }, "24k"),

@@ -5,7 +5,7 @@ import {
   type Recording,
   readRecording,
 } from "../../agent/node.ts";
-import { type AudioFlags, audioOptions } from "./audio-flags.ts";
+import { type AudioFlags, audioOptions, profileOption } from "./audio-flags.ts";
 import type { AgentConnectFlags } from "./connect-flags.ts";
 import { connectOptions, serverOf } from "./connect-flags.ts";
 import { converse, describeConversation } from "./conversation.ts";
@@ -49,6 +49,7 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     const options: OutgoingCallOptions = {
       signal: interrupts.signal,
       onRinging: () => output.note("it rings"),
+      ...profileOption(flags),
       audio: { ...formatOf(recording), ...audioOptions(flags, voice) },
       ...(keep === undefined ? {} : { tap: keep.tap }),
     };

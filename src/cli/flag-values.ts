@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { urlOfServer } from "../../agent/address.ts";
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
+import type { FrameProfile } from "../../codecs/frame.ts";
 import { isAgtpUri, parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { END_REASON } from "../../signaling/closing.ts";
 import { readShape } from "../../signaling/shape.ts";
@@ -85,6 +86,12 @@ export function codecs(text: string, before: readonly string[] | undefined): str
   const name = text.toLowerCase();
   if (AUDIO_FORMATS.some((known) => known.name === name)) return [...(before ?? []), name];
   throw new InvalidArgumentError(`It is one of ${AUDIO_FORMATS.map((known) => known.name).join(", ")}.`);
+}
+
+/** Attribution profiles; given again, one more. */
+export function profiles(text: string, before: readonly FrameProfile[] | undefined): FrameProfile[] {
+  if (text === "frame" || text === "chain") return [...(before ?? []), text];
+  throw new InvalidArgumentError("It is frame or chain.");
 }
 
 /** A length of frames that some codec has, milliseconds. */

@@ -54,6 +54,7 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
     [["call", ID, "--key", "k", "--cert-hash", "12"], /SHA-256/],
     [["call", ID, "--key", "k", "--codec", "mp3"], /opus, g722, pcmu, pcma/],
     [["call", ID, "--key", "k", "--frame-ms", "25"], /10, 20, 30, 40, 60/],
+    [["call", ID, "--key", "k", "--profile", "none"], /frame or chain/],
     [["answer", "--key", "k", "--redundancy", "3"], /from 0 to 2/],
     [["call", ID, "--key", "k", "--reason", "\u001b[2J"], /1 to 64 letters/],
     [["call", ID, "--key", "k", "--in", "a.wav", "--tone"], /cannot be used with/],
