@@ -150,7 +150,8 @@ export class AudioPlayer {
     const { codec } = this.#options;
     const { clockRate, rtpClockRate } = codec.format;
     const timestamp = (frame.timestamp * (clockRate / rtpClockRate)) >>> 0;
-    return { ...frame, timestamp, pauses: codec.isPause?.(frame.payload) === true };
+    const pauses = codec.isPause?.(frame.payload) === true;
+    return { ...frame, timestamp, pauses, recovers: codec.carriesEarlier?.(frame.payload) === true };
   }
 
   #startPlayout(now: number): Playout {

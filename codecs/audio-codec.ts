@@ -40,6 +40,8 @@ export interface AudioCodec {
    * carries forward error correction recovers from it; otherwise it conceals.
    */
   conceal(next?: Uint8Array): Int16Array;
+  /** Whether `conceal` can recover a lost frame from the payload that followed it. Absent: never. */
+  carriesEarlier?(next: Uint8Array): boolean;
   /**
    * Whether a payload says that its speaker is silent: until there is something to hear again no more need come, but one now and then.
    * Absent: none does.

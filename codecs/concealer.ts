@@ -31,6 +31,12 @@ export class Concealer {
     this.#lost = 0;
   }
 
+  /** What arrived is not heard any more: lost frames are silence until another has come. */
+  forget(): void {
+    this.#last.fill(0);
+    this.#lost = 0;
+  }
+
   /** Fills `pcm` in place of a lost frame. */
   fill(pcm: Int16Array): void {
     for (let at = 0; at < pcm.length; at++) pcm[at] = this.#concealed(this.#lost + at);

@@ -13,8 +13,8 @@ export const G722_PAYLOAD_TYPE = 9;
 
 /** A mono codec for one stream. */
 export class G722Codec extends WaveformCodec {
-  readonly #encoder = new G722Encoder();
-  readonly #decoder = new G722Decoder();
+  #encoder = new G722Encoder();
+  #decoder = new G722Decoder();
 
   /** Throws `field-invalid` unless `frameSamples` is even, 2 to 1,920 (120 ms). Default 320 (20 ms). */
   constructor(frameSamples: number = 320) {
@@ -30,6 +30,11 @@ export class G722Codec extends WaveformCodec {
 
   protected write(pcm: Int16Array, payload: Uint8Array): void {
     this.#encoder.encode(pcm, payload);
+  }
+
+  protected override restart(): void {
+    this.#encoder = new G722Encoder();
+    this.#decoder = new G722Decoder();
   }
 
   protected read(payload: Uint8Array, pcm: Int16Array): void {

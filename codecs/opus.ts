@@ -9,6 +9,8 @@ export const OPUS_PAYLOAD_TYPE = 111;
 export const OPUS_FRAME_MS: readonly number[] = [5, 10, 20, 40, 60];
 /** Longest packet in samples at 48 kHz: 120 ms. */
 const OPUS_MAX_PACKET_SAMPLES = 5760;
+/** First of the configurations (RFC 6716 table 2) that CELT alone makes. */
+const CELT_CONFIG = 16;
 /** Longest frame inside a packet, bytes. */
 const OPUS_MAX_FRAME_BYTES = 1275;
 
@@ -43,13 +45,30 @@ export function parseOpusPacket(payload: Uint8Array): Result<OpusPacket> {
   const samples = frames * frameSamples;
   if (samples > OPUS_MAX_PACKET_SAMPLES) return malformed("longer than 120 ms", 1);
   return ok({
-    mode: config < 12 ? "silk" : config < 16 ? "hybrid" : "celt",
+    mode: config < 12 ? "silk" : config < CELT_CONFIG ? "hybrid" : "celt",
     bandwidth: configBandwidth(config),
     channels: (toc & 4) === 0 ? 1 : 2,
     frames,
     frameSamples,
     samples,
   });
+}
+
+/**
+ * Whether a packet that {@link parseOpusPacket} reads also carries the frame before it, coarsely (RFC 6716 section 4.2.4). For packets of
+ * several frames of unlike length it is whether it may.
+ */
+export function opusCarriesFec(payload: Uint8Array): boolean {
+  const toc = payload[0] ?? 0;
+  const config = toc >> 3;
+  if (config >= CELT_CONFIG || payload.length < 2) return false;
+  const code = toc & 3;
+  if (code > 1) return true;
+  // One flag of voice activity for each 20 ms stands before that of this; those of the other channel follow.
+  const blocks = Math.max(1, configSamples(config) / 960);
+  const flags = payload[1] as number;
+  const isMono = (toc & 4) === 0;
+  return ((flags >> (7 - blocks)) & 1) === 1 || (!isMono && ((flags >> (6 - 2 * blocks)) & 1) === 1);
 }
 
 /** The number of frames in the packet, once their lengths fit it. */

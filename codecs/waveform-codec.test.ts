@@ -22,6 +22,24 @@ function loudness(pcm: Int16Array): number {
   return -10 * Math.log10(power);
 }
 
+it.each([
+  ["g722", () => new G722Codec()],
+  ["pcma", () => new G711Codec("pcma")],
+])("%s forgets what was said: nothing of it fills in for what is lost after", (_, make) => {
+  const codec = make();
+  const quiet = new Int16Array(codec.format.frameSamples);
+  for (const pcm of sound(codec, 0.2, 52, true)) codec.decode(codec.encode(pcm));
+  codec.forget?.();
+  expect(codec.conceal().every((sample) => sample === 0)).toBe(true);
+  codec.forget?.();
+  const fresh = make();
+  for (let frame = 0; frame < 2; frame += 1) {
+    const payload = codec.encode(quiet).slice();
+    expect(payload).toEqual(fresh.encode(quiet));
+    expect(codec.decode(payload)).toEqual(fresh.decode(payload));
+  }
+});
+
 describe.each([
   ["g722", () => new G722Codec()],
   ["pcmu", () => new G711Codec("pcmu")],

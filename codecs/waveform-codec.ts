@@ -34,6 +34,13 @@ export abstract class WaveformCodec implements AudioCodec {
   protected abstract write(pcm: Int16Array, payload: Uint8Array): void;
   /** One payload to its frame. */
   protected abstract read(payload: Uint8Array, pcm: Int16Array): void;
+  /** Forgets what was written and read, where that matters to what follows. */
+  protected restart(): void {}
+
+  forget(): void {
+    this.#concealer.forget();
+    this.restart();
+  }
 
   tune({ dtx }: CodecTuning): void {
     this.#requireOpen();

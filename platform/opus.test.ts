@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { afterEach, describe, expect, test } from "vitest";
 import type { AudioCodec } from "../codecs/audio-codec.ts";
+import { opusCarriesFec } from "../codecs/opus.ts";
 import { createOpusCodec, type OpusOptions } from "./opus.ts";
 
 const opened: AudioCodec[] = [];
@@ -77,12 +78,29 @@ describe("speech through the codec", () => {
     expect(bytes(0)).toBeLessThan(before * 0.6);
     codec.tune?.({ bitrate: 32_000, expectedLoss: 0.2 });
     const payloads = encodeAll(codec, ada.subarray(0, third));
-    expect(payloads.filter((payload) => carriesFec(payload)).length).toBeGreaterThan(payloads.length / 4);
+    expect(payloads.filter((payload) => opusCarriesFec(payload)).length).toBeGreaterThan(payloads.length / 4);
     codec.tune?.({ expectedLoss: 0 });
     const without = encodeAll(codec, ada.subarray(0, third)).slice(2);
-    expect(without.filter((payload) => carriesFec(payload))).toEqual([]);
+    expect(without.filter((payload) => opusCarriesFec(payload))).toEqual([]);
     expect(() => codec.tune?.({ bitrate: 5_999 })).toThrow("6,000");
     expect(() => codec.tune?.({ expectedLoss: 1.1 })).toThrow("0 to 1");
+  });
+
+  test.each<[OpusOptions, boolean]>([
+    [{}, true],
+    [{ frameMs: 10 }, true],
+    [{ frameMs: 40 }, true],
+    [{ frameMs: 60 }, true],
+    [{ channels: 2 }, true],
+    [{ fec: false }, false],
+    [{ expectedLoss: 0 }, false],
+    [{ application: "low-delay" }, false],
+    [{ application: "music" }, true],
+  ])("tells which payloads carry the one before them: %j", async (options, some) => {
+    const codec = await open(options);
+    const { channels, frameSamples } = codec.format;
+    const payloads = encodeAll(codec, ada.subarray(0, 48_000 - ((48_000 / channels) % frameSamples)));
+    expect(payloads.some((payload) => codec.carriesEarlier?.(payload))).toBe(some);
   });
 
   test("two channels keep apart", async () => {
@@ -266,12 +284,6 @@ async function open(options?: OpusOptions): Promise<AudioCodec> {
   const codec = await createOpusCodec(options);
   opened.push(codec);
   return codec;
-}
-
-/** The flag of RFC 6716 section 4.2.4, for payloads of 20 ms with one channel. */
-function carriesFec(payload: Uint8Array): boolean {
-  const [toc = 0, silk = 0] = payload;
-  return toc >> 3 < 16 && (silk & 0x40) !== 0;
 }
 
 function encodeAll(codec: AudioCodec, pcm: Int16Array): Uint8Array[] {

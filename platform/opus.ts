@@ -9,7 +9,7 @@ import {
   Signal,
 } from "libopus-wasm";
 import type { AudioCodec, AudioFormat, CodecTuning } from "../codecs/audio-codec.ts";
-import { OPUS_CLOCK_RATE, parseOpusPacket } from "../codecs/opus.ts";
+import { OPUS_CLOCK_RATE, opusCarriesFec, parseOpusPacket } from "../codecs/opus.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 
 /** Milliseconds of one frame: what the encoder makes of the lengths RTP can name in whole numbers. */
@@ -24,8 +24,8 @@ export interface OpusOptions {
   /** Bits per second of payload, 6,000 to 510,000, variable around this mean. Default 32,000 a channel. */
   readonly bitrate?: number;
   /**
-   * - `voice` (default): tuned for speech; the one that carries FEC.
-   * - `music`: waveform coding.
+   * - `voice` (default): tuned for speech.
+   * - `music`: waveform coding, as far as FEC does not ask for another.
    * - `low-delay`: waveform coding with 2.5 ms of lookahead; no FEC.
    */
   readonly application?: "voice" | "music" | "low-delay";
@@ -131,6 +131,10 @@ class OpusCodec implements AudioCodec {
     if (bitrate !== undefined) this.#encoder.setBitrate(bitrate);
     if (dtx !== undefined) this.#encoder.setDtx(dtx);
     if (expectedLoss !== undefined) this.#encoder.setPacketLossPercent(Math.round(expectedLoss * 100));
+  }
+
+  carriesEarlier(next: Uint8Array): boolean {
+    return this.#isOneFrame(next) && opusCarriesFec(next);
   }
 
   isPause(payload: Uint8Array): boolean {

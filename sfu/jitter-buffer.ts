@@ -32,6 +32,8 @@ export interface BufferedFrame {
   readonly startOfTurn: boolean;
   /** Nothing follows in this turn: what comes after is silence, not loss. */
   readonly endOfTurn: boolean;
+  /** Whether the frame before it, lost, can be recovered from its payload. Default true. */
+  readonly recovers?: boolean | undefined;
   /** Nothing need follow for a while: its speaker is silent. Default false. */
   readonly pauses?: boolean | undefined;
 }
@@ -173,7 +175,7 @@ export class JitterBuffer {
     if ((first.startOfTurn && lost === 0) || ahead < -1) return this.#begin(at, offset);
     if (ahead <= 0) return this.#play(at, offset);
     if (this.#holes < lost) {
-      return this.#missing(at, ahead === 1 ? first.payload : undefined);
+      return this.#missing(at, ahead === 1 && first.recovers !== false ? first.payload : undefined);
     }
     // As many slots as frames were lost are empty; what is left of the gap is silence the speaker did not send.
     return this.#begin(at, offset);

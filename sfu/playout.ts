@@ -47,7 +47,7 @@ export interface PlayoutCounters extends JitterCounters {
   readonly heard: number;
   /** Frame times concealed. */
   readonly concealed: number;
-  /** Those among them for which the following payload was at hand. */
+  /** Those among them that the following payload, at hand, carries coarsely. */
   readonly recovered: number;
   /** Frames given out that another one carried. */
   readonly redundant: number;
