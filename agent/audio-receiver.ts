@@ -209,6 +209,16 @@ export class AudioReceiver {
     this.#player.flush();
   }
 
+  /** What is played fades out, and nothing is played until `resume`, for 2 s at most; what comes is kept. Idempotent. */
+  pause(): void {
+    this.#player.pause();
+  }
+
+  /** Goes on where `pause` stopped. Idempotent. */
+  resume(): void {
+    this.#player.resume();
+  }
+
   /** The call goes on. */
   release(): void {
     this.#held = false;

@@ -18,6 +18,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly #sender: AudioSender | undefined;
   #finished = false;
   #flush: (() => Promise<void>) | undefined;
+  #pause: (isPaused: boolean) => void = () => {};
   #heardPosition: (() => Promise<HeardPosition | undefined>) | undefined;
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
@@ -78,6 +79,20 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     return await this.#heardPosition?.();
   }
 
+  /**
+   * Stops playing what the other end says, with a fade of 10 ms, and asks it to hold what it has yet to say: for 2 s at most, and nothing is
+   * thrown away. What follows is `call.interrupt()`, or `resume()` where it was no interruption. Throws `interrupt-forbidden`, and
+   * `field-invalid` when this end does not hear audio.
+   */
+  pause(): void {
+    this.#pause(true);
+  }
+
+  /** Goes on with what was paused: all of it is heard. Idempotent. */
+  resume(): void {
+    this.#pause(false);
+  }
+
   /** While true nothing is sent; what is written meanwhile is not said later. */
   get muted(): boolean {
     return this.#sender?.muted ?? true;
@@ -122,6 +137,11 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** @internal Who asks the other end how far it heard. */
   heardPositionWith(ask: () => Promise<HeardPosition | undefined>): void {
     this.#heardPosition = ask;
+  }
+
+  /** @internal Who pauses what the other end says. */
+  pauseWith(pause: (isPaused: boolean) => void): void {
+    this.#pause = pause;
   }
 
   /** @internal Whether a reader, or the first one to come, wants the intervals in which nobody speaks. */

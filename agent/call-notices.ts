@@ -10,8 +10,9 @@ import {
 } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { CallRequests } from "./call-control.ts";
-import type { Unattributed } from "./call-media.ts";
+import type { CallMedia, Unattributed } from "./call-media.ts";
 import { unwrap } from "./unwrap.ts";
+import { VoicePause } from "./voice-pause.ts";
 
 /** Quality got worse, or better again. */
 export interface QualityTold {
@@ -40,11 +41,13 @@ export interface UnattributedTold {
 export interface CallNoticesOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
+  readonly media: CallMedia;
   /** This end's. */
   readonly agentId: string;
   readonly quality: (event: QualityTold) => void;
   readonly bandwidth: (event: BandwidthTold) => void;
   readonly unattributed: (event: UnattributedTold) => void;
+  readonly report: (error: unknown) => void;
 }
 
 /** Members of a notice in the inbox that are not the sender's. */
@@ -54,9 +57,11 @@ const ENVELOPE: ReadonlySet<string> = new Set(["by", "leg", "event", "session_id
 export class CallNotices {
   readonly #options: CallNoticesOptions;
   #heardAsked: (stream: number) => void = () => {};
+  readonly #pause: VoicePause;
 
   constructor(options: CallNoticesOptions) {
     this.#options = options;
+    this.#pause = new VoicePause({ ...options, tell: (notice) => this.tell(notice) });
   }
 
   /** `take` is asked when the other end wants to know how far it was heard. */
@@ -110,6 +115,10 @@ export class CallNotices {
       }
       case "heard-position":
         this.#heardAsked(notice.stream);
+        return;
+      case "pause":
+      case "resume":
+        this.#pause.told(notice);
         return;
       case "unattributed": {
         const { stream, first_sequence: first, last_sequence: last } = notice;

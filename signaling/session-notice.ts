@@ -40,8 +40,16 @@ export type UnattributedNotice = {
   readonly last_sequence: number;
 };
 
+/** The listener plays nothing of a stream for a moment, or goes on: the speaker holds what it has to say, 2 s at most. */
+export type PauseNotice = { readonly event: "pause" | "resume"; readonly stream: number };
+
 /** What one end tells the other, and the record, of how the media comes: by NOTIFY of the session. Nobody signs it but who carries it. */
-export type SessionNotice = BandwidthEstimate | QualityNotice | HeardPositionAsked | UnattributedNotice;
+export type SessionNotice =
+  | BandwidthEstimate
+  | QualityNotice
+  | HeardPositionAsked
+  | UnattributedNotice
+  | PauseNotice;
 
 /** Names of such events. */
 export const SESSION_NOTICE_EVENTS = [
@@ -50,6 +58,8 @@ export const SESSION_NOTICE_EVENTS = [
   "quality_restored",
   "heard-position",
   "unattributed",
+  "pause",
+  "resume",
 ] as const;
 
 export type SessionNoticeEvent = SessionNotice["event"];
@@ -68,6 +78,11 @@ const QUALITY: Shape<QualityNotice> = object<QualityNotice>({
   bits_per_second: optional(BITS),
 });
 
+const PAUSE: Shape<PauseNotice> = object<PauseNotice>({
+  event: oneOf("pause", "resume"),
+  stream: STREAM_ID,
+});
+
 /** What each event says, and nothing else: it goes into the record. */
 export const SESSION_NOTICES: Readonly<Record<SessionNoticeEvent, Shape<SessionNotice>>> = {
   bandwidth_estimate: object<BandwidthEstimate>({
@@ -80,6 +95,8 @@ export const SESSION_NOTICES: Readonly<Record<SessionNoticeEvent, Shape<SessionN
   quality_degraded: QUALITY,
   quality_restored: QUALITY,
   "heard-position": object<HeardPositionAsked>({ event: oneOf("heard-position"), stream: STREAM_ID }),
+  pause: PAUSE,
+  resume: PAUSE,
   unattributed: object<UnattributedNotice>({
     event: oneOf("unattributed"),
     stream: STREAM_ID,

@@ -2,6 +2,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
 import type { SessionNotice, SessionNoticeEvent } from "../session-notice.ts";
+import { isInterruptible } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { SwitchboardInput } from "./io.ts";
@@ -15,6 +16,8 @@ const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEven
   quality_restored: ["quality_degraded", "quality_restored"],
   "heard-position": ["heard-position"],
   unattributed: ["unattributed"],
+  pause: ["pause", "resume"],
+  resume: ["pause", "resume"],
 };
 
 /** What the ends, and the relay, tell of how the media comes: to the other end by its inbox, and to the record. */
@@ -41,6 +44,13 @@ export class SessionNotices {
     const { event, ...facts } = notice;
     const hasStream = !("stream" in notice) || session.flows.some(({ stream }) => stream === notice.stream);
     if (!hasStream) return refuse("field-invalid", "There is no such stream.", "content.stream");
+    if (event === "pause" && !isInterruptible(session.terms, notice.stream, peerOf(session, leg).leg)) {
+      return refuse(
+        "interrupt-forbidden",
+        "The speaker of this stream may not be interrupted.",
+        "content.stream",
+      );
+    }
     session.lastActivity = Math.max(session.lastActivity, now);
     const said = { ...facts, leg: leg.leg };
     const by = leg.agent.agentId;

@@ -127,6 +127,7 @@ describe("where a speaker signed that it is not to be interrupted", () => {
       );
       const [speaker, listener] = who === "caller" ? [call, answered] : [answered, call];
       expect(await refusal(world, listener.interrupt())).toBe("interrupt-forbidden");
+      expect(() => listener.audio.pause()).toThrow(expect.objectContaining({ code: "interrupt-forbidden" }));
       // The other way round nobody forbade it.
       expect(await refusal(world, speaker.interrupt())).toBe("accepted");
       expect(await refusal(world, speaker.audio.flush())).toBe("accepted");
@@ -151,5 +152,92 @@ describe("where a speaker signed that it is not to be interrupted", () => {
     await world.clock.advance(1_000);
     expect((call.stats().sent?.sent ?? 0) - sent).toBeGreaterThanOrEqual(49);
     expect((answered.stats().heard?.heard ?? 0) - heard).toBeGreaterThanOrEqual(45);
+  });
+});
+
+describe("an interruption in two steps", () => {
+  async function speaking() {
+    const made = await pair();
+    const { world, call, answered } = made;
+    const played: Played[] = [];
+    void listen(world, answered, played);
+    void call.audio
+      .write(tone(400, 6))
+      .then(() => call.audio.endTurn())
+      .catch(() => undefined);
+    await world.clock.advance(1_500);
+    return { ...made, played, sent: () => call.stats().sent?.sent ?? 0 };
+  }
+
+  it("pauses in time, and a false one is taken back: every frame is heard, in order", async () => {
+    const { world, call, answered, played, sent } = await speaking();
+    const paused = world.clock.now();
+    answered.audio.pause();
+    await world.clock.advance(SILENT_AFTER + 2 * ONE_WAY);
+    const before = sent();
+    await world.clock.advance(800);
+    expect(sent()).toBe(before);
+    expect(
+      played
+        .filter(({ at }) => at > paused + SILENT_AFTER)
+        .flatMap(({ pcm }) => [...pcm])
+        .every((sample) => Math.abs(sample) < AUDIBLE),
+    ).toBe(true);
+    answered.audio.resume();
+    await world.clock.advance(7_000);
+    const heard = played.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]));
+    expect(heard).toEqual(Array.from({ length: sent() }, (_, index) => (heard[0] ?? 0) + index));
+    expect([sent(), call.stats().sent?.turns]).toEqual([301, 1]);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("pauses, then drops: nothing of it is heard after", async () => {
+    const { world, answered, played, sent } = await speaking();
+    answered.audio.pause();
+    await world.clock.advance(500);
+    await world.during(answered.interrupt());
+    const [at, before] = [world.clock.now(), sent()];
+    await world.clock.advance(3_000);
+    expect(sent()).toBe(before);
+    const after = played.filter((one) => one.at > at).flatMap(({ pcm }) => [...pcm]);
+    expect(after.some((sample) => Math.abs(sample) > AUDIBLE)).toBe(false);
+  });
+
+  it("that is forgotten goes on by itself after two seconds", async () => {
+    const { world, answered, sent } = await speaking();
+    const heard = () => answered.stats().heard?.heard ?? 0;
+    answered.audio.pause();
+    await world.clock.advance(1_000);
+    const before = [sent(), heard()] as const;
+    await world.clock.advance(2_000);
+    expect(sent() - before[0]).toBeGreaterThan(30);
+    expect(heard() - before[1]).toBeGreaterThan(30);
+    await world.clock.advance(6_000);
+    expect(heard()).toBe(sent());
+  });
+
+  it("does whatever comes, in any order, and never plays what was dropped", async () => {
+    const random = new SeededRandom(SEED);
+    const { world, call, answered, played } = await speaking();
+    let dropped = 0;
+    for (let act = 0; act < 40; act += 1) {
+      const choice = random.next();
+      if (choice < 0.35) answered.audio.pause();
+      else if (choice < 0.7) answered.audio.resume();
+      else {
+        const interrupting = answered.interrupt();
+        dropped = Math.max(dropped, ...played.map(({ sequence }) => sequence ?? 0));
+        await world.during(interrupting);
+        void call.audio.write(tone(950, 2)).catch(() => undefined);
+      }
+      await world.clock.advance(Math.floor(random.next() * 400));
+    }
+    answered.audio.resume();
+    await world.clock.advance(5_000);
+    const heard = played.flatMap(({ sequence }) => (sequence === undefined ? [] : [sequence]));
+    expect(heard).toEqual([...new Set(heard)].toSorted((a, b) => a - b));
+    expect(dropped).toBeGreaterThan(0);
+    expect(await refusal(world, call.end())).toBe("accepted");
+    expect(world.reported).toEqual([]);
   });
 });
