@@ -5,7 +5,7 @@ import type { CaseRun } from "./run-case.ts";
 /** Pixels. */
 const WIDTH = 960;
 const LEFT = 64;
-const RIGHT = 150;
+const RIGHT = 172;
 const PANEL = { rate: 220, delay: 130, loss: 90 };
 const GAP = 34;
 const TOP = 44;
@@ -25,6 +25,7 @@ export function plotCase(run: CaseRun): string {
     name: `media ${index + 1}${flow.direction === "back" ? " (back)" : ""}`,
     colour: COLOURS[index % COLOURS.length] as string,
     rate: rateOf([trace]),
+    start: flow.start,
     trace,
   }));
   const others =
@@ -40,23 +41,26 @@ export function plotCase(run: CaseRun): string {
     losses.frame,
     path(steps(plan.forward, plan.seconds).map(rates.at), "#000000", "2"),
     plan.back === undefined ? "" : path(steps(plan.back, plan.seconds).map(rates.at), "#000000", "2", "6 4"),
-    ...[...others, ...lines].map(({ rate, colour }) =>
-      path(
-        rate.map((value, index) => rates.at([(seconds[index] ?? 0) + SMOOTHED / 2, value])),
-        colour,
-        "1.5",
-      ),
+    ...[...others, ...lines].map(
+      ({ rate, colour, start = 0 }: (typeof others)[number] & { start?: number }) =>
+        path(
+          seconds.slice(start).map((at) => rates.at([at + SMOOTHED / 2, rate[at] ?? 0])),
+          colour,
+          "1.5",
+        ),
     ),
-    ...lines.map(({ trace, colour }) => path(waits(trace, plan.seconds).map(delays.at), colour, "1")),
-    ...lines.map(({ trace, colour }) =>
+    ...lines.map(({ trace, colour, start }) =>
+      path(waits(trace, start, plan.seconds).map(delays.at), colour, "1"),
+    ),
+    ...lines.map(({ trace, colour, start }) =>
       path(
-        seconds.map((at) => losses.at([at + SMOOTHED / 2, lostShare(trace, at)])),
+        seconds.slice(start).map((at) => losses.at([at + SMOOTHED / 2, lostShare(trace, at)])),
         colour,
         "1",
       ),
     ),
     ...[
-      { name: plan.back === undefined ? "capacity" : "capacity (back dashed)", colour: "#000000" },
+      { name: plan.back === undefined ? "capacity" : "capacity, back dashed", colour: "#000000" },
       ...lines,
       ...others,
     ].map(({ name, colour }, index) => legend(name, colour, index)),
@@ -105,9 +109,10 @@ function steps(schedule: CongestionCase["forward"], seconds: number): Point[] {
   ]);
 }
 
-function waits(trace: FlowTrace, seconds: number): Point[] {
-  return Array.from({ length: (seconds * 1_000) / TRACE_STEP }, (_, step): Point => {
-    return [(step * TRACE_STEP) / 1_000, trace.waited[step] ?? 0];
+function waits(trace: FlowTrace, start: number, seconds: number): Point[] {
+  return Array.from({ length: ((seconds - start) * 1_000) / TRACE_STEP }, (_, step): Point => {
+    const at = start + (step * TRACE_STEP) / 1_000;
+    return [at, trace.waited[(start * 1_000) / TRACE_STEP + step] ?? 0];
   });
 }
 

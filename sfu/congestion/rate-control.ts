@@ -159,7 +159,7 @@ const REFERENCE_RATE = 1_000_000;
 const DELAY_PER_FOLD = 25;
 
 /** KAPPA, ETA and TAU, milliseconds. */
-const SCALE = 1.2;
+const SCALE = 1;
 const ETA = 2.5;
 const TAU = 500;
 /** Milliseconds from a change of the rate to the report of it with which TAU goes; it is longer where that is. */

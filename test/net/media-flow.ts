@@ -36,6 +36,10 @@ export class MediaFlow {
   #writer: FeedbackWriter;
   readonly hop: MediaHop;
   #sequence = 65_000;
+  /** Milliseconds from the capture of each frame of the voice that arrived until then. */
+  readonly voiceDelays: number[] = [];
+  readonly #hasVoice: boolean;
+  #voiceSequence = 0;
   #isSending = false;
   #clockAhead = CLOCK_AHEAD;
   #wakeAt = Number.POSITIVE_INFINITY;
@@ -52,6 +56,8 @@ export class MediaFlow {
       readonly random: SeededRandom;
       readonly ears: FlowEars;
       readonly ssrc: number;
+      /** A voice goes beside the video. */
+      readonly voice?: boolean;
     },
   ) {
     this.#simulation = simulation;
@@ -60,6 +66,7 @@ export class MediaFlow {
     this.#delay = options.delay;
     this.#ears = options.ears;
     this.#ssrc = options.ssrc;
+    this.#hasVoice = options.voice ?? false;
     this.#source = new VideoSource(options.random, options.bitrate);
     this.hop = new MediaHop({ start: simulation.now, bitrate: options.bitrate });
     this.#writer = new FeedbackWriter({ ssrc: options.ssrc, start: simulation.now + this.#clockAhead });
@@ -69,6 +76,7 @@ export class MediaFlow {
     if (this.#isSending) return;
     this.#isSending = true;
     this.#frame(this.#simulation.now);
+    if (this.#hasVoice) this.#say(this.#simulation.now);
   }
 
   /** The receiver's clock goes ahead, or back, by so many milliseconds at once; its reports take their times from it. */
@@ -80,6 +88,26 @@ export class MediaFlow {
 
   pause(): void {
     this.#isSending = false;
+  }
+
+  #say(now: number): void {
+    if (!this.#isSending) return;
+    const bytes = CONTENT.subarray(0, VOICE_BYTES);
+    const deadline = now + USEFUL_FOR;
+    const sequence = this.#voiceSequence;
+    const packet = {
+      ssrc: this.#ssrc + VOICE_SSRC,
+      sequence,
+      bytes,
+      kind: "audio",
+      deadline,
+      tag: now,
+    } as const;
+    this.#voiceSequence += 1;
+    if (this.hop.trySend(packet, now)) this.#carry(packet);
+    else this.hop.hold(packet, now);
+    this.#wake(now);
+    this.#simulation.at(now + VOICE_INTERVAL, (then) => this.#say(then));
   }
 
   #frame(now: number): void {
@@ -119,14 +147,15 @@ export class MediaFlow {
     });
   }
 
-  #carry({ sequence, bytes }: HopPacket): void {
+  #carry({ ssrc, sequence, bytes, kind, tag }: HopPacket): void {
     this.#there.offer({
       bytes: bytes.length + PACKET_OVERHEAD,
       dropped: (now) => this.#ears.dropped(now),
       passed: (passedAt, waited) =>
         this.#simulation.at(passedAt + this.#delay, (now) => {
           this.#ears.arrived(bytes.length + PACKET_OVERHEAD, now, waited);
-          this.#writer.arrived(this.#ssrc, sequence, bytes.length, now + this.#clockAhead);
+          if (kind === "audio") this.voiceDelays.push(now - (tag as number));
+          this.#writer.arrived(ssrc, sequence, bytes.length, now + this.#clockAhead);
           this.#scheduleReport();
         }),
     });
@@ -164,6 +193,11 @@ export class MediaFlow {
   }
 }
 
+/** A voice in Opus, signed. */
+const VOICE_BYTES = 200;
+const VOICE_INTERVAL = 20;
+/** What sources of voices are above those of their videos. */
+const VOICE_SSRC = 1_000;
 const CONTENT = new Uint8Array(PACKET_BYTES);
 /** Timers come no finer than this, milliseconds. */
 const TIMER_STEP = 1;

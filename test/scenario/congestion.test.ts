@@ -89,6 +89,24 @@ describe("capacity", () => {
   });
 });
 
+describe("a voice beside a video", () => {
+  it("is hardly later than on its own, though the capacity comes and goes, and all of it arrives", () => {
+    const path = new Path({ voice: true });
+    path.run(20);
+    path.bottleneck.capacity = 0.5e6;
+    path.run(40);
+    path.bottleneck.capacity = 2e6;
+    path.run(60);
+    const { voiceDelays, hop } = path.flow;
+    const sorted = voiceDelays.toSorted((a, b) => a - b);
+    expect(voiceDelays.length).toBeGreaterThan(0.99 * 60 * 50);
+    expect(sorted[Math.floor(sorted.length / 2)]).toBeLessThan(50 + 40);
+    expect(sorted[Math.floor(sorted.length * 0.95)]).toBeLessThan(50 + 130);
+    expect(path.share(5, 20)).toBeGreaterThan(0.8);
+    expect(hop.estimate.lossShare).toBeLessThan(0.01);
+  });
+});
+
 /** A video flow over one bottleneck of 2 Mbit/s, and whatever is rough before it and on the way back. */
 class Path {
   readonly trace = new FlowTrace();
@@ -96,8 +114,13 @@ class Path {
   readonly flow: MediaFlow;
   readonly #simulation = new Simulation();
 
-  constructor(options: { readonly there?: Roughness; readonly back?: Roughness; readonly delay?: number }) {
-    const { there = {}, back = {}, delay = 50 } = options;
+  constructor(options: {
+    readonly there?: Roughness;
+    readonly back?: Roughness;
+    readonly delay?: number;
+    readonly voice?: boolean;
+  }) {
+    const { there = {}, back = {}, delay = 50, voice = false } = options;
     const random = new SeededRandom(5);
     const simulation = this.#simulation;
     this.bottleneck = new Bottleneck(simulation, { capacity: 2e6, queueTime: 300 });
@@ -112,6 +135,7 @@ class Path {
       random: random.fork(),
       ears: this.trace,
       ssrc: 1,
+      voice,
     });
     this.flow.start();
   }
