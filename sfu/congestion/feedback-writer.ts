@@ -21,7 +21,7 @@ const MAX_SOURCES = 16;
 /** Milliseconds between reports while there is trouble, or much to report. */
 const BUSY_INTERVAL = 50;
 /** Milliseconds between reports while little comes and all of it in time. */
-const CALM_INTERVAL = 250;
+const CALM_INTERVAL = 400;
 /** How long reports stay frequent after trouble, milliseconds. */
 const BUSY_FOR = 2_000;
 /** Bits a second above which reports are frequent, trouble or not. */

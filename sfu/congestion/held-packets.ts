@@ -12,6 +12,7 @@ export class HeldPackets {
   };
   readonly #dropped: (packet: HopPacket, reason: HopDrop) => void;
   #bytes = 0;
+  #length = 0;
 
   /** `dropped` is told of each. */
   constructor(dropped: (packet: HopPacket, reason: HopDrop) => void = () => {}) {
@@ -23,8 +24,7 @@ export class HeldPackets {
   }
 
   get length(): number {
-    const { audio, data, video } = this.#queues;
-    return audio.length + data.length + video.length;
+    return this.#length;
   }
 
   /** Whether a packet of this kind would overtake one that waits and goes before it. */
@@ -38,6 +38,7 @@ export class HeldPackets {
   push(packet: HopPacket): void {
     const queue = this.#queues[packet.kind];
     queue.push(packet);
+    this.#length += 1;
     this.#bytes += packet.bytes.length;
     if (queue.length > MAX_HELD[packet.kind]) this.#dropFirst(queue, "queue-full");
   }
@@ -62,6 +63,7 @@ export class HeldPackets {
   /** Takes out what `first` named. */
   take(packet: HopPacket): void {
     this.#queues[packet.kind].shift();
+    this.#length -= 1;
     this.#bytes -= packet.bytes.length;
   }
 
@@ -91,6 +93,7 @@ export class HeldPackets {
   }
 
   #drop(packet: HopPacket, reason: HopDrop): void {
+    this.#length -= 1;
     this.#bytes -= packet.bytes.length;
     this.drops[reason] += 1;
     this.#dropped(packet, reason);

@@ -124,7 +124,8 @@ export class MediaHop {
 
   /** Takes the packet as sent and returns true when it may go now; otherwise nothing happened, and it can be held. */
   trySend(packet: HopPacket, now: number): boolean {
-    if (this.#held.isBehind(packet.kind) || !this.#mayGo(packet, now)) return false;
+    if ((this.#held.length > 0 && this.#held.isBehind(packet.kind)) || !this.#mayGo(packet, now))
+      return false;
     this.#send(packet, now);
     return true;
   }
@@ -147,6 +148,7 @@ export class MediaHop {
 
   /** When `next` may have something, though no feedback came; `undefined` while nothing waits. */
   nextTimeout(): number | undefined {
+    if (this.#held.length === 0) return undefined;
     const first = this.#held.peek();
     const deadline = this.#held.nextDeadline();
     if (first === undefined || deadline === undefined) return undefined;
@@ -241,7 +243,7 @@ export class MediaHop {
   #isStill(now: number): boolean {
     const { leastRoundTrip, interval } = this.#reports;
     if (leastRoundTrip === undefined || !this.#sentSinceHeard) return false;
-    return now - this.#heardAt > (this.#reports.roundTrip ?? 0) + 2 * interval + OVERDUE;
+    return now - this.#heardAt > (this.#reports.roundTrip ?? 0) + interval + OVERDUE;
   }
 
   /** Nothing was heard for long: on at the lowest rate. */
@@ -309,8 +311,8 @@ const LONG_QUEUE = 300;
 /** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
 const OVERFULL_GAIN = 1.25;
 const ROOMY_FOR = 2_000;
-/** Milliseconds that reports may be late beyond the round trip and two of their intervals. */
-const OVERDUE = 150;
+/** Milliseconds that reports may be late beyond the round trip and their interval. */
+const OVERDUE = 350;
 /** Milliseconds between packets while they are. */
 const PROBE_INTERVAL = 200;
 /** Milliseconds between looks for packets that nothing was ever heard of. */

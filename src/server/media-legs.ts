@@ -10,6 +10,7 @@ import {
   MediaLeg,
   noFeedback,
 } from "../../sfu/media-leg.ts";
+import type { Relay } from "../../sfu/relay.ts";
 import type { Egress, EgressFate, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
@@ -103,12 +104,12 @@ export class MediaLegs {
     this.#flows.delete(connection);
   }
 
-  /** A copy of the frame just admitted: sent, or held for its turn. `later` makes what counts a held one. */
+  /** A copy of the frame just admitted: sent, or held for its turn. `later` counts a held one. */
   send(
     egress: Egress,
     verdict: Verdict,
     now: number,
-    later: () => (fate: EgressFate) => void,
+    later: Pick<Relay, "accountLater">,
   ): DatagramFate | "held" {
     const place = this.#flows.get(egress.connection)?.get(egress.flow);
     if (place === undefined) return this.#transmit(egress.connection, egress.bytes);
@@ -124,7 +125,7 @@ export class MediaLegs {
     if (server.quality.isDue(now)) this.#look(server, now);
     const fate = server.leg.trySend(packet, now);
     if (fate !== undefined) return fate;
-    const tag: HeldTag = { flow: egress.flow, account: later() };
+    const tag: HeldTag = { flow: egress.flow, account: later.accountLater() };
     server.leg.hold({ ...packet, bytes: egress.bytes.slice(), tag }, now);
     this.#activate(server);
     return "held";
@@ -214,6 +215,7 @@ export class MediaLegs {
       heard: new Set(),
       quality: new LegQuality(start),
       offered: 0,
+      isActive: false,
       isClosed: false,
       leg: new MediaLeg({
         ssrc: SERVER_SSRC,
@@ -232,6 +234,7 @@ export class MediaLegs {
 
   #close(server: ServerLeg): void {
     server.isClosed = true;
+    server.isActive = false;
     server.leg.drop(() => true, "session-state");
     this.#active.delete(server);
   }
@@ -278,6 +281,8 @@ export class MediaLegs {
   }
 
   #activate(server: ServerLeg): void {
+    if (server.isActive) return;
+    server.isActive = true;
     this.#active.add(server);
     this.#arm();
   }
@@ -296,8 +301,10 @@ export class MediaLegs {
     for (const server of this.#active) {
       const { leg } = server;
       const due = leg.nextTimeout();
-      if (due === undefined) this.#active.delete(server);
-      else if (due <= now) leg.tick(now);
+      if (due === undefined) {
+        server.isActive = false;
+        this.#active.delete(server);
+      } else if (due <= now) leg.tick(now);
     }
   }
 }
@@ -313,6 +320,8 @@ interface ServerLeg {
   readonly quality: LegQuality;
   /** Live packets that were to go out. */
   offered: number;
+  /** Something of it may be due. */
+  isActive: boolean;
   isClosed: boolean;
 }
 

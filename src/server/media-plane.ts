@@ -290,7 +290,7 @@ export class MediaPlane {
         this.#enqueue(egress, row?.reliable === true);
         continue;
       }
-      const fate = this.#legs.send(egress, verdict, now, () => this.#relay.accountLater());
+      const fate = this.#legs.send(egress, verdict, now, this.#relay);
       if (fate !== "held") this.#relay.account(fate);
     }
   }
