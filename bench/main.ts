@@ -16,6 +16,7 @@ import { run as mouthToEar, runRough as mouthToEarRough } from "./mouth-to-ear.t
 import { run as records } from "./records.ts";
 import { runFan as fan, run as pairs, runSockets as sockets } from "./relay-cost.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
+import { run as verifyThreads } from "./verify-threads.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "setup-storm": setupStorm,
   pairs,
   fan,
+  "verify-threads": verifyThreads,
   sockets,
   flood,
   churn,

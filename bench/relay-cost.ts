@@ -1,6 +1,6 @@
 /**
- * What one relayed voice frame costs and how long it takes, Parley's profile `frame` beside two relays that only pass frames on
- * (targets P2 and P3): plain UDP, and the same QUIC binding without anything on top.
+ * What one relayed voice frame costs and how long it takes, Parley's profiles beside two relays that only pass frames on
+ * (targets P1, P2 and P3): plain UDP, and the same QUIC binding without anything on top.
  */
 import { BenchProcess } from "./bench-process.ts";
 import type { LoadTarget } from "./load/link.ts";
@@ -16,7 +16,7 @@ export interface RelayPoint {
   readonly report: LoadReport;
 }
 
-/** About two minutes: every point has a fresh relay process and a fresh load process, two seconds to warm up and five that count. */
+/** About three minutes: every point has a fresh relay process and a fresh load process, two seconds to warm up and five that count. */
 export async function run(): Promise<BenchRow[]> {
   const rows: BenchRow[] = [];
   const low = await atLoad(COMMON_CALLS);
@@ -25,8 +25,12 @@ export async function run(): Promise<BenchRow[]> {
   if (high.calls === COMMON_CALLS) return rows;
   const udp = await measure("udp", high.calls);
   const parley = await measure("parley", high.calls);
+  const chain = await measure("parley-chain", high.calls);
   rows.push(
-    ...rowsAt({ udp, bare: high, parley }, `${high.calls} calls, the most the bare relay loses nothing at`),
+    ...rowsAt(
+      { udp, bare: high, parley, "parley-chain": chain },
+      `${high.calls} calls, the most the bare relay loses nothing at`,
+    ),
   );
   return rows;
 }
@@ -53,7 +57,7 @@ export async function runSockets(): Promise<BenchRow[]> {
 /** Who speaks, and how much. */
 type Shape = Pick<LoadOrder, "oneWay" | "payloadBytes">;
 
-/** The three relays at one load. */
+/** The relays at one load. */
 export type RelayPoints = Readonly<Record<(typeof QUIC_KINDS)[number], RelayPoint>>;
 
 /** Microseconds of the server process per frame relayed: what it spent on frames it dropped counts as well. */
@@ -66,7 +70,7 @@ export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
   const rows: BenchRow[] = [];
   const name = `relay, ${load}`;
   for (const kind of QUIC_KINDS) rows.push(...rowsOf(points[kind], name));
-  const { bare, parley } = points;
+  const { bare, parley, "parley-chain": chain, udp } = points;
   return [
     ...rows,
     {
@@ -74,12 +78,20 @@ export function rowsAt(points: RelayPoints, load: string): BenchRow[] {
       ...{ unit: "us/frame", target: COST_TARGET_US, better: "less" },
       note: `P2; listeners here verify 1 frame in 100 (${parley.report.verified} checked)`,
     },
-    ...(["p50", "p99"] as const).map(
-      (metric): BenchRow => ({
-        ...{ name, metric: `latency ${metric} over bare`, unit: "x", better: "less", target: LATENCY_TARGET },
-        value: parley.report.latency[metric] / bare.report.latency[metric],
-        note: "P3",
-      }),
+    {
+      ...{ name, metric: "chain frame over bare", value: costPerFrame(chain) / costPerFrame(bare) },
+      ...{ unit: "x", target: CHAIN_COST_TARGET, better: "less" },
+      note: `P1, checkpoints included; ${(costPerFrame(chain) / costPerFrame(udp)).toFixed(1)}x plain node:dgram (bare: ${(costPerFrame(bare) / costPerFrame(udp)).toFixed(1)}x)`,
+    },
+    ...([parley, chain] as const).flatMap((point) =>
+      (["p50", "p99"] as const).map(
+        (metric): BenchRow => ({
+          ...{ name, unit: "x", better: "less", target: LATENCY_TARGET },
+          metric: `${point === chain ? "chain " : ""}latency ${metric} over bare`,
+          value: point.report.latency[metric] / bare.report.latency[metric],
+          note: `P3, profile ${point === chain ? "chain" : "frame"}`,
+        }),
+      ),
     ),
   ];
 }
@@ -122,7 +134,8 @@ function refusedNote({ refused }: LoadReport): string {
 async function atLoad(calls: number, shape: Shape = PAIRS): Promise<RelayPoints> {
   const udp = await measure("udp", calls, shape);
   const bare = await measure("bare", calls, shape);
-  return { udp, bare, parley: await measure("parley", calls, shape) };
+  const parley = await measure("parley", calls, shape);
+  return { udp, bare, parley, "parley-chain": await measure("parley-chain", calls, shape) };
 }
 
 /** The bare relay at the largest load tried at which every frame arrives, going up until one does not. */
@@ -139,9 +152,9 @@ async function highestWithoutLoss(known: RelayPoint): Promise<RelayPoint> {
 /** One relay under one load, relay and load generator each in a process of its own. */
 async function measure(kind: RelayKind, calls: number, shape: Shape = PAIRS): Promise<RelayPoint> {
   const order = { kind, calls, ...shape, warmUpFrames: WARM_UP_FRAMES, frames: FRAMES };
-  if (kind === "parley" || kind === "parley-ws") {
+  if (kind === "parley" || kind === "parley-chain" || kind === "parley-ws") {
     const run = (relay: BenchProcess, target: LoadTarget) => load({ ...order, target }, relay);
-    return await withParleyServer(run, kind === "parley" ? [] : ["ws"]);
+    return await withParleyServer(run, kind === "parley-ws" ? ["ws"] : []);
   }
   const relay = new BenchProcess(SCRIPTS[kind]);
   try {
@@ -179,11 +192,12 @@ const SCRIPTS = {
   bare: new URL("./relay-bare.ts", import.meta.url),
   ws: new URL("./relay-ws.ts", import.meta.url),
 } as const;
-const QUIC_KINDS = ["udp", "bare", "parley"] as const;
+const QUIC_KINDS = ["udp", "bare", "parley", "parley-chain"] as const;
 const LABELS = {
   udp: "plain node:dgram",
   bare: "QUIC binding alone: read, look up, send",
   parley: "profile frame, every signature verified",
+  "parley-chain": "profile chain, every frame compared with its checkpoint",
   ws: "package ws alone: read, look up, send",
   "parley-ws": "profile frame, every signature verified",
 } as const;
@@ -197,6 +211,7 @@ const FRAMES = 250;
 /** Lateness at p99 beyond which it is the load generator that is measured, ms. */
 const LATE_MS = 10;
 const COST_TARGET_US = 60;
+const CHAIN_COST_TARGET = 1.25;
 const LATENCY_TARGET = 1.3;
 const START_TIMEOUT = 10_000;
 const SETUP_TIMEOUT = 60_000;

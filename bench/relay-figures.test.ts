@@ -21,11 +21,15 @@ test("what a frame costs beyond the bare relay is judged against the target", ()
     };
     return { kind, calls: 50, cpuSeconds, report: { ...report, latency, lateness } };
   };
-  const points = { udp: point("udp", 0.1, 1), bare: point("bare", 0.6, 2), parley: point("parley", 1.1, 3) };
+  const points = {
+    ...{ udp: point("udp", 0.1, 1), bare: point("bare", 0.6, 2) },
+    ...{ parley: point("parley", 1.1, 3), "parley-chain": point("parley-chain", 0.75, 3) },
+  };
   expect(costPerFrame(points.parley)).toBeCloseTo(110);
   const rows = rowsAt(points, "50 calls");
   const value = (metric: string) => rows.find((row) => row.metric === metric)?.value;
   expect(value("frame beyond bare")).toBeCloseTo(50);
   expect(value("latency p99 over bare")).toBeCloseTo(1.5);
+  expect(value("chain frame over bare")).toBeCloseTo(1.25);
   expect(value("bare server CPU")).toBeCloseTo(6);
 });

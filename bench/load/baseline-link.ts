@@ -74,7 +74,7 @@ export function webSocketCalls(target: LoadTarget, calls: number): Promise<LoadC
 /** An end whose frames carry a key that no relay looks at. */
 function unsigned(leg: 0 | 1, send: (bytes: Uint8Array) => void): LoadEnd {
   return {
-    signer: createSigner(random(32)),
+    seal: { profile: "frame", signer: createSigner(random(32)) },
     sessionDigest: new Uint8Array(32),
     leg,
     stream: 1,

@@ -1,8 +1,8 @@
-import type { Signer } from "../../codecs/signer.ts";
+import type { FrameSeal } from "../../codecs/frame.ts";
 
 /** One end of one call as the load generator drives it: where its frames go, and what they are bound to. */
 export interface LoadEnd {
-  readonly signer: Signer;
+  readonly seal: FrameSeal;
   readonly sessionDigest: Uint8Array;
   readonly leg: 0 | 1;
   readonly stream: number;
@@ -14,6 +14,13 @@ export interface LoadEnd {
   readonly startSequence: number;
   /** Hands one datagram to the relay. */
   send(datagram: Uint8Array): void;
+  /** In profile `chain`: what was sent, so that it is listed in a checkpoint when one is due. */
+  state?(frame: {
+    readonly sequence: number;
+    /** Unix milliseconds. */
+    readonly captured: number;
+    readonly digest: Uint8Array;
+  }): void;
   /** What arrives; set before anything is sent. `bytes` is valid during the call. */
   receive: (bytes: Uint8Array) => void;
 }

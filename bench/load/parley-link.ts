@@ -4,15 +4,29 @@ import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
 import { createIdentity, nodePlatform } from "../../agent/node.ts";
-import { FrameView, parseFrame } from "../../codecs/frame.ts";
+import { checkpointDigest, parseCheckpoint } from "../../codecs/checkpoint.ts";
+import { type FrameProfile, FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { Signer } from "../../codecs/signer.ts";
+import { encodeStreamItems, StreamItemReader } from "../../codecs/stream-items.ts";
 import { readVarint, varintLength } from "../../codecs/varint.ts";
-import type { Connection } from "../../sfu/carrier.ts";
+import { frameMac } from "../../platform/node/sodium.ts";
+import type { Connection, SendStream } from "../../sfu/carrier.ts";
+import { Checkpointer, type CheckpointerOptions } from "../../sfu/checkpointer.ts";
 import { FeedbackWriter } from "../../sfu/congestion/feedback-writer.ts";
 import { inParallel, type LoadCall, type LoadEnd, type LoadTarget, type Refusals } from "./link.ts";
 
+/** The same in profile `chain`: each end also states what it sent. */
+export function chainCalls(target: LoadTarget, calls: number, refusals: Refusals): Promise<LoadCall[]> {
+  return parleyCalls(target, calls, refusals, "chain");
+}
+
 /** Sets `calls` calls up, PCMU at 20 ms: 160 bytes of payload a frame. What the server refuses is added to `refusals`. */
-export function parleyCalls(target: LoadTarget, calls: number, refusals: Refusals): Promise<LoadCall[]> {
+export function parleyCalls(
+  target: LoadTarget,
+  calls: number,
+  refusals: Refusals,
+  profile: FrameProfile = "frame",
+): Promise<LoadCall[]> {
   return inParallel(calls, SETUPS_AT_ONCE, async (index) => {
     const [caller, callee] = await Promise.all([online(target, `c${index}`), online(target, `d${index}`)]);
     const answered = new Promise<Call>((resolve, reject) =>
@@ -20,12 +34,12 @@ export function parleyCalls(target: LoadTarget, calls: number, refusals: Refusal
         await incoming.accept({ audio: AUDIO }).then(resolve, reject);
       }),
     );
-    const placed = await caller.agent.call(callee.agent.id, { audio: AUDIO });
+    const placed = await caller.agent.call(callee.agent.id, { audio: AUDIO, profile });
     // Both ends are told of every refusal.
     placed.on("frames-refused", ({ reason, count }) => {
       refusals[reason] = (refusals[reason] ?? 0) + count;
     });
-    return [await endOf(caller, placed), await endOf(callee, await answered)];
+    return await Promise.all([endOf(caller, placed), answered.then((call) => endOf(callee, call))]);
   });
 }
 
@@ -36,6 +50,8 @@ interface OnlineBot {
   mediaSigner: Signer | undefined;
   receive: (bytes: Uint8Array) => void;
   sent: (bytes: Uint8Array) => void;
+  /** What is written to a stream. */
+  wrote: (bytes: Uint8Array, stream: SendStream) => void;
   readonly connection: Connection;
 }
 
@@ -44,7 +60,7 @@ async function online(target: LoadTarget, name: string): Promise<OnlineBot> {
   const choice = webSocketUrl === undefined ? "webtransport" : "websocket";
   const platform = nodePlatform({ choice, webSocketUrl });
   const { identity } = createIdentity({ name });
-  const bot = { receive: () => {}, sent: () => {}, mediaSigner: undefined } as {
+  const bot = { receive: () => {}, sent: () => {}, wrote: () => {}, mediaSigner: undefined } as {
     -readonly [Key in keyof OnlineBot]?: OnlineBot[Key];
   };
   bot.agent = await connectAgent(
@@ -61,7 +77,10 @@ async function online(target: LoadTarget, name: string): Promise<OnlineBot> {
             datagram: (bytes) => bot.receive?.(bytes),
           }));
           bot.connection = connection;
-          return tapped(connection, (bytes) => bot.sent?.(bytes));
+          return tapped(connection, {
+            sent: (bytes) => bot.sent?.(bytes),
+            wrote: (bytes, stream) => bot.wrote?.(bytes, stream),
+          });
         },
       },
     },
@@ -83,13 +102,20 @@ async function endOf(bot: OnlineBot, call: Call): Promise<LoadEnd> {
   const first = new Promise<Uint8Array>((resolve) => {
     bot.sent = (bytes) => resolve(bytes.slice());
   });
+  const { profile } = call.terms;
+  const opening = profile === "chain" ? firstCheckpoint(bot) : undefined;
   await call.audio.write(new Int16Array(PCM_SAMPLES));
   const datagram = await first;
   const view = new FrameView();
   if (parseFrame(datagram, varintLength(datagram[0] as number), view) !== undefined)
     throw new Error("the library sent something that is no frame");
+  const place = { sessionDigest: call.sessionDigest, leg: call.leg, stream: AUDIO_STREAM };
   const end: LoadEnd = {
-    signer,
+    // No relay can tell one key from another.
+    seal: profile === "frame" ? { profile, signer } : { profile, mac: frameMac, key: new Uint8Array(32) },
+    ...(opening === undefined
+      ? {}
+      : { state: stating(await opening, { ...place, signer }, view.sequence + 1) }),
     sessionDigest: call.sessionDigest,
     leg: call.leg,
     stream: AUDIO_STREAM,
@@ -128,8 +154,43 @@ function feedback(ssrc: number, send: (bytes: Uint8Array) => void): (bytes: Uint
   };
 }
 
-/** `connection`, with a look at every datagram that is sent. */
-function tapped(connection: Connection, sent: (bytes: Uint8Array) => void): Connection {
+/** The library's own first checkpoint, over its own first frame, and the stream that it went out on. */
+interface Opening {
+  readonly stream: SendStream;
+  readonly checkpoint: Uint8Array;
+}
+
+function firstCheckpoint(bot: OnlineBot): Promise<Opening> {
+  const readers = new Map<SendStream, StreamItemReader>();
+  return new Promise((resolve) => {
+    bot.wrote = (bytes, stream) => {
+      const reader = readers.get(stream) ?? new StreamItemReader();
+      readers.set(stream, reader);
+      for (const item of reader.push(bytes).items)
+        if (parseCheckpoint(item, "chain").ok) resolve({ stream, checkpoint: item.slice() });
+    };
+  });
+}
+
+/** Goes on with the library's chain of checkpoints. */
+function stating(
+  { stream, checkpoint }: Opening,
+  place: Pick<CheckpointerOptions, "sessionDigest" | "leg" | "stream" | "signer">,
+  startSequence: number,
+): NonNullable<LoadEnd["state"]> {
+  const checkpointer = new Checkpointer({
+    ...place,
+    ...{ keyGeneration: 0, profile: "chain", startSequence },
+    after: { index: 1, previous: checkpointDigest(checkpoint), epoch: 0 },
+  });
+  return ({ sequence, captured, digest }) => {
+    const due = checkpointer.add(sequence, captured, digest, performance.now());
+    if (due !== undefined) void stream.write(encodeStreamItems([due]));
+  };
+}
+
+/** `connection`, with a look at everything that is sent. */
+function tapped(connection: Connection, { sent, wrote }: Pick<OnlineBot, "sent" | "wrote">): Connection {
   return {
     carrier: connection.carrier,
     url: connection.url,
@@ -144,7 +205,17 @@ function tapped(connection: Connection, sent: (bytes: Uint8Array) => void): Conn
       return connection.maxDatagram;
     },
     openExchange: () => connection.openExchange(),
-    openStream: () => connection.openStream(),
+    async openStream() {
+      const stream = await connection.openStream();
+      return {
+        write: (bytes) => {
+          wrote(bytes, stream);
+          return stream.write(bytes);
+        },
+        finish: () => stream.finish(),
+        reset: (code) => stream.reset(code),
+      };
+    },
     sendDatagram(bytes) {
       sent(bytes);
       return connection.sendDatagram(bytes);

@@ -3,10 +3,12 @@
 import { createInterface } from "node:readline";
 import {
   buildFrame,
+  type FrameSeal,
   FrameSigningContext,
   FrameView,
+  frameDigest,
   parseFrame,
-  signFrame,
+  sealFrame,
   verifyFrame,
 } from "../../codecs/frame.ts";
 import { unixMsToNtp } from "../../codecs/ntp.ts";
@@ -15,9 +17,9 @@ import { verifier } from "../../platform/node/sodium.ts";
 import { Latencies, type LatencySummary } from "../../src/bots/latencies.ts";
 import { bareCalls, udpCalls, webSocketCalls } from "./baseline-link.ts";
 import type { LoadCall, LoadEnd, LoadTarget, Refusals } from "./link.ts";
-import { parleyCalls } from "./parley-link.ts";
+import { chainCalls, parleyCalls } from "./parley-link.ts";
 
-export type RelayKind = "udp" | "bare" | "parley" | "ws" | "parley-ws";
+export type RelayKind = "udp" | "bare" | "parley" | "parley-chain" | "ws" | "parley-ws";
 
 export interface LoadOrder {
   readonly kind: RelayKind;
@@ -54,6 +56,8 @@ export interface LoadReport {
 class Speaker {
   readonly end: LoadEnd;
   readonly frames: Uint8Array[] = [];
+  /** As checkpoints name them. */
+  readonly digests: Uint8Array[] = [];
   readonly sentAt: Float64Array;
   readonly arrived: Uint8Array;
 
@@ -72,7 +76,7 @@ class Speaker {
       const capture = unixMsToNtp(performance.timeOrigin + first + index * FRAME_MS);
       const datagram = buildFrame(
         {
-          profile: "frame",
+          profile: end.seal.profile,
           keyGeneration: 0,
           sequence: end.startSequence + index,
           captureSeconds: capture.seconds,
@@ -85,7 +89,7 @@ class Speaker {
         },
         headroom,
       );
-      signFrame(context, datagram, end.signer, headroom);
+      this.digests.push(frameDigest(sealFrame(context, datagram, end.seal, headroom)));
       writeVarint(datagram, 0, end.flow);
       this.frames.push(datagram);
     }
@@ -130,6 +134,7 @@ function connect(): Promise<LoadCall[]> {
     udp: udpCalls,
     bare: bareCalls,
     parley: parleyCalls,
+    "parley-chain": chainCalls,
     ws: webSocketCalls,
     "parley-ws": parleyCalls,
   } as const;
@@ -154,8 +159,13 @@ function listener(speaker: Speaker): (bytes: Uint8Array) => void {
     latency.record(now - (speaker.sentAt[index] as number));
     if (received % VERIFY_EVERY !== 0) return;
     verified += 1;
-    if (!verifyFrame(context, bytes, view, end.signer.publicKey, verifier)) badSignatures += 1;
+    if (!holds(end.seal, context, bytes, view)) badSignatures += 1;
   };
+}
+
+function holds(seal: FrameSeal, context: FrameSigningContext, bytes: Uint8Array, view: FrameView): boolean {
+  if (seal.profile === "frame") return verifyFrame(context, bytes, view, seal.signer.publicKey, verifier);
+  return seal.mac.holds(seal.key, context.signedBytes(bytes, view), view.tag(bytes));
 }
 
 async function speak(): Promise<void> {
@@ -178,6 +188,11 @@ async function speak(): Promise<void> {
       const at = performance.now();
       speaker.sentAt[index] = at;
       speaker.end.send(speaker.frames[index] as Uint8Array);
+      speaker.end.state?.({
+        sequence: speaker.end.startSequence + index,
+        captured: performance.timeOrigin + deadline,
+        digest: speaker.digests[index] as Uint8Array,
+      });
       if (sent >= beginAt) lateness.record(at - deadline);
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
