@@ -1,19 +1,17 @@
-import { type AudioCodec, type AudioFormat, type CodecTuning, rtpTicks } from "../codecs/audio-codec.ts";
+import { type AudioCodec, type CodecTuning, rtpTicks } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { Checkpointer } from "../sfu/checkpointer.ts";
-import type { FrameMarks, FrameSender, SentFrame } from "../sfu/frame-sender.ts";
+import type { FrameMarks } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
-import type { AnswerCodec } from "../signaling/audio-stream.ts";
 import type { Recording } from "../signaling/evidence/recording.ts";
 import { audioLevel as levelOf } from "./audio-level.ts";
-import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
 import { PcmQueue } from "./pcm-queue.ts";
-import { ReplayQueue } from "./replay-queue.ts";
+import { ReplayQueue, requireFormat } from "./replay-queue.ts";
 import { SaidTime } from "./said-time.ts";
+import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
 import { WaitingWords, type WaitReason } from "./waiting-words.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
@@ -26,28 +24,8 @@ const SUPPLY_GAP_FRAMES = 5;
 /** While it is silent and DTX is on, one frame goes in so many milliseconds. */
 const PAUSE_MS = 400;
 
-/** Where an {@link AudioSender} hands its packets. */
-export interface AudioOutlet {
-  /** A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. */
-  frame(frame: SentFrame): boolean;
-  /** What waits on its way out is not to be said any more. */
-  discard?(): void;
-  /** A signed checkpoint for the flow's reliable stream. */
-  checkpoint(bytes: Uint8Array): void;
-  /** Whether there is room for another checkpoint: what cannot be stated must not be said. */
-  hasRoom(): boolean;
-}
-
-export interface AudioSenderCounters {
-  /** Frames signed and listed in checkpoints. */
-  readonly sent: number;
-  /** Of those, the ones that went nowhere, since the call had no connection then. */
-  readonly unsent: number;
-  readonly bytes: number;
-  /** Of those, the bytes that carried earlier frames once more. */
-  readonly redundantBytes: number;
+export interface AudioSenderCounters extends SpokenFrameCounters {
   readonly turns: number;
-  readonly checkpoints: number;
   /** Frames of silence that were not sent. */
   readonly pauses: number;
   /** Quiet frames that were left out, since what was said had waited for somebody. */
@@ -64,11 +42,7 @@ export class AudioSender {
   readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #codec: AudioCodec;
-  readonly #frames: FrameSender;
-  readonly #checkpointer: Checkpointer;
-  readonly #outlet: AudioOutlet;
-  readonly #stream: number;
-  readonly #watch: FrameWatch | undefined;
+  readonly #spoken: SpokenFrames;
   readonly #frameMs: number;
   readonly #frameValues: number;
   readonly #frame: Int16Array;
@@ -86,43 +60,24 @@ export class AudioSender {
   #muted = false;
   #permitted = true;
   #held = false;
-  #epoch = 0;
-  #sentInEpoch = false;
   #finished = false;
-  #sent = 0;
-  #unsent = 0;
-  #bytes = 0;
-  #redundantBytes = 0;
   #turns = 0;
-  #checkpoints = 0;
   #skipped = 0;
   #pauses = 0;
   /** Deadline of the last frame of silence that went; undefined while it speaks. */
   #pausedAt: number | undefined;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly time: MediaTime;
-    readonly codec: AudioCodec;
-    readonly frames: FrameSender;
-    readonly checkpointer: Checkpointer;
-    readonly outlet: AudioOutlet;
-    /** Stream id, as `watch` tells it. */
-    readonly stream: number;
-    /** Media epoch that `frames` and `checkpointer` begin in. Default 0. */
-    readonly epoch?: number | undefined;
-    /** Must not throw. */
-    readonly watch?: FrameWatch | undefined;
-  }) {
+  constructor(
+    options: SpokenFramesOptions & {
+      readonly clock: Clock;
+      readonly time: MediaTime;
+      readonly codec: AudioCodec;
+    },
+  ) {
     this.#clock = options.clock;
     this.#time = options.time;
     this.#codec = options.codec;
-    this.#frames = options.frames;
-    this.#checkpointer = options.checkpointer;
-    this.#outlet = options.outlet;
-    this.#stream = options.stream;
-    this.#epoch = options.epoch ?? 0;
-    this.#watch = options.watch;
+    this.#spoken = new SpokenFrames(options);
     const { frameSamples, clockRate, channels } = options.codec.format;
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
@@ -137,12 +92,8 @@ export class AudioSender {
 
   get counters(): AudioSenderCounters {
     return {
-      sent: this.#sent,
-      unsent: this.#unsent,
-      bytes: this.#bytes,
-      redundantBytes: this.#redundantBytes,
+      ...this.#spoken.counters,
       turns: this.#turns,
-      checkpoints: this.#checkpoints,
       pauses: this.#pauses,
       leftOut: this.#words.leftOut,
       skippedIntervals: this.#skipped + (this.#pacer?.skipped ?? 0),
@@ -151,7 +102,7 @@ export class AudioSender {
 
   /** Stream id. */
   get stream(): number {
-    return this.#stream;
+    return this.#spoken.stream;
   }
 
   /** Milliseconds of its turn said up to the first so many samples of a frame; undefined for one that is not remembered. */
@@ -162,12 +113,12 @@ export class AudioSender {
 
   /** Media epoch of what is sent. */
   get epoch(): number {
-    return this.#epoch;
+    return this.#spoken.epoch;
   }
 
   /** Whether a frame of it has gone. */
   get sentInEpoch(): boolean {
-    return this.#sentInEpoch;
+    return this.#spoken.sentInEpoch;
   }
 
   /** While false, due frames are thrown away like muted ones: the terms do not let this end send. */
@@ -212,12 +163,12 @@ export class AudioSender {
 
   /** How many of the frames before it each frame carries once more; 0 where that was not agreed. */
   get redundancy(): RedundancyLevel {
-    return this.#frames.redundancy;
+    return this.#spoken.redundancy;
   }
 
   /** Each frame from the next on carries so many of the ones before it. Changes nothing where that was not agreed. */
   useRedundancy(level: RedundancyLevel): void {
-    this.#frames.useRedundancy(level);
+    this.#spoken.useRedundancy(level);
   }
 
   get muted(): boolean {
@@ -227,7 +178,7 @@ export class AudioSender {
   /** While muted, due frames are thrown away instead of sent; the writer's timeline goes on. */
   set muted(muted: boolean) {
     this.#muted = muted;
-    if (muted) this.#outlet.discard?.();
+    if (muted) this.#spoken.discard();
   }
 
   /**
@@ -280,20 +231,18 @@ export class AudioSender {
 
   /** Frames go on another flow from now on: the call goes on over another connection. */
   moveTo(flow: number): void {
-    this.#frames.useFlow(flow);
+    this.#spoken.moveTo(flow);
   }
 
   /** What follows is sealed so: the profile changed, or the listener has another key. */
   useSeal(seal: FrameSeal): void {
-    this.#frames.useSeal(seal);
-    const due = this.#checkpointer.useProfile(seal.profile);
-    if (due !== undefined) this.#owe(due);
+    this.#spoken.useSeal(seal);
   }
 
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
   flush(): void {
     this.#flushes += 1;
-    this.#outlet.discard?.();
+    this.#spoken.discard();
     this.#stopPacing();
     this.#queue.clear();
     this.#replay.clear();
@@ -322,30 +271,19 @@ export class AudioSender {
     this.#words.finish();
     this.#queue.clear();
     this.#replay.clear();
-    this.#owe(this.#checkpointer.finish());
+    this.#spoken.finish();
     this.#settle();
     this.#codec.close();
   }
 
   /** Wakes the checkpointer; the call's timer runs it about once a second. */
   poll(now: number): void {
-    if (this.#finished) return;
-    const due = this.#checkpointer.poll(now);
-    if (due !== undefined) this.#owe(due);
+    if (!this.#finished) this.#spoken.poll(now);
   }
 
   #sayIn(epoch: number): void {
     if (!this.#finished) this.#codec.forget?.();
-    this.#epoch = epoch;
-    this.#sentInEpoch = false;
-    this.#frames.beginEpoch(epoch);
-    const due = this.#checkpointer.beginEpoch(epoch);
-    if (due !== undefined) this.#owe(due);
-  }
-
-  #owe(checkpoint: Uint8Array): void {
-    this.#checkpoints += 1;
-    this.#outlet.checkpoint(checkpoint);
+    this.#spoken.beginEpoch(epoch);
   }
 
   #schedule(): void {
@@ -441,27 +379,13 @@ export class AudioSender {
   }
 
   #maySend(): boolean {
-    return !this.#muted && this.#permitted && !this.#held && this.#outlet.hasRoom();
+    return !this.#muted && this.#permitted && !this.#held && this.#spoken.hasRoom;
   }
 
   #send(payload: Uint8Array, deadline: number, marks: FrameMarks): void {
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
-    const frame = this.#frames.send(payload, captured, marks);
-    this.#said.mark(frame.sequence);
-    this.#sent += 1;
-    this.#sentInEpoch = true;
-    this.#bytes += frame.packet.length;
-    this.#redundantBytes += frame.redundantBytes;
-    const now = this.#clock.now();
-    const { sequence } = frame;
-    const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
-    const fate = this.#outlet.frame(frame) ? "sent" : "unsent";
-    if (fate === "unsent") this.#unsent += 1;
-    const level = marks.audioLevel?.level;
-    const told = { direction: "sent", stream: this.#stream, sequence, fate, at: now } as const;
-    this.#watch?.(level === undefined ? told : { ...told, level });
-    if (checkpoint !== undefined) this.#owe(checkpoint);
+    this.#said.mark(this.#spoken.send(payload, captured, marks, this.#clock.now()));
   }
 
   #until(isMet: () => boolean): Promise<void> {
@@ -480,21 +404,4 @@ export class AudioSender {
   #assertOpen(): void {
     if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
   }
-}
-
-function requireFormat(codec: AnswerCodec, format: AudioFormat): void {
-  const { name, channels, rtpClockRate } = format;
-  const frameMs = (format.frameSamples * 1000) / format.clockRate;
-  const isSame =
-    codec.name === name &&
-    codec.channels === channels &&
-    codec.clock_rate === rtpClockRate &&
-    codec.frame_ms === frameMs;
-  if (isSame) return;
-  const wanted = `${codec.name}, ${codec.channels} channels, ${codec.frame_ms} ms`;
-  throw new ParleyError({
-    code: "field-invalid",
-    message: `The recording is of another format than the call: ${wanted}.`,
-    at: "recording.codec",
-  });
 }

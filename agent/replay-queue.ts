@@ -1,4 +1,7 @@
+import type { AudioFormat } from "../codecs/audio-codec.ts";
 import type { Recorded } from "../codecs/frame.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { AnswerCodec } from "../signaling/audio-stream.ts";
 import type { RecordedFrame, Recording } from "../signaling/evidence/recording.ts";
 
 /** Pauses of a recording that are longer are played as this long, milliseconds. */
@@ -63,4 +66,22 @@ export class ReplayQueue {
     if (this.isEmpty) this.clear();
     return { frame, source: { sessionDigest, stream, sequence, capture }, isLast: !continues };
   }
+}
+
+/** Throws `field-invalid` where payloads of `codec` are not of `format`: a recording goes as it is. */
+export function requireFormat(codec: AnswerCodec, format: AudioFormat): void {
+  const { name, channels, rtpClockRate } = format;
+  const frameMs = (format.frameSamples * 1000) / format.clockRate;
+  const isSame =
+    codec.name === name &&
+    codec.channels === channels &&
+    codec.clock_rate === rtpClockRate &&
+    codec.frame_ms === frameMs;
+  if (isSame) return;
+  const wanted = `${codec.name}, ${codec.channels} channels, ${codec.frame_ms} ms`;
+  throw new ParleyError({
+    code: "field-invalid",
+    message: `The recording is of another format than the call: ${wanted}.`,
+    at: "recording.codec",
+  });
 }
