@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { VirtualClock } from "../test/net/virtual-clock.ts";
 import { CallAudio } from "./call-audio.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 
@@ -8,7 +9,11 @@ function heard(kind: "concealed" | "silence", position: number): HeardAudio {
 }
 
 function listening(): CallAudio {
-  return new CallAudio({ sends: undefined, hears: undefined, sender: undefined });
+  return new CallAudio({
+    ...{ sends: undefined, hears: undefined, sender: undefined },
+    clock: new VirtualClock(),
+    report: () => {},
+  });
 }
 
 async function positions(audio: AsyncIterable<HeardAudio>): Promise<number[]> {

@@ -1,16 +1,29 @@
 import type { AudioFormat } from "../codecs/audio-codec.ts";
+import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { BoundedQueue } from "../sfu/bounded-queue.ts";
 import type { Recording } from "../signaling/evidence/recording.ts";
 import type { AudioSender } from "./audio-sender.ts";
 import type { HeardPosition } from "./call-heard.ts";
+import type { FrameFate } from "./frame-fate.ts";
 import type { HeardAudio } from "./heard-audio.ts";
+import { Speaking, type SpeakingChanged, type VoiceStalled } from "./turns/speaking.ts";
+import { TypedEvents } from "./typed-events.ts";
 
 /** Frames kept for a reader that is slow or has not begun; the oldest goes, counted in `unread`. 10 s at 20 ms. */
 const HEARD_FRAMES = 500;
 
+export type CallAudioEvents = {
+  /** Either end began to speak, or is done. */
+  speaking: SpeakingChanged;
+  /** Something was written a second ago, and nothing has left since. */
+  "voice-stalled": VoiceStalled;
+};
+
 /** The voice of one call, both ways. */
 export class CallAudio implements AsyncIterable<HeardAudio> {
+  readonly #events: TypedEvents<CallAudioEvents>;
+  readonly #speakingState: Speaking;
   /** Format of the PCM that `write` takes; undefined when this end only listens. */
   readonly sends: AudioFormat | undefined;
   /** Format of the PCM that is heard; undefined when this end only speaks. */
@@ -30,7 +43,17 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     readonly sends: AudioFormat | undefined;
     readonly hears: AudioFormat | undefined;
     readonly sender: AudioSender | undefined;
+    readonly clock: Clock;
+    readonly report: (error: unknown) => void;
   }) {
+    this.#events = new TypedEvents(options.report);
+    this.#speakingState = new Speaking({
+      clock: options.clock,
+      changed: (event) => this.#events.emit("speaking", event),
+      stalled: (event) => {
+        if (!this.muted) this.#events.emit("voice-stalled", event);
+      },
+    });
     this.sends = options.sends;
     this.hears = options.hears;
     this.#sender = options.sender;
@@ -42,7 +65,9 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
    * not send audio.
    */
   write(pcm: Int16Array): Promise<void> {
-    return this.#speaking().write(pcm);
+    const written = this.#speaking().write(pcm);
+    this.#speakingState.wrote();
+    return written;
   }
 
   /**
@@ -66,6 +91,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
    */
   async flush(): Promise<void> {
     this.#speaking();
+    this.#speakingState.tookBack();
     await this.#flush?.();
   }
 
@@ -129,6 +155,24 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     return this.heard()[Symbol.asyncIterator]();
   }
 
+  /** Adds a listener; the returned function removes it. */
+  on<Name extends keyof CallAudioEvents>(
+    name: Name,
+    listener: (event: CallAudioEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Who speaks now: this end by the frames that really left, the other by those that came and were verified. */
+  get speaking(): { readonly me: boolean; readonly peer: boolean } {
+    return this.#speakingState.present;
+  }
+
+  /** @internal What became of a frame of either voice. */
+  frame(fate: FrameFate): void {
+    this.#speakingState.frame(fate);
+  }
+
   /** @internal Who ends what this end is saying. */
   flushWith(flush: () => Promise<void>): void {
     this.#flush = flush;
@@ -158,6 +202,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** @internal The call is over: readers get what is left, then the end. */
   finish(): void {
     this.#finished = true;
+    this.#speakingState.finish();
     for (const queue of this.#queues) queue.end();
   }
 

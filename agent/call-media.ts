@@ -17,7 +17,7 @@ import { CallAudio } from "./call-audio.ts";
 import { CallHop } from "./call-hop.ts";
 import type { UnattributedRule } from "./call-options.ts";
 import { type DataMedia, type HeardPlace, openDataMedia } from "./data-media.ts";
-import { type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
+import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { MediaPort } from "./media-port.ts";
@@ -104,10 +104,15 @@ export interface CallMediaOptions extends StreamContext {
 /** Builds the media of a checked session and claims its flows. Throws `session-core-mismatch`. */
 export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia> {
   const { tap, watch, outgoing, report } = given;
+  const watched = watch && guarded(watch, report);
+  let speaks: FrameWatch = () => {};
   const options = {
     ...given,
     tap: tap && guarded(tap, report),
-    watch: watch && guarded(watch, report),
+    watch: (fate: FrameFate) => {
+      speaks(fate);
+      watched?.(fate);
+    },
     outgoing: outgoing && guarded(outgoing, report),
   };
   const audible = options.streams.filter((entry) => entry.modality === "audio");
@@ -127,7 +132,9 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const [sendLine, hearLine] = [find(sends), find(hears)];
   const hop = audible.length === 0 ? undefined : makeHop(options, sends);
   const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec, hop);
-  const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender });
+  const { clock } = options.platform;
+  const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
+  speaks = (fate) => audio.frame(fate);
   let unattributed: (frames: Unattributed) => void = () => {};
   const tellUnattributed = (frames: Unattributed) => unattributed(frames);
   const receiver =

@@ -1,8 +1,7 @@
-import { audioLevel } from "../../agent/audio-level.ts";
 import type { Call } from "../../agent/call.ts";
+import { LoudnessDetector } from "../../agent/turns/loudness-detector.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Mouth } from "./mouth.ts";
-import { TurnDetector } from "./turn-detector.ts";
 import { TurnMemory } from "./turn-memory.ts";
 import { spoken } from "./utterance.ts";
 
@@ -22,13 +21,12 @@ export async function echo(call: Call, mouth: Mouth): Promise<void> {
 async function echoVoice(call: Call, mouth: Mouth): Promise<void> {
   const { hears } = call.audio;
   if (hears === undefined) return;
-  const detector = new TurnDetector();
+  const detector = new LoudnessDetector();
   const memory = new TurnMemory(hears);
   for await (const heard of call.audio.heard({ silence: true })) {
     if (mouth.speaking) continue;
-    const milliseconds = (heard.pcm.length / hears.channels / hears.clockRate) * 1000;
     const marked = heard.kind === "speech" && heard.endOfTurn;
-    const change = detector.push(audioLevel(heard.pcm), milliseconds, marked);
+    const change = detector.pcm(heard.pcm, hears, marked);
     memory.push(heard.pcm, detector.speaking || change !== undefined);
     if (change !== "ended") continue;
     mouth.begin(spoken(memory.take(Math.max(0, detector.quiet - FADE_MS))), PAUSE_MS);

@@ -241,3 +241,30 @@ describe("an interruption in two steps", () => {
     expect(world.reported).toEqual([]);
   });
 });
+
+describe("who speaks", () => {
+  it("is told at both ends by the frames that left and came, and nothing that was only written", async () => {
+    const { world, call, answered } = await pair();
+    const told: string[] = [];
+    const note = (where: string) => (event: { readonly who: string; readonly speaking: boolean }) =>
+      told.push(`${where}: ${event.who} ${event.speaking ? "speaks" : "is silent"}`);
+    call.audio.on("speaking", note("ada"));
+    answered.audio.on("speaking", note("bob"));
+    await world.during(call.audio.write(tone(400, 2)).then(() => call.audio.endTurn()));
+    expect([call.audio.speaking, answered.audio.speaking]).toEqual([
+      { me: true, peer: false },
+      { me: false, peer: true },
+    ]);
+    await world.clock.advance(1_000);
+    expect(told).toEqual(["ada: me speaks", "bob: peer speaks", "ada: me is silent", "bob: peer is silent"]);
+    const stalled: number[] = [];
+    call.audio.on("voice-stalled", () => stalled.push(world.clock.now()));
+    const at = world.clock.now();
+    await world.during(call.suspend());
+    void call.audio.write(tone(400, 2)).catch(() => undefined);
+    await world.clock.advance(3_000);
+    expect(stalled).toHaveLength(1);
+    expect((stalled[0] ?? 0) - at).toBeLessThan(1_300);
+    expect(call.audio.speaking.me).toBe(false);
+  });
+});

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { audioLevel } from "../../agent/audio-level.ts";
 import { parseWav } from "../../codecs/wav.ts";
-import { SeededRandom } from "../emulation/seeded-random.ts";
-import { TurnDetector } from "./turn-detector.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { audioLevel } from "../audio-level.ts";
+import { LoudnessDetector } from "./loudness-detector.ts";
 
 const RATE = 48_000;
 const FRAME = 960;
@@ -37,11 +37,20 @@ function inRoom(pcm: Int16Array, noiseDb: number, gain = 1): Int16Array {
   return pcm.map((sample) => sample * gain + (random.next() * 2 - 1) * halfWidth);
 }
 
+/** A fan: low noise at about -40 dB. */
+function rumble(seconds: number): Int16Array {
+  let level = 0;
+  return inRoom(silence(seconds), -24).map((sample) => {
+    level += (sample - level) / 20;
+    return level;
+  });
+}
+
 /** What the detector says of `pcm`, and when, ms. */
-function judged(pcm: Int16Array, detector = new TurnDetector()) {
+function judged(pcm: Int16Array, detector = new LoudnessDetector()) {
   const changes: [string, number][] = [];
   for (let at = 0; at + FRAME <= pcm.length; at += FRAME) {
-    const change = detector.push(audioLevel(pcm.subarray(at, at + FRAME)), 20);
+    const change = detector.pcm(pcm.subarray(at, at + FRAME), { clockRate: RATE, channels: 1 });
     if (change !== undefined) changes.push([change, ((at + FRAME) * 1000) / RATE]);
   }
   return changes;
@@ -88,8 +97,8 @@ describe("what is no speech", () => {
   });
 
   it("a fan that is switched on is a room again after a few seconds", () => {
-    const detector = new TurnDetector();
-    const changes = judged(joined(inRoom(silence(3), -70), inRoom(silence(30), -40)), detector);
+    const detector = new LoudnessDetector();
+    const changes = judged(joined(inRoom(silence(3), -70), rumble(30)), detector);
     expect(changes.at(-1)?.[0]).toBe("ended");
     expect(changes.at(-1)?.[1]).toBeLessThan(20_000);
     expect(detector.speaking).toBe(false);
@@ -106,11 +115,61 @@ describe("turns one after the other", () => {
   });
 
   it("end at once where the speaker marks the end", () => {
-    const detector = new TurnDetector();
+    const detector = new LoudnessDetector();
     expect(judged(joined(silence(1), speech("ada-1")), detector).map(([change]) => change)).toEqual([
       "begun",
     ]);
     expect(detector.push(127, 20, true)).toBe("ended");
     expect(detector.push(127, 20, true)).toBeUndefined();
+  });
+});
+
+describe("how well it does, over all of the speech here in each room", () => {
+  /** Milliseconds of `pcm` that are loud: within 25 dB of its loudest 20 ms. */
+  function loudFrames(pcm: Int16Array): boolean[] {
+    const levels = Array.from({ length: Math.floor(pcm.length / FRAME) }, (_, at) =>
+      audioLevel(pcm.subarray(at * FRAME, (at + 1) * FRAME)),
+    );
+    const loudest = Math.min(...levels);
+    return levels.map((level) => level <= loudest + 25);
+  }
+
+  it.each(ROOMS)(
+    "%s: noticed 200 ms after the first loud sound at most, and 6 %% of what is loud missed",
+    (_room, noise, gain) => {
+      let [loud, missed, latest] = [0, 0, 0];
+      for (const name of FILES) {
+        const clean = joined(silence(2), speech(name), silence(2));
+        const heard = noise === undefined ? clean : inRoom(clean, noise, gain);
+        const detector = new LoudnessDetector();
+        const truth = loudFrames(clean);
+        let noticed: number | undefined;
+        for (const [at, isLoud] of truth.entries()) {
+          detector.pcm(heard.subarray(at * FRAME, (at + 1) * FRAME), { clockRate: RATE, channels: 1 });
+          if (detector.speaking) noticed ??= at;
+          if (isLoud) loud += 1;
+          if (isLoud && !detector.speaking) missed += 1;
+        }
+        latest = Math.max(latest, ((noticed ?? Number.POSITIVE_INFINITY) - truth.indexOf(true)) * 20);
+      }
+      expect(latest).toBeLessThanOrEqual(200);
+      expect(missed / loud).toBeLessThanOrEqual(0.06);
+    },
+  );
+
+  it("noise at five levels begins no turn in a minute each, and neither does hiss that is switched on", () => {
+    for (const db of [-70, -60, -50, -40, -30]) expect(judged(inRoom(silence(60), db))).toEqual([]);
+    expect(judged(joined(inRoom(silence(3), -70), inRoom(silence(30), -40)))).toEqual([]);
+  });
+});
+
+describe("while this end speaks itself", () => {
+  it("a short word over its voice is none, and a sentence is a turn, noticed later", () => {
+    const detector = new LoudnessDetector();
+    detector.talkingOver(true);
+    const word = speech("ada-1").subarray(0.25 * RATE, 0.4 * RATE);
+    expect(judged(inRoom(joined(silence(1), word, silence(1)), -65), detector)).toEqual([]);
+    const changes = judged(inRoom(joined(silence(1), speech("ada-1"), silence(1)), -65), detector);
+    expect(changes.map(([change]) => change)).toEqual(["begun", "ended"]);
   });
 });
