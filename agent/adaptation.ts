@@ -3,6 +3,7 @@ import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { PACKET_OVERHEAD } from "../sfu/congestion/hop-packet.ts";
 import { type PathEstimate, VoiceAdaptation, type VoiceAdaptationOptions } from "../sfu/voice-adaptation.ts";
+import type { Profile } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import type { Call } from "./call.ts";
 import type { WantedChange } from "./call-changes.ts";
@@ -23,15 +24,27 @@ interface AdaptationOptions {
   /** As `Call.propose`. */
   readonly propose: (wanted: WantedChange, reason: string) => Promise<Terms>;
   readonly isOver: () => boolean;
+  /** There is no profile with less around each payload that could be asked for. */
+  readonly isThin: () => boolean;
+  /** Bytes around each payload as it is sent now. */
+  readonly overhead: () => number;
   readonly report: (error: unknown) => void;
 }
 
-/** Lets a call's voice follow what is known of its way to the server and beyond, where its codec has a choice of rates. */
+/**
+ * Lets a call's voice follow what is known of its way to the server and beyond, where its codec has a choice of rates. `mayThin`: also to the profile
+ * `chain`, on a way that takes less than the least of the voice with a signature on each frame.
+ */
 export function adaptTo(
   { hop }: CallMedia,
   voice: SentVoice,
   own: OwnVoice,
-  { call, clock, report }: { readonly call: Call } & Pick<AdaptationOptions, "clock" | "report">,
+  {
+    call,
+    mayThin,
+    clock,
+    report,
+  }: { readonly call: Call; readonly mayThin: boolean } & Pick<AdaptationOptions, "clock" | "report">,
 ): void {
   const agreed = streamsSentBy(call.terms, call.leg).find(({ stream }) => stream === voice.stream);
   if (hop === undefined || agreed?.modality !== "audio") return;
@@ -40,6 +53,7 @@ export function adaptTo(
   const hasChoice = format !== undefined && format.leastBitsPerSecond < format.maxBytesPerSecond * 8;
   if (!hasChoice) return;
   const most = own.bitrate * (1 + own.redundancy);
+  const overheadOf = (profile: Profile) => FRAME_OVERHEAD[profile] + PACKET_OVERHEAD;
   const adaptation = new Adaptation({
     clock,
     voice,
@@ -48,12 +62,14 @@ export function adaptTo(
       most,
       least: Math.min(most, LEAST_VOICE),
       frameMs,
-      overhead: FRAME_OVERHEAD[call.terms.profile] + PACKET_OVERHEAD,
+      overhead: overheadOf(call.terms.profile),
       mostRedundancy: red === undefined ? 0 : 2,
       redundancy: own.redundancy,
     },
     propose: (wanted, reason) => call.propose(wanted, reason),
     isOver: () => call.state === "ended",
+    isThin: () => call.terms.profile === "chain" || !mayThin,
+    overhead: () => overheadOf(call.terms.profile),
   });
   hop.onEstimate((estimate) => adaptation.observe(estimate));
 }
@@ -66,6 +82,8 @@ class Adaptation {
   readonly #options: AdaptationOptions;
   readonly #adaptation: VoiceAdaptation;
   #isAsking = false;
+  /** The way takes less than the least of the voice, as it is sent now. */
+  #isTooThin = false;
   #notBefore = Number.NEGATIVE_INFINITY;
 
   constructor(options: AdaptationOptions) {
@@ -75,14 +93,16 @@ class Adaptation {
 
   /** Takes what is known of the way now. */
   observe(estimate: PathEstimate): void {
-    const { clock, voice } = this.#options;
+    const { clock, voice, overhead } = this.#options;
+    this.#adaptation.useOverhead(overhead());
     const before = this.#adaptation.plan;
     const plan = this.#adaptation.observe(estimate, clock.now());
     if (plan !== undefined) voice.follow(plan);
     // Of loss alone nothing is agreed: the codec is told of it.
     const isOther =
       plan !== undefined && (plan.bitrate !== before.bitrate || plan.redundancy !== before.redundancy);
-    if (isOther || this.#isDue()) void this.#agree().catch(this.#options.report);
+    this.#isTooThin = this.#adaptation.isTooThin(estimate);
+    if (isOther || this.#isDue() || this.#wantsThinner) void this.#agree().catch(this.#options.report);
   }
 
   /** What could not be agreed on before is worth another question. */
@@ -91,16 +111,21 @@ class Adaptation {
     return this.#notBefore !== Number.NEGATIVE_INFINITY && clock.now() >= this.#notBefore;
   }
 
+  get #wantsThinner(): boolean {
+    return this.#isTooThin && !this.#options.isThin() && this.#options.clock.now() >= this.#notBefore;
+  }
+
   async #agree(): Promise<void> {
     if (this.#isAsking) return;
     const { clock, propose, isOver, voice } = this.#options;
     this.#isAsking = true;
     this.#notBefore = Number.NEGATIVE_INFINITY;
     try {
-      while (!isOver() && !this.#isAgreed()) {
+      while (!isOver() && (!this.#isAgreed() || this.#wantsThinner)) {
         const { bitrate, redundancy } = this.#adaptation.plan;
+        const profile = this.#wantsThinner ? ({ profile: "chain" } as const) : {};
         const streams = [{ stream: voice.stream, bitrate, redundancy: redundancy as 0 | 1 | 2 }];
-        await propose({ streams }, this.#reason());
+        await propose({ streams, ...profile }, this.#reason());
       }
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
@@ -122,7 +147,7 @@ class Adaptation {
     const { agreed } = voice;
     const { bitrate, redundancy } = this.#adaptation.plan;
     const before = agreed?.bitrate_bps ?? path.most;
-    if (bitrate < before) return "bandwidth";
+    if (bitrate < before || this.#wantsThinner) return "bandwidth";
     if (redundancy > (agreed?.redundancy ?? 0)) return "loss";
     return "recovered";
   }

@@ -186,7 +186,8 @@ export async function makeCall(
     },
   });
   if (voice !== undefined && options.adaptation !== false) {
-    adaptTo(media, voice, own, { call, clock: context.platform.clock, report: context.report });
+    const mayThin = profilesOf(options, []).includes("chain");
+    adaptTo(media, voice, own, { call, mayThin, clock: context.platform.clock, report: context.report });
   }
   return call;
 }

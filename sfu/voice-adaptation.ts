@@ -76,6 +76,7 @@ const LOSS_STEPS = [0, 0.02, 0.05, 0.1, 0.2, 0.3] as const;
  */
 export class VoiceAdaptation {
   readonly #options: VoiceAdaptationOptions;
+  #overhead: number;
   #plan: VoicePlan;
   #loss = 0;
   #observedAt: number | undefined;
@@ -90,6 +91,7 @@ export class VoiceAdaptation {
 
   constructor(options: VoiceAdaptationOptions) {
     this.#options = options;
+    this.#overhead = options.overhead;
     const { most, redundancy = 0 } = options;
     this.#plan = { bitrate: most, redundancy, expectedLoss: LOSS_STEPS[0] };
   }
@@ -100,8 +102,12 @@ export class VoiceAdaptation {
 
   /** Bits a second on the way, with all that is around the payloads. */
   wireRate(bitrate: number): number {
-    const { frameMs, overhead } = this.#options;
-    return bitrate + (overhead * 8 * 1_000) / frameMs;
+    return bitrate + (this.#overhead * 8 * 1_000) / this.#options.frameMs;
+  }
+
+  /** There is more, or less, around each payload from now on. */
+  useOverhead(overhead: number): void {
+    this.#overhead = overhead;
   }
 
   /** Even the least rate is more than the way takes. */

@@ -110,6 +110,21 @@ const QUESTIONS: readonly { readonly route: Route; readonly parameters: (scene: 
       parameters: () => ({ content: { event: "interrupt", stream: 0, epoch: 1, interrupt: "AAECAw" } }),
     },
     { route: "ADJUST /sessions/{session_id}", parameters: () => ({ narrowing: "e30.e30.AA" }) },
+    { route: "ADJUST /sessions/{session_id}", parameters: () => ({ change: "e30.e30.AA" }) },
+    {
+      route: "CONFIRM /sessions/{session_id}",
+      parameters: () => ({
+        ...{
+          target_id: "019b76da-c6e8-7000-8000-000000000001",
+          status: "accepted",
+          acceptance: "e30.e30.AA",
+        },
+      }),
+    },
+    {
+      route: "NOTIFY /sessions/{session_id}",
+      parameters: () => ({ content: { event: "bandwidth_estimate", bits_per_second: 48_000, loss: 0.01 } }),
+    },
     { route: "QUERY /sessions/{session_id}/records", parameters: () => ({ after: 0 }) },
     { route: "SUBSCRIBE /agents/{agent_id}/inbox", parameters: () => ({ after: 0 }) },
     {

@@ -21,6 +21,15 @@ import { OFFER, verifyOffer } from "../../signaling/offer.ts";
 import { makeProof, PROOF, verifyProof } from "../../signaling/proof.ts";
 import { CORE_WITNESS, readSessionCore, verifyCoreWitness } from "../../signaling/session-core.ts";
 import { deriveTerms } from "../../signaling/terms.ts";
+import {
+  makeTermsAcceptance,
+  makeTermsChange,
+  TERMS_ACCEPTANCE,
+  TERMS_CHANGE,
+  termsChangeDigest,
+  verifyTermsAcceptance,
+  verifyTermsChange,
+} from "../../signaling/terms-change.ts";
 import { strictVerifier } from "../keys.ts";
 import { loggedCall } from "../logged-call.ts";
 import {
@@ -32,6 +41,7 @@ import {
   CORE,
   CORE_DIGEST,
   mediaKey,
+  must,
   OFFER_ID,
   offerPayload,
   SERVER,
@@ -58,6 +68,21 @@ const NARROWED: NarrowingPayload = {
   last_audit_id: "0".repeat(64),
   iat: CALL_TIME / 1000,
 };
+const CHANGE = makeTermsChange(
+  {
+    ...{ v: 1, session_id: SESSION_ID, session_digest: CORE_DIGEST, leg: 0, number: 2 },
+    change_id: "019b76da-c6e8-7000-8000-000000000001",
+    settings: { profile: "frame", streams: [{ leg: 0, stream: 0, bitrate_bps: 16_000 }] },
+    ...{ reason: "bandwidth", last_audit_id: "0".repeat(64), iat: CALL_TIME / 1000 },
+  },
+  ALICE.identity,
+);
+const CHANGE_EXPECTED = {
+  publicKey: ALICE.identity.publicKey,
+  sessionDigest: CORE.digest,
+  leg: 0,
+  terms: deriveTerms(AGREED_OFFER, AGREED_ANSWER),
+} as const;
 const NONCE = "n".repeat(43);
 const PARAMETERS: JsonObject = { after: 0 };
 const TOKEN = makeAccessToken(
@@ -202,6 +227,29 @@ const KINDS: readonly SignedKind[] = [
         },
         strictVerifier,
       ),
+  },
+  {
+    name: "terms-change",
+    form: TERMS_CHANGE,
+    example: CHANGE,
+    signer: ALICE,
+    judge: (jws) => verifyTermsChange(jws, CHANGE_EXPECTED, strictVerifier),
+  },
+  {
+    name: "terms-acceptance",
+    form: TERMS_ACCEPTANCE,
+    example: makeTermsAcceptance(
+      {
+        ...{ v: 1, session_id: SESSION_ID, session_digest: CORE_DIGEST, leg: 1 },
+        ...{ change_digest: termsChangeDigest(CHANGE), last_audit_id: "0".repeat(64), iat: CALL_TIME / 1000 },
+      },
+      BOB.identity,
+    ),
+    signer: BOB,
+    judge: (jws) => {
+      const change = must(verifyTermsChange(CHANGE, CHANGE_EXPECTED, strictVerifier));
+      return verifyTermsAcceptance(jws, { publicKey: BOB.identity.publicKey, change }, strictVerifier);
+    },
   },
   {
     name: "closing",

@@ -60,7 +60,7 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
       tests: [
         {
           file: ADAPTATION,
-          name: "a way to the server that takes less than the voice makes it less at both ends within 1000 ms, and all of it again some seconds after",
+          name: "a way to the server that takes less than the voice makes it less at both ends within 1 s, and all of it again some seconds after",
         },
       ],
     },
@@ -128,7 +128,7 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
         },
         {
           file: ADAPTATION,
-          name: "a way to the server that takes less than the voice makes it less at both ends within 1000 ms, and all of it again some seconds after",
+          name: "a way to the server that takes less than the voice makes it less at both ends within 1 s, and all of it again some seconds after",
         },
       ],
     },

@@ -248,7 +248,7 @@ export const RECORDS: readonly Row[] = [
       tests: [
         {
           file: "test/scenario/adaptation.test.ts",
-          name: "a way to the server that takes less than the voice makes it less at both ends within 1000 ms, and all of it again some seconds after",
+          name: "a way to the server that takes less than the voice makes it less at both ends within 1 s, and all of it again some seconds after",
         },
       ],
     },
