@@ -5,16 +5,20 @@ const TOLERATED_EXCESS = 15;
 const TOLERATED_SHORTAGE = 5;
 
 /** Once being reduced, the delay is reduced until it exceeds what is aimed at by no more, milliseconds. */
-const SETTLED_EXCESS = 3;
+const SETTLED_EXCESS = 8;
 
 /** While the excess is below this, milliseconds, frames are made shorter at most every {@link SHORTER_EVERY}. */
 const GREAT_EXCESS = 100;
 const SHORTER_EVERY = 200;
 
-/** How alike the sounds joined must be where the delay is off by little; nothing is asked where it is off by a range, milliseconds. */
-const LIKENESS = 0.97;
+/** How alike the sounds joined must be while the delay is off by little more than is tolerated; the more it is off, the less, milliseconds. */
+const LIKENESS = 0.98;
+const LITTLE = 10;
 const EXCESS_RANGE = 150;
 const SHORTAGE_RANGE = 30;
+
+/** A frame may be made longer than the shortage asks by so much, milliseconds: the best joint is worth it. */
+const SPARE = 5;
 
 /**
  * Says how frames should change in length to bring the delay within a talkspurt to what is aimed at: up as fast as frames
@@ -33,12 +37,19 @@ export class DelayControl {
     if (this.#doing === undefined) return undefined;
     const isSoon = at - this.#shortenedAt < SHORTER_EVERY;
     if (this.#doing === "shorter" && isSoon && excess < GREAT_EXCESS) return undefined;
-    const range = this.#doing === "shorter" ? EXCESS_RANGE : SHORTAGE_RANGE;
-    return { ms: -excess, likeness: LIKENESS * Math.max(0, 1 - Math.abs(excess) / range) };
+    if (this.#doing === "shorter") {
+      return { ms: -excess, likeness: likeness(excess - TOLERATED_EXCESS, EXCESS_RANGE) };
+    }
+    return { ms: SPARE - excess, likeness: likeness(-excess - TOLERATED_SHORTAGE, SHORTAGE_RANGE) };
   }
 
   /** A frame was made shorter at `at`. */
   shortened(at: number): void {
     this.#shortenedAt = at;
   }
+}
+
+/** `beyond` what is tolerated by so many milliseconds. */
+function likeness(beyond: number, range: number): number {
+  return LIKENESS * (1 - Math.min(1, Math.max(0, beyond - LITTLE) / range));
 }

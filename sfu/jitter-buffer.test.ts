@@ -164,7 +164,7 @@ describe("the jitter buffer", () => {
     fill(buffer, frame(0), frame(1), frame(2));
     expect(buffer.take(20)).toMatchObject({ kind: "frame", adjust: undefined });
     buffer.insert(frame(3), 95);
-    expect(buffer.take(40)).toMatchObject({ kind: "frame", adjust: { ms: 20 } });
+    expect(buffer.take(40)).toMatchObject({ kind: "frame", adjust: { ms: 25 } });
   });
 
   it("follows a speaker whose timestamps start anew with a turn", () => {

@@ -140,6 +140,7 @@ export class JitterBuffer {
     }
     this.#counters.received++;
     this.#estimator.observe(arrival - frame.captured);
+    this.#reopen(frame);
     if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
       if (seen === "new") this.#seen.commit(frame.sequence);
       this.#counters.late++;
@@ -148,6 +149,15 @@ export class JitterBuffer {
     this.#seen.commit(frame.sequence);
     this.#place(frame, arrival);
     return "buffered";
+  }
+
+  /** A frame that comes after its slot, and nothing of what follows it has come: the way takes longer, and it is played after all. */
+  #reopen(frame: BufferedFrame): void {
+    if (!this.#hasPassed(frame) || frame.sequence !== this.#next || this.#waiting.length > 0) return;
+    this.#cursor = frame.timestamp;
+    this.#cursorCaptured = frame.captured;
+    this.#counters.awaited += this.#holes;
+    this.#holes = 0;
   }
 
   /** In its order among those that wait, in place of one that has its number. */
