@@ -17,7 +17,7 @@ const SPEECH_SECONDS = 15;
 const LEARNT_MS = 4_000;
 const VOICE = { audio: { codecs: ["pcmu"] } } as const;
 
-it("is late by a fraction of a second most of the time, and never grows later", async () => {
+it("is late by a fraction of a second, but for what its checkpoints take, and never grows later", async () => {
   const port = await freePort();
   const server = await realServer({ origins: [`https://127.0.0.1:${port}`] });
   const emulator = await startUdpEmulator({
@@ -50,8 +50,8 @@ it("is late by a fraction of a second most of the time, and never grows later", 
   const learnt = arrivals.filter(({ at }) => at > thinFrom + LEARNT_MS).map(({ age }) => age);
   learnt.sort((one, other) => one - other);
   expect(learnt.length).toBeGreaterThan(100);
-  expect(learnt[learnt.length >> 1]).toBeLessThan(1_000);
-  expect(learnt.at(-1)).toBeLessThan(1_900);
+  expect(learnt[learnt.length >> 1]).toBeLessThan(800);
+  expect(learnt[Math.floor(learnt.length * 0.9)]).toBeLessThan(1_000);
   await call.end();
   await Promise.all([ada.close(), bob.close()]);
   await emulator.close();

@@ -1,5 +1,6 @@
 /** Calls over ways that take less than is said, stand still, lose, or lead to an end that does not do its part. */
 import { describe, expect, it } from "vitest";
+import type { Call } from "../../agent/call.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { Link, type LinkConditions } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
@@ -71,6 +72,32 @@ describe("a way that takes two thirds of the voice", () => {
     expect(told).toBeLessThan(200_000);
     expect(world.reported).toEqual([]);
   });
+});
+
+const mute = async ({ audio }: Call) => {
+  audio.muted = true;
+};
+
+it.each<[string, (call: Call) => Promise<unknown>, "epoch" | "session-state"]>([
+  ["muting", mute, "epoch"],
+  ["flushing", (call) => call.audio.flush(), "epoch"],
+  ["suspending", (call) => call.suspend(), "epoch"],
+  ["hanging up", (call) => call.end(), "session-state"],
+])("%s takes back what waits at the speaker's own end", async (_name, act, reason) => {
+  const { world, pair } = await voice(link({ ...BLOATED, rate: 75_000 }), link(PERFECT));
+  void pair.call.audio.write(utterance(30, 8_000)).catch(() => undefined);
+  await world.clock.advance(5_000);
+  const before = pair.call.stats().hop;
+  expect(before?.waiting).toBeGreaterThan(3);
+  const acted = act(pair.call);
+  await world.clock.advance(1);
+  if (reason === "epoch") {
+    const after = pair.call.stats().hop;
+    expect(after?.waiting).toBeLessThanOrEqual(1);
+    expect((after?.dropped.epoch ?? 0) - (before?.dropped.epoch ?? 0)).toBeGreaterThan(3);
+  }
+  await world.during(acted);
+  if (reason === "session-state") expect(pair.call.stats().hop).toMatchObject({ waiting: 0 });
 });
 
 it("a way that stands still for three seconds: a moment later what is said is heard again in time", async () => {
