@@ -4,17 +4,21 @@ import type { Agent } from "../../agent/agent.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
+import { HostileRelay } from "./hostile-relay.ts";
 import { connected, Recording, say } from "./talking.ts";
 import { World } from "./world.ts";
 
 let world: World;
 let ada: Agent;
 let bob: Agent;
+/** Before Bob. */
+let lossy: HostileRelay;
 
 beforeEach(async () => {
   world = new World();
   ada = await world.agent("Ada");
-  bob = await world.agent("Bob");
+  lossy = new HostileRelay(world);
+  bob = await world.agent("Bob", {}, lossy);
 });
 
 describe("a call of profile chain", () => {
@@ -51,6 +55,27 @@ describe("a call of profile chain", () => {
     });
     // Two and a half seconds: no frame waits for its checkpoint longer than one, give or take the quarter of a second between looks.
     expect(heard?.checkpoints.good).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("redundant copies in profile chain", () => {
+  it("are proved by the tag of the frame that carries them, and never claimed as received", async () => {
+    const audio = { redundancy: 1 } as const;
+    const { call, answered } = await connected(world, ada, bob, { profile: "chain", audio }, { audio });
+    let count = 0;
+    lossy.datagram = (way, bytes) => {
+      if (way !== "to-agent" || bytes.length < 60) return [bytes];
+      count += 1;
+      return count % 10 === 5 ? [] : [bytes];
+    };
+    const recording = new Recording(answered);
+    const said = await say(world, call, 2);
+    await world.clock.advance(1_500);
+    expect(compareUtterance(said, recording.pcm(), 48_000).correlation).toBeGreaterThan(0.9);
+    const { heard } = answered.stats();
+    expect(heard?.redundant).toBeGreaterThan(5);
+    expect(heard).toMatchObject({ refused: {}, unattributed: 0, isStopped: false });
+    expect(heard?.verified).toBeLessThan(call.stats().sent?.sent ?? 0);
   });
 });
 
