@@ -9,25 +9,26 @@ import type { SessionNotice } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { AgentContext } from "./agent-context.ts";
-import { CallAttachment, type Detached, type Reattached } from "./call-attachment.ts";
+import { CallAttachment } from "./call-attachment.ts";
 import type { CallAudio } from "./call-audio.ts";
-import { type AskedChange, CallChanges, type ChangePolicy, type WantedChange } from "./call-changes.ts";
+import { CallChanges, type ChangePolicy, type WantedChange } from "./call-changes.ts";
 import type { CallConnection } from "./call-connection.ts";
 import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
-import { CallHeard, type HeardPosition } from "./call-heard.ts";
-import { CallInterrupts, type Interrupted } from "./call-interrupts.ts";
+import type { CallEvents, FramesContradicted } from "./call-events.ts";
+import { CallHeard } from "./call-heard.ts";
+import { CallInterrupts } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
-import { type BandwidthTold, CallNotices, type QualityTold, type UnattributedTold } from "./call-notices.ts";
+import { CallNotices } from "./call-notices.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
-import { CallSuspension, type Resumed, type Suspended, type SuspendOptions } from "./call-suspension.ts";
-import { type AuthorityNarrowed, CallTerms, type TermsChanged } from "./call-terms.ts";
+import { CallSuspension, type Suspended, type SuspendOptions } from "./call-suspension.ts";
+import { CallTerms } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import type { InboxEvent } from "./inbox.ts";
 import { Listening } from "./listening.ts";
-import { type PeerAttached, type PeerDetached, PeerPresence } from "./peer-presence.ts";
+import { PeerPresence } from "./peer-presence.ts";
 import { TypedEvents } from "./typed-events.ts";
 
 /** How often signed checkpoints and receipts that fell due are looked for, ms. */
@@ -35,62 +36,6 @@ const UPKEEP_MS = 250;
 /** How often and how long `evidence()` asks while the server still gathers the last statements. */
 const EVIDENCE_RETRY_MS = 300;
 const EVIDENCE_TRIES = 40;
-
-/** Frames of this call that a relay or this end refused. */
-export interface FramesRefused {
-  readonly flow: number;
-  /** Lowest and highest 48-bit sequence number among them; undefined where none could be read. */
-  readonly first: number | undefined;
-  readonly last: number | undefined;
-  readonly reason: string;
-  readonly count: number;
-}
-
-/** Frames of profile `chain` that the relay let through, and that their speaker's checkpoints list otherwise: as the server says. */
-export interface FramesContradicted {
-  readonly flow: number;
-  readonly stream: number;
-  readonly first: number;
-  readonly last: number;
-  readonly count: number;
-}
-
-export type CallEvents = {
-  ended: CallEnd;
-  "frames-refused": FramesRefused;
-  "frames-contradicted": FramesContradicted;
-  /** One end gave up scope, or both agreed on other terms; the signatures were checked. */
-  "terms-changed": TermsChanged;
-  /** The other end asks for other terms, and the policy of the call leaves the answer to who listens here. */
-  "change-asked": AskedChange;
-  /** What this end hears or sends is worse than it should be, or no more, by the word of the other end or of the server. */
-  quality: QualityTold;
-  /** What the other end believes that it can be sent. */
-  "bandwidth-estimate": BandwidthTold;
-  /**
-   * In profile `chain` an end played what nobody else can be shown to have said: this end (`by` is this agent), and by default nothing more of
-   * that stream is played until that changes; or the other one, which says so.
-   */
-  unattributed: UnattributedTold;
-  /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
-  "authority-narrowed": AuthorityNarrowed;
-  /** The other end interrupted what this end was saying; its signature was checked. */
-  interrupted: Interrupted;
-  /** The other end signed how far it heard this one: after an interrupt, when asked, every ten seconds; its signature was checked. */
-  heard: HeardPosition;
-  /** Either end suspended the call. */
-  suspended: Suspended;
-  /** Either end resumed it. */
-  resumed: Resumed;
-  /** This end has no connection for the call now. */
-  detached: Detached;
-  /** It has one again, and the call goes on. */
-  reattached: Reattached;
-  /** The other end has no connection for the call now: it says and hears nothing. */
-  "peer-detached": PeerDetached;
-  /** It has one again; perhaps another process of that agent has taken the call up. */
-  "peer-attached": PeerAttached;
-};
 
 /** `detached`: this end has no connection for it now. */
 export type CallState = "active" | "suspended" | "detached" | "ended";

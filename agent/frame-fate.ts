@@ -1,4 +1,4 @@
-import type { FramesRefused } from "./call.ts";
+import type { FramesRefused } from "./call-events.ts";
 
 /** What became of one frame, as this end knows it. */
 export interface FrameFate {

@@ -1,7 +1,7 @@
 /** A speaker gone bad, and what the relay tells both ends about it. */
 import { expect } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
-import type { FramesRefused } from "../../agent/call.ts";
+import type { FramesRefused } from "../../agent/call-events.ts";
 import { readVarint } from "../../codecs/varint.ts";
 import type { CloseInfo } from "../../sfu/carrier.ts";
 import type { FlowCounters } from "../../signaling/admission.ts";

@@ -1,7 +1,7 @@
 /** A relay that tampers with a call of profile `chain`: the listener finds out, and so does who verifies the evidence. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
-import type { FramesContradicted } from "../../agent/call.ts";
+import type { FramesContradicted } from "../../agent/call-events.ts";
 import type { UnattributedTold } from "../../agent/call-notices.ts";
 import type { CallOptions } from "../../agent/call-options.ts";
 import { parseCheckpoint } from "../../codecs/checkpoint.ts";
