@@ -20,7 +20,8 @@ export class SilenceDetector {
   /** Takes the next frame. True while nothing but noise is in it, and was in those before it for 200 ms. */
   isSilent(pcm: Int16Array): boolean {
     const level = powerOf(pcm);
-    this.#follow(level);
+    // What no microphone makes, padding for one, says nothing of the noise around it.
+    if (level >= ALWAYS_QUIET) this.#follow(level);
     const floor = Math.min(this.#lowest, this.#lowestBefore);
     const isQuiet = level < ALWAYS_QUIET || level < floor + ABOVE_FLOOR;
     if (!isQuiet) {

@@ -82,7 +82,7 @@ const withoutOffer: readonly ExchangeCase[] = (
     ],
     [
       "and with codecs that are not served",
-      { "Audio-Codecs": "g722" },
+      { "Audio-Codecs": "g728" },
       { status: 463, code: "proposal-rejected" },
     ],
     [

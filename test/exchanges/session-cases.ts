@@ -70,7 +70,7 @@ const refusedCalls: readonly (readonly [string, Wish, Expected])[] = [
   ],
   [
     "a codec that is not served",
-    { headers: { "Audio-Codecs": "g722" } },
+    { headers: { "Audio-Codecs": "g728" } },
     {
       status: 463,
       code: "proposal-rejected",
@@ -121,7 +121,7 @@ const scopeLists: readonly ExchangeCase[] = [
 ].map((list) => ({
   name: `a scope list written ${JSON.stringify(list)}`,
   // The codec is refused after the scope was taken.
-  send: establish({ headers: { "Authority-Scope": list, "Audio-Codecs": "g722" } }),
+  send: establish({ headers: { "Authority-Scope": list, "Audio-Codecs": "g728" } }),
   gets: { status: 463, code: "proposal-rejected" },
 }));
 

@@ -30,7 +30,7 @@ async function said(codec: string, dtx: boolean) {
   const [ada, bob] = [await world.agent("Ada"), await world.agent("Bob")];
   const pair = await connected(world, ada, bob, { audio: { codecs: [codec], dtx } });
   const recording = new Recording(pair.answered);
-  const pcm = spoken(pair.call.audio.sends?.clockRate ?? 0, 4);
+  const pcm = spoken(pair.call.audio.sends?.clockRate ?? 0, 3);
   await world.during(pair.call.audio.write(pcm).then(() => pair.call.audio.endTurn()));
   await world.clock.advance(500);
   const { heard } = pair.answered.stats();
@@ -62,7 +62,7 @@ describe.each(["opus", "g722", "pcma"])("in %s", (codec) => {
   it("the noise behind the voice goes on where nothing is sent, about as loud", async () => {
     const { recording } = await said(codec, true);
     const comfort = recording.frames.filter((frame) => frame.kind === "comfort");
-    expect(comfort.length).toBeGreaterThan(200);
+    expect(comfort.length).toBeGreaterThan(150);
     expect(comfort.every((frame) => !frame.verified)).toBe(true);
     const levels = comfort.map(({ pcm }) => audioLevel(pcm)).toSorted((a, b) => a - b);
     const median = levels[Math.floor(levels.length / 2)] as number;
