@@ -93,6 +93,8 @@ export class CallHop {
     if (fate !== undefined) return fate;
     leg.hold(packet, now);
     this.#schedule();
+    // Feedback on those before it is missing: the way is full, or dark.
+    line.doubt();
     return "held";
   }
 

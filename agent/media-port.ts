@@ -73,6 +73,11 @@ export class MediaPort {
     this.#connection = connection;
   }
 
+  /** Something that should have been answered was not: see `Path.doubt`. */
+  doubt(): void {
+    this.#connection?.path?.doubt();
+  }
+
   get counters(): MediaPortCounters {
     return { unclaimed: this.#unclaimed, malformed: this.#malformed, undelivered: this.#undelivered };
   }

@@ -87,6 +87,11 @@ export class StreamLine {
     return this.#chain.hasRoom;
   }
 
+  /** A frame could not leave because nothing is heard of those before: the path is asked whether it has answers. */
+  doubt(): void {
+    this.#port?.doubt();
+  }
+
   sendDatagram(bytes: Uint8Array): DatagramFate {
     return this.#port?.sendDatagram(bytes) ?? "closed";
   }

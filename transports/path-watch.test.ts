@@ -70,6 +70,14 @@ describe("a path that is watched", () => {
     expect(told.map(({ isDark }) => isDark)).toEqual([true]);
   });
 
+  test("is asked four times a second at the most, however much it is doubted", () => {
+    const { clock, sent, watch } = subject();
+    for (let at = 2_000; at < 3_000; at += 20) clock.at(at, () => watch.doubt());
+    clock.runSync(3_000);
+    expect(sent.length).toBeGreaterThanOrEqual(4);
+    expect(sent.length).toBeLessThanOrEqual(5);
+  });
+
   test("is light again with the first answer", () => {
     const { clock, told, peer, watch } = subject();
     watch.attend(true);

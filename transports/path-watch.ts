@@ -60,7 +60,7 @@ export class PathWatch implements Path {
 
   doubt(): void {
     if (this.#told === undefined || this.#isOver || this.#unansweredSince !== undefined) return;
-    this.#pings.ping();
+    if (this.#clock.now() >= this.#lastPing + DOUBT_MS) this.#pings.ping();
   }
 
   /** A ping went out. */
