@@ -51,6 +51,8 @@ export interface CallState {
   readonly peer: CallEndpoint | undefined;
   readonly codec: string | undefined;
   readonly terms: number;
+  /** How frames are attributed. */
+  readonly profile: "frame" | "chain";
   /** Unix milliseconds. */
   readonly since: number | undefined;
   readonly until: number | undefined;
@@ -144,6 +146,7 @@ export function newCall(
     peer: undefined,
     codec: undefined,
     terms: 1,
+    profile: "frame",
     since: undefined,
     until: undefined,
     muted: false,

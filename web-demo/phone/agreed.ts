@@ -25,11 +25,12 @@ export function endpointsOf(
   };
 }
 
-/** Codec and number of the terms in force. */
-export function termsFacts(call: Call): Pick<CallState, "terms" | "codec"> {
+/** Codec, profile and number of the terms in force. */
+export function termsFacts(call: Call): Pick<CallState, "terms" | "profile" | "codec"> {
   const audio = call.terms.streams.find((stream) => stream.modality === "audio");
   return {
     terms: call.terms.number,
+    profile: call.terms.profile,
     codec: audio === undefined ? undefined : codecText(audio.codec),
   };
 }

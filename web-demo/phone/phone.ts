@@ -39,6 +39,7 @@ import { keepRingsAloud, ringsAloud } from "./ring-choice.ts";
 import { RingingCalls } from "./ringing-calls.ts";
 import { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
+import { wantedProfile } from "./wanted-profile.ts";
 
 /** How often the list of agents, and this agent's calls, are asked for, ms. */
 const LISTS_MS = 3_000;
@@ -93,6 +94,7 @@ export class Phone implements PageActions {
     agent
       .call(agentId, {
         ...desk.options(),
+        ...wantedProfile(location.search),
         model: "persistent",
         signal: desk.placing,
         onRinging: () => desk.ringing(),

@@ -73,7 +73,8 @@ function mine(call: CallState, sent: number): Verdict {
   if (call.muted) return { text: "Muted: nothing is sent", tone: "plain" };
   if (call.narrowed) return { text: "Outside your scope: the server refuses", tone: "bad" };
   if (sent === 0) return { text: "Nothing sent yet", tone: "plain" };
-  return { text: "Signed here, frame by frame", tone: "good" };
+  const how = call.profile === "frame" ? "Signed" : "Tagged";
+  return { text: `${how} here, frame by frame`, tone: "good" };
 }
 
 function theirs(call: CallState, verified: number, isRecent: boolean): Verdict {
@@ -81,7 +82,8 @@ function theirs(call: CallState, verified: number, isRecent: boolean): Verdict {
   if (call.away === "peer") return { text: "Away: its connection was lost", tone: "bad" };
   if (verified === 0) return { text: "Nothing heard yet", tone: "plain" };
   if (!isRecent) return { text: "Silent: nothing to verify", tone: "plain" };
-  return { text: "Verified: signed by this key", tone: "good" };
+  const how = call.profile === "frame" ? "signed by this key" : "tagged by this key for yours";
+  return { text: `Verified: ${how}`, tone: "good" };
 }
 
 class EndView {
