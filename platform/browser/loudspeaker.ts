@@ -12,6 +12,18 @@ const WAITING_MS = 400;
 const START_MS = 40;
 const FADE_MS = 10;
 const REPORT_MS = 50;
+/** Over how long it looks at what waits before it plays faster or slower, ms. */
+const WINDOW_MS = 2_000;
+/** Share of the start that waits all the time, at least; and how much may in any case, ms: one frame. */
+const LEAST_SHARE = 3 / 8;
+const FRAME_MS = 20;
+/**
+ * Faster or slower by this share for each millisecond too much or too little: a clock that is wrong by 300 ppm is made good by 5 ms. A
+ * thirtieth of a semitone at most, which nobody hears, and reached over many seconds.
+ */
+const RATE_PER_MS = 60e-6;
+const MOST_RATE = 2_000e-6;
+const MOST_RATE_STEP_PER_S = 100e-6;
 
 export interface LoudspeakerOptions {
   /** Hz of the PCM that `play` takes: that of the format heard, 48,000 for Opus. Default 48,000. */
@@ -29,6 +41,11 @@ export interface LoudspeakerStats {
   readonly flushed: number;
   /** Times it ran out of sound in the middle of some. */
   readonly underruns: number;
+  /**
+   * How much faster than it comes the sound is played, parts per million; slower where negative: the sound card's clock is not the machine's,
+   * and what gathered is played off. At most 2,000.
+   */
+  readonly correction: number;
 }
 
 /** Opens the browser's loudspeaker. Throws `device-unavailable`, and `field-invalid` for a start out of range. */
@@ -42,13 +59,7 @@ export async function openLoudspeaker(options: LoudspeakerOptions = {}): Promise
     });
   }
   const context = await createContext(clockRate, loudspeakerProcessor);
-  const samples = (ms: number): number => Math.round((ms * clockRate) / 1000);
-  const processorOptions: LoudspeakerProcessorOptions = {
-    capacity: samples(WAITING_MS),
-    start: Math.max(1, samples(startMs)),
-    fade: samples(FADE_MS),
-    report: samples(REPORT_MS),
-  };
+  const processorOptions = processorOptionsOf(clockRate, startMs);
   const node = new AudioWorkletNode(context, LOUDSPEAKER_PROCESSOR, {
     numberOfInputs: 0,
     outputChannelCount: [1],
@@ -56,6 +67,23 @@ export async function openLoudspeaker(options: LoudspeakerOptions = {}): Promise
   });
   node.connect(context.destination);
   return new Loudspeaker(context, node);
+}
+
+/** What the worklet is told, for PCM of `clockRate` Hz. */
+export function processorOptionsOf(clockRate: number, startMs: number): LoudspeakerProcessorOptions {
+  const samples = (ms: number): number => Math.round((ms * clockRate) / 1000);
+  return {
+    capacity: samples(WAITING_MS),
+    start: Math.max(1, samples(startMs)),
+    least: samples(startMs * LEAST_SHARE),
+    most: samples(Math.max(startMs, FRAME_MS)),
+    window: samples(WINDOW_MS),
+    ratePerSample: (RATE_PER_MS * 1000) / clockRate,
+    mostRate: MOST_RATE,
+    mostRateStep: MOST_RATE_STEP_PER_S / clockRate,
+    fade: samples(FADE_MS),
+    report: samples(REPORT_MS),
+  };
 }
 
 /** Plays mono 16-bit PCM as it comes. */
@@ -68,7 +96,15 @@ export class Loudspeaker {
   readonly #port: MessagePort;
   readonly #flushes = new Map<number, () => void>();
   #lastFlush = 0;
-  #report: LoudspeakerReport = { waiting: 0, played: 0, dropped: 0, flushed: 0, underruns: 0, flush: 0 };
+  #report: LoudspeakerReport = {
+    waiting: 0,
+    played: 0,
+    dropped: 0,
+    flushed: 0,
+    underruns: 0,
+    rate: 0,
+    flush: 0,
+  };
   #closing: Promise<void> | undefined;
 
   /** @internal Loudspeakers come from `openLoudspeaker`. */
@@ -89,7 +125,7 @@ export class Loudspeaker {
   }
 
   get stats(): LoudspeakerStats {
-    const { waiting, played, dropped, flushed, underruns } = this.#report;
+    const { waiting, played, dropped, flushed, underruns, rate } = this.#report;
     const ms = (samples: number): number => (samples * 1000) / this.clockRate;
     return {
       waiting: ms(waiting),
@@ -97,6 +133,7 @@ export class Loudspeaker {
       dropped: ms(dropped),
       flushed: ms(flushed),
       underruns,
+      correction: rate * 1e6,
     };
   }
 

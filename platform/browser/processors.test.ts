@@ -1,5 +1,7 @@
 /** The two worklet programs, block by block, in a scope with what a worklet's scope has. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { processorOptionsOf } from "./loudspeaker.ts";
 import {
   type LoudspeakerMessage,
   type LoudspeakerReport,
@@ -34,7 +36,7 @@ function start<Sent>(program: () => void, processorOptions: object) {
 }
 
 describe("the loudspeaker", () => {
-  const options = { capacity: 1_000, start: 200, fade: 50, report: 256 };
+  const options = { ...processorOptionsOf(8_000, 25), capacity: 1_000, fade: 50, report: 256 };
   let speaker: ReturnType<typeof start<LoudspeakerReport>>;
 
   beforeEach(() => {
@@ -122,6 +124,112 @@ describe("the loudspeaker", () => {
     send(level(128, 0));
     play(6);
     expect(report()).toMatchObject({ underruns: 0, played: 384 });
+  });
+});
+
+describe("the loudspeaker on a sound card whose clock is not the machine's", () => {
+  /** Low, so that minutes are played in a second. What is played at a time is 16 ms then, and not 3: more has to wait. */
+  const RATE = 8_000;
+  const START_MS = 80;
+  const PIECE = RATE / 50;
+
+  /**
+   * Plays a tone for so many seconds of a sound card that is `ppm` fast; pieces of 20 ms come by the machine's clock, up to 10 ms late,
+   * and not before `held` seconds where they are due before.
+   */
+  function card(options: {
+    readonly ppm: number;
+    readonly hz: number;
+    readonly held?: readonly [number, number];
+  }) {
+    const speaker = start<LoudspeakerReport>(loudspeakerProcessor, processorOptionsOf(RATE, START_MS));
+    const random = new SeededRandom(7);
+    const [from, until] = options.held ?? [0, 0];
+    let [sent, due, seconds] = [0, 0, 0];
+    const wait = () => {
+      const on = (sent * PIECE) / RATE;
+      due = on >= from && on < until ? until : Math.max(due, on + random.next() * 0.01);
+    };
+    wait();
+    return {
+      report: () => speaker.sent.at(-1) as LoudspeakerReport,
+      play(forSeconds: number): Float32Array {
+        const blocks = new Float32Array(Math.round((forSeconds * RATE) / QUANTUM) * QUANTUM);
+        for (let at = 0; at < blocks.length; at += QUANTUM) {
+          for (seconds += QUANTUM / (RATE * (1 + options.ppm / 1e6)); due <= seconds; wait()) {
+            const piece = Int16Array.from({ length: PIECE }, (_, index) => {
+              return 16_384 * Math.sin((2 * Math.PI * options.hz * (sent * PIECE + index)) / RATE);
+            });
+            speaker.post(piece);
+            sent += 1;
+          }
+          speaker.processor.process([], [[blocks.subarray(at, at + QUANTUM)]]);
+        }
+        return blocks;
+      },
+    };
+  }
+
+  /** The worst of what is no steady tone in any 32 ms, dB below the tone. */
+  function impurity(heard: Float32Array): number {
+    let worst = Number.NEGATIVE_INFINITY;
+    for (let begin = 1; begin + 257 < heard.length; begin += 256) {
+      let [cross, energy, error] = [0, 0, 0];
+      const at = (index: number) => heard[begin + index] as number;
+      for (let index = 0; index < 256; index += 1) {
+        cross += at(index) * (at(index - 1) + at(index + 1));
+        energy += at(index) ** 2;
+      }
+      const twiceCosine = cross / energy;
+      for (let index = 0; index < 256; index += 1)
+        error += (at(index - 1) + at(index + 1) - twiceCosine * at(index)) ** 2;
+      worst = Math.max(worst, 10 * Math.log10(error / energy));
+    }
+    return worst;
+  }
+
+  const ms = (samples: number) => (samples * 1000) / RATE;
+
+  it.each([-300, 300])(
+    "of %i ppm neither runs dry nor drops in six minutes, its delay stays, and a tone stays a tone",
+    (ppm) => {
+      const { play, report } = card({ ppm, hz: 1_000 });
+      play(0.1);
+      const worst = impurity(play(120));
+      const levels: number[] = [];
+      for (let minute = 2; minute < 6; minute += 1) {
+        play(60);
+        levels.push(ms(report().waiting));
+      }
+      expect(report()).toMatchObject({ dropped: 0, underruns: 0 });
+      expect(Math.min(...levels)).toBeGreaterThan(20);
+      expect(Math.max(...levels)).toBeLessThan(START_MS + 40);
+      expect(Math.max(worst, impurity(play(10)))).toBeLessThan(-60);
+    },
+  );
+
+  it("plays a tone of three quarters of all that its rate can carry as cleanly, and as loud", () => {
+    const { play } = card({ ppm: -300, hz: 3_000 });
+    play(60);
+    const heard = play(10);
+    expect(impurity(heard)).toBeLessThan(-60);
+    const power = heard.reduce((sum, sample) => sum + sample * sample, 0) / heard.length;
+    expect(10 * Math.log10(power / 0.125)).toBeCloseTo(0, 1);
+  });
+
+  it("leaves every sample as it is where the clocks agree", () => {
+    const { play, report } = card({ ppm: 0, hz: 1_000 });
+    play(120);
+    expect(report()).toMatchObject({ dropped: 0, underruns: 0, rate: 0 });
+  });
+
+  it("plays off within minutes, in tune, what gathered when all was held up for a moment", () => {
+    const { play, report } = card({ ppm: 0, hz: 1_000, held: [10, 10.3] });
+    play(12);
+    expect(ms(report().waiting)).toBeGreaterThan(250);
+    expect(impurity(play(150))).toBeLessThan(-60);
+    expect(ms(report().waiting)).toBeLessThan(START_MS + 40);
+    expect(report()).toMatchObject({ dropped: 0, underruns: 1 });
   });
 });
 
