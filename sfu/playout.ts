@@ -178,7 +178,9 @@ export class Playout {
       this.#run = 0;
       this.#heard++;
       if (slot.frame.carrier !== undefined) this.#redundant++;
-      this.#delay = this.#delay === undefined ? slot.waited : this.#delay + (slot.waited - this.#delay) / 16;
+      // A driver that comes late takes what came meanwhile: that did not wait at all.
+      const waited = Math.max(0, slot.waited);
+      this.#delay = this.#delay === undefined ? waited : this.#delay + (waited - this.#delay) / 16;
       return { kind: "play", at, frame: slot.frame, waited: slot.waited, adjust: slot.adjust };
     }
     if (slot.kind === "missing") {

@@ -18,11 +18,3 @@ it("rises at once and falls evenly", () => {
   meter.hear(-50, 1_100);
   expect(meter.fill(1_100)).toBeCloseTo(36 / 60);
 });
-
-it("says that somebody speaks through the pauses between words, and no longer", () => {
-  const meter = new LevelMeter();
-  meter.hear(-20, 1_000);
-  meter.hear(-55, 1_200);
-  expect(meter.speaking(1_300)).toBe(true);
-  expect(meter.speaking(1_400)).toBe(false);
-});

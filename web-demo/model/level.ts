@@ -2,12 +2,8 @@
 
 /** What a meter shows as empty, dB below full scale. */
 export const QUIETEST_DB = -60;
-/** From here on somebody is said to be speaking. */
-const SPEAKING_DB = -45;
 /** How fast a meter falls when it becomes quiet, dB a second. */
 const FALL_DB_PER_S = 40;
-/** How long somebody is still said to be speaking after the last loud frame, ms: pauses between words are shorter. */
-const HANGOVER_MS = 350;
 
 /** Root mean square of 16-bit samples in dB below full scale, at least {@link QUIETEST_DB}. */
 export function levelOf(pcm: Int16Array): number {
@@ -22,7 +18,6 @@ export function levelOf(pcm: Int16Array): number {
 export class LevelMeter {
   #db = QUIETEST_DB;
   #at = 0;
-  #loudAt = Number.NEGATIVE_INFINITY;
 
   /** Samples come out at `at`. */
   hearPcm(pcm: Int16Array, at: number): void {
@@ -33,16 +28,11 @@ export class LevelMeter {
   hear(db: number, at: number): void {
     this.#db = Math.max(db, this.#fallen(at));
     this.#at = at;
-    if (db >= SPEAKING_DB) this.#loudAt = at;
   }
 
   /** Share of the meter that is filled, 0..1. */
   fill(now: number): number {
     return 1 - this.#fallen(now) / QUIETEST_DB;
-  }
-
-  speaking(now: number): boolean {
-    return now - this.#loudAt < HANGOVER_MS;
   }
 
   #fallen(now: number): number {

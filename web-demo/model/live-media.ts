@@ -2,6 +2,7 @@
 import { FrameStrip } from "./frame-strip.ts";
 import { LevelMeter } from "./level.ts";
 import { Series } from "./series.ts";
+import type { WayFacts } from "./way-facts.ts";
 
 export class LiveMedia {
   readonly heard = new FrameStrip();
@@ -11,4 +12,12 @@ export class LiveMedia {
   readonly roundTrip = new Series();
   readonly loss = new Series();
   readonly playoutDelay = new Series();
+  /** Another object with each change. */
+  way: WayFacts = {
+    heard: undefined,
+    sentRate: undefined,
+    takes: undefined,
+    peerTakes: undefined,
+    heardTo: undefined,
+  };
 }

@@ -56,6 +56,8 @@ export interface CallState {
   /** Unix milliseconds. */
   readonly since: number | undefined;
   readonly until: number | undefined;
+  /** Who speaks, by the frames that left and that came. */
+  readonly speaking: { readonly me: boolean; readonly peer: boolean };
   readonly muted: boolean;
   readonly narrowed: boolean;
   readonly source: string | undefined;
@@ -149,6 +151,7 @@ export function newCall(
     profile: "frame",
     since: undefined,
     until: undefined,
+    speaking: { me: false, peer: false },
     muted: false,
     narrowed: false,
     source: undefined,

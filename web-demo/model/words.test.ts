@@ -4,7 +4,7 @@ import { REFUSALS } from "../../signaling/admission.ts";
 import { messageFrom, messageText } from "./data-message.ts";
 import { fullFingerprint, picture, shortFingerprint } from "./fingerprint.ts";
 import { guestName, nameFrom } from "./own-name.ts";
-import { clockText, endSentence, FAILED, failureSentence, refusalWords } from "./words.ts";
+import { clockText, endSentence, FAILED, failureSentence, qualitySentence, refusalWords } from "./words.ts";
 
 it("has words for every reason a frame can be refused for", () => {
   for (const reason of REFUSALS) expect(refusalWords(reason), reason).not.toBe(reason);
@@ -73,4 +73,13 @@ it("tells time in minutes and seconds", () => {
     "62:05",
     "0:00",
   ]);
+});
+
+it("says who hears badly and why, and that it is over", () => {
+  const told = { degraded: true, reason: "loss" };
+  expect(qualitySentence(told, "me", "Ada")).toBe("You hear Ada badly: frames are lost on the way.");
+  expect(qualitySentence({ ...told, reason: "new-reason" }, "peer", "Ada")).toBe(
+    "Ada hears you badly: new reason.",
+  );
+  expect(qualitySentence({ ...told, degraded: false }, "peer", "Ada")).toBe("Ada hears you well again.");
 });

@@ -65,6 +65,14 @@ const REFUSED: Readonly<Record<string, string>> = {
   "key-generation": "the key is not known",
 };
 
+const DEGRADED: Readonly<Record<string, string>> = {
+  loss: "frames are lost on the way",
+  delay: "frames wait on the way",
+  bandwidth: "the way takes less than the voice needs",
+  gap: "nothing came for a moment",
+  "slow-receiver": "what comes is not taken in time",
+};
+
 /** Who ended a call, and why. */
 export function endSentence(
   end: { readonly reason: string; readonly by: "me" | "peer" | "server" },
@@ -89,6 +97,17 @@ export function declinedElsewhere(caller: string): string {
 export function durationText(ms: number): string {
   const seconds = ms / 1000;
   return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
+/** What was told of how a voice comes: `me` or the other end hears badly, or well again. */
+export function qualitySentence(
+  told: { readonly degraded: boolean; readonly reason: string },
+  hears: "me" | "peer",
+  peer: string,
+): string {
+  const who = hears === "me" ? `You hear ${peer}` : `${peer} hears you`;
+  if (!told.degraded) return `${who} well again.`;
+  return `${who} badly: ${DEGRADED[told.reason] ?? told.reason.replaceAll("-", " ")}.`;
 }
 
 /** Why something did not work. */

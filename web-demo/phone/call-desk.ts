@@ -12,8 +12,10 @@ import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
 import { download } from "./download.ts";
 import { forgetCall, keepCall } from "./kept-call.ts";
+import { SentRate } from "./sent-rate.ts";
 import type { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
+import { watchVoice } from "./voice-news.ts";
 
 /** How often counters are read for the charts, and records asked for, ms. */
 const SAMPLE_MS = 500;
@@ -42,6 +44,7 @@ export class CallDesk {
   readonly #told = new Set<string>();
   #timers: ReturnType<typeof setInterval>[] = [];
   #counted = { heard: 0, missing: 0 };
+  readonly #rates = new SentRate();
   #askingRecords = false;
 
   constructor(options: {
@@ -132,6 +135,11 @@ export class CallDesk {
       this.#update((state) => ({ ...state, ...endpointsOf(call, name), ...termsFacts(call) })),
     );
     this.#watchConnections(call);
+    watchVoice(call, {
+      live: this.live,
+      update: (change) => this.#update(change),
+      notice: (text, tone) => this.#notice(text, tone),
+    });
     this.#here = new TabSign(`call ${call.id}`);
     void this.#here.show(true);
     this.#keep(call);
@@ -302,7 +310,9 @@ export class CallDesk {
     const now = performance.now();
     if (call.state === "active") this.#keep(call);
     this.#drawGap();
-    const { heard } = call.stats();
+    const stats = call.stats();
+    const { heard } = stats;
+    this.live.way = { ...this.live.way, ...this.#rates.wayOf(stats, now) };
     this.live.roundTrip.add(now, this.#roundTrip());
     if (heard !== undefined && this.#drawnTo === undefined) {
       this.live.playoutDelay.add(now, heard.delay);

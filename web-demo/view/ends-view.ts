@@ -36,8 +36,8 @@ export class EndsView {
 
   paint(live: LiveMedia, call: CallState, now: number): void {
     const isUp = call.phase === "up" && call.away !== "me";
-    this.#me.level(live.myLevel, now, isUp && !call.muted);
-    this.#peer.level(live.peerLevel, now, isUp && call.away === undefined);
+    this.#me.level(live.myLevel, now, isUp && !call.muted, call.speaking.me);
+    this.#peer.level(live.peerLevel, now, isUp && call.away === undefined, call.speaking.peer);
     const { verified } = live.heard.totals;
     if (verified !== this.#verified) {
       this.#verified = verified;
@@ -149,14 +149,14 @@ class EndView {
     this.#scopes.show(end.scope);
   }
 
-  level(meter: LevelMeter, now: number, isLive: boolean): void {
+  level(meter: LevelMeter, now: number, isLive: boolean, speaks: boolean): void {
     const percent = isLive ? Math.round(meter.fill(now) * 100) : 0;
     if (percent !== this.#percent) {
       this.#percent = percent;
       this.#bar.style.setProperty("--fill", String(percent / 100));
       setAttribute(this.#meter, "aria-valuenow", String(percent));
     }
-    const isSpeaking = isLive && meter.speaking(now);
+    const isSpeaking = isLive && speaks;
     setText(this.#speaking, isSpeaking ? "speaking" : "silent");
     this.element.classList.toggle("is-speaking", isSpeaking);
   }

@@ -9,6 +9,7 @@ import { ControlsView } from "./controls-view.ts";
 import { button, el, type Row, RowList, setText } from "./dom.ts";
 import { EndsView } from "./ends-view.ts";
 import { StripsView } from "./strips-view.ts";
+import { WayView } from "./way-view.ts";
 
 /** Notices shown at a time. */
 const NOTICES = 3;
@@ -25,6 +26,7 @@ export class StageView {
   );
   readonly #strips = new StripsView();
   readonly #charts = new ChartsView();
+  readonly #way = new WayView();
   readonly #controls: ControlsView;
   readonly #notices = el("ul", { class: "notices", "data-testid": "notices" });
   readonly #noticeRows = new RowList<Notice>(this.#notices, ({ id }) => String(id), noticeRow);
@@ -43,6 +45,7 @@ export class StageView {
       this.#ends.element,
       this.#strips.element,
       this.#charts.element,
+      this.#way.element,
     );
   }
 
@@ -64,6 +67,7 @@ export class StageView {
     this.#waiting.hidden = had || call.phase === "failed";
     this.#strips.element.hidden = !had;
     this.#charts.element.hidden = !had;
+    this.#way.element.hidden = !had;
     this.#noticeRows.show(call.phase === "up" ? call.notices.slice(-NOTICES) : []);
     this.#factsAt(call);
   }
@@ -72,6 +76,7 @@ export class StageView {
     this.#ends.paint(live, call, now);
     this.#strips.paint(live);
     this.#charts.paint(live, now);
+    this.#way.paint(call, live);
     this.#factsAt(call);
   }
 
@@ -81,6 +86,7 @@ export class StageView {
       phaseText(call),
       clock,
       call.codec,
+      call.since === undefined ? undefined : `profile ${call.profile}`,
       call.since === undefined ? undefined : `terms ${call.terms}`,
     ];
     setText(this.#facts, facts.filter(Boolean).join(" · "));
