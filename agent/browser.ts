@@ -1,4 +1,5 @@
 /** Parley agents in browsers: the agent library with the browser's keys, codecs, clock, sound devices and carriers. */
+import { portableSha256 } from "../codecs/sha256.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/browser/clock.ts";
 import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts";
@@ -71,6 +72,7 @@ export async function browserPlatform(
     createSigner,
     createExchangeKey,
     frameMac,
+    sha256: portableSha256,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({

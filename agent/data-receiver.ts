@@ -1,6 +1,6 @@
 import type { Clock } from "../codecs/clock.ts";
 import { decodeDataMessage } from "../codecs/data-message.ts";
-import { type FrameProfile, frameDigest } from "../codecs/frame.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
 import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
@@ -335,7 +335,7 @@ export class DataReceiver {
     this.#receipts.received(sequence, bytes.length);
     // Where much came, the speaker waits for a receipt before it says more.
     this.poll(now);
-    const listed = this.#checkpoints.note(sequence, frameDigest(verdict.signed), now);
+    const listed = this.#checkpoints.note(sequence, this.#admission.digest(), now);
     if (view.profile === "chain") this.#attribution.taken(sequence, listed);
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
     this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });

@@ -1,5 +1,5 @@
 import type { Clock } from "../codecs/clock.ts";
-import { type FrameProfile, frameDigest } from "../codecs/frame.ts";
+import type { FrameProfile } from "../codecs/frame.ts";
 import type { Attribution } from "../sfu/attribution.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import type { Relay } from "../sfu/relay.ts";
@@ -196,7 +196,7 @@ export class FrameIntake {
       this.#early.add({ bytes: bytes.slice(), carriage, at: now });
       return;
     }
-    const { attribution, checkpoints, refused, row, taken, tap } = this.#options;
+    const { admission, attribution, checkpoints, refused, row, taken, tap } = this.#options;
     if (outcome !== "admitted") {
       refused(verdict.sequence < 0 ? undefined : verdict.sequence, outcome, now);
       return;
@@ -205,7 +205,7 @@ export class FrameIntake {
     this.#verified += 1;
     this.#lowest = Math.min(this.#lowest, view.sequence);
     this.#highest = Math.max(this.#highest, view.sequence);
-    const noted = checkpoints.note(view.sequence, frameDigest(verdict.signed), now);
+    const noted = checkpoints.note(view.sequence, admission.digest(), now);
     if (noted === "contradicted") this.#contradicted += 1;
     if (view.profile === "chain") attribution.taken(view.sequence, noted);
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });

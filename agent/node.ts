@@ -7,6 +7,7 @@ import type { Signer } from "../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/node/clock.ts";
 import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
+import { sha256 } from "../platform/node/sha256.ts";
 import {
   createExchangeKey,
   createSigner,
@@ -93,6 +94,7 @@ export function nodePlatform(
     createSigner,
     createExchangeKey,
     frameMac,
+    sha256,
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({

@@ -1,6 +1,7 @@
 import type { AudioCodec, AudioFormat } from "../codecs/audio-codec.ts";
 import type { ExchangeKey, FrameMac } from "../codecs/chain-key.ts";
 import type { Clock } from "../codecs/clock.ts";
+import type { Sha256 } from "../codecs/sha256.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { Carrier } from "../sfu/carrier.ts";
 
@@ -16,6 +17,8 @@ export interface AgentPlatform {
   createExchangeKey(): ExchangeKey;
   /** Tags of profile `chain`. */
   readonly frameMac: FrameMac;
+  /** For the digests of frames. */
+  readonly sha256: Sha256;
   /** Formats `createAudioCodec` can make, in order of preference. */
   readonly audioFormats: readonly AudioFormatChoice[];
   /** A codec for one stream. Rejects with `payload-malformed` for a format not in `audioFormats`. */

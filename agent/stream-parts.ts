@@ -82,6 +82,7 @@ export function speakingParts(
     clockRate: entry.clockRate,
     frameSamples,
     keyGeneration,
+    sha256: platform.sha256,
     seal: tagKeysOf(context).seal(profile, stream, session.peer.mediaKey),
     startSequence,
     startTimestamp: start.getUint32(4),
@@ -137,7 +138,11 @@ export function listeningParts(
     egress: [],
     ...limits,
   };
-  const admission = new Relay({ verifier: platform.verifier, mac: platform.frameMac });
+  const admission = new Relay({
+    verifier: platform.verifier,
+    mac: platform.frameMac,
+    sha256: platform.sha256,
+  });
   const start = platform.clock.now();
   admission.apply({ kind: "install", row }, start);
   const { epoch = 0 } = entry;

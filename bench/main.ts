@@ -15,12 +15,14 @@ import { formatMachine, machineFacts } from "./machine.ts";
 import { run as mouthToEar, runRough as mouthToEarRough } from "./mouth-to-ear.ts";
 import { run as records } from "./records.ts";
 import { runFan as fan, run as pairs, runSockets as sockets } from "./relay-cost.ts";
+import { run as relayPath } from "./relay-path.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
 import { run as verifyThreads } from "./verify-threads.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
   "hop-cost": hopCost,
+  "relay-path": relayPath,
   records,
   "mouth-to-ear": mouthToEar,
   interrupt,

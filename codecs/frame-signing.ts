@@ -1,5 +1,4 @@
 /** What the signature of a frame covers, and how it is made, checked and digested. */
-import { sha256 } from "@noble/hashes/sha2.js";
 import { writeU16, writeU32 } from "./big-endian.ts";
 import type { FrameMac } from "./chain-key.ts";
 import { MAX_U16, MAX_U32, requireInteger, requireLength } from "./field-range.ts";
@@ -7,6 +6,7 @@ import { FRAME_DIGEST_BYTES, MAX_FRAME_BYTES, SESSION_DIGEST_BYTES } from "./fra
 import { describeFrameFault, parseFrame } from "./frame-parse.ts";
 import { FrameView } from "./frame-view.ts";
 import { ParleyError } from "./parley-error.ts";
+import { portableSha256, type Sha256 } from "./sha256.ts";
 import type { Signer, Verifier } from "./signer.ts";
 
 /** First bytes of what a frame's signature or tag covers; never sent. */
@@ -116,7 +116,7 @@ export function verifyFrame(
 }
 
 /** 16 bytes by which checkpoints name a frame: the first half of SHA-256 over its signed bytes. A new array. */
-export function frameDigest(signedBytes: Uint8Array): Uint8Array {
+export function frameDigest(signedBytes: Uint8Array, sha256: Sha256 = portableSha256): Uint8Array {
   return sha256(signedBytes).slice(0, FRAME_DIGEST_BYTES);
 }
 

@@ -7,6 +7,7 @@ import {
   sealFrame,
 } from "../codecs/frame.ts";
 import { unixMsToNtp } from "../codecs/ntp.ts";
+import type { Sha256 } from "../codecs/sha256.ts";
 import { varintSize, writeVarint } from "../codecs/varint.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
 import { type RedundancyLevel, RedundancyWriter } from "./redundancy.ts";
@@ -28,6 +29,8 @@ export interface FrameSenderOptions {
   /** Generation of the speaker's media key, which `seal` is of. */
   readonly keyGeneration: number;
   readonly seal: FrameSeal;
+  /** For the digests. Default: one in JavaScript. */
+  readonly sha256?: Sha256;
   /** Sequence number of the first frame: random, 32 bits, so that it tells nothing and cannot collide by accident. */
   readonly startSequence: number;
   /** RTP timestamp of the first frame: random, 32 bits (RFC 3550 5.1). */
@@ -168,7 +171,10 @@ export class FrameSender {
       },
       headroom,
     );
-    const digest = frameDigest(sealFrame(this.#context, datagram, this.#seal, headroom));
+    const digest = frameDigest(
+      sealFrame(this.#context, datagram, this.#seal, headroom),
+      this.#options.sha256,
+    );
     writeVarint(datagram, 0, this.#flow);
     this.#due = position + frameSamples;
     this.#lastCapture = at;

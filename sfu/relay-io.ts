@@ -23,8 +23,6 @@ export interface Verdict {
   readonly egressCount: number;
   /** The parsed frame, with offsets into the bytes handed in. Meaningless when the packet could not be read. */
   readonly view: FrameView;
-  /** What its signature covers, for `frameDigest`. Only of a frame that was let through. */
-  readonly signed: Uint8Array;
 }
 
 /** One copy of an admitted frame on its way out. The relay has one of these and fills it anew for each leg. */

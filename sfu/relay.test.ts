@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { frameDigest } from "../codecs/frame.ts";
 import { readVarint, varintLength } from "../codecs/varint.ts";
 import { seedSigner } from "../test/keys.ts";
 import {
@@ -85,7 +84,7 @@ describe("an admitted frame", () => {
     expect(verdict.egressCount).toBe(0);
     expect(verdict.view.payload(bytes)).toEqual(new Uint8Array([1, 2, 3]));
     expect(verdict.view.endOfTurn).toBe(true);
-    expect(frameDigest(verdict.signed)).toHaveLength(16);
+    expect(relay.digest()).toHaveLength(16);
   });
 
   it("is counted by what the carriers did with it", () => {

@@ -1,5 +1,6 @@
 import type { FrameMac } from "../codecs/chain-key.ts";
 import { FrameView, frameDigest, parseFrame } from "../codecs/frame.ts";
+import { portableSha256, type Sha256 } from "../codecs/sha256.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { MAX_VARINT_BYTES, readVarint, varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../signaling/admission.ts";
@@ -24,6 +25,7 @@ export class Relay {
   readonly #table = new AdmissionTable();
   readonly #gate: FrameGate;
   readonly #compares: boolean;
+  readonly #sha256: Sha256;
   readonly #strays = new StrayFrames();
   readonly #held = new HeldFrames();
   readonly #news = new RelayNews();
@@ -36,10 +38,14 @@ export class Relay {
   #admitted: FlowEntry | undefined;
   #bytes: Uint8Array = EMPTY;
 
-  /** `mac`: of a listener; its rows have `tagKeys`. Without one, frames of profile `chain` are compared with their checkpoints. */
-  constructor(options: { readonly verifier: Verifier; readonly mac?: FrameMac }) {
+  /**
+   * `mac`: of a listener; its rows have `tagKeys`. Without one, frames of profile `chain` are compared with their checkpoints.
+   * `sha256`: default, one in JavaScript.
+   */
+  constructor(options: { readonly verifier: Verifier; readonly mac?: FrameMac; readonly sha256?: Sha256 }) {
     this.#gate = new FrameGate(options.verifier, options.mac);
     this.#compares = options.mac === undefined;
+    this.#sha256 = options.sha256 ?? portableSha256;
     this.#verdict = {
       outcome: "malformed",
       row: undefined,
@@ -47,7 +53,6 @@ export class Relay {
       packetOffset: 0,
       egressCount: 0,
       view: this.#view,
-      signed: EMPTY,
     };
     this.#egress = { connection: 0, flow: 0, bytes: EMPTY, carriage: "datagram" };
   }
@@ -134,6 +139,11 @@ export class Relay {
     writeVarint(this.#output, start, leg.flow);
     out.bytes = this.#output.subarray(start, MAX_VARINT_BYTES + this.#outputLength);
     return out;
+  }
+
+  /** The 16 bytes by which checkpoints name the frame just admitted, new. */
+  digest(): Uint8Array {
+    return frameDigest(this.#gate.signed, this.#sha256);
   }
 
   /** Counts what the carrier did with the last `egress`. */
@@ -275,7 +285,6 @@ export class Relay {
     if (refusal === undefined) {
       entry.tally.admitted(this.#view.sequence, bytes.length - offset);
       verdict.egressCount = entry.row.egress.length;
-      verdict.signed = this.#gate.signed;
       if (this.#compares && this.#view.profile === "chain") this.#note(entry, now);
       this.#egress.carriage = carriage;
       this.#admitted = entry;
@@ -291,7 +300,7 @@ export class Relay {
 
   #note(entry: FlowEntry, now: number): void {
     const { sequence } = this.#view;
-    const noted = entry.listed.note(sequence, frameDigest(this.#gate.signed), now);
+    const noted = entry.listed.note(sequence, this.digest(), now);
     if (noted === "contradicted") this.#news.contradicted(entry, [sequence]);
   }
 
@@ -316,7 +325,6 @@ export class Relay {
     this.#admitted = undefined;
     this.#bytes = EMPTY;
     this.#verdict.egressCount = 0;
-    this.#verdict.signed = EMPTY;
   }
 }
 

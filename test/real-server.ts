@@ -6,6 +6,7 @@ import { connectAgent } from "../agent/connect.ts";
 import { type Agent, createIdentity, nodePlatform } from "../agent/node.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { systemClock } from "../platform/node/clock.ts";
+import { sha256 } from "../platform/node/sha256.ts";
 import { createSigner, generateSeed, random, verifier } from "../platform/node/sodium.ts";
 import type { Carrier, CloseInfo, Connection } from "../sfu/carrier.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../signaling/switchboard/config.ts";
@@ -67,6 +68,7 @@ export async function startRealServer(options: RealServerOptions = {}) {
     log,
     clock: systemClock,
     verifier,
+    sha256,
     random,
     events: { log: (level, event, fields) => events.push({ level, event, fields }) },
     onFatal: (error) => faults.push(error),

@@ -6,6 +6,7 @@ import { decodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { systemClock } from "../../platform/node/clock.ts";
 import { type LoadedIdentity, loadIdentity } from "../../platform/node/identity-file.ts";
+import { sha256 } from "../../platform/node/sha256.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
@@ -138,6 +139,7 @@ async function onFolder(identity: LoadedIdentity, folder: string, unlock: () => 
     leavesSessions: true,
     clock,
     verifier,
+    sha256,
     random,
     events: createPinoLog({ level: "error" }),
     onFatal: (error) => {

@@ -1,5 +1,6 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import {
   CLOSE_CODES,
@@ -89,6 +90,8 @@ export class Driver {
     readonly log: RecordLog;
     readonly clock: Clock;
     readonly verifier: Verifier;
+    /** For the digests of frames. */
+    readonly sha256: Sha256;
     readonly events: EventLog;
     readonly instruments: Instruments;
     /** What the access token of a request grants, on this connection, whose client may have dialled these origins. */
@@ -129,6 +132,7 @@ export class Driver {
     });
     this.#media = new MediaPlane({
       verifier: options.verifier,
+      sha256: options.sha256,
       clock: options.clock,
       time: this.#time,
       egresses: {

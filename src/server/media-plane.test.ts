@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import type { ParleyError } from "../../codecs/parley-error.ts";
+import { sha256 } from "../../platform/node/sha256.ts";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
 import type { AdmissionMessage } from "../../signaling/admission.ts";
 import { strictVerifier } from "../../test/keys.ts";
@@ -44,6 +45,7 @@ function plane(more: Parameters<typeof row>[0] = {}) {
   const time = new ServerTime(clock);
   const media = new MediaPlane({
     verifier: strictVerifier,
+    sha256,
     clock,
     time,
     egresses: {

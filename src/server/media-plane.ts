@@ -1,6 +1,7 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { isRtcp } from "../../codecs/rtcp.ts";
+import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { readVarint, varintLength } from "../../codecs/varint.ts";
 import type { Connection } from "../../sfu/carrier.ts";
@@ -47,6 +48,8 @@ export class MediaPlane {
 
   constructor(options: {
     readonly verifier: Verifier;
+    /** For the digests of frames. */
+    readonly sha256: Sha256;
     readonly clock: Clock;
     readonly time: ServerTime;
     readonly egresses: Egresses;
@@ -57,7 +60,10 @@ export class MediaPlane {
     const { clock, instruments, onEvent } = options;
     const connection = (id: ConnectionId) => options.egresses.connection(id);
     this.#legs = new MediaLegs({ clock, connection, instruments, onEvent });
-    this.#relay = new Relay({ verifier: timed(options.verifier, options.clock, options.instruments) });
+    this.#relay = new Relay({
+      verifier: timed(options.verifier, options.clock, options.instruments),
+      sha256: options.sha256,
+    });
     this.#clock = options.clock;
     this.#time = options.time;
     this.#egresses = options.egresses;

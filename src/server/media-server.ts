@@ -1,4 +1,5 @@
 import type { Clock } from "../../codecs/clock.ts";
+import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
@@ -25,6 +26,8 @@ export interface MediaServerOptions {
   readonly tokenIssuers?: readonly TokenIssuer[];
   readonly clock: Clock;
   readonly verifier: Verifier;
+  /** For the digests of frames. */
+  readonly sha256: Sha256;
   readonly random: (length: number) => Uint8Array;
   /** What Agent Certificates are judged by. Default: none is looked at. */
   readonly certificates?: CertificateRules | undefined;
@@ -83,6 +86,7 @@ export class MediaServer {
       log,
       clock: options.clock,
       verifier,
+      sha256: options.sha256,
       events: options.events,
       instruments: options.instruments ?? NO_INSTRUMENTS,
       buildEvidence: (sessionId) => {

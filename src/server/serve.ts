@@ -2,6 +2,7 @@ import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
 import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
+import { sha256 } from "../../platform/node/sha256.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { isOpenToOthers, prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
@@ -137,6 +138,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     tokenIssuers: config.tokenIssuers,
     clock,
     verifier,
+    sha256,
     random,
     events,
     instruments: metrics,

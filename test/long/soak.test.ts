@@ -8,6 +8,7 @@ import { afterAll, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import { createIdentity, nodePlatform } from "../../agent/node.ts";
+import { sha256 } from "../../platform/node/sha256.ts";
 import { random, verifier } from "../../platform/node/sodium.ts";
 import { DEFAULT_LIMITS } from "../../signaling/switchboard/config.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
@@ -53,6 +54,7 @@ it(`keeps nothing of ${CALLS} calls`, async () => {
     log,
     clock,
     verifier,
+    sha256,
     random,
     events: SILENT_LOG,
     onFatal: fault,

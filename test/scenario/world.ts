@@ -6,6 +6,7 @@ import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-iden
 import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
+import { sha256 } from "../../platform/node/sha256.ts";
 import { createExchangeKey, createSigner, frameMac, random, verifier } from "../../platform/node/sodium.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
@@ -112,6 +113,7 @@ export class World {
       log: this.log,
       clock: this.clock,
       verifier,
+      sha256,
       random,
       events: SILENT_LOG,
       onFatal: (error) => this.reported.push(error),
@@ -144,6 +146,7 @@ export class World {
       createSigner,
       createExchangeKey,
       frameMac,
+      sha256,
       audioFormats: AUDIO_FORMAT_CHOICES,
       createAudioCodec,
       carrier,
