@@ -229,6 +229,11 @@ export class AudioSender {
     await this.#until(() => this.#replay.isEmpty);
   }
 
+  /** The way to who hears it takes little, or not any more: its checkpoints are to be small. */
+  useThinWay(isThin: boolean): void {
+    this.#spoken.useThinWay(isThin);
+  }
+
   /** Frames go on another flow from now on: the call goes on over another connection. */
   moveTo(flow: number): void {
     this.#spoken.moveTo(flow);

@@ -6,7 +6,7 @@ import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { UnattributedFrames } from "../sfu/attribution.ts";
 import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
-import { legBitrate } from "../sfu/media-leg.ts";
+import { isThin, legBitrate } from "../sfu/media-leg.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import { formatOf, payloadTypeOf, streamsSentBy, type TermsFormat } from "../signaling/terms.ts";
@@ -382,6 +382,7 @@ function makeSender(
     watch: options.watch,
   });
   sender.useRedundancy(options.redundancy);
+  hop?.onEstimate((estimate) => sender.useThinWay(isThin(estimate)));
   return sender;
 }
 

@@ -160,7 +160,11 @@ export class Call {
     this.#notices = new CallNotices({
       ...parts,
       agentId: identity.agentId,
-      quality: (event) => this.#events.emit("quality", event),
+      quality: (event) => {
+        const { by, leg, degraded } = event;
+        if (by === "server" && leg === this.leg) this.#listening?.toldByServer(degraded);
+        this.#events.emit("quality", event);
+      },
       bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
       unattributed: (event) => this.#events.emit("unattributed", event),
     });

@@ -127,6 +127,11 @@ export class SpokenFrames {
     this.#owe(this.#options.checkpointer.poll(now));
   }
 
+  /** The way to who hears it takes little: what is stated beside the voice goes in small pieces. */
+  useThinWay(isThin: boolean): void {
+    this.#options.checkpointer.keepSmall(isThin);
+  }
+
   /** Signs the final checkpoint. */
   finish(): void {
     this.#owe(this.#options.checkpointer.finish());

@@ -4,11 +4,16 @@ import { type NtpTime, unixMsToNtp } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 
-/** Longest a sent frame waits for its checkpoint, milliseconds. */
+/** Longest a sent frame waits for its checkpoint, milliseconds; what waited when the way became thin, up to twice that. */
 export const CHECKPOINT_INTERVAL = { frame: 10_000, chain: 1_000 } as const satisfies Record<
   FrameProfile,
   number
 >;
+/** Frames of profile `frame` in a checkpoint where the way is thin: 1 KB a second, which a voice beside it does not wait for. */
+const SMALL_FRAMES = 50;
+/** Frames of which no small one was made yet, when the way became thin: one more goes with so many new ones, or in so many milliseconds. */
+const CATCH_UP_FRAMES = 25;
+const CATCH_UP_MS = 1_000;
 
 export interface CheckpointerOptions {
   /** 32 bytes. */
@@ -28,14 +33,15 @@ export interface CheckpointerOptions {
 
 /**
  * The speaker's side of the checkpoints: collects the digest of every frame sent and signs a checkpoint over each
- * contiguous range, as long as `MAX_CHECKPOINT_FRAMES` and {@link CHECKPOINT_INTERVAL} allow in the profile. Returned checkpoints are whole items for the
+ * contiguous range, as long as `MAX_CHECKPOINT_FRAMES` and {@link CHECKPOINT_INTERVAL} allow in the profile, shorter where the way is thin. Returned checkpoints are whole items for the
  * stream's checkpoint flow, to be sent in order. Holds at most one checkpoint's digests.
  */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
-  #digests: Uint8Array[] = [];
+  readonly #digests: Uint8Array[] = [];
+  /** Capture times of the same frames, Unix milliseconds. */
+  readonly #captured: number[] = [];
   #first: number;
-  #firstCapture: NtpTime = { seconds: 0, fraction: 0 };
   #lastCapture: NtpTime = { seconds: 0, fraction: 0 };
   #openedAt = 0;
   #index = 0;
@@ -44,6 +50,7 @@ export class Checkpointer {
   #finished = false;
   #epoch = 0;
   #profile: FrameProfile;
+  #isSmall = false;
 
   constructor(options: CheckpointerOptions) {
     this.#options = options;
@@ -70,14 +77,17 @@ export class Checkpointer {
         at: "sequence",
       });
     }
-    this.#lastCapture = unixMsToNtp(captured);
-    if (this.#digests.length === 0) {
-      this.#firstCapture = this.#lastCapture;
-      this.#openedAt = now;
-    }
+    if (this.#digests.length === 0) this.#openedAt = now;
     this.#digests.push(digest);
-    const isFull = this.#digests.length >= MAX_CHECKPOINT_FRAMES[this.#profile];
-    return isFull ? this.#emit(false) : this.poll(now);
+    this.#captured.push(captured);
+    const excess = this.#digests.length - this.#most;
+    if (excess < 0) return this.poll(now);
+    return excess % CATCH_UP_FRAMES === 0 ? this.#emitSome(now) : undefined;
+  }
+
+  /** The way is too thin for a large checkpoint at once: more and smaller ones from now on, or not any more. Those of profile `chain` are small anyway. */
+  keepSmall(isSmall: boolean): void {
+    this.#isSmall = isSmall;
   }
 
   /** What follows is of this profile. Returns a checkpoint over what waits of the one before, if anything does. */
@@ -98,7 +108,7 @@ export class Checkpointer {
   /** A checkpoint, when frames have waited for one long enough. */
   poll(now: number): Uint8Array | undefined {
     const due = this.nextTimeout();
-    return due === undefined || now < due ? undefined : this.#emit(false);
+    return due === undefined || now < due ? undefined : this.#emitSome(now);
   }
 
   /** When `poll` has one next, if no more frames come. */
@@ -110,13 +120,28 @@ export class Checkpointer {
   finish(): Uint8Array {
     if (this.#finished) throw new ParleyError({ code: "closed", message: "the final checkpoint was made" });
     this.#finished = true;
-    if (this.#digests.length === 0) this.#firstCapture = this.#lastCapture;
     return this.#emit(true);
   }
 
-  #emit(final: boolean): Uint8Array {
+  /** Frames that a checkpoint is made of while there is a choice. */
+  get #most(): number {
+    return this.#isSmall && this.#profile === "frame" ? SMALL_FRAMES : MAX_CHECKPOINT_FRAMES[this.#profile];
+  }
+
+  /** A checkpoint over as many as it is to have; where some stay behind, theirs comes after a while. */
+  #emitSome(now: number): Uint8Array {
+    const made = this.#emit(false, this.#most);
+    this.#openedAt = Math.max(this.#openedAt, now - CHECKPOINT_INTERVAL[this.#profile] + CATCH_UP_MS);
+    return made;
+  }
+
+  #emit(final: boolean, most: number = MAX_CHECKPOINT_FRAMES.frame): Uint8Array {
     const { sessionDigest, leg, stream, keyGeneration, signer } = this.#options;
-    const count = this.#digests.length;
+    const digests = this.#digests.splice(0, most);
+    const captured = this.#captured.splice(0, most).map(unixMsToNtp);
+    const count = digests.length;
+    const firstCapture = captured[0] ?? this.#lastCapture;
+    this.#lastCapture = captured.at(-1) ?? this.#lastCapture;
     this.#total += count;
     const bytes = encodeCheckpoint(
       {
@@ -128,8 +153,8 @@ export class Checkpointer {
         index: this.#index,
         previous: this.#previous,
         firstSequence: this.#first,
-        digests: this.#digests,
-        firstCapture: this.#firstCapture,
+        digests,
+        firstCapture,
         lastCapture: this.#lastCapture,
         epoch: this.#epoch,
         totalFrames: this.#total,
@@ -139,7 +164,6 @@ export class Checkpointer {
     this.#index++;
     this.#previous = checkpointDigest(bytes);
     this.#first += count;
-    this.#digests = [];
     return bytes;
   }
 }

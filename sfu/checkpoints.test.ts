@@ -67,6 +67,50 @@ describe("the checkpointer", () => {
     expect(ntpToUnixMs(last.lastCapture.seconds, last.lastCapture.fraction)).toBeCloseTo(WALL + 24_040, 3);
   });
 
+  it("makes small ones while the way is thin, and those of what waited before by and by", () => {
+    const maker = checkpointer();
+    const made: { readonly after: number; readonly bytes: Uint8Array }[] = [];
+    for (let count = 1; count <= 900; count += 1) {
+      if (count === 301) maker.keepSmall(true);
+      if (count === 701) maker.keepSmall(false);
+      const bytes = maker.add(START + count - 1, WALL + count * 20, digest(START + count - 1), count * 20);
+      if (bytes !== undefined) made.push({ after: count, bytes });
+    }
+    made.push({ after: 900, bytes: maker.finish() });
+    const listed = made.map(({ bytes }) => value(bytes).digests.length);
+    expect(listed.slice(0, -1).every((count) => count === 50)).toBe(true);
+    expect(listed.reduce((sum, count) => sum + count)).toBe(900);
+    expect(Math.max(...made.slice(0, -1).map(({ bytes }) => bytes.length))).toBeLessThan(1_000);
+    // 300 waited: twice as many as come go until none do, and one each 50 frames then.
+    const times = made.map(({ after }) => after);
+    expect(times.slice(0, 3)).toEqual([325, 350, 375]);
+    expect(times.slice(-5, -1)).toEqual([575, 600, 650, 700]);
+    const checker = check();
+    for (const { bytes } of made) expect(checker.check(bytes)).toMatchObject({ ok: true });
+    for (const { bytes } of made) {
+      const { firstSequence, digests, firstCapture, lastCapture } = value(bytes);
+      const of = ({ seconds, fraction }: typeof firstCapture) => ntpToUnixMs(seconds, fraction);
+      expect(of(firstCapture)).toBeCloseTo(WALL + (firstSequence - START + 1) * 20, 3);
+      expect(of(lastCapture)).toBeCloseTo(WALL + (firstSequence - START + digests.length) * 20, 3);
+    }
+  });
+
+  it("lets nothing that waited when the way became thin wait for ever, though nothing follows it", () => {
+    const maker = checkpointer();
+    for (let index = 0; index < 120; index += 1) maker.add(START + index, WALL, digest(index), index * 20);
+    maker.keepSmall(true);
+    const made: [number, number][] = [];
+    for (let now = 2_500; now < 20_000; now += 250) {
+      const bytes = maker.poll(now);
+      if (bytes !== undefined) made.push([now, value(bytes).digests.length]);
+    }
+    expect(made).toEqual([
+      [10_000, 50],
+      [11_000, 50],
+      [12_000, 20],
+    ]);
+  });
+
   it("does not let a frame wait longer than its interval", () => {
     const maker = checkpointer();
     expect(maker.nextTimeout()).toBeUndefined();

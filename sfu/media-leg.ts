@@ -15,10 +15,21 @@ const FIRST_BITRATE = 300_000;
 /** Below this no leg goes: where nothing comes back, one frame in three or so of a voice shows that the way is open again. */
 const LEAST_BITRATE = 32_000;
 
-/** Bounds of a leg whose streams may send so many bits a second together, as agreed. */
-export function legBitrate(agreed: number): HopBitrate {
-  const most = Math.max(agreed, LEAST_BITRATE);
+/**
+ * Bounds of a leg whose streams take so many bits a second together at the most, whatever is agreed at present: a leg that was held to what
+ * is agreed could never find out that there is room to agree on more.
+ */
+export function legBitrate(streams: number): HopBitrate {
+  const most = Math.max(streams, LEAST_BITRATE);
   return { least: LEAST_BITRATE, most, first: Math.min(most, FIRST_BITRATE) };
+}
+
+/** Bits a second below which a way has to be spared what goes beside the voice: 8 KB at once would stop it for a third of a second. */
+const THIN_WAY = 200_000;
+
+/** Whether a way, or one behind it, takes so little. */
+export function isThin({ bitsPerSecond, behind = bitsPerSecond }: HopEstimate): boolean {
+  return Math.min(bitsPerSecond, behind) < THIN_WAY;
 }
 
 export interface MediaLegOptions {
@@ -91,6 +102,11 @@ export class MediaLeg {
   /** Held packets that did not leave, by reason. */
   get drops(): Readonly<Record<HopDrop, number>> {
     return this.#hop.drops;
+  }
+
+  /** Its streams take so many bits a second from now on, as in {@link legBitrate}. */
+  useStreams(bitsPerSecond: number): void {
+    this.#hop.useMost(legBitrate(bitsPerSecond).most);
   }
 
   /** Sends a packet if its turn is now; `undefined` when it is not: `hold` it, or let it go. */

@@ -127,6 +127,20 @@ describe("the receipt tracker", () => {
     expect(listener.finish(WALL)).toHaveLength(1);
   });
 
+  it("stays small where much is lost: the way may be thin", () => {
+    const listener = tracker();
+    const sizes: number[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      if (index % 5 < 3) continue;
+      listener.received(START + index);
+      listener.heard(START + index);
+      const bytes = listener.poll(600, WALL);
+      if (bytes !== undefined) sizes.push(bytes.length);
+    }
+    expect(sizes).toHaveLength(4);
+    expect(Math.max(...sizes)).toBeLessThan(900);
+  });
+
   it("signs sooner when the ranges would not fit one receipt, and leaves none out", () => {
     const listener = tracker();
     const scattered = Array.from({ length: MAX_RECEIPT_RANGES * 2 + 10 }, (_, index) => START + index * 2);

@@ -12,6 +12,8 @@ import { SequenceRanges } from "./sequence-ranges.ts";
 
 /** A listener says what it received and heard this often, milliseconds. */
 export const RECEIPT_INTERVAL = 10_000;
+/** Ranges of either kind that make a receipt due before: where much is lost, it stays small, since the way may be thin. */
+const DUE_RANGES = 24;
 
 export interface ReceiptTrackerOptions {
   /** 32 bytes. */
@@ -32,7 +34,7 @@ export interface ReceiptTrackerOptions {
 
 /**
  * The listener's side of the receipts for one stream it hears: notes what arrived and what was played and signs it every
- * {@link RECEIPT_INTERVAL}, sooner when the ranges fill a receipt. Returned receipts are whole items for the stream's
+ * {@link RECEIPT_INTERVAL}, sooner when there are many ranges. Returned receipts are whole items for the stream's
  * receipt flow, to be sent in order. Ranges beyond the cap of `SequenceRanges` are left out; the totals still count them.
  */
 export class ReceiptTracker {
@@ -117,7 +119,7 @@ export class ReceiptTracker {
     if (this.#finished) throw new ParleyError({ code: "closed", message: "the final receipt was made" });
     this.#finished = true;
     const receipts: Uint8Array[] = [];
-    while (this.#hasManyRanges()) receipts.push(this.#emit(wall, false));
+    while (this.#hasRanges(MAX_RECEIPT_RANGES)) receipts.push(this.#emit(wall, false));
     receipts.push(this.#emit(wall, true));
     return receipts;
   }
@@ -126,11 +128,11 @@ export class ReceiptTracker {
     const { atLatest } = this.#options;
     const { messages, bytes } = this.#unstated;
     const isMuch = atLatest !== undefined && (messages >= atLatest.messages || bytes >= atLatest.bytes);
-    return isMuch || this.#hasManyRanges();
+    return isMuch || this.#hasRanges(DUE_RANGES);
   }
 
-  #hasManyRanges(): boolean {
-    return this.#received.size > MAX_RECEIPT_RANGES || this.#heard.size > MAX_RECEIPT_RANGES;
+  #hasRanges(more: number): boolean {
+    return this.#received.size > more || this.#heard.size > more;
   }
 
   #emit(wall: number, final: boolean): Uint8Array {

@@ -73,6 +73,8 @@ export class MediaHop {
   #sentSinceHeard = false;
   #expiredAt: number;
   #sentAt = Number.NEGATIVE_INFINITY;
+  /** The same of a packet that is no audio. */
+  #otherSentAt = Number.NEGATIVE_INFINITY;
   /** Audio alone makes a queue that a conversation suffers from. */
   #isOverfull = false;
   /** When a packet last had to wait. */
@@ -135,6 +137,11 @@ export class MediaHop {
     this.#waitedAt = now;
     if (this.#held.length === 0) this.#offered.add(0, now);
     this.#held.push(packet);
+  }
+
+  /** What is sent may take so many bits a second from now on: streams came, or went. */
+  useMost(bitsPerSecond: number): void {
+    this.#control.useMost(Math.max(this.#least, bitsPerSecond));
   }
 
   /** A held packet that may go now: it counts as sent. Call until `undefined`. */
@@ -218,6 +225,7 @@ export class MediaHop {
     this.#offered.add(size, now);
     this.#now = now;
     this.#sentAt = now;
+    if (packet.kind !== "audio") this.#otherSentAt = now;
     const gap = (size * 8_000) / (this.#control.bitsPerSecond * this.#control.share(now) * PACING_FACTOR);
     this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
   }
@@ -244,6 +252,14 @@ export class MediaHop {
     const { leastRoundTrip, interval } = this.#reports;
     if (leastRoundTrip === undefined || !this.#sentSinceHeard) return false;
     return now - this.#heardAt > (this.#reports.roundTrip ?? 0) + interval + OVERDUE;
+  }
+
+  /** Less comes out of the queue than audio alone puts in: it will be long before the reports say so. */
+  #isFilling(now: number): boolean {
+    if (now - this.#otherSentAt < ROOMY_FOR) return false;
+    const { queueDelay, received, lossShare } = this.#reports;
+    const comesIn = this.#offered.rate(now, OFFERED_WINDOW) * (1 - lossShare);
+    return queueDelay > FILLING_QUEUE && received < FILLING_SHARE * comesIn;
   }
 
   /** Nothing was heard for long: on at the lowest rate. */
@@ -282,7 +298,7 @@ export class MediaHop {
       this.#heardAt = now;
       this.#sentSinceHeard = this.#inFlight > 0;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), this.#held.length > 0);
-      if (this.#reports.queueDelay > LONG_QUEUE) this.#isOverfull = true;
+      if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     }
     return { acknowledged: settled.acknowledgedCount, lost: settled.lostCount };
@@ -308,6 +324,9 @@ const AUDIO_SHARE = 2;
 const LEAST_AUDIO_WINDOW = 1_500;
 /** Milliseconds of queue from which on audio has to give way too. */
 const LONG_QUEUE = 300;
+/** The same where no more than this share of what was sent comes out of it. */
+const FILLING_QUEUE = 100;
+const FILLING_SHARE = 0.85;
 /** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
 const OVERFULL_GAIN = 1.25;
 const ROOMY_FOR = 2_000;

@@ -26,7 +26,7 @@ export interface HopReport {
  */
 export class RateControl {
   readonly #least: number;
-  readonly #most: number;
+  #most: number;
   readonly #competition: Competition;
   #rate: number;
   #reportedAt: number | undefined;
@@ -60,6 +60,12 @@ export class RateControl {
   /** Share of it that is to be sent at `now`: less while the queue is drained to see how short the way is. */
   share(now: number): number {
     return now < this.#drainUntil ? DRAIN_SHARE : 1;
+  }
+
+  /** No more than this from now on. */
+  useMost(bitsPerSecond: number): void {
+    this.#most = bitsPerSecond;
+    this.#rate = Math.min(this.#rate, bitsPerSecond);
   }
 
   isCompeting(now: number): boolean {

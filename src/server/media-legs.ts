@@ -1,6 +1,6 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
-import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
+import { type Connection, type DatagramFate, MAX_DATAGRAM_BYTES } from "../../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
@@ -182,7 +182,8 @@ export class MediaLegs {
     this.#flows.set(at.connection, flows);
     flows.set(at.flow, { server, role: at.role, ssrc: row.ssrc });
     if (at.role === "speaker") server.spoken.set(at.flow, row);
-    else server.heard.add(at.flow);
+    else server.heard.set(at.flow, row);
+    server.leg.useStreams(bitsOf(server.heard.values()));
   }
 
   #unplace({ connection, flow }: EgressLeg): void {
@@ -195,6 +196,7 @@ export class MediaLegs {
     server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, "session-state");
     server.spoken.delete(flow);
     server.heard.delete(flow);
+    server.leg.useStreams(bitsOf(server.heard.values()));
     if (server.spoken.size + server.heard.size > 0) return;
     this.#close(server);
     const legs = this.#legs.get(connection);
@@ -212,7 +214,7 @@ export class MediaLegs {
       sessionId: row.sessionId,
       connection,
       spoken: new Map(),
-      heard: new Set(),
+      heard: new Map(),
       quality: new LegQuality(start),
       offered: 0,
       isActive: false,
@@ -220,7 +222,7 @@ export class MediaLegs {
       leg: new MediaLeg({
         ssrc: SERVER_SSRC,
         start,
-        bitrate: legBitrate(row.rate.bytesPerSecond * 8),
+        bitrate: legBitrate(bitsOf([row])),
         transmit: ({ bytes }) => this.#transmit(connection, bytes),
         report: (rtcp) => this.#report(server, rtcp),
         settled: ({ tag }, fate) => (tag as HeldTag).account(server.isClosed ? "closed" : fate),
@@ -309,14 +311,21 @@ export class MediaLegs {
   }
 }
 
+/** Bits a second that streams take at the most, whatever rate is agreed for each. */
+function bitsOf(rows: Iterable<AdmissionRow>): number {
+  let frames = 0;
+  for (const { rate } of rows) frames += rate.framesPerSecond;
+  return frames * MAX_DATAGRAM_BYTES * 8;
+}
+
 interface ServerLeg {
   readonly sessionId: string;
   readonly connection: ConnectionId;
   readonly leg: MediaLeg;
   /** What comes here, by flow. */
   readonly spoken: Map<number, AdmissionRow>;
-  /** Flows of what goes out here. */
-  readonly heard: Set<number>;
+  /** What goes out here, by flow. */
+  readonly heard: Map<number, AdmissionRow>;
   readonly quality: LegQuality;
   /** Live packets that were to go out. */
   offered: number;

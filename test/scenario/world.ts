@@ -129,6 +129,13 @@ export class World {
     return network;
   }
 
+  /** Another way to this server, for who dials through it alone. */
+  way(links: Pick<MemoryOptions, "toServer" | "toClient">): Carrier {
+    const network = new MemoryNetwork({ ...this.#way, ...links });
+    network.listen("127.0.0.1:4480", (connection) => this.server.accept(connection, this.#origins));
+    return network;
+  }
+
   /** A fresh agent's documents and key. */
   identity(fields: NewIdentity): AgentIdentity<Signer> {
     const seed = new Uint8Array(32);
