@@ -35,6 +35,8 @@ export interface AudioPlayerOptions {
   readonly codec: AudioCodec;
   readonly receipts: ReceiptTracker;
   readonly speaker: string;
+  /** Told, before it is handed out, of the frame that came whose payload something to hear is made of: its own, or one before it. */
+  readonly played: (sequence: number) => void;
   readonly heard: (heard: HeardAudio) => void;
   /** Whether anybody hears the intervals in which nobody speaks; else they are not made. */
   readonly silenceIsHeard: () => boolean;
@@ -204,6 +206,7 @@ export class AudioPlayer {
     this.#fadesIn = false;
     const pcm = this.#timed(decoded, step.adjust);
     this.#position = { frame, from: step.at, to: step.at + this.#duration(pcm) };
+    this.#options.played(frame.carrier ?? frame.sequence);
     // A receipt speaks of frames that came: one that another carried did not.
     if (frame.carrier === undefined) this.#options.receipts.heard(frame.sequence);
     this.#heard(step.at, {
@@ -234,10 +237,12 @@ export class AudioPlayer {
   }
 
   #conceal(step: Exclude<PlayoutStep, { readonly kind: "silence" }>): void {
-    const { codec, concealed, cutOff, receipts } = this.#options;
+    const { codec, concealed, cutOff, played, receipts } = this.#options;
     const { channels, frameSamples } = codec.format;
     receipts.concealed();
-    let pcm = codec.conceal(step.kind === "conceal" ? step.next : undefined).slice();
+    const next = step.kind === "conceal" ? step.next : undefined;
+    if (next !== undefined) played(next.carrier ?? next.sequence);
+    let pcm = codec.conceal(next?.payload).slice();
     const ends = step.kind === "fade" || (step.kind === "conceal" && step.isLast);
     if (step.kind === "fade") pcm = pcm.subarray(0, this.#fadeSamples * channels);
     if (ends) fadeOut(pcm, channels, step.kind === "fade" ? this.#fadeSamples : frameSamples);

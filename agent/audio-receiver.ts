@@ -97,8 +97,8 @@ export class AudioReceiver {
     });
     this.#player = new AudioPlayer({
       ...options,
+      played: (sequence) => this.#attribution.played(sequence, this.#clock.now()),
       heard: (heard) => {
-        if (heard.kind === "speech") this.#attribution.played(heard.sequence, this.#clock.now());
         options.heard(heard);
         this.#attribute();
       },
@@ -144,7 +144,7 @@ export class AudioReceiver {
   /** Frames come on another flow from now on: the call goes on over another connection, and some may be missing. */
   moveTo(flow: number): void {
     this.#intake.moveTo(flow);
-    this.#attribution.forget();
+    this.#attribution.forget(this.#clock.now());
   }
 
   /** Another process speaks from now on, with this key: what waits of the one before is not played, what plays fades out. */

@@ -210,7 +210,7 @@ export class DataReceiver {
     this.#place.moveTo(flow, this.#clock.now());
     this.goOn();
     this.#checkpoints.resume();
-    this.#attribution.forget();
+    this.#attribution.forget(this.#clock.now());
     this.#wakeReaders();
   }
 
@@ -247,7 +247,7 @@ export class DataReceiver {
     const checked = this.#checkpoints.check(bytes);
     if (checked.ok) {
       this.#goodCheckpoints += 1;
-      this.#attribution.covered(checked.value, this.#place.present.profile, this.#clock.now());
+      this.#attribution.covered(checked.value, this.#clock.now());
       this.#wakeReaders();
       for (const sequence of checked.value.contradicted) this.#contradict(sequence);
     } else {

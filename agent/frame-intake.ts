@@ -101,7 +101,7 @@ export class FrameIntake {
     const { attribution, checkpoints, clock } = this.#options;
     const checked = checkpoints.check(bytes);
     if (checked.ok) {
-      attribution.covered(checked.value, this.#place.present.profile, clock.now());
+      attribution.covered(checked.value, clock.now());
       this.#goodCheckpoints += 1;
       this.#contradicted += checked.value.contradicted.length;
     } else {

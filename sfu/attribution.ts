@@ -4,8 +4,8 @@ import type { NotedAs } from "./listed-frames.ts";
 /** How long something may have been played, ms, before a checkpoint of its speaker lists it. */
 const ATTRIBUTION_MS = 2_000;
 
-/** Frames that no checkpoint covers yet that are remembered; the oldest is let go. */
-const MAX_WAITING_FRAMES = 4096;
+/** Frames that no checkpoint covers yet that are remembered; the oldest that was not played is let go, or else the oldest. */
+export const MAX_WAITING_FRAMES = 4096;
 
 /**
  * Frames of profile `chain` that nobody else can be shown to have been sent: played and in no checkpoint 2 s later (`uncovered`),
@@ -19,13 +19,24 @@ export interface UnattributedFrames {
   readonly count: number;
 }
 
+/** A frame of profile `chain` that no checkpoint covers. */
+interface WaitingFrame {
+  /**
+   * `listed-early`: a checkpoint came before it that listed so far ahead that what it said of it is not known, and none that follows can.
+   * `excused`: its checkpoint may have been lost with a connection; one that comes may still contradict it.
+   */
+  readonly standing: "due" | "listed-early" | "excused";
+  /** When it was played, if it was. */
+  playedAt?: number;
+}
+
 /**
  * Watches that what a listener plays of profile `chain` is attributed in time: only the speaker's checkpoints show a third party who
- * sent it. Tags prove it to the listener alone, who could have made them too.
+ * sent it. Tags prove it to the listener alone, who could have made them too. What each frame is of counts, and not what the call goes by now.
  */
 export class Attribution {
-  /** Frames that no checkpoint covers, by number: when they were played, if they were. */
-  readonly #waiting = new Map<number, number | undefined>();
+  /** By sequence number, in order of arrival. */
+  readonly #waiting = new Map<number, WaitingFrame>();
   readonly #contradicted: number[] = [];
   #isContradicted = false;
   /** They are known to be overdue. */
@@ -46,41 +57,47 @@ export class Attribution {
   /** A frame of profile `chain` verified; `noted`: how it stands to the checkpoints. */
   taken(sequence: number, noted: NotedAs): void {
     if (noted === "contradicted") this.#contradict([sequence]);
-    if (noted !== "uncovered") return;
-    if (this.#waiting.size >= MAX_WAITING_FRAMES) {
-      for (const oldest of this.#waiting.keys()) {
-        this.#waiting.delete(oldest);
-        break;
-      }
-    }
-    this.#waiting.set(sequence, undefined);
+    if (noted !== "uncovered" && noted !== "forgotten") return;
+    if (this.#waiting.size >= MAX_WAITING_FRAMES) this.#letGo();
+    this.#waiting.set(sequence, { standing: noted === "uncovered" ? "due" : "listed-early" });
   }
 
-  /** A frame was handed out. */
+  /** Something of a frame was handed out: itself, or what it carried of those before it. */
   played(sequence: number, now: number): void {
-    if (this.#waiting.has(sequence)) this.#waiting.set(sequence, this.#pausedAt ?? now);
+    const frame = this.#waiting.get(sequence);
+    if (frame !== undefined && frame.standing !== "excused") frame.playedAt ??= this.#pausedAt ?? now;
   }
 
-  /** A checkpoint held. */
-  covered({ checkpoint, contradicted }: CheckpointVerdict, profile: "frame" | "chain", now: number): void {
-    if (profile === "chain" && contradicted.length > 0) this.#contradict(contradicted);
-    const end = checkpoint.firstSequence + checkpoint.digests.length;
-    for (const sequence of this.#waiting.keys())
-      if (checkpoint.final || sequence < end) this.#waiting.delete(sequence);
+  /** A checkpoint held. What it says of frames that were not `taken` proves nothing against them: those are signed. */
+  covered({ checkpoint, contradicted, followsLost }: CheckpointVerdict, now: number): void {
+    const denied = new Set(contradicted.filter((sequence) => this.#waiting.has(sequence)));
+    if (denied.size > 0) this.#contradict([...denied]);
+    const { digests, final, firstSequence } = checkpoint;
+    const end = firstSequence + digests.length;
+    for (const [sequence, { standing }] of this.#waiting) {
+      if (standing === "listed-early" || (!final && sequence >= end)) continue;
+      // Passed over by a process that began later than the frames it sent: nothing will list them.
+      if (sequence < firstSequence && standing === "due" && !followsLost && !denied.has(sequence)) continue;
+      this.#waiting.delete(sequence);
+    }
     this.#isOverdue &&= this.#overdue(now).length > 0;
   }
 
   /** The checkpoints that are lacking may have been lost with a connection: what waits for them is let go. Who has the evidence sees whether they exist. */
-  forget(): void {
-    this.#waiting.clear();
-    this.#isOverdue = false;
+  forget(now: number): void {
+    for (const [sequence, { standing }] of this.#waiting)
+      if (standing === "due") this.#waiting.set(sequence, { standing: "excused" });
+    this.#isOverdue &&= this.#overdue(now).length > 0;
   }
 
   /** Another process speaks from now on, which cannot state what the one before it said: what was played of that and is in no checkpoint stays so, and is told. */
   changeSpeaker(): UnattributedFrames | undefined {
-    const played = [...this.#waiting].flatMap(([sequence, at]) => (at === undefined ? [] : [sequence]));
+    const played = [...this.#waiting].flatMap(([sequence, { playedAt }]) =>
+      playedAt === undefined ? [] : [sequence],
+    );
     const wasTold = this.#isOverdue;
-    this.forget();
+    for (const sequence of this.#waiting.keys()) this.#waiting.set(sequence, { standing: "excused" });
+    this.#isOverdue = false;
     return played.length === 0 || wasTold ? undefined : this.#tell("uncovered", played);
   }
 
@@ -93,8 +110,8 @@ export class Attribution {
     const since = this.#pausedAt;
     this.#pausedAt = undefined;
     if (since === undefined) return;
-    for (const [sequence, at] of this.#waiting)
-      if (at !== undefined) this.#waiting.set(sequence, at + now - since);
+    for (const frame of this.#waiting.values())
+      if (frame.playedAt !== undefined) frame.playedAt += now - since;
   }
 
   /** What there is to tell: contradicted frames, and the frames that are overdue, once until checkpoints have caught up. */
@@ -112,10 +129,21 @@ export class Attribution {
     this.#contradicted.push(...sequences);
   }
 
+  #letGo(): void {
+    let oldest: number | undefined;
+    for (const [sequence, { playedAt }] of this.#waiting) {
+      oldest ??= sequence;
+      if (playedAt !== undefined) continue;
+      oldest = sequence;
+      break;
+    }
+    if (oldest !== undefined) this.#waiting.delete(oldest);
+  }
+
   #overdue(now: number): number[] {
     const overdue: number[] = [];
-    for (const [sequence, at] of this.#waiting)
-      if (at !== undefined && now - at >= ATTRIBUTION_MS) overdue.push(sequence);
+    for (const [sequence, { playedAt }] of this.#waiting)
+      if (playedAt !== undefined && now - playedAt >= ATTRIBUTION_MS) overdue.push(sequence);
     return overdue;
   }
 

@@ -6,7 +6,7 @@ import {
 } from "../codecs/checkpoint.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import { ListedFrames, type ListingVerdict, type NotedAs } from "./listed-frames.ts";
+import { type Between, ListedFrames, type ListingVerdict, type NotedAs } from "./listed-frames.ts";
 
 /** Frames kept until a checkpoint covers them, and listed frames kept until they arrive. The oldest is let go and counted. */
 export const MAX_UNSETTLED_FRAMES = 4096;
@@ -25,6 +25,8 @@ export interface CheckpointCheckOptions {
 /** What one checkpoint says about the frames seen here. */
 export interface CheckpointVerdict extends ListingVerdict {
   readonly checkpoint: Checkpoint;
+  /** Others before it may have been lost on their way here: what they listed is not known. */
+  readonly followsLost: boolean;
 }
 
 /**
@@ -71,14 +73,14 @@ export class CheckpointCheck {
       return refuse("signature-invalid", "The checkpoint is not signed by the speaker's media key.");
     }
     const last = this.#last;
+    const followsLost = checkpoint.index !== nextIndex(last);
     // What a process sent last, and had not listed when another took over, stays without a checkpoint.
-    const follows =
-      checkpoint.keyGeneration === (last?.keyGeneration ?? this.#firstGeneration) &&
-      (last === undefined ? checkpoint.index === 0 : checkpoint.firstSequence === nextSequence(last));
+    const isOfNewKey = checkpoint.keyGeneration !== (last?.keyGeneration ?? this.#firstGeneration);
+    const between: Between = followsLost ? "lost" : isOfNewKey ? "gap" : "nothing";
     this.#mayLack = false;
     this.#last = checkpoint;
     this.#lastDigest = checkpointDigest(bytes);
-    return ok({ checkpoint, ...this.#frames.settle(checkpoint, follows) });
+    return ok({ checkpoint, followsLost, ...this.#frames.settle(checkpoint, between) });
   }
 
   /** The speaker goes on with another media key, of a later generation. */
@@ -113,7 +115,7 @@ export class CheckpointCheck {
     if (checkpoint.leg !== leg) return "leg";
     if (checkpoint.stream !== stream) return "stream";
     if (last?.final) return "final";
-    const index = last === undefined ? 0 : last.index + 1;
+    const index = nextIndex(last);
     if (this.#mayLack && checkpoint.index > index) {
       return last !== undefined && checkpoint.firstSequence < nextSequence(last)
         ? "firstSequence"
@@ -130,6 +132,10 @@ export class CheckpointCheck {
     if (checkpoint.totalFrames !== before + checkpoint.digests.length) return "totalFrames";
     return undefined;
   }
+}
+
+function nextIndex(last: Checkpoint | undefined): number {
+  return last === undefined ? 0 : last.index + 1;
 }
 
 /** The sequence number that follows what a checkpoint covers. */

@@ -207,6 +207,48 @@ describe("the checkpoint check", () => {
     expect(checker.note(START + 6, digest(START + 6), 0)).toBe("contradicted");
   });
 
+  it("says when it let go of what was listed so far ahead, and still finds what was listed otherwise behind that", () => {
+    const checker = check();
+    for (const bytes of speak(checkpointer(), MAX_UNSETTLED_FRAMES + 10)) checker.check(bytes);
+    expect(checker.note(START + 9, digest(START + 9, 9), 0)).toBe("forgotten");
+    expect(checker.note(START + 10, digest(START + 10), 0)).toBe("matched");
+    expect(checker.note(START + 11, digest(START + 11, 9), 0)).toBe("contradicted");
+  });
+
+  it("refuses to list a second time what was listed before, after a loss on the way and with a new key alike", () => {
+    const [first = new Uint8Array(0), second = new Uint8Array(0)] = speak(checkpointer(), 1_000);
+    const later = seedSigner(32);
+    const good = value(second);
+    const says = (more: Partial<typeof good>, by = signer): string => {
+      const checker = check();
+      checker.check(first);
+      if (more.keyGeneration === undefined) checker.resume();
+      else checker.takeKey(more.keyGeneration, later.publicKey);
+      return fault(checker.check(encodeCheckpoint({ ...good, ...more }, by)));
+    };
+    const skipped = { index: 7, previous: new Uint8Array(32).fill(7) };
+    expect(says({ ...skipped, firstSequence: START + 500 })).toBe("accepted");
+    expect(says({ ...skipped, firstSequence: START + 499 })).toBe("checkpoint-broken firstSequence");
+    const taken = { keyGeneration: good.keyGeneration + 1, totalFrames: good.digests.length };
+    expect(says({ ...taken, firstSequence: START + 500 }, later)).toBe("accepted");
+    expect(says({ ...taken, firstSequence: START + 700 }, later)).toBe("accepted");
+    expect(says({ ...taken, firstSequence: START + 499 }, later)).toBe("checkpoint-broken firstSequence");
+  });
+
+  it("cannot tell of a frame that comes late whose checkpoint was lost with a connection", () => {
+    const checker = check();
+    const [first, , third] = speak(checkpointer(), 1_400) as [Uint8Array, Uint8Array, Uint8Array];
+    checker.check(first);
+    checker.note(START + 990, digest(START + 990), 0);
+    checker.resume();
+    expect(checker.check(third)).toMatchObject({ ok: true, value: { followsLost: true, contradicted: [] } });
+    expect(checker.note(START + 499, digest(START + 499, 9), 0), "listed before").toBe("contradicted");
+    expect(checker.note(START + 500, digest(START + 500), 0)).toBe("lost");
+    expect(checker.note(START + 989, digest(START + 989), 0)).toBe("lost");
+    expect(checker.note(START + 991, digest(START + 991), 0), "nothing had come so far").toBe("contradicted");
+    expect(checker.note(START + 1_000, digest(START + 1_000, 9), 0), "listed").toBe("contradicted");
+  });
+
   it("tells since when a frame waits for its checkpoint", () => {
     const checker = check();
     checker.note(START, digest(START), 100);

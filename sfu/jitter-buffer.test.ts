@@ -26,7 +26,7 @@ function listen(buffer: JitterBuffer, start: number, ticks: number): string {
     const slot = buffer.take(start + tick * 20);
     if (slot.kind === "frame") heard.push(String(slot.frame.sequence - BASE));
     else if (slot.kind === "pause") heard.push(".");
-    else heard.push(slot.next === undefined ? "lost" : `lost:${slot.next[0]}`);
+    else heard.push(slot.next === undefined ? "lost" : `lost:${slot.next.payload[0]}`);
   }
   return heard.join(" ");
 }

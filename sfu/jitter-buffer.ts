@@ -49,8 +49,8 @@ export type Slot =
       /** How its playing time should change to bring the delay to what is needed. */
       readonly adjust: Adjustment | undefined;
     }
-  /** A frame is lost or not there in time. `next` is the payload right after it, if it has arrived. */
-  | { readonly kind: "missing"; readonly next: Uint8Array | undefined }
+  /** A frame is lost or not there in time. `next` is the one right after it, if it has arrived and recovers it. */
+  | { readonly kind: "missing"; readonly next: BufferedFrame | undefined }
   /** Nobody speaks. `until`: when the frame that waits is due, if one does. */
   | { readonly kind: "pause"; readonly until: number | undefined };
 
@@ -185,7 +185,7 @@ export class JitterBuffer {
     if ((first.startOfTurn && lost === 0) || ahead < -1) return this.#begin(at, offset);
     if (ahead <= 0) return this.#play(at, offset);
     if (this.#holes < lost) {
-      return this.#missing(at, ahead === 1 && first.recovers !== false ? first.payload : undefined);
+      return this.#missing(at, ahead === 1 && first.recovers !== false ? first : undefined);
     }
     // As many slots as frames were lost are empty; what is left of the gap is silence the speaker did not send.
     return this.#begin(at, offset);
@@ -276,7 +276,7 @@ export class JitterBuffer {
     return { kind: "frame", frame, waited: at - arrival, adjust: this.#control.adjustment(at, excess) };
   }
 
-  #missing(at: number, next: Uint8Array | undefined): Slot {
+  #missing(at: number, next: BufferedFrame | undefined): Slot {
     const needed = this.#estimator.needed ?? 0;
     if (at - this.#cursorCaptured < needed) {
       // The slot stays open: its frame may yet come and is then played one frame time later.

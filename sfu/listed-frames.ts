@@ -7,8 +7,17 @@ export interface Listing {
   readonly final: boolean;
 }
 
-/** How a frame stands to the checkpoints so far. */
-export type NotedAs = "uncovered" | "matched" | "contradicted" | "forgotten";
+/**
+ * How a frame stands to the checkpoints so far. `forgotten`: one that came listed its place, so far ahead that what it said was let go; `lost`:
+ * the one that lists it may not have reached this place.
+ */
+export type NotedAs = "uncovered" | "matched" | "contradicted" | "forgotten" | "lost";
+
+/**
+ * What lies between a listing and the one before. `nothing`: no frame can; `gap`: what another process said, as far as it was not
+ * listed; `lost`: listings that never came.
+ */
+export type Between = "nothing" | "gap" | "lost";
 
 /** What one listing says about the frames seen here. */
 export interface ListingVerdict {
@@ -34,6 +43,10 @@ export class ListedFrames {
   #end: number | undefined;
   /** What they listed below is not known here any more. */
   #unknownBelow = 0;
+  /** Listings of these places may have been lost, when frames up to there had come. */
+  #lost = { from: 0, below: 0 };
+  /** After the highest number that came. */
+  #seenBelow = 0;
   #matched = 0;
   #contradicted = 0;
   #forgotten = 0;
@@ -42,11 +55,9 @@ export class ListedFrames {
     this.#capacity = capacity;
   }
 
-  /**
-   * Takes a frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. `forgotten`: what it said
-   * was let go.
-   */
+  /** Takes a frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
   note(sequence: number, digest: Uint8Array, now: number): NotedAs {
+    this.#seenBelow = Math.max(this.#seenBelow, sequence + 1);
     const covered = this.#end !== undefined && sequence < this.#end;
     if (!covered) {
       if (this.#uncovered.size >= this.#capacity) this.#forgetOldest(this.#uncovered);
@@ -59,6 +70,10 @@ export class ListedFrames {
       this.#forgotten++;
       return "forgotten";
     }
+    if (listed === undefined && sequence >= this.#lost.from && sequence < this.#lost.below) {
+      this.#forgotten++;
+      return "lost";
+    }
     if (listed !== undefined && sameDigest(listed, digest)) {
       this.#matched++;
       return "matched";
@@ -67,12 +82,14 @@ export class ListedFrames {
     return "contradicted";
   }
 
-  /** Takes the next listing. `follows`: no frame can have been sent between it and the one before. */
-  settle(listing: Listing, follows: boolean): ListingVerdict {
+  /** Takes the next listing. */
+  settle(listing: Listing, between: Between): ListingVerdict {
     const contradicted: number[] = [];
     const end = listing.firstSequence + listing.digests.length;
     // Frames before it were, or would have been, another checkpoint's, which never came.
-    const lacking = follows ? 0 : listing.firstSequence;
+    const lacking = between === "nothing" ? 0 : listing.firstSequence;
+    if (between === "lost")
+      this.#lost = { from: this.#end ?? 0, below: Math.min(listing.firstSequence, this.#seenBelow) };
     let matched = 0;
     const seen = new Set<number>();
     for (const [sequence, { digest }] of this.#uncovered) {

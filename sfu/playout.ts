@@ -30,11 +30,11 @@ export type PlayoutStep =
       readonly waited: number;
       readonly adjust: Adjustment | undefined;
     }
-  /** Conceal one frame, from `next` where the codec can (`AudioCodec.conceal`). `isLast`: silence follows, fade it out. */
+  /** Conceal one frame, from the payload of `next` where the codec can (`AudioCodec.conceal`). `isLast`: silence follows, fade it out. */
   | {
       readonly kind: "conceal";
       readonly at: number;
-      readonly next: Uint8Array | undefined;
+      readonly next: BufferedFrame | undefined;
       readonly isLast: boolean;
     }
   /** Conceal one frame and put out {@link FADE_MS} of it at most, fading out; tell `lasts`. An interrupt or a pause cut a talkspurt off. */

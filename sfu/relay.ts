@@ -307,7 +307,7 @@ export class Relay {
   #compare(listing: Extract<AdmissionMessage, { kind: "checkpoint" }>): void {
     const entry = this.#table.stream(listing);
     if (entry === undefined || !this.#compares) return;
-    const { contradicted } = entry.listed.settle(listing, !listing.hasGap);
+    const { contradicted } = entry.listed.settle(listing, listing.hasGap ? "gap" : "nothing");
     if (contradicted.length > 0) this.#news.contradicted(entry, contradicted);
   }
 

@@ -78,6 +78,7 @@ export function playScene(
       start: 0,
     }),
     speaker: "speaker",
+    played: () => {},
     heard: (piece) => {
       const at = piece.playedAt - time.wallAt(0);
       heard(piece, piece.kind === "speech" ? at - spokenAt(piece.sequence) : undefined);
