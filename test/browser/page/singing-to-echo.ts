@@ -52,7 +52,8 @@ export async function singToEcho(
   expect(await ada.outcome()).toEqual(["You hung up.", "hung-up"]);
 
   const heard = melodyIn(await ada.heard());
-  expect(missing(SUNG, heard), `${SUNG} came back as ${heard}`).toBeLessThanOrEqual(SPARED);
+  const how = `${SUNG} came back as ${heard}. ${await ada.hearing()}`;
+  expect(missing(SUNG, heard), how).toBeLessThanOrEqual(SPARED);
   expect(browser.complaints).toEqual([]);
   await ada.page.close();
   await site.stop();

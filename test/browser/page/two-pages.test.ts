@@ -94,12 +94,13 @@ test("voice and data go both ways, and both are told who hung up", async () => {
   expect(await ada.outcome()).toEqual(["Bob hung up.", "hung-up"]);
 
   const [byAda, byBob] = await Promise.all([ada.heard(), bob.heard()]);
-  for (const [sung, recording] of [
-    [BOBS, byAda],
-    [ADAS, byBob],
+  for (const [one, sung, recording] of [
+    [ada, BOBS, byAda],
+    [bob, ADAS, byBob],
   ] as const) {
     const heard = melodyIn(recording);
-    expect(missing(sung, heard), `${sung} was heard as ${heard}`).toBeLessThanOrEqual(SPARED);
+    const how = `${sung} was heard as ${heard}. ${await one.hearing()}`;
+    expect(missing(sung, heard), how).toBeLessThanOrEqual(SPARED);
   }
   expect(complaints()).toEqual([]);
 });

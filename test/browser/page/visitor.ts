@@ -167,6 +167,13 @@ export class Visitor {
     return wav.value;
   }
 
+  /** What became of the frames that came, and how they were played: to say why a melody is not whole. */
+  async hearing(): Promise<string> {
+    const frames = await this.page.getByRole("img", { name: /^Heard: / }).getAttribute("aria-label");
+    const way = await this.page.locator(".way dl").first().innerText();
+    return `${frames}; ${way.replace(/\s+/g, " ")}`;
+  }
+
   /** Path of the evidence that the page downloads. */
   evidence(): Promise<string> {
     return this.#download("Download the evidence");
