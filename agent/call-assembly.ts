@@ -178,8 +178,7 @@ export async function makeCall(
     suspension,
     state,
     keepSending: options.keepSending ?? false,
-    changes:
-      options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, ["frame", "chain"])),
+    changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, [])),
     inForce: (terms) => {
       voice?.underTerms(terms);
       media.useProfile(terms.profile, terms.number);

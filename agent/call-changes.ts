@@ -255,11 +255,11 @@ export class CallChanges {
 
 /**
  * Takes what a listener loses nothing by: any rate and redundancy of what the other end sends; of what this end sends, what is no more
- * than now or than `most` bits a second; and the profiles that are among `profiles`, or stay as they are.
+ * than now or than `most` bits a second; a profile that stays as it is or is among `profiles`, and the one in which each frame proves itself.
  */
 export function withinReach(most: number, profiles: readonly Profile[]): ChangePolicy {
   return ({ leg, present, wanted }) => {
-    const isKnown = wanted.profile === present.profile || profiles.includes(wanted.profile);
+    const isKnown = [present.profile, "frame", ...profiles].includes(wanted.profile);
     const own = (terms: Terms) => (terms.settings ?? []).filter((setting) => setting.leg === leg);
     const before = own(present);
     const fits = own(wanted).every(({ stream, bitrate_bps: bitrate }) => {

@@ -38,6 +38,32 @@ test("nothing waits longer than its reason may last", async () => {
   expect([words.isWaiting, wentOn]).toEqual([false, [began + 2_000]]);
 });
 
+test("pauses wait for two seconds in all until a share of it was said, or none of it waits any more", async () => {
+  const queued = { milliseconds: 10_000 };
+  const clock = new VirtualClock();
+  const words = new WaitingWords({ clock, queued: () => queued.milliseconds, goOn: () => {} });
+  /** How long ten pauses of a second each hold the words back, one right after the other. */
+  const held = async () => {
+    let milliseconds = 0;
+    for (let tenth = 0; tenth < 100; tenth += 1) {
+      if (tenth % 10 === 0) words.end("paused");
+      words.begin("paused");
+      if (words.isWaiting) milliseconds += 100;
+      await clock.advance(100);
+    }
+    words.end("paused");
+    return milliseconds;
+  };
+  expect([await held(), await held()]).toEqual([2_000, 0]);
+  for (let frame = 0; frame < 250; frame += 1) words.leavesOut(20, 20);
+  expect(await held()).toBe(500);
+  words.flushed();
+  expect(await held()).toBe(2_000);
+  queued.milliseconds = 0;
+  words.begin("paused");
+  expect(words.isWaiting).toBe(true);
+});
+
 test("what is late is made good in quiet stretches, of which the beginning stays", () => {
   const { words } = waiting(60);
   words.begin("detached");

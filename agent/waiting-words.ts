@@ -11,6 +11,8 @@ const LONGEST_WAIT_MS: Readonly<Record<WaitReason, number>> = {
   "peer-detached": 5_000,
   paused: 2_000,
 };
+/** What is said since gives back this share of the time that may be spent in pauses. */
+const PAUSE_SHARE = 0.1;
 /** Quieter than this is left out of what is said late, dB below full scale, but for the first part of each quiet stretch, ms. */
 const QUIET_LEVEL = 50;
 const KEPT_QUIET_MS = 100;
@@ -31,6 +33,9 @@ export class WaitingWords {
   #behind = 0;
   #quiet = 0;
   #leftOut = 0;
+  /** Milliseconds that pauses may still take, however many there are. */
+  #pauseLeft = LONGEST_WAIT_MS.paused;
+  #pausedAt = 0;
 
   constructor(options: WaitingWordsOptions) {
     this.#options = options;
@@ -52,13 +57,22 @@ export class WaitingWords {
       : this.#behind;
   }
 
-  /** Words wait from now on, until `end` or for as long as {@link LONGEST_WAIT_MS} says. Idempotent. */
+  /**
+   * Words wait from now on, until `end` or for as long as {@link LONGEST_WAIT_MS} says: all pauses together, until what waited has been said,
+   * a share of it is given back, or it was thrown away. Idempotent.
+   */
   begin(reason: WaitReason): void {
     if (this.#reasons.has(reason)) return;
     const { clock } = this.#options;
+    if (reason === "paused") {
+      if (this.#options.queued() <= 0) this.#pauseLeft = LONGEST_WAIT_MS.paused;
+      if (this.#pauseLeft <= 0) return;
+      this.#pausedAt = clock.now();
+    }
+    const longest = reason === "paused" ? this.#pauseLeft : LONGEST_WAIT_MS[reason];
     this.#reasons.set(
       reason,
-      clock.at(clock.now() + LONGEST_WAIT_MS[reason], () => this.end(reason)),
+      clock.at(clock.now() + longest, () => this.end(reason)),
     );
   }
 
@@ -73,6 +87,7 @@ export class WaitingWords {
   flushed(): void {
     this.#forget("paused");
     this.#behind = 0;
+    this.#pauseLeft = LONGEST_WAIT_MS.paused;
   }
 
   /** Nothing is said any more. */
@@ -93,13 +108,18 @@ export class WaitingWords {
   /** Whether a frame of this level and length is left out. Once for each frame. */
   leavesOut(level: number, milliseconds: number): boolean {
     this.#quiet = level >= QUIET_LEVEL ? this.#quiet + milliseconds : 0;
-    if (this.#behind <= 0 || this.#quiet <= KEPT_QUIET_MS) return false;
+    if (this.#behind <= 0 || this.#quiet <= KEPT_QUIET_MS) {
+      this.#pauseLeft = Math.min(this.#pauseLeft + PAUSE_SHARE * milliseconds, LONGEST_WAIT_MS.paused);
+      return false;
+    }
     this.#behind -= milliseconds;
     return true;
   }
 
   #forget(reason: WaitReason): boolean {
     this.#reasons.get(reason)?.();
+    if (reason === "paused" && this.#reasons.has(reason))
+      this.#pauseLeft -= this.#options.clock.now() - this.#pausedAt;
     return this.#reasons.delete(reason);
   }
 }

@@ -37,7 +37,8 @@ async function scene(
   const world = new World(ways);
   const ada = await world.agent("Ada");
   const bob = await world.agent("Bob");
-  const pair = await connected(world, ada, bob, options);
+  const { profile } = options;
+  const pair = await connected(world, ada, bob, options, profile === undefined ? {} : { profile });
   const changes: { readonly at: number; readonly who: string; readonly event: TermsChanged }[] = [];
   for (const [who, call] of [
     ["ada", pair.call],
@@ -81,7 +82,7 @@ it.each(["to the server", "from the server to the listener"])(
   },
 );
 
-it("a way that takes less than the least of a voice with a signature on each frame has it sent in profile chain, where its end takes that", async () => {
+it("a way that takes less than the least of a voice with a signature on each frame has it sent in profile chain, where both ends name that", async () => {
   const [toServer, toClient] = [new Bottleneck(), new Bottleneck()];
   const { world, call, answered } = await scene({ toServer, toClient }, { profile: ["frame", "chain"] });
   void call.audio.write(utterance(20, 48_000)).catch(() => undefined);

@@ -86,7 +86,8 @@ describe("a change of profile while the call is up", () => {
   ] as const)(
     "from %s to %s, by both ends' signatures, is not heard, and neither end refuses a frame",
     async (before, after) => {
-      const { call, answered } = await connected(world, ada, bob, { profile: [before, after] });
+      const profiles = { profile: [before, after] } as const;
+      const { call, answered } = await connected(world, ada, bob, profiles, profiles);
       expect(call.terms.profile).toBe(before);
       const recordings = [new Recording(answered), new Recording(call)] as const;
       const saying = Promise.all([say(world, call, 4), say(world, answered, 4)]);

@@ -112,6 +112,20 @@ describe("a change that one end asks for and the other accepts", () => {
     expect(world.reported).toEqual([]);
   });
 
+  it("takes no frame's own proof away by default, and gives it back whatever was wished", async () => {
+    for (const asks of ["call", "answered"] as const) {
+      const pairOf = await pair();
+      expect(await refusal(pairOf.world, pairOf[asks].propose({ profile: "chain" }))).toBe("change-rejected");
+      expect([pairOf.call.terms.profile, pairOf.answered.terms.profile]).toEqual(["frame", "frame"]);
+    }
+    const named = await pair({}, { profile: ["frame", "chain"] });
+    await named.world.during(named.call.propose({ profile: "chain" }));
+    expect(named.call.terms.profile).toBe("chain");
+    const chain = await pair({ profile: "chain" }, { profile: "chain" });
+    await chain.world.during(chain.call.propose({ profile: "frame" }));
+    expect(chain.call.terms.profile).toBe("frame");
+  });
+
   it.each([0, 10, 40, 70])(
     "comes about beside one that the other end asks for %i ms later, one after the other",
     async (later) => {

@@ -216,6 +216,20 @@ describe("an interruption in two steps", () => {
     expect(heard()).toBe(sent());
   });
 
+  it("taken back and asked for over and over keeps nobody silent", async () => {
+    const { world, call, answered, sent } = await speaking();
+    void call.audio.write(tone(400, 10)).catch(() => undefined);
+    const before = sent();
+    for (let second = 0; second < 8; second += 1) {
+      answered.audio.pause();
+      await world.clock.advance(990);
+      answered.audio.resume();
+      answered.audio.pause();
+      await world.clock.advance(10);
+    }
+    expect(sent() - before).toBeGreaterThan((8_000 - 2_800) / 20);
+  });
+
   it("does whatever comes, in any order, and never plays what was dropped", async () => {
     const random = new SeededRandom(SEED);
     const { world, call, answered, played } = await speaking();
