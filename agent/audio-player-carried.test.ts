@@ -28,8 +28,15 @@ interface Heard {
   readonly played: readonly number[];
 }
 
+function tracker(): ReceiptTracker {
+  return new ReceiptTracker({
+    ...{ sessionDigest: new Uint8Array(32), listenerLeg: 1, speakerLeg: 0, stream: 1, keyGeneration: 0 },
+    ...{ signer: seedSigner(1), start: 0 },
+  });
+}
+
 /** Plays what comes in a steady voice's time. */
-function heardOf(codec: AudioCodec, coming: readonly UnpackedFrames[]): Heard[] {
+function heardOf(codec: AudioCodec, coming: readonly UnpackedFrames[], receipts = tracker()): Heard[] {
   const clock = new VirtualClock();
   const heard: Heard[] = [];
   let played: number[] = [];
@@ -37,10 +44,7 @@ function heardOf(codec: AudioCodec, coming: readonly UnpackedFrames[]): Heard[] 
     clock,
     time: new MediaTime(clock),
     codec,
-    receipts: new ReceiptTracker({
-      ...{ sessionDigest: new Uint8Array(32), listenerLeg: 1, speakerLeg: 0, stream: 1, keyGeneration: 0 },
-      ...{ signer: seedSigner(1), start: 0 },
-    }),
+    receipts,
     speaker: "speaker",
     played: (sequence) => played.push(sequence),
     heard: (piece) => {
@@ -83,9 +87,11 @@ it("frames that came only in another one are that one's, also where nothing of i
     own: frame(codec, carrier, { payload: new Uint8Array(0) }),
     earlier: [carrier - 2, carrier - 1].map((sequence) => frame(codec, sequence, { carrier })),
   }));
-  const speech = heardOf(codec, coming).filter(({ kind }) => kind === "speech");
+  const receipts = tracker();
+  const speech = heardOf(codec, coming, receipts).filter(({ kind }) => kind === "speech");
   expect(speech.length).toBeGreaterThan(5);
   for (const { sequence = 0, played } of speech) expect(played).toEqual([Math.ceil(sequence / 3) * 3]);
+  expect(receipts.totals().heard, "receipts claim to have heard only frames that came").toBe(0);
 });
 
 it("what is recovered from the frame after a lost one is that one's, or its carrier's", () => {

@@ -11,7 +11,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export interface DueReplay {
   /** Undefined: the recording has nothing there. */
   readonly frame: RecordedFrame | undefined;
-  /** Where it comes from. */
+  /** Where it was said first: of a recording of a recording, in the earliest of those calls. */
   readonly source: Recorded | undefined;
   /** Nothing of it follows. */
   readonly isLast: boolean;
@@ -64,7 +64,8 @@ export class ReplayQueue {
     const { sessionDigest, stream } = recording;
     const { capture, sequence } = frame;
     if (this.isEmpty) this.clear();
-    return { frame, source: { sessionDigest, stream, sequence, capture }, isLast: !continues };
+    const source = frame.recorded ?? { sessionDigest, stream, sequence, capture };
+    return { frame, source, isLast: !continues };
   }
 }
 

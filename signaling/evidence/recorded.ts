@@ -25,6 +25,10 @@ export interface RecordedRun {
   readonly last: number;
   /** How many of them the earlier call's kept frames prove: signed there by its speaker, at that place and time, with this payload. */
   readonly proven: number;
+  /** How many of those the caller of the earlier call signed, and how many its callee. */
+  readonly signedBy: readonly [caller: number, callee: number];
+  /** How many of them are marked as recorded there too: who signed them there did not say them first. */
+  readonly repeated: number;
   /** How many name a frame that is not at hand. */
   readonly unknown: number;
 }
@@ -55,21 +59,24 @@ export function checkRecorded(
   );
   return {
     runs: [...runs.values()].map((run) => {
-      let proven = 0;
+      const signedBy: [number, number] = [0, 0];
+      let repeated = 0;
       let unknown = 0;
       for (const { frame, recorded } of run) {
         const { stream, sequence, capture } = recorded;
         const isOfSource = digest !== undefined && sameBytes(recorded.sessionDigest, digest);
         const named = isOfSource ? originals.get(`${stream}/${sequence}`) : undefined;
-        const isRepeated = named?.some(
-          (original) =>
-            original.capture.seconds === capture.seconds &&
-            original.capture.fraction === capture.fraction &&
-            isSaidBy(original, frame.payload, source),
+        const original = named?.find(
+          (candidate) =>
+            candidate.capture.seconds === capture.seconds &&
+            candidate.capture.fraction === capture.fraction &&
+            isSaidBy(candidate, frame.payload, source),
         );
-        if (isRepeated === undefined) unknown += 1;
-        else if (isRepeated) proven += 1;
-        else {
+        if (named === undefined) unknown += 1;
+        else if (original !== undefined) {
+          signedBy[original.leg === 0 ? 0 : 1] += 1;
+          if (original.recorded !== undefined) repeated += 1;
+        } else {
           faults.push({
             code: "evidence-invalid",
             message: "It is marked as recorded and is not what was said there.",
@@ -86,7 +93,9 @@ export function checkRecorded(
         frames: run.length,
         first: sequences.reduce((least, one) => Math.min(least, one)),
         last: sequences.reduce((most, one) => Math.max(most, one)),
-        proven,
+        proven: signedBy[0] + signedBy[1],
+        signedBy,
+        repeated,
         unknown,
       };
     }),

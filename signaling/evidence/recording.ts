@@ -1,3 +1,4 @@
+import type { Recorded } from "../../codecs/frame.ts";
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
 import type { NtpTime } from "../../codecs/ntp.ts";
 import { parseRed } from "../../codecs/red.ts";
@@ -30,6 +31,8 @@ export interface RecordedFrame {
   readonly audioLevel: { readonly level: number; readonly voice: boolean } | undefined;
   readonly startOfTurn: boolean;
   readonly endOfTurn: boolean;
+  /** Where it was said first, if that was no present speech there either. */
+  readonly recorded: Recorded | undefined;
 }
 
 /**
@@ -79,6 +82,6 @@ export function ownPayload(frame: ProvenFrame, codec: AnswerCodec): Uint8Array |
 }
 
 function recorded(frame: ProvenFrame, payload: Uint8Array): RecordedFrame {
-  const { sequence, timestamp, capture, audioLevel, startOfTurn, endOfTurn } = frame;
-  return { sequence, timestamp, capture, payload, audioLevel, startOfTurn, endOfTurn };
+  const { sequence, timestamp, capture, audioLevel, startOfTurn, endOfTurn, recorded: origin } = frame;
+  return { sequence, timestamp, capture, payload, audioLevel, startOfTurn, endOfTurn, recorded: origin };
 }

@@ -3,7 +3,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { verifyMedia } from "../../signaling/evidence/media.ts";
 import type { TrustAnchors } from "../../signaling/evidence/parties.ts";
-import type { RecordedCall, RecordedReport } from "../../signaling/evidence/recorded.ts";
+import type { RecordedCall, RecordedReport, RecordedRun } from "../../signaling/evidence/recorded.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { readInput } from "./files.ts";
 import { usageError } from "./output.ts";
@@ -47,6 +47,18 @@ export function describeRecorded({ runs }: RecordedReport, source: RecordedCall 
     const from = `session ${run.sessionDigest.slice(0, 16)}…, stream ${run.stream}, ${run.first} to ${run.last}`;
     const marked = `${who}: ${run.frames} kept frames are marked as recorded in ${from}`;
     if (source === undefined) return `${marked}: its own word, without --source`;
-    return `${marked}: ${run.proven} are what its speaker signed there${anchored}, ${run.unknown} not at hand`;
+    const again = run.repeated === 0 ? "" : `, ${run.repeated} of them marked as recorded there too`;
+    return `${marked}: ${signers(run, source)}${again}${anchored}, ${run.unknown} not at hand`;
   });
+}
+
+/** Whose words of the earlier call they are. */
+function signers({ signedBy }: RecordedRun, { evidence }: RecordedCall): string {
+  const by = (["caller", "callee"] as const).flatMap((role, leg) => {
+    const count = signedBy[leg] ?? 0;
+    if (count === 0) return [];
+    const party = evidence.report.parties.find((one) => one.role === role);
+    return [`${count} are what its ${role} signed there, ${party?.name}, agent ${party?.agentId}`];
+  });
+  return by.length === 0 ? "0 are proven" : by.join("; ");
 }

@@ -1,5 +1,5 @@
 /** What was said in one call, played into another: only marked as that, and proven to be it. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { CallAudioOptions } from "../../agent/call-options.ts";
 import { readRecording } from "../../agent/recording.ts";
 import { encodeHex } from "../../codecs/hex.ts";
@@ -12,7 +12,9 @@ import {
 import { verifier } from "../../platform/node/sodium.ts";
 import { type ProvenFrame, verifyMedia } from "../../signaling/evidence/media.ts";
 import { checkRecorded } from "../../signaling/evidence/recorded.ts";
+import type { Recording as Recorded } from "../../signaling/evidence/recording.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { describeRecorded } from "../../src/cli/recorded-frames.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { connected, Recording, refusal, say } from "./talking.ts";
 import { World } from "./world.ts";
@@ -99,6 +101,8 @@ it("is heard as it was, each frame with where it comes from, and is proven by th
         first: replayed[0]?.recorded?.sequence,
         last: replayed.at(-1)?.recorded?.sequence,
         proven: replayed.length,
+        signedBy: [replayed.length, 0],
+        repeated: 0,
         unknown: 0,
       },
     ],
@@ -141,6 +145,71 @@ it("what is not what was said at that place is a fault", async () => {
   expect(faults.map(({ message }) => message)).toEqual([
     "It is marked as recorded and is not what was said there.",
   ]);
+});
+
+it("of the same second, and not of the same moment, is a fault", async () => {
+  const world = new World();
+  const first = await source(world);
+  const recording = readRecording({ evidence: first.evidence, frames: first.frames }, verifier);
+  const [one] = recording.frames;
+  if (one === undefined) throw new Error("too short");
+  const { seconds, fraction } = one.capture;
+  const moved = { ...recording, frames: [{ ...one, capture: { seconds, fraction: (fraction ^ 1) >>> 0 } }] };
+  const second = await keptCall(world, ["Carol", "Dave"], (call) => world.during(call.audio.replay(moved)));
+  expect(checkRecorded(judged(second).frames, judged(first))).toMatchObject({
+    runs: [{ frames: 1, proven: 0, unknown: 0 }],
+    faults: [{ message: "It is marked as recorded and is not what was said there." }],
+  });
+});
+
+describe("a replay of a replay", () => {
+  /** Ada said it, Carol played it, and Erin plays what Carol played: what Frank hears, and what the evidence of each call makes of it. */
+  async function replayedTwice(altered: (recording: Recorded) => Recorded) {
+    const world = new World();
+    const first = await source(world);
+    const said = readRecording({ evidence: first.evidence, frames: first.frames }, verifier);
+    const second = await keptCall(world, ["Carol", "Dave"], (call) => world.during(call.audio.replay(said)));
+    const played = readRecording({ evidence: second.evidence, frames: second.frames }, verifier);
+    const third = await keptCall(world, ["Erin", "Frank"], (call) =>
+      world.during(call.audio.replay(altered(played))),
+    );
+    const heard = third.recording.frames.flatMap((frame) =>
+      frame.kind === "speech" ? [frame.recorded] : [],
+    );
+    const against = (call: typeof second) => {
+      const before = judged(call);
+      const report = checkRecorded(judged(third).frames, before);
+      return { ...report, lines: describeRecorded(report, before) };
+    };
+    return { heard, said, played, first, second, against };
+  }
+
+  it("names who said it first", async () => {
+    const { heard, said, first, against } = await replayedTwice((recording) => recording);
+    const sessionDigest = encodeHex(said.sessionDigest);
+    expect(heard.map((recorded) => [recorded?.sessionDigest, recorded?.sequence])).toEqual(
+      said.frames.map(({ sequence }) => [sessionDigest, sequence]),
+    );
+    const { runs, faults, lines } = against(first);
+    const all = said.frames.length;
+    expect(runs).toMatchObject([{ sessionDigest, proven: all, signedBy: [all, 0], repeated: 0, unknown: 0 }]);
+    expect(faults).toEqual([]);
+    expect(lines).toEqual([
+      expect.stringMatching(/are what its caller signed there, Ada, agent [0-9a-f]{64}/),
+    ]);
+  });
+
+  it("that hides it is seen in the evidence of the call between: they are not the words of who signed them there", async () => {
+    const { said, second, against } = await replayedTwice((recording) => ({
+      ...recording,
+      frames: recording.frames.map((frame) => ({ ...frame, recorded: undefined })),
+    }));
+    const { runs, lines } = against(second);
+    const all = said.frames.length;
+    expect(runs).toMatchObject([{ proven: all, signedBy: [all, 0], repeated: all }]);
+    expect(lines[0]).toContain(`Carol`);
+    expect(lines[0]).toContain(`${all} of them marked as recorded there too`);
+  });
 });
 
 it("pauses keep their length, the long ones 2 s", async () => {
