@@ -69,6 +69,8 @@ export class AudioPlayer {
   /** What the decoder remembers is of a turn that is over. */
   #forgets = false;
   #undecodable = 0;
+  /** Milliseconds by which what came before anybody could take it is behind. */
+  #behind = 0;
 
   constructor(options: AudioPlayerOptions) {
     this.#options = options;
@@ -111,11 +113,16 @@ export class AudioPlayer {
     this.#playout?.resume(this.#options.clock.now());
   }
 
-  /** Takes a verified frame that arrived at `now`, and those that it carries. Says what became of the frame itself. */
-  insert(frames: UnpackedFrames, now: number): InsertOutcome {
+  /** Takes a verified frame and those that it carries; `held` as in `FlowSink`. Says what became of the frame itself. */
+  insert(frames: UnpackedFrames, now: number, held = 0): InsertOutcome {
     this.#playout ??= this.#startPlayout(now);
-    for (const earlier of frames.earlier) this.#playout.insertCarried(this.#placed(earlier), now);
-    const outcome = this.#playout.insert(this.#placed(frames.own), now);
+    // The first was held longest: all of them are played that much later, at the pace at which they came.
+    this.#behind = held === 0 ? 0 : Math.max(this.#behind, held);
+    const behind = this.#behind;
+    const arrival = now - held + behind;
+    for (const earlier of frames.earlier)
+      this.#playout.insertCarried({ ...this.#placed(earlier), behind }, arrival);
+    const outcome = this.#playout.insert({ ...this.#placed(frames.own), behind }, arrival);
     this.#schedule();
     return outcome;
   }

@@ -46,6 +46,7 @@ export class AudioReceiver {
   #epoch = 0;
   #heardInEpoch = false;
   #receiptCount = 0;
+  #isPresent = false;
 
   constructor(options: {
     readonly clock: Clock;
@@ -89,7 +90,7 @@ export class AudioReceiver {
     this.#epoch = options.epoch ?? 0;
     this.#intake = new FrameIntake({
       ...options,
-      taken: (frame, now) => this.#taken(frame, now),
+      taken: (frame, now, held) => this.#taken(frame, now, held),
       refused: (sequence, reason, now) => {
         this.#receipts.refused();
         this.#tell("refused", sequence, now, undefined, reason);
@@ -126,9 +127,9 @@ export class AudioReceiver {
     return { ...this.#receipts.totals(), receipts: this.#receiptCount };
   }
 
-  /** One datagram of this flow, valid during the call. */
-  datagram(bytes: Uint8Array): void {
-    this.#intake.datagram(bytes);
+  /** One datagram of this flow, valid during the call; `held` as in `FlowSink`. */
+  datagram(bytes: Uint8Array, held = 0): void {
+    this.#intake.datagram(bytes, held);
   }
 
   /** One frame that came on a stream, valid during the call. */
@@ -296,14 +297,23 @@ export class AudioReceiver {
     this.#receipt(receipt);
   }
 
-  #taken(frames: UnpackedFrames, now: number): void {
+  #taken(frames: UnpackedFrames, now: number, held: number): void {
     const { level, sequence } = frames.own;
     this.#heardInEpoch = true;
     this.#receipts.received(sequence);
     this.#attribute();
-    const place = this.#held || this.#isStopped ? "late" : this.#player.insert(frames, now);
+    const place = this.#held || this.#isStopped ? "late" : this.#player.insert(frames, now, held);
     if (place === "late") this.#receipts.late();
     this.#tell(place === "late" ? "late" : "verified", sequence, now, level);
+    this.#showPresence(now);
+  }
+
+  /** The first receipt does not wait: by it the speaker sees that its words arrive. */
+  #showPresence(now: number): void {
+    if (this.#isPresent || !this.#hasRoom()) return;
+    this.#isPresent = true;
+    const receipt = this.#receipts.state(now, this.#time.wallAt(now));
+    if (receipt !== undefined) this.#owe(receipt);
   }
 
   #tell(

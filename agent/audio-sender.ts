@@ -69,7 +69,6 @@ export class AudioSender {
 
   constructor(
     options: SpokenFramesOptions & {
-      readonly clock: Clock;
       readonly time: MediaTime;
       readonly codec: AudioCodec;
     },

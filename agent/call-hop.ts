@@ -81,12 +81,17 @@ export class CallHop {
     this.#heard.push(line);
   }
 
-  /** Sends a frame on its line, now or when its turn comes. */
-  send(line: StreamLine, ssrc: number, frame: SentFrame): DatagramFate | "held" {
+  /** Sends a frame on its line, now or when its turn comes: then, `later` is told whether it left. */
+  send(
+    line: StreamLine,
+    ssrc: number,
+    frame: SentFrame,
+    later: (isSent: boolean) => void = () => {},
+  ): DatagramFate | "held" {
     const leg = this.#leg;
     if (leg === undefined) return line.sendDatagram(frame.datagram);
     const now = this.#options.clock.now();
-    const tag: HeldTag = { line, packet: frame.packet };
+    const tag: HeldTag = { line, packet: frame.packet, later };
     const { datagram: bytes, sequence } = frame;
     const packet: HopPacket = { ssrc, sequence, bytes, kind: "audio", deadline: now + MAX_LIVE_WAIT_MS, tag };
     const fate = leg.trySend(packet, now);
@@ -103,14 +108,15 @@ export class CallHop {
     this.#leg?.drop(({ tag }) => (tag as HeldTag).line === line, reason);
   }
 
-  /** A datagram came on a line. */
-  arrived(bytes: Uint8Array): void {
+  /** A datagram came on a line; `held` as in `FlowSink`. */
+  arrived(bytes: Uint8Array, held = 0): void {
     const leg = this.#leg;
     const view = this.#view;
     if (leg === undefined || parseFrame(bytes, varintLength(bytes[0] ?? 0), view) !== undefined) return;
     const now = this.#options.clock.now();
-    leg.arrived(view.ssrc, view.sequence, bytes.length, now, view.captureMs);
-    this.arrivals.arrived(bytes.length, view.sequence, view.captureMs, now);
+    const came = now - held;
+    leg.arrived(view.ssrc, view.sequence, bytes.length, came, view.captureMs);
+    this.arrivals.arrived(bytes.length, view.sequence, view.captureMs, came);
     const due = leg.nextTimeout();
     if (due !== undefined && due <= now) leg.tick(now);
     this.#schedule();
@@ -128,9 +134,10 @@ export class CallHop {
       transmit: ({ bytes, tag }) => (tag as HeldTag).line.sendDatagram(bytes),
       report: (rtcp) => this.#report(rtcp),
       settled: ({ tag }, fate) => {
-        const { line, packet } = tag as HeldTag;
+        const { line, packet, later } = tag as HeldTag;
         if (fate === "too-large") tooLarge(line, packet);
         else if (fate !== "sent" && fate !== "closed") this.#dropped[fate] += 1;
+        later(fate === "sent" || fate === "too-large");
       },
       counters: this.#counters,
     });
@@ -182,6 +189,7 @@ export class CallHop {
 interface HeldTag {
   readonly line: StreamLine;
   readonly packet: Uint8Array;
+  readonly later: (isSent: boolean) => void;
 }
 
 function noDrops(): Record<HopDrop, number> {

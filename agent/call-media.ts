@@ -17,6 +17,7 @@ import type { FramesRefused } from "./call-events.ts";
 import { CallHop } from "./call-hop.ts";
 import type { UnattributedRule } from "./call-options.ts";
 import { type DataMedia, type HeardPlace, openDataMedia } from "./data-media.ts";
+import { FirstWords } from "./first-words.ts";
 import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { PeerClock } from "./heard-row.ts";
@@ -106,11 +107,13 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const { tap, watch, outgoing, report } = given;
   const watched = watch && guarded(watch, report);
   let speaks: FrameWatch = () => {};
+  let isThere: () => void = () => {};
   const options = {
     ...given,
     tap: tap && guarded(tap, report),
     watch: (fate: FrameFate) => {
       speaks(fate);
+      if (fate.fate === "verified" || fate.fate === "late") isThere();
       watched?.(fate);
     },
     outgoing: outgoing && guarded(outgoing, report),
@@ -131,8 +134,22 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
     entry && lines.find(({ stream, direction }) => stream === entry.stream && direction === entry.direction);
   const [sendLine, hearLine] = [find(sends), find(hears)];
   const hop = audible.length === 0 ? undefined : makeHop(options, sends);
-  const sender = sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec, hop);
   const { clock } = options.platform;
+  const firstWords = new FirstWords({
+    clock,
+    roundTrip: () => hop?.stats.estimate?.roundTrip,
+    wait: () => sender?.wait("peer-silent"),
+    goOn: () => sender?.goOn("peer-silent"),
+  });
+  const frameSent = () => firstWords.sent();
+  const sender =
+    sends && sendCodec && sendLine && makeSender(options, sends, sendLine, sendCodec, hop, frameSent);
+  isThere = () => firstWords.seen();
+  // Who takes a call up speaks to an end that is there, or is told that it is not.
+  if (options.statements !== undefined) isThere();
+  hop?.onEstimate(({ behind }) => {
+    if (behind !== undefined) isThere();
+  });
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
   speaks = (fate) => audio.frame(fate);
   let unattributed: (frames: Unattributed) => void = () => {};
@@ -146,7 +163,10 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   let receipted: (bytes: Uint8Array) => void = () => {};
   listenTo(sendLine, hearLine, receiver, hop, {
     interrupted: (bytes) => interrupted(bytes),
-    receipt: (bytes) => receipted(bytes),
+    receipt: (bytes) => {
+      isThere();
+      receipted(bytes);
+    },
   });
   const messages = openDataMedia(options, find, tellUnattributed);
   const tagKeys = tagKeysOf(options);
@@ -161,6 +181,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const finish = async () => {
     if (!isFinished) {
       isFinished = true;
+      firstWords.finish();
       sender?.finish();
       receiver?.finish();
       messages.finish();
@@ -226,6 +247,7 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       receiver?.cutOff();
     },
     peerCame: (received) => {
+      isThere();
       sender?.goOn("peer-detached");
       messages.peerCame(received);
       receiver?.reached();
@@ -358,6 +380,7 @@ function makeSender(
   line: StreamLine,
   codec: AudioCodec,
   hop: CallHop | undefined,
+  sent: () => void,
 ): AudioSender {
   const { platform, time } = options;
   const sender = new AudioSender({
@@ -366,12 +389,12 @@ function makeSender(
     codec,
     ...speakingParts(options, entry, rtpTicks(codec.format)),
     outlet: {
-      frame: (frame) => {
+      frame: (frame, later) => {
         options.outgoing?.(frame.packet);
-        if (!frame.fitsDatagram || hop?.send(line, entry.ssrc, frame) === "too-large") {
-          void line.writeFrame(frame.packet);
-        }
-        return line.isAttached;
+        if (line.isAttached) sent();
+        const fate = frame.fitsDatagram ? hop?.send(line, entry.ssrc, frame, later) : "too-large";
+        if (fate === "too-large") void line.writeFrame(frame.packet);
+        return fate === "held" ? fate : line.isAttached;
       },
       discard: () => hop?.discard(line, "epoch"),
       checkpoint: (bytes) => line.state(bytes),
@@ -429,9 +452,9 @@ function listenTo(
   if (receiver !== undefined && hears !== undefined) {
     hop?.hears(hears);
     hears.listen("frames", {
-      datagram: (bytes) => {
-        hop?.arrived(bytes);
-        receiver.datagram(bytes);
+      datagram: (bytes, held) => {
+        hop?.arrived(bytes, held);
+        receiver.datagram(bytes, held);
       },
       item: (bytes) => receiver.item(bytes),
     });

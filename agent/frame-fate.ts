@@ -8,7 +8,7 @@ export interface FrameFate {
   /** 48 bits; undefined where it is not known: a concealed interval, a packet that could not be read. */
   readonly sequence: number | undefined;
   /**
-   * `sent`: handed to the carrier. `unsent`: signed while the call had no connection. `verified`: the speaker's signature held, in time to be played. `late`: it held, past its
+   * `sent`: handed to the carrier. `unsent`: signed, and never handed to it: the call had no connection, or its way took no more in time. `verified`: the speaker's signature held, in time to be played. `late`: it held, past its
    * time. `concealed`: one interval was made up. `refused`: by this end, or by the relay on the way; then told after `sent`.
    */
   readonly fate: "sent" | "unsent" | "verified" | "late" | "concealed" | "refused";

@@ -37,8 +37,8 @@ export interface FrameIntakeOptions {
   readonly attribution: Attribution;
   /** Must not throw. */
   readonly tap?: PacketTap | undefined;
-  /** Takes a frame that verified, and those that it carries; captured times are by this machine's clock. */
-  readonly taken: (frames: UnpackedFrames, now: number) => void;
+  /** Takes a frame that verified, and those that it carries; captured times are by this machine's clock. `held` as in `FlowSink`. */
+  readonly taken: (frames: UnpackedFrames, now: number, held: number) => void;
   /** Told of one that did not; its number is undefined where it could not be read. */
   readonly refused: (sequence: number | undefined, reason: Refusal, now: number) => void;
 }
@@ -78,13 +78,13 @@ export class FrameIntake {
     };
   }
 
-  /** One datagram of this flow, valid during the call. */
-  datagram(bytes: Uint8Array): void {
+  /** One datagram of this flow, valid during the call; `held` as in `FlowSink`. */
+  datagram(bytes: Uint8Array, held = 0): void {
     const { admission, clock, row, time } = this.#options;
     const now = clock.now();
-    // Freshness goes by the time the attachment is anchored to; validity by the date, which may be set meanwhile.
-    const verdict = admission.admit(row.connection, bytes, now, time.wallAt(now), clock.wall());
-    this.#judged(verdict, bytes, now, "datagram");
+    // Freshness goes by the time the attachment is anchored to, as it was when the frame came; validity by the date, which may be set meanwhile.
+    const verdict = admission.admit(row.connection, bytes, now, time.wallAt(now - held), clock.wall());
+    this.#judged(verdict, bytes, now, "datagram", held);
   }
 
   /** One frame that came on a stream, valid during the call. */
@@ -189,7 +189,13 @@ export class FrameIntake {
     return Math.max(0, this.#highest - this.#lowest + 1);
   }
 
-  #judged(verdict: Verdict, bytes: Uint8Array, now: number, carriage: "datagram" | "item"): void {
+  #judged(
+    verdict: Verdict,
+    bytes: Uint8Array,
+    now: number,
+    carriage: "datagram" | "item",
+    held = 0,
+  ): void {
     const { outcome } = verdict;
     if (this.#finished || outcome === "held") return;
     if (outcome === "key-generation" && this.#place.isAhead(verdict.view.keyGeneration)) {
@@ -209,6 +215,6 @@ export class FrameIntake {
     if (noted === "contradicted") this.#contradicted += 1;
     if (view.profile === "chain") attribution.taken(view.sequence, noted);
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
-    taken(unpackFrames(view, bytes, verdict.row ?? row), now);
+    taken(unpackFrames(view, bytes, verdict.row ?? row), now, held);
   }
 }

@@ -30,9 +30,12 @@ describe("the media side of a connection", () => {
   });
 
   function collect(flow: number) {
-    const got = { datagrams: [] as number[][], items: [] as number[][] };
+    const got = { datagrams: [] as number[][], items: [] as number[][], held: [] as number[] };
     const release = port.claim(flow, {
-      datagram: (bytes) => got.datagrams.push([...bytes]),
+      datagram: (bytes, held) => {
+        got.datagrams.push([...bytes]);
+        got.held.push(held);
+      },
       item: (bytes) => void got.items.push([...bytes]),
     });
     return { ...got, release };
@@ -48,20 +51,32 @@ describe("the media side of a connection", () => {
     expect(four.datagrams).toEqual([[4, 8]]);
   });
 
-  it("holds packets of a flow that is claimed a moment later", async () => {
+  it("holds packets of a flow that is claimed a moment later, and says how long", async () => {
     server.sendDatagram(Uint8Array.of(6, 1));
+    await clock.advance(3_000);
+    server.sendDatagram(Uint8Array.of(6, 2));
     await clock.advance(400);
-    expect(collect(6).datagrams).toEqual([[6, 1]]);
+    const { datagrams, held } = collect(6);
+    server.sendDatagram(Uint8Array.of(6, 3));
+    await clock.settle();
+    expect([datagrams, held]).toEqual([
+      [
+        [6, 1],
+        [6, 2],
+        [6, 3],
+      ],
+      [3_400, 400, 0],
+    ]);
     expect(port.counters.unclaimed).toBe(0);
   });
 
-  it("drops and counts them after half a second, and the oldest beyond 64", async () => {
-    for (let count = 0; count < 70; count += 1) server.sendDatagram(Uint8Array.of(6, count));
+  it("drops and counts them after six seconds, and the oldest beyond 256", async () => {
+    for (let count = 0; count < 262; count += 1) server.sendDatagram(Uint8Array.of(6, count & 0xff));
     await clock.settle();
     expect(port.counters.unclaimed).toBe(6);
-    await clock.advance(600);
+    await clock.advance(6_100);
     expect(collect(6).datagrams).toEqual([]);
-    expect(port.counters.unclaimed).toBe(70);
+    expect(port.counters.unclaimed).toBe(262);
   });
 
   it("counts datagrams without a whole flow identifier", async () => {
@@ -94,11 +109,11 @@ describe("the media side of a connection", () => {
     expect(port.counters.unclaimed).toBe(0);
   });
 
-  it("drops and counts the items of a stream whose flow nobody claims within five seconds", async () => {
+  it("drops and counts the items of a stream whose flow nobody claims within six seconds", async () => {
     const stream = await server.openStream();
     await stream.write(encodeStreamStart(8));
     await stream.write(encodeStreamItems([Uint8Array.of(1), Uint8Array.of(2)]));
-    await clock.advance(5_100);
+    await clock.advance(6_100);
     expect(port.counters.unclaimed).toBe(2);
   });
 

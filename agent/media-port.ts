@@ -10,11 +10,9 @@ import {
 } from "../sfu/carrier.ts";
 
 /** Packets of flows nobody has claimed yet that are held for it; the oldest goes when full. */
-const HELD_PACKETS = 64;
-/** How long a packet of an unclaimed flow is held, ms. */
-const HOLD_MS = 500;
-/** How long a stream of an unclaimed flow waits, unread, before its items are dropped, ms. */
-const STREAM_HOLD_MS = 5_000;
+const HELD_PACKETS = 256;
+/** How long a packet of an unclaimed flow is held, and a stream of one waits, unread, ms. */
+const HOLD_MS = 6_000;
 /** Flows given up that are remembered, so that nothing of theirs waits any more; the oldest is forgotten. */
 const RELEASED_FLOWS = 256;
 /** Items waiting to be written to one outgoing stream; beyond it the stream is given up and its items counted. */
@@ -22,8 +20,8 @@ const OUTGOING_ITEMS = 1024;
 
 /** Takes what arrives on one flow. */
 export interface FlowSink {
-  /** One datagram with its flow identifier; valid only during the call. */
-  datagram(bytes: Uint8Array): void;
+  /** One datagram with its flow identifier; valid only during the call. `held`: milliseconds that it waited for the flow to be claimed. */
+  datagram(bytes: Uint8Array, held: number): void;
   /**
    * One item of a reliable stream; valid only during the call. Until a promise it returns resolves, the stream is not read on; if
    * it rejects, the stream is given up.
@@ -89,7 +87,8 @@ export class MediaPort {
     this.#dropStale();
     const mine = this.#held.filter((held) => held.flow === flow);
     this.#held = this.#held.filter((held) => held.flow !== flow);
-    for (const { bytes } of mine) sink.datagram(bytes);
+    const now = this.#clock.now();
+    for (const { bytes, until } of mine) sink.datagram(bytes, now - (until - HOLD_MS));
     const waiting = this.#awaited.get(flow);
     this.#awaited.delete(flow);
     for (const wake of waiting ?? []) wake();
@@ -111,7 +110,7 @@ export class MediaPort {
     }
     const flow = readVarint(bytes, 0);
     const sink = this.#sinks.get(flow);
-    if (sink !== undefined) sink.datagram(bytes);
+    if (sink !== undefined) sink.datagram(bytes, 0);
     else if (this.#released.has(flow)) this.#unclaimed += 1;
     else this.#hold(flow, bytes);
   }
@@ -200,7 +199,7 @@ export class MediaPort {
     const { promise, resolve } = Promise.withResolvers<void>();
     const waiting = this.#awaited.get(flow) ?? new Set();
     this.#awaited.set(flow, waiting.add(resolve));
-    const cancel = this.#clock.at(this.#clock.now() + STREAM_HOLD_MS, resolve);
+    const cancel = this.#clock.at(this.#clock.now() + HOLD_MS, resolve);
     await promise;
     cancel();
     waiting.delete(resolve);

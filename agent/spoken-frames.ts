@@ -1,3 +1,4 @@
+import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import type { Checkpointer } from "../sfu/checkpointer.ts";
 import type { FrameMarks, FrameSender, SentFrame } from "../sfu/frame-sender.ts";
@@ -6,8 +7,11 @@ import type { FrameWatch } from "./frame-fate.ts";
 
 /** Where {@link SpokenFrames} hands its packets. */
 export interface AudioOutlet {
-  /** A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. */
-  frame(frame: SentFrame): boolean;
+  /**
+   * A frame ready to go: as a datagram when it fits, else on a stream. False: there is no connection, and it goes nowhere. `held`: it waits for its
+   * turn, and `later` is told whether it left.
+   */
+  frame(frame: SentFrame, later: (isSent: boolean) => void): boolean | "held";
   /** What waits on its way out is not to be said any more. */
   discard?(): void;
   /** A signed checkpoint for the flow's reliable stream. */
@@ -28,6 +32,7 @@ export interface SpokenFrameCounters {
 }
 
 export interface SpokenFramesOptions {
+  readonly clock: Clock;
   readonly frames: FrameSender;
   readonly checkpointer: Checkpointer;
   readonly outlet: AudioOutlet;
@@ -105,7 +110,7 @@ export class SpokenFrames {
 
   /** Sends a frame whose first sample was captured at `captured`, Unix milliseconds; returns its sequence number. */
   send(payload: Uint8Array, captured: number, marks: FrameMarks, now: number): number {
-    const { checkpointer, frames, outlet, stream, watch } = this.#options;
+    const { checkpointer, clock, frames, outlet, stream, watch } = this.#options;
     const frame = frames.send(payload, captured, marks);
     const { sequence } = frame;
     this.#sentInEpoch = true;
@@ -113,11 +118,15 @@ export class SpokenFrames {
     this.#counters.bytes += frame.packet.length;
     this.#counters.redundantBytes += frame.redundantBytes;
     const checkpoint = checkpointer.add(sequence, frame.captured, frame.digest, now);
-    const fate = outlet.frame(frame) ? "sent" : "unsent";
-    if (fate === "unsent") this.#counters.unsent += 1;
     const level = marks.audioLevel?.level;
-    const told = { direction: "sent", stream, sequence, fate, at: now } as const;
-    watch?.(level === undefined ? told : { ...told, level });
+    const tell = (isSent: boolean, at: number) => {
+      const fate = isSent ? "sent" : "unsent";
+      const told = { direction: "sent", stream, sequence, fate, at } as const;
+      watch?.(level === undefined ? told : { ...told, level });
+    };
+    const isSent = outlet.frame(frame, (left) => tell(left, clock.now()));
+    if (isSent === false) this.#counters.unsent += 1;
+    if (isSent !== "held") tell(isSent, now);
     this.#owe(checkpoint);
     return sequence;
   }

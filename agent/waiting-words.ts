@@ -2,13 +2,14 @@ import type { Clock } from "../codecs/clock.ts";
 import { audioLevel } from "./audio-level.ts";
 import type { PcmQueue } from "./pcm-queue.ts";
 
-/** Why what is said waits: this end has no connection, the other end has none, or it asked for a pause. */
-export type WaitReason = "detached" | "peer-detached" | "paused";
+/** Why what is said waits: this end has no connection, the other end has none, shows no sign of itself yet, or asked for a pause. */
+export type WaitReason = "detached" | "peer-detached" | "peer-silent" | "paused";
 
 /** How long words wait at most, ms, for a connection and in a pause; then time goes on for them, heard or not. */
 const LONGEST_WAIT_MS: Readonly<Record<WaitReason, number>> = {
   detached: 5_000,
   "peer-detached": 5_000,
+  "peer-silent": 4_000,
   paused: 2_000,
 };
 /** What is said since gives back this share of the time that may be spent in pauses. */

@@ -51,6 +51,21 @@ describe("the jitter buffer", () => {
     expect(buffer.target).toBe(15);
   });
 
+  it("plays what came before anybody could take it from the first frame on, and all that follows after it", () => {
+    const buffer = new JitterBuffer(OPTIONS);
+    const behind = 2_000;
+    for (const index of [0, 1, 2]) {
+      const held = frame(index, index, { behind });
+      buffer.insert(held, held.captured + behind + 5);
+    }
+    expect(listen(buffer, 1_980, 3)).toBe(". . 0");
+    // Captured while the last two of those are still to be played.
+    const next = frame(3, 101, { startOfTurn: true });
+    buffer.insert(next, next.captured + 5);
+    expect(listen(buffer, 2_040, 4)).toBe("1 2 3 lost");
+    expect(buffer.counters()).toMatchObject({ late: 0, shrunk: 0 });
+  });
+
   it("says what follows a lost frame, and nothing where two are lost in a row", () => {
     const buffer = new JitterBuffer(OPTIONS);
     fill(buffer, frame(0), frame(2), frame(5), frame(6));

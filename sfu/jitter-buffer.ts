@@ -36,6 +36,8 @@ export interface BufferedFrame {
   readonly recovers?: boolean | undefined;
   /** Nothing need follow for a while: its speaker is silent. Default false. */
   readonly pauses?: boolean | undefined;
+  /** It came before anybody could take it, and is played so many milliseconds later for that. Default 0. */
+  readonly behind?: number | undefined;
 }
 
 export type InsertOutcome = "buffered" | "late" | "duplicate";
@@ -104,6 +106,8 @@ export class JitterBuffer {
   readonly #control = new DelayControl();
   /** Delay beyond the need that a pause has left: it is worked off, and no frame dropped for it. */
   #allowance = 0;
+  /** What was played last came before anybody could take it. */
+  #wasBehind = false;
 
   /** `frameSamples` at `clockRate` Hz is one frame time. Delays in milliseconds, see {@link DelayEstimator}. */
   constructor(options: {
@@ -125,7 +129,7 @@ export class JitterBuffer {
   insertCarried(frame: BufferedFrame, arrival: number): InsertOutcome {
     const isHere = this.#waiting.some((waiting) => waiting.frame.sequence === frame.sequence);
     if (isHere || this.#seen.test(frame.sequence) !== "new") return "duplicate";
-    this.#estimator.observe(arrival - frame.captured);
+    this.#estimator.observe(arrival - placed(frame));
     if (frame.sequence < this.#next || this.#hasPassed(frame)) return "late";
     this.#place(frame, arrival);
     return "buffered";
@@ -139,7 +143,7 @@ export class JitterBuffer {
       return "duplicate";
     }
     this.#counters.received++;
-    this.#estimator.observe(arrival - frame.captured);
+    this.#estimator.observe(arrival - placed(frame));
     this.#reopen(frame);
     if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
       if (seen === "new") this.#seen.commit(frame.sequence);
@@ -155,7 +159,7 @@ export class JitterBuffer {
   #reopen(frame: BufferedFrame): void {
     if (!this.#hasPassed(frame) || frame.sequence !== this.#next || this.#waiting.length > 0) return;
     this.#cursor = frame.timestamp;
-    this.#cursorCaptured = frame.captured;
+    this.#cursorCaptured = placed(frame);
     this.#counters.awaited += this.#holes;
     this.#holes = 0;
   }
@@ -176,6 +180,7 @@ export class JitterBuffer {
   take(at: number): Slot {
     const offset = this.#estimator.offset;
     if (offset === undefined) return PAUSE;
+    this.#followOn(at, offset);
     if (!this.#speaking) return this.#begin(at, offset);
     this.#giveUp(at, offset);
     const first = this.#waiting[0]?.frame;
@@ -212,6 +217,7 @@ export class JitterBuffer {
     this.#counters.flushed += this.#waiting.length;
     this.#waiting.length = 0;
     this.#speaking = false;
+    this.#wasBehind = false;
     this.#allowance = 0;
     return wasSpeaking;
   }
@@ -258,7 +264,7 @@ export class JitterBuffer {
     }
     const first = this.#waiting[0]?.frame;
     if (first === undefined) return PAUSE;
-    const due = first.captured + offset;
+    const due = placed(first) + offset;
     return due > at ? { kind: "pause", until: due } : this.#play(at, offset);
   }
 
@@ -269,9 +275,10 @@ export class JitterBuffer {
     this.#speaking = !frame.endOfTurn && frame.pauses !== true;
     this.#next = frame.sequence + 1;
     this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
-    this.#cursorCaptured = frame.captured + this.#frameTime;
+    this.#cursorCaptured = placed(frame) + this.#frameTime;
     this.#holes = 0;
-    const excess = at - frame.captured - offset;
+    this.#wasBehind = isBehind(frame);
+    const excess = at - placed(frame) - offset;
     this.#allowance = Math.max(0, Math.min(this.#allowance, excess));
     return { kind: "frame", frame, waited: at - arrival, adjust: this.#control.adjustment(at, excess) };
   }
@@ -289,6 +296,14 @@ export class JitterBuffer {
     return { kind: "missing", next };
   }
 
+  /** What comes in time waits for what came before anybody could take it: none of it is dropped for that. */
+  #followOn(at: number, offset: number): void {
+    const first = this.#waiting[0]?.frame;
+    if (!this.#wasBehind || first === undefined || isBehind(first)) return;
+    this.#wasBehind = false;
+    this.#allowance = Math.max(this.#allowance, this.#excess(at, offset));
+  }
+
   /** Leaves frames out when the delay is past all bounds. */
   #giveUp(at: number, offset: number): void {
     while (this.#waiting.length > 1 && this.#excess(at, offset) > MAXIMUM_EXCESS + this.#allowance) {
@@ -303,12 +318,13 @@ export class JitterBuffer {
     if (frame === undefined) return;
     this.#next = frame.sequence + 1;
     this.#cursor = (frame.timestamp + this.#frameSamples) >>> 0;
-    this.#cursorCaptured = frame.captured + this.#frameTime;
+    this.#cursorCaptured = placed(frame) + this.#frameTime;
     this.#holes = 0;
   }
 
   #excess(at: number, offset: number): number {
-    return at - (this.#waiting[0]?.frame.captured ?? at) - offset;
+    const first = this.#waiting[0]?.frame;
+    return first === undefined ? -offset : at - placed(first) - offset;
   }
 
   /** Frame times from the slot to be filled to `frame`'s place. */
@@ -319,6 +335,15 @@ export class JitterBuffer {
   #hasPassed(frame: BufferedFrame): boolean {
     return this.#speaking && !frame.startOfTurn && this.#holes > 0 && this.#ahead(frame) < 0;
   }
+}
+
+/** By what time a frame is placed: when it was captured, had it come at once. */
+function placed({ captured, behind = 0 }: BufferedFrame): number {
+  return captured + behind;
+}
+
+function isBehind({ behind = 0 }: BufferedFrame): boolean {
+  return behind > 0;
 }
 
 const PAUSE: Slot = { kind: "pause", until: undefined };
