@@ -94,8 +94,9 @@ async function assembleCall(
   try {
     const { answer, offer } = session;
     const peerClock = answered.leg === 0 ? answer.payload.clock : offer.payload.clock;
-    const { authority_scope: authorityScope } = answered.result;
-    return await makeCall(context, options, { ...answered, session, connection, peerClock, authorityScope });
+    const { authority_scope: authorityScope, peer_attached: peerAttached } = answered.result;
+    const begun = { session, connection, peerClock, authorityScope, peerAttached };
+    return await makeCall(context, options, { ...answered, ...begun });
   } catch (error) {
     connection.close();
     throw error;
@@ -118,6 +119,8 @@ export interface SessionToGoOn {
   readonly suspension?: JsonObject | undefined;
   /** Of the session, as the server says, where another process had it before. */
   readonly state?: JsonValue | undefined;
+  /** False: the server has no connection for the other end's media yet. */
+  readonly peerAttached?: JsonValue | undefined;
 }
 
 /** Makes the call of a checked session. */
@@ -134,6 +137,7 @@ export async function makeCall(
     statements,
     suspension,
     state,
+    peerAttached,
   }: SessionToGoOn,
 ): Promise<Call> {
   const { port, streams } = connection;
@@ -177,6 +181,7 @@ export async function makeCall(
     mediaSigner,
     suspension,
     state,
+    peerAttached,
     keepSending: options.keepSending ?? false,
     changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, [])),
     inForce: (terms) => {

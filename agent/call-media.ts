@@ -67,6 +67,8 @@ export interface CallMedia {
   attach(port: MediaPort, streams: readonly StreamParameters[], statements: readonly StatementPlace[]): void;
   /** The other end's media is signed with another key from now on. */
   takeKey(key: MediaKey): void;
+  /** The other end has no connection for its media yet, as the call begins: what is said waits for `peerCame`. */
+  peerIsToCome(): void;
   /** Nothing can come of the other end, since it has no connection; or it has one again. Idempotent. */
   peerLeft(): void;
   peerCame(received: readonly HeardPlace[]): void;
@@ -137,7 +139,8 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
   const { clock } = options.platform;
   const firstWords = new FirstWords({
     clock,
-    roundTrip: () => hop?.stats.estimate?.roundTrip,
+    // What each end does not know of the server's clock is half its round trip.
+    roundTrip: 2 * options.peerClock.uncertainty,
     wait: () => sender?.wait("peer-silent"),
     goOn: () => sender?.goOn("peer-silent"),
   });
@@ -241,13 +244,14 @@ export async function openCallMedia(given: CallMediaOptions): Promise<CallMedia>
       sender?.wait("detached");
     },
     attach,
+    peerIsToCome: () => sender?.wait("peer-detached"),
     peerLeft: () => {
       sender?.wait("peer-detached");
       messages.peerLeft();
       receiver?.cutOff();
     },
     peerCame: (received) => {
-      isThere();
+      firstWords.anew();
       sender?.goOn("peer-detached");
       messages.peerCame(received);
       receiver?.reached();

@@ -97,6 +97,8 @@ export class Call {
     readonly suspension?: JsonObject | undefined;
     /** Of the session, as the server says, where another process had it before. */
     readonly state?: JsonValue | undefined;
+    /** False: the server has no connection for the other end's media yet. */
+    readonly peerAttached?: JsonValue | undefined;
     readonly keepSending: boolean;
     readonly changes: ChangePolicy;
     /** Has the media follow terms. */
@@ -222,6 +224,7 @@ export class Call {
     });
     this.ended = this.#ending.ended;
     if (options.state !== undefined) this.#peer.reattached(options.state);
+    if (options.peerAttached === false) this.#peer.isToCome();
     if (options.suspension !== undefined) this.#suspension.told("session-suspended", options.suspension);
     void this.settled.catch(() => undefined).then(() => this.#attachment.close());
     this.#scheduleUpkeep();

@@ -1,13 +1,14 @@
 import type { Clock } from "../codecs/clock.ts";
 
-/** Words go out for so long, ms, and two round trips of this end's own way more, before the other end has to show that they arrive. */
+/** Words go out for so long, ms, and for the round trip to the other end more, before that has to show that they arrive. */
 const UNSEEN_MS = 600;
-const ROUND_TRIPS = 2;
+/** A round trip that is said to take longer is not waited for, ms. */
+const LONGEST_ROUND_TRIP_MS = 2_500;
 
 export interface FirstWordsOptions {
   readonly clock: Clock;
-  /** Of this end's way to the server, milliseconds; undefined while it is not known. */
-  readonly roundTrip: () => number | undefined;
+  /** To the other end, as far as it is known, milliseconds. */
+  readonly roundTrip: number;
   /** What is said waits from now on, or goes on. */
   readonly wait: () => void;
   readonly goOn: () => void;
@@ -30,15 +31,23 @@ export class FirstWords {
   sent(): void {
     if (this.#state !== "unsaid") return;
     this.#state = "unseen";
-    const { clock } = this.#options;
-    const first = clock.now();
-    this.#cancel = clock.at(first + UNSEEN_MS, () => this.#look(first));
+    const { clock, roundTrip, wait } = this.#options;
+    const patience = UNSEEN_MS + Math.min(roundTrip, LONGEST_ROUND_TRIP_MS);
+    this.#cancel = clock.at(clock.now() + patience, wait);
   }
 
-  /** The other end is there, or is waited for in another way. Idempotent. */
+  /** The other end is there. Idempotent. */
   seen(): void {
     if (this.#state === "over") return;
     this.#state = "over";
+    this.#cancel();
+    this.#options.goOn();
+  }
+
+  /** It was away, and what went there meanwhile is lost: what is said from now on has to be seen to arrive as at the beginning. */
+  anew(): void {
+    if (this.#state === "over") return;
+    this.#state = "unsaid";
     this.#cancel();
     this.#options.goOn();
   }
@@ -47,12 +56,5 @@ export class FirstWords {
   finish(): void {
     this.#state = "over";
     this.#cancel();
-  }
-
-  #look(first: number): void {
-    const { clock, roundTrip, wait } = this.#options;
-    const until = first + UNSEEN_MS + ROUND_TRIPS * (roundTrip() ?? 0);
-    if (clock.now() >= until) wait();
-    else this.#cancel = clock.at(until, wait);
   }
 }

@@ -189,13 +189,7 @@ export class FrameIntake {
     return Math.max(0, this.#highest - this.#lowest + 1);
   }
 
-  #judged(
-    verdict: Verdict,
-    bytes: Uint8Array,
-    now: number,
-    carriage: "datagram" | "item",
-    held = 0,
-  ): void {
+  #judged(verdict: Verdict, bytes: Uint8Array, now: number, carriage: "datagram" | "item", held = 0): void {
     const { outcome } = verdict;
     if (this.#finished || outcome === "held") return;
     if (outcome === "key-generation" && this.#place.isAhead(verdict.view.keyGeneration)) {

@@ -81,7 +81,12 @@ export class PeerPresence {
     else this.#options.media.peerCame([]);
   }
 
-  #cameBack({ clock, received }: JsonObject): void {
+  /** The server has no connection for its media yet, as the session begins: `peer-attached` is to come. */
+  isToCome(): void {
+    if (!this.#isTold) this.#options.media.peerIsToCome();
+  }
+
+  #cameBack({ clock, first, received }: JsonObject): void {
     const { media, ownClock } = this.#options;
     this.#isDetached = false;
     this.#isTold = true;
@@ -91,6 +96,8 @@ export class PeerPresence {
       media.takeClock({ offset, uncertainty: clock.uncertainty_ms + ownClock.uncertainty_ms });
     }
     media.peerCame(readPlaces(received));
+    // It was never away.
+    if (first === true) return;
     this.#options.attached({ generation: this.#newest.generation });
   }
 

@@ -181,12 +181,12 @@ export class Attaching {
       const fields = { leg: leg.leg, generation, media_key: mediaKey.jws, attach_seq: leg.attachSeq };
       post(other, "media-key-changed", fields);
     }
+    const facts = { leg: leg.leg, attach_seq: leg.attachSeq, generation, state: session.state };
     if (isReturn) {
       inboxes.withdraw(other, session.id, PRESENCE_EVENTS);
-      const facts = { leg: leg.leg, attach_seq: leg.attachSeq, generation, state: session.state };
       const received = places.length === 0 ? {} : { received: [...places] };
       post(other, "peer-attached", { ...facts, ...received, ...(clock === undefined ? {} : { clock }) });
-    }
+    } else post(other, "peer-attached", { ...facts, first: true });
     if (older === undefined || older === leg.connection) return;
     inboxes.withdraw(own, session.id, ["media-moved"]);
     post(own, "media-moved", { attach_seq: leg.attachSeq });

@@ -22,6 +22,8 @@ export function establishedResult(session: Session, leg: SessionLeg, server: Ser
     core: session.witness,
     server: { agent_id: server.agentId, key: encodePublicKey(server.signer.publicKey) },
     streams: streamParameters(session.flows, leg.leg),
+    // Its media has a connection of its own to come: `peer-attached` tells when.
+    ...(peerOf(session, leg).attached ? {} : { peer_attached: false }),
   };
   if (leg.leg === 1) return shared;
   return {

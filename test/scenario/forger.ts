@@ -50,8 +50,11 @@ export class Forger {
   /** A frame of the agent that nobody has had yet. */
   async frame(): Promise<Uint8Array> {
     const { frameSamples = 960 } = this.pair.call.audio.sends ?? {};
+    const before = this.held.length;
     await this.#world.during(this.pair.call.audio.write(new Int16Array(frameSamples)));
-    await this.#world.clock.advance(25);
+    // While nothing of it arrives, its library waits a while for a sign of the listener.
+    for (let waited = 0; waited === 0 || (this.held.length === before && waited < 5_000); waited += 25)
+      await this.#world.clock.advance(25);
     return this.held.at(-1) as Uint8Array;
   }
 

@@ -274,8 +274,8 @@ describe("what a relay can do, and where it shows", () => {
     expect(faults.map(({ message }) => message)).toEqual([
       expect.stringMatching(/^The callee closed with \d+ frames sent, the file holds 0/),
       expect.stringMatching(/^The callee closed with 1 checkpoints signed, the file holds 0/),
-      expect.stringMatching(/^The callee closed with 1 receipts signed, the file holds 0/),
-      expect.stringMatching(/^The callee closed with \d+ frames received, the file holds 0/),
+      expect.stringMatching(/^The callee closed with 2 receipts signed, the file holds 1/),
+      expect.stringMatching(/^The callee closed with \d+ frames received, the file holds 1/),
     ]);
   });
 
