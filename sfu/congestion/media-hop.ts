@@ -69,8 +69,10 @@ export class MediaHop {
   #now: number;
   /** When the pacer lets the next packet go that is no audio. */
   #paceAt: number;
-  #heardAt: number;
-  #sentSinceHeard = false;
+  /** Milliseconds in which there was something to send since feedback last told of a packet: pauses are no time without an answer. */
+  #unanswered = 0;
+  /** When something last wanted to go. */
+  #wantedAt = Number.NEGATIVE_INFINITY;
   #expiredAt: number;
   #sentAt = Number.NEGATIVE_INFINITY;
   /** The same of a packet that is no audio. */
@@ -93,7 +95,6 @@ export class MediaHop {
     this.#reports = new HopReports();
     this.#paceAt = options.start;
     this.#now = options.start;
-    this.#heardAt = options.start;
     this.#expiredAt = options.start;
   }
 
@@ -199,7 +200,10 @@ export class MediaHop {
 
   #mayGo(packet: HopPacket, now: number): boolean {
     const size = packet.bytes.length + PACKET_OVERHEAD;
-    if (now - this.#heardAt >= SILENCE) this.#silence(now);
+    // What was sent last before a pause may be lost with nothing after it that could show it: only time with something to say counts.
+    if (this.#inFlight > 0) this.#unanswered += Math.min(now - this.#wantedAt, LONGEST_GAP);
+    this.#wantedAt = now;
+    if (this.#unanswered >= SILENCE) this.#silence(now);
     // Whatever waits, a packet now and then shows whether the way is open again.
     if (now - this.#sentAt >= PROBE_INTERVAL && this.#isStill(now)) return true;
     const window = this.#window(packet.kind, now);
@@ -218,10 +222,6 @@ export class MediaHop {
       this.#sources.set(packet.ssrc, source);
     }
     if (source !== undefined) this.#inFlight += size - source.record(packet.sequence, size, now);
-    if (!this.#sentSinceHeard) {
-      this.#sentSinceHeard = true;
-      this.#heardAt = Math.max(this.#heardAt, now);
-    }
     this.#offered.add(size, now);
     this.#now = now;
     this.#sentAt = now;
@@ -249,9 +249,10 @@ export class MediaHop {
 
   /** Reports on what is on its way are overdue: it stands still, or all of it is lost. */
   #isStill(now: number): boolean {
-    const { leastRoundTrip, interval } = this.#reports;
-    if (leastRoundTrip === undefined || !this.#sentSinceHeard) return false;
-    return now - this.#heardAt > (this.#reports.roundTrip ?? 0) + interval + OVERDUE;
+    const { leastRoundTrip, interval, roundTrip = 0 } = this.#reports;
+    if (leastRoundTrip === undefined || this.#unanswered === 0) return false;
+    const unanswered = this.#unanswered + Math.min(now - this.#wantedAt, LONGEST_GAP);
+    return unanswered > roundTrip + OVERDUE_REPORTS * interval + OVERDUE;
   }
 
   /** Less comes out of the queue than audio alone puts in: it will be long before the reports say so. */
@@ -264,7 +265,6 @@ export class MediaHop {
 
   /** Nothing was heard for long: on at the lowest rate. */
   #silence(now: number): void {
-    if (!this.#sentSinceHeard) return;
     this.#control.silence();
     this.#expire(now);
   }
@@ -295,8 +295,7 @@ export class MediaHop {
     }
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {
-      this.#heardAt = now;
-      this.#sentSinceHeard = this.#inFlight > 0;
+      this.#unanswered = 0;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), this.#held.length > 0);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
@@ -305,7 +304,7 @@ export class MediaHop {
   }
 }
 
-/** Milliseconds without feedback on what is on its way after which the rate is the lowest. */
+/** Milliseconds of sending without feedback after which the rate is the lowest. */
 const SILENCE = 2_000;
 /** How much faster than the rate packets may follow each other. */
 const PACING_FACTOR = 1.2;
@@ -330,8 +329,11 @@ const FILLING_SHARE = 0.85;
 /** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
 const OVERFULL_GAIN = 1.25;
 const ROOMY_FOR = 2_000;
-/** Milliseconds that reports may be late beyond the round trip and their interval. */
+/** Intervals between reports, and milliseconds, beyond the round trip that one may take to come: two before it may be lost. */
+const OVERDUE_REPORTS = 3;
 const OVERDUE = 350;
+/** Milliseconds between two packets that want to go which are a pause, as far as they are more. */
+const LONGEST_GAP = 60;
 /** Milliseconds between packets while they are. */
 const PROBE_INTERVAL = 200;
 /** Milliseconds between looks for packets that nothing was ever heard of. */
