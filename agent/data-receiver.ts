@@ -12,7 +12,7 @@ import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
 import type { DataMessage } from "./call-data.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
-import { HeardRow, type PeerClock } from "./heard-row.ts";
+import { ageOf, HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { HeardKey } from "./tag-keys.ts";
@@ -336,7 +336,8 @@ export class DataReceiver {
     // Where much came, the speaker waits for a receipt before it says more.
     this.poll(now);
     const listed = this.#checkpoints.note(sequence, this.#admission.digest(), now);
-    if (view.profile === "chain") this.#attribution.taken(sequence, listed);
+    if (view.profile === "chain")
+      this.#attribution.taken(sequence, listed, ageOf(verdict, this.#time.wallAt(now)));
     this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
     this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
     if (listed === "contradicted") {

@@ -7,7 +7,7 @@ import type { Verdict } from "../sfu/relay-io.ts";
 import { type UnpackedFrames, unpackFrames } from "../sfu/unpacking.ts";
 import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
 import { EarlyFrames } from "./early-frames.ts";
-import { HeardRow, type PeerClock } from "./heard-row.ts";
+import { ageOf, HeardRow, type PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { HeardKey } from "./tag-keys.ts";
 
@@ -196,7 +196,7 @@ export class FrameIntake {
       this.#early.add({ bytes: bytes.slice(), carriage, at: now });
       return;
     }
-    const { admission, attribution, checkpoints, refused, row, taken, tap } = this.#options;
+    const { admission, attribution, checkpoints, refused, row, taken, tap, time } = this.#options;
     if (outcome !== "admitted") {
       refused(verdict.sequence < 0 ? undefined : verdict.sequence, outcome, now);
       return;
@@ -207,7 +207,7 @@ export class FrameIntake {
     this.#highest = Math.max(this.#highest, view.sequence);
     const noted = checkpoints.note(view.sequence, admission.digest(), now);
     if (noted === "contradicted") this.#contradicted += 1;
-    if (view.profile === "chain") attribution.taken(view.sequence, noted);
+    if (view.profile === "chain") attribution.taken(view.sequence, noted, ageOf(verdict, time.wallAt(now)));
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
     taken(unpackFrames(view, bytes, verdict.row ?? row), now, held);
   }

@@ -1,5 +1,6 @@
 import type { FrameProfile } from "../codecs/frame.ts";
 import type { Relay } from "../sfu/relay.ts";
+import type { Verdict } from "../sfu/relay-io.ts";
 import type { AdmissionRow } from "../signaling/admission.ts";
 import type { HeardKey } from "./tag-keys.ts";
 
@@ -7,6 +8,11 @@ import type { HeardKey } from "./tag-keys.ts";
 export interface PeerClock {
   readonly offset: number;
   readonly uncertainty: number;
+}
+
+/** How long before `wall`, by this machine's clock, the frame just admitted was captured, ms. */
+export function ageOf({ row, view }: Verdict, wall: number): number {
+  return wall - view.captureMs - (row?.clockOffset ?? 0);
 }
 
 /** The row of one heard stream, in a table of its own: what of it changes while the call lasts. */

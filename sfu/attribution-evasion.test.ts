@@ -48,7 +48,7 @@ function list(
 
 /** A frame comes and is played. */
 function say(sequence: number, now: number): void {
-  attribution.taken(sequence, check.note(sequence, SAID, now));
+  attribution.taken(sequence, check.note(sequence, SAID, now), 0);
   attribution.played(sequence, now);
   const frames = attribution.poll(now);
   if (frames !== undefined) told.push(frames);

@@ -12,7 +12,7 @@ beforeEach(() => {
 /** Frames `from` to `to` verified and were played at `now`. */
 function play(from: number, to: number, now: number): void {
   for (let sequence = from; sequence <= to; sequence += 1) {
-    attribution.taken(sequence, "uncovered");
+    attribution.taken(sequence, "uncovered", 0);
     attribution.played(sequence, now);
   }
 }
@@ -45,14 +45,41 @@ describe("what was played", () => {
     expect(attribution.poll(6_000)).toMatchObject({ first: 13, count: 1 });
   });
 
+  it("may wait six times longer than it was on its way itself, and 10 s at most: its checkpoint goes the same way, and may be lost there", () => {
+    for (const [sequence, age] of [-50, 0, 100, 1_200, 2_000, 60_000].entries()) {
+      attribution.taken(sequence, "uncovered", age);
+      attribution.played(sequence, 0);
+    }
+    const overdue = (at: number) => {
+      const told = attribution.poll(at);
+      attribution.covered(covered((told?.last ?? -1) + 1), at);
+      return told?.last;
+    };
+    const dueAt = [1_999, 2_000, 2_599, 2_600, 9_199, 9_200, 9_999, 10_000].map((at) => [at, overdue(at)]);
+    expect(dueAt).toEqual([
+      ...[
+        [1_999, undefined],
+        [2_000, 1],
+        [2_599, undefined],
+        [2_600, 2],
+        [9_199, undefined],
+        [9_200, 3],
+      ],
+      ...[
+        [9_999, undefined],
+        [10_000, 5],
+      ],
+    ]);
+  });
+
   it("alone counts: what came and was not played may wait", () => {
-    attribution.taken(10, "uncovered");
+    attribution.taken(10, "uncovered", 0);
     attribution.played(11, 0);
     expect(attribution.poll(60_000)).toBeUndefined();
   });
 
   it("that a checkpoint listed before it came is attributed at once", () => {
-    attribution.taken(10, "matched");
+    attribution.taken(10, "matched", 0);
     attribution.played(10, 0);
     expect(attribution.poll(60_000)).toBeUndefined();
   });
@@ -81,7 +108,7 @@ describe("what was played", () => {
   });
 
   it("stays overdue where checkpoints had been listed so far ahead that theirs was let go: none can come any more", () => {
-    attribution.taken(10, "forgotten");
+    attribution.taken(10, "forgotten", 0);
     attribution.played(10, 100);
     attribution.covered(covered(5_000), 1_000);
     expect(attribution.poll(2_099)).toBeUndefined();
@@ -109,7 +136,7 @@ describe("what was played", () => {
   });
 
   it("whose checkpoint may have been lost is not held against the stream when something of it is played later", () => {
-    attribution.taken(10, "uncovered");
+    attribution.taken(10, "uncovered", 0);
     attribution.forget(0);
     attribution.played(10, 0);
     expect(attribution.poll(60_000)).toBeUndefined();
@@ -124,7 +151,7 @@ describe("what was played", () => {
   it("is remembered before what only came, when there is no more room", () => {
     play(1, 1, 0);
     for (let sequence = 2; sequence < MAX_WAITING_FRAMES + 100; sequence += 1)
-      attribution.taken(sequence, "uncovered");
+      attribution.taken(sequence, "uncovered", 0);
     expect(attribution.poll(2_000)).toMatchObject({ first: 1, count: 1 });
   });
 
@@ -138,7 +165,7 @@ describe("what was played", () => {
 
 describe("a contradicted frame", () => {
   it.each(["before", "after"])("breaks the stream for good, its checkpoint having come %s it", (order) => {
-    attribution.taken(10, order === "before" ? "contradicted" : "uncovered");
+    attribution.taken(10, order === "before" ? "contradicted" : "uncovered", 0);
     if (order === "after") attribution.covered(covered(20, { contradicted: [10] }), 0);
     expect(attribution.poll(0)).toEqual({ reason: "contradicted", first: 10, last: 10, count: 1 });
     expect(attribution.poll(0)).toBeUndefined();
@@ -147,7 +174,7 @@ describe("a contradicted frame", () => {
   });
 
   it("of profile frame is signed: which one was sent is settled", () => {
-    attribution.taken(11, "uncovered");
+    attribution.taken(11, "uncovered", 0);
     attribution.covered(covered(20, { contradicted: [10] }), 0);
     expect([attribution.poll(0), attribution.isBroken]).toEqual([undefined, false]);
   });
@@ -156,7 +183,7 @@ describe("a contradicted frame", () => {
     ["whose checkpoint may have been lost with a connection", () => attribution.forget(0)],
     ["of a process that is gone", () => attribution.changeSpeaker()],
   ])("%s breaks it all the same", (_, happens) => {
-    attribution.taken(10, "uncovered");
+    attribution.taken(10, "uncovered", 0);
     happens();
     attribution.covered(covered(20, { contradicted: [10, 11] }), 0);
     expect(attribution.poll(0)).toEqual({ reason: "contradicted", first: 10, last: 10, count: 1 });

@@ -1,14 +1,21 @@
 import type { CheckpointVerdict } from "./checkpoint-check.ts";
 import type { NotedAs } from "./listed-frames.ts";
 
-/** How long something may have been played, ms, before a checkpoint of its speaker lists it. */
+/** How long something may have been played, ms, before a checkpoint of its speaker lists it, on a way that takes no time. */
 const ATTRIBUTION_MS = 2_000;
+/**
+ * So many times longer than its frame was on its way. A checkpoint that is lost comes a round trip of that hop later, which is as long
+ * as the whole way where both hops are alike, and twice as long where one of them is most of it: three losses of that one checkpoint pass there.
+ */
+const ATTRIBUTION_WAYS = 6;
+/** The longest that it may be in any case: who holds frames back does not gain more. */
+const LONGEST_ATTRIBUTION_MS = 10_000;
 
 /** Frames that no checkpoint covers yet that are remembered; the oldest that was not played is let go, or else the oldest. */
 export const MAX_WAITING_FRAMES = 4096;
 
 /**
- * Frames of profile `chain` that nobody else can be shown to have been sent: played and in no checkpoint 2 s later (`uncovered`),
+ * Frames of profile `chain` that nobody else can be shown to have been sent: played and in no checkpoint long after (`uncovered`),
  * or listed otherwise (`contradicted`). It does not say whose fault it is.
  */
 export interface UnattributedFrames {
@@ -26,6 +33,8 @@ interface WaitingFrame {
    * `excused`: its checkpoint may have been lost with a connection; one that comes may still contradict it.
    */
   readonly standing: "due" | "listed-early" | "excused";
+  /** How long after it was played it is to be in a checkpoint, ms. */
+  readonly patience: number;
   /** When it was played, if it was. */
   playedAt?: number;
 }
@@ -54,12 +63,16 @@ export class Attribution {
     return this.#unattributed;
   }
 
-  /** A frame of profile `chain` verified; `noted`: how it stands to the checkpoints. */
-  taken(sequence: number, noted: NotedAs): void {
+  /**
+   * A frame of profile `chain` verified; `noted`: how it stands to the checkpoints; `age`: how long ago it was captured, ms, which tells
+   * how long checkpoints take as well.
+   */
+  taken(sequence: number, noted: NotedAs, age: number): void {
     if (noted === "contradicted") this.#contradict([sequence]);
     if (noted !== "uncovered" && noted !== "forgotten") return;
     if (this.#waiting.size >= MAX_WAITING_FRAMES) this.#letGo();
-    this.#waiting.set(sequence, { standing: noted === "uncovered" ? "due" : "listed-early" });
+    const patience = Math.min(ATTRIBUTION_MS + ATTRIBUTION_WAYS * Math.max(0, age), LONGEST_ATTRIBUTION_MS);
+    this.#waiting.set(sequence, { standing: noted === "uncovered" ? "due" : "listed-early", patience });
   }
 
   /** Something of a frame was handed out: itself, or what it carried of those before it. */
@@ -85,8 +98,8 @@ export class Attribution {
 
   /** The checkpoints that are lacking may have been lost with a connection: what waits for them is let go. Who has the evidence sees whether they exist. */
   forget(now: number): void {
-    for (const [sequence, { standing }] of this.#waiting)
-      if (standing === "due") this.#waiting.set(sequence, { standing: "excused" });
+    for (const [sequence, { standing, patience }] of this.#waiting)
+      if (standing === "due") this.#waiting.set(sequence, { standing: "excused", patience });
     this.#isOverdue &&= this.#overdue(now).length > 0;
   }
 
@@ -96,7 +109,8 @@ export class Attribution {
       playedAt === undefined ? [] : [sequence],
     );
     const wasTold = this.#isOverdue;
-    for (const sequence of this.#waiting.keys()) this.#waiting.set(sequence, { standing: "excused" });
+    for (const [sequence, { patience }] of this.#waiting)
+      this.#waiting.set(sequence, { standing: "excused", patience });
     this.#isOverdue = false;
     return played.length === 0 || wasTold ? undefined : this.#tell("uncovered", played);
   }
@@ -142,8 +156,8 @@ export class Attribution {
 
   #overdue(now: number): number[] {
     const overdue: number[] = [];
-    for (const [sequence, { playedAt }] of this.#waiting)
-      if (playedAt !== undefined && now - playedAt >= ATTRIBUTION_MS) overdue.push(sequence);
+    for (const [sequence, { playedAt, patience }] of this.#waiting)
+      if (playedAt !== undefined && now - playedAt >= patience) overdue.push(sequence);
     return overdue;
   }
 
