@@ -1,6 +1,7 @@
 /** Every reader of bytes that come from others. */
 import type { FuzzTarget } from "./target.ts";
 import { CARRIER_TARGETS } from "./targets-carrier.ts";
+import { CHAIN_TARGETS } from "./targets-chain.ts";
 import { EVIDENCE_TARGETS } from "./targets-evidence.ts";
 import { FEEDBACK_TARGETS } from "./targets-feedback.ts";
 import { MEDIA_TARGETS } from "./targets-media.ts";
@@ -9,6 +10,7 @@ import { SIGNED_TARGETS } from "./targets-signed.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...MEDIA_TARGETS,
+  ...CHAIN_TARGETS,
   ...FEEDBACK_TARGETS,
   ...SIGNALING_TARGETS,
   ...SIGNED_TARGETS,

@@ -3,6 +3,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Agent } from "../../agent/agent.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { KeptFrame } from "../../codecs/kept-frames.ts";
+import { verifier } from "../../platform/node/sodium.ts";
+import { verifyMedia } from "../../signaling/evidence/media.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { connected, Recording, say } from "./talking.ts";
@@ -108,4 +111,42 @@ describe("a change of profile while the call is up", () => {
       }
     },
   );
+
+  it("from chain to frame and back leaves evidence of every frame, the longer checkpoints of profile frame among those of chain", async () => {
+    const kept: KeptFrame[] = [];
+    const { call, answered } = await connected(
+      world,
+      ada,
+      bob,
+      { profile: ["chain", "frame"] },
+      { tap: ({ leg, stream, bytes }) => kept.push({ leg, stream, packet: bytes }) },
+    );
+    const saying = say(world, call, 9);
+    await world.clock.advance(2_500);
+    await world.during(call.propose({ profile: "frame" }, "proof of each frame"));
+    await world.clock.advance(3_500);
+    await world.during(answered.propose({ profile: "chain" }, "thin network"));
+    await saying;
+    await world.clock.advance(1_500);
+    expect(answered.stats().heard).toMatchObject({ refused: {}, unattributed: 0, checkpoints: { bad: 0 } });
+    await world.during(call.end());
+    await world.clock.advance(500);
+    const file = await world.during(answered.evidence());
+    const anchors = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
+    const judged = verifyEvidence(file, anchors, verifier);
+    expect(judged.report).toMatchObject({ verdict: "verified", faults: [] });
+    const sizes = judged.streams
+      .find(({ leg }) => leg === 0)
+      ?.checkpoints.map(({ digests }) => digests.length);
+    const long = sizes?.findIndex((size) => size > 60) ?? -1;
+    expect(long).toBeGreaterThanOrEqual(2);
+    expect(sizes?.slice(long + 1).length).toBeGreaterThanOrEqual(2);
+    expect(sizes?.filter((size) => size > 60)).toHaveLength(1);
+    const media = verifyMedia(kept, judged, verifier);
+    expect(media.faults).toEqual([]);
+    expect(media.frames).toHaveLength(call.stats().sent?.sent ?? 0);
+    const runs = media.frames.map(({ profile }) => profile).filter((one, at, all) => one !== all[at - 1]);
+    expect(runs).toEqual(["chain", "frame", "chain"]);
+    expect(media.frames.every(({ checkpointed }) => checkpointed)).toBe(true);
+  });
 });
