@@ -173,6 +173,13 @@ describe("a contradicted frame", () => {
     expect(attribution.isBroken).toBe(true);
   });
 
+  it("is told as that alone, also where its checkpoint passes over it", () => {
+    play(10, 10, 0);
+    attribution.covered(covered(20, { contradicted: [10] }, false, 12), 100);
+    expect(attribution.poll(100)).toMatchObject({ reason: "contradicted", count: 1 });
+    expect(attribution.poll(60_000)).toBeUndefined();
+  });
+
   it("of profile frame is signed: which one was sent is settled", () => {
     attribution.taken(11, "uncovered", 0);
     attribution.covered(covered(20, { contradicted: [10] }), 0);

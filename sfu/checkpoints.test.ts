@@ -243,6 +243,7 @@ describe("the checkpoint check", () => {
     checker.resume();
     expect(checker.check(third)).toMatchObject({ ok: true, value: { followsLost: true, contradicted: [] } });
     expect(checker.note(START + 499, digest(START + 499, 9), 0), "listed before").toBe("contradicted");
+    expect(checker.note(START - 1, digest(START - 1), 0), "passed over before").toBe("contradicted");
     expect(checker.note(START + 500, digest(START + 500), 0)).toBe("lost");
     expect(checker.note(START + 989, digest(START + 989), 0)).toBe("lost");
     expect(checker.note(START + 991, digest(START + 991), 0), "nothing had come so far").toBe("contradicted");
