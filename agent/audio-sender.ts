@@ -12,6 +12,8 @@ import { PcmQueue } from "./pcm-queue.ts";
 import { ReplayQueue, requireFormat } from "./replay-queue.ts";
 import { SaidTime } from "./said-time.ts";
 import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
+import type { TurnDetector } from "./turns/turn-detector.ts";
+import { WrittenTurns } from "./turns/written-turns.ts";
 import { WaitingWords, type WaitReason } from "./waiting-words.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
@@ -50,6 +52,7 @@ export class AudioSender {
   readonly #replay: ReplayQueue;
   readonly #said = new SaidTime();
   readonly #words: WaitingWords;
+  readonly #writtenTurns: WrittenTurns;
   #turnEnds = false;
   #flushes = 0;
   #pacer: Pacer | undefined;
@@ -71,6 +74,8 @@ export class AudioSender {
     options: SpokenFramesOptions & {
       readonly time: MediaTime;
       readonly codec: AudioCodec;
+      /** Tells where turns begin and end in what is written. Default: the writer does. */
+      readonly turns?: TurnDetector | "loudness" | undefined;
     },
   ) {
     this.#clock = options.clock;
@@ -81,6 +86,7 @@ export class AudioSender {
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
     this.#frame = new Int16Array(this.#frameValues);
+    this.#writtenTurns = new WrittenTurns(options.turns, options.codec.format);
     this.#words = new WaitingWords({
       clock: options.clock,
       queued: () => Math.max(0, this.#queuedMs() - LOW_WATER_MS),
@@ -233,6 +239,11 @@ export class AudioSender {
     this.#spoken.useThinWay(isThin);
   }
 
+  /** The other end is heard, or is not any more: what a microphone picks up of it is no turn. */
+  talkingOver(isHeard: boolean): void {
+    this.#writtenTurns.talkingOver(isHeard);
+  }
+
   /** Frames go on another flow from now on: the call goes on over another connection. */
   moveTo(flow: number): void {
     this.#spoken.moveTo(flow);
@@ -252,6 +263,7 @@ export class AudioSender {
     this.#replay.clear();
     this.#turnEnds = false;
     this.#said.endTurn();
+    this.#writtenTurns.reset();
     this.#words.flushed();
     this.#settle();
   }
@@ -311,10 +323,9 @@ export class AudioSender {
       if (deadline === undefined) break;
       this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
       this.#words.catchUp(this.#queue, this.#frame, this.#frameMs);
-      if (this.#replay.isEmpty) this.#sayDue(deadline);
-      else this.#replayDue(deadline);
+      const endsTurn = this.#replay.isEmpty ? this.#sayDue(deadline) : this.#replayDue(deadline);
       this.#said.pass(this.#frameMs);
-      if (this.#pacer === undefined) this.#said.endTurn();
+      if (endsTurn || this.#pacer === undefined) this.#said.endTurn();
       if (this.#pacer === undefined) break;
     }
     this.#settle();
@@ -336,37 +347,42 @@ export class AudioSender {
     return this.#queue.length >= this.#frameValues || this.#turnEnds || !this.#replay.isEmpty;
   }
 
-  /** The next frame of PCM, padded with silence where the turn ends inside it. */
-  #sayDue(deadline: number): void {
+  /** The next frame of PCM, padded with silence where the turn ends inside it. Says whether it is the last of a turn. */
+  #sayDue(deadline: number): boolean {
     const closing = this.#turnEnds && this.#queue.length === 0;
     this.#queue.fill(this.#frame);
-    const startOfTurn = this.#spurtEnded;
+    const marks = this.#writtenTurns.frame(this.#frame, this.#spurtEnded, closing);
+    const { startOfTurn, endOfTurn } = marks;
     this.#spurtEnded = false;
     if (closing) {
       this.#turnEnds = false;
       this.#endSpurt();
+    } else if (endOfTurn) this.#turns += 1;
+    if (!this.#maySend()) {
+      this.#writtenTurns.reset();
+      return endOfTurn;
     }
-    if (!this.#maySend()) return;
     const payload = this.#codec.encode(this.#frame);
     const isPause = this.#codec.isPause?.(payload) === true;
     // What begins or ends a turn says so in its frame.
-    const mayPause = isPause && !closing && !startOfTurn;
+    const mayPause = isPause && !endOfTurn && !startOfTurn;
     if (mayPause && this.#pausedAt !== undefined && deadline - this.#pausedAt < PAUSE_MS) {
       this.#pauses += 1;
-      return;
+      return false;
     }
     this.#pausedAt = mayPause ? deadline : undefined;
-    const audioLevel = { level: levelOf(this.#frame), voice: !closing && !isPause };
-    this.#send(payload, deadline, { startOfTurn, endOfTurn: closing, audioLevel });
+    const audioLevel = { level: levelOf(this.#frame), voice: marks.voice && !isPause };
+    this.#send(payload, deadline, { startOfTurn, endOfTurn, audioLevel });
+    return endOfTurn;
   }
 
-  /** The next frame time of a recording. */
-  #replayDue(deadline: number): void {
+  /** The next frame time of a recording. Says whether it is the last. */
+  #replayDue(deadline: number): boolean {
     const { frame, source, isLast } = this.#replay.take();
     const startOfTurn = this.#spurtEnded || frame?.startOfTurn === true;
     if (frame !== undefined) this.#spurtEnded = false;
     if (isLast) this.#endSpurt();
-    if (frame === undefined || source === undefined || !this.#maySend()) return;
+    if (frame === undefined || source === undefined || !this.#maySend()) return isLast;
     this.#pausedAt = undefined;
     this.#send(frame.payload, deadline, {
       startOfTurn,
@@ -374,6 +390,7 @@ export class AudioSender {
       ...(frame.audioLevel === undefined ? {} : { audioLevel: frame.audioLevel }),
       recorded: source,
     });
+    return isLast;
   }
 
   #endSpurt(): void {

@@ -163,6 +163,7 @@ export async function makeCall(
       uncertainty: peerClock.uncertainty_ms + context.clock.uncertainty_ms,
     },
     redundancy: own.redundancy,
+    turns: audio.turns,
     codecOptions,
     tap: options.tap,
     unattributedRule: options.unattributed ?? "stop",

@@ -49,7 +49,10 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     this.#events = new TypedEvents(options.report);
     this.#speakingState = new Speaking({
       clock: options.clock,
-      changed: (event) => this.#events.emit("speaking", event),
+      changed: (event) => {
+        if (event.who === "peer") this.#sender?.talkingOver(event.speaking);
+        this.#events.emit("speaking", event);
+      },
       stalled: (event) => {
         if (!this.muted) this.#events.emit("voice-stalled", event);
       },

@@ -27,6 +27,7 @@ import type { AudioCodecOptions } from "./platform.ts";
 import { StreamLine } from "./stream-line.ts";
 import type { AudioStreamParameters, StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { listeningParts, placeOf, type StreamContext, speakingParts, tagKeysOf } from "./stream-parts.ts";
+import type { TurnDetector } from "./turns/turn-detector.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 const RATE_HEADROOM = 2;
@@ -97,6 +98,8 @@ export interface CallMediaOptions extends StreamContext {
   readonly unattributedRule: UnattributedRule;
   /** How many of the frames before it each frame sent carries, where that was agreed. */
   readonly redundancy: RedundancyLevel;
+  /** What tells where turns begin and end in what is written; the writer, where there is none. */
+  readonly turns?: TurnDetector | "loudness" | undefined;
   readonly tap?: PacketTap | undefined;
   readonly watch?: FrameWatch | undefined;
   readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
@@ -391,6 +394,7 @@ function makeSender(
     clock: platform.clock,
     time,
     codec,
+    turns: options.turns,
     ...speakingParts(options, entry, rtpTicks(codec.format)),
     outlet: {
       frame: (frame, later) => {

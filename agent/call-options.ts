@@ -4,6 +4,7 @@ import type { ChangePolicy } from "./call-changes.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
+import type { TurnDetector } from "./turns/turn-detector.ts";
 
 /** What a call's audio may be. */
 export interface CallAudioOptions extends AudioCodecOptions {
@@ -18,6 +19,12 @@ export interface CallAudioOptions extends AudioCodecOptions {
    * this end neither sends nor takes such frames.
    */
   readonly redundancy?: RedundancyLevel | false;
+  /**
+   * For a writer that never stops, a microphone: where turns begin and end in what is written is told by a detector of this call alone, or by
+   * loudness. The wire's voice bit follows it, and it marks the first and the last frame of a turn. Default: a turn is what is
+   * written until `endTurn`.
+   */
+  readonly turns?: TurnDetector | "loudness";
   /** False: the other end may not interrupt what this one says; the server holds it to that. Default true. */
   readonly interruptible?: boolean;
   /** Default `sendrecv`. */

@@ -43,6 +43,8 @@ export interface LoggedCallOptions {
   readonly closes?: readonly (0 | 1)[];
   /** Milliseconds after the call was agreed at which the first frame is captured. Default 0. */
   readonly spokenAfter?: number;
+  /** The caller signed that it is not to be interrupted; the callee interrupts it all the same. Default false. */
+  readonly guarded?: boolean;
 }
 
 export interface LoggedCall {
@@ -84,7 +86,7 @@ export const ENDS = [
  */
 export function loggedCall(options: LoggedCallOptions = {}): LoggedCall {
   const { number = 1, checkpoints = 2, frames = 3, closes = [0, 1], spokenAfter = 0 } = options;
-  const log = new CallLog(number);
+  const log = new CallLog(number, options.guarded);
   const { core, sessionId, path, auditIds } = log;
   const keep = log.keep.bind(log);
   const record = log.record.bind(log);
@@ -198,8 +200,8 @@ export class CallLog {
   readonly #artifacts: { artifact: ArtifactKind; leg: number | undefined; bytes: Uint8Array }[] = [];
 
   /** Everything up to the answers that say it is established. */
-  constructor(number: number) {
-    const { offer, answer } = agreed(number);
+  constructor(number: number, guarded = false) {
+    const { offer, answer } = agreed(number, guarded);
     this.offer = offer;
     this.answer = answer;
     this.core = buildSessionCore(SERVER_IDENTITY, offer, answer);
@@ -251,7 +253,9 @@ export class CallLog {
   }
 }
 
-function agreed(number: number) {
+function agreed(number: number, guarded: boolean) {
+  const guard = guarded ? ({ interruptible: false } as const) : {};
+  const voices = offerPayload().streams.map((stream) => ({ ...stream, ...guard }) as typeof stream);
   const offerId = `019b76da-a800-7000-8000-00000000000${number}`;
   const sessionId = `sess-${String(number).repeat(43)}`;
   const data = { stream: DATA_STREAM, modality: "data", direction: "sendrecv" } as const;
@@ -262,7 +266,7 @@ function agreed(number: number) {
         offer_id: offerId,
         media_key: mediaKey(ALICE, { offerId }),
         scope: SCOPE,
-        streams: [...offerPayload().streams, { ...data, ssrc: 11, formats: [json] }],
+        streams: [...voices, { ...data, ssrc: 11, formats: [json] }],
       }),
       { publicKey: ALICE.identity.publicKey, caller: ALICE.genesis.agentId },
       strictVerifier,

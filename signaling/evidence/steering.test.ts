@@ -221,3 +221,14 @@ describe("an interrupt", () => {
     expect(found).toMatch(/No record names this interrupt\. \[line \d+, interrupt\]/);
   });
 });
+
+describe("a speaker that signed that it is not to be interrupted", () => {
+  it("is interrupted all the same: a fault at that interrupt, and none where the other takes back its own words", () => {
+    const lines = contentLines(loggedCall({ closes: [], guarded: true }).evidence);
+    const [forbidden, own] = placesOf(lines, "interrupt");
+    const found = verifyEvidence(resigned(lines, SERVER.identity, 0), ANCHORS, strictVerifier).report;
+    const told = found.faults.filter(({ message }) => /not to be interrupted/.test(message));
+    expect([told.length, found.verdict, own !== undefined]).toEqual([1, "invalid", true]);
+    expect(told[0]?.at).toBe(`line ${(forbidden ?? 0) + 1}, interrupt`);
+  });
+});

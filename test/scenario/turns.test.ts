@@ -282,3 +282,31 @@ describe("who speaks", () => {
     expect(call.audio.speaking.me).toBe(false);
   });
 });
+
+describe("a microphone, which never stops", () => {
+  it("has its turns told by a detector: at the other end they begin and end where it spoke", async () => {
+    const { world, call, answered } = await pair({ audio: { turns: "loudness" } });
+    const marks: string[] = [];
+    let captured: number | undefined;
+    void (async () => {
+      for await (const heard of answered.audio) {
+        if (heard.kind !== "speech") continue;
+        captured ??= heard.capturedAt;
+        const at = Math.round((heard.capturedAt - captured) / 100) / 10;
+        if (heard.startOfTurn) marks.push(`begins ${at}`);
+        if (heard.endOfTurn) marks.push(`ends ${at}`);
+      }
+    })();
+    const pcm = new Int16Array(7 * RATE);
+    pcm.set(tone(400, 1), RATE);
+    pcm.set(tone(400, 1), 4 * RATE);
+    for (let at = 0; at < pcm.length; at += 960) {
+      void call.audio.write(pcm.subarray(at, at + 960));
+      await world.clock.advance(20);
+    }
+    await world.clock.advance(500);
+    expect(marks).toEqual(["begins 1", "ends 2.7", "begins 4", "ends 5.7"]);
+    expect([call.stats().sent?.sent, call.stats().sent?.turns]).toEqual([350, 2]);
+    expect(world.reported).toEqual([]);
+  });
+});
