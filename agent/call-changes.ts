@@ -9,10 +9,12 @@ import { type Profile, sends } from "../signaling/stream-fields.ts";
 import type { StreamSetting, Terms } from "../signaling/terms.ts";
 import {
   changedTerms,
+  isStillGood,
   makeTermsAcceptance,
   makeTermsChange,
   settingsOf,
   type TermsChange,
+  type TermsChangePayload,
   type TermsSettings,
   termsChangeDigest,
   verifyTermsChange,
@@ -67,7 +69,7 @@ export interface ProposedChange {
   readonly wanted: Terms;
 }
 
-/** A change that nobody has answered yet: within 5 s, or it is off. */
+/** A change that nobody has answered yet: within 5 s, or it is off for good. */
 export interface AskedChange extends ProposedChange {
   /** Signs the acceptance. Resolves when the terms are in force; throws `target-not-found` when the question is off. */
   accept(): Promise<void>;
@@ -149,23 +151,24 @@ export class CallChanges {
   async #ask(present: Terms, settings: TermsSettings, reason: string): Promise<void> {
     const { session, control, identity, wall, terms } = this.#options;
     const { leg, sessionId, sessionDigest } = session;
-    const change = await makeTermsChange(
-      {
-        v: 1,
-        session_id: sessionId,
-        session_digest: encodeHex(sessionDigest),
-        leg,
-        number: present.number + 1,
-        change_id: control.freshId(),
-        settings,
-        reason,
-        last_audit_id: control.lastAuditIdOf(sessionId),
-        iat: Math.floor(wall() / 1000),
-      },
-      identity.signer,
-    );
+    const payload: TermsChangePayload = {
+      v: 1,
+      session_id: sessionId,
+      session_digest: encodeHex(sessionDigest),
+      leg,
+      number: present.number + 1,
+      change_id: control.freshId(),
+      settings,
+      reason,
+      last_audit_id: control.lastAuditIdOf(sessionId),
+      iat: Math.floor(wall() / 1000),
+    };
+    const change = await makeTermsChange(payload, identity.signer);
     this.#options.expected(unwrap(changedTerms(present, settings)));
-    const answer = await this.#request("ADJUST", { change }, CHANGE_MS);
+    const answer = await this.#request("ADJUST", { change }, CHANGE_MS).catch((error: unknown) => {
+      if (error instanceof ParleyError && NOT_TAKEN.has(error.code)) terms.off({ jws: change, payload });
+      throw error;
+    });
     requireRecorded(answer, "accepted_change", termsChangeDigest(change));
     const { acceptance } = answer.result;
     await terms.agreed({ change, acceptance: typeof acceptance === "string" ? acceptance : "" });
@@ -208,6 +211,8 @@ export class CallChanges {
   async #accept({ jws: change, digest, payload, terms: wanted }: TermsChange): Promise<void> {
     const { session, control, identity, wall, terms } = this.#options;
     const { leg, sessionId, sessionDigest } = session;
+    if (!isStillGood(payload, wall()))
+      throw new ParleyError({ code: "target-not-found", message: "This change is off.", at: "change.iat" });
     const acceptance = await makeTermsAcceptance(
       {
         v: 1,
@@ -222,7 +227,15 @@ export class CallChanges {
     );
     const parameters = { target_id: payload.change_id, status: "accepted", acceptance };
     this.#options.expected(wanted);
-    const answer = await this.#request("CONFIRM", parameters, ANSWER_MS);
+    let wasAsked = false;
+    const answer = await this.#request("CONFIRM", parameters, ANSWER_MS, () => {
+      wasAsked = true;
+    }).catch((error: unknown) => {
+      // Where this is the first the server hears of it, there is no such change, and never was one in force.
+      const isOff = error instanceof ParleyError && error.code === "target-not-found" && !wasAsked;
+      if (isOff) terms.off({ jws: change, payload });
+      throw error;
+    });
     if (answer.recorded.accepted_change !== digest)
       requireRecorded(answer, "terms_acceptance", jwsDigest(acceptance));
     await terms.agreed({ change, acceptance });
@@ -238,6 +251,7 @@ export class CallChanges {
     method: "ADJUST" | "CONFIRM",
     parameters: JsonObject,
     timeout: number,
+    again: () => void = () => {},
   ): Promise<ControlAnswer> {
     const { session, control, clock, isOver } = this.#options;
     const path = `/sessions/${session.sessionId}`;
@@ -247,6 +261,7 @@ export class CallChanges {
       } catch (error) {
         if (!(error instanceof ParleyError) || isOver() || tries === REQUEST_TRIES) throw error;
         if (!isUnanswered(error) && !isTooEarly(error)) throw error;
+        again();
         await pauseAfter(error, clock);
       }
     }
@@ -288,6 +303,9 @@ async function quietly(answered: Promise<void>): Promise<void> {
     if (!isOff) throw error;
   }
 }
+
+/** The server's word that a change does not come into force. */
+const NOT_TAKEN: ReadonlySet<string> = new Set(["change-unanswered", "change-rejected"]);
 
 const OFF: ReadonlySet<string> = new Set([
   ...["target-not-found", "terms-outdated", "session-terminated", "session-state-conflict"],

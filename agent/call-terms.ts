@@ -25,17 +25,25 @@ import {
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
 import type { Terms } from "../signaling/terms.ts";
-import type { TermsSettings } from "../signaling/terms-change.ts";
+import {
+  isStillGood,
+  TERMS_CHANGE,
+  type TermsChange,
+  type TermsSettings,
+  termsChangeDigest,
+} from "../signaling/terms-change.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
-import { readRecords, requireRecorded } from "./call-records.ts";
+import { readRecords, requireRecorded, type SessionRecord } from "./call-records.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** Times a narrowing is signed anew because the other end was quicker, and how long its event is waited for, ms. */
 const NARROWING_TRIES = 5;
 const TERMS_WAIT_MS = 2_000;
+/** Changes that the server said are off, kept while they are good; the oldest go first. */
+const MAX_OFF = 64;
 /** Refusals that say that there is no such narrowing: then nothing was given up. */
 const INVALID: ReadonlySet<string> = new Set([
   ...["scope-violation", "limit-exceeded", "scope-malformed", "field-invalid"],
@@ -106,6 +114,7 @@ export class CallTerms {
   #waiters: (() => void)[] = [];
   /** What this end sends no more of in this call, whatever the server says to that. */
   readonly #givenUp = new Set<Modality>();
+  #off: readonly { readonly digest: string; readonly iat: number }[] = [];
 
   constructor(options: CallTermsOptions) {
     this.#options = options;
@@ -154,12 +163,36 @@ export class CallTerms {
     this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: identity.agentId });
   }
 
-  /** Takes a change that both ends signed, once: whoever tells of it. Throws what its signatures are refused for. */
+  /**
+   * Takes a change that both ends signed, once: whoever tells of it. Throws what its signatures are refused for, and `change-unanswered` when
+   * it is off.
+   */
   async agreed(signed: SignedChange): Promise<void> {
     await this.#inFlight.catch(() => undefined);
     await this.#settle().catch(() => undefined);
     if (unwrap(numberOf(signed)) <= this.#present.number) return;
+    await this.#mustBeGood(signed);
+    if (unwrap(numberOf(signed)) <= this.#present.number) return;
     this.#step(signed, false);
+  }
+
+  /** The server said that a change is off: nothing that it says later makes terms of it. */
+  off({ jws, payload: { iat } }: Pick<TermsChange, "jws" | "payload">): void {
+    const good = this.#off.filter((each) => isStillGood(each, this.#options.wall()));
+    this.#off = [...good, { digest: termsChangeDigest(jws), iat }].slice(-MAX_OFF);
+  }
+
+  /** Throws `change-unanswered` unless a change is good: by the clock, or, told late, because a record says that it came into force in time. */
+  async #mustBeGood(step: TermsStep): Promise<void> {
+    if ("narrowing" in step) return;
+    const { iat } = unwrap(readSigned(step.change, TERMS_CHANGE));
+    const digest = termsChangeDigest(step.change);
+    const wasOff = this.#off.some((each) => each.digest === digest);
+    if (!wasOff && isStillGood({ iat }, this.#options.wall())) return;
+    const records = wasOff ? [] : await this.#records();
+    const record = records.find(({ jws }) => unwrap(readRecord(jws)).extra?.terms_change === digest);
+    if (record !== undefined && isStillGood({ iat }, Date.parse(record.at))) return;
+    throw new ParleyError({ code: "change-unanswered", message: "This change is off.", at: "change.iat" });
   }
 
   #step(step: TermsStep, leavesOut: boolean): void {
@@ -211,7 +244,9 @@ export class CallTerms {
     await this.#inFlight.catch(() => undefined);
     const { leg: own } = this.#options.session;
     for (const step of unwrap(readSteps(present))) {
-      if (unwrap(numberOf(step)) > this.#present.number) this.#step(step, true);
+      if (unwrap(numberOf(step)) <= this.#present.number) continue;
+      await this.#mustBeGood(step);
+      this.#step(step, true);
     }
     if (!isTokens(scope)) return;
     const left = unwrap(parseScopes(scope, "scope"));
@@ -281,10 +316,14 @@ export class CallTerms {
     }
   }
 
-  async #isRecorded(digest: string): Promise<boolean> {
+  async #records(): Promise<readonly SessionRecord[]> {
     const { session, control, verifier } = this.#options;
     const server = { control, serverKey: control.serverKey, verifier };
-    const records = await readRecords(server, session.sessionId, undefined);
+    return await readRecords(server, session.sessionId, undefined);
+  }
+
+  async #isRecorded(digest: string): Promise<boolean> {
+    const records = await this.#records();
     return records.some(({ jws }) => unwrap(readRecord(jws)).extra?.narrowing === digest);
   }
 

@@ -177,6 +177,14 @@ describe("an acceptance", () => {
     expect(judge(acceptanceOf(other))).toBe("field-invalid at acceptance.change_digest");
   });
 
+  it("comes within 10 s of the change, give or take the clocks, or not at all", () => {
+    const { iat } = payload;
+    for (const within of [iat - 30, iat + 40])
+      expect(judge(acceptanceOf(jws, { iat: within }))).toBe("accepted");
+    for (const outside of [iat - 31, iat + 41])
+      expect(judge(acceptanceOf(jws, { iat: outside }))).toBe("change-unanswered at acceptance.iat");
+  });
+
   it("by who asked is none, whichever leg it says", () => {
     for (const leg of [0, 1] as const) {
       const own = acceptanceOf(jws, { leg }, ALICE.identity);

@@ -10,6 +10,10 @@ import { parseScopes } from "./scope.ts";
 import { DIGEST, integer, list, object, oneOf, optional, SECONDS, type Shape, UUID_V7 } from "./shape.ts";
 import { PROFILE, type Profile, STREAM_ID } from "./stream-fields.ts";
 import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+import { isCurrent } from "./validity.ts";
+
+/** How long a change is good for, seconds: it is accepted by then, and in force, or off for good. */
+export const TERMS_CHANGE_SECONDS = 10;
 
 /** What both ends may agree to have otherwise than in offer and answer. */
 export type TermsSettings = {
@@ -124,8 +128,14 @@ export function verifyTermsChange(
   return ok({ jws, digest: termsChangeDigest(jws), payload, terms: made.value });
 }
 
+/** Whether a change may be accepted, and come into force, at `at` (Unix milliseconds), give or take the clocks. */
+export function isStillGood({ iat }: Pick<TermsChangePayload, "iat">, at: number): boolean {
+  return isCurrent(iat, iat + TERMS_CHANGE_SECONDS, at);
+}
+
 /**
- * Judges the other end's acceptance of a change. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`.
+ * Judges the other end's acceptance of a change. Faults: `signature-invalid`, `field-invalid`, `json-not-canonical`; `change-unanswered` for
+ * one that was signed when the change was off.
  */
 export function verifyTermsAcceptance(
   jws: string,
@@ -152,6 +162,9 @@ export function verifyTermsAcceptance(
   }
   if (payload.change_digest !== change.digest) {
     return refuse("field-invalid", "This accepts another change.", "acceptance.change_digest");
+  }
+  if (!isStillGood(change.payload, payload.iat * 1000)) {
+    return refuse("change-unanswered", "The change was off when this was signed.", "acceptance.iat");
   }
   return ok(payload);
 }

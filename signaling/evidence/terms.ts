@@ -4,7 +4,13 @@ import { numberOf, type TakenStep, type TermsStep, takeStep } from "../latest-te
 import { narrowingDigest } from "../narrowing.ts";
 import { parseScopes, permitsSending } from "../scope.ts";
 import { streamsSentBy, type Terms } from "../terms.ts";
-import { settingsOf, TERMS_ACCEPTANCE, termsChangeDigest } from "../terms-change.ts";
+import {
+  isStillGood,
+  settingsOf,
+  TERMS_ACCEPTANCE,
+  type TermsChangePayload,
+  termsChangeDigest,
+} from "../terms-change.ts";
 import type { LineOwner } from "./lines.ts";
 import { type ByDigest, checkNamed, lastLetThrough } from "./named.ts";
 import { ROLES } from "./parties.ts";
@@ -46,6 +52,7 @@ export function checkTerms(input: SteeringInput): Terms {
       findings.fault(message, `line ${placed.number}, ${at}`);
       continue;
     }
+    if (taken.value.kind === "change") checkInTime(input, taken.value.payload, placed.digest);
     const before = terms;
     terms = taken.value.terms;
     tell(input, before, taken.value, placed);
@@ -54,6 +61,21 @@ export function checkTerms(input: SteeringInput): Terms {
   checkNamed(input, "terms-change", digestsOf(steps, "terms-change"));
   checkNamed(input, "terms-acceptance", new Map(acceptances.map(({ digest, number }) => [digest, number])));
   return terms;
+}
+
+/** A change comes into force while it is good, or never. */
+function checkInTime(
+  { lines, records, findings }: SteeringInput,
+  change: Pick<TermsChangePayload, "iat">,
+  digest: string,
+): void {
+  const index = records.records.findIndex(({ payload }) => payload.extra?.terms_change === digest);
+  const record = records.records[index];
+  if (record === undefined || isStillGood(change, Date.parse(record.payload.issued_at))) return;
+  findings.fault(
+    "By this record a change came into force that was off by then.",
+    `line ${lines.of("record")[index]?.number}, record ${index}`,
+  );
 }
 
 function digestsOf(steps: readonly PlacedStep[], kind: PlacedStep["kind"]): ByDigest {

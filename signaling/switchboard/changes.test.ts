@@ -141,6 +141,7 @@ describe("a change of the terms", () => {
     ["in the other end's name", (scene) => scene.change(1, {}, ALICE), "field-invalid"],
     ["for another session", (scene) => scene.change(0, { session_digest: ZERO_DIGEST }), "field-invalid"],
     ["of terms to come", (scene) => scene.change(0, { number: 4 }), "terms-outdated"],
+    ["of long ago", (scene) => scene.change(0, { iat: scene.stage.now / 1000 - 41 }), "change-unanswered"],
     ["altered", (scene) => `${scene.change(0).slice(0, -4)}AAAA`, "signature-invalid"],
   ])("%s is refused, and the other end is not asked", (_name, make, code) => {
     const scene = new Changing();
@@ -163,6 +164,12 @@ describe("a change of the terms", () => {
       "signature-invalid",
     ],
     ["of another change", 1, (scene) => scene.acceptance(1, scene.change(0)), "field-invalid"],
+    [
+      "when it is off",
+      1,
+      (scene, change) => scene.acceptance(1, change, { iat: scene.stage.now / 1000 + 41 }),
+      "change-unanswered",
+    ],
     [
       "of another session",
       1,
@@ -210,6 +217,19 @@ describe("a change of the terms", () => {
     scene.bob.hangUp(scene.sessionId);
     expect(cut.outcome).toBe("session-terminated");
     scene.stage.checkChain();
+  });
+
+  it("is asked for anew with 5 s of its own, whatever became of the one before", () => {
+    const scene = new Changing();
+    scene.adjust(0, scene.change(0));
+    scene.stage.advance(3_000);
+    scene.confirm(1, ID, { status: "rejected" });
+    const change = scene.change(0);
+    const asked = scene.adjust(0, change);
+    scene.stage.advance(3_000);
+    scene.accept(1, `${CHANGE_ID}2`, scene.acceptance(1, change));
+    scene.stage.advance(1_000);
+    expect(asked.outcome).toBe("ok 200");
   });
 
   it("asked for by an end that is gone by then comes about all the same, and is on record", () => {

@@ -4,6 +4,7 @@ import type { FlowCounters } from "../admission.ts";
 import { jwsDigest } from "../jws.ts";
 import { step } from "../session-machine.ts";
 import {
+  isStillGood,
   type TermsChange,
   termsChangeDigest,
   verifyTermsAcceptance,
@@ -79,6 +80,8 @@ export class Changes {
       this.#desk.verifier,
     );
     if (!change.ok) return change;
+    if (!isStillGood(change.value.payload, now))
+      return refuse("change-unanswered", "This was signed too long ago.", "change.iat");
     if (leg.statementBytes + jws.length > MAX_STATEMENT_BYTES) return refuse("capacity", NO_ROOM);
     session.asked[leg.leg] = { change: change.value, exchanges: [exchange] };
     this.#desk.timers.set(changeTimer(leg.leg), session.id, now + ANSWER_WITHIN);

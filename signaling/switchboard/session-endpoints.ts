@@ -111,6 +111,7 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       "scope-violation",
       "scope-claim-invalid",
       "proposal-rejected",
+      "change-unanswered",
     ],
   },
   "NOTIFY /sessions/{session_id}": {

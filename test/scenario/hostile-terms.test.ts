@@ -1,12 +1,14 @@
 /** A relay, or a participant, that plays foul with changes of the terms. */
 import { describe, expect, it } from "vitest";
 import { connectAgent } from "../../agent/connect.ts";
-import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../../codecs/canonical-json.ts";
 import type { ParleyError } from "../../codecs/parley-error.ts";
+import { type AttributionPayload, buildRecord, readRecord } from "../../signaling/attribution.ts";
 import type { EvidenceLine } from "../../signaling/evidence/lines.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { contentLines, placesOf, resigned, swapped, without } from "../evidence-edit.ts";
 import { strictVerifier } from "../keys.ts";
+import { must } from "../signed-call.ts";
 import { HostileRelay } from "./hostile-relay.ts";
 import { connected, refusal, utterance } from "./talking.ts";
 import { ORIGIN, World } from "./world.ts";
@@ -64,6 +66,77 @@ describe("a relay that", () => {
     const terms = await world.during(call.propose({ streams: [{ bitrate: 20_000 }] }));
     await world.clock.advance(500);
     expect([answered.terms, codes()]).toEqual([terms, []]);
+  });
+});
+
+describe("a change that is off", () => {
+  /** Ada asks for chain, which is refused to Bob as off; the relays keep what both signed. */
+  async function refused() {
+    const world = new World();
+    const relays = [new HostileRelay(world), new HostileRelay(world)] as const;
+    const signed: Record<string, JsonValue> = {};
+    relays[0].request = ({ method }, { change }) => {
+      if (method === "ADJUST" && change !== undefined) signed.change = change;
+    };
+    relays[1].request = ({ method }, { acceptance }) => {
+      if (method === "CONFIRM" && acceptance !== undefined) signed.acceptance = acceptance;
+    };
+    const ada = await world.agent("Ada", {}, relays[0]);
+    const bob = await world.agent("Bob", {}, relays[1]);
+    const { call, answered } = await connected(world, ada, bob, {}, { changes: () => "ask" });
+    let late: Promise<string> | undefined;
+    answered.on("change-asked", (asked) => {
+      world.clock.at(world.clock.now() + 6_000, () => {
+        late = refusal(world, asked.accept());
+      });
+    });
+    expect(await refusal(world, call.propose({ profile: "chain" }))).toBe("change-unanswered");
+    await world.clock.advance(2_000);
+    expect(await late).toBe("target-not-found");
+    expect(Object.keys(signed)).toEqual(["change", "acceptance"]);
+    /** The relays tell both ends that it came into force, in place of the next thing that they hear. */
+    const pretend = async () => {
+      for (const relay of relays) {
+        let isTold = false;
+        relay.answer = ({ method }, result) => {
+          if (method !== "SUBSCRIBE" || typeof result.event !== "string" || isTold) return result;
+          isTold = true;
+          return { ...result, event: "terms-changed", session_id: call.id, change: signed };
+        };
+      }
+      await world.clock.advance(60_000);
+    };
+    const codes = () => world.reported.map((error) => (error as ParleyError).code);
+    return { world, call, answered, pretend, codes };
+  }
+
+  it.each([0, 1_800_000])("stays off whatever a relay says %i ms later", async (later) => {
+    const { world, call, answered, pretend, codes } = await refused();
+    await world.clock.advance(later);
+    await pretend();
+    expect([call.terms.number, answered.terms.number]).toEqual([1, 1]);
+    expect(codes()).toEqual(["change-unanswered", "change-unanswered"]);
+  });
+
+  it("is not accepted any more by an end that is asked too late", async () => {
+    const world = new World();
+    const relay = new HostileRelay(world);
+    let asked = false;
+    relay.request = ({ method }) => {
+      asked ||= method === "CONFIRM";
+    };
+    const [ada, bob] = [await world.agent("Ada"), await world.agent("Bob", {}, relay)];
+    const { call, answered } = await connected(world, ada, bob, {}, { changes: () => "ask" });
+    asked = false;
+    let late: Promise<string> | undefined;
+    answered.on("change-asked", (question) => {
+      world.clock.at(world.clock.now() + 41_000, () => {
+        late = refusal(world, question.accept());
+      });
+    });
+    await refusal(world, call.propose(lower));
+    await world.clock.advance(45_000);
+    expect([await late, asked]).toEqual(["target-not-found at change.iat", false]);
   });
 });
 
@@ -125,8 +198,13 @@ describe("evidence", () => {
       judge(altered)
         .faults.filter(({ message }) => !message.includes("countersigned"))
         .map(({ message, at }) => `${message} [${at}]`);
-    return { lines, faults };
+    return { world, lines, faults };
   }
+
+  const recordAt = (lines: readonly EvidenceLine[], at: number) => {
+    const line = lines[at];
+    return line?.kind === "record" ? must(readRecord(line.jws)) : undefined;
+  };
 
   it("without a change or an acceptance, with one twice, moved or altered, names what is wrong", async () => {
     const { lines, faults } = await file();
@@ -146,5 +224,24 @@ describe("evidence", () => {
     expect(faults(lines.with(two, unsigned)).join("\n")).toMatch(/The signature does not hold/);
     const asked = { ...change, of: change.of === "caller" ? "callee" : "caller" } as const;
     expect(faults(lines.with(first, asked)).length).toBeGreaterThan(0);
+    const misplaced = { ...acceptance, of: "caller" } as const;
+    expect(faults(lines.with(two, misplaced)).join("\n")).toMatch(/stands among those of who asked/);
+  });
+
+  it("of a change that came into force when it was off names the record", async () => {
+    const { world, lines, faults } = await file();
+    const at = placesOf(lines, "record").find((place) =>
+      recordAt(lines, place)?.extra?.terms_change ? true : false,
+    ) as number;
+    const record = recordAt(lines, at) as AttributionPayload;
+    const issued = (seconds: number) => {
+      const issued_at = new Date(Date.parse(record.issued_at) + seconds * 1000).toISOString();
+      const { jws } = buildRecord({ ...record, issued_at }, world.serverIdentity.signer);
+      return faults(lines.with(at, { kind: "record", jws }));
+    };
+    expect(issued(38)).toEqual([]);
+    expect(issued(42)).toEqual([
+      expect.stringMatching(/a change came into force that was off by then\. \[line \d+, record \d+\]/),
+    ]);
   });
 });
