@@ -4,6 +4,7 @@ import type { MediaKeys } from "./media-keys.ts";
 import { type Party, ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
 import type { Findings } from "./report.ts";
+import type { CheckedStream } from "./streams.ts";
 
 /** What tells a session's life: its records, which the server alone signs. */
 interface LifeInput {
@@ -11,6 +12,7 @@ interface LifeInput {
   readonly records: CheckedRecords;
   readonly keys: MediaKeys;
   readonly parties: { readonly caller: Party; readonly callee: Party };
+  readonly streams: readonly CheckedStream[];
   readonly findings: Findings;
 }
 
@@ -162,16 +164,24 @@ class Life {
     return undefined;
   }
 
-  /** What a listener said of frames that it played: nothing that the speaker signed contradicts it, nor shows who is to blame. */
+  /** What a listener said of frames that it played: whose fault it is that it found no checkpoint nobody can tell, but the file may have one. */
   #unattributed(told: Told): string | undefined {
     const leg = legOf(told.extra);
     if (leg === undefined) return NO_LEG;
     const { stream, first_sequence: first, last_sequence: last } = told.extra;
     const place = `stream ${String(stream)}, frames ${String(first)} to ${String(last)}`;
-    this.#say(
-      told,
-      `${ROLES[leg]}: played what it found unattributed, ${place}; whose fault that is cannot be told`,
-    );
+    const heard = this.#input.streams.find((each) => each.stream === stream && each.leg !== leg);
+    if (heard === undefined || typeof first !== "number" || typeof last !== "number" || first > last)
+      return "It says unattributed of frames that this end cannot have heard.";
+    const listed = heard.checkpoints.reduce((frames, { firstSequence, digests }) => {
+      const within = Math.min(last, firstSequence + digests.length - 1) - Math.max(first, firstSequence) + 1;
+      return frames + Math.max(0, within);
+    }, 0);
+    const fault =
+      listed === 0
+        ? "whose fault that is cannot be told"
+        : `the speaker's checkpoints in this file list ${listed === last - first + 1 ? "them" : `${listed} of them`}`;
+    this.#say(told, `${ROLES[leg]}: played what it found unattributed, ${place}; ${fault}`);
     return undefined;
   }
 

@@ -2,7 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { type Checkpoint, encodeCheckpoint, parseCheckpoint } from "../../codecs/checkpoint.ts";
-import { encodeReceipt, parseReceipt, type Receipt, receiptDigest } from "../../codecs/receipt.ts";
+import {
+  encodeReceipt,
+  type PlayedPosition,
+  parseReceipt,
+  type Receipt,
+  receiptDigest,
+} from "../../codecs/receipt.ts";
 import { contentLines, placesOf, resigned, streamOf } from "../../test/evidence-edit.ts";
 import { strictVerifier } from "../../test/keys.ts";
 import { ANCHORS, loggedCall } from "../../test/logged-call.ts";
@@ -111,7 +117,7 @@ describe("a listener's receipt", () => {
     const after = must(parseReceipt(bytesAt(last)));
     const heardLast = before.heard.at(-1)?.last ?? 0;
     const time = { seconds: before.time.seconds, fraction: 0 };
-    const played = { sequence: heardLast, samples: 100, epoch: 0, time };
+    const played = { sequence: heardLast, samples: 100, epoch: 1, time };
     const changed = encodeReceipt({ ...before, played }, ALICE.media);
     const previous = receiptDigest(changed);
     const lines = withBytes(LINES, second, changed);
@@ -137,4 +143,59 @@ describe("a listener's receipt", () => {
     const fewer = ({ totals }: Receipt) => ({ totals: { ...totals, heard: totals.heard - 1 } });
     expect(resignedReceipt(last, fewer).join("\n")).toMatch(/more frames than its totals/);
   });
+
+  it.each<[string, (honest: Receipt) => Partial<Receipt>, RegExp]>([
+    [
+      "says that more of a frame was played than it has",
+      (honest) => ({ played: playedOf(honest, { samples: 961 }) }),
+      /961 samples of a frame were played that has 960\. \[line \d+, receipt 2/,
+    ],
+    [
+      "says that a frame was played in another epoch than its speaker signed",
+      (honest) => ({ played: playedOf(honest, { epoch: 7 }) }),
+      /of media epoch 7; its speaker signed \d\. \[line \d+, receipt 2/,
+    ],
+    [
+      "says that a frame was played that was not received",
+      (honest) => ({ played: playedOf(honest, { sequence: 12 }) }),
+      /frame 12 was played, which the listener never received\. \[line \d+, receipt 2/,
+    ],
+    [
+      "counts more as heard than as received",
+      ({ totals }) => ({ totals: { ...totals, heard: totals.received + 1 } }),
+      /more frames as heard than as received\. \[line \d+, receipt 2/,
+    ],
+    [
+      "says that a frame was heard that lies in a hole of what was received",
+      ({ received, totals }) => ({
+        received: received.map((range) => ({ ...range, first: range.first + 1 })),
+        totals: { ...totals, received: totals.received - 1, heard: totals.heard - 1 },
+      }),
+      /heard frames that it never received\. \[line \d+, receipt 2/,
+    ],
+  ])("that %s is named by its line", (_name, changes, message) => {
+    const honest = must(parseReceipt(bytesAt(last)));
+    const bytes = encodeReceipt({ ...honest, ...changes(honest) }, ALICE.media);
+    const faults = faultsWith(last, bytes).map((fault) => `${fault.message} [${fault.at}]`);
+    expect(faults.join("\n")).toMatch(message);
+    const right = encodeReceipt({ ...honest, played: playedOf(honest, {}) }, ALICE.media);
+    expect(faultsWith(last, right)).toEqual([]);
+  });
+
+  it("that goes back in media epochs is named", () => {
+    const second = nth("receipt", 1);
+    const before = must(parseReceipt(bytesAt(second)));
+    const changed = encodeReceipt({ ...before, played: playedOf(before, { epoch: 3 }) }, ALICE.media);
+    const lines = withBytes(LINES, second, changed);
+    const honest = must(parseReceipt(bytesAt(last)));
+    const after = { ...honest, previous: receiptDigest(changed), played: playedOf(honest, {}) };
+    const messages = faultsWith(last, encodeReceipt(after, ALICE.media), lines).map(({ message }) => message);
+    expect(messages.join("\n")).toMatch(/less was played/);
+  });
 });
+
+/** The last frame of a receipt as played whole, or otherwise. */
+function playedOf({ received, time }: Receipt, changes: Partial<PlayedPosition>): PlayedPosition {
+  const sequence = received.at(-1)?.last ?? 0;
+  return { sequence, samples: 960, epoch: 1, time, ...changes };
+}

@@ -17,8 +17,10 @@ import {
 } from "../../codecs/receipt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { MediaKey } from "../media-key.ts";
+import type { TermsStream } from "../terms.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { Agreement } from "./agreement.ts";
+import { checkHeard, type PlacedReceipt } from "./heard-frames.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
 import { ROLES, sameBytes } from "./parties.ts";
@@ -92,13 +94,13 @@ export class StatementReader {
     return chain;
   }
 
-  /** Receipts of the other leg for what `speaker` sent on `stream`. */
-  receipts(speaker: 0 | 1, stream: number): Receipt[] {
+  /** Receipts of the other leg for what `speaker` sent on the stream, and stated in `checkpoints`. */
+  receipts(speaker: 0 | 1, agreed: TermsStream, checkpoints: readonly Checkpoint[]): Receipt[] {
+    const { stream } = agreed;
     const listener = speaker === 0 ? 1 : 0;
     const chain: Receipt[] = [];
     let previous: Uint8Array = new Uint8Array(32);
-    let receivedTo = -1;
-    let heardTo = -1;
+    const placed: PlacedReceipt[] = [];
     /** By key generation: a receipt counts what was made with its own key. */
     const listed = new Map<number, { received: number; heard: number }>();
     for (const { number, line } of this.#lines.of("receipt")) {
@@ -134,17 +136,11 @@ export class StatementReader {
         this.#broken(number, "Its ranges hold more frames than its totals.", at);
       else if (before?.keyGeneration === receipt.keyGeneration && isBehind(receipt.played, before.played))
         this.#broken(number, "It says that less was played than the one before it.", at);
-      receivedTo = Math.max(receivedTo, receipt.received.at(-1)?.last ?? receivedTo);
-      heardTo = Math.max(heardTo, receipt.heard.at(-1)?.last ?? heardTo, receipt.played?.sequence ?? heardTo);
+      placed.push({ receipt, fault: (message) => this.#broken(number, message, at) });
       previous = receiptDigest(bytes);
       chain.push(receipt);
     }
-    if (heardTo > receivedTo) {
-      this.#findings.fault(
-        "The listener heard frames that it never received.",
-        `receipts of the ${ROLES[listener]}`,
-      );
-    }
+    checkHeard(agreed, placed, checkpoints);
     return chain;
   }
 

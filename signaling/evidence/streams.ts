@@ -37,7 +37,7 @@ export function checkStreams(
   for (const leg of [0, 1] as const) {
     for (const agreed of streamsSentBy(agreement.terms, leg)) {
       const checkpoints = reader.checkpoints(leg, agreed.stream);
-      const receipts = reader.receipts(leg, agreed.stream);
+      const receipts = reader.receipts(leg, agreed, checkpoints);
       const speakerKeys = keys.of(leg).map(({ key }) => key);
       const begun = keys.of(leg)[0]?.key.generation ?? 0;
       const report = judgeStream({ leg, agreed, begun, checkpoints, receipts }, findings);

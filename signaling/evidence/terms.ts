@@ -11,6 +11,7 @@ import {
   type TermsChangePayload,
   termsChangeDigest,
 } from "../terms-change.ts";
+import { parseUtc } from "../utc-time.ts";
 import type { LineOwner } from "./lines.ts";
 import { type ByDigest, checkNamed, lastLetThrough } from "./named.ts";
 import { ROLES } from "./parties.ts";
@@ -71,7 +72,9 @@ function checkInTime(
 ): void {
   const index = records.records.findIndex(({ payload }) => payload.extra?.terms_change === digest);
   const record = records.records[index];
-  if (record === undefined || isStillGood(change, Date.parse(record.payload.issued_at))) return;
+  if (record === undefined) return;
+  const issued = parseUtc(record.payload.issued_at);
+  if (issued.ok && isStillGood(change, issued.value)) return;
   findings.fault(
     "By this record a change came into force that was off by then.",
     `line ${lines.of("record")[index]?.number}, record ${index}`,

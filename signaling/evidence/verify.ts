@@ -50,7 +50,7 @@ export function verifyEvidence(
       const keys = checkMediaKeys(judging);
       streams = checkStreams(lines, agreement, checked, keys, verifier, findings);
       epochs = checkSteering({ ...judging, keys, streams });
-      tellLife({ lines, records: checked, keys, parties: all, findings });
+      tellLife({ lines, records: checked, keys, parties: all, streams, findings });
       for (const { line } of lines.of("counters")) {
         findings.say("server-claimed", `the relay counted ${line.document}`);
         tellContradicted(line.document, findings);

@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { receiptDigest } from "../../codecs/receipt.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
-import { ALICE } from "../../test/signed-call.ts";
+import { ALICE, must } from "../../test/signed-call.ts";
 import type { FlowCounters } from "../admission.ts";
+import { readRecord } from "../attribution.ts";
 import { CLOSING_WINDOW } from "./endings.ts";
 import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 
@@ -140,5 +141,34 @@ describe("what the session tells on the way", () => {
     expect(scene.finalRecord()?.extra).toMatchObject({
       statements_dropped: { capacity: 1, "field-invalid": 1 },
     });
+  });
+
+  test("the server's own word on how media comes to an end is said whatever notices that end spent", () => {
+    const scene = new CallScene();
+    const { stage, bob, sessionId } = scene;
+    for (let notice = 0; notice < 8; notice += 1)
+      bob.ask("NOTIFY", `/sessions/${sessionId}`, { content: { event: "quality_restored", reason: "loss" } });
+    const refused = bob.ask("NOTIFY", `/sessions/${sessionId}`, {
+      content: { event: "quality_restored", reason: "loss" },
+    });
+    expect(refused.outcome).toBe("rate-limited");
+    const about = { kind: "quality", sessionId, connection: bob.connection } as const;
+    stage.handle({ ...about, reason: "slow-receiver" });
+    stage.handle({ ...about, reason: undefined });
+    const records = stage.sessionRecords(sessionId).map((jws) => must(readRecord(jws)));
+    const own = records.filter(({ extra }) => extra?.by === "server").map(({ event }) => event);
+    expect(own).toEqual(["quality-degraded", "quality-restored"]);
+  });
+
+  test.each([
+    ["backwards", 9, 3, /content.last_sequence/],
+    ["where each frame proves itself", 3, 9, /content.event/],
+  ] as const)("nothing is said unattributed %s", (_name, first, last, at) => {
+    const scene = new CallScene();
+    const asked = scene.bob.ask("NOTIFY", `/sessions/${scene.sessionId}`, {
+      content: { event: "unattributed", stream: 0, first_sequence: first, last_sequence: last },
+    });
+    expect(asked.outcome).toBe("field-invalid");
+    expect(JSON.stringify(asked.last.error)).toMatch(at);
   });
 });

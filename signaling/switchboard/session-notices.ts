@@ -1,12 +1,12 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
-import type { SessionNotice, SessionNoticeEvent } from "../session-notice.ts";
+import type { SessionNotice, SessionNoticeEvent, UnattributedNotice } from "../session-notice.ts";
 import { isInterruptible } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { SwitchboardInput } from "./io.ts";
-import { peerOf, type SessionLeg } from "./session.ts";
+import { peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** News that make older ones of theirs pointless: of each, the newest alone waits in an inbox. */
@@ -51,6 +51,10 @@ export class SessionNotices {
         "content.stream",
       );
     }
+    if (event === "unattributed") {
+      const wrong = misplaced(session, leg, notice);
+      if (wrong !== undefined) return wrong;
+    }
     session.lastActivity = Math.max(session.lastActivity, now);
     const said = { ...facts, leg: leg.leg };
     const by = leg.agent.agentId;
@@ -63,7 +67,10 @@ export class SessionNotices {
     return ok(undefined);
   }
 
-  /** The relay says how live media comes to an end: it is told, and so is who speaks to it. */
+  /**
+   * The relay says how live media comes to an end: it is told, and so is who speaks to it. No end's own notices count against this, nor does it
+   * against theirs: how often the relay looks bounds it.
+   */
   quality(
     { sessionId, connection, reason }: Extract<SwitchboardInput, { kind: "quality" }>,
     now: number,
@@ -72,7 +79,7 @@ export class SessionNotices {
     const leg = session?.legs.find((each) => each.connection === connection);
     if (session === undefined || leg === undefined || session.ending !== undefined) return;
     const before = leg.degraded;
-    if (reason === before || !leg.noticeAllowance.take(now)) return;
+    if (reason === before) return;
     leg.degraded = reason;
     const event = reason === undefined ? "quality_restored" : "quality_degraded";
     const facts = { reason: reason ?? before ?? "loss", leg: leg.leg, by: "server" };
@@ -85,4 +92,18 @@ export class SessionNotices {
     inboxes.withdraw(to.agent.agentId, sessionId, SUPERSEDED[event]);
     inboxes.post(to.agent.agentId, { event, sessionId, fields }, now);
   }
+}
+
+/** Only who hears a stream finds its frames unattributed, and only where frames are proved by checkpoints, or were before a change. */
+function misplaced(
+  session: Session,
+  { leg }: SessionLeg,
+  { stream, first_sequence: first, last_sequence: last }: UnattributedNotice,
+): Result<never> | undefined {
+  const isHeard = session.flows.some((flow) => flow.stream === stream && flow.speaker !== leg);
+  if (!isHeard) return refuse("field-invalid", "This end does not hear that stream.", "content.stream");
+  if (first > last)
+    return refuse("field-invalid", "This is less than the first one.", "content.last_sequence");
+  if (session.terms.profile === "chain" || session.change !== undefined) return undefined;
+  return refuse("field-invalid", "Each frame of this call proves itself.", "content.event");
 }

@@ -230,8 +230,8 @@ describe("evidence", () => {
 
   it("of a change that came into force when it was off names the record", async () => {
     const { world, lines, faults } = await file();
-    const at = placesOf(lines, "record").find((place) =>
-      recordAt(lines, place)?.extra?.terms_change ? true : false,
+    const at = placesOf(lines, "record").find(
+      (place) => recordAt(lines, place)?.extra?.terms_change !== undefined,
     ) as number;
     const record = recordAt(lines, at) as AttributionPayload;
     const issued = (seconds: number) => {
