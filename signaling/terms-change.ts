@@ -13,7 +13,7 @@ import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from 
 import { isCurrent } from "./validity.ts";
 
 /** How long a change is good for, seconds: it is accepted by then, and in force, or off for good. */
-export const TERMS_CHANGE_SECONDS = 10;
+const TERMS_CHANGE_SECONDS = 10;
 
 /** What both ends may agree to have otherwise than in offer and answer. */
 export type TermsSettings = {
