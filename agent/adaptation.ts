@@ -97,7 +97,12 @@ class Adaptation {
     this.#adaptation.useOverhead(overhead());
     const before = this.#adaptation.plan;
     const plan = this.#adaptation.observe(estimate, clock.now());
-    if (plan !== undefined) voice.follow(plan);
+    try {
+      if (plan !== undefined) voice.follow(plan);
+    } catch (error) {
+      // What is sent and what is planned must not part ways for good: it is still agreed on, and followed again.
+      this.#options.report(error);
+    }
     // Of loss alone nothing is agreed: the codec is told of it.
     const isOther =
       plan !== undefined && (plan.bitrate !== before.bitrate || plan.redundancy !== before.redundancy);

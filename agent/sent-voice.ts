@@ -1,4 +1,4 @@
-import type { VoicePlan } from "../sfu/voice-adaptation.ts";
+import { redundancyWithin, type VoicePlan } from "../sfu/voice-adaptation.ts";
 import type { Terms } from "../signaling/terms.ts";
 import { settingOf } from "../signaling/terms-change.ts";
 import type { AudioSender } from "./audio-sender.ts";
@@ -51,10 +51,12 @@ export class SentVoice {
   #apply(): void {
     const { agreed } = this;
     const plan = this.#plan;
-    const asAgreed = agreed?.redundancy ?? this.#own.redundancy;
-    const redundancy = plan === undefined ? asAgreed : plan.redundancy;
+    const wanted = plan?.redundancy ?? agreed?.redundancy ?? this.#own.redundancy;
     const rates = [agreed?.bitrate_bps, plan?.bitrate].filter((rate) => rate !== undefined);
-    const bitrate = rates.length === 0 ? this.#own.bitrate : Math.min(...rates) / (1 + redundancy);
+    // The plan's copies fit the plan's rate; what is agreed may be less until the other end has answered.
+    const most = rates.length === 0 ? undefined : Math.min(...rates);
+    const redundancy = most === undefined ? wanted : redundancyWithin(most, wanted);
+    const bitrate = most === undefined ? this.#own.bitrate : most / (1 + redundancy);
     const expectedLoss = plan?.expectedLoss ?? this.#own.expectedLoss;
     this.#sender.tune({
       bitrate: Math.floor(bitrate),

@@ -69,6 +69,12 @@ const LEAST_COPY = 8_000;
 /** Steps in which the codec is told of loss. */
 const LOSS_STEPS = [0, 0.02, 0.05, 0.1, 0.2, 0.3] as const;
 
+/** As much of `wanted` as leaves each payload, and each copy of it, enough of `bitrate`. */
+export function redundancyWithin(bitrate: number, wanted: 0 | 1 | 2): 0 | 1 | 2 {
+  const fits = Math.floor(bitrate / LEAST_COPY) - 1;
+  return Math.max(0, Math.min(wanted, fits)) as 0 | 1 | 2;
+}
+
 /**
  * Decides how a voice is sent from what is known of its way: less at once when the way takes less, more by and by when there has been room for a while,
  * and payloads twice only where packets are lost though none wait: then the way is not full. All of it within one rate: what is repeated makes each payload smaller.
@@ -184,8 +190,7 @@ export class VoiceAdaptation {
     const present = this.#plan.redundancy;
     this.#calmSince = this.#loss < CALM_LOSS ? (this.#calmSince ?? now) : undefined;
     const isCalm = this.#calmSince !== undefined && now - this.#calmSince >= CALM_MS;
-    const fits = Math.floor(bitrate / LEAST_COPY) - 1;
-    const most = Math.max(0, Math.min(this.#options.mostRedundancy, fits)) as 0 | 1 | 2;
+    const most = redundancyWithin(bitrate, this.#options.mostRedundancy);
     const least = Math.min(most, this.#options.redundancy ?? 0) as 0 | 1 | 2;
     if (isCalm || queueDelay > 2 * FULL_MS) return least;
     const part = roundTrip > LONG_ROUND_TRIP_MS ? 0.5 : 1;

@@ -4,6 +4,8 @@ import type { OutgoingCallOptions } from "../../agent/call-options.ts";
 import type { TermsChanged } from "../../agent/call-terms.ts";
 import { PACKET_OVERHEAD } from "../../sfu/congestion/hop-packet.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { Link } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import type { LinkModel } from "../../transports/memory.ts";
 import { strictVerifier } from "../keys.ts";
 import { connected, Recording, utterance } from "./talking.ts";
@@ -100,4 +102,18 @@ it("a way that takes less than the least of a voice with a signature on each fra
   const { report } = verifyEvidence(await world.during(call.evidence()), anchors, strictVerifier);
   expect(report.faults).toEqual([]);
   expect(world.reported).toEqual([]);
+});
+
+it("a voice that is repeated for losses is sent by what is agreed until more is, and the ends come to agree", async () => {
+  const lossy = { delay: 30, jitter: 10, loss: 0.1, burst: 2 };
+  const ways = {
+    toServer: new Link(lossy, new SeededRandom(7)),
+    toClient: new Link(lossy, new SeededRandom(8)),
+  };
+  const { world, call, answered } = await scene(ways, { audio: { redundancy: 2, frameMs: 10 } });
+  void call.audio.write(utterance(20, 48_000)).catch(() => undefined);
+  await world.clock.advance(20_000);
+  expect(world.reported).toEqual([]);
+  expect(call.terms.number).toBeGreaterThan(1);
+  expect(answered.terms).toEqual(call.terms);
 });
