@@ -58,7 +58,8 @@ export class HopReports implements Settled {
     const arrival = this.#made - before;
     this.#arrived.add(bytes, arrival);
     if (arrival > this.#newestArrival) this.#newestArrival = arrival;
-    this.#delay.add(arrival - sentAt, this.#now - sentAt - before);
+    // Arrivals are what the peer says: one before the packet went is made up, or rounded.
+    this.#delay.add(arrival - sentAt, Math.max(0, this.#now - sentAt - before));
   }
 
   late(_bytes: number): void {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { arrivalEntry, encodeArrivalReport } from "../../codecs/rtcp-arrivals.ts";
 import { Link, type LinkConditions } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { FeedbackWriter } from "./feedback-writer.ts";
@@ -92,6 +93,24 @@ describe("a hop", () => {
     hop.drop(({ tag }) => tag === "old", "epoch");
     expect(hop.drops.epoch).toBe(2);
     expect([hop.next(0)?.sequence, hop.next(0)]).toEqual([1, undefined]);
+  });
+
+  it("knows no round trip below zero, whatever times a report makes up", () => {
+    const hop = new MediaHop({ start: 0, bitrate: BITRATE });
+    for (let sequence = 0; sequence < 50; sequence += 1) {
+      const now = 20 * sequence;
+      hop.trySend(packet({ sequence }), now);
+      const streams = [{ ssrc: 1, begin: sequence, packets: Uint16Array.of(arrivalEntry(8_000)) }];
+      const report = encodeArrivalReport({
+        sender: 9,
+        streams,
+        time: Math.round(((now + 10) * 65_536) / 1_000),
+      });
+      expect(hop.feedback(report, now + 10).ok).toBe(true);
+    }
+    const { roundTrip, queueDelay } = hop.estimate;
+    expect(roundTrip).toBe(0);
+    expect(queueDelay).toBeGreaterThanOrEqual(0);
   });
 
   it("refuses what is no RTCP, and passes over what it does not know", () => {
