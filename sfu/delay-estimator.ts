@@ -16,6 +16,16 @@ export const MAXIMUM_DELAY = 500;
 /** The delay aimed at is lowered by at most this share of the media's time: a bad time may come again. */
 const LOWERING = 0.025;
 
+/** What it exceeds the need by beyond this, milliseconds, is noticed by who talks, and goes within about {@link FAR_TIME} more. */
+const FAR = 60;
+const FAR_TIME = 1_000;
+
+/**
+ * Frames that come in one burst waited behind one stall: its first tells how long it was, and each of the others counts as
+ * needing at most so many milliseconds more than a usual frame. A stall that comes again is planned for, one alone is not.
+ */
+const BURST_DELAY = 60;
+
 /**
  * Learns how long after its capture a frame should be played, from the transit times of past frames: arrival by the
  * local clock minus capture by the speaker's. Only differences matter, so the clocks need not agree; a slow drift
@@ -24,7 +34,7 @@ const LOWERING = 0.025;
 export class DelayEstimator {
   readonly #minimum: number;
   readonly #maximum: number;
-  readonly #lowering: number;
+  readonly #frameTime: number;
   readonly #transits = new Float64Array(DELAY_SAMPLES);
   readonly #sorted = new Float64Array(DELAY_SAMPLES);
   #count = 0;
@@ -32,6 +42,8 @@ export class DelayEstimator {
   #stale = 0;
   #offset: number | undefined;
   #needed: number | undefined;
+  #lastTransit = 0;
+  #lastArrival = Number.NEGATIVE_INFINITY;
 
   /** Delays, and the time from one frame to the next (20 unless told otherwise), in milliseconds. */
   constructor(
@@ -43,11 +55,18 @@ export class DelayEstimator {
   ) {
     this.#minimum = limits.minimumDelay ?? MINIMUM_DELAY;
     this.#maximum = limits.maximumDelay ?? MAXIMUM_DELAY;
-    this.#lowering = LOWERING * (limits.frameTime ?? 20);
+    this.#frameTime = limits.frameTime ?? 20;
   }
 
-  /** Takes one frame's transit time, milliseconds, late frames' too. */
-  observe(transit: number): void {
+  /** Takes one frame's transit time and when it arrived, milliseconds, late frames' too. */
+  observe(transit: number, arrival: number): void {
+    const isBehind = arrival - this.#lastArrival < this.#frameTime / 2 && transit <= this.#lastTransit;
+    this.#lastTransit = transit;
+    this.#lastArrival = arrival;
+    this.#learn(isBehind ? Math.min(transit, this.#at(0.5) + BURST_DELAY) : transit);
+  }
+
+  #learn(transit: number): void {
     this.#replace(transit);
     this.#stale++;
     const surprised = this.#offset === undefined || transit > this.#offset;
@@ -98,12 +117,19 @@ export class DelayEstimator {
   }
 
   #recompute(): void {
-    const lowest = (this.#offset ?? Number.NEGATIVE_INFINITY) - this.#lowering * this.#stale;
-    this.#stale = 0;
     const ceiling = this.#at(0) + this.#maximum;
     this.#needed = Math.min(this.#at(ON_TIME_QUANTILE), ceiling);
     const wanted = Math.max(this.#needed + LATENESS_MARGIN, this.#at(0.5) + this.#minimum);
-    this.#offset = Math.min(Math.max(wanted, lowest), ceiling);
+    this.#offset = Math.min(Math.max(wanted, this.#lowered(wanted)), ceiling);
+    this.#stale = 0;
+  }
+
+  /** As low as the delay may be by now. */
+  #lowered(wanted: number): number {
+    if (this.#offset === undefined) return wanted;
+    const far = Math.max(0, this.#offset - wanted - FAR);
+    const passed = this.#stale * this.#frameTime;
+    return this.#offset - LOWERING * passed - far * Math.min(1, passed / FAR_TIME);
   }
 
   #at(quantile: number): number {

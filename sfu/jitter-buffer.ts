@@ -129,7 +129,7 @@ export class JitterBuffer {
   insertCarried(frame: BufferedFrame, arrival: number): InsertOutcome {
     const isHere = this.#waiting.some((waiting) => waiting.frame.sequence === frame.sequence);
     if (isHere || this.#seen.test(frame.sequence) !== "new") return "duplicate";
-    this.#estimator.observe(arrival - placed(frame));
+    this.#estimator.observe(arrival - placed(frame), arrival);
     if (frame.sequence < this.#next || this.#hasPassed(frame)) return "late";
     this.#place(frame, arrival);
     return "buffered";
@@ -143,7 +143,7 @@ export class JitterBuffer {
       return "duplicate";
     }
     this.#counters.received++;
-    this.#estimator.observe(arrival - placed(frame));
+    this.#estimator.observe(arrival - placed(frame), arrival);
     this.#reopen(frame);
     if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
       if (seen === "new") this.#seen.commit(frame.sequence);
