@@ -83,6 +83,16 @@ describe("the sender of a voice", () => {
     }
   });
 
+  it("knows how far what it said can have been heard", async () => {
+    void sender.write(new Int16Array(FRAME * 5));
+    await clock.advance(200);
+    const last = sent.at(-1)?.sequence ?? 0;
+    const possible = { sequence: last, samples: FRAME, epoch: 0 };
+    expect(sender.mayBeHeard(possible)).toBe(true);
+    for (const other of [{ sequence: last + 1 }, { samples: FRAME + 1 }, { epoch: 1 }])
+      expect(sender.mayBeHeard({ ...possible, ...other })).toBe(false);
+  });
+
   it("lets the writer go on when little waits", async () => {
     let done = false;
     void sender.write(new Int16Array(FRAME * 50)).then(() => {

@@ -2,6 +2,7 @@ import { type AudioCodec, type CodecTuning, rtpTicks } from "../codecs/audio-cod
 import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { PlayedPosition } from "../codecs/receipt.ts";
 import type { FrameMarks } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
@@ -114,6 +115,12 @@ export class AudioSender {
   saidBy(sequence: number, samples: number): number | undefined {
     const before = this.#said.before(sequence);
     return before === undefined ? undefined : before + (samples * 1000) / this.#codec.format.clockRate;
+  }
+
+  /** Whether it can have been played up to there: no frame and no media epoch to come, and no more of a frame than it has. */
+  mayBeHeard({ sequence, samples, epoch }: Omit<PlayedPosition, "time">): boolean {
+    const { last = Number.POSITIVE_INFINITY } = this.#said;
+    return sequence <= last && epoch <= this.epoch && samples <= this.#codec.format.frameSamples;
   }
 
   /** Media epoch of what is sent. */

@@ -110,6 +110,13 @@ export class CallHeard {
     // One that was sent again over another connection says nothing new.
     if (index <= this.#newest) return;
     this.#newest = index;
+    if (played !== undefined && this.#options.media.sender?.mayBeHeard(played) === false) {
+      throw new ParleyError({
+        code: "field-invalid",
+        message: "The other end signed that it heard what was never said.",
+        at: "receipt.played",
+      });
+    }
     const waiting = this.#waiting.splice(0);
     if (played !== undefined) {
       const { epoch, sequence, samples, time } = played;

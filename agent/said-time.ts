@@ -6,10 +6,17 @@ export class SaidTime {
   readonly #sequences = new Float64Array(REMEMBERED_FRAMES).fill(-1);
   readonly #starts = new Float64Array(REMEMBERED_FRAMES);
   #elapsed = 0;
+  #last: number | undefined;
+
+  /** The newest frame; undefined before the first. */
+  get last(): number | undefined {
+    return this.#last;
+  }
 
   /** What is said now goes as frame `sequence`. */
   mark(sequence: number): void {
     const place = sequence % REMEMBERED_FRAMES;
+    this.#last = sequence;
     this.#sequences[place] = sequence;
     this.#starts[place] = this.#elapsed;
   }

@@ -1,10 +1,12 @@
 /** How far a voice was really heard: signed by who hears it, told to who speaks, and in the evidence. */
 import { describe, expect, it } from "vitest";
 import type { HeardPosition } from "../../agent/call-heard.ts";
+import { parseReceipt } from "../../codecs/receipt.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { Link } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { strictVerifier } from "../keys.ts";
+import { HostileRelay } from "./hostile-relay.ts";
 import { connected, type Pair, Recording, say, utterance } from "./talking.ts";
 import { World } from "./world.ts";
 
@@ -111,5 +113,19 @@ describe("how far it was heard", () => {
       by: "listener-signed",
       text: `caller, stream 1 (audio): played up to ${samples} samples of frame ${sequence} of media epoch 0`,
     });
+  });
+
+  it("is told once, however often a relay brings the receipt", async () => {
+    const world = new World();
+    const relay = new HostileRelay(world);
+    relay.item = (_way, _flow, bytes) => (parseReceipt(bytes).ok ? [bytes, bytes] : true);
+    const pair = await connected(world, await world.agent("Ada", {}, relay), await world.agent("Bob"));
+    const told: HeardPosition[] = [];
+    pair.call.on("heard", (position) => told.push(position));
+    void pair.call.audio.write(utterance(5, 48_000)).catch(() => undefined);
+    await world.clock.advance(700);
+    await world.during(pair.call.audio.heardPosition());
+    await world.clock.advance(300);
+    expect(told).toHaveLength(1);
   });
 });
