@@ -41,6 +41,16 @@ describe("a hop", () => {
     expect(path.hop.estimate.inFlight).toBe(0);
   });
 
+  it("keeps what it found out while its streams take less", () => {
+    const path = new Path({ delay: 30 });
+    path.speak(0, 2_000);
+    path.run(2_500);
+    path.hop.useMost(150_000);
+    expect(path.hop.estimate.bitsPerSecond).toBe(150_000);
+    path.hop.useMost(BITRATE.most);
+    expect(path.hop.estimate.bitsPerSecond).toBe(BITRATE.first);
+  });
+
   it("lets a calm voice go on where two reports in a row are lost", () => {
     const path = new Path({ delay: 30 });
     path.speak(0, 10_000);

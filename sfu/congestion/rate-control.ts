@@ -54,7 +54,7 @@ export class RateControl {
 
   /** Bits a second that the path takes. */
   get bitsPerSecond(): number {
-    return this.#rate;
+    return Math.min(this.#rate, this.#most);
   }
 
   /** Share of it that is to be sent at `now`: less while the queue is drained to see how short the way is. */
@@ -62,10 +62,9 @@ export class RateControl {
     return now < this.#drainUntil ? DRAIN_SHARE : 1;
   }
 
-  /** No more than this from now on. */
+  /** No more than this from now on, and what was found out before where that is more again. */
   useMost(bitsPerSecond: number): void {
     this.#most = bitsPerSecond;
-    this.#rate = Math.min(this.#rate, bitsPerSecond);
   }
 
   isCompeting(now: number): boolean {

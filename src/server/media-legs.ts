@@ -183,7 +183,12 @@ export class MediaLegs {
     flows.set(at.flow, { server, role: at.role, ssrc: row.ssrc });
     if (at.role === "speaker") server.spoken.set(at.flow, row);
     else server.heard.set(at.flow, row);
-    server.leg.useStreams(bitsOf(server.heard.values()));
+    this.#bound(server);
+  }
+
+  /** A leg that nothing goes out on, before its first stream or while that moves, keeps its bounds. */
+  #bound({ leg, heard }: ServerLeg): void {
+    if (heard.size > 0) leg.useStreams(bitsOf(heard.values()));
   }
 
   #unplace({ connection, flow }: EgressLeg): void {
@@ -196,7 +201,7 @@ export class MediaLegs {
     server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, "session-state");
     server.spoken.delete(flow);
     server.heard.delete(flow);
-    server.leg.useStreams(bitsOf(server.heard.values()));
+    this.#bound(server);
     if (server.spoken.size + server.heard.size > 0) return;
     this.#close(server);
     const legs = this.#legs.get(connection);
