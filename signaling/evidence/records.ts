@@ -1,4 +1,4 @@
-import { canonicalize } from "../../codecs/canonical-json.ts";
+import { canonicalize, isJsonObject } from "../../codecs/canonical-json.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import { type SignedRecord, verifyRecord, ZERO_AUDIT_ID } from "../attribution.ts";
 import { type ClosingPayload, verifyClosing } from "../closing.ts";
@@ -12,6 +12,8 @@ export interface CheckedRecords {
   readonly records: readonly SignedRecord[];
   /** Records up to the last one that an end countersigned. */
   readonly countersigned: number;
+  /** Statements that the server says it refused, by reason. */
+  readonly refused: string | undefined;
   /** Closing statements by leg. */
   readonly closings: ReadonlyMap<0 | 1, ClosingPayload>;
 }
@@ -83,7 +85,22 @@ export function checkRecords(
         ? ": no end countersigned one"
         : `, the last that the ${by.join(" and the ")} countersigned`),
   );
-  return { records, countersigned: countersigned.records, closings };
+  const refused = refusedIn(records.at(-1));
+  if (refused !== undefined)
+    findings.say(
+      "server-claimed",
+      `the server refused statements, and all that follow in their chains: ${refused}`,
+    );
+  return { records, countersigned: countersigned.records, closings, refused };
+}
+
+/** What the final record counts of statements that the server did not keep. */
+function refusedIn(final: SignedRecord | undefined): string | undefined {
+  const dropped = final?.payload.extra?.statements_dropped;
+  if (!isJsonObject(dropped)) return undefined;
+  return Object.entries(dropped)
+    .map(([reason, count]) => `${String(count)} ${reason}`)
+    .join(", ");
 }
 
 function checkChain(

@@ -206,7 +206,7 @@ function checkTotals(
   for (const [what, stated, found] of checks) {
     if (stated === found) continue;
     findings.fault(
-      `The ${ROLES[leg]} closed with ${stated} ${what}, the file holds ${found}: a statement is missing, or this end contradicts itself.`,
+      `The ${ROLES[leg]} closed with ${stated} ${what}, the file holds ${found}: ${records.refused === undefined ? "" : `the server says that it refused some (${records.refused}), `}a statement is missing, or this end contradicts itself.`,
       `closing of the ${ROLES[leg]}`,
     );
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
+import { receiptDigest } from "../../codecs/receipt.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { ALICE, BOB, must, type TestAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
@@ -12,6 +13,7 @@ import {
   type TermsChangePayload,
   termsChangeDigest,
 } from "../terms-change.ts";
+import { LAST_WORDS_ROOM, StatementRoom } from "./statement-room.ts";
 
 const ENDS = [ALICE, BOB] as const;
 const CHANGE_ID = "019b76da-c6e8-7000-8000-00000000000";
@@ -230,6 +232,45 @@ describe("a change of the terms", () => {
     scene.accept(1, `${CHANGE_ID}2`, scene.acceptance(1, change));
     scene.stage.advance(1_000);
     expect(asked.outcome).toBe("ok 200");
+  });
+
+  it("is charged to who asked, with its acceptance, and refused where that end has no room for both", () => {
+    const scene = new Changing();
+    const { stage } = scene;
+    const flow = Number(scene.stream(0, "receive").receipt_flow);
+    const room = new StatementRoom(1, 0, stage.now);
+    const left = () => room.left(stage.now) - LAST_WORDS_ROOM;
+    let previous: Uint8Array = new Uint8Array(32);
+    let index = 0;
+    const receipt = (count: number) => {
+      const ranges = Array.from({ length: count }, (_, at) => ({ first: 2 * at, last: 2 * at }));
+      return scene.receipt(0, { index, previous, received: ranges, heard: ranges });
+    };
+    const send = (bytes: Uint8Array) => {
+      stage.handle({ kind: "item", connection: scene.alice.connection, flow, bytes });
+      previous = receiptDigest(bytes);
+      room.take(bytes.length);
+      index += 1;
+      stage.now += 60;
+    };
+    const empty = receipt(0).length;
+    const each = receipt(1).length - empty;
+    while (left() > 12_000 && index < 4_000) send(receipt(256));
+    // One that leaves room for either of the two, and not for both.
+    for (let few = 0; left() > 1_300 && few < 4; few += 1)
+      send(receipt(Math.max(0, Math.min(256, Math.floor((left() - empty - 700) / each)))));
+    const theirs = scene.change(1);
+    expect(theirs.length).toBeLessThan(left());
+    scene.adjust(1, theirs);
+    const taken = scene.acceptance(0, theirs);
+    expect(theirs.length + taken.length).toBeGreaterThan(left());
+    expect(scene.accept(0, ID, taken).outcome).toBe("ok 200");
+    const own = scene.change(0, { number: 3 });
+    const acceptance = scene.acceptance(1, own);
+    expect(own.length).toBeLessThan(left());
+    expect(own.length + acceptance.length).toBeGreaterThan(left());
+    scene.adjust(0, own);
+    expect(scene.accept(1, `${CHANGE_ID}2`, acceptance).outcome).toBe("capacity");
   });
 
   it("asked for by an end that is gone by then comes about all the same, and is on record", () => {

@@ -18,7 +18,6 @@ import { lastLetThrough, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { ConfirmChangeParameters } from "./session-parameters.ts";
-import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
 import { useProfile } from "./statements.ts";
 
@@ -82,7 +81,7 @@ export class Changes {
     if (!change.ok) return change;
     if (!isStillGood(change.value.payload, now))
       return refuse("change-unanswered", "This was signed too long ago.", "change.iat");
-    if (leg.statementBytes + jws.length > MAX_STATEMENT_BYTES) return refuse("capacity", NO_ROOM);
+    if (!leg.statementRoom.fits(jws.length, now)) return refuse("capacity", NO_ROOM);
     session.asked[leg.leg] = { change: change.value, exchanges: [exchange] };
     this.#desk.timers.set(changeTimer(leg.leg), session.id, now + ANSWER_WITHIN);
     const { change_id, number, reason } = change.value.payload;
@@ -119,9 +118,10 @@ export class Changes {
       this.#desk.verifier,
     );
     if (!accepted.ok) return accepted;
-    if (leg.statementBytes + acceptance.length > MAX_STATEMENT_BYTES) return refuse("capacity", NO_ROOM);
-    asking.statementBytes += change.jws.length;
-    leg.statementBytes += acceptance.length;
+    // Who asks has both on its own account: what one end wants must not use up what the other may say.
+    const bytes = change.jws.length + acceptance.length;
+    if (!asking.statementRoom.fits(bytes, now)) return refuse("capacity", ASKER_HAS_NO_ROOM);
+    asking.statementRoom.take(bytes);
     this.#commit(session, asking.leg, { change, acceptance, accepting: asked.exchange }, now);
     return ok(undefined);
   }
@@ -294,4 +294,5 @@ function agentOf(session: Session, leg: LegNumber): string {
 }
 
 const encoder = new TextEncoder();
-const NO_ROOM = "This end has left as many statements as are kept.";
+const NO_ROOM = "This end leaves more statements than are kept.";
+const ASKER_HAS_NO_ROOM = "Who asked leaves more statements than are kept.";

@@ -72,7 +72,10 @@ export function establishSession(
   const core = buildSessionCore({ agentId, key: signer.publicKey }, offer, answer);
   const session = newSession(
     {
-      legs: [arrivingLeg(0, arrivals[0], offer, now), arrivingLeg(1, arrivals[1], answer, now)],
+      legs: [
+        arrivingLeg(0, arrivals[0], offer, terms.streams.length, now),
+        arrivingLeg(1, arrivals[1], answer, terms.streams.length, now),
+      ],
       ...{ offer, answer, core, terms, ttl, flows: flows.value },
       witness: makeCoreWitness(core, now, signer),
       link: new SessionLink(answer.payload.session_id),
@@ -127,11 +130,12 @@ function arrivingLeg(
   leg: LegNumber,
   { agent, connection, scope }: Arrival,
   signed: Pick<Offer, "mediaKey"> & { readonly payload: { readonly clock: ClockStatement } },
+  streams: number,
   now: number,
 ): SessionLeg {
   const overTls = isSeparate(connection);
   return {
-    ...newLeg({ leg, agent, scope, mediaKeys: [signed.mediaKey], clock: signed.payload.clock }, now),
+    ...newLeg({ leg, agent, scope, mediaKeys: [signed.mediaKey], clock: signed.payload.clock, streams }, now),
     authority: connection.authority,
     connection: connection.id,
     overTls,

@@ -139,7 +139,7 @@ function writeLeg(leg: SessionLeg): KeptLeg {
     attach_seq: leg.attachSeq,
     clock: leg.clock,
     has_had_media: leg.attached || leg.detachedAt !== undefined,
-    statement_bytes: leg.statementBytes,
+    statement_bytes: leg.statementRoom.bytes,
     ...(certificate === undefined ? {} : { certificate: writeCertificate(certificate) }),
     ...(grant === undefined
       ? {}

@@ -137,11 +137,14 @@ export function restoreSession(
   return ok(session);
 }
 
-function restoreLeg({ legs }: LeftSession, number: LegNumber, now: number): SessionLeg {
+function restoreLeg({ legs, terms }: LeftSession, number: LegNumber, now: number): SessionLeg {
   const { agent, scope, mediaKeys, clock, attachSeq, statementBytes, hasClosed, ...left } = legs[number];
   return {
-    ...newLeg({ leg: number, agent, scope, mediaKeys, clock }, now),
-    ...{ attachSeq, statementBytes, hasClosed, authority: left.authority },
+    ...newLeg(
+      { ...{ leg: number, agent, scope, mediaKeys, clock, statementBytes }, streams: terms.streams.length },
+      now,
+    ),
+    ...{ attachSeq, hasClosed, authority: left.authority },
     detachedAt: left.hasHadMedia ? now : undefined,
   };
 }

@@ -1,6 +1,7 @@
 import { DOCUMENTS_ALONE } from "../authority.ts";
 import { Allowance } from "./allowance.ts";
 import type { Session, SessionLeg } from "./session.ts";
+import { StatementRoom } from "./statement-room.ts";
 
 /** `frames_refused` events a second of one session; further refusals are added to the next one. */
 const REPORT_RATE = { perSecond: 10, burst: 10 };
@@ -11,7 +12,12 @@ const STEERING_RATE = { perSecond: 10, burst: 40 };
 const NOTICE_RATE = { perSecond: 2, burst: 8 };
 
 /** What an end brings into a session. */
-type LegFacts = Pick<SessionLeg, "leg" | "agent" | "scope" | "mediaKeys" | "clock">;
+interface LegFacts extends Pick<SessionLeg, "leg" | "agent" | "scope" | "mediaKeys" | "clock"> {
+  /** Streams of its session. */
+  readonly streams: number;
+  /** Of its room for statements, in use already. */
+  readonly statementBytes?: number;
+}
 
 /** What was agreed, by whom, and where the session stands. */
 type SessionFacts = Pick<
@@ -30,7 +36,7 @@ type SessionFacts = Pick<
 >;
 
 /** An end that has no connection yet and did nothing yet. */
-export function newLeg(facts: LegFacts, now: number): SessionLeg {
+export function newLeg({ streams, statementBytes = 0, ...facts }: LegFacts, now: number): SessionLeg {
   return {
     ...facts,
     authority: DOCUMENTS_ALONE,
@@ -42,7 +48,7 @@ export function newLeg(facts: LegFacts, now: number): SessionLeg {
     heardAt: now,
     steeringAllowance: new Allowance(STEERING_RATE, now),
     noticeAllowance: new Allowance(NOTICE_RATE, now),
-    statementBytes: 0,
+    statementRoom: new StatementRoom(streams, statementBytes, now),
     hasClosed: false,
     waiting: [],
   };

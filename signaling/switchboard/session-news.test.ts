@@ -6,7 +6,7 @@ import { ALICE, must } from "../../test/signed-call.ts";
 import type { FlowCounters } from "../admission.ts";
 import { readRecord } from "../attribution.ts";
 import { CLOSING_WINDOW } from "./endings.ts";
-import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
+import { LAST_WORDS_ROOM } from "./statement-room.ts";
 
 function counters(admitted: number): FlowCounters {
   const flow = {
@@ -121,25 +121,38 @@ describe("what the session tells on the way", () => {
     expect(ended().toSorted()).toEqual([...from(1), ...from(0)].toSorted());
   });
 
-  test("statements beyond what is kept of a session are dropped and counted in the final record", () => {
+  test("a session is ended by name before statements are refused; the last ones are kept, refusals counted in the final record", () => {
     const scene = new CallScene();
+    const { stage } = scene;
     const flow = Number(scene.stream(0, "receive").receipt_flow);
     const ranges = Array.from({ length: 256 }, (_, at) => ({ first: 2 * at, last: 2 * at }));
-    const size = scene.receipt(0, { received: ranges, heard: ranges }).length;
+    const ended = () => scene.bobInbox.all.some(({ result }) => result.event === "session-ended");
+    const kept = () =>
+      stage.artifacts(scene.sessionId).filter(({ artifact }) => artifact === "receipt").length;
     let previous: Uint8Array = new Uint8Array(32);
-    const fitting = Math.floor(MAX_STATEMENT_BYTES / size);
-    for (let index = 0; index < fitting + 2; index++) {
-      const bytes = scene.receipt(0, { index, previous, received: ranges, heard: ranges });
-      scene.stage.handle({ kind: "item", connection: scene.alice.connection, flow, bytes });
+    let sent = 0;
+    const send = () => {
+      const bytes = scene.receipt(0, { index: sent, previous, received: ranges, heard: ranges });
+      stage.handle({ kind: "item", connection: scene.alice.connection, flow, bytes });
       previous = receiptDigest(bytes);
-      scene.stage.now += 60;
-    }
-    const kept = scene.stage.artifacts(scene.sessionId).filter(({ artifact }) => artifact === "receipt");
-    expect(kept).toHaveLength(fitting);
-    scene.alice.drop(true);
-    scene.bob.drop(true);
+      sent += 1;
+      stage.now += 60;
+      return bytes.length;
+    };
+    while (!ended() && sent < 4_000) send();
+    expect(scene.bobInbox.event("session-ended")).toMatchObject({
+      reason: "statements-exceeded",
+      by: "server",
+    });
+    expect(kept()).toBe(sent);
+    const before = sent;
+    const more = Math.ceil(LAST_WORDS_ROOM / send()) + 3;
+    while (sent < before + more) send();
+    expect(kept()).toBeGreaterThan(before + more - 6);
+    stage.advance(CLOSING_WINDOW);
     expect(scene.finalRecord()?.extra).toMatchObject({
-      statements_dropped: { capacity: 1, "field-invalid": 1 },
+      reason: "statements-exceeded",
+      statements_dropped: { capacity: 1 },
     });
   });
 

@@ -10,11 +10,8 @@ import type { TerminateParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import { takeStatement } from "./statements.ts";
 
-/**
- * Bytes of checkpoints, receipts and interrupts kept of one end of a session, some times what an hour of talk in both
- * directions leaves. Beyond it a flow takes no more, as {@link takeStatement} says; the drops are counted in the final record.
- */
-export const MAX_STATEMENT_BYTES = 16 * 1024 * 1024;
+/** Why a session ends whose end leaves more statements than are kept. */
+const STATEMENTS_EXCEEDED = "statements-exceeded";
 
 /** What participants do with a session, and what their streams bring for it. */
 export class SessionRequests {
@@ -134,7 +131,7 @@ export class SessionRequests {
       return;
     }
     const signer = session.legs[route.signer];
-    const room = MAX_STATEMENT_BYTES - signer.statementBytes;
+    const room = signer.statementRoom.left(now);
     const isLeft = route.from.connection !== connection || route.from.flow !== flow;
     const taken = takeStatement(route, bytes, { verifier, room, now, isLeft });
     if (!taken.ok) {
@@ -148,7 +145,7 @@ export class SessionRequests {
       outputs.log("debug", "statement-repeated", { connection, flow, sessionId: session.id });
       return;
     }
-    signer.statementBytes += bytes.length;
+    signer.statementRoom.take(bytes.length);
     // Who signs statements is there, even when nobody says anything.
     session.lastActivity = Math.max(session.lastActivity, now);
     const { checkpoint, hasGap = false } = taken.value;
@@ -161,6 +158,9 @@ export class SessionRequests {
     outputs.push({ kind: "item", ...route.to, bytes });
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
     outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });
+    // A statement refused would break its chain, and the evidence with it: the session ends while there is room for the last ones.
+    if (signer.statementRoom.isSpent(now) && !isFinal(session.state))
+      this.#endings.end(session, "terminate", "server", now, STATEMENTS_EXCEEDED);
     this.#endings.finishIfComplete(session, now);
   }
 }

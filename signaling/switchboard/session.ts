@@ -21,6 +21,7 @@ import type { CommittedChange } from "./changes.ts";
 import type { MediaFlow } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Exchange } from "./replies.ts";
+import type { StatementRoom } from "./statement-room.ts";
 import type { SteeringChange } from "./steering.ts";
 
 /** 0 is the caller, 1 the callee. */
@@ -56,8 +57,8 @@ export interface SessionLeg {
   readonly noticeAllowance: Allowance;
   /** Why live media comes badly to it, by the relay's word. */
   degraded?: QualityReason | undefined;
-  /** Bytes kept of its checkpoints, receipts and interrupts. */
-  statementBytes: number;
+  /** For its checkpoints, receipts and interrupts, and for changes that it asked for. */
+  readonly statementRoom: StatementRoom;
   /** Its closing statement is in the evidence. */
   hasClosed: boolean;
   /** The statement itself, while what it counts is on its way and it is not in the log. */

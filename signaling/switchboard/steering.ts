@@ -24,7 +24,6 @@ import {
   takeChange,
 } from "./session.ts";
 import type { InterruptContent } from "./session-parameters.ts";
-import { MAX_STATEMENT_BYTES } from "./session-requests.ts";
 import type { SessionTable } from "./session-table.ts";
 
 /** A change that is in force and not yet recorded: its record names the last frame that the relay had let through. */
@@ -153,10 +152,10 @@ export class Steering {
     if (epoch !== present + 1) {
       return refuse("epoch-outdated", "The epoch rises by one.", "content.epoch", { epoch: present });
     }
-    if (leg.statementBytes + bytes.length > MAX_STATEMENT_BYTES) {
-      return refuse("capacity", "This end has left as many statements as are kept.");
+    if (!leg.statementRoom.fits(bytes.length, now)) {
+      return refuse("capacity", "This end leaves more statements than are kept.");
     }
-    leg.statementBytes += bytes.length;
+    leg.statementRoom.take(bytes.length);
     session.epochs.set(flow, epoch);
     this.#handOn(session, leg.leg, flow, bytes);
     this.#desk.outputs.push({
