@@ -1,4 +1,3 @@
-import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
@@ -15,6 +14,7 @@ import {
 } from "./scope.ts";
 import { DIGEST, integer, list, object, oneOf, SECONDS, text } from "./shape.ts";
 import type { Terms } from "./terms.ts";
+import { checkSuccession, type Predecessor } from "./terms-succession.ts";
 
 /** One end gives up part of its own scope. `iat` is Unix seconds. */
 export type NarrowingPayload = {
@@ -50,14 +50,9 @@ export function makeNarrowing<Key extends IdentitySigner>(
 }
 
 /** What a narrowing must follow. */
-export interface NarrowingExpectation {
+export interface NarrowingExpectation extends Predecessor {
   /** The identity key of that leg. */
   readonly publicKey: Uint8Array;
-  /** 32 bytes. */
-  readonly sessionDigest: Uint8Array;
-  readonly leg: 0 | 1;
-  /** The terms in force. */
-  readonly terms: Terms;
 }
 
 /**
@@ -73,22 +68,9 @@ export function verifyNarrowing(
   const verified = verifySigned(jws, NARROWING, expected.publicKey, verifier);
   if (!verified.ok) return verified;
   const payload = verified.value;
-  const { terms } = expected;
-  if (
-    payload.session_id !== terms.session_id ||
-    payload.session_digest !== encodeHex(expected.sessionDigest)
-  ) {
-    return refuse("field-invalid", "This narrows another session.", "narrowing.session_digest");
-  }
-  if (payload.leg !== expected.leg) {
-    return refuse("field-invalid", "This is the other leg's scope.", "narrowing.leg");
-  }
-  if (payload.number !== terms.number + 1) {
-    return refuse("terms-outdated", "This does not follow the terms in force.", "narrowing.number", {
-      number: terms.number,
-    });
-  }
-  const made = narrowedTerms(terms, payload.leg, payload.scope);
+  const follows = checkSuccession(payload, expected, "narrowing");
+  if (!follows.ok) return follows;
+  const made = narrowedTerms(expected.terms, payload.leg, payload.scope);
   if (!made.ok) return made;
   return ok({ jws, payload, scope: made.value.scope, terms: made.value.terms });
 }

@@ -1,5 +1,4 @@
 import { findAudioFormat } from "../codecs/audio-formats.ts";
-import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
@@ -10,6 +9,7 @@ import { parseScopes } from "./scope.ts";
 import { DIGEST, integer, list, object, oneOf, optional, SECONDS, type Shape, UUID_V7 } from "./shape.ts";
 import { PROFILE, type Profile, STREAM_ID } from "./stream-fields.ts";
 import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+import { checkSuccession, type Predecessor } from "./terms-succession.ts";
 import { isCurrent } from "./validity.ts";
 
 /** How long a change is good for, seconds: it is accepted by then, and in force, or off for good. */
@@ -83,15 +83,9 @@ export function makeTermsAcceptance<Key extends IdentitySigner>(
 }
 
 /** What a change must follow. */
-export interface TermsChangeExpectation {
+export interface TermsChangeExpectation extends Predecessor {
   /** The identity key of the leg that asks. */
   readonly publicKey: Uint8Array;
-  /** 32 bytes. */
-  readonly sessionDigest: Uint8Array;
-  /** Who asks. */
-  readonly leg: 0 | 1;
-  /** The terms in force. */
-  readonly terms: Terms;
   /** Changes between these terms and this one are left out: it may bring back what they had changed. */
   readonly leavesOut?: boolean;
 }
@@ -108,22 +102,9 @@ export function verifyTermsChange(
   const verified = verifySigned(jws, TERMS_CHANGE, expected.publicKey, verifier);
   if (!verified.ok) return verified;
   const payload = verified.value;
-  const { terms } = expected;
-  if (
-    payload.session_id !== terms.session_id ||
-    payload.session_digest !== encodeHex(expected.sessionDigest)
-  ) {
-    return refuse("field-invalid", "This changes another session.", "change.session_digest");
-  }
-  if (payload.leg !== expected.leg) {
-    return refuse("field-invalid", "This is asked in the other leg's name.", "change.leg");
-  }
-  if (payload.number !== terms.number + 1) {
-    return refuse("terms-outdated", "This does not follow the terms in force.", "change.number", {
-      number: terms.number,
-    });
-  }
-  const made = changedTerms(terms, payload.settings, expected.leavesOut);
+  const follows = checkSuccession(payload, expected, "change");
+  if (!follows.ok) return follows;
+  const made = changedTerms(expected.terms, payload.settings, expected.leavesOut);
   if (!made.ok) return made;
   return ok({ jws, digest: termsChangeDigest(jws), payload, terms: made.value });
 }

@@ -170,8 +170,8 @@ describe("a narrowing", () => {
   it.each<[string, Partial<NarrowingPayload>, RegExp]>([
     ["of terms that do not follow", { number: 3 }, /does not follow the terms in force/],
     ["of more than there was", { scope: ["communication:video:capture"] }, /only gives up scope/],
-    ["of another session", { session_digest: "0".repeat(64) }, /narrows another session/],
-    ["of the other leg", { leg: 1 }, /other leg's scope/],
+    ["of another session", { session_digest: "0".repeat(64) }, /This is of another session/],
+    ["of the other leg", { leg: 1 }, /This is the other leg's\./],
   ])("%s is named", (_name, changes, message) => {
     const [fault] = faults(withNarrowing(changes));
     expect(fault).toMatch(message);

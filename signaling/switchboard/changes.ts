@@ -2,7 +2,6 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { jwsDigest } from "../jws.ts";
-import { step } from "../session-machine.ts";
 import {
   isStillGood,
   type TermsChange,
@@ -16,7 +15,7 @@ import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { lastLetThrough, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type LegNumber, peerOf, type Session, type SessionLeg, takeChange } from "./session.ts";
+import { artifact, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { ConfirmChangeParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import { useProfile } from "./statements.ts";
@@ -52,7 +51,7 @@ export class Changes {
 
   /** ADJUST /sessions/{id} with a change: the other end is asked, and the answer waits for its word. */
   ask(asked: Asked, sessionId: string, jws: string, now: number): Result<void> {
-    const found = this.#steering(asked, sessionId, now);
+    const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const { exchange } = asked;
@@ -94,7 +93,7 @@ export class Changes {
 
   /** CONFIRM /sessions/{id} of a change: the other end takes it, or does not. */
   confirm(asked: Asked, sessionId: string, parameters: ConfirmChangeParameters, now: number): Result<void> {
-    const found = this.#steering(asked, sessionId, now);
+    const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const { target_id: target, acceptance } = parameters;
@@ -255,22 +254,6 @@ export class Changes {
       now,
     );
     return ok(undefined);
-  }
-
-  #steering(
-    asked: Asked,
-    sessionId: string,
-    now: number,
-  ): Result<{ readonly session: Session; readonly leg: SessionLeg }> {
-    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
-    if (!found.ok) return found;
-    const { session, leg } = found.value;
-    const taken = step(session.state, "control");
-    if (!taken.ok) return taken;
-    const change = takeChange(leg, now);
-    if (!change.ok) return change;
-    session.lastActivity = Math.max(session.lastActivity, now);
-    return found;
   }
 }
 

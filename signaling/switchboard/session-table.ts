@@ -1,10 +1,10 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
-import type { SessionState } from "../session-machine.ts";
+import { type SessionState, step } from "../session-machine.ts";
 import { FadingMap } from "./fading-map.ts";
 import { type FlowSet, type MediaFlow, statementRoutes } from "./flows.ts";
 import { Loads, loadOfSession } from "./load.ts";
-import { type Ending, legOf, type Session, type SessionLeg } from "./session.ts";
+import { type Ending, legOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { StatementRoute } from "./statements.ts";
 
 /** How long an ended session is remembered, milliseconds, and how many; beyond, its id is as unknown as any. */
@@ -123,6 +123,22 @@ export class SessionTable {
     if (leg === undefined) return notYours();
     leg.heardAt = now;
     return ok({ session, leg });
+  }
+
+  /**
+   * A session that an end steers now: it takes part, the session takes control messages, and the end has asked for no more changes than it
+   * may. Faults as {@link participation}, of the session machine, and `rate-limited`.
+   */
+  steered(id: string, agentId: string, now: number): Result<Participation> {
+    const found = this.participation(id, agentId, now);
+    if (!found.ok) return found;
+    const { session, leg } = found.value;
+    const taken = step(session.state, "control");
+    if (!taken.ok) return taken;
+    const change = takeChange(leg, now);
+    if (!change.ok) return change;
+    session.lastActivity = Math.max(session.lastActivity, now);
+    return found;
   }
 
   add(session: Session, now: number): void {

@@ -6,7 +6,6 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
 import { intersect } from "../scope.ts";
-import { step } from "../session-machine.ts";
 import { isInterruptible } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Changes } from "./changes.ts";
@@ -14,15 +13,7 @@ import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import { lastLetThrough, type MediaFlow, termsMessage } from "./flows.ts";
 import type { Exchange } from "./replies.ts";
-import {
-  artifact,
-  keyInForce,
-  type LegNumber,
-  peerOf,
-  type Session,
-  type SessionLeg,
-  takeChange,
-} from "./session.ts";
+import { artifact, keyInForce, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { InterruptContent } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -65,7 +56,7 @@ export class Steering {
 
   /** ADJUST /sessions/{id}: an end gives up part of its own scope. */
   narrow(asked: Asked, sessionId: string, jws: string, now: number): Result<void> {
-    const found = this.#steering(asked, sessionId, now);
+    const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const narrowing = verifyNarrowing(
@@ -112,7 +103,7 @@ export class Steering {
 
   /** NOTIFY /sessions/{id}, event `interrupt`: the listener, or the speaker itself, ends what a stream is saying. */
   interrupt(asked: Asked, sessionId: string, content: InterruptContent, now: number): Result<void> {
-    const found = this.#steering(asked, sessionId, now);
+    const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const decoded = decodeBase64url(content.interrupt, "content.interrupt");
@@ -228,22 +219,6 @@ export class Steering {
         session.link,
       );
     }
-  }
-
-  #steering(
-    asked: Asked,
-    sessionId: string,
-    now: number,
-  ): Result<{ readonly session: Session; readonly leg: SessionLeg }> {
-    const found = this.#table.participation(sessionId, asked.agent.agentId, now);
-    if (!found.ok) return found;
-    const { session, leg } = found.value;
-    const taken = step(session.state, "control");
-    if (!taken.ok) return taken;
-    const change = takeChange(leg, now);
-    if (!change.ok) return change;
-    session.lastActivity = Math.max(session.lastActivity, now);
-    return found;
   }
 
   #await(session: Session, change: SteeringChange, now: number): void {
