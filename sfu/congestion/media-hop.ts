@@ -252,7 +252,7 @@ export class MediaHop {
     const { leastRoundTrip, interval, roundTrip = 0 } = this.#reports;
     if (leastRoundTrip === undefined || this.#unanswered === 0) return false;
     const unanswered = this.#unanswered + Math.min(now - this.#wantedAt, LONGEST_GAP);
-    return unanswered > roundTrip + OVERDUE_REPORTS * interval + OVERDUE;
+    return unanswered > Math.max(roundTrip + interval + OVERDUE, OVERDUE_REPORTS * interval + OVERDUE_MARGIN);
   }
 
   /** Less comes out of the queue than audio alone puts in: it will be long before the reports say so. */
@@ -329,9 +329,11 @@ const FILLING_SHARE = 0.85;
 /** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
 const OVERFULL_GAIN = 1.25;
 const ROOMY_FOR = 2_000;
-/** Intervals between reports, and milliseconds, beyond the round trip that one may take to come: two before it may be lost. */
-const OVERDUE_REPORTS = 3;
+/** Milliseconds that the first report on what was sent may take beyond the round trip and the interval between reports. */
 const OVERDUE = 350;
+/** Intervals, and milliseconds, in which one report may follow another: two between them may be lost. */
+const OVERDUE_REPORTS = 3;
+const OVERDUE_MARGIN = 200;
 /** Milliseconds between two packets that want to go which are a pause, as far as they are more. */
 const LONGEST_GAP = 60;
 /** Milliseconds between packets while they are. */

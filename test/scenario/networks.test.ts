@@ -99,7 +99,7 @@ it.each(Object.keys(PRESETS) as (keyof typeof PRESETS)[])("speech comes through 
   expect(delayOf(recording)).toBeLessThan(2 * (delay + jitter) + HOLD_MS);
   const interrupted = holes(recording);
   // Playing stumbles where frames are missing, and for a few frames where the delay turns out longer than thought.
-  for (const { frames, missing } of interrupted) expect(frames).toBeLessThanOrEqual(missing + 4);
+  for (const { frames, missing } of interrupted) expect(frames).toBeLessThanOrEqual(missing + 2);
   const longestHole = Math.max(...interrupted.map(({ frames }) => frames * 20));
   expect(longestGap).toBeLessThanOrEqual(longestHole + 20);
   await world.during(pair.call.end());

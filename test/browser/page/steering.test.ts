@@ -26,6 +26,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Number of the terms in force, as the page shows it. */
+async function termsShown(): Promise<number> {
+  return Number(/terms (\d+)/.exec(await ada.text("call-facts"))?.[1]);
+}
+
 test("a flipped bit is refused, and so is every frame outside a narrowed scope; all of it is in the evidence", async () => {
   await ada.call("Echo");
   await ada.counts("sent-sent", 25);
@@ -37,14 +42,16 @@ test("a flipped bit is refused, and so is every frame outside a narrowed scope; 
   expect(await ada.count("sent-refused")).toBe(1);
 
   expect(await ada.text("me-scope")).toContain("audio:transmit");
+  const terms = await termsShown();
   await ada.press("Narrow my scope");
   await ada.reads("notices", /Frame \d+ of yours was refused by the server, reason scope/);
   await ada.counts("sent-refused", 25);
   await ada.reads("sent-reasons", /scope \(\d+\): the scope does not allow it/);
   await ada.reads("me-verdict", /Outside your scope: the server refuses/);
-  await ada.reads("call-facts", /terms [2-9]/);
+  await expect.poll(() => termsShown(), { timeout: 20_000 }).toBeGreaterThan(terms);
   expect(await ada.text("me-scope")).not.toContain("audio:transmit");
   await ada.reads("records", /ADJUST/);
+  const inTheEnd = await termsShown();
   await ada.hangUp();
 
   const evidence = await ada.evidence();
@@ -56,7 +63,12 @@ test("a flipped bit is refused, and so is every frame outside a narrowed scope; 
     parley("verify", evidence, "--trust", trust),
   ]);
   expect([alone.code, anchored.code]).toEqual([3, 0]);
-  expect(anchored.stdout).toMatch(/^speaker-signed +caller: gave up scope, from terms [2-9] on keeps /m);
+  // The voice may follow a busy machine by further terms, before and after: the narrowing made some in between.
+  const narrowed = /^speaker-signed +caller: gave up scope, from terms (\d+) on keeps /m.exec(
+    anchored.stdout,
+  );
+  expect(Number(narrowed?.[1])).toBeGreaterThan(terms);
+  expect(Number(narrowed?.[1])).toBeLessThanOrEqual(inTheEnd);
   expect(anchored.stdout).toMatch(/"refused":\{"scope":\d+,("session-state":\d+,)?"signature":1\}/);
 });
 
