@@ -48,8 +48,8 @@ function rows(name: string, costs: readonly number[], unit: string, target?: num
   }));
 }
 
-/** A voice: packets of one report, which comes each 250 ms; their bytes, and milliseconds apart. */
-const BATCH_PACKETS = 13;
+/** A voice: packets of one report, which comes each 400 ms; their bytes, and milliseconds apart. */
+const BATCH_PACKETS = 21;
 const PACKET_BYTES = 260;
 const INTERVAL = 20;
 const ONE_WAY = 30;

@@ -94,6 +94,8 @@ export class TimeStretch {
   ): { readonly at: number; readonly lag: number } | undefined {
     const least = this.#samples(SHORTEST_CUT);
     if (most < least) return undefined;
+    // One place is as good as another.
+    if (powerOf(pcm) === 0) return { at: from, lag: most };
     const mono = this.#mono(pcm);
     const step = Math.max(1, Math.round(this.#clockRate / SEARCH_RATE));
     const coarse = thinned(mono, step);
@@ -195,6 +197,6 @@ function thinned(sound: Float32Array, step: number): Float32Array {
 
 function powerOf(sound: ArrayLike<number>): number {
   let energy = 0;
-  for (let at = 0; at < sound.length; at += 1) energy += (sound[at] as number) ** 2;
+  for (let at = 0; at < sound.length; at += 1) energy += (sound[at] as number) * (sound[at] as number);
   return sound.length === 0 ? 0 : energy / sound.length;
 }

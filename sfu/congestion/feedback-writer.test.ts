@@ -14,6 +14,17 @@ describe("feedback on what arrived", () => {
     expect(gaps.slice(-10).every((gap) => gap >= 400 && gap <= 420)).toBe(true);
   });
 
+  it("goes out less often from an end that is late with it: an overloaded machine is not given more to do", () => {
+    const writer = new FeedbackWriter({ ssrc: 9, start: 0 });
+    const times: number[] = [];
+    for (let at = 0; at < 1_900; at += 20) {
+      writer.arrived(1, at / 20, 160, at);
+      const due = writer.nextTimeout();
+      if (due !== undefined && at >= due + 60 && writer.report(at) !== undefined) times.push(at);
+    }
+    expect(times.length).toBeLessThanOrEqual(5);
+  });
+
   it("tells a gap at once, and goes on each 50 ms for two seconds", () => {
     const writer = new FeedbackWriter({ ssrc: 9, start: 0 });
     const before = speak(writer, { packets: 200 }).at(-1) as number;

@@ -26,6 +26,14 @@ const CALM_INTERVAL = 400;
 const BUSY_FOR = 2_000;
 /** Bits a second above which reports are frequent, trouble or not. */
 const BUSY_RATE = 300_000;
+/**
+ * Each millisecond by which this end is later than that with its reports puts so many more between them: an overloaded machine is not
+ * helped by more to do.
+ */
+const CALM_LATENESS = 20;
+const LATENESS_WEIGHT = 10;
+/** Share of that lateness that is remembered with each report. */
+const LATENESS_KEPT = 0.9;
 /** Milliseconds between a report and one that the first sign of trouble calls for. */
 const URGENT_INTERVAL = 20;
 /** Later than usual by so many milliseconds, and by twice what packets usually are early or late, a packet is trouble. */
@@ -44,6 +52,8 @@ export class FeedbackWriter {
   #bytes = 0;
   #busyUntil: number;
   #takes: number | undefined;
+  /** By how much reports are made later than they were due, milliseconds. */
+  #lateness = 0;
   /** Datagrams of one time are one round. */
   #round = 0;
 
@@ -77,12 +87,12 @@ export class FeedbackWriter {
     this.#bytes += bytes + PACKET_OVERHEAD;
     if (isTrouble) {
       // The first sign of it is worth a report at once; while it lasts the next one is near anyway.
-      const interval = now < this.#busyUntil ? BUSY_INTERVAL : URGENT_INTERVAL;
+      const interval = now < this.#busyUntil ? this.#busyInterval : URGENT_INTERVAL;
       this.#busyUntil = now + BUSY_FOR;
       this.#hurry(this.#lastReport + interval, now);
     } else if (this.#reportAt === undefined) {
-      this.#hurry(this.#lastReport + (now < this.#busyUntil ? BUSY_INTERVAL : CALM_INTERVAL), now);
-    } else if (now < this.#busyUntil) this.#hurry(this.#lastReport + BUSY_INTERVAL, now);
+      this.#hurry(this.#lastReport + this.#interval(now), now);
+    } else if (now < this.#busyUntil) this.#hurry(this.#lastReport + this.#busyInterval, now);
   }
 
   /** The source is over: nothing is reported of it any more. */
@@ -103,6 +113,7 @@ export class FeedbackWriter {
   /** One datagram of feedback when it is time, else `undefined`. Call until `undefined`. */
   report(now: number): Uint8Array | undefined {
     if (this.#reportAt === undefined || now < this.#reportAt) return undefined;
+    this.#lateness = Math.max(now - this.#reportAt - CALM_LATENESS, this.#lateness * LATENESS_KEPT);
     const elapsed = Math.max(1, now - this.#lastReport);
     if ((this.#bytes * 8_000) / elapsed > BUSY_RATE) this.#busyUntil = now + BUSY_FOR;
     const streams: StreamArrivals[] = [];
@@ -129,8 +140,7 @@ export class FeedbackWriter {
       this.#bytes = 0;
       // What came last is said twice, too: another report follows though nothing more arrives.
       const isToBeRepeated = [...this.#sources.values()].some((source) => source.hasNews);
-      const interval = now < this.#busyUntil ? BUSY_INTERVAL : CALM_INTERVAL;
-      this.#reportAt = isToBeRepeated ? now + interval : undefined;
+      this.#reportAt = isToBeRepeated ? now + this.#interval(now) : undefined;
     }
     if (streams.length === 0) return undefined;
     const time = reportTime(now);
@@ -145,6 +155,14 @@ export class FeedbackWriter {
     both.set(arrivals);
     both.set(remb, arrivals.length);
     return both;
+  }
+
+  #interval(now: number): number {
+    return now < this.#busyUntil ? this.#busyInterval : CALM_INTERVAL;
+  }
+
+  get #busyInterval(): number {
+    return Math.min(CALM_INTERVAL, BUSY_INTERVAL + LATENESS_WEIGHT * this.#lateness);
   }
 
   #hurry(at: number, now: number): void {

@@ -8,7 +8,7 @@ import { canDial, loadBinding } from "./binding.ts";
 import { type SessionFacts, WebTransportConnection } from "./connection.ts";
 import { endOfTurn } from "./end-of-turn.ts";
 import type { NativeClient, NativeSession } from "./native.ts";
-import { readsAtOnce } from "./reads-at-once.ts";
+import { countReader, readsAtOnce } from "./reads-at-once.ts";
 
 /** What a WebTransport client carrier is made with. */
 export interface WebTransportCarrierOptions extends EndOptions {
@@ -51,6 +51,7 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
           readsAtOnce,
         };
         const connection = new WebTransportConnection(session, facts, options);
+        countReader(connection.ended);
         try {
           connection.start(handlers);
         } catch (error) {
