@@ -202,11 +202,11 @@ export class CallAttachment {
     }
   }
 
-  /** How far the data stream was heard: the server sends again what was on its way from there. */
+  /** How far reliable streams were heard: the server sends again what was on its way from there. */
   #received(): JsonObject {
-    const { receiver } = this.#options.media.messages;
-    if (receiver === undefined) return {};
-    return { received: [{ stream: receiver.stream, next_sequence: receiver.nextSequence }] };
+    const places = this.#options.media.heardPlaces;
+    if (places.length === 0) return {};
+    return { received: places.map(({ stream, nextSequence }) => ({ stream, next_sequence: nextSequence })) };
   }
 
   #goOn(opened: ReopenedConnection): void {

@@ -10,7 +10,8 @@ import {
 } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { CallRequests } from "./call-control.ts";
-import type { CallMedia, Unattributed } from "./call-media.ts";
+import type { CallMedia } from "./call-media.ts";
+import type { Unattributed } from "./stream-media.ts";
 import { unwrap } from "./unwrap.ts";
 import { VoicePause } from "./voice-pause.ts";
 

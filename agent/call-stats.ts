@@ -24,20 +24,20 @@ export interface CallStats {
 }
 
 export function callStats(media: CallMedia, audio: CallAudio): CallStats {
-  const { data, sender, receiver } = media.messages;
+  const { messages } = media;
   return {
     sent: media.sender?.counters,
     heard: media.receiver?.counters,
     unread: audio.unread,
     hop: media.hop?.stats,
-    data: data && { sent: sender?.counters, heard: receiver?.counters },
+    data: messages && { sent: messages.sender?.counters, heard: messages.receiver?.counters },
   };
 }
 
 /** What a closing statement counts: all streams together. */
-export function closingTotals({ sender, receiver, messages }: CallMedia): ClosingPayload["totals"] {
-  const spoken = [sender?.counters, messages.sender?.counters].filter((one) => one !== undefined);
-  const heard = [receiver?.receipts, messages.receiver?.receipts].filter((one) => one !== undefined);
+export function closingTotals({ totals }: CallMedia): ClosingPayload["totals"] {
+  const spoken = totals.map(({ sent }) => sent).filter((one) => one !== undefined);
+  const heard = totals.map((one) => one.heard).filter((one) => one !== undefined);
   const sum = <Count>(all: readonly Count[], count: (one: Count) => number) =>
     all.reduce((total, one) => total + count(one), 0);
   return {

@@ -342,8 +342,7 @@ export class CallTerms {
     const { session, media } = this.#options;
     this.#giveUp(terms);
     const peer = session.leg === 0 ? 1 : 0;
-    media.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "audio"));
-    media.messages.receiver?.underTerms(terms.number, mayTransmit(terms, peer, "data"));
+    media.underTerms(terms.number, (modality) => mayTransmit(terms, peer, modality));
   }
 
   /** Sends nothing more of what `terms` do not let this end send. */
@@ -355,11 +354,9 @@ export class CallTerms {
 
   #giveUpOnly(modalities: readonly Modality[]): void {
     const { media, keepSending } = this.#options;
-    const { sender, messages } = media;
     this.#givenUp.clear();
     for (const modality of modalities) this.#givenUp.add(modality);
-    if (sender !== undefined) sender.permitted = keepSending || !this.#givenUp.has("audio");
-    if (messages.sender !== undefined) messages.sender.permitted = keepSending || !this.#givenUp.has("data");
+    media.permit((modality) => keepSending || !this.#givenUp.has(modality));
   }
 
   /** Waits until terms of at least this number are in force, or for as long as that is worth it. */

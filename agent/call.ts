@@ -130,7 +130,7 @@ export class Call {
       anchored: session.peer.anchored,
     };
     this.audio = options.media.audio;
-    this.data = options.media.messages.data;
+    this.data = options.media.messages?.data;
     this.#control = control;
     this.#reachable = context.reachable;
     this.#clock = clock;
@@ -431,10 +431,7 @@ export class Call {
     this.#cancelUpkeep = this.#clock.at(this.#clock.now() + UPKEEP_MS, () => {
       const now = this.#clock.now();
       this.#listening?.poll(now);
-      this.#media.sender?.poll(now);
-      this.#media.receiver?.poll(now);
-      this.#media.messages.sender?.poll(now);
-      this.#media.messages.receiver?.poll(now);
+      this.#media.poll(now);
       this.#scheduleUpkeep();
     });
   }

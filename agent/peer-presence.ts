@@ -5,7 +5,7 @@ import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { CallMedia } from "./call-media.ts";
-import type { HeardPlace } from "./data-media.ts";
+import type { HeardPlace } from "./stream-media.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** The other end has no connection for the call now. */

@@ -96,7 +96,7 @@ export function redPayloadTypeOf(agreed: TermsFormat): number | undefined {
 }
 
 /** What an answer chose for one stream, apart from its number and direction. */
-export function formatOf(stream: AnswerStream): TermsFormat {
+function formatOf(stream: AnswerStream): TermsFormat {
   return stream.modality === "audio"
     ? { modality: stream.modality, codec: stream.codec }
     : { modality: stream.modality, format: stream.format };

@@ -1,0 +1,236 @@
+import { type AudioCodec, rtpTicks } from "../codecs/audio-codec.ts";
+import { audioFormat } from "../codecs/audio-formats.ts";
+import { INTERRUPT_BYTES } from "../codecs/interrupt.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { isThin } from "../sfu/media-leg.ts";
+import { AudioReceiver } from "./audio-receiver.ts";
+import { AudioSender } from "./audio-sender.ts";
+import { CallAudio } from "./call-audio.ts";
+import { FirstWords } from "./first-words.ts";
+import type { FrameFate } from "./frame-fate.ts";
+import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
+import type { AudioStreamParameters } from "./stream-parameters.ts";
+import { listeningParts, speakingParts } from "./stream-parts.ts";
+
+/** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
+export const RATE_HEADROOM = 2;
+/** Seconds of burst on top, so that a network that held frames back and lets them go at once is not refused. */
+const RATE_BURST_SECONDS = 2;
+
+type AudioSide = StreamSide<AudioStreamParameters>;
+
+/** A voice, both ways. */
+export interface AudioMedia extends StreamMedia {
+  readonly modality: "audio";
+  readonly audio: CallAudio;
+  readonly sender: AudioSender | undefined;
+  readonly receiver: AudioReceiver | undefined;
+}
+
+/** Makes the media of a stream of audio and claims its flows. Throws `proposal-rejected` for a codec that is not here. */
+export async function openAudioMedia(
+  context: StreamMediaContext,
+  stream: number,
+  { sends, hears }: StreamSides<AudioStreamParameters>,
+): Promise<AudioMedia> {
+  const { platform, report, tagKeys } = context;
+  const { clock } = platform;
+  const [sendCodec, hearCodec] = await Promise.all([
+    sends && makeCodec(context, sends.entry),
+    hears && makeCodec(context, hears.entry),
+  ]);
+  const hop = context.hop();
+  const firstWords = new FirstWords({
+    clock,
+    // What each end does not know of the server's clock is half its round trip.
+    roundTrip: 2 * context.peerClock.uncertainty,
+    wait: () => sender?.wait("peer-silent"),
+    goOn: () => sender?.goOn("peer-silent"),
+  });
+  let speaks: (fate: FrameFate) => void = () => {};
+  const watching = {
+    ...context,
+    watch: (fate: FrameFate) => {
+      speaks(fate);
+      context.watch(fate);
+    },
+  };
+  const sender = sends && sendCodec && makeSender(watching, sends, sendCodec, () => firstWords.sent());
+  const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
+  speaks = (fate) => audio.frame(fate);
+  const receiver = hears && hearCodec && makeReceiver(watching, hears, hearCodec, audio);
+  // Who takes a call up speaks to an end that is there, or is told that it is not.
+  if (context.statements !== undefined) firstWords.seen();
+  hop.onEstimate(({ behind }) => {
+    if (behind !== undefined) firstWords.seen();
+  });
+  listenTo(context, { sends, hears }, receiver, () => firstWords.seen());
+  return {
+    stream,
+    modality: "audio",
+    audio,
+    sender,
+    receiver,
+    hold: () => {
+      sender?.hold();
+      receiver?.hold();
+    },
+    release: () => {
+      sender?.release();
+      receiver?.release();
+    },
+    detach: () => {
+      receiver?.cutOff();
+      sender?.wait("detached");
+    },
+    attach: () => {
+      sender?.moveTo(sends?.line.flow ?? 0);
+      receiver?.moveTo(hears?.line.flow ?? 0);
+      receiver?.reached();
+      sender?.goOn("detached");
+    },
+    peerSeen: () => firstWords.seen(),
+    peerIsToCome: () => sender?.wait("peer-detached"),
+    peerLeft: () => {
+      sender?.wait("peer-detached");
+      receiver?.cutOff();
+    },
+    peerCame: () => {
+      firstWords.anew();
+      sender?.goOn("peer-detached");
+      receiver?.reached();
+    },
+    useProfile: (profile, termsNumber, peer) => {
+      sender?.useSeal(tagKeys.seal(profile, stream, peer));
+      receiver?.useProfile(profile, termsNumber);
+    },
+    expectProfile: (profile) => receiver?.expectProfile(profile),
+    takeKey: (key, profile, expiresAt) => {
+      receiver?.takeKey(tagKeys.heard(stream, key), expiresAt);
+      sender?.useSeal(tagKeys.seal(profile, stream, key));
+    },
+    takeClock: (clock) => receiver?.takeClock(clock),
+    permit: (isPermitted) => {
+      if (sender !== undefined) sender.permitted = isPermitted;
+    },
+    underTerms: (termsNumber, transmitAllowed) => receiver?.underTerms(termsNumber, transmitAllowed),
+    heardPlace: undefined,
+    get totals() {
+      return { sent: sender?.counters, heard: receiver?.receipts };
+    },
+    poll: (now) => {
+      sender?.poll(now);
+      receiver?.poll(now);
+    },
+    finish: () => {
+      firstWords.finish();
+      sender?.finish();
+      receiver?.finish();
+      audio.finish();
+    },
+  };
+}
+
+async function makeCodec(context: StreamMediaContext, entry: AudioStreamParameters): Promise<AudioCodec> {
+  const format = audioFormat(entry.codec, entry.channels, entry.frameMs);
+  if (format === undefined) {
+    throw new ParleyError({ code: "proposal-rejected", message: `No codec here for ${entry.codec}.` });
+  }
+  return await context.platform.createAudioCodec(format, context.codecOptions);
+}
+
+function makeSender(
+  context: StreamMediaContext,
+  { entry, line }: AudioSide,
+  codec: AudioCodec,
+  sent: () => void,
+): AudioSender {
+  const { platform, time } = context;
+  const hop = context.hop();
+  const sender = new AudioSender({
+    clock: platform.clock,
+    time,
+    codec,
+    turns: context.turns,
+    ...speakingParts(context, entry, rtpTicks(codec.format)),
+    outlet: {
+      frame: (frame, later) => {
+        context.outgoing?.(frame.packet);
+        if (line.isAttached) sent();
+        const fate = frame.fitsDatagram ? hop.send(line, entry.ssrc, frame, later) : "too-large";
+        if (fate === "too-large") void line.writeFrame(frame.packet);
+        return fate === "held" ? fate : line.isAttached;
+      },
+      discard: () => hop.discard(line, "epoch"),
+      checkpoint: (bytes) => line.state(bytes),
+      hasRoom: () => line.hasRoom,
+    },
+    stream: entry.stream,
+    epoch: entry.epoch,
+    watch: context.watch,
+  });
+  sender.useRedundancy(context.redundancy);
+  hop.onEstimate((estimate) => sender.useThinWay(isThin(estimate)));
+  return sender;
+}
+
+function makeReceiver(
+  context: StreamMediaContext,
+  { entry, line }: AudioSide,
+  codec: AudioCodec,
+  audio: CallAudio,
+): AudioReceiver {
+  const { platform, time } = context;
+  const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
+  const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };
+  return new AudioReceiver({
+    clock: platform.clock,
+    time,
+    codec,
+    ...listeningParts(context, entry, { rate }),
+    stopsUnattributed: context.unattributedRule === "stop",
+    unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
+    speaker: context.speaker,
+    epoch: entry.epoch,
+    heard: (heard) => audio.deliver(heard),
+    silenceIsHeard: () => audio.silenceIsHeard,
+    receipt: (bytes) => line.state(bytes),
+    hasRoom: () => line.hasRoom,
+    tap: context.tap,
+    watch: context.watch,
+  });
+}
+
+function listenTo(
+  context: StreamMediaContext,
+  { sends, hears }: StreamSides,
+  receiver: AudioReceiver | undefined,
+  seen: () => void,
+): void {
+  const hop = context.hop();
+  const nothing = () => {};
+  const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
+    bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice()) : take(bytes);
+  if (sends !== undefined) hop.sends(sends.line);
+  if (receiver !== undefined && hears !== undefined) {
+    hop.hears(hears.line);
+    hears.line.listen("frames", {
+      datagram: (bytes, held) => {
+        hop.arrived(bytes, held);
+        receiver.datagram(bytes, held);
+      },
+      item: (bytes) => receiver.item(bytes),
+    });
+    hears.line.listen("checkpoints", {
+      datagram: nothing,
+      item: statement((bytes) => receiver.checkpoint(bytes)),
+    });
+  }
+  sends?.line.listen("receipts", {
+    datagram: nothing,
+    item: statement((bytes) => {
+      seen();
+      context.receipt(bytes.slice());
+    }),
+  });
+}

@@ -1,0 +1,60 @@
+import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { payloadTypeOf, streamsSentBy, type Terms, type TermsFormat } from "../signaling/terms.ts";
+import type { StreamParameters } from "./stream-parameters.ts";
+
+/**
+ * Whether the server lays out what both ends signed for the end `leg`: every stream of the terms once in each direction it flows, as agreed, and no
+ * other. Throws `session-core-mismatch`.
+ */
+export function checkLayout(terms: Terms, leg: 0 | 1, streams: readonly StreamParameters[]): void {
+  const agreed = ([0, 1] as const).flatMap((speaker) =>
+    streamsSentBy(terms, speaker).map(({ stream }) => `${stream} of leg ${speaker}`),
+  );
+  const laidOut = streams.map((entry) => `${entry.stream} of leg ${entry.leg}`);
+  const wrong = [...new Set([...agreed, ...laidOut])].find(
+    (name) => !agreed.includes(name) || laidOut.filter((other) => other === name).length !== 1,
+  );
+  if (wrong !== undefined) {
+    throw new ParleyError({
+      code: "session-core-mismatch",
+      message: "The server does not lay out the streams that both ends signed.",
+      at: `stream ${wrong}`,
+    });
+  }
+  for (const entry of streams) checkEntry(terms, leg, entry);
+}
+
+/** Whether one direction of a stream is laid out as both ends signed it. Throws `session-core-mismatch`. */
+function checkEntry(terms: Terms, leg: 0 | 1, entry: StreamParameters): void {
+  const agreed = terms.streams.find(({ stream }) => stream === entry.stream);
+  const speaker = entry.direction === "send" ? leg : 1 - leg;
+  const agrees =
+    agreed !== undefined &&
+    entry.leg === speaker &&
+    entry.ssrc === agreed.ssrcs[speaker] &&
+    entry.payloadType === payloadTypeOf(agreed) &&
+    isLaidOutAs(entry, agreed);
+  if (agrees) return;
+  throw new ParleyError({
+    code: "session-core-mismatch",
+    message: "The server lays a stream out differently from what both ends signed.",
+    at: `stream ${entry.stream}`,
+  });
+}
+
+function isLaidOutAs(entry: StreamParameters, signed: TermsFormat): boolean {
+  if (entry.modality === "data") {
+    return (
+      signed.modality === "data" && entry.format === signed.format.name && entry.clockRate === DATA_CLOCK_RATE
+    );
+  }
+  return (
+    signed.modality === "audio" &&
+    entry.codec === signed.codec.name &&
+    entry.clockRate === signed.codec.clock_rate &&
+    entry.channels === signed.codec.channels &&
+    entry.frameMs === signed.codec.frame_ms &&
+    entry.redPayloadType === signed.codec.red_payload_type
+  );
+}
