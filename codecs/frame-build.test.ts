@@ -59,6 +59,7 @@ it.each<[string, Partial<FrameFields>]>([
   ["timestamp", { timestamp: 2 ** 32 }],
   ["ssrc", { ssrc: Number.NaN }],
   ["info.layer", { info: { layer: 32 } }],
+  ["info.needs", { info: { needs: 256 } }],
   ["epoch", { epoch: 2 ** 32 }],
   ["audioLevel.level", { audioLevel: { level: 128, voice: false } }],
   ["recorded.sessionDigest", { recorded: { ...recorded, sessionDigest: new Uint8Array(31) } }],

@@ -15,6 +15,7 @@ import {
   MAX_FRAME_BYTES,
   MAX_KEY_GENERATION,
   MAX_LAYER,
+  MAX_NEEDS,
   PROFILE_NUMBER,
   RECORDED_BYTES,
   SESSION_DIGEST_BYTES,
@@ -42,6 +43,8 @@ export interface FrameInfo {
   readonly endOfTurn?: boolean;
   /** 0 to 31. */
   readonly layer?: number;
+  /** How many numbers before this frame the newest one is that it cannot be decoded without, 1 to 255; 0: it does not say. */
+  readonly needs?: number;
 }
 
 /** The audio level element (RFC 6464). */
@@ -132,8 +135,10 @@ function writeElements(fields: FrameFields, target: Uint8Array, offset: number):
   target.fill(0, at, at + tagBytes);
   at += tagBytes;
   if (fields.info !== undefined) {
-    at = writeElementHeader(target, at, ELEMENT.frameInfo, 1);
+    const { needs = 0 } = fields.info;
+    at = writeElementHeader(target, at, ELEMENT.frameInfo, infoBytes(fields.info));
     target[at++] = infoByte(fields.info);
+    if (needs > 0) target[at++] = needs;
   }
   if (fields.epoch !== undefined) {
     at = writeElementHeader(target, at, ELEMENT.epoch, EPOCH_BYTES);
@@ -156,11 +161,15 @@ function writeElements(fields: FrameFields, target: Uint8Array, offset: number):
 
 function elementBytes(fields: FrameFields): number {
   let bytes = ELEMENT_HEADER_BYTES + ATTRIBUTION_HEAD_BYTES + TAG_BYTES[fields.profile];
-  if (fields.info !== undefined) bytes += ELEMENT_HEADER_BYTES + 1;
+  if (fields.info !== undefined) bytes += ELEMENT_HEADER_BYTES + infoBytes(fields.info);
   if (fields.epoch !== undefined) bytes += ELEMENT_HEADER_BYTES + EPOCH_BYTES;
   if (fields.audioLevel !== undefined) bytes += ELEMENT_HEADER_BYTES + AUDIO_LEVEL_BYTES;
   if (fields.recorded !== undefined) bytes += ELEMENT_HEADER_BYTES + RECORDED_BYTES;
   return bytes;
+}
+
+function infoBytes({ needs = 0 }: FrameInfo): number {
+  return needs > 0 ? 2 : 1;
 }
 
 function infoByte(info: FrameInfo): number {
@@ -181,6 +190,7 @@ function checkFields(fields: FrameFields): void {
   requireInteger(fields.timestamp, MAX_U32, "timestamp");
   requireInteger(fields.ssrc, MAX_U32, "ssrc");
   if (fields.info?.layer !== undefined) requireInteger(fields.info.layer, MAX_LAYER, "info.layer");
+  if (fields.info?.needs !== undefined) requireInteger(fields.info.needs, MAX_NEEDS, "info.needs");
   if (fields.epoch !== undefined) requireInteger(fields.epoch, MAX_U32, "epoch");
   if (fields.audioLevel !== undefined) {
     requireInteger(fields.audioLevel.level, MAX_AUDIO_LEVEL, "audioLevel.level");

@@ -19,7 +19,10 @@ export const ATTRIBUTION_HEAD_BYTES = 13;
 export const RECORDED_BYTES = 50;
 export const EPOCH_BYTES = 4;
 export const AUDIO_LEVEL_BYTES = 1;
-/** Frame info may grow to this; what follows its first byte is kept for later and ignored. */
+/** How far back a frame can say that the newest one is which it needs. */
+export const MAX_NEEDS = 0xff;
+
+/** Frame info may grow to this; what follows its second byte is kept for later and ignored. */
 export const MAX_FRAME_INFO_BYTES = 4;
 
 /** Bits of frame info's first byte; the low five are the layer. */

@@ -83,6 +83,7 @@ describe("a good frame", () => {
         expect(view.startOfTurn).toBe(fields.info?.startOfTurn ?? false);
         expect(view.endOfTurn).toBe(fields.info?.endOfTurn ?? false);
         expect(view.layer).toBe(fields.info?.layer ?? 0);
+        expect(view.needs).toBe(fields.info?.needs ?? 0);
         expect(view.audioLevel).toBe(fields.audioLevel?.level);
         expect(view.voice).toBe(fields.audioLevel?.voice ?? false);
         expect(view.recorded(bytes)).toEqual(fields.recorded);
@@ -154,6 +155,7 @@ describe("a good frame", () => {
     const view = parsed(bytes);
     expect([view.sequence, view.epoch, view.audioLevel, view.voice]).toEqual([plain.sequence, 256, 1, true]);
     expect([view.keyFrame, view.endOfTurn, view.startOfTurn, view.layer]).toEqual([true, true, false, 5]);
+    expect(view.needs).toBe(1);
     expect(view.payload(bytes)).toEqual(Uint8Array.of(9, 9));
   });
 

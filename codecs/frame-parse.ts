@@ -84,6 +84,7 @@ export function parseFrame(
   into.tagOffset = attribution + ATTRIBUTION_HEAD_BYTES;
   into.tagLength = TAG_BYTES[profile];
   into.infoByte = found.frameInfo < 0 ? -1 : (bytes[found.frameInfo] as number);
+  into.needs = found.needs;
   into.levelByte = found.audioLevel < 0 ? -1 : (bytes[found.audioLevel] as number);
   into.epoch = found.epoch < 0 ? 0 : readU32(bytes, found.epoch);
   into.recordedOffset = found.recorded;
@@ -104,6 +105,8 @@ export function describeFrameFault(found: FrameFault): Fault {
 interface ElementOffsets {
   attribution: number;
   frameInfo: number;
+  /** Its second byte; 0 without. */
+  needs: number;
   epoch: number;
   audioLevel: number;
   recorded: number;
@@ -118,6 +121,7 @@ function findElements(
 ): FrameFault | undefined {
   into.attribution = -1;
   into.frameInfo = -1;
+  into.needs = 0;
   into.epoch = -1;
   into.audioLevel = -1;
   into.recorded = -1;
@@ -145,6 +149,7 @@ function findElements(
     } else if (id === ELEMENT.frameInfo) {
       before = into.frameInfo;
       into.frameInfo = data;
+      into.needs = size > 1 ? (bytes[data + 1] as number) : 0;
       fits = size >= 1 && size <= MAX_FRAME_INFO_BYTES;
     } else if (id === ELEMENT.epoch) {
       before = into.epoch;
@@ -171,4 +176,11 @@ function fault(reason: FrameFaultReason, offset: number): FrameFault {
 }
 
 /** What `parseFrame` works with; nothing in it outlives a call. */
-const ELEMENTS: ElementOffsets = { attribution: -1, frameInfo: -1, epoch: -1, audioLevel: -1, recorded: -1 };
+const ELEMENTS: ElementOffsets = {
+  attribution: -1,
+  frameInfo: -1,
+  needs: 0,
+  epoch: -1,
+  audioLevel: -1,
+  recorded: -1,
+};

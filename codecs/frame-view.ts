@@ -53,6 +53,8 @@ export class FrameView {
   tagLength = 0;
   /** First byte of frame info, -1 without that element. */
   infoByte = -1;
+  /** How many numbers before this frame the newest one is that it cannot be decoded without; 0 where it does not say. */
+  needs = 0;
   /** Byte of the audio level element, -1 without it. */
   levelByte = -1;
   /** Media epoch; 0 without that element. */

@@ -43,6 +43,8 @@ export interface FrameMarks {
   readonly endOfTurn?: boolean;
   /** The RTP marker bit, whatever the turn. */
   readonly marker?: boolean;
+  /** Of a video unit: whether it decodes alone, its temporal layer, and how many units before it the newest one is that it needs. */
+  readonly unit?: { readonly keyFrame: boolean; readonly layer: number; readonly needs: number };
   /** Level in -dBov, 0 to 127, and whether it is voice (RFC 6464). */
   readonly audioLevel?: { readonly level: number; readonly voice: boolean };
   /** Where it was said before. It carries no earlier frames then, and none after it carries it: they would not bear this mark. */
@@ -163,7 +165,9 @@ export class FrameSender {
         marker: startOfTurn || jumped || marks.marker === true,
         timestamp,
         ssrc,
-        ...(startOfTurn || endOfTurn ? { info: { startOfTurn, endOfTurn } } : {}),
+        ...(startOfTurn || endOfTurn || marks.unit !== undefined
+          ? { info: { startOfTurn, endOfTurn, ...marks.unit } }
+          : {}),
         ...(this.#epoch === 0 ? {} : { epoch: this.#epoch }),
         ...(marks.audioLevel === undefined ? {} : { audioLevel: marks.audioLevel }),
         ...(recorded === undefined ? {} : { recorded }),

@@ -38,6 +38,7 @@ export const frameFields: fc.Arbitrary<FrameFields> = fc.record(
       startOfTurn: fc.boolean(),
       endOfTurn: fc.boolean(),
       layer: fc.integer({ min: 0, max: 31 }),
+      needs: fc.integer({ min: 0, max: 255 }),
     }),
     epoch: u32,
     audioLevel: fc.record({ level: fc.integer({ min: 0, max: 127 }), voice: fc.boolean() }),
