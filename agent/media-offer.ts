@@ -64,6 +64,9 @@ function offerData(ssrc: number): DataOfferStream {
     modality: "data",
     direction: "sendrecv",
     ssrc,
-    formats: DATA_FORMATS.map(({ name, payloadType }) => ({ name, payload_type: payloadType })),
+    formats: DATA_FORMATS.filter(({ name }) => name === "json").map(({ name, payloadType }) => ({
+      name,
+      payload_type: payloadType,
+    })),
   };
 }

@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeDataMessage, encodeDataMessage, MAX_DATA_MESSAGE_BYTES } from "./data-message.ts";
+import {
+  decodeData,
+  decodeDataMessage,
+  encodeData,
+  encodeDataMessage,
+  MAX_DATA_MESSAGE_BYTES,
+} from "./data-message.ts";
 
 describe("a data message", () => {
   it("says any JSON value, in canonical form", () => {
@@ -36,6 +42,49 @@ describe("a data message", () => {
   it.each(['{"b":1,"a":2}', " 1", "", "\u00ff"])("is not the bytes of %j", (text) => {
     expect(decodeDataMessage(new TextEncoder().encode(text))).toMatchObject({
       fault: { code: "json-not-canonical" },
+    });
+  });
+});
+
+describe("a message of format text", () => {
+  it("is any well-formed text, as UTF-8", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }), (text) => {
+        expect(decodeData("text", encodeData("text", text))).toEqual({ ok: true, value: text });
+      }),
+    );
+    expect(decodeData("text", encodeData("text", "\ufeff"))).toEqual({ ok: true, value: "\ufeff" });
+  });
+
+  it("is nothing else", () => {
+    for (const value of ["\ud83d", 1, undefined, new Uint8Array(1)])
+      expect(() => encodeData("text", value)).toThrow(expect.objectContaining({ code: "field-invalid" }));
+    expect(decodeData("text", Uint8Array.of(0xc3))).toMatchObject({
+      ok: false,
+      fault: { code: "payload-malformed" },
+    });
+  });
+});
+
+describe("a message of format binary", () => {
+  it("is a copy of any bytes, within the limit given", () => {
+    const bytes = Uint8Array.of(0, 255, 7);
+    const payload = encodeData("binary", bytes);
+    bytes.fill(1);
+    expect(payload).toEqual(Uint8Array.of(0, 255, 7));
+    const read = decodeData("binary", payload);
+    payload.fill(1);
+    expect(read).toEqual({ ok: true, value: Uint8Array.of(0, 255, 7) });
+    expect(() => encodeData("binary", [1])).toThrow(expect.objectContaining({ code: "field-invalid" }));
+    expect(() => encodeData("binary", new Uint8Array(9), 8)).toThrow(
+      expect.objectContaining({ code: "too-large", details: { bytes: 9, limit: 8 } }),
+    );
+  });
+
+  it("is no longer than any other", () => {
+    expect(decodeData("binary", new Uint8Array(MAX_DATA_MESSAGE_BYTES + 1))).toMatchObject({
+      ok: false,
+      fault: { code: "too-large" },
     });
   });
 });

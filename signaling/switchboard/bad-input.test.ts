@@ -86,7 +86,9 @@ describe("offers and answers", () => {
         error: {
           code: "proposal-rejected",
           reason: "ambiguous",
-          details: { counter_proposal: { modalities: ["audio", "data"], data_formats: ["json"] } },
+          details: {
+            counter_proposal: { modalities: ["audio", "data"], data_formats: ["json", "text", "binary"] },
+          },
         },
       });
     }

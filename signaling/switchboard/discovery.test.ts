@@ -26,7 +26,7 @@ describe("discovery", () => {
       communication: {
         audio_codecs: ["opus", "g722", "pcmu", "pcma"],
         bindings: ["webtransport", "websocket"],
-        data_formats: ["json"],
+        data_formats: ["json", "text", "binary"],
       },
     });
     expect(ask("DISCOVER", "/genesis")).toEqual({

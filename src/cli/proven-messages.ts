@@ -1,5 +1,8 @@
 import { writeFile } from "node:fs/promises";
-import { decodeDataMessage } from "../../codecs/data-message.ts";
+import { encodeBase64url } from "../../codecs/base64url.ts";
+import type { JsonValue } from "../../codecs/canonical-json.ts";
+import { dataFormat } from "../../codecs/data-formats.ts";
+import { type DataValue, decodeData } from "../../codecs/data-message.ts";
 import type { ProvenFrame } from "../../signaling/evidence/media.ts";
 import type { JudgedEvidence } from "../../signaling/evidence/verify.ts";
 
@@ -13,21 +16,28 @@ export interface ProvenMessages {
 
 const ROLES = ["caller", "callee"] as const;
 
-/** Writes the proven data messages, both ends' one after the other, one JSON object a line. */
+/** Writes the proven data messages, both ends' one after the other, one JSON object a line; bytes as base64url in `binary`. */
 export async function writeProvenMessages(
   path: string,
   proven: readonly ProvenFrame[],
   evidence: JudgedEvidence,
 ): Promise<ProvenMessages> {
   const streams = evidence.agreement?.terms.streams ?? [];
-  const data = new Set(streams.filter(({ modality }) => modality === "data").map(({ stream }) => stream));
-  const frames = proven.filter(({ stream }) => data.has(stream));
+  const formats = new Map(
+    streams.flatMap((agreed) => (agreed.modality === "data" ? [[agreed.stream, agreed.format.name]] : [])),
+  );
+  const frames = proven.filter(({ stream }) => formats.has(stream));
   const lines = frames.flatMap(({ leg, stream, sequence, checkpointed, payload }) => {
-    const read = decodeDataMessage(payload);
-    if (!read.ok) return [];
-    const said = { speaker: ROLES[leg], stream, sequence, checkpointed, value: read.value };
+    const format = dataFormat(formats.get(stream) ?? "");
+    const read = format && decodeData(format.name, payload);
+    if (read?.ok !== true) return [];
+    const said = { speaker: ROLES[leg], stream, sequence, checkpointed, ...contentOf(read.value) };
     return [`${JSON.stringify(said)}\n`];
   });
   await writeFile(path, lines.join(""));
   return { file: path, messages: lines.length, undecodable: frames.length - lines.length };
+}
+
+function contentOf(value: DataValue): { readonly value: JsonValue } | { readonly binary: string } {
+  return value instanceof Uint8Array ? { binary: encodeBase64url(value) } : { value };
 }

@@ -4,7 +4,7 @@ import {
   MAX_CHECKPOINT_BYTES,
   parseCheckpoint,
 } from "../../codecs/checkpoint.ts";
-import { decodeDataMessage, encodeDataMessage } from "../../codecs/data-message.ts";
+import { decodeData, decodeDataMessage, encodeData, encodeDataMessage } from "../../codecs/data-message.ts";
 import { FrameSigningContext, FrameView, parseFrame } from "../../codecs/frame.ts";
 import { encodeInterrupt, parseInterrupt } from "../../codecs/interrupt.ts";
 import { encodeKeptFrames, keptFramesTitle, parseKeptFrames } from "../../codecs/kept-frames.ts";
@@ -172,6 +172,18 @@ export const MEDIA_TARGETS: readonly FuzzTarget[] = [
       const read = decodeDataMessage(input);
       if (!read.ok) return false;
       if (Buffer.compare(encodeDataMessage(read.value), input) !== 0)
+        throw new Error("other bytes say the same");
+      return true;
+    },
+  },
+  {
+    name: "data-text",
+    examples: ["é", "", "\u{1f600}", "\ufeffx"].map((text) => encodeData("text", text)),
+    tokens: ["\u0000", "\ufeff", "\u{1f600}"],
+    run(input) {
+      const read = decodeData("text", input);
+      if (!read.ok) return false;
+      if (Buffer.compare(encodeData("text", read.value), input) !== 0)
         throw new Error("other bytes say the same");
       return true;
     },
