@@ -1,4 +1,5 @@
 /** Parley agents in browsers: the agent library with the browser's keys, codecs, clock, sound devices and carriers. */
+import type { Clock } from "../codecs/clock.ts";
 import { portableSha256 } from "../codecs/sha256.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/browser/clock.ts";
@@ -6,6 +7,7 @@ import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts
 import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/browser/identity-store.ts";
 import { random } from "../platform/browser/random.ts";
 import { loadSodium } from "../platform/browser/sodium.ts";
+import type { Carrier } from "../sfu/carrier.ts";
 import type { Recording } from "../signaling/evidence/recording.ts";
 import { type CarrierChoice, choosingCarrier } from "../transports/choosing.ts";
 import { webSocketCarrier } from "../transports/websocket/browser-client.ts";
@@ -36,7 +38,15 @@ export interface BrowserConnectOptions extends Omit<ConnectOptions, "identity"> 
   readonly carrier?: Exclude<CarrierChoice, "tls">;
   /** Where WebSocket goes, `wss://host:port/agtp`. Default: the same host and port. */
   readonly webSocketUrl?: string;
+  /**
+   * Puts something between the agent and each carrier, such as an emulated network (`@parley-rt/parley/emulation`): for tests and
+   * demonstrations.
+   */
+  readonly network?: NetworkBetween;
 }
+
+/** Gives a carrier with something before it. `clock`: the agent's own, whose timers go on in a hidden page. */
+export type NetworkBetween = (carrier: Carrier, clock: Clock) => Carrier;
 
 /** An agent that is online at one server. */
 export type Agent = ConnectedAgent;
@@ -48,8 +58,8 @@ export const Agent = {
    * `native-unavailable`, or the refusal of the inbox.
    */
   async connect(address: AddressSource, options: BrowserConnectOptions): Promise<ConnectedAgent> {
-    const { identity, carrier, webSocketUrl, ...rest } = options;
-    return await connectAgent(await browserPlatform({ choice: carrier, webSocketUrl }), address, {
+    const { identity, carrier, webSocketUrl, network, ...rest } = options;
+    return await connectAgent(await browserPlatform({ choice: carrier, webSocketUrl, network }), address, {
       ...rest,
       identity: typeof identity === "string" ? await openIdentity(identity) : identity,
     });
@@ -61,10 +71,12 @@ export async function browserPlatform(
   wanted: {
     readonly choice?: Exclude<CarrierChoice, "tls"> | undefined;
     readonly webSocketUrl?: string | undefined;
+    readonly network?: NetworkBetween | undefined;
   } = {},
 ): Promise<AgentPlatform> {
   const { verifier, createSigner, createExchangeKey, frameMac } = await loadSodium();
   const clock = createClock();
+  const { network = (carrier: Carrier) => carrier, ...choice } = wanted;
   return {
     clock,
     random,
@@ -76,10 +88,10 @@ export async function browserPlatform(
     audioFormats: AUDIO_FORMAT_CHOICES,
     createAudioCodec,
     carrier: choosingCarrier({
-      ...wanted,
+      ...choice,
       clock,
-      webTransport: hasWebTransport() ? webTransportCarrier({ clock }) : undefined,
-      webSocket: webSocketCarrier({ clock }),
+      webTransport: hasWebTransport() ? network(webTransportCarrier({ clock }), clock) : undefined,
+      webSocket: network(webSocketCarrier({ clock }), clock),
     }),
   };
 }
