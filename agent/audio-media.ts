@@ -6,6 +6,7 @@ import { isThin } from "../sfu/media-leg.ts";
 import { AudioReceiver } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
 import { CallAudio } from "./call-audio.ts";
+import { CallStream, type StreamFacts } from "./call-stream.ts";
 import { FirstWords } from "./first-words.ts";
 import type { FrameFate } from "./frame-fate.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -30,10 +31,11 @@ export interface AudioMedia extends StreamMedia {
 /** Makes the media of a stream of audio and claims its flows. Throws `proposal-rejected` for a codec that is not here. */
 export async function openAudioMedia(
   context: StreamMediaContext,
-  stream: number,
+  facts: StreamFacts,
   { sends, hears }: StreamSides<AudioStreamParameters>,
 ): Promise<AudioMedia> {
   const { platform, report, tagKeys } = context;
+  const { id: stream } = facts;
   const { clock } = platform;
   const [sendCodec, hearCodec] = await Promise.all([
     sends && makeCodec(context, sends.entry),
@@ -68,9 +70,13 @@ export async function openAudioMedia(
   return {
     stream,
     modality: "audio",
+    handle: new CallStream(facts, context.control),
     audio,
     sender,
     receiver,
+    mute: (isMuted) => {
+      if (sender !== undefined) sender.muted = isMuted;
+    },
     hold: () => {
       sender?.hold();
       receiver?.hold();

@@ -10,6 +10,7 @@ import type { AudioSender } from "./audio-sender.ts";
 import { CallAudio } from "./call-audio.ts";
 import type { FramesRefused } from "./call-events.ts";
 import { CallHop } from "./call-hop.ts";
+import type { StreamFacts } from "./call-stream.ts";
 import { type DataMedia, openDataMedia } from "./data-media.ts";
 import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PeerClock } from "./heard-row.ts";
@@ -28,7 +29,10 @@ import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { placeOf, tagKeysOf } from "./stream-parts.ts";
 
 export interface CallMediaOptions
-  extends Omit<StreamMediaContext, "tagKeys" | "watch" | "hop" | "unattributed" | "interrupted" | "receipt"> {
+  extends Omit<
+    StreamMediaContext,
+    "tagKeys" | "watch" | "hop" | "control" | "unattributed" | "interrupted" | "receipt"
+  > {
   readonly port: MediaPort;
   /** As the server laid them out; what they repeat of the signed terms is checked against those. */
   readonly streams: readonly StreamParameters[];
@@ -81,6 +85,7 @@ export class CallMedia {
       outgoing: outgoing && guarded(outgoing, report),
       watch: (fate) => this.#saw(fate),
       hop: () => this.#liveHop(),
+      control: { mute: (stream, isMuted) => this.#streams.get(stream)?.mute(isMuted) },
       unattributed: (frames) => this.#unattributed(frames),
       interrupted: (bytes) => this.#interrupted(bytes),
       receipt: (bytes) => this.#receipt(bytes),
@@ -139,7 +144,10 @@ export class CallMedia {
   async add(port: MediaPort, entries: readonly StreamParameters[]): Promise<StreamMedia | undefined> {
     const [first] = entries;
     if (first === undefined) return undefined;
-    const media = await this.#open(first.stream, port, entries);
+    const { stream: id, modality } = first;
+    const directions = entries.map((entry) => entry.direction);
+    const direction = directions.length > 1 ? "sendrecv" : directions[0] === "send" ? "sendonly" : "recvonly";
+    const media = await this.#open({ id, modality, direction }, port, entries);
     this.#streams.set(media.stream, media);
     return media;
   }
@@ -277,7 +285,11 @@ export class CallMedia {
     return this.streams.find((media): media is AudioMedia => media.modality === "audio");
   }
 
-  async #open(stream: number, port: MediaPort, entries: readonly StreamParameters[]): Promise<StreamMedia> {
+  async #open(
+    facts: StreamFacts,
+    port: MediaPort,
+    entries: readonly StreamParameters[],
+  ): Promise<StreamMedia> {
     const sides = <Entry extends StreamParameters>(modality: Entry["modality"]) => {
       const side = (direction: StreamParameters["direction"]): StreamSide<Entry> | undefined => {
         const entry = entries.find(
@@ -287,8 +299,8 @@ export class CallMedia {
       };
       return { sends: side("send"), hears: side("receive") };
     };
-    if (entries[0]?.modality === "audio") return await openAudioMedia(this.#context, stream, sides("audio"));
-    return openDataMedia(this.#context, stream, sides("data"));
+    if (entries[0]?.modality === "audio") return await openAudioMedia(this.#context, facts, sides("audio"));
+    return openDataMedia(this.#context, facts, sides("data"));
   }
 
   #lineOf(port: MediaPort, entry: StreamParameters): StreamLine {

@@ -23,6 +23,7 @@ import type { CallMedia } from "./call-media.ts";
 import { CallNotices } from "./call-notices.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
+import type { CallStream } from "./call-stream.ts";
 import { CallSuspension, type Suspended, type SuspendOptions } from "./call-suspension.ts";
 import { CallTerms } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
@@ -249,6 +250,11 @@ export class Call {
   /** Adds a listener; the returned function removes it. */
   on<Name extends keyof CallEvents>(name: Name, listener: (event: CallEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
+  }
+
+  /** Its streams. */
+  get streams(): readonly CallStream[] {
+    return this.#media.streams.map(({ handle }) => handle);
   }
 
   /** Counters and delays since the call began. */

@@ -1,6 +1,7 @@
 import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
 import { CallData } from "./call-data.ts";
+import { CallStream, type StreamFacts } from "./call-stream.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -23,25 +24,36 @@ export interface DataMedia extends StreamMedia {
 /** Makes the media of a stream of data and claims its flows. */
 export function openDataMedia(
   context: StreamMediaContext,
-  stream: number,
+  facts: StreamFacts,
   { sends, hears }: StreamSides<DataStreamParameters>,
 ): DataMedia {
   const { tagKeys } = context;
+  const { id: stream } = facts;
+  let isMuted = false;
+  let isHeld = false;
+  const pause = () => (isMuted || isHeld ? sender?.hold() : sender?.release());
   const sender = sends && makeSender(context, sends);
   const receiver = hears && makeReceiver(context, hears);
   listenTo({ sends, hears }, sender, receiver);
   return {
     stream,
     modality: "data",
+    handle: new CallStream(facts, context.control),
     data: new CallData(sender, receiver),
     sender,
     receiver,
+    mute: (muted) => {
+      isMuted = muted;
+      pause();
+    },
     hold: () => {
-      sender?.hold();
+      isHeld = true;
+      pause();
       receiver?.stop();
     },
     release: () => {
-      sender?.release();
+      isHeld = false;
+      pause();
       receiver?.goOn();
     },
     detach: () => {

@@ -19,6 +19,7 @@ export type { Interrupted } from "./call-interrupts.ts";
 export type { CallAudioOptions, CallOptions, OutgoingCallOptions } from "./call-options.ts";
 export type { SessionRecord } from "./call-records.ts";
 export type { CallStats } from "./call-stats.ts";
+export type { CallStream } from "./call-stream.ts";
 export type { Resumed, Suspended, SuspendOptions } from "./call-suspension.ts";
 export type { TermsChanged } from "./call-terms.ts";
 export type { AgentListing } from "./directory.ts";

@@ -7,6 +7,7 @@ import type { MediaKey } from "../signaling/media-key.ts";
 import type { Modality } from "../signaling/scope.ts";
 import type { CallHop } from "./call-hop.ts";
 import type { UnattributedRule } from "./call-options.ts";
+import type { CallStream, StreamControl } from "./call-stream.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { PeerClock } from "./heard-row.ts";
@@ -55,6 +56,10 @@ export interface StreamMedia {
   /** Stream id. */
   readonly stream: number;
   readonly modality: Modality;
+  /** As the application has it. */
+  readonly handle: CallStream;
+  /** Sends nothing of what is live, and keeps what is not, until told otherwise. */
+  mute(isMuted: boolean): void;
   /** Sends and plays nothing until `release`: the call is suspended. Idempotent. */
   hold(): void;
   release(): void;
@@ -106,6 +111,7 @@ export interface StreamMediaContext extends StreamContext {
   readonly outgoing?: ((packet: Uint8Array) => void) | undefined;
   /** Takes what nobody waits for. */
   readonly report: (error: unknown) => void;
+  readonly control: StreamControl;
   /** The way of live media to the server. */
   readonly hop: () => CallHop;
   /** Takes frames of profile `chain` that were not attributed in time. */
