@@ -1,0 +1,96 @@
+import { DelayEstimator } from "./delay-estimator.ts";
+
+/** Pieces of sound remembered, 2 s at 20 ms: what was heard at a moment is looked up among them. The oldest goes. */
+const PIECES = 128;
+/** Pictures that wait to be compared with what is heard. The oldest goes, uncounted. */
+const PICTURES = 256;
+/** Differences that the statistics rest on. The oldest gives way. */
+const SKEWS = 1_024;
+/** A voice of which nothing was heard for so long leads no picture, ms. */
+const VOICE_GONE_MS = 10_000;
+/** Between the pictures of a camera, ms: what the delay of pictures without a voice is learned by. */
+const PICTURE_MS = 33;
+/** Pictures without a voice are shown at most so long after the fastest of them came, ms. */
+const MOST_DELAY_MS = 250;
+
+/** How far pictures and voice were apart when they were shown, milliseconds. */
+export interface SkewStats {
+  /** Pictures that were compared with what was heard as they were shown. */
+  readonly compared: number;
+  /** Of the differences without their sign; undefined before the first. */
+  readonly p50: number | undefined;
+  readonly p95: number | undefined;
+  /** The middle one with its sign: above zero the picture is ahead of the voice. */
+  readonly middle: number | undefined;
+}
+
+/**
+ * Lets pictures be shown in step with a voice: as long after their capture as the voice is heard after its own. All times are milliseconds
+ * on one clock of the listener, capture times as mapped to it.
+ */
+export class AvSync {
+  readonly #own = new DelayEstimator({ frameTime: PICTURE_MS, maximumDelay: MOST_DELAY_MS });
+  readonly #pieces: { readonly captured: number; readonly at: number; readonly until: number }[] = [];
+  readonly #pictures: { readonly captured: number; readonly at: number }[] = [];
+  readonly #skews: number[] = [];
+  #compared = 0;
+
+  /** A piece of the voice captured at `captured` is heard from `at` on for `duration`. Pieces come in order. */
+  heard(captured: number, at: number, duration: number): void {
+    this.#pieces.push({ captured, at, until: at + duration });
+    if (this.#pieces.length > PIECES) this.#pieces.shift();
+    while ((this.#pictures[0]?.at ?? Number.POSITIVE_INFINITY) < at + duration) this.#compare();
+  }
+
+  /** A picture of that capture time came. */
+  came(captured: number, at: number): void {
+    this.#own.observe(at - captured, at);
+  }
+
+  /** When to show a picture that can be shown from `now` on: never before. */
+  playAt(captured: number, now: number): number {
+    return Math.max(now, captured + this.delay(now));
+  }
+
+  /** From capture to showing as things are. */
+  delay(now: number): number {
+    const last = this.#pieces.at(-1);
+    if (last !== undefined && now - last.until < VOICE_GONE_MS) return last.at - last.captured;
+    return this.#own.offset ?? 0;
+  }
+
+  /** A picture is shown at `at`; it is compared when what is heard then is known. */
+  shown(captured: number, at: number): void {
+    this.#pictures.push({ captured, at });
+    if (this.#pictures.length > PICTURES) this.#pictures.shift();
+    while ((this.#pictures[0]?.at ?? Number.POSITIVE_INFINITY) < (this.#pieces.at(-1)?.until ?? 0))
+      this.#compare();
+  }
+
+  get skew(): SkewStats {
+    const signed = this.#skews.toSorted((a, b) => a - b);
+    const sizes = this.#skews.map(Math.abs).sort((a, b) => a - b);
+    return {
+      compared: this.#compared,
+      p50: quantile(sizes, 0.5),
+      p95: quantile(sizes, 0.95),
+      middle: quantile(signed, 0.5),
+    };
+  }
+
+  #compare(): void {
+    const picture = this.#pictures.shift();
+    if (picture === undefined) return;
+    const { at, captured } = picture;
+    const piece = this.#pieces.findLast((one) => one.at <= at && at < one.until);
+    // Silence, and what was made up for a loss, is of no moment that a picture could be compared with.
+    if (piece === undefined) return;
+    this.#compared += 1;
+    this.#skews.push(captured - (piece.captured + (at - piece.at)));
+    if (this.#skews.length > SKEWS) this.#skews.shift();
+  }
+}
+
+function quantile(sorted: readonly number[], share: number): number | undefined {
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
+}

@@ -1,0 +1,86 @@
+import { expect, it } from "vitest";
+import { VideoAdaptation } from "./video-adaptation.ts";
+
+const options = { most: 2_000_000, maxHeight: 720, maxFrameRate: 30 };
+const beside = { voice: 130_000, data: 50_000 };
+const way = (bitsPerSecond: number, queueDelay = 0, behind?: number) => ({
+  bitsPerSecond,
+  queueDelay,
+  behind,
+  roundTrip: 40,
+  lossShare: 0,
+});
+
+/** Observes the same every 50 ms; returns when the plan last changed. */
+function observe(
+  video: VideoAdaptation,
+  estimate: ReturnType<typeof way>,
+  from: number,
+  duration: number,
+): number | undefined {
+  let changed: number | undefined;
+  for (let now = from; now < from + duration; now += 50)
+    if (video.observe(estimate, beside, now) !== undefined) changed = now;
+  return changed;
+}
+
+it("begins with the most and stays there while there is room", () => {
+  const video = new VideoAdaptation(options);
+  expect(observe(video, way(4_000_000), 0, 10_000)).toBeUndefined();
+  expect(video.plan).toEqual({ bitsPerSecond: 2_000_000, maxHeight: 720, maxFrameRate: 30 });
+});
+
+it("takes what voice and data leave, at once", () => {
+  const video = new VideoAdaptation(options);
+  expect(video.observe(way(300_000), beside, 0)).toEqual({
+    bitsPerSecond: 80_000,
+    maxHeight: 180,
+    maxFrameRate: 15,
+  });
+});
+
+it("goes by what hops behind take", () => {
+  const video = new VideoAdaptation(options);
+  expect(video.observe(way(4_000_000, 0, 800_000), beside, 0)?.bitsPerSecond).toBe(500_000);
+});
+
+it("sees a queue before the estimate falls", () => {
+  const video = new VideoAdaptation(options);
+  expect(video.observe(way(4_000_000, 120), beside, 0)?.bitsPerSecond).toBe(1_250_000);
+  expect(video.observe(way(4_000_000, 120), beside, 100)).toBeUndefined();
+  expect(video.observe(way(4_000_000, 120), beside, 450)?.bitsPerSecond).toBe(800_000);
+});
+
+it("waits a moment where the lack is small", () => {
+  const video = new VideoAdaptation(options);
+  expect(observe(video, way(2_350_000), 0, 1_000)).toBe(150);
+});
+
+it("pauses where nothing is left, and leaves the voice alone until then", () => {
+  const video = new VideoAdaptation(options);
+  const thin = way(90_000, 300);
+  expect(video.voiceEstimate(thin, 130_000, 0)).toMatchObject({ bitsPerSecond: 130_000, queueDelay: 0 });
+  expect(video.observe(thin, beside, 0)).toMatchObject({ bitsPerSecond: 0 });
+  expect(video.voiceEstimate(thin, 130_000, 100)).toMatchObject({ bitsPerSecond: 130_000 });
+  expect(video.voiceEstimate(thin, 130_000, 2_000)).toBe(thin);
+});
+
+it("keeps half of what the voice leaves from data that would take all of it", () => {
+  const video = new VideoAdaptation(options);
+  expect(video.observe(way(1_000_000), { voice: 100_000, data: 2_000_000 }, 0)?.bitsPerSecond).toBe(400_000);
+});
+
+it("comes back slowly, and more slowly where that was too early", () => {
+  const video = new VideoAdaptation(options);
+  video.observe(way(400_000), beside, 0);
+  expect(video.plan.bitsPerSecond).toBe(160_000);
+  observe(video, way(4_000_000), 50, 2_900);
+  expect(video.plan.bitsPerSecond).toBe(160_000);
+  observe(video, way(4_000_000), 2_950, 200);
+  expect(video.plan.bitsPerSecond).toBe(250_000);
+  observe(video, way(4_000_000), 3_150, 6_000);
+  expect(video.plan.bitsPerSecond).toBe(2_000_000);
+  video.observe(way(400_000), beside, 9_200);
+  observe(video, way(4_000_000), 9_250, 5_500);
+  expect(video.plan.bitsPerSecond).toBe(160_000);
+});

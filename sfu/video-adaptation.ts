@@ -1,0 +1,143 @@
+import {
+  type PictureLimits,
+  pictureAt,
+  VIDEO_FLOOR,
+  videoRateAbove,
+  videoRateWithin,
+} from "./video-ladder.ts";
+import type { PathEstimate } from "./voice-adaptation.ts";
+
+/** What video is to be sent like. */
+export interface VideoPlan extends PictureLimits {
+  /** Bits a second, all that is around the payloads included; 0: it pauses. */
+  readonly bitsPerSecond: number;
+}
+
+/** What goes the same way and is not to give way, bits a second. */
+export interface Beside {
+  /** The voice, as it is agreed. */
+  readonly voice: number;
+  /** Data, as it is sent. */
+  readonly data: number;
+}
+
+export interface VideoAdaptationOptions extends PictureLimits {
+  /** Bits a second when nothing is in its way. */
+  readonly most: number;
+}
+
+/** Share of what the way takes that is used. */
+const USED = 0.9;
+/** Below this share of what is sent nothing is waited for; above it, a lack has to last, ms. */
+const FAR_TOO_MUCH = 0.85;
+const LACK_MS = 150;
+/** Packets that wait on the way longer than this say that it is full before the estimate does: then this share is sent, and it has so long to drain, ms. */
+const FILLING_MS = 80;
+const LESS_WHEN_FILLING = 0.75;
+const DRAIN_MS = 400;
+/** Packets that wait longer than this leave no room for more, ms. */
+const FULL_MS = 40;
+/** Room has to have been there so long before more is sent, ms; and so long after it was less, doubled each time that it was soon too much. */
+const ROOM_MS = 1_000;
+const ROOM_AFTER_LACK_MS = 3_000;
+const LONGEST_ROOM_MS = 24_000;
+/** Less that follows more within this time says that it was too early, ms. */
+const SOON_MS = 5_000;
+/** How much more at once. */
+const RAISE = 1.6;
+/** Data leaves this share of the way to video, whatever it would take. */
+const KEPT_FROM_DATA = 0.5;
+/** For so long after video was lowered the voice is still not judged by what waits on the way: it is video that waits, ms. */
+const VOICE_SPARED_MS = 1_500;
+
+/**
+ * Decides how video is sent from what is known of its way and what goes beside it: less at once, more by and by. Give it every estimate; times are
+ * milliseconds of any one clock.
+ */
+export class VideoAdaptation {
+  readonly #options: VideoAdaptationOptions;
+  #plan: VideoPlan;
+  #lackSince: number | undefined;
+  #roomSince: number | undefined;
+  #loweredAt = Number.NEGATIVE_INFINITY;
+  #raisedAt = Number.NEGATIVE_INFINITY;
+  #roomWanted = ROOM_MS;
+  #patience = ROOM_AFTER_LACK_MS;
+
+  constructor(options: VideoAdaptationOptions) {
+    this.#options = options;
+    this.#plan = this.#planAt(options.most);
+  }
+
+  get plan(): VideoPlan {
+    return this.#plan;
+  }
+
+  /** Takes an estimate; returns the plan where it is another one than before. */
+  observe(estimate: PathEstimate, beside: Beside, now: number): VideoPlan | undefined {
+    const before = this.#plan.bitsPerSecond;
+    const bitsPerSecond = this.#rate(estimate, beside, now);
+    if (bitsPerSecond === before) return undefined;
+    this.#plan = this.#planAt(bitsPerSecond);
+    return this.#plan;
+  }
+
+  /**
+   * What the voice beside it is to go by: while video has more than its floor, or had until a moment ago, the voice keeps what it has, and what waits is video's.
+   */
+  voiceEstimate(estimate: PathEstimate, voice: number, now: number): PathEstimate {
+    const isSpared = this.#plan.bitsPerSecond > VIDEO_FLOOR || now - this.#loweredAt < VOICE_SPARED_MS;
+    if (!isSpared) return estimate;
+    const { behind, bitsPerSecond } = estimate;
+    return {
+      ...estimate,
+      bitsPerSecond: Math.max(bitsPerSecond, voice),
+      behind: behind === undefined ? undefined : Math.max(behind, voice),
+      queueDelay: 0,
+    };
+  }
+
+  #rate(
+    { bitsPerSecond, behind = bitsPerSecond, queueDelay }: PathEstimate,
+    beside: Beside,
+    now: number,
+  ): number {
+    const present = this.#plan.bitsPerSecond;
+    const way = Math.min(bitsPerSecond, behind) * USED;
+    const beyondVoice = Math.max(0, way - beside.voice);
+    const usable = Math.max(0, beyondVoice - Math.min(beside.data, beyondVoice * (1 - KEPT_FROM_DATA)));
+    const isFilling = queueDelay > FILLING_MS && now - this.#loweredAt >= DRAIN_MS;
+    if (present > 0 && (usable < present || isFilling)) {
+      this.#roomSince = undefined;
+      this.#lackSince ??= now;
+      const isUrgent = isFilling || usable < present * FAR_TOO_MUCH;
+      if (!isUrgent && now - this.#lackSince < LACK_MS) return present;
+      return this.#lowered(isFilling ? Math.min(usable, present * LESS_WHEN_FILLING) : usable, now);
+    }
+    this.#lackSince = undefined;
+    const next = videoRateAbove(present, this.#options.most);
+    if (next <= present || next > usable || queueDelay > FULL_MS) {
+      this.#roomSince = undefined;
+      return present;
+    }
+    this.#roomSince ??= now;
+    if (now - this.#roomSince < this.#roomWanted) return present;
+    this.#roomSince = now;
+    this.#roomWanted = ROOM_MS;
+    this.#raisedAt = now;
+    return Math.max(next, videoRateWithin(Math.min(usable, present * RAISE), this.#options.most));
+  }
+
+  #lowered(usable: number, now: number): number {
+    const wasTooEarly = now - this.#raisedAt < SOON_MS;
+    this.#patience = wasTooEarly ? Math.min(LONGEST_ROOM_MS, 2 * this.#patience) : ROOM_AFTER_LACK_MS;
+    this.#roomWanted = this.#patience;
+    this.#loweredAt = now;
+    this.#lackSince = now;
+    return videoRateWithin(usable, this.#options.most);
+  }
+
+  #planAt(bitsPerSecond: number): VideoPlan {
+    return { bitsPerSecond, ...pictureAt(bitsPerSecond, this.#options) };
+  }
+}

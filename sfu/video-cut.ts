@@ -1,0 +1,91 @@
+import { UnitChain } from "./video-chain.ts";
+
+/** How much more than its rate an encoder may have sent before units of higher layers are left out, in milliseconds of that rate. */
+const UPPER_LAYER_DEBT_MS = 150;
+/** Before those of the lowest layer are; nothing can be decoded then until a key frame. */
+const BASE_LAYER_DEBT_MS = 400;
+/** Before a key frame is. */
+const KEY_FRAME_DEBT_MS = 1_000;
+
+/** Why a unit was left out: there is no rate for it, or what it needs was left out. */
+export type CutReason = "rate" | "dependency";
+
+export interface CutUnit {
+  readonly key: boolean;
+  readonly layer: number;
+  readonly bytes: number;
+}
+
+/**
+ * Keeps what an encoder makes within a rate from the moment at which it is known, whatever the encoder still makes: higher layers are left out
+ * first, then everything up to a key frame. What is left out here is never signed.
+ */
+export class VideoCut {
+  readonly #chain = new UnitChain();
+  #bitsPerSecond: number;
+  /** Bytes sent that the rate has not made good yet. */
+  #debt = 0;
+  #at: number;
+  readonly #left: Record<CutReason, number> = { rate: 0, dependency: 0 };
+
+  constructor(options: { readonly bitsPerSecond: number; readonly start: number }) {
+    this.#bitsPerSecond = options.bitsPerSecond;
+    this.#at = options.start;
+  }
+
+  /** What each unit that is sent is known to need, for who numbers it. */
+  get chain(): UnitChain {
+    return this.#chain;
+  }
+
+  /** Units left out, by reason. */
+  get leftOut(): Readonly<Record<CutReason, number>> {
+    return { ...this.#left };
+  }
+
+  /** The rate from now on, bits a second; at 0 everything is left out. */
+  useRate(bitsPerSecond: number, now: number): void {
+    this.#drain(now);
+    // What was sent under a higher rate is on its way: it is not held against a lower one for longer than against the higher.
+    if (bitsPerSecond < this.#bitsPerSecond) this.#debt *= bitsPerSecond / this.#bitsPerSecond;
+    this.#bitsPerSecond = bitsPerSecond;
+  }
+
+  /** Whether to send this unit; what is sent has to be told to `chain`, by its number. */
+  admit(unit: CutUnit, now: number): "send" | CutReason {
+    this.#drain(now);
+    const reason = this.#reason(unit);
+    if (reason === undefined) {
+      this.#debt += unit.bytes;
+      return "send";
+    }
+    this.#left[reason] += 1;
+    if (unit.key) this.#chain.restart();
+    else this.#chain.leftOut(unit);
+    return reason;
+  }
+
+  /** When there will be room for a key frame; `undefined` at rate 0. */
+  roomForKeyFrame(now: number): number | undefined {
+    if (this.#bitsPerSecond <= 0) return undefined;
+    this.#drain(now);
+    return now + Math.max(0, this.#debtMs - BASE_LAYER_DEBT_MS);
+  }
+
+  #reason({ key, layer }: CutUnit): CutReason | undefined {
+    if (this.#bitsPerSecond <= 0) return "rate";
+    if (key) return this.#debtMs > KEY_FRAME_DEBT_MS ? "rate" : undefined;
+    if (this.#chain.needOf({ key, layer }).kind !== "sent") return "dependency";
+    return this.#debtMs > (layer > 0 ? UPPER_LAYER_DEBT_MS : BASE_LAYER_DEBT_MS) ? "rate" : undefined;
+  }
+
+  get #debtMs(): number {
+    return (this.#debt * 8_000) / this.#bitsPerSecond;
+  }
+
+  #drain(now: number): void {
+    const passed = Math.max(0, now - this.#at);
+    this.#at = now;
+    this.#debt = Math.max(0, this.#debt - (passed * this.#bitsPerSecond) / 8_000);
+  }
+}

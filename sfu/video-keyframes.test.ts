@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import {
+  KEY_ON_ITS_WAY_MS,
+  KEY_REQUEST_INTERVAL_MS,
+  KeyFrameDue,
+  KeyFrameRequests,
+} from "./video-keyframes.ts";
+
+describe("requests for a key frame", () => {
+  it("go at once, and not while one is on its way", () => {
+    const requests = new KeyFrameRequests();
+    expect(requests.poll(0)).toBe(false);
+    requests.want();
+    expect(requests.poll(10)).toBe(true);
+    expect(requests.poll(11)).toBe(false);
+    expect(requests.nextTimeout()).toBe(10 + KEY_ON_ITS_WAY_MS);
+    expect(requests.poll(10 + KEY_ON_ITS_WAY_MS)).toBe(true);
+    expect(requests.asked).toBe(2);
+  });
+
+  it("wait longer over a long round trip", () => {
+    const requests = new KeyFrameRequests();
+    requests.want();
+    requests.poll(0);
+    expect(requests.nextTimeout(700)).toBe(1_400);
+  });
+
+  it("end when one came, and begin anew when the next is wanted, not too often", () => {
+    const requests = new KeyFrameRequests();
+    requests.want();
+    requests.poll(0);
+    requests.came();
+    expect(requests.nextTimeout()).toBeUndefined();
+    requests.want();
+    expect(requests.poll(100)).toBe(false);
+    expect(requests.poll(KEY_REQUEST_INTERVAL_MS)).toBe(true);
+  });
+});
+
+describe("an encoder", () => {
+  it("makes a key frame first, and one for each request that none answers yet", () => {
+    const due = new KeyFrameDue();
+    expect(due.isDue).toBe(true);
+    due.sent(0);
+    expect(due.isDue).toBe(false);
+    due.ask(100);
+    expect(due.isDue).toBe(false);
+    due.ask(300);
+    expect(due.isDue).toBe(true);
+    due.sent(320);
+    due.ask(600, 400);
+    expect(due.isDue).toBe(false);
+    expect(due.asked).toBe(3);
+  });
+
+  it("makes one at once where nothing can go on without", () => {
+    const due = new KeyFrameDue();
+    due.sent(0);
+    due.require();
+    expect(due.isDue).toBe(true);
+  });
+});

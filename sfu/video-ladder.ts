@@ -1,0 +1,97 @@
+/** Rates that video steps through, bits a second with all that is around the payloads. */
+const RATES = [
+  48_000, 64_000, 80_000, 100_000, 125_000, 160_000, 200_000, 250_000, 320_000, 400_000, 500_000, 630_000,
+  800_000, 1_000_000, 1_250_000, 1_600_000, 2_000_000, 2_500_000, 3_200_000, 4_000_000, 5_000_000, 6_300_000,
+  8_000_000, 10_000_000, 12_500_000, 16_000_000, 20_000_000,
+] as const;
+
+/** Below this video is not worth watching, bits a second: it pauses. The voice is not lowered while video has more. */
+export const VIDEO_FLOOR = RATES[0];
+
+/** The least rate at which so many lines are worth coding. */
+const HEIGHTS = [
+  [0, 180],
+  [200_000, 270],
+  [400_000, 360],
+  [800_000, 540],
+  [1_500_000, 720],
+  [3_000_000, 1_080],
+  [6_000_000, 1_440],
+  [12_000_000, 2_160],
+] as const;
+
+/** The least rate at which so many pictures a second are; more than the last, whatever the encoder makes. */
+const FRAME_RATES = [
+  [0, 8],
+  [80_000, 15],
+  [250_000, 30],
+  [800_000, 60],
+] as const;
+
+/** What a picture is to be at most. */
+export interface PictureLimits {
+  readonly maxHeight: number;
+  readonly maxFrameRate: number;
+}
+
+/** The highest step within `bitsPerSecond` and `most`; 0: not even the least. */
+export function videoRateWithin(bitsPerSecond: number, most: number): number {
+  if (most <= bitsPerSecond) return most;
+  const step = RATES.findLast((rate) => rate <= bitsPerSecond && rate < most);
+  return step ?? 0;
+}
+
+/** The step above a rate, `most` at most. */
+export function videoRateAbove(bitsPerSecond: number, most: number): number {
+  return Math.min(most, RATES.find((rate) => rate > bitsPerSecond) ?? most);
+}
+
+/** What is worth coding at a rate, within what a stream may be. */
+export function pictureAt(bitsPerSecond: number, most: PictureLimits): PictureLimits {
+  return {
+    maxHeight: Math.min(most.maxHeight, stepAt(HEIGHTS, bitsPerSecond)),
+    maxFrameRate: Math.min(most.maxFrameRate, stepAt(FRAME_RATES, bitsPerSecond)),
+  };
+}
+
+/** What one rendition is to be; `bitsPerSecond` 0: it pauses. */
+export interface RenditionPlan extends PictureLimits {
+  /** 0 is the best. */
+  readonly rendition: number;
+  readonly bitsPerSecond: number;
+}
+
+/**
+ * Shares a rate out among the renditions of one picture, each with half the lines of the one before. The least goes first: it is what everybody can
+ * have; a better one pauses where what is left does not make it better than the one below.
+ */
+export function shareAmongRenditions(
+  bitsPerSecond: number,
+  count: number,
+  most: PictureLimits,
+): readonly RenditionPlan[] {
+  const plans: RenditionPlan[] = [];
+  let left = bitsPerSecond;
+  for (let rendition = count - 1; rendition >= 0; rendition -= 1) {
+    const lines = Math.max(LEAST_LINES, Math.round(most.maxHeight / 2 ** rendition));
+    const limits = { maxHeight: Math.min(most.maxHeight, lines), maxFrameRate: most.maxFrameRate };
+    const enough = rendition === 0 ? left : Math.min(left, enoughFor(limits.maxHeight));
+    const isBetter = rendition === count - 1 || enough > 1.5 * (plans.at(-1)?.bitsPerSecond ?? 0);
+    const rate = isBetter && enough >= VIDEO_FLOOR ? enough : 0;
+    left -= rate;
+    plans.push({ rendition, bitsPerSecond: rate, ...pictureAt(rate, limits) });
+  }
+  return plans.reverse();
+}
+
+/** Lines of the least rendition, whatever the best has. */
+const LEAST_LINES = 90;
+
+/** A rate at which so many lines look well: that from which more of them are worth coding. */
+function enoughFor(lines: number): number {
+  return HEIGHTS.find(([, height]) => height > lines)?.[0] ?? Number.POSITIVE_INFINITY;
+}
+
+function stepAt(table: readonly (readonly [number, number])[], bitsPerSecond: number): number {
+  return (table.findLast(([rate]) => rate <= bitsPerSecond) ?? table[0])?.[1] ?? 0;
+}
