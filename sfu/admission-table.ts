@@ -118,6 +118,18 @@ export class AdmissionTable {
         entry.standstill = { from: isOne ? before.from : message.since, to: now };
         return;
       }
+      case "hold": {
+        const entry = this.stream(message);
+        if (entry !== undefined) entry.row = { ...entry.row, held: message.isHeld };
+        return;
+      }
+      case "lift": {
+        const entry = this.stream(message);
+        if (entry === undefined) return;
+        this.#detach(entry);
+        entry.session.flows.delete(keyOf(message));
+        return;
+      }
       case "state": {
         const session = this.#sessions.get(message.sessionId);
         if (session !== undefined && session.state !== "ended") session.state = message.state;

@@ -36,7 +36,7 @@ export interface Egress {
 
 /**
  * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue or dropped there, or that its listener has
- * no connection for media (`detached`). All but `sent` are counted as drops under that name.
+ * no connection for media (`detached`), or holds the stream (`held`). All but `sent` are counted as drops under that name.
  */
 export type EgressFate = "sent" | "too-large" | "closed" | "congested" | "detached" | HopDrop;
 

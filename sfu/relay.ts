@@ -67,6 +67,9 @@ export class Relay {
       const session = this.#table.session(message.sessionId);
       if (session !== undefined) this.#news.forget(session);
       this.#held.forget(({ entry }) => entry.session === session);
+    } else if (message.kind === "lift") {
+      const lifted = this.#table.stream(message);
+      this.#held.forget(({ entry }) => entry === lifted);
     } else if (message.kind === "move") {
       const entry = this.#table.stream(message.row);
       if (entry !== undefined) this.#held.move(entry, message.row.connection);
@@ -284,7 +287,7 @@ export class Relay {
     this.#outputLength = 0;
     if (refusal === undefined) {
       entry.tally.admitted(this.#view.sequence, bytes.length - offset);
-      verdict.egressCount = entry.row.egress.length;
+      verdict.egressCount = entry.row.held === true ? 0 : entry.row.egress.length;
       if (this.#compares && this.#view.profile === "chain") this.#note(entry, now);
       this.#egress.carriage = carriage;
       this.#admitted = entry;

@@ -91,6 +91,8 @@ export interface AdmissionRow {
   readonly clockUncertainty: number;
   /** None while the listener has no connection for media: live frames then go nowhere, and reliable ones wait unread. */
   readonly egress: readonly EgressLeg[];
+  /** Its listener holds it: what is live is let through and goes nowhere, what is reliable waits unread. Absent: it does not. */
+  readonly held?: boolean | undefined;
   /**
    * Where an earlier process of the server held the windows: when this one took the session over, in the time that capture times are held
    * against. Of live media nothing passes whose capture time would have let it pass until then. What is reliable goes by `leastSequence`.
@@ -165,6 +167,16 @@ export type AdmissionMessage =
       readonly stream: number;
       readonly since: number;
     }
+  /** Its listener holds a leg's stream, or does not any more: `held` in the row. */
+  | {
+      readonly kind: "hold";
+      readonly sessionId: string;
+      readonly leg: number;
+      readonly stream: number;
+      readonly isHeld: boolean;
+    }
+  /** A leg's stream is over before its session is: nothing of it is let through, or known, any more. */
+  | { readonly kind: "lift"; readonly sessionId: string; readonly leg: number; readonly stream: number }
   | { readonly kind: "state"; readonly sessionId: string; readonly state: "active" | "held" | "ended" }
   | { readonly kind: "remove"; readonly sessionId: string };
 

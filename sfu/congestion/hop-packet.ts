@@ -17,9 +17,9 @@ export interface HopPacket {
 
 /**
  * Why a held packet was not sent: its deadline came, too many of its kind waited, an interrupt made it void, its speaker
- * lost the right to say it, or its stream, leg or session stopped.
+ * lost the right to say it, its listener holds the stream, or its stream, leg or session stopped.
  */
-export type HopDrop = "stale" | "queue-full" | "epoch" | "scope" | "session-state";
+export type HopDrop = "stale" | "queue-full" | "epoch" | "scope" | "held" | "session-state";
 
 /** IPv4, UDP, QUIC and its datagram frame around each packet, bytes: they take capacity too. */
 export const PACKET_OVERHEAD = 60;

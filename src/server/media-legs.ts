@@ -90,6 +90,16 @@ export class MediaLegs {
         this.#unplace(old);
   }
 
+  /** A leg's stream is over, and its session goes on. */
+  lift({ sessionId, leg, stream }: Pick<AdmissionRow, "sessionId" | "leg" | "stream">): void {
+    const streams = this.#laid.get(sessionId);
+    const row = streams?.get(`${leg} ${stream}`);
+    if (streams === undefined || row === undefined) return;
+    streams.delete(`${leg} ${stream}`);
+    if (streams.size === 0) this.#laid.delete(sessionId);
+    for (const place of [row, ...row.egress]) this.#unplace(place);
+  }
+
   /** The session is over. */
   remove(sessionId: string): void {
     for (const row of this.#laid.get(sessionId)?.values() ?? [])

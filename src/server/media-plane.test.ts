@@ -231,3 +231,35 @@ it("forgets the flows that a stream left, there and at its listener", async () =
   scene.media.apply({ kind: "remove", sessionId: "session-a" });
   expect(scene.media.sizes()).toMatchObject({ mediaFlows: 0, sessions: 0 });
 });
+
+it("counts what a listener that holds the stream does not get, and goes on when it wants it again", async () => {
+  const { media, speak, flush, counters } = plane();
+  const { sessionId, leg, stream } = row();
+  media.apply({ kind: "hold", sessionId, leg, stream, isHeld: true });
+  speak(2);
+  await flush();
+  expect(counters()).toMatchObject({ admitted: 2, forwarded: 0, dropped: { held: 2 } });
+});
+
+it("leaves a reliable stream unread while its listener holds it, and loses nothing of it", async () => {
+  const { media, speak, flush, counters } = plane({ reliable: true });
+  const { sessionId, leg, stream } = row();
+  media.apply({ kind: "hold", sessionId, leg, stream, isHeld: true });
+  speak(1);
+  await flush();
+  expect(counters()).toMatchObject({ received: 0 });
+  media.apply({ kind: "hold", sessionId, leg, stream, isHeld: false });
+  await flush();
+  expect(counters()).toMatchObject({ admitted: 1, forwarded: 1 });
+});
+
+it("ends the flows of a stream that is over before its session, and what waited there does not leave", async () => {
+  const { media, speak, flush, finished } = plane();
+  const { sessionId, leg, stream } = row();
+  speak(2);
+  media.apply({ kind: "lift", sessionId, leg, stream });
+  await flush();
+  expect([media.counters(sessionId), finished()]).toEqual([[], 1]);
+  expect(media.carriesMedia(SPEAKER_CONNECTION, SPEAKER_FLOW)).toBe(false);
+  expect(media.sizes()).toMatchObject({ mediaFlows: 0, laid: 0, legFlows: 0 });
+});

@@ -75,6 +75,8 @@ export class MediaPlane {
       this.#note(message.row);
       this.#legs.lay(message.row);
     } else if (message.kind === "move") this.#leave(message.row);
+    else if (message.kind === "hold") this.#hold(message);
+    else if (message.kind === "lift") this.#lift(message);
     else if (changesWhatMayLeave(message)) {
       this.#recheckQueued(message);
       if (message.kind === "remove") this.#finishFlows(message.sessionId);
@@ -196,15 +198,16 @@ export class MediaPlane {
     const row = this.#relay.row(connection, flow);
     if (row?.reliable !== true) return undefined;
     const state = this.#relay.stateOf(row.sessionId);
-    const isToWait = state === "held" || (state === "active" && row.egress.length === 0);
+    const isUnheard = row.egress.length === 0 || row.held === true;
+    const isToWait = state === "held" || (state === "active" && isUnheard);
     if (!isToWait) return undefined;
     return this.#change(row.sessionId);
   }
 
   /** What waited for a listener looks again. */
   #wakeReaders(message: AdmissionMessage): void {
-    if (message.kind !== "move" && message.kind !== "state" && message.kind !== "remove") return;
-    const sessionId = message.kind === "move" ? message.row.sessionId : message.sessionId;
+    const sessionId = sessionToReadOn(message);
+    if (sessionId === undefined) return;
     this.#awaitingListeners.get(sessionId)?.resolve();
     this.#awaitingListeners.delete(sessionId);
   }
@@ -287,7 +290,8 @@ export class MediaPlane {
 
   /** Every copy of the frame just admitted: datagrams leave as soon as their hop takes them, stream items wait for their turn. */
   #forward(verdict: Verdict, now: number): void {
-    if (verdict.outcome === "admitted" && verdict.egressCount === 0) this.#relay.account("detached");
+    if (verdict.outcome === "admitted" && verdict.egressCount === 0)
+      this.#relay.account(verdict.row?.held === true ? "held" : "detached");
     for (let index = 0; index < verdict.egressCount; index += 1) {
       const egress = this.#relay.egress(index);
       if (egress.carriage === "stream") {
@@ -348,6 +352,27 @@ export class MediaPlane {
     }
   }
 
+  /** What is live and held by its listener does not leave, nor does what waits of it already. */
+  #hold({ isHeld, ...place }: Extract<AdmissionMessage, { kind: "hold" }>): void {
+    const row = this.#relay.rowOf(place);
+    if (isHeld && row !== undefined && row.reliable !== true) this.#discard(row, "held");
+  }
+
+  /** One stream is over: its flows are not used again. */
+  #lift(place: Extract<AdmissionMessage, { kind: "lift" }>): void {
+    const row = this.#relay.rowOf(place);
+    if (row === undefined) return;
+    this.#discard(row, "session-state");
+    this.#kept.drop(row);
+    this.#legs.lift(row);
+    this.#finishFlow(row);
+  }
+
+  #finishFlow(row: AdmissionRow): void {
+    this.#forgetFlow(row);
+    for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.finish(flow);
+  }
+
   #discard(row: AdmissionRow, reason: TakenBack): void {
     this.#legs.discard(row, reason);
     for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.discard(flow, reason);
@@ -357,10 +382,7 @@ export class MediaPlane {
   #finishFlows(sessionId: string): void {
     this.#kept.forget(sessionId);
     this.#legs.remove(sessionId);
-    for (const row of this.#relay.rows(sessionId)) {
-      this.#forgetFlow(row);
-      for (const leg of row.egress) this.#egresses.items(leg.connection)?.finish(leg.flow);
-    }
+    for (const row of this.#relay.rows(sessionId)) this.#finishFlow(row);
   }
 
   #schedule(): void {
@@ -376,6 +398,21 @@ export class MediaPlane {
       this.#schedule();
     });
     this.#timer = { at, cancel };
+  }
+}
+
+/** The session whose reliable streams may be read on after this message. */
+function sessionToReadOn(message: AdmissionMessage): string | undefined {
+  switch (message.kind) {
+    case "move":
+      return message.row.sessionId;
+    case "state":
+    case "hold":
+    case "lift":
+    case "remove":
+      return message.sessionId;
+    default:
+      return undefined;
   }
 }
 

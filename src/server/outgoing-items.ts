@@ -12,7 +12,7 @@ const WRITE_BYTES = 16 * 1024;
 export type ItemFate = "sent" | "closed" | TakenBack;
 
 /** Why what waited is taken back. */
-export type TakenBack = "session-state" | "scope" | "epoch";
+export type TakenBack = "session-state" | "scope" | "epoch" | "held";
 
 /** The long-lived unidirectional streams toward one connection, one a flow. Items of a flow stay in order. */
 export class OutgoingItems {
