@@ -15,6 +15,7 @@ import {
   takeStep,
 } from "../signaling/latest-terms.ts";
 import {
+  closedOf,
   makeNarrowing,
   NARROWING,
   narrowedTerms,
@@ -132,7 +133,7 @@ export class CallTerms {
     const scope = formatScopes(unwrap(parseScopes(wanted, "scope")));
     const { leg } = this.#options.session;
     for (let tries = 1; ; tries += 1) {
-      const { terms } = unwrap(narrowedTerms(this.#present, leg, scope));
+      const { terms } = unwrap(narrowedTerms(this.#present, { leg, scope, closed: closedOf(this.#present) }));
       // Nothing more is sent from here on: what is given up is given up, whenever, and whether, the server hears of it.
       const before = [...this.#givenUp];
       this.#giveUp(terms);
@@ -272,6 +273,7 @@ export class CallTerms {
   async #send(terms: Terms, scope: readonly string[]): Promise<void> {
     const { session, control, identity, wall } = this.#options;
     const { leg, sessionId } = session;
+    const closed = closedOf(terms);
     const narrowing = await makeNarrowing(
       {
         v: 1,
@@ -280,6 +282,7 @@ export class CallTerms {
         leg,
         number: terms.number,
         scope,
+        ...(closed.length === 0 ? {} : { closed }),
         last_audit_id: control.lastAuditIdOf(sessionId),
         iat: Math.floor(wall() / 1000),
       },

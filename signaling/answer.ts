@@ -1,27 +1,19 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
-import { AUDIO_ANSWER_STREAM, type AudioAnswerStream, isOfferedCodec } from "./audio-stream.ts";
-import { DATA_ANSWER_STREAM, type DataAnswerStream, isOfferedFormat } from "./data-stream.ts";
+import { AUDIO_ANSWER_STREAM, type AudioAnswerStream } from "./audio-stream.ts";
+import { DATA_ANSWER_STREAM, type DataAnswerStream } from "./data-stream.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
-import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, type OfferStream, scopeCeiling } from "./offer.ts";
+import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, scopeCeiling } from "./offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "./scope.ts";
 import { AGENT_ID, DIGEST, list, object, oneOf, SECONDS, type Shape, text, variant } from "./shape.ts";
-import {
-  CLOCK,
-  type ClockStatement,
-  type Direction,
-  JWS_TEXT,
-  PROFILE,
-  type Profile,
-  receives,
-  SCOPE_LIST,
-  sends,
-} from "./stream-fields.ts";
+import { CLOCK, type ClockStatement, JWS_TEXT, PROFILE, type Profile, SCOPE_LIST } from "./stream-fields.ts";
+import { misfitOf, strayRendition } from "./stream-pairs.ts";
 import { CLOCK_SKEW_SECONDS, isCurrent } from "./validity.ts";
+import { VIDEO_ANSWER_STREAM, type VideoAnswerStream } from "./video-stream.ts";
 
 /** One stream of media, by its modality. */
-export type AnswerStream = AudioAnswerStream | DataAnswerStream;
+export type AnswerStream = AudioAnswerStream | VideoAnswerStream | DataAnswerStream;
 
 /** What the callee signs. `iat` is Unix seconds, and the session's life starts there. */
 export type AnswerPayload = {
@@ -140,29 +132,13 @@ function outsideOffer(answer: AnswerPayload, offer: Offer): string | undefined {
     if (offered === undefined || used.has(stream.stream)) return `${at}.stream`;
     used.add(stream.stream);
     if (stream.modality !== offered.modality) return `${at}.modality`;
-    if (!fits(offered.direction, stream.direction)) return `${at}.direction`;
     if (ssrcs.has(stream.ssrc)) return `${at}.ssrc`;
     ssrcs.add(stream.ssrc);
-    const choice = outsideStream(stream, offered);
+    const choice = misfitOf(stream, offered);
     if (choice !== undefined) return `${at}.${choice}`;
   }
-  return undefined;
-}
-
-/** Each end sends only what the other one receives. */
-function fits(offered: Direction, answered: Direction): boolean {
-  return (!sends(answered) || receives(offered)) && (!receives(answered) || sends(offered));
-}
-
-/** The member whose choice the offered stream does not hold; `undefined` when it does. */
-function outsideStream(stream: AnswerStream, offered: OfferStream): string | undefined {
-  if (stream.modality === "audio" && offered.modality === "audio") {
-    return isOfferedCodec(stream.codec, offered) ? undefined : "codec";
-  }
-  if (stream.modality === "data" && offered.modality === "data") {
-    return isOfferedFormat(stream.format, offered) ? undefined : "format";
-  }
-  return "modality";
+  const stray = strayRendition(answer.streams);
+  return stray === undefined ? undefined : `answer.streams[${stray}].codec`;
 }
 
 function invalid(message: string, at: string): ReturnType<typeof refuse> {
@@ -171,6 +147,12 @@ function invalid(message: string, at: string): ReturnType<typeof refuse> {
 
 /** Session ids: `sess-` and 43 base64url characters from the server, and what other servers write. */
 export const SESSION_ID: Shape<string> = text({ min: 8, max: 128, pattern: /^sess-[A-Za-z0-9_-]+$/ });
+
+export const ANSWER_STREAM: Shape<AnswerStream> = variant("modality", {
+  audio: AUDIO_ANSWER_STREAM,
+  video: VIDEO_ANSWER_STREAM,
+  data: DATA_ANSWER_STREAM,
+});
 
 export const ANSWER: SignedForm<AnswerPayload> = {
   typ: "parley-answer+jwt",
@@ -184,10 +166,7 @@ export const ANSWER: SignedForm<AnswerPayload> = {
     media_key: JWS_TEXT,
     scope: SCOPE_LIST,
     profile: PROFILE,
-    streams: list(variant("modality", { audio: AUDIO_ANSWER_STREAM, data: DATA_ANSWER_STREAM }), {
-      min: 1,
-      max: MAX_STREAMS,
-    }),
+    streams: list(ANSWER_STREAM, { min: 1, max: MAX_STREAMS }),
     clock: CLOCK,
     last_audit_id: DIGEST,
     iat: SECONDS,

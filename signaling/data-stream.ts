@@ -1,4 +1,4 @@
-import { list, object, oneOf, type Shape } from "./shape.ts";
+import { integer, list, object, oneOf, optional, type Shape, text } from "./shape.ts";
 import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
 
 /** Most formats offered for one stream. More are refused (`field-invalid`). */
@@ -31,7 +31,22 @@ export type DataFormat = {
   readonly payload_type: number;
 };
 
-export type DataOfferStream = {
+/** Most characters of a label. */
+const MAX_LABEL_CHARACTERS = 64;
+
+/** How the messages of a stream come, and what they are for. */
+export type DataDelivery = {
+  /** What the streams of a call are told apart by. Those that begin with `parley.` are Parley's own. */
+  readonly label?: string;
+  /**
+   * `latest`: each message in one datagram, which may be lost; a newer one takes the place of one that waits. Absent: complete and in order.
+   */
+  readonly delivery?: "latest";
+  /** Of `latest`: age at which a message is neither sent nor handed out any more. Absent: none. */
+  readonly deadline_ms?: number;
+};
+
+export type DataOfferStream = DataDelivery & {
   readonly stream: number;
   readonly modality: "data";
   readonly direction: Direction;
@@ -41,7 +56,8 @@ export type DataOfferStream = {
   readonly formats: readonly DataFormat[];
 };
 
-export type DataAnswerStream = {
+/** Label, delivery and deadline are those of the offer. */
+export type DataAnswerStream = DataDelivery & {
   readonly stream: number;
   readonly modality: "data";
   /** As the callee sees it. */
@@ -58,7 +74,28 @@ export function isOfferedFormat(format: DataFormat, offered: DataOfferStream): b
   );
 }
 
+/** Whether messages come in the same way on both. */
+export function isSameDelivery(left: DataDelivery, right: DataDelivery): boolean {
+  return left.delivery === right.delivery && left.deadline_ms === right.deadline_ms;
+}
+
+/** What `stream` says of delivery and label, and nothing else. */
+export function deliveryOf({ label, delivery, deadline_ms: deadline }: DataDelivery): DataDelivery {
+  return {
+    ...(label === undefined ? {} : { label }),
+    ...(delivery === undefined ? {} : { delivery }),
+    ...(deadline === undefined ? {} : { deadline_ms: deadline }),
+  };
+}
+
 const FORMAT: Shape<DataFormat> = object<DataFormat>({ name: CODEC_NAME, payload_type: PAYLOAD_TYPE });
+
+const DELIVERY = {
+  // Printable characters of ASCII, no blank at either end.
+  label: optional(text({ min: 1, max: MAX_LABEL_CHARACTERS, pattern: /^[!-~](?:[ -~]*[!-~])?$/ })),
+  delivery: optional(oneOf("latest")),
+  deadline_ms: optional(integer(20, 10_000)),
+} as const;
 
 export const DATA_OFFER_STREAM: Shape<DataOfferStream> = object<DataOfferStream>({
   stream: STREAM_ID,
@@ -66,6 +103,7 @@ export const DATA_OFFER_STREAM: Shape<DataOfferStream> = object<DataOfferStream>
   direction: DIRECTION,
   ssrc: SSRC,
   formats: list(FORMAT, { min: 1, max: MAX_FORMATS }),
+  ...DELIVERY,
 });
 
 export const DATA_ANSWER_STREAM: Shape<DataAnswerStream> = object<DataAnswerStream>({
@@ -74,4 +112,5 @@ export const DATA_ANSWER_STREAM: Shape<DataAnswerStream> = object<DataAnswerStre
   direction: DIRECTION,
   ssrc: SSRC,
   format: FORMAT,
+  ...DELIVERY,
 });

@@ -61,7 +61,7 @@ export function takeStep(
     const read = readSigned(step.narrowing, NARROWING);
     if (!read.ok) return read;
     const leg = owner ?? read.value.leg;
-    const expected = { publicKey: publicKeys[leg], sessionDigest, leg, terms: before };
+    const expected = { publicKey: publicKeys[leg], sessionDigest, leg, terms: before, leavesOut };
     const narrowing = verifyNarrowing(step.narrowing, expected, verifier);
     if (!narrowing.ok) return narrowing;
     return ok({ kind: "narrowing", payload: narrowing.value.payload, terms: narrowing.value.terms });

@@ -214,7 +214,7 @@ describe("what is refused", () => {
 describe("limits", () => {
   const limited = withScope(`${CAPTURE}, ${TRANSMIT}, communication:limit:bitrate-bps:64000`);
   const keeps = (text: string) => {
-    const judged = narrowedTerms(limited, 0, formatScopes(scopes(text)));
+    const judged = narrowedTerms(limited, { leg: 0, scope: formatScopes(scopes(text)) });
     return judged.ok ? "taken" : judged.fault.code;
   };
 
@@ -240,7 +240,7 @@ test("whatever is kept of a scope is granted by it, and nothing that is not", ()
   fc.assert(
     fc.property(some, some, (had, kept) => {
       const before = withScope(had.join(", "));
-      const made = narrowedTerms(before, 0, kept);
+      const made = narrowedTerms(before, { leg: 0, scope: kept });
       const grants = (list: readonly string[], token: string) =>
         list.some((held) => held === token || (held.endsWith("*") && token.startsWith(held.slice(0, -1))));
       const subset = spelledOut(kept).every((token) => grants(spelledOut(had), token));

@@ -1,4 +1,4 @@
-import type { DataAnswerStream, DataOfferStream } from "./data-stream.ts";
+import { type DataAnswerStream, type DataOfferStream, deliveryOf } from "./data-stream.ts";
 import { answeringDirection, type Flowing } from "./stream-fields.ts";
 
 /** What an end can and may do with structured data. */
@@ -16,5 +16,5 @@ export function answerData(
   const direction = answeringDirection(offered.direction, local);
   const format = offered.formats.find(({ name }) => local.formats.includes(name));
   if (direction === undefined || format === undefined) return undefined;
-  return { stream: offered.stream, modality: "data", direction, ssrc, format };
+  return { stream: offered.stream, modality: "data", direction, ssrc, format, ...deliveryOf(offered) };
 }

@@ -1,6 +1,5 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { AnswerStream } from "./answer.ts";
-import { arePayloadTypesDistinct } from "./audio-stream.ts";
 import {
   type AudioCapabilities,
   answerAudio,
@@ -9,8 +8,15 @@ import {
   proposedCodecs,
 } from "./negotiate-audio.ts";
 import { answerData, type DataCapabilities } from "./negotiate-data.ts";
+import {
+  answerVideo,
+  isForbiddenVideo,
+  type ProposedVideoCodec,
+  proposedVideoCodecs,
+  type VideoCapabilities,
+} from "./negotiate-video.ts";
 import type { OfferPayload, OfferStream } from "./offer.ts";
-import type { ScopeLimits } from "./scope.ts";
+import { type Modality, parseScopes, type ScopeLimits } from "./scope.ts";
 import { integer, list, object, oneOf, optional, type Shape } from "./shape.ts";
 import {
   answeringDirection,
@@ -24,12 +30,17 @@ import {
   PROFILE,
   type Profile,
 } from "./stream-fields.ts";
+import { clashIn } from "./stream-pairs.ts";
+import { FRAME_RATE, PIXELS } from "./video-stream.ts";
 
 /** What an end can and may do. A modality that is absent is not taken. */
 export interface Capabilities {
   readonly profiles: readonly Profile[];
   readonly audio?: AudioCapabilities | undefined;
+  readonly video?: VideoCapabilities | undefined;
   readonly data?: DataCapabilities | undefined;
+  /** Caps of the scope that this end answers under. Absent: none. */
+  readonly limits?: ScopeLimits | undefined;
 }
 
 /** What an answer takes of an offer. */
@@ -49,18 +60,18 @@ export type RejectionReason = "composition-impossible" | "policy-refused" | "amb
  * is left, or when the offer contradicts itself.
  */
 export function negotiate(
-  offer: Pick<OfferPayload, "streams" | "profiles">,
+  offer: Pick<OfferPayload, "streams" | "profiles"> & Partial<Pick<OfferPayload, "scope">>,
   local: Capabilities,
   ssrcOf: (stream: number) => number,
 ): Result<Choice> {
-  const contradiction = contradictionIn(offer.streams);
-  if (contradiction !== undefined) return reject("ambiguous", contradiction, local);
+  const clash = clashIn(offer.streams);
+  if (clash !== undefined) return reject("ambiguous", clash.message, local);
+  const scope = parseScopes(offer.scope ?? [], "offer.scope");
+  if (!scope.ok) return scope;
   const profile = offer.profiles.find((candidate) => local.profiles.includes(candidate));
   if (profile === undefined)
     return reject("composition-impossible", "No attribution profile in common.", local);
-  const streams = offer.streams
-    .map((offered) => answerStream(offered, local, ssrcOf(offered.stream)))
-    .filter((stream) => stream !== undefined);
+  const streams = answerStreams(offer.streams, scope.value.limits, local, ssrcOf);
   if (streams.length > 0) return ok({ profile, streams });
   const known = offer.streams.filter((stream) => local[stream.modality] !== undefined);
   if (known.length === 0) return reject("composition-impossible", "No modality in common.", local);
@@ -71,7 +82,7 @@ export function negotiate(
     ? reject("policy-refused", "The only codecs in common are not allowed here.", local)
     : reject(
         "composition-impossible",
-        "No format in common: codec, sample rate, channels and frame size of audio, format of data.",
+        "No format in common: codec, sample rate, channels and frame size of audio, codec of video, format of data.",
         local,
       );
 }
@@ -82,7 +93,7 @@ export interface OfferHeaders {
   readonly modalities?: readonly string[] | undefined;
   /** Audio-Codecs, in order of preference. */
   readonly audioCodecs?: readonly string[] | undefined;
-  /** Video-Codecs: an offer has no video. */
+  /** Video-Codecs, in order of preference. */
   readonly videoCodecs?: readonly string[] | undefined;
   /** Data-Formats, in order of preference. */
   readonly dataFormats?: readonly string[] | undefined;
@@ -92,10 +103,8 @@ export interface OfferHeaders {
 export function offerHeaders(streams: readonly OfferStream[]): Record<keyof OfferHeaders, readonly string[]> {
   return {
     modalities: distinct(streams.map((stream) => stream.modality)),
-    audioCodecs: distinct(
-      streams.flatMap((stream) => (stream.modality === "audio" ? stream.codecs.map(({ name }) => name) : [])),
-    ),
-    videoCodecs: [],
+    audioCodecs: codecNames(streams, "audio"),
+    videoCodecs: codecNames(streams, "video"),
     dataFormats: distinct(
       streams.flatMap((stream) => (stream.modality === "data" ? stream.formats.map(({ name }) => name) : [])),
     ),
@@ -128,11 +137,13 @@ export function checkOfferHeaders(
 
 /** What an end would take instead, in the form of an offer's members: `details.counter_proposal`. */
 export type CounterProposal = {
-  readonly modalities?: readonly ("audio" | "data")[];
+  readonly modalities?: readonly Modality[];
   readonly profiles?: readonly Profile[];
   /** Of audio. */
   readonly directions?: readonly Direction[];
   readonly codecs: readonly ProposedCodec[];
+  readonly video_directions?: readonly Direction[];
+  readonly video_codecs?: readonly ProposedVideoCodec[];
   readonly data_directions?: readonly Direction[];
   readonly data_formats?: readonly string[];
   /** Caps of the scope that what was proposed exceeds. */
@@ -143,7 +154,7 @@ const CAP = integer(0, Number.MAX_SAFE_INTEGER);
 
 /** Form of a {@link CounterProposal}, with room for every codec there is; whoever passes one on bounds its bytes besides. */
 export const COUNTER_PROPOSAL: Shape<CounterProposal> = object<CounterProposal>({
-  modalities: optional(list(oneOf("audio", "data"), { max: 2 })),
+  modalities: optional(list(oneOf("audio", "video", "data"), { max: 3 })),
   profiles: optional(list(PROFILE, { max: 2 })),
   directions: optional(list(DIRECTION, { max: 3 })),
   codecs: list(
@@ -154,6 +165,18 @@ export const COUNTER_PROPOSAL: Shape<CounterProposal> = object<CounterProposal>(
       frame_ms: list(FRAME_MS, { max: 16 }),
     }),
     { max: 32 },
+  ),
+  video_directions: optional(list(DIRECTION, { max: 3 })),
+  video_codecs: optional(
+    list(
+      object<ProposedVideoCodec>({
+        name: CODEC_NAME,
+        max_width: PIXELS,
+        max_height: PIXELS,
+        max_frame_rate: FRAME_RATE,
+      }),
+      { max: 8 },
+    ),
   ),
   data_directions: optional(list(DIRECTION, { max: 3 })),
   data_formats: optional(list(CODEC_NAME, { max: 8 })),
@@ -170,19 +193,43 @@ export const COUNTER_PROPOSAL: Shape<CounterProposal> = object<CounterProposal>(
 
 /** What `local` says it would take. */
 export function counterProposal(local: Capabilities): CounterProposal {
-  const { audio, data, profiles } = local;
+  const { audio, video, data, profiles } = local;
   return {
-    modalities: (["audio", "data"] as const).filter((modality) => local[modality] !== undefined),
+    modalities: (["audio", "video", "data"] as const).filter((modality) => local[modality] !== undefined),
     profiles,
     ...(audio === undefined ? {} : { directions: directionsOf(audio) }),
     codecs: audio === undefined ? [] : proposedCodecs(audio),
+    ...(video === undefined
+      ? {}
+      : { video_directions: directionsOf(video), video_codecs: proposedVideoCodecs(video) }),
     ...(data === undefined ? {} : { data_directions: directionsOf(data), data_formats: data.formats }),
   };
 }
 
-function answerStream(offered: OfferStream, local: Capabilities, ssrc: number): AnswerStream | undefined {
-  if (offered.modality === "audio") return local.audio && answerAudio(offered, local.audio, ssrc);
-  return local.data && answerData(offered, local.data, ssrc);
+function answerStreams(
+  offered: readonly OfferStream[],
+  offerer: ScopeLimits,
+  local: Capabilities,
+  ssrcOf: (stream: number) => number,
+): AnswerStream[] {
+  const { audio, video, data, limits: answerer = {} } = local;
+  const pictures = offered.filter((stream) => stream.modality === "video");
+  const shown = video && answerVideo(pictures, video, { offerer, answerer }, ssrcOf);
+  return offered.flatMap((stream) => {
+    const answered =
+      stream.modality === "audio"
+        ? audio && answerAudio(stream, audio, ssrcOf(stream.stream))
+        : stream.modality === "video"
+          ? shown?.get(stream.stream)
+          : data && answerData(stream, data, ssrcOf(stream.stream));
+    return answered === undefined ? [] : [answered];
+  });
+}
+
+function codecNames(streams: readonly OfferStream[], modality: "audio" | "video"): string[] {
+  return distinct(
+    streams.flatMap((stream) => (stream.modality === modality ? stream.codecs.map(({ name }) => name) : [])),
+  );
 }
 
 function canFlow(offered: OfferStream, local: Capabilities): boolean {
@@ -190,18 +237,9 @@ function canFlow(offered: OfferStream, local: Capabilities): boolean {
   return capable !== undefined && answeringDirection(offered.direction, capable) !== undefined;
 }
 
-function isForbidden(offered: OfferStream, local: Capabilities): boolean {
-  return offered.modality === "audio" && local.audio !== undefined && isForbiddenAudio(offered, local.audio);
-}
-
-function contradictionIn(streams: readonly OfferStream[]): string | undefined {
-  if (!allDistinct(streams.map((stream) => stream.stream))) return "A stream is offered twice.";
-  if (!allDistinct(streams.map((stream) => stream.ssrc))) return "Two streams have the same SSRC.";
-  const clash = streams.some((stream) => {
-    if (stream.modality === "audio") return !arePayloadTypesDistinct(stream.codecs);
-    return !allDistinct(stream.formats.map((choice) => choice.payload_type));
-  });
-  return clash ? "Two codecs or formats of a stream have the same payload type." : undefined;
+function isForbidden(offered: OfferStream, { audio, video }: Capabilities): boolean {
+  if (offered.modality === "audio") return audio !== undefined && isForbiddenAudio(offered, audio);
+  return offered.modality === "video" && video !== undefined && isForbiddenVideo(offered, video);
 }
 
 function reject(
@@ -218,10 +256,6 @@ function reject(
 
 function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
-}
-
-function allDistinct(values: readonly number[]): boolean {
-  return new Set(values).size === values.length;
 }
 
 function sameList(left: readonly string[], right: readonly string[]): boolean {

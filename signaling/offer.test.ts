@@ -93,7 +93,7 @@ describe("what is refused", () => {
     ["a payload type twice", streams({ codecs: [codec, codec] }), "offer.streams[0].codecs"],
     ["no codec", streams({ codecs: [] }), "offer.streams[0].codecs"],
     ["too many codecs", streams({ codecs: Array(MAX_CODECS + 1).fill(codec) }), "offer.streams[0].codecs"],
-    ["a modality that is none yet", streams({ modality: "video" }), "offer.streams[0].modality"],
+    ["a modality that is none", streams({ modality: "hologram" }), "offer.streams[0].modality"],
     ["a direction that is none", streams({ direction: "inactive" }), "offer.streams[0].direction"],
     ["a stream number of 33 bits", streams({ stream: 2 ** 32 }), "offer.streams[0].stream"],
     [

@@ -1,25 +1,38 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
-import { AUDIO_OFFER_STREAM, type AudioOfferStream, arePayloadTypesDistinct } from "./audio-stream.ts";
+import { AUDIO_OFFER_STREAM, type AudioOfferStream } from "./audio-stream.ts";
 import { DATA_OFFER_STREAM, type DataOfferStream } from "./data-stream.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { parseScopes, type ScopeSet, sendingScopes, widen } from "./scope.ts";
-import { AGENT_ID, DIGEST, integer, list, object, oneOf, SECONDS, UUID_V7, variant } from "./shape.ts";
+import {
+  AGENT_ID,
+  DIGEST,
+  integer,
+  list,
+  object,
+  oneOf,
+  SECONDS,
+  type Shape,
+  UUID_V7,
+  variant,
+} from "./shape.ts";
 import { CLOCK, type ClockStatement, JWS_TEXT, PROFILE, type Profile, SCOPE_LIST } from "./stream-fields.ts";
+import { clashIn } from "./stream-pairs.ts";
 import { isCurrent } from "./validity.ts";
+import { VIDEO_OFFER_STREAM, type VideoOfferStream } from "./video-stream.ts";
 
 /** Longest an offer stands, seconds. */
 export const OFFER_LIFETIME_SECONDS = 300;
 
-/** Most streams of one call. More are refused (`field-invalid`). */
+/** Most streams that a call has at once. More are refused (`field-invalid`). */
 export const MAX_STREAMS = 16;
 
 /** Longest session that can be agreed, seconds: 30 days. */
 const MAX_SESSION_TTL_SECONDS = 2_592_000;
 
 /** One stream of media, by its modality. */
-export type OfferStream = AudioOfferStream | DataOfferStream;
+export type OfferStream = AudioOfferStream | VideoOfferStream | DataOfferStream;
 
 /** What the caller signs. Times are Unix seconds. */
 export type OfferPayload = {
@@ -94,8 +107,8 @@ export function verifyOffer(jws: string, expected: OfferExpectation, verifier: V
   if (expected.now !== undefined && !isCurrent(payload.iat, payload.exp, expected.now)) {
     return invalid("The offer is not of the present.", "offer.exp");
   }
-  const contradiction = contradictions(payload.streams);
-  if (contradiction !== undefined) return invalid("This is used twice.", contradiction);
+  const clash = clashIn(payload.streams);
+  if (clash !== undefined) return invalid(clash.message, `offer.streams${clash.at}`);
   const scope = parseScopes(payload.scope, "offer.scope");
   if (!scope.ok) return scope;
   const mediaKey = verifyMediaKey(
@@ -119,25 +132,15 @@ export function scopeCeiling(offer: Pick<Offer, "payload" | "scope">): ScopeSet 
   );
 }
 
-/** Where two streams, or two codecs or formats of one stream, claim the same number; `undefined` when none do. */
-function contradictions(streams: readonly OfferStream[]): string | undefined {
-  for (const [i, stream] of streams.entries()) {
-    const earlier = streams.slice(0, i);
-    if (earlier.some((other) => other.stream === stream.stream)) return `offer.streams[${i}].stream`;
-    if (earlier.some((other) => other.ssrc === stream.ssrc)) return `offer.streams[${i}].ssrc`;
-    const [member, choices] =
-      stream.modality === "audio" ? ["codecs", stream.codecs] : ["formats", stream.formats];
-    const types = choices.map((choice) => choice.payload_type);
-    if (new Set(types).size < types.length) return `offer.streams[${i}].${member}`;
-    if (stream.modality === "audio" && !arePayloadTypesDistinct(stream.codecs))
-      return `offer.streams[${i}].codecs`;
-  }
-  return undefined;
-}
-
 function invalid(message: string, at: string): ReturnType<typeof refuse> {
   return refuse("field-invalid", message, at);
 }
+
+export const OFFER_STREAM: Shape<OfferStream> = variant("modality", {
+  audio: AUDIO_OFFER_STREAM,
+  video: VIDEO_OFFER_STREAM,
+  data: DATA_OFFER_STREAM,
+});
 
 export const OFFER: SignedForm<OfferPayload> = {
   typ: "parley-offer+jwt",
@@ -154,10 +157,7 @@ export const OFFER: SignedForm<OfferPayload> = {
     }),
     scope: SCOPE_LIST,
     profiles: list(PROFILE, { min: 1, max: 2 }),
-    streams: list(variant("modality", { audio: AUDIO_OFFER_STREAM, data: DATA_OFFER_STREAM }), {
-      min: 1,
-      max: MAX_STREAMS,
-    }),
+    streams: list(OFFER_STREAM, { min: 1, max: MAX_STREAMS }),
     clock: CLOCK,
     last_audit_id: DIGEST,
     iat: SECONDS,

@@ -1,8 +1,9 @@
 import { findAudioFormat } from "../codecs/audio-formats.ts";
 import type { OfferStream } from "./offer.ts";
-import { type LimitName, permitsSending, type ScopeLimits, type ScopeSet } from "./scope.ts";
+import { type LimitName, parseScopes, permitsSending, type ScopeLimits, type ScopeSet } from "./scope.ts";
 import { sends } from "./stream-fields.ts";
-import { streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+import { LEAST_VIDEO_BITS_PER_SECOND, type VideoCodec } from "./video-stream.ts";
 
 /** What is more than a scope's cap lets its holder do. */
 export interface LimitExcess {
@@ -12,23 +13,50 @@ export interface LimitExcess {
 }
 
 /**
- * The first cap that even the least of an offer exceeds, by what its caller would send: the number of streams, and their payload with the
- * cheapest codec of each. Data takes as much as there is to say, so it counts for nothing here and is held to the cap while it flows.
+ * The first cap that even the least of an offer exceeds, by what its caller would send: the number of streams, their payload with the
+ * cheapest codec of each, height and frame rate of its pictures with the one that shows least. Data takes as much as there is to say, so it counts for
+ * nothing here and is held to the cap while it flows.
  */
 export function excessOfOffer(streams: readonly OfferStream[], limits: ScopeLimits): LimitExcess | undefined {
   const sent = streams.filter((stream) => sends(stream.direction));
-  const bits = sent.map((stream) =>
-    stream.modality === "audio" ? Math.min(...stream.codecs.map(({ name }) => leastBitrate(name))) : 0,
-  );
-  return excess(bits, limits);
+  return excess(sent.map(leastOf), limits);
 }
 
 /** The same for what a leg would send under terms. */
 export function excessOfTerms(terms: Terms, leg: 0 | 1, limits: ScopeLimits): LimitExcess | undefined {
-  const bits = streamsSentBy(terms, leg).map((stream) =>
-    stream.modality === "audio" ? leastBitrate(stream.codec.name) : 0,
-  );
-  return excess(bits, limits);
+  return excess(streamsSentBy(terms, leg).map(takenBy), limits);
+}
+
+/** What a picture may be at the most. */
+export interface PictureCaps {
+  /** Pixels. */
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  /** Frames a second. */
+  readonly maxFrameRate: number;
+  /** Bits of payload a second; `undefined` where nothing says. */
+  readonly bitrate: number | undefined;
+}
+
+/** What `leg` may send of a stream of video: as the codec was taken, by what both agreed on since, and under the scope of that leg. */
+export function pictureCaps(
+  { codec, stream }: Extract<TermsStream, { modality: "video" }>,
+  { settings = [], legs }: Terms,
+  leg: 0 | 1,
+): PictureCaps {
+  const setting: Partial<StreamSetting> =
+    settings.find((each) => each.leg === leg && each.stream === stream) ?? {};
+  const scope = parseScopes(legs.find((each) => each.leg === leg)?.scope ?? []);
+  const limits: ScopeLimits = scope.ok ? scope.value.limits : {};
+  const most = (...caps: readonly (number | undefined)[]) =>
+    Math.min(...caps.map((cap) => cap ?? Number.POSITIVE_INFINITY));
+  const bitrate = most(setting.bitrate_bps, limits["bitrate-bps"]);
+  return {
+    maxWidth: codec.max_width,
+    maxHeight: most(codec.max_height, setting.max_height, limits.height),
+    maxFrameRate: most(codec.max_frame_rate, setting.max_frame_rate, limits["frame-rate"]),
+    bitrate: Number.isFinite(bitrate) ? bitrate : undefined,
+  };
 }
 
 /** The streams a leg may send under its scope: those whose modality it covers, as many as its cap allows, the lowest numbers first. */
@@ -43,13 +71,58 @@ export function fitsBitrate(codec: string, limits: ScopeLimits): boolean {
   return leastBitrate(codec) <= (limits["bitrate-bps"] ?? Number.POSITIVE_INFINITY);
 }
 
-function excess(bits: readonly number[], limits: ScopeLimits): LimitExcess | undefined {
-  const { streams, "bitrate-bps": bitrate } = limits;
-  if (streams !== undefined && bits.length > streams) {
-    return { limit: "streams", cap: streams, asked: bits.length };
+/** What a stream takes at least. */
+interface Taken {
+  readonly bits: number;
+  readonly height: number;
+  readonly frameRate: number;
+}
+
+const NOTHING: Taken = { bits: 0, height: 0, frameRate: 0 };
+
+function leastOf(stream: OfferStream): Taken {
+  switch (stream.modality) {
+    case "audio":
+      return { ...NOTHING, bits: Math.min(...stream.codecs.map(({ name }) => leastBitrate(name))) };
+    case "video": {
+      const pictures = stream.codecs.map(pictureOf);
+      return {
+        bits: LEAST_VIDEO_BITS_PER_SECOND,
+        height: Math.min(...pictures.map(({ height }) => height)),
+        frameRate: Math.min(...pictures.map(({ frameRate }) => frameRate)),
+      };
+    }
+    case "data":
+      return NOTHING;
   }
-  const asked = bits.reduce((sum, each) => sum + each, 0);
-  if (bitrate !== undefined && asked > bitrate) return { limit: "bitrate-bps", cap: bitrate, asked };
+}
+
+function takenBy(stream: TermsStream): Taken {
+  switch (stream.modality) {
+    case "audio":
+      return { ...NOTHING, bits: leastBitrate(stream.codec.name) };
+    case "video":
+      return pictureOf(stream.codec);
+    case "data":
+      return NOTHING;
+  }
+}
+
+function pictureOf({ max_height: height, max_frame_rate: frameRate }: VideoCodec): Taken {
+  return { bits: LEAST_VIDEO_BITS_PER_SECOND, height, frameRate };
+}
+
+function excess(taken: readonly Taken[], limits: ScopeLimits): LimitExcess | undefined {
+  const asked: readonly (readonly [LimitName, number])[] = [
+    ["streams", taken.length],
+    ["bitrate-bps", taken.reduce((sum, { bits }) => sum + bits, 0)],
+    ["height", Math.max(0, ...taken.map(({ height }) => height))],
+    ["frame-rate", Math.max(0, ...taken.map(({ frameRate }) => frameRate))],
+  ];
+  for (const [limit, most] of asked) {
+    const cap = limits[limit];
+    if (cap !== undefined && most > cap) return { limit, cap, asked: most };
+  }
   return undefined;
 }
 

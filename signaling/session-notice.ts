@@ -1,5 +1,6 @@
-import { integer, number, object, oneOf, optional, type Shape } from "./shape.ts";
+import { boolean, integer, number, object, oneOf, optional, type Shape } from "./shape.ts";
 import { STREAM_ID } from "./stream-fields.ts";
+import { RENDITION, SOURCE } from "./video-stream.ts";
 
 /** What the receiving end makes of the path that leads to it. */
 export type BandwidthEstimate = {
@@ -43,13 +44,41 @@ export type UnattributedNotice = {
 /** The listener plays nothing of a stream for a moment, or goes on: the speaker holds what it has to say, 2 s at most. */
 export type PauseNotice = { readonly event: "pause" | "resume"; readonly stream: number };
 
+/** The listener cannot go on with a picture but at a key frame. The record of what it asked on the media path, and the way to ask where that is lost. */
+export type KeyFrameAsked = { readonly event: "keyframe_request"; readonly stream: number };
+
+/** The speaker says nothing on a stream for now, or goes on: the listener need not wonder. */
+export type MuteNotice = {
+  readonly event: "stream-muted";
+  readonly stream: number;
+  readonly muted: boolean;
+};
+
+/** The listener wants nothing of a stream for now, or wants it again: the server forwards nothing of it meanwhile. */
+export type HoldNotice = {
+  readonly event: "stream-held";
+  readonly stream: number;
+  readonly held: boolean;
+};
+
+/** Which rendition of a picture the listener is sent from now on. */
+export type RenditionNotice = {
+  readonly event: "rendition";
+  readonly source: number;
+  readonly rendition: number;
+};
+
 /** What one end tells the other, and the record, of how the media comes: by NOTIFY of the session. Nobody signs it but who carries it. */
 export type SessionNotice =
   | BandwidthEstimate
   | QualityNotice
   | HeardPositionAsked
   | UnattributedNotice
-  | PauseNotice;
+  | PauseNotice
+  | KeyFrameAsked
+  | MuteNotice
+  | HoldNotice
+  | RenditionNotice;
 
 /** Names of such events. */
 export const SESSION_NOTICE_EVENTS = [
@@ -60,6 +89,10 @@ export const SESSION_NOTICE_EVENTS = [
   "unattributed",
   "pause",
   "resume",
+  "keyframe_request",
+  "stream-muted",
+  "stream-held",
+  "rendition",
 ] as const;
 
 export type SessionNoticeEvent = SessionNotice["event"];
@@ -97,6 +130,10 @@ export const SESSION_NOTICES: Readonly<Record<SessionNoticeEvent, Shape<SessionN
   "heard-position": object<HeardPositionAsked>({ event: oneOf("heard-position"), stream: STREAM_ID }),
   pause: PAUSE,
   resume: PAUSE,
+  keyframe_request: object<KeyFrameAsked>({ event: oneOf("keyframe_request"), stream: STREAM_ID }),
+  "stream-muted": object<MuteNotice>({ event: oneOf("stream-muted"), stream: STREAM_ID, muted: boolean() }),
+  "stream-held": object<HoldNotice>({ event: oneOf("stream-held"), stream: STREAM_ID, held: boolean() }),
+  rendition: object<RenditionNotice>({ event: oneOf("rendition"), source: SOURCE, rendition: RENDITION }),
   unattributed: object<UnattributedNotice>({
     event: oneOf("unattributed"),
     stream: STREAM_ID,

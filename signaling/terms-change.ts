@@ -1,16 +1,31 @@
 import { findAudioFormat } from "../codecs/audio-formats.ts";
+import { canonicalize } from "../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { SESSION_ID } from "./answer.ts";
 import { END_REASON } from "./closing.ts";
+import { DATA_RATE } from "./data-stream.ts";
 import { jwsDigest, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { MAX_STREAMS } from "./offer.ts";
-import { parseScopes } from "./scope.ts";
+import { OPENED_STREAMS, type OpeningRules, withOpened } from "./opened-streams.ts";
+import { type LimitName, parseScopes } from "./scope.ts";
 import { DIGEST, integer, list, object, oneOf, optional, SECONDS, type Shape, UUID_V7 } from "./shape.ts";
 import { PROFILE, type Profile, STREAM_ID } from "./stream-fields.ts";
-import { type StreamSetting, streamsSentBy, type Terms, type TermsStream } from "./terms.ts";
+import {
+  type OpenedStream,
+  type StreamSetting,
+  streamsSentBy,
+  type Terms,
+  type TermsStream,
+} from "./terms.ts";
 import { checkSuccession, type Predecessor } from "./terms-succession.ts";
 import { isCurrent } from "./validity.ts";
+import {
+  FRAME_RATE,
+  LEAST_VIDEO_BITS_PER_SECOND,
+  MOST_VIDEO_BITS_PER_SECOND,
+  PIXELS,
+} from "./video-stream.ts";
 
 /** How long a change is good for, seconds: it is accepted by then, and in force, or off for good. */
 const TERMS_CHANGE_SECONDS = 10;
@@ -18,8 +33,12 @@ const TERMS_CHANGE_SECONDS = 10;
 /** What both ends may agree to have otherwise than in offer and answer. */
 export type TermsSettings = {
   readonly profile: Profile;
-  /** Of streams of audio, by rising leg and stream; what is not there is as in offer and answer. */
+  /** By rising leg and stream; what is not there is as in offer and answer. */
   readonly streams: readonly StreamSetting[];
+  /** Streams that are open and were not in offer and answer, by rising number; new ones are opened by who asks. Absent: none. */
+  readonly opened?: readonly OpenedStream[];
+  /** The highest number that an opened stream ever had, these included. Absent: none was opened. */
+  readonly last_stream?: number;
 };
 
 /** One end asks for other terms. `iat` is Unix seconds. */
@@ -104,7 +123,10 @@ export function verifyTermsChange(
   const payload = verified.value;
   const follows = checkSuccession(payload, expected, "change");
   if (!follows.ok) return follows;
-  const made = changedTerms(expected.terms, payload.settings, expected.leavesOut);
+  const made = changedTerms(expected.terms, payload.settings, {
+    asker: payload.leg,
+    leavesOut: expected.leavesOut,
+  });
   if (!made.ok) return made;
   return ok({ jws, digest: termsChangeDigest(jws), payload, terms: made.value });
 }
@@ -152,22 +174,24 @@ export function verifyTermsAcceptance(
 
 /**
  * The terms that follow when both ends want `settings`. Faults: `field-invalid` for what names a stream that its leg does not
- * send, is not in order, is not for its codec or changes nothing; `limit-exceeded` for more than the scope of who sends allows.
+ * send, is not in order, is not for its codec or changes nothing; `limit-exceeded` for more than the scope of who sends allows; those of {@link withOpened}.
  */
-export function changedTerms(terms: Terms, settings: TermsSettings, leavesOut = false): Result<Terms> {
+export function changedTerms(terms: Terms, settings: TermsSettings, rules: OpeningRules = {}): Result<Terms> {
+  const made = withOpened(terms, settings, rules);
+  if (!made.ok) return made;
   for (const [at, setting] of settings.streams.entries()) {
     const place = `change.settings.streams[${at}]`;
     const before = settings.streams[at - 1];
     if (before !== undefined && orderOf(before) >= orderOf(setting)) {
       return refuse("field-invalid", "Settings stand by rising leg and stream, each once.", place);
     }
-    const checked = checkSetting(terms, setting, place);
+    const checked = checkSetting(made.value, setting, place);
     if (!checked.ok) return checked;
   }
-  if (!leavesOut && isSameSettings(settingsOf(terms), settings)) {
+  if (rules.leavesOut !== true && canonicalize(settingsOf(terms)) === canonicalize(settings)) {
     return refuse("field-invalid", "This changes nothing.", "change.settings");
   }
-  const { settings: _, ...rest } = terms;
+  const { settings: _, ...rest } = made.value;
   return ok({
     ...rest,
     number: terms.number + 1,
@@ -177,8 +201,20 @@ export function changedTerms(terms: Terms, settings: TermsSettings, leavesOut = 
 }
 
 /** What both ends agreed to have otherwise than in offer and answer, as a change says it. */
-export function settingsOf({ profile, settings = [] }: Terms): TermsSettings {
-  return { profile, streams: settings };
+export function settingsOf({ profile, settings = [], opened, last_stream: last }: Terms): TermsSettings {
+  return {
+    ...{ profile, streams: settings },
+    ...(opened === undefined ? {} : { opened }),
+    ...(last === undefined ? {} : { last_stream: last }),
+  };
+}
+
+/** `settings` with further streams open, which whoever asks for them opens. */
+export function withStreams(settings: TermsSettings, streams: readonly OpenedStream[]): TermsSettings {
+  if (streams.length === 0) return settings;
+  const opened = [...(settings.opened ?? []), ...streams].toSorted((a, b) => a.offer.stream - b.offer.stream);
+  const last = Math.max(settings.last_stream ?? 0, ...streams.map(({ offer }) => offer.stream));
+  return { ...settings, opened, last_stream: last };
 }
 
 /** What was agreed of how `leg` sends a stream; `undefined` where nothing beyond offer and answer was. */
@@ -204,73 +240,107 @@ export function termsChangeDigest(jws: string): string {
 function checkSetting(terms: Terms, setting: StreamSetting, place: string): Result<void> {
   const { leg, stream, bitrate_bps: bitrate, redundancy } = setting;
   const agreed = streamsSentBy(terms, leg).find((each) => each.stream === stream);
-  if (agreed?.modality !== "audio") {
-    return refuse("field-invalid", "This leg sends no such stream of audio.", `${place}.stream`);
+  if (agreed === undefined) {
+    return refuse("field-invalid", "This leg sends no such stream.", `${place}.stream`);
   }
-  if (bitrate === undefined && redundancy === undefined) {
-    return refuse("field-invalid", "This says nothing of the stream.", place);
+  const said = SETTINGS_OF.all.filter((name) => setting[name] !== undefined);
+  if (said.length === 0) return refuse("field-invalid", "This says nothing of the stream.", place);
+  const stray = said.find((name) => !SETTINGS_OF[agreed.modality].includes(name));
+  if (stray !== undefined) {
+    return refuse("field-invalid", `That is not for ${agreed.modality}.`, `${place}.${stray}`);
   }
-  if ((redundancy ?? 0) > 0 && agreed.codec.red_payload_type === undefined) {
+  if ((redundancy ?? 0) > 0 && agreed.modality === "audio" && agreed.codec.red_payload_type === undefined) {
     return refuse("field-invalid", "No payload type was agreed for that.", `${place}.redundancy`);
   }
-  if (bitrate === undefined) return ok(undefined);
   const { least, most } = bitrateRange(agreed);
-  if (bitrate < least || bitrate > most) {
-    return refuse("field-invalid", `The codec takes ${least} to ${most} bit/s.`, `${place}.bitrate_bps`);
+  if (bitrate !== undefined && (bitrate < least || bitrate > most)) {
+    const message = `The stream takes ${least} to ${most} bit/s.`;
+    return refuse("field-invalid", message, `${place}.bitrate_bps`);
+  }
+  const raised = agreed.modality === "video" ? raisedCap(agreed, setting) : undefined;
+  if (raised !== undefined) {
+    return refuse("field-invalid", "The codec was taken with less.", `${place}.${raised}`);
   }
   const scope = parseScopes(terms.legs.find((each) => each.leg === leg)?.scope ?? [], "terms.scope");
   if (!scope.ok) return scope;
-  const cap = scope.value.limits["bitrate-bps"];
-  if (cap === undefined || bitrate <= cap) return ok(undefined);
-  const excess = { limit: "bitrate-bps", cap, asked: bitrate };
-  return refuse("limit-exceeded", "The scope of who sends caps it.", `${place}.bitrate_bps`, excess);
+  for (const name of said) {
+    const limit = LIMIT_OF[name];
+    const cap = limit && scope.value.limits[limit];
+    const asked = setting[name] ?? 0;
+    if (cap === undefined || asked <= cap) continue;
+    const excess = { limit, cap, asked };
+    return refuse("limit-exceeded", "The scope of who sends caps it.", `${place}.${name}`, excess);
+  }
+  return ok(undefined);
 }
 
-/** Bits of payload a second that a stream of audio may be agreed to take. */
-function bitrateRange(agreed: Extract<TermsStream, { modality: "audio" }>): {
-  readonly least: number;
-  readonly most: number;
-} {
-  const format = findAudioFormat(agreed.codec.name);
-  return {
-    least: format?.leastBitsPerSecond ?? 1,
-    // As much again for each payload that goes twice.
-    most: (format?.maxBytesPerSecond ?? MOST_BITRATE / 8) * 8 * (1 + MOST_REDUNDANCY),
-  };
+/** The cap that a setting puts above what the answer took of the codec. */
+function raisedCap(
+  { codec }: Extract<TermsStream, { modality: "video" }>,
+  { max_height: height = 0, max_frame_rate: rate = 0 }: StreamSetting,
+): "max_height" | "max_frame_rate" | undefined {
+  if (height > codec.max_height) return "max_height";
+  return rate > codec.max_frame_rate ? "max_frame_rate" : undefined;
+}
+
+/** Bits of payload a second that a stream may be agreed to take. */
+function bitrateRange(agreed: TermsStream): { readonly least: number; readonly most: number } {
+  switch (agreed.modality) {
+    case "audio": {
+      const format = findAudioFormat(agreed.codec.name);
+      return {
+        least: format?.leastBitsPerSecond ?? 1,
+        // As much again for each payload that goes twice.
+        most: (format?.maxBytesPerSecond ?? MOST_BITRATE / 8) * 8 * (1 + MOST_REDUNDANCY),
+      };
+    }
+    case "video":
+      return { least: LEAST_VIDEO_BITS_PER_SECOND, most: MOST_VIDEO_BITS_PER_SECOND };
+    case "data":
+      return { least: LEAST_DATA_BITS_PER_SECOND, most: DATA_RATE.bytesPerSecond * 8 };
+  }
 }
 
 function orderOf({ leg, stream }: Pick<StreamSetting, "leg" | "stream">): number {
   return leg * 2 ** 32 + stream;
 }
 
-function isSameSettings(left: TermsSettings, right: TermsSettings): boolean {
-  return (
-    left.profile === right.profile &&
-    left.streams.length === right.streams.length &&
-    left.streams.every((one, at) => {
-      const other = right.streams[at] as StreamSetting;
-      return (
-        orderOf(one) === orderOf(other) &&
-        one.bitrate_bps === other.bitrate_bps &&
-        one.redundancy === other.redundancy
-      );
-    })
-  );
-}
-
 const MOST_BITRATE = 10_000_000;
 const MOST_REDUNDANCY = 2;
+/** Of data: enough for a message now and then. */
+const LEAST_DATA_BITS_PER_SECOND = 1_000;
+
+type SettingName = Exclude<keyof StreamSetting, "leg" | "stream">;
+
+/** What can be agreed on of a stream, by modality. */
+const SETTINGS_OF: Readonly<Record<TermsStream["modality"] | "all", readonly SettingName[]>> = {
+  all: ["bitrate_bps", "redundancy", "max_height", "max_frame_rate"],
+  audio: ["bitrate_bps", "redundancy"],
+  video: ["bitrate_bps", "max_height", "max_frame_rate"],
+  data: ["bitrate_bps"],
+};
+
+/** The cap of a scope that a setting is held to. */
+const LIMIT_OF: Readonly<Partial<Record<SettingName, LimitName>>> = {
+  bitrate_bps: "bitrate-bps",
+  max_height: "height",
+  max_frame_rate: "frame-rate",
+};
 
 const STREAM_SETTING: Shape<StreamSetting> = object<StreamSetting>({
   leg: oneOf(0, 1),
   stream: STREAM_ID,
   bitrate_bps: optional(integer(1, MOST_BITRATE)),
   redundancy: optional(oneOf(0, 1, 2)),
+  max_height: optional(PIXELS),
+  max_frame_rate: optional(FRAME_RATE),
 });
 
 const SETTINGS: Shape<TermsSettings> = object<TermsSettings>({
   profile: PROFILE,
   streams: list(STREAM_SETTING, { max: 2 * MAX_STREAMS }),
+  opened: optional(OPENED_STREAMS),
+  last_stream: optional(STREAM_ID),
 });
 
 export const TERMS_CHANGE: SignedForm<TermsChangePayload> = {

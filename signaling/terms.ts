@@ -1,10 +1,11 @@
 import { canonicalBytes } from "../codecs/canonical-json.ts";
 import type { Answer, AnswerStream } from "./answer.ts";
 import type { AnswerCodec } from "./audio-stream.ts";
-import type { DataFormat } from "./data-stream.ts";
+import { type DataDelivery, type DataFormat, deliveryOf } from "./data-stream.ts";
 import type { Offer, OfferStream } from "./offer.ts";
 import { formatScopes } from "./scope.ts";
 import { type Direction, type Profile, sends } from "./stream-fields.ts";
+import type { VideoCodec, VideoSource } from "./video-stream.ts";
 
 /** Number of the terms that follow from offer and answer; later ones count up. */
 const FIRST_TERMS = 1;
@@ -22,16 +23,29 @@ export type TermsStream = {
 /** What was agreed for the packets of one stream, by its modality. */
 export type TermsFormat =
   | { readonly modality: "audio"; readonly codec: AnswerCodec }
-  | { readonly modality: "data"; readonly format: DataFormat };
+  | ({ readonly modality: "video"; readonly codec: VideoCodec } & VideoSource)
+  | ({ readonly modality: "data"; readonly format: DataFormat } & DataDelivery);
 
-/** How a leg sends a stream of audio where both ends agreed on it since. */
+/** How a leg sends a stream where both ends agreed on it since. */
 export type StreamSetting = {
   readonly leg: 0 | 1;
   readonly stream: number;
-  /** Bits of payload a second, what is said twice included. Absent: as much as the codec takes. */
+  /** Bits of payload a second, what is said twice included. Absent: as much as codec or format takes. */
   readonly bitrate_bps?: number;
-  /** Earlier payloads that each packet brings once more (RFC 2198). Absent: none. */
+  /** Of audio: earlier payloads that each packet brings once more (RFC 2198). Absent: none. */
   readonly redundancy?: 0 | 1 | 2;
+  /** Of video, pixels. Absent: as the codec was taken. */
+  readonly max_height?: number;
+  /** Of video, frames a second. Absent: as the codec was taken. */
+  readonly max_frame_rate?: number;
+};
+
+/** A stream that an end opened during the session: as if that end had offered it, and the other one had answered. */
+export type OpenedStream = {
+  readonly by: 0 | 1;
+  /** With the one codec or format that the answer takes. */
+  readonly offer: OfferStream;
+  readonly answer: AnswerStream;
 };
 
 /** What may change during a session, numbered: profile, expiry, who may send what and how. */
@@ -43,9 +57,18 @@ export type Terms = {
   /** Unix seconds. */
   readonly expires_at: number;
   readonly legs: readonly { readonly leg: number; readonly scope: readonly string[] }[];
+  /** Those that are open: of offer and answer as answered, then those opened since. */
   readonly streams: readonly TermsStream[];
   /** What both ends agreed to have otherwise than in offer and answer, by rising leg and stream. Absent: nothing. */
   readonly settings?: readonly StreamSetting[];
+  /** Those of `streams` that an end opened during the session, by rising number. Absent: none. */
+  readonly opened?: readonly OpenedStream[];
+  /** The highest number that an opened stream ever had. Absent: none was opened. */
+  readonly last_stream?: number;
+  /** Streams of offer and answer that were closed, by rising number. Absent: none. */
+  readonly closed?: readonly number[];
+  /** Opened streams that were closed since the last change that both signed, which still names them. Absent: none. */
+  readonly closed_since?: readonly number[];
 };
 
 /** Terms number 1 of a verified offer and answer. Anyone who has both derives the same ones. */
@@ -60,24 +83,42 @@ export function deriveTerms(offer: Offer, answer: Answer): Terms {
       { leg: 0, scope: formatScopes(offer.scope) },
       { leg: 1, scope: formatScopes(answer.scope) },
     ],
-    streams: answer.payload.streams.map((stream) => {
-      const offered = offer.payload.streams.find(
-        (candidate) => candidate.stream === stream.stream,
-      ) as OfferStream;
-      return {
-        stream: stream.stream,
-        ...formatOf(stream),
-        directions: [mirror(stream.direction), stream.direction],
-        ssrcs: [offered.ssrc, stream.ssrc],
-        ...interruptibleBy(offered, stream),
-      };
-    }),
+    streams: answer.payload.streams.map((stream) =>
+      streamOf(
+        offer.payload.streams.find((candidate) => candidate.stream === stream.stream) as OfferStream,
+        stream,
+        0,
+      ),
+    ),
+  };
+}
+
+/** What an offered and an answered stream come to; `by` offered it. */
+export function streamOf(offered: OfferStream, answered: AnswerStream, by: 0 | 1): TermsStream {
+  const byLeg = <T>(offers: T, answers: T): readonly [T, T] =>
+    by === 0 ? [offers, answers] : [answers, offers];
+  return {
+    stream: answered.stream,
+    ...formatOf(answered),
+    directions: byLeg(mirror(answered.direction), answered.direction),
+    ssrcs: byLeg(offered.ssrc, answered.ssrc),
+    ...interruptibleBy(offered, answered, by),
   };
 }
 
 /** Whether what the end `speaker` says on a stream may be interrupted by the other end; it may take back itself what it says. */
 export function isInterruptible(terms: Terms, stream: number, speaker: number): boolean {
   return terms.streams.find((agreed) => agreed.stream === stream)?.interruptible?.[speaker] !== false;
+}
+
+/** A stream that is open under `terms`. */
+export function streamIn(terms: Terms, stream: number): TermsStream | undefined {
+  return terms.streams.find((agreed) => agreed.stream === stream);
+}
+
+/** The highest number that a stream of the session ever had: one that is opened has a higher one. */
+export function lastStreamOf({ streams, closed = [], last_stream: last = -1 }: Terms): number {
+  return Math.max(last, ...streams.map(({ stream }) => stream), ...closed);
 }
 
 /** The streams that `leg` sends on under `terms`. */
@@ -87,7 +128,7 @@ export function streamsSentBy(terms: Terms, leg: 0 | 1): readonly TermsStream[] 
 
 /** The payload type that the packets of a stream bear. */
 export function payloadTypeOf(agreed: TermsFormat): number {
-  return agreed.modality === "audio" ? agreed.codec.payload_type : agreed.format.payload_type;
+  return agreed.modality === "data" ? agreed.format.payload_type : agreed.codec.payload_type;
 }
 
 /** The payload type of packets that carry earlier frames once more; `undefined` where none may come. */
@@ -97,9 +138,20 @@ export function redPayloadTypeOf(agreed: TermsFormat): number | undefined {
 
 /** What an answer chose for one stream, apart from its number and direction. */
 function formatOf(stream: AnswerStream): TermsFormat {
-  return stream.modality === "audio"
-    ? { modality: stream.modality, codec: stream.codec }
-    : { modality: stream.modality, format: stream.format };
+  switch (stream.modality) {
+    case "audio":
+      return { modality: stream.modality, codec: stream.codec };
+    case "video": {
+      const { modality, codec, source, rendition } = stream;
+      return {
+        ...{ modality, codec },
+        ...(source === undefined ? {} : { source }),
+        ...(rendition === undefined ? {} : { rendition }),
+      };
+    }
+    case "data":
+      return { modality: stream.modality, format: stream.format, ...deliveryOf(stream) };
+  }
 }
 
 /** Canonical JSON of the terms, as an evidence file keeps them. */
@@ -110,11 +162,12 @@ export function termsBytes(terms: Terms): Uint8Array {
 function interruptibleBy(
   offered: OfferStream,
   answered: AnswerStream,
+  by: 0 | 1,
 ): { readonly interruptible?: readonly [boolean, boolean] } {
   const says = [offered, answered].map(
     (stream) => stream.modality !== "audio" || stream.interruptible !== false,
   ) as [boolean, boolean];
-  return says.every(Boolean) ? {} : { interruptible: says };
+  return says.every(Boolean) ? {} : { interruptible: by === 0 ? says : [says[1], says[0]] };
 }
 
 /** The same flow as the other end sees it. */

@@ -6,7 +6,7 @@ import { type Offer, verifyOffer } from "../offer.ts";
 import { formatScopes, type ScopeSet } from "../scope.ts";
 import { checkSendingAuthority } from "../sending-authority.ts";
 import { buildSessionCore, type SessionCore, verifyCoreWitness } from "../session-core.ts";
-import { deriveTerms, type Terms } from "../terms.ts";
+import { deriveTerms, type Terms, type TermsFormat } from "../terms.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { Party } from "./parties.ts";
 import type { Findings } from "./report.ts";
@@ -60,15 +60,33 @@ export function checkAgreement(
   const { profile } = terms;
   findings.say("both", `session ${header.line.session_id}, digest ${encodeHex(core.digest)}`);
   for (const agreed of terms.streams) {
-    const what =
-      agreed.modality === "audio"
-        ? `${agreed.codec.name} ${agreed.codec.clock_rate} Hz, ${agreed.codec.frame_ms} ms frames`
-        : `${agreed.format.name} messages`;
-    findings.say("both", `stream ${agreed.stream}: ${agreed.modality}, ${what}, profile ${profile}`);
+    findings.say("both", `stream ${agreed.stream}: ${inWords(agreed)}, profile ${profile}`);
   }
   checkAuthority(caller, offer.value.scope, terms, 0, findings);
   checkAuthority(callee, answer.value.scope, terms, 1, findings);
   return { sessionId: header.line.session_id, offer: offer.value, answer: answer.value, core, terms };
+}
+
+/** What was agreed of a stream: modality, codec or format, and how it comes. */
+function inWords(agreed: TermsFormat): string {
+  switch (agreed.modality) {
+    case "audio": {
+      const { name, clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
+      return `audio, ${name} ${clockRate} Hz, ${frameMs} ms frames`;
+    }
+    case "video": {
+      const { codec, source, rendition } = agreed;
+      const { name, max_width: width, max_height: height, max_frame_rate: rate } = codec;
+      const which = source === undefined ? "" : `, rendition ${rendition} of picture ${source}`;
+      return `video, ${name} up to ${width}x${height} at ${rate} frames/s${which}`;
+    }
+    case "data": {
+      const { format, label, delivery, deadline_ms: deadline } = agreed;
+      const named = label === undefined ? "" : ` ${JSON.stringify(label)}`;
+      const within = deadline === undefined ? "" : ` within ${deadline} ms`;
+      return `data${named}, ${format.name} messages${delivery === undefined ? "" : `, the latest one${within}`}`;
+    }
+  }
 }
 
 /** What an end claimed must lie within what its issuer grants, and cover what it sends. */

@@ -80,6 +80,12 @@ export class Changes {
     if (!change.ok) return change;
     if (!isStillGood(change.value.payload, now))
       return refuse("change-unanswered", "This was signed too long ago.", "change.iat");
+    if (change.value.terms.streams.length > session.terms.streams.length)
+      return refuse(
+        "proposal-rejected",
+        "No stream is opened here once a call is up.",
+        "change.settings.opened",
+      );
     if (!leg.statementRoom.fits(jws.length, now)) return refuse("capacity", NO_ROOM);
     session.asked[leg.leg] = { change: change.value, exchanges: [exchange] };
     this.#desk.timers.set(changeTimer(leg.leg), session.id, now + ANSWER_WITHIN);

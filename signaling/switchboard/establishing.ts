@@ -1,6 +1,7 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Answer } from "../answer.ts";
+import { counterProposal } from "../negotiation.ts";
 import type { Offer } from "../offer.ts";
 import { SessionLink } from "../record-chain.ts";
 import type { LogEntry } from "../record-log.ts";
@@ -15,6 +16,7 @@ import type { Desk } from "./desk.ts";
 import { admissionRow, layFlows } from "./flows.ts";
 import { withinLimits } from "./limit-checks.ts";
 import { type RegisteredAgent, statusBytes, warningsOf } from "./registry.ts";
+import { RELAY } from "./relay-capabilities.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, type Session, type SessionLeg } from "./session.ts";
 import { newLeg, newSession } from "./session-making.ts";
@@ -57,6 +59,14 @@ export function establishSession(
 ): Result<Session> {
   const { offer, answer } = agreed;
   const terms = deriveTerms(offer, answer);
+  const foreign = terms.streams.find(({ modality }) => RELAY[modality] === undefined);
+  if (foreign !== undefined) {
+    const explanation = `No ${foreign.modality} is carried here.`;
+    return refuse("proposal-rejected", explanation, "answer.streams", {
+      ...{ reason: "composition-impossible", explanation },
+      counter_proposal: counterProposal(RELAY),
+    });
+  }
   for (const leg of [0, 1] as const) {
     const modalities = streamsSentBy(terms, leg).map((stream) => stream.modality);
     const allowed = checkSending(arrivals[leg].scope, modalities, leg === 0 ? "offer.scope" : "answer.scope");

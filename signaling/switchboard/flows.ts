@@ -7,6 +7,7 @@ import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { settingOf } from "../terms-change.ts";
+import { MOST_VIDEO_BITS_PER_SECOND, type VideoCodec } from "../video-stream.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
 import { keyInForce, type LegNumber, type Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
@@ -38,6 +39,16 @@ export function audioRate(frameMs: number, bitrate?: number): AdmissionRow["rate
   const agreed = bitrate === undefined ? MAX_FRAME_BYTES * framesPerSecond : (bitrate / 8) * RATE_MARGIN;
   const around = framesPerSecond * FRAME_OVERHEAD;
   const bytesPerSecond = Math.min(MAX_FRAME_BYTES * framesPerSecond, Math.ceil(agreed) + around);
+  return { framesPerSecond, bytesPerSecond, burst: RATE_BURST };
+}
+
+/** The most that a video stream of this codec may send; `bitrate`, bits of payload a second, where both ends agreed on one. */
+export function videoRate(
+  { max_frame_rate: frameRate }: Pick<VideoCodec, "max_frame_rate">,
+  bitrate = MOST_VIDEO_BITS_PER_SECOND,
+): AdmissionRow["rate"] {
+  const framesPerSecond = Math.ceil(frameRate * RATE_MARGIN);
+  const bytesPerSecond = Math.ceil((bitrate / 8) * RATE_MARGIN) + framesPerSecond * FRAME_OVERHEAD;
   return { framesPerSecond, bytesPerSecond, burst: RATE_BURST };
 }
 
@@ -230,6 +241,12 @@ export function isPermitted({ terms, legs }: Session, { speaker, stream }: Media
 /** What an end is told of a stream's codec or format. */
 function formatParameters(agreed: TermsStream): JsonObject {
   if (agreed.modality === "data") return { format: agreed.format.name, clock_rate: DATA_CLOCK_RATE };
+  if (agreed.modality === "video") {
+    const { codec, source, rendition } = agreed;
+    const { name, clock_rate, max_width, max_height, max_frame_rate } = codec;
+    const picture = source === undefined ? {} : { source, rendition: rendition ?? 0 };
+    return { codec: name, clock_rate, max_width, max_height, max_frame_rate, ...picture };
+  }
   const { name, clock_rate, channels, frame_ms, red_payload_type } = agreed.codec;
   const red = red_payload_type === undefined ? {} : { red_payload_type };
   return { codec: name, clock_rate, channels, frame_ms, ...red };
@@ -247,11 +264,16 @@ function formatLimits(
       rate: DATA_CEILING,
     };
   }
+  const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
+  if (agreed.modality === "video") {
+    const { codec } = agreed;
+    return { clockRate: codec.clock_rate, reliable: true, rate: videoRate(codec, bitrate) };
+  }
   const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
   return {
     clockRate,
     reliable: false,
-    rate: audioRate(frameMs, settingOf(terms, speaker, stream)?.bitrate_bps),
+    rate: audioRate(frameMs, bitrate),
   };
 }
 

@@ -12,7 +12,7 @@ export function withinLimits(excess: LimitExcess | undefined, limits: ScopeLimit
   if (excess === undefined) return ok(undefined);
   const whole = counterProposal(RELAY);
   const proposal = { ...whole, codecs: whole.codecs.filter(({ name }) => fitsBitrate(name, limits)) };
-  const isNegotiable = excess.limit === "streams" ? excess.cap > 0 : proposal.codecs.length > 0;
+  const isNegotiable = excess.limit === "bitrate-bps" ? proposal.codecs.length > 0 : excess.cap > 0;
   if (isNegotiable) return reject(excess, proposal, at);
   return refuse("scope-violation", "The scope caps this at less than anything takes.", at, {
     ...excess,

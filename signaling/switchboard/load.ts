@@ -1,7 +1,8 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
-import type { Offer } from "../offer.ts";
+import type { Offer, OfferStream } from "../offer.ts";
+import type { TermsStream } from "../terms.ts";
 import type { SwitchboardLimits } from "./config.ts";
-import { audioRate, DATA_CEILING } from "./flows.ts";
+import { audioRate, DATA_CEILING, videoRate } from "./flows.ts";
 import type { Session } from "./session.ts";
 
 /** What who finds the server full is told to wait, milliseconds: about as long as a call takes to end or to be given up. */
@@ -18,10 +19,7 @@ export interface Load {
 export function loadOfOffer({ payload }: Pick<Offer, "payload">): Load {
   const loads = payload.streams.map((stream) => {
     const directions = stream.direction === "sendrecv" ? 2 : 1;
-    const bytes =
-      stream.modality === "data"
-        ? DATA_CEILING.bytesPerSecond
-        : Math.max(...stream.codecs.flatMap(({ frame_ms: lengths }) => lengths.map(bytesAt)));
+    const bytes = mostOf(stream);
     return { streams: directions, kilobits: directions * kilobits(bytes) };
   });
   return sum(loads);
@@ -31,8 +29,7 @@ export function loadOfOffer({ payload }: Pick<Offer, "payload">): Load {
 export function loadOfSession({ flows }: Pick<Session, "flows">): Load {
   return sum(
     flows.map(({ agreed }) => {
-      const bytes = agreed.modality === "data" ? DATA_CEILING.bytesPerSecond : bytesAt(agreed.codec.frame_ms);
-      return { streams: 1, kilobits: kilobits(bytes) };
+      return { streams: 1, kilobits: kilobits(agreedMost(agreed)) };
     }),
   );
 }
@@ -85,6 +82,29 @@ function sum(loads: readonly Load[]): Load {
     (all, { streams, kilobits }) => ({ streams: all.streams + streams, kilobits: all.kilobits + kilobits }),
     { streams: 0, kilobits: 0 },
   );
+}
+
+/** Bytes a second that an offered stream may take, whichever of its codecs is chosen. */
+function mostOf(stream: OfferStream): number {
+  switch (stream.modality) {
+    case "audio":
+      return Math.max(...stream.codecs.flatMap(({ frame_ms: lengths }) => lengths.map(bytesAt)));
+    case "video":
+      return Math.max(...stream.codecs.map((codec) => videoRate(codec).bytesPerSecond));
+    case "data":
+      return DATA_CEILING.bytesPerSecond;
+  }
+}
+
+function agreedMost(agreed: TermsStream): number {
+  switch (agreed.modality) {
+    case "audio":
+      return bytesAt(agreed.codec.frame_ms);
+    case "video":
+      return videoRate(agreed.codec).bytesPerSecond;
+    case "data":
+      return DATA_CEILING.bytesPerSecond;
+  }
 }
 
 function bytesAt(frameMs: number): number {

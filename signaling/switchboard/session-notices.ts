@@ -18,6 +18,11 @@ const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEven
   unattributed: ["unattributed"],
   pause: ["pause", "resume"],
   resume: ["pause", "resume"],
+  // Of several streams each says something of its own.
+  keyframe_request: [],
+  "stream-muted": [],
+  "stream-held": [],
+  rendition: [],
 };
 
 /** What the ends, and the relay, tell of how the media comes: to the other end by its inbox, and to the record. */
