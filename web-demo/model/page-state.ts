@@ -1,4 +1,6 @@
 /** Everything the page knows, as plain values. The view draws it; `main.ts` changes it. */
+
+import type { TroubleKind } from "../phone/troubles.ts";
 import type { DialEntry } from "./dial-pad.ts";
 import type { SessionRecord } from "./record-line.ts";
 
@@ -113,6 +115,8 @@ export interface PageState {
   readonly sourceNotice: string | undefined;
   /** Whether calls that come in are to be heard. */
   readonly ringsAloud: boolean;
+  /** What this page's connections go through. */
+  readonly trouble: TroubleKind;
 }
 
 /** Messages and notices kept of a call; the oldest goes. */
@@ -131,6 +135,7 @@ export const FIRST_STATE: PageState = {
   fileName: undefined,
   sourceNotice: undefined,
   ringsAloud: true,
+  trouble: "none",
 };
 
 /** A call that begins: it is being placed, was just accepted, or is taken up again. */

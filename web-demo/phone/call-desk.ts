@@ -15,6 +15,7 @@ import { forgetCall, keepCall } from "./kept-call.ts";
 import { SentRate } from "./sent-rate.ts";
 import type { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
+import { TROUBLES, type TroubleKind } from "./troubles.ts";
 import { watchVoice } from "./voice-news.ts";
 
 /** How often counters are read for the charts, and records asked for, ms. */
@@ -228,6 +229,12 @@ export class CallDesk {
     const until =
       deadline === undefined ? "" : ` This call can go on until ${new Date(deadline).toLocaleTimeString()}.`;
     if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
+  }
+
+  /** Everything goes through another network from now on. */
+  networkChanged(kind: TroubleKind): void {
+    const { label, about } = TROUBLES[kind];
+    if (this.#own.state.phase === "up") this.#notice(`Network trouble: ${label}. ${about}`);
   }
 
   /** The page is online again: what the server recorded meanwhile can be read now. */

@@ -6,6 +6,7 @@ import {
   openIdentity,
   ParleyError,
 } from "@parley-rt/parley/agent";
+import { EmulatedNetwork } from "@parley-rt/parley/emulation";
 import { Ringer } from "../audio/ringer.ts";
 import { messageFrom } from "../model/data-message.ts";
 import { dialEntries } from "../model/dial-pad.ts";
@@ -39,6 +40,7 @@ import { keepRingsAloud, ringsAloud } from "./ring-choice.ts";
 import { RingingCalls } from "./ringing-calls.ts";
 import { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
+import { TROUBLES, type TroubleKind } from "./troubles.ts";
 import { wantedProfile } from "./wanted-profile.ts";
 
 /** How often the list of agents, and this agent's calls, are asked for, ms. */
@@ -47,6 +49,8 @@ const LISTS_MS = 3_000;
 const LONGEST_WAIT_MS = 5_000;
 /** How often it is noted that this tab still goes by a guest's name, ms. */
 const SEEN_MS = 3_600_000;
+/** Of the chances that a bad network takes. */
+const SEED = 4_480;
 
 export class Phone implements PageActions {
   readonly store = new Store<PageState>(FIRST_STATE);
@@ -56,6 +60,8 @@ export class Phone implements PageActions {
     takenElsewhere: ({ sessionId, caller }) => this.#elsewhere.taken(sessionId, caller),
   });
   readonly #elsewhere = new Elsewhere(this.store);
+  /** Between this page and every carrier; clear unless people choose trouble. */
+  readonly #network = new EmulatedNetwork(SEED);
   #agent: Agent | undefined;
   /** This tab goes by its name, and could take a call: for the other tabs to see. */
   #present: TabSign | undefined;
@@ -188,6 +194,12 @@ export class Phone implements PageActions {
     this.store.set({ ringsAloud: isAloud });
   }
 
+  trouble(kind: TroubleKind): void {
+    this.#network.change(TROUBLES[kind].conditions);
+    this.store.set({ trouble: kind });
+    this.#desk?.networkChanged(kind);
+  }
+
   chooseSource(kind: SourceKind, file?: File): void {
     this.#sound.choose(kind, file);
   }
@@ -218,6 +230,7 @@ export class Phone implements PageActions {
       reconnect: { maxDelay: LONGEST_WAIT_MS },
       // The server's own page: its WebSocket is where the page came from.
       webSocketUrl: new URL("agtp", document.baseURI.replace(/^http/, "ws")).href,
+      network: (carrier, clock) => this.#network.over(carrier, clock),
       report: (error) => this.#report(error),
     });
     if (era !== this.#era) {
@@ -315,7 +328,10 @@ export class Phone implements PageActions {
       peer,
       phase,
       roundTrip: () => this.#agent?.roundTrip,
-      over: () => this.#askForLists(),
+      over: () => {
+        this.#askForLists();
+        if (this.store.state.trouble !== "none") this.trouble("none");
+      },
       report: (error) => this.#report(error),
     });
     return this.#desk;

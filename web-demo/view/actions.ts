@@ -1,4 +1,5 @@
 import type { SourceKind } from "../model/page-state.ts";
+import type { TroubleKind } from "../phone/troubles.ts";
 
 /** What people can do on the page. */
 export interface PageActions {
@@ -25,5 +26,7 @@ export interface PageActions {
   reconnect(): void;
   /** Whether calls that come in are to be heard. */
   ringAloud(isAloud: boolean): void;
+  /** Sends what goes through this page's connections through such a network from now on. */
+  trouble(kind: TroubleKind): void;
   chooseSource(kind: SourceKind, file?: File): void;
 }

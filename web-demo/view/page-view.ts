@@ -11,6 +11,7 @@ import { RecordsView } from "./records-view.ts";
 import { RingingView } from "./ringing-view.ts";
 import { SourceView } from "./source-view.ts";
 import { newsOf, StageView, WelcomeView } from "./stage-view.ts";
+import { TroubleView } from "./trouble-view.ts";
 
 export class PageView {
   readonly #root: HTMLElement;
@@ -24,6 +25,7 @@ export class PageView {
   readonly #stage: StageView;
   readonly #data: MessagesView;
   readonly #records = new RecordsView();
+  readonly #trouble: TroubleView;
   readonly #side: HTMLElement;
   readonly #sourceInCall = el("div", { class: "source-in-call" });
   readonly #version = el("span", {});
@@ -42,10 +44,12 @@ export class PageView {
     this.#welcome = new WelcomeView(actions, this.#source.element);
     this.#stage = new StageView(actions);
     this.#data = new MessagesView(actions);
+    this.#trouble = new TroubleView(actions);
     this.#side = el(
       "aside",
       { class: "side", "aria-label": "Beside the voice" },
       this.#sourceInCall,
+      this.#trouble.element,
       this.#data.element,
       this.#records.element,
     );
@@ -86,6 +90,7 @@ export class PageView {
     this.#dial.show(state);
     this.#standing.show(state);
     this.#source.show(state);
+    this.#trouble.show(state);
     this.#welcome.show(state);
     this.#stage.show(state);
     this.#side.hidden = state.call?.since === undefined;
