@@ -118,6 +118,7 @@ export const ERRORS = {
   "rtcp-malformed": { retryable: false, meaning: "The bytes are no RTCP feedback of a kind that this hop reads; `at` names the byte." },
   "stream-malformed": { retryable: false, meaning: "A media stream's framing is broken." },
   "wav-malformed": { retryable: false, meaning: "Not a PCM WAV file Parley reads." },
+  "ivf-malformed": { retryable: false, meaning: "Not an IVF file of VP8, VP9 or AV1." },
   // ends checking each other
   "session-core-mismatch": { retryable: false, meaning: "What the server presents as agreed differs from what both ends signed." },
   "peer-untrusted": { retryable: false, meaning: "The other end's identity does not check out." },

@@ -7,9 +7,11 @@ import { FEEDBACK_TARGETS } from "./targets-feedback.ts";
 import { MEDIA_TARGETS } from "./targets-media.ts";
 import { SIGNALING_TARGETS } from "./targets-signaling.ts";
 import { SIGNED_TARGETS } from "./targets-signed.ts";
+import { VIDEO_TARGETS } from "./targets-video.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...MEDIA_TARGETS,
+  ...VIDEO_TARGETS,
   ...CHAIN_TARGETS,
   ...FEEDBACK_TARGETS,
   ...SIGNALING_TARGETS,

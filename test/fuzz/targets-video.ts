@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { parseTemporalUnit, readAv1Facts, writeTemporalUnit } from "../../codecs/av1.ts";
+import { encodeIvf, type Ivf, parseIvf } from "../../codecs/ivf.ts";
+import { VIDEO_FORMATS, type VideoFormatName } from "../../codecs/video-formats.ts";
+import { parseVideoPayload, readVideoUnit, VideoPayloadWriter } from "../../codecs/video-payload.ts";
+import type { FuzzTarget } from "./target.ts";
+
+/** Short clips of each format, by an encoder that is not ours. */
+const CLIPS: Readonly<Record<VideoFormatName, Ivf>> = {
+  vp8: clip("vp8-small"),
+  vp9: clip("vp9-layers"),
+  av1: clip("av1-svt"),
+};
+
+export const VIDEO_TARGETS: readonly FuzzTarget[] = [
+  ...VIDEO_FORMATS.map(({ name }) => payloadTarget(name)),
+  {
+    name: "av1-temporal-unit",
+    examples: CLIPS.av1.frames.slice(0, 4).map(({ data }) => data),
+    tokens: ["\u0012\u0000", "\u000a\u0002", "\u0032\u0001", "\u0036\u0040\u0001"],
+    run(input) {
+      const obus = parseTemporalUnit(input);
+      if (!obus.ok) return false;
+      readAv1Facts(obus.value);
+      const written = writeTemporalUnit(obus.value);
+      const again = parseTemporalUnit(written);
+      if (!again.ok || Buffer.compare(writeTemporalUnit(again.value), written) !== 0)
+        throw new Error("what was written is not read as it was written");
+      return true;
+    },
+  },
+  {
+    name: "ivf",
+    examples: Object.values(CLIPS).map((some) => encodeIvf({ ...some, frames: some.frames.slice(1, 4) })),
+    tokens: ["DKIF", "VP80", "VP90", "AV01", "\u0001\u0000\u0000\u0000", "\u0020\u0000"],
+    run(input) {
+      const parsed = parseIvf(input);
+      if (!parsed.ok) return false;
+      const bytes = parsed.value.frames.reduce((sum, { data }) => sum + data.length, 0);
+      if (bytes > input.length) throw new Error("units out of nothing");
+      encodeIvf(parsed.value);
+      return true;
+    },
+  },
+];
+
+function payloadTarget(format: VideoFormatName): FuzzTarget {
+  const writer = new VideoPayloadWriter(format, { picture: 0, base: 0 });
+  const examples = CLIPS[format].frames.slice(0, 4).map(({ data }, index) => {
+    const made = writer.write(data, index % 2 === 0 ? 0 : 1);
+    if (!made.ok) throw new Error(made.fault.message);
+    return made.value.payload;
+  });
+  return {
+    name: `${format}-payload`,
+    examples,
+    tokens: ["\u0090\u00ff", "\u009d\u0001\u002a", "\u0049\u0083\u0042", "\u0010\u0032", "\u0000\u0001"],
+    run(input) {
+      const unit = parseVideoPayload(format, input);
+      if (!unit.ok) return false;
+      const { key, width, height, data } = unit.value;
+      if (key !== (width !== undefined && height !== undefined)) throw new Error("a key frame of no size");
+      const facts = readVideoUnit(format, data);
+      if (!facts.ok || facts.value.key !== key) throw new Error("the unit says otherwise than its payload");
+      return true;
+    },
+  };
+}
+
+function clip(name: string): Ivf {
+  const parsed = parseIvf(readFileSync(new URL(`../vectors/ffmpeg/${name}.ivf`, import.meta.url)));
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  return parsed.value;
+}
