@@ -13,6 +13,7 @@ import { encodeInterrupt } from "../../codecs/interrupt.ts";
 import { encodeReceipt } from "../../codecs/receipt.ts";
 import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import { encodeVarint } from "../../codecs/varint.ts";
+import { VideoPayloadWriter } from "../../codecs/video-payload.ts";
 import { createExchangeKey, createSigner, frameMac } from "../../platform/node/sodium.ts";
 
 /** A run of bytes and what it means. */
@@ -144,6 +145,20 @@ const receipt = encodeReceipt(
   signer,
 );
 
+/** The first bytes of a key frame of 320 by 180 in each format, cut short where the picture's own data begins. */
+const KEY_FRAMES = {
+  vp8: "100000" + "9d012a" + "4001b400",
+  vp9: "82498342" + "00" + "13f00b30",
+  av1: "1200" + "0a0b" + "000000043cfeccfbf90040" + "320110",
+} as const;
+const videoPayload = (format: keyof typeof KEY_FRAMES): Uint8Array => {
+  const writer = new VideoPayloadWriter(format, { picture: 0x1234, base: 9 });
+  const made = writer.write(Uint8Array.fromHex(KEY_FRAMES[format]), format === "av1" ? undefined : 0);
+  if (!made.ok) throw new Error(made.fault.message);
+  if (made.value.facts.width !== 320 || made.value.facts.height !== 180) throw new Error("another size");
+  return made.value.payload;
+};
+
 const RTP: readonly Field[] = [
   [1, "V=2, P=0, X=1, CC=0"],
   [1, "marker, payload type 111"],
@@ -211,6 +226,42 @@ export const EXAMPLES: ReadonlyMap<string, string> = new Map([
     ].join("\n"),
   ],
   ["flow-short", breakdown(encodeVarint(2), [[1, "flow 2"]])],
+  [
+    "vp8-payload",
+    breakdown(videoPayload("vp8"), [
+      [1, "extension, beginning of partition 0"],
+      [1, "picture number, base layer index, layer"],
+      [2, "picture 0x1234, 15 bits"],
+      [1, "base layer index 9"],
+      [1, "layer 0"],
+      [3, "frame tag: key frame"],
+      [3, "start code"],
+      [4, "320 by 180"],
+    ]),
+  ],
+  [
+    "vp9-payload",
+    breakdown(videoPayload("vp9"), [
+      [1, "picture number, layer, whole picture, structure, no upper spatial layer"],
+      [2, "picture 0x1234, 15 bits"],
+      [1, "layer 0"],
+      [1, "base layer index 9"],
+      [1, "structure: one spatial layer and its size"],
+      [4, "320 by 180"],
+      [4, "key frame, sync code"],
+      [5, "colours, 320 by 180"],
+    ]),
+  ],
+  [
+    "av1-payload",
+    breakdown(videoPayload("av1"), [
+      [1, "whole unit, two elements, a sequence begins"],
+      [1, "length 12"],
+      [12, "sequence header without its size: 320 by 180"],
+      [1, "frame, without its size: it takes the rest"],
+      [1, "key frame, shown"],
+    ]),
+  ],
   ["flow-long", breakdown(encodeVarint(300), [[2, "flow 300"]])],
   ["frame", breakdown(frame, FRAME)],
   [

@@ -8,7 +8,7 @@ import { EXAMPLES } from "./wire-media-examples.ts";
 
 const page = readFileSync(new URL("../../docs/wire-media.md", import.meta.url), "utf8");
 const shown = new Map(
-  [...page.matchAll(/<!-- example: ([a-z-]+) -->\n```text\n(.*?)\n```/gs)].map((match) => [
+  [...page.matchAll(/<!-- example: ([a-z0-9-]+) -->\n```text\n(.*?)\n```/gs)].map((match) => [
     match[1],
     match[2],
   ]),
