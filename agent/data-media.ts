@@ -1,7 +1,7 @@
 import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
 import { CallData } from "./call-data.ts";
-import { CallStream, type StreamFacts } from "./call-stream.ts";
+import type { StreamFacts } from "./call-stream.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -35,11 +35,12 @@ export function openDataMedia(
   const sender = sends && makeSender(context, sends);
   const receiver = hears && makeReceiver(context, hears);
   listenTo({ sends, hears }, sender, receiver);
+  const data = new CallData(facts, context.control, { format: "json", sender, receiver });
   return {
     stream,
     modality: "data",
-    handle: new CallStream(facts, context.control),
-    data: new CallData(sender, receiver),
+    handle: data,
+    data,
     sender,
     receiver,
     mute: (muted) => {
@@ -165,6 +166,8 @@ function makeReceiver(context: StreamMediaContext, { entry, line }: DataSide): D
     stopsUnattributed: context.unattributedRule === "stop",
     unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
     speaker: context.speaker,
+    format: "json",
+    slow: () => {},
     nextSequence: entry.nextSequence,
     receipt: (bytes) => line.state(bytes),
     hasRoom: () => line.hasRoom,

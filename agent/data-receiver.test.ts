@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { encodeDataMessage } from "../codecs/data-message.ts";
+import { type DataValue, encodeDataMessage } from "../codecs/data-message.ts";
 import { Attribution } from "../sfu/attribution.ts";
 import { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import { Checkpointer } from "../sfu/checkpointer.ts";
@@ -17,9 +17,11 @@ const { sessionDigest, leg, stream } = reliable;
 let clock: VirtualClock;
 let receiver: DataReceiver;
 let checkpointer: Checkpointer;
+let slow: boolean[];
 
 beforeEach(() => {
   clock = new VirtualClock();
+  slow = [];
   checkpointer = new Checkpointer({
     ...{ sessionDigest, leg, stream, signer: speaker, keyGeneration: 0 },
     startSequence: FIRST_SEQUENCE,
@@ -41,6 +43,8 @@ beforeEach(() => {
     stopsUnattributed: true,
     unattributed: () => {},
     speaker: "agtp://speaker",
+    format: "json",
+    slow: (isSlow) => slow.push(isSlow),
     receipt: () => {},
   });
 });
@@ -61,7 +65,7 @@ function contradict(): void {
 const contradiction = { code: "data-contradicted", details: { sequence: FIRST_SEQUENCE } };
 
 describe("a speaker that contradicts itself", () => {
-  let reader: AsyncIterator<DataMessage, undefined>;
+  let reader: AsyncIterator<DataMessage<DataValue>, undefined>;
 
   beforeEach(() => {
     reader = receiver.messages();
@@ -85,5 +89,36 @@ describe("a speaker that contradicts itself", () => {
     await expect(say(0, "said")).rejects.toMatchObject(contradiction);
     await expect(reader.next()).rejects.toMatchObject(contradiction);
     expect(receiver.counters).toMatchObject({ unread: 0, givenUp: true });
+  });
+});
+
+describe("a reader that takes less than comes", () => {
+  /** Messages 0 to 63, all unread, and then one more each time there is room. */
+  async function flood(): Promise<void> {
+    for (let index = 0; index < 200; index += 1) await say(index, `${index}`);
+  }
+
+  it("is told of after a second, and of having caught up once a quarter is left", async () => {
+    const flooding = flood();
+    const reader = receiver.messages();
+    await clock.advance(999);
+    expect(slow).toEqual([]);
+    await clock.advance(1);
+    expect([slow, receiver.counters.unread]).toEqual([[true], 64]);
+    expect(receiver.counters).toMatchObject({ isSlow: true, givenUp: false });
+    for (let read = 0; read < 20; read += 1) await reader.next();
+    await clock.advance(2_000);
+    // The queue filled again: that is the same trouble.
+    expect(slow).toEqual([true]);
+    for (let read = 20; read < 200; read += 1) await reader.next();
+    await flooding;
+    expect(slow).toEqual([true, false]);
+  });
+
+  it("is told how old each message is when it gets it", async () => {
+    await say(0, "waits");
+    await clock.advance(250);
+    const read = await receiver.messages().next();
+    expect(read.value).toMatchObject({ value: "waits", age: 250 });
   });
 });

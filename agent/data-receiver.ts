@@ -1,5 +1,6 @@
 import type { Clock } from "../codecs/clock.ts";
-import { decodeDataMessage } from "../codecs/data-message.ts";
+import type { DataFormatName } from "../codecs/data-formats.ts";
+import { type DataValue, decodeData } from "../codecs/data-message.ts";
 import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { ReceiptTotals } from "../codecs/receipt.ts";
@@ -19,7 +20,11 @@ import type { HeardKey } from "./tag-keys.ts";
 
 /** Verified messages that wait for a reader; at that many the stream is not read on, so that the other end waits as well. */
 const UNREAD_MESSAGES = 64;
-/** How long that may last, ms. Then the stream is given up: what waits in it must not grow stale, nor hold up the connection. */
+/** How long that may last, ms, before both ends are told that the reader is slow. */
+const SLOW_READER_MS = 1_000;
+/** The reader is slow no more once so many wait. */
+const CAUGHT_UP_MESSAGES = 16;
+/** How long it may last, ms. Then the stream is given up: what waits in it must not grow stale, nor hold up the connection. */
 const READER_STALL_MS = 10_000;
 /** How long a message waits, and the stream with it, for the news of the key that signed it, ms. */
 const KEY_NEWS_MS = 5_000;
@@ -33,6 +38,8 @@ export interface DataReceiverCounters {
   readonly missing: number;
   /** Messages that wait for a reader. */
   readonly unread: number;
+  /** The reader takes less than comes, and both ends were told. */
+  readonly isSlow: boolean;
   /** The stream was given up: nobody read, or its speaker contradicted what was read. */
   readonly givenUp: boolean;
   /** Messages of profile `chain` that were not attributed in time, and whether none is handed out for it now. */
@@ -60,12 +67,15 @@ export class DataReceiver {
   /** Readers that wait until what was handed out is attributed. */
   #attributed = Promise.withResolvers<void>();
   readonly #speaker: string;
+  readonly #format: DataFormatName;
+  readonly #slow: (isSlow: boolean) => void;
   readonly #receipt: (bytes: Uint8Array) => void;
   readonly #hasRoom: () => boolean;
   readonly #tap: PacketTap | undefined;
   readonly #watch: FrameWatch | undefined;
-  readonly #queue = new MessageQueue<DataMessage>(UNREAD_MESSAGES);
+  readonly #queue = new MessageQueue<Omit<DataMessage<DataValue>, "age">>(UNREAD_MESSAGES);
   #finished = false;
+  #isSlow = false;
   /** Why the stream was given up. */
   #failure: ParleyError | undefined;
   /** Since when nothing comes: this end has no connection, or the call is suspended. */
@@ -94,6 +104,10 @@ export class DataReceiver {
     /** Told of messages that were not attributed in time. */
     readonly unattributed: (frames: UnattributedFrames) => void;
     readonly speaker: string;
+    /** What the messages are written in. */
+    readonly format: DataFormatName;
+    /** Told when the reader takes less than comes for a while, and when it has caught up. */
+    readonly slow: (isSlow: boolean) => void;
     /** The least number of the first message. Default 0. */
     readonly nextSequence?: number | undefined;
     /** Takes a signed receipt for the flow's reliable stream. */
@@ -115,6 +129,8 @@ export class DataReceiver {
     this.#stopsUnattributed = options.stopsUnattributed;
     this.#unattributed = options.unattributed;
     this.#speaker = options.speaker;
+    this.#format = options.format;
+    this.#slow = options.slow;
     this.#receipt = options.receipt;
     this.#hasRoom = options.hasRoom ?? (() => true);
     this.#tap = options.tap;
@@ -128,6 +144,7 @@ export class DataReceiver {
       undecodable: this.#undecodable,
       missing: this.#missing,
       unread: this.#queue.size,
+      isSlow: this.#isSlow,
       givenUp: this.#failure !== undefined,
       unattributed: this.#attribution.unattributed,
       isStopped: this.#isStopped,
@@ -145,16 +162,20 @@ export class DataReceiver {
   }
 
   /** Reads what arrives. Readers share the messages. */
-  messages(): AsyncIterator<DataMessage, undefined> {
+  messages(): AsyncIterator<DataMessage<DataValue>, undefined> {
     const items = this.#queue[Symbol.asyncIterator]();
     return {
       next: async () => {
         await this.#mayHandOut();
         const next = await items.next();
-        if (next.done === true || this.#finished) return next;
-        this.#receipts.heard(next.value.sequence);
-        this.#attribution.played(next.value.sequence, this.#clock.now());
-        return next;
+        if (next.done === true) return next;
+        const now = this.#clock.now();
+        const message = { ...next.value, age: Math.max(0, this.#time.wallAt(now) - next.value.sentAt) };
+        if (this.#finished) return { done: false, value: message };
+        this.#receipts.heard(message.sequence);
+        this.#attribution.played(message.sequence, now);
+        if (this.#isSlow && this.#queue.size <= CAUGHT_UP_MESSAGES) this.#tellSlow(false);
+        return { done: false, value: message };
       },
       return: async () => ({ done: true, value: undefined }),
     };
@@ -344,7 +365,7 @@ export class DataReceiver {
       this.#contradict(sequence);
       return undefined;
     }
-    const decoded = decodeDataMessage(view.payload(bytes));
+    const decoded = decodeData(this.#format, view.payload(bytes));
     if (!decoded.ok) {
       this.#undecodable += 1;
       return undefined;
@@ -370,6 +391,12 @@ export class DataReceiver {
     );
   }
 
+  #tellSlow(isSlow: boolean): void {
+    if (isSlow === this.#isSlow || this.#finished) return;
+    this.#isSlow = isSlow;
+    this.#slow(isSlow);
+  }
+
   #giveUp(failure: ParleyError): void {
     this.#failure ??= failure;
     this.#queue.end(this.#failure);
@@ -391,10 +418,12 @@ export class DataReceiver {
 
   async #waitFor(room: Promise<void>): Promise<void> {
     const late = Promise.withResolvers<"late">();
-    const cancel = this.#clock.at(this.#clock.now() + READER_STALL_MS, () => late.resolve("late"));
     const since = this.#clock.now();
+    const cancel = this.#clock.at(since + READER_STALL_MS, () => late.resolve("late"));
+    const cancelNews = this.#clock.at(since + SLOW_READER_MS, () => this.#tellSlow(true));
     const outcome = await Promise.race([room, late.promise]);
     cancel();
+    cancelNews();
     this.#place.stoodStill(since, this.#clock.now());
     if (this.#failure !== undefined) throw this.#failure;
     if (outcome !== "late") return;

@@ -6,6 +6,9 @@ import { ok, type Result, refuse } from "./result.ts";
 /** Longest payload of one data message, bytes. A longer one is refused where it is made, by the relay and where it is read. */
 export const MAX_DATA_MESSAGE_BYTES = 16 * 1024;
 
+/** The same of a message of latest values, which goes in one datagram. */
+export const MAX_LATEST_MESSAGE_BYTES = 1_024;
+
 /** What one message says: a JSON value, a text in format `text`, bytes in format `binary`. */
 export type DataValue = JsonValue | Uint8Array;
 

@@ -156,6 +156,12 @@ export const ERRORS = {
   "data-stalled": { retryable: false, meaning: "The network or the other end takes no more data messages: the stream is given up." },
   "data-unread": { retryable: false, meaning: "Nobody read the data messages of the other end: their stream was given up." },
   "data-contradicted": { retryable: false, meaning: "The other end signed a data message and then a checkpoint that says otherwise: its stream was given up." },
+  // request and response between the ends of a call
+  "rpc-timeout": { retryable: true, meaning: "The other end did not answer the request within its deadline." },
+  "rpc-cancelled": { retryable: false, meaning: "The request was taken back by the `signal` it was made with, or, at its handler, by the other end." },
+  "rpc-unknown-method": { retryable: false, meaning: "The other end has no handler for the method." },
+  "rpc-busy": { retryable: true, meaning: "As many requests are open, here or at the other end, as may be: 64." },
+  "rpc-failed": { retryable: false, meaning: "The handler of the other end failed; `details.answer` is what it says of that, where it does." },
   usage: { retryable: false, meaning: "The command line or configuration is wrong." },
 } as const satisfies Record<string, ErrorEntry>;
 

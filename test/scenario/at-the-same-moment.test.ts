@@ -115,7 +115,7 @@ describe("a callee that decides as the ringing ends", () => {
         const incoming = rings.at(-1) as IncomingCall;
         expect((incoming.cancelled.reason as ParleyError).code).toBe(reason);
         const told = decide === "accept" ? outcome(incoming.accept()) : incoming.decline();
-        expect(await world.during<unknown>(told)).toBe(decide === "accept" ? "offer-dead" : undefined);
+        expect(await world.during(told)).toBe(decide === "accept" ? "offer-dead" : undefined);
       }
       expect(bob.calls).toEqual([]);
     },

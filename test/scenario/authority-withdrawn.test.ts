@@ -278,7 +278,7 @@ describe("frames that wait in a queue when their authority goes", () => {
     void (async () => {
       for await (const message of answered.data ?? []) heard.push(message);
     })();
-    await world.during(call.data?.send("first") as Promise<void>);
+    await world.during(call.data?.send("first") as Promise<unknown>);
     await world.clock.advance(200);
     expect(heard).toHaveLength(1);
     isOpen = false;

@@ -100,10 +100,12 @@ describe("narrowing", () => {
   it("of data refuses messages and leaves the voice alone", async () => {
     const { world, call, answered } = await pair({ data: true });
     void call.audio.write(utterance(5, 48_000)).catch(() => undefined);
-    await world.during(call.data?.send({ before: true }) as Promise<void>);
+    await world.during(call.data?.send({ before: true }) as Promise<unknown>);
     await world.clock.advance(500);
     await world.during(call.narrow([CAPTURE, "communication:audio:transmit"]));
-    expect(await refusal(world, call.data?.send({ after: true }) as Promise<void>)).toBe("scope-violation");
+    expect(await refusal(world, call.data?.send({ after: true }) as Promise<unknown>)).toBe(
+      "scope-violation",
+    );
     const heard = answered.stats().heard?.heard ?? 0;
     await world.clock.advance(1_000);
     expect((answered.stats().heard?.heard ?? 0) - heard).toBeGreaterThan(40);

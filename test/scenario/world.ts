@@ -176,7 +176,7 @@ export class World {
   }
 
   /** Lets time pass, 1 ms at a time, until the promise settles. */
-  async during<Value>(promise: Promise<Value>, limit = 120_000): Promise<Value> {
+  async during<Some extends Promise<unknown>>(promise: Some, limit = 120_000): Promise<Awaited<Some>> {
     let settled = false;
     const watched = promise.finally(() => {
       settled = true;
@@ -185,6 +185,6 @@ export class World {
     await this.clock.settle();
     for (let waited = 0; !settled && waited < limit; waited += 1) await this.clock.advance(1);
     if (!settled) throw new Error("nothing happened in the time allowed");
-    return await watched;
+    return (await watched) as Awaited<Some>;
   }
 }

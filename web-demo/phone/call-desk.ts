@@ -265,7 +265,7 @@ export class CallDesk {
   }
 
   /** A refusal is said on the page; anything else is a fault. */
-  async #try(act: Promise<void>): Promise<void> {
+  async #try(act: Promise<unknown>): Promise<void> {
     try {
       await act;
     } catch (error) {

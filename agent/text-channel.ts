@@ -1,0 +1,85 @@
+import type { Clock } from "../codecs/clock.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import { type LabelledStream, LabelledStreams, type LabelledStreamsOptions } from "./data-labelled.ts";
+import { OPEN_TEXTS, TextReader, type TextReaderCounters } from "./text-reader.ts";
+import { TextWriter } from "./text-writer.ts";
+
+/** What was counted of the texts of a call at this end. */
+export interface TextStats {
+  /** Texts begun here, and those of them that are open. */
+  readonly written: number;
+  readonly open: number;
+  readonly heard: TextReaderCounters;
+}
+
+/** The texts of a call, both ways, over its streams labelled `parley.text`. */
+export class TextChannel {
+  readonly #clock: Clock;
+  readonly #streams: LabelledStreams;
+  readonly #first: number;
+  readonly #writers = new Set<TextWriter>();
+  #next: number;
+  #isOver = false;
+  /** Texts of the other end. */
+  readonly heard = new TextReader();
+
+  /** `first`: number of this end's first text; another one in each process. */
+  constructor(
+    options: Pick<LabelledStreamsOptions, "open" | "report"> & {
+      readonly clock: Clock;
+      readonly first: number;
+    },
+  ) {
+    this.#clock = options.clock;
+    this.#first = options.first;
+    this.#next = options.first;
+    this.#streams = new LabelledStreams({
+      open: options.open,
+      report: options.report,
+      take: ({ value, speaker }) => this.heard.take(value, speaker),
+      gone: () => this.#gone(),
+    });
+  }
+
+  get stats(): TextStats {
+    return {
+      written: this.#next - this.#first,
+      open: this.#writers.size,
+      heard: this.heard.counters,
+    };
+  }
+
+  /** A stream of the label is there. */
+  add(stream: LabelledStream): void {
+    this.#streams.add(stream);
+  }
+
+  /** Begins a text. Throws `buffer-full` while as many are open as may be, `closed` after the end. */
+  write(): TextWriter {
+    if (this.#isOver) throw new ParleyError({ code: "closed", message: "The call has ended." });
+    if (this.#writers.size >= OPEN_TEXTS)
+      throw new ParleyError({ code: "buffer-full", message: `${OPEN_TEXTS} texts are open: finish one.` });
+    const writer = new TextWriter({
+      clock: this.#clock,
+      id: this.#next++,
+      send: (message) => this.#streams.send(message),
+      over: () => void this.#writers.delete(writer),
+    });
+    this.#writers.add(writer);
+    return writer;
+  }
+
+  /** The call is over. Idempotent. */
+  finish(): void {
+    this.#isOver = true;
+    this.#streams.finish();
+    this.#gone();
+    this.heard.finish();
+  }
+
+  #gone(): void {
+    const failure = new ParleyError({ code: "closed", message: "The stream of the texts has ended." });
+    for (const writer of [...this.#writers]) writer.fail(failure);
+    this.heard.cut("closed");
+  }
+}
