@@ -7,7 +7,7 @@ import type { FrameFate } from "../../agent/frame-fate.ts";
 import { createIdentity } from "../../agent/node.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { PRESETS } from "../emulation/link.ts";
+import type { LinkConditions } from "../emulation/link.ts";
 import { botPlatform, preciseWall } from "./bot-platform.ts";
 import type { Latencies } from "./latencies.ts";
 import type { BotsPlan, PlannedCall } from "./plan.ts";
@@ -99,7 +99,7 @@ async function talk(
     const conversation = converse(plan, planned, { own, other, until, opening: talking, stop });
     const early = await Promise.race([ended, conversation]);
     if (early !== undefined) throw new ParleyError({ code: "closed", message: `ended: ${early.reason}` });
-    await pause(drainTime(plan));
+    await pause(drainTime(planned));
     for (const call of [own, other]) tally.skipped += call.stats().sent?.skippedIntervals ?? 0;
     await own.end();
     await Promise.all([own.settled, other.settled, ...readers]);
@@ -238,9 +238,9 @@ function voiceAt(clockRate: number): Int16Array {
 }
 
 /** How long the last frames may be on their way, ms. */
-function drainTime({ network }: BotsPlan): number {
-  const { delay, jitter } = network === undefined ? { delay: 0, jitter: 0 } : PRESETS[network];
-  return DRAIN_MS + 4 * (delay + jitter);
+function drainTime({ networks }: PlannedCall): number {
+  const way = (network = NOTHING): number => 2 * (network.delay + (network.jitter ?? 0));
+  return DRAIN_MS + way(networks[0]) + way(networks[1]);
 }
 
 function pause(milliseconds: number): Promise<void> {
@@ -255,6 +255,7 @@ const MOST_TURN_MS = 4_000;
 /** What an agent takes to answer. With the turns' lengths somebody speaks four fifths of the time, as people do (ITU-T P.59: 78 %). */
 const TURN_GAP_MS = 650;
 const DRAIN_MS = 300;
+const NOTHING: LinkConditions = { delay: 0 };
 /** What a bot says in a data message: as long as a short sentence. */
 const MESSAGE_TEXT =
   "The quick brown fox jumps over the lazy dog, and then it does so once more, since this message is to be long enough.";

@@ -1,6 +1,5 @@
 import { nodePlatform } from "../../agent/node.ts";
 import type { AgentPlatform } from "../../agent/platform.ts";
-import { PRESETS } from "../emulation/link.ts";
 import { emulatedCarrier } from "./emulated-carrier.ts";
 import type { BotsPlan, PlannedCall } from "./plan.ts";
 import { preparedOpus } from "./speech.ts";
@@ -13,7 +12,7 @@ export function botPlatform(
   webSocketUrl?: string,
 ): AgentPlatform {
   const platform = nodePlatform({ choice: plan.carrier, webSocketUrl });
-  const conditions = plan.network === undefined ? undefined : PRESETS[plan.network];
+  const conditions = call.networks[end];
   return {
     ...platform,
     clock: { ...platform.clock, wall: () => preciseWall() },

@@ -7,7 +7,7 @@ const PLAN: BotsPlan = {
   ...{ calls: 10, duration: { least: 10_000, most: 20_000 }, ramp: 5_000, media: "opus" },
   ...{
     rate: { least: 16_000, most: 32_000 },
-    network: undefined,
+    networks: [],
     seed: 7,
     carrier: "webtransport",
     duplex: false,

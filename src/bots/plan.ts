@@ -1,16 +1,12 @@
 import type { FrameProfile } from "../../codecs/frame.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
-import { PRESETS } from "../emulation/link.ts";
+import type { LinkConditions } from "../emulation/link.ts";
 import { SeededRandom } from "../emulation/seeded-random.ts";
+import { type BotsNetwork, drawNetwork, type NO_NETWORK } from "./networks.ts";
 import { draw, type Range } from "./ranges.ts";
 
 /** What a call's bots say to each other. */
 export type BotsMedia = "opus" | "g711" | "data";
-
-/** Networks that can stand between each bot and the server. */
-export type BotsNetwork = keyof typeof PRESETS;
-
-export const NETWORKS = Object.keys(PRESETS) as readonly BotsNetwork[];
 
 /** A load, as every process of bots is told it. JSON. */
 export interface BotsPlan {
@@ -22,7 +18,8 @@ export interface BotsPlan {
   readonly media: BotsMedia;
   /** Bits a second of what a bot says; G.711 has one rate of its own. */
   readonly rate: Range;
-  readonly network: BotsNetwork | undefined;
+  /** Of which each bot draws the one that stands between it and the server; empty: nothing does. */
+  readonly networks: readonly (BotsNetwork | typeof NO_NETWORK)[];
   readonly carrier: CarrierChoice;
   readonly seed: number;
   /** Both bots of a call speak at once; else they take turns. */
@@ -41,6 +38,8 @@ export interface PlannedCall {
   readonly duration: number;
   /** Bits a second of the caller and of the callee. */
   readonly rates: readonly [number, number];
+  /** Before the caller and before the callee; undefined: nothing stands there. */
+  readonly networks: readonly [LinkConditions | undefined, LinkConditions | undefined];
   /** What else is left to chance in this call. */
   readonly random: SeededRandom;
 }
@@ -54,6 +53,7 @@ export function planCall(plan: BotsPlan, index: number): PlannedCall {
     startsAt: (plan.ramp * index) / plan.calls,
     duration: draw(plan.duration, random),
     rates: [draw(plan.rate, random), draw(plan.rate, random)],
+    networks: [drawNetwork(plan.networks, random), drawNetwork(plan.networks, random)],
     random,
   };
 }

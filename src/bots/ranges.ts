@@ -17,6 +17,14 @@ export function parseRates(text: string): Result<Range> {
   return parseRange(text, RATE_UNITS, "a rate in bits a second like 24k or 16k..32k");
 }
 
+/** A share like `2%`, or a range of them like `1..3%`; 0 to 1. Refuses with `usage`. */
+export function parseShares(text: string): Result<Range> {
+  const parsed = parseRange(text.replace(/%$/, ""), SHARE_UNITS, "a share like 2% or 1..3%");
+  return parsed.ok && (parsed.value.most > 1 || !text.endsWith("%"))
+    ? refuse("usage", "It is a share like 2% or 1..3%.", text)
+    : parsed;
+}
+
 /** One number of the range, drawn evenly. */
 export function draw({ least, most }: Range, random: SeededRandom): number {
   return least + (most - least) * random.next();
@@ -36,4 +44,5 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
 }
 
 const DURATION_UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+const SHARE_UNITS = { "": 0.01 };
 const RATE_UNITS = { "": 1, k: 1_000, m: 1_000_000 };

@@ -6,7 +6,7 @@ import { type BotsMeasured, summarize, tableOf } from "./summary.ts";
 import { emptyTally, sumTallies } from "./tally.ts";
 
 const PLAN: BotsPlan = {
-  ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", network: undefined },
+  ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", networks: [] },
   ...{
     rate: { least: 24_000, most: 24_000 },
     seed: 1,

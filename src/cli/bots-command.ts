@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from "node:fs";
 import type { FrameProfile } from "../../codecs/frame.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
-import type { BotsMedia, BotsNetwork, BotsPlan } from "../bots/plan.ts";
+import type { BotsMedia, BotsPlan } from "../bots/plan.ts";
 import { processOfUdpPort } from "../bots/process-watch.ts";
 import type { Range } from "../bots/ranges.ts";
 import { runBots, type Seen } from "../bots/run-bots.ts";
@@ -20,7 +20,7 @@ export interface BotsFlags {
   readonly ramp?: Range;
   readonly media: BotsMedia;
   readonly rate: Range;
-  readonly network?: BotsNetwork;
+  readonly network?: BotsPlan["networks"];
   readonly carrier: CarrierChoice;
   readonly seed: number;
   readonly duplex?: true;
@@ -87,7 +87,7 @@ function planOf(flags: BotsFlags): BotsPlan {
   return {
     ...{ calls, duration, media, rate, seed, carrier },
     ramp: flags.ramp?.most ?? calls * RAMP_MS_PER_CALL,
-    network: flags.network,
+    networks: flags.network ?? [],
     duplex: flags.duplex === true,
     decode: flags.decode === true,
     profile: flags.profile,

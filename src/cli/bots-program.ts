@@ -1,6 +1,5 @@
 /** `parley bots`: what it takes. */
 import { type Command, Option } from "commander";
-import { NETWORKS } from "../bots/plan.ts";
 import type { BotsFlags } from "./bots-command.ts";
 import type { ExitCode } from "./exit-codes.ts";
 import * as values from "./flag-values.ts";
@@ -37,7 +36,11 @@ export function addBots(program: Command, exit: (code: ExitCode) => void): void 
         .argParser(values.rates)
         .default({ least: 24_000, most: 24_000 }, "24k"),
     )
-    .addOption(new Option("--network <preset>", "network before each bot").choices(NETWORKS))
+    .option(
+      "--network <list>",
+      "network before each bot, drawn from a list: wifi, wifi,cellular+rate=1m..3m",
+      values.networks,
+    )
     .addOption(
       new Option("--carrier <kind>", "what the bots connect by")
         .choices(["webtransport", "websocket", "tls", "auto"])

@@ -5,6 +5,8 @@ import type { FrameProfile } from "../../codecs/frame.ts";
 import { isAgtpUri, parseAgtpUri } from "../../signaling/agtp-uri.ts";
 import { END_REASON } from "../../signaling/closing.ts";
 import { readShape } from "../../signaling/shape.ts";
+import { parseNetworks } from "../bots/networks.ts";
+import type { BotsPlan } from "../bots/plan.ts";
 import { parseDurations, parseRates, type Range } from "../bots/ranges.ts";
 
 /** A whole number between two bounds. */
@@ -43,6 +45,13 @@ export function durations(text: string): Range {
 /** Bits a second, or a range of them. */
 export function rates(text: string): Range {
   const parsed = parseRates(text);
+  if (parsed.ok) return parsed.value;
+  throw new InvalidArgumentError(parsed.fault.message);
+}
+
+/** Networks that bots draw from. */
+export function networks(text: string): BotsPlan["networks"] {
+  const parsed = parseNetworks(text);
   if (parsed.ok) return parsed.value;
   throw new InvalidArgumentError(parsed.fault.message);
 }

@@ -220,7 +220,8 @@ their own, beside a server given or started for the run.`;
 export const BOTS_AFTER = `
 Ranges like 10s..20s or 16k..32k are drawn for every bot from the seed; the same seed gives the same plan. --network puts each bot
 behind a network of its own with these conditions both ways, so that they count twice between two bots: wifi 5±2 ms, 1 % lost;
-lossy-wifi 15±10 ms, 5 %; cellular 50±15 ms, 2 %, 30 Mbit/s; congested 80±40 ms, 10 %, 10 Mbit/s; satellite 600±30 ms, 3 %.
+lossy-wifi 15±10 ms, 5 %; cellular 50±15 ms, 2 %, 30 Mbit/s; congested 80±40 ms, 10 %, 10 Mbit/s; satellite 600±30 ms, 3 %; none. Of a list
+each bot draws one. Figures may be set or changed, and be ranges: cellular+rate=1m..3m, delay=20ms..80ms+jitter=5ms+loss=1..3%.
 
 Latency counts from the capture time that the speaker signed, the start of the frame's 20 ms, until the listener has verified it:
 bots and clocks of one machine. A tester whose event loop is late by more than 40 ms at p99, or that skips one frame interval in
@@ -230,5 +231,5 @@ Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the
 
 Examples:
   parley bots --calls 10 --duration 20s                              a server of its own on this machine
-  parley bots --calls 100 --duration 10s..20s --ramp 10s --network wifi --seed 7
+  parley bots --calls 100 --duration 10s..20s --ramp 10s --network wifi,cellular,none --seed 7
   parley bots --calls 50 --duration 1m --server https://127.0.0.1:4480/agtp --cert-hash HASH --jsonl run.jsonl`;
