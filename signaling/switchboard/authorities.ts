@@ -173,7 +173,8 @@ export class Authorities {
   counted(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     for (const { leg, scope, streams } of session.awaitingCounters.authority.splice(0)) {
       const { agentId } = session.legs[leg].agent;
-      const last = counters === undefined ? {} : { streams: lastLetThrough(session, leg, streams, counters) };
+      const last =
+        counters === undefined ? {} : { streams: lastLetThrough(session, flowsOf(leg, streams), counters) };
       const facts = {
         ...{ leg, agent_id: agentId, scope: formatScopes(scope) },
         expires_at: Math.floor(session.expiresAt / 1000),
@@ -224,7 +225,9 @@ export class Authorities {
 
 /** True while either end may send anything that was agreed. */
 export function isCovered(session: Session): boolean {
-  return session.flows.some((flow) => isPermitted(session, flow));
+  const { flows } = session;
+  // Streams that were closed were covered.
+  return flows.length === 0 || flows.some((flow) => isPermitted(session, flow));
 }
 
 /** Why an agent may take part in no session at all, `undefined` where it may. */
@@ -268,4 +271,8 @@ function renewed(before: Authority, shown: Authority): Authority {
   const grant = shown.grant ?? before.grant;
   const isSame = certificate === before.certificate && grant === before.grant;
   return isSame ? before : { certificate, grant };
+}
+
+function flowsOf(speaker: LegNumber, streams: readonly number[]) {
+  return streams.map((stream) => ({ speaker, stream }));
 }

@@ -1,19 +1,33 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
+import type { HeaderField } from "../../codecs/headers.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { jwsDigest } from "../jws.ts";
 import {
   isStillGood,
+  settingsOf,
   type TermsChange,
+  type TermsSettings,
   termsChangeDigest,
   verifyTermsAcceptance,
   verifyTermsChange,
 } from "../terms-change.ts";
 import type { Asked } from "./asked.ts";
 import { CHANGE_ASKED, changeTimer, factsOf, refuseAsked, takeAsked } from "./asked-changes.ts";
+import { type ChangePlace, checkPlace, openedBy } from "./change-places.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
-import { lastLetThrough, termsMessage } from "./flows.ts";
+import {
+  admissionRow,
+  type FlowHolder,
+  lastLetThrough,
+  layFlows,
+  type MediaFlow,
+  streamParameters,
+  streamParametersHeader,
+  termsMessage,
+} from "./flows.ts";
+import { checkLoad, loadOfStreams } from "./load.ts";
 import type { Exchange } from "./replies.ts";
 import { artifact, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { ConfirmChangeParameters } from "./session-parameters.ts";
@@ -49,13 +63,14 @@ export class Changes {
     this.#endings = endings;
   }
 
-  /** ADJUST /sessions/{id} with a change: the other end is asked, and the answer waits for its word. */
-  ask(asked: Asked, sessionId: string, jws: string, now: number): Result<void> {
+  /** ADJUST with a change, or OPEN: the other end is asked, and the answer waits for its word. */
+  ask(asked: Asked, sessionId: string, jws: string, place: ChangePlace, now: number): Result<void> {
     const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
     const { exchange } = asked;
-    if (session.change?.change === jws) return this.#again(session, exchange, termsChangeDigest(jws), now);
+    if (session.change?.change === jws)
+      return this.#again(session, leg.leg, exchange, termsChangeDigest(jws), now);
     const waiting = session.asked[leg.leg];
     if (waiting?.change.jws === jws) {
       if (waiting.exchanges.length >= MAX_WAITING) return refuse("rate-limited", "This waits already.");
@@ -80,12 +95,15 @@ export class Changes {
     if (!change.ok) return change;
     if (!isStillGood(change.value.payload, now))
       return refuse("change-unanswered", "This was signed too long ago.", "change.iat");
-    if (change.value.terms.streams.length > session.terms.streams.length)
-      return refuse(
-        "proposal-rejected",
-        "No stream is opened here once a call is up.",
-        "change.settings.opened",
-      );
+    const fits = checkPlace(session.terms, change.value, place);
+    if (!fits.ok) return fits;
+    const { total } = this.#table.loads;
+    const room = checkLoad(
+      total,
+      loadOfStreams(openedBy(session.terms, change.value.terms)),
+      this.#desk.config.limits,
+    );
+    if (!room.ok) return room;
     if (!leg.statementRoom.fits(jws.length, now)) return refuse("capacity", NO_ROOM);
     session.asked[leg.leg] = { change: change.value, exchanges: [exchange] };
     this.#desk.timers.set(changeTimer(leg.leg), session.id, now + ANSWER_WITHIN);
@@ -106,7 +124,7 @@ export class Changes {
     const asking = peerOf(session, leg);
     const { change: inForce } = session;
     if (acceptance !== undefined && inForce?.acceptance === acceptance)
-      return this.#again(session, asked.exchange, termsChangeDigest(inForce.change), now);
+      return this.#again(session, leg.leg, asked.exchange, termsChangeDigest(inForce.change), now);
     const waiting = session.asked[asking.leg];
     if (waiting === undefined || waiting.change.payload.change_id !== target) {
       return refuse("target-not-found", "Nobody asks for such a change.", "parameters.target_id");
@@ -117,6 +135,7 @@ export class Changes {
     }
     if (acceptance === undefined) return refuse("field-invalid", "This is missing.", "parameters.acceptance");
     const { change } = waiting;
+    const opened = openedBy(session.terms, change.terms);
     const accepted = verifyTermsAcceptance(
       acceptance,
       { publicKey: leg.agent.genesis.agentKey, change },
@@ -126,8 +145,13 @@ export class Changes {
     // Who asks has both on its own account: what one end wants must not use up what the other may say.
     const bytes = change.jws.length + acceptance.length;
     if (!asking.statementRoom.fits(bytes, now)) return refuse("capacity", ASKER_HAS_NO_ROOM);
+    const flows = layFlows({ streams: opened }, [
+      this.#holderOf(session.legs[0]),
+      this.#holderOf(session.legs[1]),
+    ]);
+    if (!flows.ok) return flows;
     asking.statementRoom.take(bytes);
-    this.#commit(session, asking.leg, { change, acceptance, accepting: asked.exchange }, now);
+    this.#commit(session, asking.leg, { change, acceptance, accepting: asked.exchange }, flows.value, now);
     return ok(undefined);
   }
 
@@ -155,6 +179,7 @@ export class Changes {
     session: Session,
     asking: LegNumber,
     agreed: Pick<CommittedChange, "change" | "acceptance" | "accepting">,
+    opened: readonly MediaFlow[],
     now: number,
   ): void {
     const { change, acceptance } = agreed;
@@ -165,6 +190,12 @@ export class Changes {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }
     for (const route of this.#table.routesOf(session)) useProfile(route, change.terms.profile);
+    this.#table.lay(session, opened, now);
+    for (const flow of opened)
+      this.#desk.outputs.push({
+        kind: "admission",
+        message: { kind: "install", row: admissionRow(session, flow) },
+      });
     this.outdate(session, now);
     session.awaitingCounters.changes.push({ ...agreed, asking: waiting?.exchanges ?? [] });
     this.#endings.wantCounters(session, now);
@@ -182,6 +213,7 @@ export class Changes {
     const streams = counters === undefined ? {} : { streams: letThrough(session, counters) };
     const facts = { change_id, leg, number, settings, reason };
     const result = { ...facts, ...streams };
+    const layout = (each: LegNumber) => openedLayout(session, settings, each);
     const entries = [
       artifact(session, "terms-change", leg, encoder.encode(change.jws), "session"),
       artifact(session, "terms-acceptance", leg === 0 ? 1 : 0, encoder.encode(acceptance), "session"),
@@ -193,23 +225,21 @@ export class Changes {
     if (connections.get(accepting.connection) === undefined) {
       replies.note("terms-changed", { ...extra, by: acceptedBy ?? "" }, session.link, entries, now);
     } else {
-      replies.answer(accepting, { result, event: "terms-changed", extra, entries, ...about }, now);
+      const accepted = withLayout(result, layout(leg === 0 ? 1 : 0));
+      replies.answer(accepting, { ...accepted, event: "terms-changed", extra, entries, ...about }, now);
     }
     for (const exchange of asking) {
       if (connections.get(exchange.connection) === undefined) continue;
       const confirmed = { ...factsOf(change), accepted_change: digest };
-      const accepted = { ...result, acceptance };
-      replies.answer(
-        exchange,
-        { result: accepted, event: "change-accepted", extra: confirmed, ...about },
-        now,
-      );
+      const accepted = withLayout({ ...result, acceptance }, layout(leg));
+      replies.answer(exchange, { ...accepted, event: "change-accepted", extra: confirmed, ...about }, now);
     }
     if (session.ending !== undefined) return;
     const signed = { change: change.jws, acceptance };
     const fields: JsonObject = { change: signed, number, leg, by: by ?? "", accepted_by: acceptedBy ?? "" };
-    for (const { agent } of session.legs) {
-      const event = { event: "terms-changed", sessionId: session.id, fields };
+    for (const { agent, leg: each } of session.legs) {
+      const told = { ...fields, ...withLayout({}, layout(each)).result };
+      const event = { event: "terms-changed", sessionId: session.id, fields: told };
       inboxes.post(agent.agentId, event, now, session.link);
     }
   }
@@ -240,18 +270,22 @@ export class Changes {
     );
   }
 
+  /** Where flows of new streams begin or end for a leg: on its connection for media, while it has one. */
+  #holderOf({ attached, connection }: SessionLeg): FlowHolder {
+    const present = attached && connection !== undefined ? this.#desk.connections.get(connection) : undefined;
+    return present ?? this.#table.nowhere();
+  }
+
   /** What is in force already was answered, or its answer is on its way. */
-  #again(session: Session, exchange: Exchange, digest: string, now: number): Result<void> {
-    const { number, profile, settings: streams = [] } = session.terms;
+  #again(session: Session, leg: LegNumber, exchange: Exchange, digest: string, now: number): Result<void> {
+    const { number } = session.terms;
     const made = session.change?.number ?? number;
+    const settings = settingsOf(session.terms);
+    const result = { number: made, settings, acceptance: session.change?.acceptance ?? "" };
     this.#desk.replies.answer(
       exchange,
       {
-        result: {
-          number: made,
-          settings: { profile, streams },
-          acceptance: session.change?.acceptance ?? "",
-        },
+        ...withLayout(result, openedLayout(session, settings, leg)),
         event: "repeated",
         extra: { accepted_change: digest },
         sessionId: session.id,
@@ -263,19 +297,32 @@ export class Changes {
   }
 }
 
+/** Where flows of streams that were opened and are not closed lie for one end. */
+function openedLayout(session: Session, { opened = [] }: TermsSettings, leg: LegNumber): JsonObject[] {
+  const isOpened = ({ stream }: MediaFlow) => opened.some(({ offer }) => offer.stream === stream);
+  return streamParameters(session.flows.filter(isOpened), leg);
+}
+
+/** An answer that tells flows as well, in the result and in its header. */
+function withLayout(
+  result: JsonObject,
+  layout: readonly JsonObject[],
+): { readonly result: JsonObject; readonly headers?: readonly HeaderField[] } {
+  if (layout.length === 0) return { result };
+  return {
+    result: { ...result, laid_out: [...layout] },
+    headers: [["Stream-Parameters", streamParametersHeader(layout)]],
+  };
+}
+
 /** How far the relay had got with both voices. */
 function letThrough(session: Session, counters: readonly FlowCounters[]): JsonObject[] {
-  return ([0, 1] as const).flatMap((speaker) => {
-    const voices = session.flows.filter(
-      (flow) => flow.speaker === speaker && flow.agreed.modality === "audio",
-    );
-    return lastLetThrough(
-      session,
-      speaker,
-      voices.map(({ stream }) => stream),
-      counters,
-    );
-  });
+  const voices = session.flows.filter((flow) => flow.agreed.modality === "audio");
+  return lastLetThrough(
+    session,
+    voices.toSorted((a, b) => a.speaker - b.speaker),
+    counters,
+  );
 }
 
 function agentOf(session: Session, leg: LegNumber): string {

@@ -191,7 +191,8 @@ export class Endings {
   #judgeIdle(session: Session, now: number): void {
     if (session.state !== "active") return;
     const frames = session.counters.reduce((sum, flow) => sum + flow.admitted, 0);
-    if (frames > session.admittedFrames) session.lastActivity = now;
+    // Fewer, where a stream is over: what was counted of it is gone.
+    if (frames !== session.admittedFrames) session.lastActivity = now;
     session.admittedFrames = frames;
     if (now - session.lastActivity >= IDLE_LIMIT) this.end(session, "inactivity", "server", now);
     else
@@ -207,7 +208,7 @@ export class Endings {
     const { ending } = session;
     if (ending === undefined) return;
     const { outputs, replies, timers } = this.#desk;
-    const counters = session.counters.map(countersJson);
+    const counters = [...session.pastCounters, ...session.counters.map(countersJson)];
     const entry = artifact(session, "counters", undefined, canonicalBytes(counters));
     const { statementsDropped } = session;
     const participants = session.legs.map(({ agent }) => agent.agentId);
@@ -232,7 +233,7 @@ export class Endings {
     for (const { to, isFinal } of this.#table.routesOf(session)) {
       if (!isFinal) outputs.push({ kind: "finish", ...to });
     }
-    for (const kind of ["ttl", "idle", "closing", "counters", "reports"] as const)
+    for (const kind of ["ttl", "idle", "closing", "counters", "reports", "streams"] as const)
       timers.clear(kind, session.id);
     for (const leg of session.legs) {
       // A connection for one session's media has no other use.

@@ -18,6 +18,7 @@ function ask(route: string, headers: readonly HeaderField[] = []): AgtpResponse 
   const path = pattern
     .replace("{agent_id}", alice.id)
     .replace("{session_id}", sessionId)
+    .replace("{stream}", "1")
     .replace("{offer_id}", alice.newUuid());
   const asked = alice.ask(method, path, parametersOf(method, alice), { proof: true, headers });
   const [answer] = asked.raw;

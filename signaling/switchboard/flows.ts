@@ -3,6 +3,7 @@ import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
+import { permitsSending } from "../scope.ts";
 import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
@@ -73,28 +74,33 @@ export interface MediaFlow {
   ingress: FlowSet;
   /** At the listener: frames and checkpoints go out, receipts come in. */
   egress: FlowSet;
+  /** Its listener wants nothing of it for now. */
+  isHeld: boolean;
+  /** When its stream was closed; `undefined` while it is open. */
+  closedAt: number | undefined;
 }
 
 /** What hands out flow identifiers. */
 export type FlowHolder = Pick<ConnectionState, "id" | "nextFlow">;
 
-/** Gives every direction of the terms its flows. Fault: `capacity` when a connection has no more. */
+/** Gives every direction of these streams its flows. Fault: `capacity` when a connection has no more. */
 export function layFlows(
-  terms: Terms,
+  { streams }: Pick<Terms, "streams">,
   connections: readonly [FlowHolder, FlowHolder],
 ): Result<readonly MediaFlow[]> {
   const flows: MediaFlow[] = [];
-  for (const agreed of terms.streams) {
+  for (const agreed of streams) {
     const { stream, directions, ssrcs } = agreed;
     for (const speaker of [0, 1] as const) {
       if (!sends(directions[speaker])) continue;
-      const listener = speaker === 0 ? 1 : 0;
+      const listener: LegNumber = speaker === 0 ? 1 : 0;
       const ingress = takeFlows(connections[speaker]);
       const egress = takeFlows(connections[listener]);
       if (ingress === undefined || egress === undefined) {
         return refuse("capacity", "A connection has used up its flow identifiers: open a new one.");
       }
-      flows.push({ speaker, listener, stream, agreed, ssrc: ssrcs[speaker], ingress, egress });
+      const place = { speaker, listener, stream, agreed, ssrc: ssrcs[speaker], ingress, egress };
+      flows.push({ ...place, isHeld: false, closedAt: undefined });
     }
   }
   return ok(flows);
@@ -129,6 +135,7 @@ export function streamParameters(flows: readonly MediaFlow[], leg: LegNumber): J
       ssrc: flow.ssrc,
       payload_type: payloadTypeOf(flow.agreed),
       ...formatParameters(flow.agreed),
+      ...(flow.closedAt === undefined ? {} : { closed: true }),
     };
   });
 }
@@ -142,16 +149,15 @@ export function lastSequence(
 }
 
 /**
- * How far the relay had got on streams of one speaker, for a record: null where it had let nothing through. What it had let through in an earlier
+ * How far the relay had got on some flows, for a record: null where it had let nothing through. What it had let through in an earlier
  * process it does not know: such a stream is left out.
  */
 export function lastLetThrough(
   { resumedAt }: Pick<Session, "resumedAt">,
-  speaker: LegNumber,
-  streams: readonly number[],
+  flows: readonly Pick<MediaFlow, "speaker" | "stream">[],
   counters: readonly FlowCounters[],
 ): JsonObject[] {
-  return streams.flatMap((stream) => {
+  return flows.flatMap(({ speaker, stream }) => {
     const last = lastSequence({ speaker, stream }, counters);
     return last === undefined && resumedAt !== undefined
       ? []
@@ -207,6 +213,7 @@ export function admissionRow(session: Session, flow: MediaFlow): AdmissionRow {
     ...formatLimits(session, flow),
     clockOffset: speaker.clock.offset_ms,
     clockUncertainty: Math.min(speaker.clock.uncertainty_ms, MAX_CLOCK_UNCERTAINTY),
+    ...(flow.isHeld ? { held: true } : {}),
     egress: listener.attached ? [{ connection: flow.egress.connection, flow: flow.egress.frames }] : [],
   };
 }
@@ -234,7 +241,10 @@ function permissionOf(session: Session, flow: MediaFlow) {
 }
 
 /** True while the speaker may send the flow: its scope covers the modality, and the stream is not one too many. */
-export function isPermitted({ terms, legs }: Session, { speaker, stream }: MediaFlow): boolean {
+export function isPermitted({ terms, legs }: Session, flow: MediaFlow): boolean {
+  const { speaker, stream, agreed, closedAt } = flow;
+  // What was said before it was closed is on its way.
+  if (closedAt !== undefined) return permitsSending(legs[speaker].scope, agreed.modality);
   return permittedStreams(terms, speaker, legs[speaker].scope).some((each) => each.stream === stream);
 }
 

@@ -1,5 +1,6 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Offer, OfferStream } from "../offer.ts";
+import { sends } from "../stream-fields.ts";
 import type { TermsStream } from "../terms.ts";
 import type { SwitchboardLimits } from "./config.ts";
 import { audioRate, DATA_CEILING, videoRate } from "./flows.ts";
@@ -27,9 +28,15 @@ export function loadOfOffer({ payload }: Pick<Offer, "payload">): Load {
 
 /** What was agreed. */
 export function loadOfSession({ flows }: Pick<Session, "flows">): Load {
+  return sum(flows.map(({ agreed }) => ({ streams: 1, kilobits: kilobits(agreedMost(agreed)) })));
+}
+
+/** What streams come to that were agreed on and have no flows yet. */
+export function loadOfStreams(streams: readonly TermsStream[]): Load {
   return sum(
-    flows.map(({ agreed }) => {
-      return { streams: 1, kilobits: kilobits(agreedMost(agreed)) };
+    streams.map((agreed) => {
+      const directions = agreed.directions.filter(sends).length;
+      return { streams: directions, kilobits: directions * kilobits(agreedMost(agreed)) };
     }),
   );
 }

@@ -23,8 +23,6 @@ export class Recovery {
   readonly #book: OfferBook;
   readonly #detaching: Detaching;
   readonly #authorities: Authorities;
-  /** Where the flows of sessions are that have no connection: each in a place of its own. */
-  #nextPlace = -1;
 
   constructor(
     desk: Desk,
@@ -50,7 +48,7 @@ export class Recovery {
     }
     const left = readLeftSession(this.#desk, logged, mediaTime - now);
     const restored = left.ok
-      ? restoreSession(this.#desk, left.value, this.#nextPlace--, { now, mediaTime })
+      ? restoreSession(this.#desk, left.value, this.#table.nowhere(), { now, mediaTime })
       : left;
     if (left.ok && restored.ok) {
       this.#detaching.restore(restored.value, left.value.flows, RESTARTED, now);

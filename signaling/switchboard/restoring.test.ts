@@ -115,7 +115,7 @@ function restored(left: LeftSession) {
   const table = new SessionTable();
   const endings = new Endings(desk, table, new LastWords(desk, table));
   const detaching = new Detaching(desk, table, endings);
-  const session = must(restoreSession(desk, left, -1, { now: NOW, mediaTime: NOW }));
+  const session = must(restoreSession(desk, left, { id: -1, nextFlow: 2 }, { now: NOW, mediaTime: NOW }));
   detaching.restore(session, left.flows, "server-restarted", NOW);
   return { desk, table, detaching, session };
 }

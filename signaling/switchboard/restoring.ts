@@ -10,7 +10,7 @@ import type { SessionState } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
 import type { Terms } from "../terms.ts";
 import type { Desk } from "./desk.ts";
-import { admissionRow, layFlows } from "./flows.ts";
+import { admissionRow, type FlowHolder, layFlows } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { Ending, LegNumber, Session, SessionLeg, Suspension } from "./session.ts";
 import { newLeg, newSession } from "./session-making.ts";
@@ -89,19 +89,18 @@ export interface LeftSession {
 
 /**
  * Makes a session anew, both ends without a connection since `now`: `suspended` or ended as it was, otherwise `detached`. Its rows are in the
- * relay, which is held. `place` names where its flows were: a connection that there is not, below zero and never given twice. Hand it to
+ * relay, which is held. `nowhere`: where its flows are, see `SessionTable.nowhere`. Hand it to
  * `Detaching.restore`. Fault: `capacity` for more flows than a connection has.
  */
 export function restoreSession(
   desk: Desk,
   left: LeftSession,
-  place: number,
+  nowhere: FlowHolder,
   { now, mediaTime }: { readonly now: number; readonly mediaTime: number },
 ): Result<Session> {
   const { offer, answer, witness, terms, establishedAt, ttl, link } = left;
   const { signer, agentId } = desk.identity;
   const core = buildSessionCore({ agentId, key: signer.publicKey }, offer, answer);
-  const nowhere = { id: place, nextFlow: 2 };
   const flows = layFlows(terms, [nowhere, nowhere]);
   if (!flows.ok) return flows;
   const isPaused = left.state === "suspended" || left.ending !== undefined;

@@ -51,6 +51,7 @@ import type { Ringing } from "./ringing.ts";
 import type { SessionNotices } from "./session-notices.ts";
 import {
   ADJUST,
+  CLOSE_STREAM,
   CLOSING_NOTICE,
   CONFIRM,
   CONFIRM_CHANGE,
@@ -61,6 +62,7 @@ import {
   RECORDS,
   RESUME,
   SESSION_NOTICE,
+  STREAM_CHANGE,
   SUSPEND,
   TERMINATE,
 } from "./session-parameters.ts";
@@ -231,10 +233,30 @@ export class Routing {
         if (!read.ok) return read;
         const { narrowing, change } = read.value;
         const { session_id: id } = routed.params;
-        if (change !== undefined && narrowing === undefined) return changes.ask(asked, id, change, now);
+        if (change !== undefined && narrowing === undefined)
+          return changes.ask(asked, id, change, "session", now);
         if (change === undefined && narrowing !== undefined)
-          return steering.narrow(asked, id, narrowing, now);
+          return steering.narrow(asked, id, narrowing, undefined, now);
         return refuse("field-invalid", "Say what is to be adjusted: a narrowing or a change.", AT);
+      }
+      case "OPEN /sessions/{session_id}/streams": {
+        const read = readShape(STREAM_CHANGE, parameters, AT);
+        const { session_id: id } = routed.params;
+        return read.ok ? changes.ask(asked, id, read.value.change, "open", now) : read;
+      }
+      case "ADJUST /sessions/{session_id}/streams/{stream}": {
+        const read = readShape(STREAM_CHANGE, parameters, AT);
+        if (!read.ok) return read;
+        const stream = streamOf(routed.params.stream);
+        if (!stream.ok) return stream;
+        return changes.ask(asked, routed.params.session_id, read.value.change, stream.value, now);
+      }
+      case "CLOSE /sessions/{session_id}/streams/{stream}": {
+        const read = readShape(CLOSE_STREAM, parameters, AT);
+        if (!read.ok) return read;
+        const stream = streamOf(routed.params.stream);
+        if (!stream.ok) return stream;
+        return steering.narrow(asked, routed.params.session_id, read.value.narrowing, stream.value, now);
       }
       case "SUSPEND /sessions/{session_id}": {
         const read = readShape(SUSPEND, parameters, AT);
@@ -313,6 +335,13 @@ type LifecycleRouted = Extract<Routed, { readonly route: `${LifecycleMethod} ${s
 
 function isLifecycle(routed: Routed): routed is LifecycleRouted {
   return ENDPOINTS[routed.route].input === LIFECYCLE;
+}
+
+/** The stream that a path names. Fault: `target-not-found`. */
+function streamOf(segment: string): Result<number> {
+  const stream = /^[0-9]{1,10}$/.test(segment) ? Number(segment) : undefined;
+  if (stream !== undefined) return ok(stream);
+  return refuse("target-not-found", "A stream is named by its number.", "path");
 }
 
 const AT = "parameters";

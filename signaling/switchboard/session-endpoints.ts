@@ -2,18 +2,32 @@ import type { Endpoint, SessionRoute } from "./endpoints.ts";
 import { NOTHING } from "./parameters.ts";
 import {
   ADJUST,
+  CLOSE_STREAM,
   CONFIRM,
   ESTABLISH,
   OPEN_MEDIA,
   RECORDS,
   RESUME,
   SESSION_NOTICE,
+  STREAM_CHANGE,
   SUSPEND,
   TERMINATE,
 } from "./session-parameters.ts";
 
 const READ = { impact: "informational", isIdempotent: true } as const;
 const IN_SESSION = ["session-not-found", "session-identity-mismatch", "session-terminated"] as const;
+const CHANGED = {
+  number: "integer",
+  leg: "integer",
+  change_id: "string",
+  settings: "object",
+  acceptance: "string",
+} as const;
+const CHANGING = [
+  ...IN_SESSION,
+  ...(["target-not-found", "terms-outdated", "scope-violation", "limit-exceeded"] as const),
+  ...(["session-state-conflict", "change-pending", "change-rejected", "change-unanswered"] as const),
+] as const;
 const TERMINATION: Endpoint = {
   description: "Ends a session at once; answered when the last statements of this end are there.",
   intent: "end a call",
@@ -241,6 +255,43 @@ export const SESSION_ENDPOINTS: Readonly<Record<SessionRoute, Endpoint>> = {
       "rate-limited",
       "capacity",
     ],
+  },
+  "OPEN /sessions/{session_id}/streams": {
+    description:
+      "Opens streams during a session, by a signed change that names them: the other end is asked, and the answer waits until it has " +
+      "accepted them, has not, or said nothing in 5 s. Takes the scopes that sending them takes.",
+    intent: "add a stream to a call",
+    outcome: "the flows to use, at both ends",
+    capability: "modification",
+    impact: "reversible",
+    isIdempotent: true,
+    input: STREAM_CHANGE,
+    output: { ...CHANGED, laid_out: "array" },
+    errors: [...CHANGING, "capacity"],
+  },
+  "ADJUST /sessions/{session_id}/streams/{stream}": {
+    description:
+      "Asks the other end for another bit rate, redundancy, height or frame rate of one stream, by a signed change that is about " +
+      "nothing else; answered as any change.",
+    intent: "change how a stream is sent",
+    outcome: "new terms are in force",
+    capability: "modification",
+    impact: "reversible",
+    isIdempotent: true,
+    input: STREAM_CHANGE,
+    output: CHANGED,
+    errors: CHANGING,
+  },
+  "CLOSE /sessions/{session_id}/streams/{stream}": {
+    description: "Closes one stream, whoever opened it, by a narrowing that one end signs; the others go on.",
+    intent: "take a stream out of a call",
+    outcome: "terms without the stream are in force",
+    capability: "modification",
+    impact: "irreversible",
+    isIdempotent: true,
+    input: CLOSE_STREAM,
+    output: { number: "integer", leg: "integer", scope: "array", closes: "array", streams: "array" },
+    errors: [...IN_SESSION, "terms-outdated", "scope-violation", "session-state-conflict"],
   },
   "QUERY /sessions/{session_id}/records": {
     ...READ,

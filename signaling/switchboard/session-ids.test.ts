@@ -80,6 +80,7 @@ describe("a session comes into being by ESTABLISH and CONFIRM alone", () => {
     const path = pattern
       .replace("{agent_id}", alice.id)
       .replace("{session_id}", SESSION_ID)
+      .replace("{stream}", "1")
       .replace("{offer_id}", alice.newUuid());
     for (const content of notices) {
       const asked = alice.ask(method, path, { ...parameters, offer, content }, { proof: true });

@@ -61,6 +61,7 @@ export function newSession(facts: SessionFacts, now: number): Session {
     ...facts,
     id: answer.payload.session_id,
     model: offer.payload.session.model,
+    pastCounters: [],
     epochs: new Map(),
     leastSequences: new Map(),
     unsettled: new Set(),

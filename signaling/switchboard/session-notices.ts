@@ -1,13 +1,21 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
-import type { SessionNotice, SessionNoticeEvent, UnattributedNotice } from "../session-notice.ts";
+import type {
+  HoldNotice,
+  MuteNotice,
+  SessionNotice,
+  SessionNoticeEvent,
+  UnattributedNotice,
+} from "../session-notice.ts";
 import { isInterruptible } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
+import type { MediaFlow } from "./flows.ts";
 import type { SwitchboardInput } from "./io.ts";
 import { peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { StreamEnds } from "./stream-ends.ts";
 
 /** News that make older ones of theirs pointless: of each, the newest alone waits in an inbox. */
 const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEvent[]>> = {
@@ -29,8 +37,10 @@ const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEven
 export class SessionNotices {
   readonly #desk: Desk;
   readonly #table: SessionTable;
+  readonly #streamEnds: StreamEnds;
 
-  constructor(desk: Desk, table: SessionTable) {
+  constructor(desk: Desk, table: SessionTable, streamEnds: StreamEnds) {
+    this.#streamEnds = streamEnds;
     this.#desk = desk;
     this.#table = table;
   }
@@ -59,6 +69,11 @@ export class SessionNotices {
     if (event === "unattributed") {
       const wrong = misplaced(session, leg, notice);
       if (wrong !== undefined) return wrong;
+    }
+    if (notice.event === "stream-muted" || notice.event === "stream-held") {
+      const flow = flowMeant(session, leg, notice);
+      if (!flow.ok) return flow;
+      if (notice.event === "stream-held") this.#streamEnds.hold(session, flow.value, notice.held);
     }
     session.lastActivity = Math.max(session.lastActivity, now);
     const said = { ...facts, leg: leg.leg };
@@ -97,6 +112,22 @@ export class SessionNotices {
     inboxes.withdraw(to.agent.agentId, sessionId, SUPERSEDED[event]);
     inboxes.post(to.agent.agentId, { event, sessionId, fields }, now);
   }
+}
+
+/** The direction of a stream that its speaker mutes, or its listener holds. */
+function flowMeant(
+  session: Session,
+  { leg }: SessionLeg,
+  { event, stream }: MuteNotice | HoldNotice,
+): Result<MediaFlow> {
+  const isMine = ({ speaker, listener }: MediaFlow) =>
+    leg === (event === "stream-muted" ? speaker : listener);
+  const flow = session.flows.find(
+    (each) => each.stream === stream && isMine(each) && each.closedAt === undefined,
+  );
+  if (flow !== undefined) return ok(flow);
+  const message = event === "stream-muted" ? "This end says nothing there." : "This end hears nothing there.";
+  return refuse("field-invalid", message, "content.stream");
 }
 
 /** Only who hears a stream finds its frames unattributed, and only where frames are proved by checkpoints, or were before a change. */

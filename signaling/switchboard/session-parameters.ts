@@ -125,6 +125,26 @@ export const ADJUST: Shape<AdjustParameters> = object<AdjustParameters>(
   OPEN,
 );
 
+/** OPEN /sessions/{id}/streams, ADJUST /sessions/{id}/streams/{stream}. */
+interface StreamChangeParameters {
+  /** Opens streams, or changes how the one is sent, and nothing else. */
+  readonly change: string;
+}
+export const STREAM_CHANGE: Shape<StreamChangeParameters> = object<StreamChangeParameters>(
+  { change: JWS },
+  OPEN,
+);
+
+/** CLOSE /sessions/{id}/streams/{stream}. */
+interface CloseStreamParameters {
+  /** Closes the one, and no other. */
+  readonly narrowing: string;
+}
+export const CLOSE_STREAM: Shape<CloseStreamParameters> = object<CloseStreamParameters>(
+  { narrowing: JWS },
+  OPEN,
+);
+
 /** SUSPEND /sessions/{id}. */
 export interface SuspendParameters {
   /** Where a client names the session here as well. */

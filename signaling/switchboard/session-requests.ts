@@ -9,6 +9,7 @@ import { artifact } from "./session.ts";
 import type { TerminateParameters } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
 import { takeStatement } from "./statements.ts";
+import type { StreamEnds } from "./stream-ends.ts";
 
 /** Why a session ends whose end leaves more statements than are kept. */
 const STATEMENTS_EXCEEDED = "statements-exceeded";
@@ -20,7 +21,16 @@ export class SessionRequests {
   readonly #endings: Endings;
   readonly #lastWords: LastWords;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings, lastWords: LastWords) {
+  readonly #streamEnds: StreamEnds;
+
+  constructor(
+    desk: Desk,
+    table: SessionTable,
+    endings: Endings,
+    lastWords: LastWords,
+    streamEnds: StreamEnds,
+  ) {
+    this.#streamEnds = streamEnds;
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
@@ -138,6 +148,7 @@ export class SessionRequests {
       const { code, at } = taken.fault;
       session.statementsDropped[code] = (session.statementsDropped[code] ?? 0) + 1;
       outputs.log("warn", "statement-dropped", { connection, flow, code, at, sessionId: session.id });
+      this.#streamEnds.settle(session, now);
       this.#endings.finishIfComplete(session, now);
       return;
     }
@@ -158,6 +169,7 @@ export class SessionRequests {
     outputs.push({ kind: "item", ...route.to, bytes });
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
     outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });
+    if (route.isFinal) this.#streamEnds.settle(session, now);
     // A statement refused would break its chain, and the evidence with it: the session ends while there is room for the last ones.
     if (signer.statementRoom.isSpent(now) && !isFinal(session.state))
       this.#endings.end(session, "terminate", "server", now, STATEMENTS_EXCEEDED);

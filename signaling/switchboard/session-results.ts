@@ -63,7 +63,7 @@ export function sessionResult(session: Session): JsonObject {
       authority_scope: formatScopes(leg.scope),
       attached: leg.attached,
     })),
-    counters: session.counters.map(countersJson),
+    counters: [...session.pastCounters, ...session.counters.map(countersJson)],
     ...(session.state === "suspended" && session.suspension !== undefined
       ? { suspension: suspensionFacts(session.suspension) }
       : {}),

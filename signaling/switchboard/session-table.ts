@@ -2,7 +2,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { type SessionState, step } from "../session-machine.ts";
 import { FadingMap } from "./fading-map.ts";
-import { type FlowSet, type MediaFlow, statementRoutes } from "./flows.ts";
+import { type FlowHolder, type FlowSet, type MediaFlow, statementRoutes } from "./flows.ts";
 import { Loads, loadOfSession } from "./load.ts";
 import { type Ending, legOf, type Session, type SessionLeg, takeChange } from "./session.ts";
 import type { StatementRoute } from "./statements.ts";
@@ -39,6 +39,7 @@ export class SessionTable {
   readonly #flows = new Map<string, { readonly session: Session; readonly flow: MediaFlow }>();
   /** What live sessions and ringing offers ask of the server. */
   readonly loads = new Loads();
+  #nextPlace = -1;
   readonly #past = new FadingMap<string, PastSession>(REMEMBER_SESSIONS, REMEMBER_MS);
 
   get size(): number {
@@ -151,6 +152,37 @@ export class SessionTable {
     for (const flow of session.flows) this.#place(session, flow, statementRoutes(session, flow, now));
   }
 
+  /** Takes in flows of streams that were opened in a session that is here. */
+  lay(session: Session, flows: readonly MediaFlow[], now: number): void {
+    session.flows = [...session.flows, ...flows];
+    for (const flow of flows) this.#place(session, flow, statementRoutes(session, flow, now));
+    this.#resized(session, now);
+  }
+
+  /** Takes a flow out before its session is over; returns the routes of the statements about it. */
+  lift(session: Session, flow: MediaFlow, now: number): StatementRoute[] {
+    const { ingress, egress } = flow;
+    const routes = [
+      this.route(ingress.connection, ingress.checkpoints),
+      this.route(egress.connection, egress.receipts),
+    ].filter((route) => route !== undefined);
+    this.#unplace(flow);
+    for (const leg of session.legs)
+      for (const place of this.#left.get(leg) ?? []) {
+        const route = this.#routes.get(place);
+        if (route !== undefined && routes.includes(route)) this.#routes.delete(place);
+      }
+    session.flows = session.flows.filter((each) => each !== flow);
+    for (const known of [session.epochs, session.leastSequences, session.unsettled]) known.delete(flow);
+    this.#resized(session, now);
+    return routes;
+  }
+
+  /** A place for flows of an end that has no connection: one that there is not, below zero and never given twice. */
+  nowhere(): FlowHolder {
+    return { id: this.#nextPlace--, nextFlow: 2 };
+  }
+
   /** Takes a session out after its final record. */
   retire(session: Session, ending: Ending, now: number): void {
     this.#byId.delete(session.id);
@@ -203,6 +235,12 @@ export class SessionTable {
     leg.attached = true;
     leg.detachedAt = undefined;
     addTo(this.#byConnection, connection, session);
+  }
+
+  #resized(session: Session, now: number): void {
+    this.loads.set(session.id, loadOfSession(session));
+    const streams = new Set(session.flows.map(({ stream }) => stream)).size;
+    for (const leg of session.legs) leg.statementRoom.useStreams(streams, now);
   }
 
   /** Finds the flow and its statements by the flows they come in on, and lets them go on where the flow leads now. */

@@ -1,4 +1,4 @@
-import type { JsonValue } from "../../codecs/canonical-json.ts";
+import type { JsonObject, JsonValue } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId, FlowCounters } from "../admission.ts";
 import type { Answer } from "../answer.ts";
@@ -128,7 +128,10 @@ export interface Session {
   readonly witness: string;
   /** In force. */
   terms: Terms;
-  readonly flows: readonly MediaFlow[];
+  /** Of the terms' streams, and of those that were closed a moment ago. */
+  flows: readonly MediaFlow[];
+  /** What the relay had counted for flows of streams that were closed. */
+  readonly pastCounters: JsonObject[];
   /** Media epochs in force; a flow that is not there is in epoch 0. */
   readonly epochs: Map<MediaFlow, number>;
   /** The least sequence number that the speaker may use; a flow that is not there has none. */

@@ -10,15 +10,21 @@ export const LAST_WORDS_ROOM = 256 * 1024;
 
 /** How much of its room for statements one end uses: it fills with what is kept and empties with time. */
 export class StatementRoom {
-  readonly #perMs: number;
+  #perMs: number;
   #bytes: number;
   #at: number;
 
   /** `bytes`: in use at `now`. */
   constructor(streams: number, bytes: number, now: number) {
-    this.#perMs = (streams * STATEMENT_BYTES_PER_SECOND) / 1000;
+    this.#perMs = perMs(streams);
     this.#bytes = Math.min(bytes, STATEMENT_BURST);
     this.#at = now;
+  }
+
+  /** There are so many streams from now on. */
+  useStreams(streams: number, now: number): void {
+    this.left(now);
+    this.#perMs = perMs(streams);
   }
 
   /** In use when it was last asked, whole bytes. */
@@ -47,4 +53,8 @@ export class StatementRoom {
     this.#at = now;
     return STATEMENT_BURST - this.#bytes;
   }
+}
+
+function perMs(streams: number): number {
+  return (streams * STATEMENT_BYTES_PER_SECOND) / 1000;
 }

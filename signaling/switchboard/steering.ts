@@ -6,7 +6,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { FlowCounters } from "../admission.ts";
 import { narrowingDigest, verifyNarrowing } from "../narrowing.ts";
 import { intersect } from "../scope.ts";
-import { isInterruptible } from "../terms.ts";
+import { isInterruptible, type Terms } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Changes } from "./changes.ts";
 import type { Desk } from "./desk.ts";
@@ -16,6 +16,7 @@ import type { Exchange } from "./replies.ts";
 import { artifact, keyInForce, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { InterruptContent } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { StreamEnds } from "./stream-ends.ts";
 
 /** A change that is in force and not yet recorded: its record names the last frame that the relay had let through. */
 export interface SteeringChange {
@@ -32,9 +33,8 @@ export interface SteeringChange {
   readonly facts: JsonObject;
   /** For the other end's inbox: the event, and the signed object in the form it travels in. */
   readonly notice: { readonly event: "terms-changed" | "interrupted"; readonly fields: JsonObject };
-  /** The streams it touches, and their speaker. */
-  readonly speaker: LegNumber;
-  readonly streams: readonly number[];
+  /** What it touches. */
+  readonly flows: readonly Pick<MediaFlow, "speaker" | "stream">[];
 }
 
 /**
@@ -46,16 +46,24 @@ export class Steering {
   readonly #table: SessionTable;
   readonly #endings: Endings;
   readonly #changes: Changes;
+  readonly #streamEnds: StreamEnds;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings, changes: Changes) {
+  constructor(desk: Desk, table: SessionTable, endings: Endings, changes: Changes, streamEnds: StreamEnds) {
+    this.#streamEnds = streamEnds;
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
     this.#changes = changes;
   }
 
-  /** ADJUST /sessions/{id}: an end gives up part of its own scope. */
-  narrow(asked: Asked, sessionId: string, jws: string, now: number): Result<void> {
+  /** ADJUST /sessions/{id}, or CLOSE of one `stream`: an end gives up part of its own scope, or closes streams. */
+  narrow(
+    asked: Asked,
+    sessionId: string,
+    jws: string,
+    stream: number | undefined,
+    now: number,
+  ): Result<void> {
     const found = this.#table.steered(sessionId, asked.agent.agentId, now);
     if (!found.ok) return found;
     const { session, leg } = found.value;
@@ -70,6 +78,8 @@ export class Steering {
       this.#desk.verifier,
     );
     if (!narrowing.ok) return narrowing;
+    const isOther = stream !== undefined && !closesAlone(session, narrowing.value.terms, stream);
+    if (isOther) return refuse("field-invalid", "This closes something else.", "narrowing.closed");
     // Kept whatever else is: each leaves less to give up, so there are few.
     const bytes = new TextEncoder().encode(jws);
     const { terms, scope, payload } = narrowing.value;
@@ -77,11 +87,16 @@ export class Steering {
     session.narrowings[leg.leg] = { jws, number: terms.number };
     leg.scope = intersect(leg.scope, scope);
     this.#endings.shorten(session);
+    const closed = this.#streamEnds.begin(session, leg.leg, now);
     this.#changes.outdate(session, now);
     for (const flow of session.flows) {
       this.#desk.outputs.push({ kind: "admission", message: termsMessage(session, flow) });
     }
-    const facts = { number: terms.number, leg: leg.leg, scope: payload.scope };
+    const closes = [...new Set(closed.map((flow) => flow.stream))];
+    const facts = {
+      ...{ number: terms.number, leg: leg.leg, scope: payload.scope },
+      ...(closes.length === 0 ? {} : { closes }),
+    };
     this.#await(
       session,
       {
@@ -93,8 +108,8 @@ export class Steering {
         digest: narrowingDigest(jws),
         facts,
         notice: { event: "terms-changed", fields: { narrowing: jws } },
-        speaker: leg.leg,
-        streams: session.flows.filter(({ speaker }) => speaker === leg.leg).map(({ stream }) => stream),
+        // What was said on a stream before it was closed may yet come.
+        flows: session.flows.filter((flow) => flow.speaker === leg.leg && flow.closedAt === undefined),
       },
       now,
     );
@@ -169,8 +184,7 @@ export class Steering {
         digest: encodeHex(interruptDigest(bytes)),
         facts: { leg: flow.speaker, stream, epoch },
         notice: { event: "interrupted", fields: { interrupt: encodeBase64url(bytes) } },
-        speaker: flow.speaker,
-        streams: [stream],
+        flows: [flow],
       },
       now,
     );
@@ -191,12 +205,9 @@ export class Steering {
       const { exchange, leg, event, kind, facts, notice } = change;
       const by = leg.agent.agentId;
       const letThrough =
-        counters === undefined
-          ? {}
-          : { streams: lastLetThrough(session, change.speaker, change.streams, counters) };
+        counters === undefined ? {} : { streams: lastLetThrough(session, change.flows, counters) };
       const extra = { ...facts, ...letThrough, [kind]: change.digest };
-      const about =
-        kind === "interrupt" ? { speaker: change.speaker, stream: change.streams[0] ?? 0 } : undefined;
+      const about = kind === "interrupt" ? change.flows[0] : undefined;
       const entries = [artifact(session, kind, leg.leg, change.bytes, about)];
       this.#desk.states.keep(session);
       const isHere = this.#desk.connections.get(exchange.connection) !== undefined;
@@ -225,4 +236,10 @@ export class Steering {
     session.awaitingCounters.steering.push(change);
     this.#endings.wantCounters(session, now);
   }
+}
+
+/** Whether terms leave out one stream of those in force, and no other. */
+function closesAlone({ terms: { streams } }: Session, next: Terms, stream: number): boolean {
+  const gone = streams.filter((each) => !next.streams.some((kept) => kept.stream === each.stream));
+  return gone.length === 1 && gone[0]?.stream === stream;
 }

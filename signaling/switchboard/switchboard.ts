@@ -30,6 +30,7 @@ import { SessionNotices } from "./session-notices.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SessionTable } from "./session-table.ts";
 import { Steering } from "./steering.ts";
+import { StreamEnds } from "./stream-ends.ts";
 import { Suspending } from "./suspending.ts";
 import type { Timer } from "./timers.ts";
 
@@ -71,6 +72,7 @@ export class Switchboard {
   readonly #requests: SessionRequests;
   readonly #changes: Changes;
   readonly #steering: Steering;
+  readonly #streamEnds: StreamEnds;
   readonly #sessionNotices: SessionNotices;
   readonly #records: RecordReading;
   readonly #reports: RefusalReports;
@@ -107,10 +109,11 @@ export class Switchboard {
       endings: this.#endings,
       detaching: this.#detaching,
     });
-    this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords);
+    this.#streamEnds = new StreamEnds(this.#desk, this.#table);
+    this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords, this.#streamEnds);
     this.#changes = new Changes(this.#desk, this.#table, this.#endings);
-    this.#steering = new Steering(this.#desk, this.#table, this.#endings, this.#changes);
-    this.#sessionNotices = new SessionNotices(this.#desk, this.#table);
+    this.#steering = new Steering(this.#desk, this.#table, this.#endings, this.#changes, this.#streamEnds);
+    this.#sessionNotices = new SessionNotices(this.#desk, this.#table, this.#streamEnds);
     this.#records = new RecordReading(this.#desk, this.#table);
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
@@ -149,6 +152,7 @@ export class Switchboard {
       this.#desk.inboxes.clockStepped(input.by);
       this.#endings.clockStepped(input.by);
       this.#detaching.clockStepped(input.by);
+      this.#streamEnds.clockStepped(input.by);
     }
     for (let timer = timers.due(now); timer !== undefined; timer = timers.due(now)) this.#fire(timer, now);
     this.#take(input, now, mediaTime);
@@ -325,6 +329,9 @@ export class Switchboard {
       case "attach-callee":
         if (session !== undefined)
           this.#detaching.overdue(session, timer.kind === "attach-caller" ? 0 : 1, now);
+        return;
+      case "streams":
+        if (session !== undefined) this.#streamEnds.settle(session, now);
         return;
       case "authority":
         if (session !== undefined) this.#authorities.due(session, now);

@@ -18,6 +18,8 @@ export type TimerKind =
   /** By session id: the other end does not answer what the caller, or the callee, wants changed. */
   | "change-caller"
   | "change-callee"
+  /** By session id: a stream that was closed waits for its last statements. */
+  | "streams"
   /** By session id: nobody resumed it. */
   | "resume-by"
   /** By session id. */

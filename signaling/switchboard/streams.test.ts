@@ -1,0 +1,249 @@
+import { describe, expect, it } from "vitest";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { CHANGE_ID, Changing } from "../../test/scenario/changing-call.ts";
+import { ALICE, BOB, type TestAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
+import type { AnswerStream } from "../answer.ts";
+import { makeNarrowing } from "../narrowing.ts";
+import type { OfferStream } from "../offer.ts";
+import type { OpenedStream } from "../terms.ts";
+import { STREAM_CLOSING_WINDOW } from "./stream-ends.ts";
+
+const CODEC = { name: "opus", clock_rate: 48_000, channels: 1, payload_type: 111 } as const;
+
+/** A further voice both ways, as `by` opens it. */
+function voice(stream: number, by: 0 | 1 = 0): OpenedStream {
+  const facts = { stream, modality: "audio", direction: "sendrecv" } as const;
+  const offer: OfferStream = { ...facts, ssrc: 100 + stream, codecs: [{ ...CODEC, frame_ms: [20] }] };
+  const answer: AnswerStream = { ...facts, ssrc: 200 + stream, codec: { ...CODEC, frame_ms: 20 } };
+  return { by, offer, answer };
+}
+
+const opening = (...opened: readonly OpenedStream[]) => ({
+  profile: "frame" as const,
+  streams: [],
+  opened,
+  last_stream: Math.max(...opened.map(({ offer }) => offer.stream)),
+});
+
+/** A call whose ends open and close streams by hand. */
+class Streaming extends Changing {
+  peer(leg: 0 | 1) {
+    return leg === 0 ? this.alice : this.bob;
+  }
+
+  ask(leg: 0 | 1, change: string, at = "streams", method = "OPEN") {
+    return this.peer(leg).ask(method, `/sessions/${this.sessionId}/${at}`, { change });
+  }
+
+  /** Opens streams in Alice's name and has Bob take them. */
+  open(number: number, ...opened: readonly OpenedStream[]) {
+    const change = this.change(0, { number, settings: opening(...opened) });
+    const asked = this.ask(0, change);
+    const id = String(this.bobInbox.event("change-asked").change_id);
+    const accepted = this.accept(1, id, this.acceptance(1, change));
+    this.stage.advance(1_000);
+    return { asked, accepted };
+  }
+
+  closeStreams(
+    leg: 0 | 1,
+    number: number,
+    closed: readonly number[],
+    by: TestAgent = leg === 0 ? ALICE : BOB,
+  ) {
+    const narrowing = makeNarrowing(
+      {
+        ...{ v: 1, session_id: this.sessionId, session_digest: encodeHex(this.core.digest), leg, number },
+        ...{ scope: this.scope(leg), closed, last_audit_id: ZERO_DIGEST },
+        iat: Math.floor(this.stage.now / 1000),
+      },
+      by.identity,
+    );
+    const path = `/sessions/${this.sessionId}/streams/${closed.at(-1)}`;
+    const answers = this.peer(leg).ask("CLOSE", path, { narrowing });
+    this.stage.advance(1_000);
+    return answers;
+  }
+
+  scope(leg: 0 | 1): readonly string[] {
+    const legs = this.terms.legs as { leg: number; scope: string[] }[];
+    return legs.find((each) => each.leg === leg)?.scope ?? [];
+  }
+
+  /** Of the relay's messages, those about one stream, by kind and leg. */
+  steps(stream: number): string[] {
+    return this.stage.admissions.flatMap((message) => {
+      if (message.kind === "install")
+        return message.row.stream === stream ? [`install ${message.row.leg}`] : [];
+      const about = message as { readonly stream?: number; readonly leg?: number };
+      return about.stream === stream ? [`${message.kind} ${about.leg}`] : [];
+    });
+  }
+
+  streamIds(): number[] {
+    return (this.terms.streams as { stream: number }[]).map(({ stream }) => stream);
+  }
+}
+
+describe("opening a stream in mid-call", () => {
+  it("is in force with both signatures: flows told to both ends, rows in the relay before", () => {
+    const scene = new Streaming();
+    const { asked, accepted } = scene.open(2, voice(1));
+    expect([asked.outcome, accepted.outcome]).toEqual(["ok 200", "ok 200"]);
+    expect(scene.steps(1)).toEqual(["install 0", "install 1"]);
+    const flows = (told: JsonObject) =>
+      (told.laid_out as JsonObject[]).map((each) => [each.stream, each.direction, each.ssrc]);
+    const atAlice = [
+      [1, "send", 101],
+      [1, "receive", 201],
+    ];
+    expect(flows(asked.last.result)).toEqual(atAlice);
+    expect(flows(scene.aliceInbox.event("terms-changed"))).toEqual(atAlice);
+    const atBob = [
+      [1, "receive", 101],
+      [1, "send", 201],
+    ];
+    expect(flows(accepted.last.result)).toEqual(atBob);
+    expect(flows(scene.bobInbox.event("terms-changed"))).toEqual(atBob);
+    expect(asked.raw.at(-1)?.headers.get("Stream-Parameters")).toContain("stream=1;modality=audio");
+    expect(scene.streamIds()).toEqual([0, 1]);
+  });
+
+  it.each([
+    ["in the other end's name", 0, opening(voice(1, 1)), ALICE, "field-invalid"],
+    ["signed by the other end", 0, opening(voice(1)), BOB, "signature-invalid"],
+    ["with a number that there is", 0, opening(voice(0)), ALICE, "field-invalid"],
+    [
+      "beside another profile",
+      0,
+      { ...opening(voice(1)), profile: "chain" as const },
+      ALICE,
+      "field-invalid",
+    ],
+    [
+      "one too many",
+      0,
+      opening(...Array.from({ length: 16 }, (_, at) => voice(at + 1))),
+      ALICE,
+      "limit-exceeded",
+    ],
+  ] as const)("is refused %s", (_, leg, settings, by, outcome) => {
+    const scene = new Streaming();
+    expect(scene.ask(leg, scene.change(leg, { settings }, by)).outcome).toBe(outcome);
+    expect(scene.bobInbox.events).not.toContain("change-asked");
+    expect(scene.steps(1)).toEqual([]);
+  });
+
+  it("is for OPEN alone, and OPEN for nothing else", () => {
+    const scene = new Streaming();
+    const opens = scene.change(0, { settings: opening(voice(1)) });
+    expect(scene.adjust(0, opens).outcome).toBe("field-invalid");
+    expect(scene.ask(0, scene.change(0)).outcome).toBe("field-invalid");
+  });
+
+  it("leaves no stream where the acceptance is forged, or another end's", () => {
+    const scene = new Streaming();
+    const change = scene.change(0, { settings: opening(voice(1)) });
+    const asked = scene.ask(0, change);
+    const forged = scene.acceptance(1, change, {}, ALICE);
+    expect(scene.accept(1, `${CHANGE_ID}1`, forged).outcome).toBe("signature-invalid");
+    expect(scene.accept(0, `${CHANGE_ID}1`, scene.acceptance(0, change)).outcome).toBe("target-not-found");
+    scene.stage.advance(6_000);
+    expect(asked.outcome).toBe("change-unanswered");
+    expect([scene.steps(1), scene.streamIds()]).toEqual([[], [0]]);
+  });
+
+  it("is taken once where both ends open at the same time: the other is told to follow", () => {
+    const scene = new Streaming();
+    const mine = scene.ask(0, scene.change(0, { settings: opening(voice(1)) }));
+    const theirs = scene.change(1, { settings: opening(voice(1, 1)) });
+    const other = scene.ask(1, theirs);
+    scene.accept(0, `${CHANGE_ID}2`, scene.acceptance(0, theirs));
+    scene.stage.advance(1_000);
+    expect([mine.outcome, other.outcome]).toEqual(["terms-outdated", "ok 200"]);
+    expect(scene.steps(1)).toEqual(["install 0", "install 1"]);
+  });
+});
+
+describe("changing one stream in mid-call", () => {
+  it("is about that stream and no other", () => {
+    const scene = new Streaming();
+    scene.open(2, voice(1));
+    const settings = (stream: number) => ({
+      ...opening(voice(1)),
+      streams: [{ leg: 0 as const, stream, bitrate_bps: 16_000 }],
+    });
+    const about = (at: string, stream: number) =>
+      scene.ask(0, scene.change(0, { number: 3, settings: settings(stream) }), at, "ADJUST");
+    expect(about("streams/1", 0).outcome).toBe("field-invalid");
+    expect(about("streams/7", 1).outcome).toBe("target-not-found");
+    expect(about("streams/one", 1).outcome).toBe("target-not-found");
+    about("streams/1", 1);
+    expect(scene.bobInbox.event("change-asked")).toMatchObject({ number: 3 });
+  });
+});
+
+describe("closing a stream in mid-call", () => {
+  it("takes one signature; it stays for its last words and is gone from the relay then", () => {
+    const scene = new Streaming();
+    scene.open(2, voice(1));
+    const closed = scene.closeStreams(1, 3, [1]);
+    expect(closed.outcome).toBe("ok 200");
+    expect(closed.last.result).toMatchObject({ number: 3, leg: 1, closes: [1] });
+    // Nothing of it is forwarded to who closed it; what that one had said goes on.
+    expect(scene.steps(1)).toEqual(["install 0", "install 1", "hold 0"]);
+    expect(scene.streamIds()).toEqual([0]);
+    expect(scene.aliceInbox.event("terms-changed")).toMatchObject({ number: 3, closes: [1] });
+    scene.stage.advance(STREAM_CLOSING_WINDOW);
+    expect(scene.steps(1).slice(3)).toEqual(["lift 0", "lift 1"]);
+  });
+
+  it("is refused in another's name, for a stream that there is not, and for more than it says", () => {
+    const scene = new Streaming();
+    scene.open(2, voice(1), voice(2));
+    expect(scene.closeStreams(0, 3, [1], BOB).outcome).toBe("signature-invalid");
+    expect(scene.closeStreams(0, 3, [9]).outcome).toBe("field-invalid");
+    expect(scene.closeStreams(0, 3, [1, 2]).outcome).toBe("field-invalid");
+    expect(scene.streamIds()).toEqual([0, 1, 2]);
+  });
+
+  it("leaves numbers that are not given again", () => {
+    const scene = new Streaming();
+    scene.open(2, voice(1));
+    scene.closeStreams(0, 3, [1]);
+    const again = scene.change(0, { number: 4, settings: opening(voice(1)) });
+    expect(scene.ask(0, again).outcome).toBe("field-invalid");
+    expect(scene.open(4, voice(2)).asked.outcome).toBe("ok 200");
+  });
+
+  it("may take all streams: the session goes on without media", () => {
+    const scene = new Streaming();
+    expect(scene.closeStreams(0, 2, [0]).outcome).toBe("ok 200");
+    scene.stage.advance(2 * STREAM_CLOSING_WINDOW);
+    expect(scene.alice.query(scene.sessionId).last.result).toMatchObject({ state: "active" });
+    expect(scene.open(3, voice(1)).asked.outcome).toBe("ok 200");
+  });
+});
+
+describe("muting and holding a stream in mid-call", () => {
+  const told = (scene: Streaming, leg: 0 | 1, content: JsonObject) =>
+    scene.peer(leg).ask("NOTIFY", `/sessions/${scene.sessionId}`, { content }).outcome;
+
+  it("is told to the other end; what is held is not forwarded, until it is wanted again", () => {
+    const scene = new Streaming();
+    expect(told(scene, 0, { event: "stream-muted", stream: 0, muted: true })).toBe("ok 200");
+    expect(scene.bobInbox.event("stream-muted")).toMatchObject({ stream: 0, muted: true, leg: 0 });
+    expect(told(scene, 1, { event: "stream-held", stream: 0, held: true })).toBe("ok 200");
+    expect(told(scene, 1, { event: "stream-held", stream: 0, held: false })).toBe("ok 200");
+    expect(scene.stage.admissions.filter(({ kind }) => kind === "hold")).toMatchObject([
+      { leg: 0, stream: 0, isHeld: true },
+      { leg: 0, stream: 0, isHeld: false },
+    ]);
+  });
+
+  it("is for streams that there are", () => {
+    const scene = new Streaming();
+    expect(told(scene, 1, { event: "stream-held", stream: 9, held: true })).toBe("field-invalid");
+  });
+});
