@@ -193,5 +193,5 @@ interface HeldTag {
 }
 
 function noDrops(): Record<HopDrop, number> {
-  return { stale: 0, "queue-full": 0, epoch: 0, scope: 0, held: 0, "session-state": 0 };
+  return { stale: 0, "queue-full": 0, replaced: 0, epoch: 0, scope: 0, held: 0, "session-state": 0 };
 }

@@ -1,13 +1,17 @@
 import type { Result } from "../codecs/result.ts";
+import { encodePictureLoss } from "../codecs/rtcp-pli.ts";
 import type { DatagramFate } from "./carrier.ts";
 import { FeedbackWriter } from "./congestion/feedback-writer.ts";
 import type { HopDrop, HopPacket } from "./congestion/hop-packet.ts";
 import { type HopBitrate, type HopEstimate, type HopFeedback, MediaHop } from "./congestion/media-hop.ts";
+import { type PieceSource, PieceTurns } from "./congestion/piece-turns.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** RTCP datagrams that one leg takes from its peer each second, and at once: several times what a peer has reason to send. */
 const FEEDBACK_PER_SECOND = 60;
 const FEEDBACK_BURST = 30;
+/** How long pieces are kept to the least that is known while a peer does not report, ms: it may be about to. */
+const REPORTS_EXPECTED_MS = 2_000;
 /** How long a live packet may wait for its turn at a hop, ms: what is older is of no use in a conversation. */
 export const MAX_LIVE_WAIT_MS = 200;
 /** Bits a second that a leg with voices alone begins with: more than any voice takes. */
@@ -46,6 +50,8 @@ export interface MediaLegOptions {
   readonly settled: (packet: HopPacket, fate: DatagramFate | HopDrop) => void;
   /** What further hops take of what comes here, bits a second, where that is to be told. */
   readonly behind?: () => number | undefined;
+  /** The peer needs a key frame of this source. */
+  readonly keyFrameWanted?: (ssrc: number) => void;
   /** Counts along, for all legs that are given the same. */
   readonly counters: FeedbackCounters;
 }
@@ -75,6 +81,8 @@ export class MediaLeg {
   readonly #writer: FeedbackWriter;
   readonly #allowed: TokenBucket;
   #reportedAt: number | undefined;
+  readonly #turns = new PieceTurns();
+  #firstPieceAt: number | undefined;
 
   constructor(options: MediaLegOptions) {
     this.#options = options;
@@ -111,7 +119,7 @@ export class MediaLeg {
 
   /** Sends a packet if its turn is now; `undefined` when it is not: `hold` it, or let it go. */
   trySend(packet: HopPacket, now: number): DatagramFate | undefined {
-    if (this.#hop.held > 0) this.#sendHeld(now);
+    if (this.#hop.held > 0) this.#sendPackets(now);
     const mayGo = this.#hop.trySend(packet, now) || this.#reportedAt === undefined;
     return mayGo ? this.#options.transmit(packet) : undefined;
   }
@@ -119,6 +127,43 @@ export class MediaLeg {
   /** Keeps a packet, whose bytes are its own, for at most as long as it is of use. */
   hold(packet: HopPacket, now: number): void {
     this.#hop.hold(packet, now);
+  }
+
+  /** The same, in place of what waits of its source. */
+  holdLatest(packet: HopPacket, now: number): void {
+    this.drop(({ ssrc, kind }) => ssrc === packet.ssrc && kind === packet.kind, "replaced");
+    this.#hop.hold(packet, now);
+  }
+
+  /** Its pieces leave in their turn from now on: after voices, and after what `hold` keeps. */
+  addSource(source: PieceSource): void {
+    this.#turns.add(source);
+  }
+
+  removeSource(source: PieceSource, now: number): void {
+    this.#turns.remove(source);
+    this.#sendPieces(now);
+  }
+
+  /** Pieces were sent, or given numbers, and will not arrive: as in {@link MediaHop.abandon}. */
+  abandon(ssrc: number, first: number, count: number): void {
+    this.#hop.abandon(ssrc, first, count);
+  }
+
+  /** Nothing more of a source goes or comes, or its numbers begin anew. */
+  forget(ssrc: number): void {
+    this.#hop.forget(ssrc);
+    this.#writer.forget(ssrc);
+  }
+
+  /** A source has something that it had not before. */
+  wake(now: number): void {
+    this.#sendHeld(now);
+  }
+
+  /** Tells the peer that a key frame of what it sends from this source is needed. */
+  askKeyFrame(ssrc: number): void {
+    this.#options.report(encodePictureLoss({ sender: this.#options.ssrc, ssrc }));
   }
 
   /** Takes back what is held and is not to leave any more. */
@@ -129,6 +174,11 @@ export class MediaLeg {
   /** A media packet of the peer's came; `sentAt` is its capture time. */
   arrived(ssrc: number, sequence: number, bytes: number, now: number, sentAt: number): void {
     this.#writer.arrived(ssrc, sequence, bytes, now, sentAt);
+  }
+
+  /** A piece of a stream of the peer's came; not `isTimed`: it may have come long before it was read. */
+  pieceArrived(ssrc: number, number: number, bytes: number, now: number, isTimed: boolean): void {
+    this.#writer.arrived(ssrc, number, bytes, now, undefined, isTimed);
   }
 
   /** RTCP of the peer's about what this end sends; `undefined` when it is one too many, and was not read. */
@@ -147,6 +197,7 @@ export class MediaLeg {
     counters.taken += 1;
     // Reports on nothing that this end sent prove nothing.
     if (taken.value.acknowledged + taken.value.lost > 0) this.#reportedAt = now;
+    for (const ssrc of taken.value.keyFrames) this.#options.keyFrameWanted?.(ssrc);
     this.#sendHeld(now);
     return taken;
   }
@@ -155,7 +206,7 @@ export class MediaLeg {
   tick(now: number): void {
     const due = this.#writer.nextTimeout();
     if (due !== undefined && due <= now) this.#report(now);
-    if (this.#hop.held > 0) this.#sendHeld(now);
+    this.#sendHeld(now);
   }
 
   /** When `tick` has something to do; `undefined` while there is nothing to wait for. */
@@ -175,6 +226,28 @@ export class MediaLeg {
   }
 
   #sendHeld(now: number): void {
+    if (this.#hop.held > 0) this.#sendPackets(now);
+    this.#sendPieces(now);
+  }
+
+  #sendPieces(now: number): void {
+    if (this.#turns.size === 0) {
+      this.#hop.await(undefined, now);
+      return;
+    }
+    let next = this.#turns.next(now);
+    for (; next !== undefined; next = this.#turns.next(now)) {
+      const { source, piece } = next;
+      this.#firstPieceAt ??= now;
+      const isUnpaced = this.#reportedAt === undefined && now - this.#firstPieceAt > REPORTS_EXPECTED_MS;
+      if (!this.#hop.trySend(piece.packet, now) && !isUnpaced) break;
+      this.#turns.went(source, piece);
+      source.send(now);
+    }
+    this.#hop.await(next?.piece.packet, now);
+  }
+
+  #sendPackets(now: number): void {
     for (let packet = this.#hop.next(now); packet !== undefined; packet = this.#hop.next(now))
       this.#options.settled(packet, this.#options.transmit(packet));
   }

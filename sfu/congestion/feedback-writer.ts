@@ -71,9 +71,16 @@ export class FeedbackWriter {
 
   /**
    * A packet of `bytes` bytes arrived. `sentAt`, in milliseconds of any clock of the sender's, is when it was captured or sent: by it
-   * lateness is seen before it is loss.
+   * lateness is seen before it is loss. `isTimed` false: it may have come long before it was read; when, is not told.
    */
-  arrived(ssrc: number, sequence: number, bytes: number, now: number, sentAt?: number): void {
+  arrived(
+    ssrc: number,
+    sequence: number,
+    bytes: number,
+    now: number,
+    sentAt?: number,
+    isTimed: boolean = true,
+  ): void {
     let source = this.#sources.get(ssrc);
     if (source === undefined) {
       if (this.#sources.size >= MAX_SOURCES) {
@@ -83,7 +90,7 @@ export class FeedbackWriter {
       source = new Arrivals(ssrc, sequence);
       this.#sources.set(ssrc, source);
     }
-    const isTrouble = source.note(sequence, now, sentAt);
+    const isTrouble = source.note(sequence, isTimed ? now : Number.NEGATIVE_INFINITY, sentAt);
     this.#bytes += bytes + PACKET_OVERHEAD;
     if (isTrouble) {
       // The first sign of it is worth a report at once; while it lasts the next one is near anyway.

@@ -7,7 +7,7 @@ const MAX_HELD: Readonly<Record<PacketKind, number>> = { audio: 128, data: 256, 
 export class HeldPackets {
   readonly #queues: Readonly<Record<PacketKind, HopPacket[]>> = { audio: [], data: [], video: [] };
   readonly drops: Record<HopDrop, number> = {
-    ...{ stale: 0, "queue-full": 0 },
+    ...{ stale: 0, "queue-full": 0, replaced: 0 },
     ...{ epoch: 0, scope: 0, held: 0, "session-state": 0 },
   };
   readonly #dropped: (packet: HopPacket, reason: HopDrop) => void;

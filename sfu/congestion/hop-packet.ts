@@ -1,4 +1,4 @@
-/** What a hop carries. */
+/** What a hop carries: voices, then data of which the latest value counts, then what is sent in pieces. */
 export type PacketKind = "audio" | "data" | "video";
 
 /** One packet on its way over a hop. The hop keeps it while it is held, and hands the same object out again. */
@@ -16,10 +16,10 @@ export interface HopPacket {
 }
 
 /**
- * Why a held packet was not sent: its deadline came, too many of its kind waited, an interrupt made it void, its speaker
- * lost the right to say it, its listener holds the stream, or its stream, leg or session stopped.
+ * Why a held packet was not sent: its deadline came, too many of its kind waited, a newer value took its place, an interrupt made it
+ * void, its speaker lost the right to say it, its listener holds the stream, or its stream, leg or session stopped.
  */
-export type HopDrop = "stale" | "queue-full" | "epoch" | "scope" | "held" | "session-state";
+export type HopDrop = "stale" | "queue-full" | "replaced" | "epoch" | "scope" | "held" | "session-state";
 
 /** IPv4, UDP, QUIC and its datagram frame around each packet, bytes: they take capacity too. */
 export const PACKET_OVERHEAD = 60;

@@ -7,6 +7,7 @@ import {
   parseArrivalReport,
   REPORT_TIMES_PER_SECOND,
 } from "../../codecs/rtcp-arrivals.ts";
+import { PLI_FORMAT, parsePictureLoss } from "../../codecs/rtcp-pli.ts";
 import { parseRemb, REMB_FORMAT } from "../../codecs/rtcp-remb.ts";
 import { HeldPackets } from "./held-packets.ts";
 import { type HopDrop, type HopPacket, PACKET_OVERHEAD, type PacketKind } from "./hop-packet.ts";
@@ -52,6 +53,8 @@ export interface HopFeedback {
   readonly lost: number;
   /** What the other end says that hops behind it take, where it says so. */
   readonly behind: number | undefined;
+  /** Sources of which the other end needs a key frame. */
+  readonly keyFrames: readonly number[];
 }
 
 /**
@@ -81,6 +84,8 @@ export class MediaHop {
   #isOverfull = false;
   /** When a packet last had to wait. */
   #waitedAt = Number.NEGATIVE_INFINITY;
+  /** A packet that its sender keeps until its turn comes. */
+  #awaiting: HopPacket | undefined;
   #behind: number | undefined;
 
   constructor(options: {
@@ -133,6 +138,29 @@ export class MediaHop {
     return true;
   }
 
+  /** A packet that may not go yet, which its sender keeps until `nextTimeout`; `undefined` when none does. */
+  await(packet: HopPacket | undefined, now: number): void {
+    if (packet !== undefined && this.#awaiting === undefined && this.#held.length === 0)
+      this.#offered.add(0, now);
+    this.#awaiting = packet;
+  }
+
+  /** Takes back packets that were sent, or have numbers and will not be: they are not lost, and nothing is concluded from them. */
+  abandon(ssrc: number, first: number, count: number): void {
+    const source = this.#sources.get(ssrc);
+    if (source === undefined) return;
+    let freed = 0;
+    for (let sequence = first; sequence < first + count; sequence += 1) freed += source.abandon(sequence);
+    this.#inFlight = Math.max(0, this.#inFlight - freed);
+  }
+
+  /** Nothing more is sent of a source, or its numbers begin anew. */
+  forget(ssrc: number): void {
+    const freed = this.#sources.get(ssrc)?.abandonAll() ?? 0;
+    this.#sources.delete(ssrc);
+    this.#inFlight = Math.max(0, this.#inFlight - freed);
+  }
+
   /** Keeps a packet until it may go, or its deadline comes. */
   hold(packet: HopPacket, now: number): void {
     this.#waitedAt = now;
@@ -154,16 +182,13 @@ export class MediaHop {
     return packet;
   }
 
-  /** When `next` may have something, though no feedback came; `undefined` while nothing waits. */
+  /** When `next` may have something, or what awaits its turn may go, though no feedback came; `undefined` while nothing waits. */
   nextTimeout(): number | undefined {
-    if (this.#held.length === 0) return undefined;
+    const awaited = this.#awaiting === undefined ? undefined : this.#turnOf(this.#awaiting);
     const first = this.#held.peek();
     const deadline = this.#held.nextDeadline();
-    if (first === undefined || deadline === undefined) return undefined;
-    const size = first.bytes.length + PACKET_OVERHEAD;
-    const isFull = this.#inFlight > 0 && this.#inFlight + size > this.#window(first.kind, this.#now);
-    const at = isFull ? this.#expiredAt + EXPIRY_INTERVAL : first.kind === "audio" ? this.#now : this.#paceAt;
-    return Math.min(deadline, at);
+    if (first === undefined || deadline === undefined) return awaited;
+    return Math.min(deadline, this.#turnOf(first), awaited ?? Number.POSITIVE_INFINITY);
   }
 
   /** Takes a datagram of RTCP, its flow identifier left out. What it does not know in it is passed over. */
@@ -171,6 +196,7 @@ export class MediaHop {
     const packets = parseRtcp(bytes);
     if (!packets.ok) return packets;
     const arrivals: ArrivalReport[] = [];
+    const keyFrames: number[] = [];
     let behind: number | undefined;
     for (const packet of packets.value) {
       if (packet.type === RTCP_TYPES.transportFeedback && packet.count === ARRIVALS_FORMAT) {
@@ -181,6 +207,10 @@ export class MediaHop {
         const remb = parseRemb(bytes, packet);
         if (!remb.ok) return remb;
         behind = remb.value.bitsPerSecond;
+      } else if (packet.type === RTCP_TYPES.payloadFeedback && packet.count === PLI_FORMAT) {
+        const loss = parsePictureLoss(bytes, packet);
+        if (!loss.ok) return loss;
+        keyFrames.push(loss.value.ssrc);
       }
     }
     let [acknowledged, lost] = [0, 0];
@@ -190,12 +220,18 @@ export class MediaHop {
       lost += settled.lost;
     }
     if (arrivals.length > 0) this.#behind = behind;
-    return ok({ acknowledged, lost, behind });
+    return ok({ acknowledged, lost, behind, keyFrames });
   }
 
   /** Drops what is held and matches, counted under `reason`. */
   drop(match: (packet: HopPacket) => boolean, reason: HopDrop): void {
     this.#held.drop(match, reason);
+  }
+
+  #turnOf({ bytes, kind }: HopPacket): number {
+    const size = bytes.length + PACKET_OVERHEAD;
+    const isFull = this.#inFlight > 0 && this.#inFlight + size > this.#window(kind, this.#now);
+    return isFull ? this.#expiredAt + EXPIRY_INTERVAL : kind === "audio" ? this.#now : this.#paceAt;
   }
 
   #mayGo(packet: HopPacket, now: number): boolean {
@@ -296,7 +332,8 @@ export class MediaHop {
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {
       this.#unanswered = 0;
-      this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), this.#held.length > 0);
+      const isWaiting = this.#held.length > 0 || this.#awaiting !== undefined;
+      this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     }

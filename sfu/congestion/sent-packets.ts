@@ -98,6 +98,23 @@ export class SentPackets {
     }
   }
 
+  /** Whoever sent it took it back: it is neither lost nor, should it arrive all the same, a measure of anything. Its bytes where it was on its way. */
+  abandon(sequence: number): number {
+    const slot = sequence & this.#mask;
+    if (this.#sequences[slot] !== sequence) return 0;
+    const bytes = this.#bytes[slot] as number;
+    this.#bytes[slot] = 0;
+    return Math.max(0, bytes);
+  }
+
+  /** The same for everything that is on its way. */
+  abandonAll(): number {
+    let freed = 0;
+    for (let sequence = this.#oldest; sequence <= this.#newest; sequence += 1)
+      freed += this.abandon(sequence);
+    return freed;
+  }
+
   /** Takes a packet off its way: its bytes, 0 where it was not on it. */
   #takeOff(sequence: number): number {
     const slot = sequence & this.#mask;
