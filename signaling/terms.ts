@@ -107,7 +107,7 @@ export function streamOf(offered: OfferStream, answered: AnswerStream, by: 0 | 1
 }
 
 /** Whether what the end `speaker` says on a stream may be interrupted by the other end; it may take back itself what it says. */
-export function isInterruptible(terms: Terms, stream: number, speaker: number): boolean {
+export function isInterruptible(terms: Pick<Terms, "streams">, stream: number, speaker: number): boolean {
   return terms.streams.find((agreed) => agreed.stream === stream)?.interruptible?.[speaker] !== false;
 }
 

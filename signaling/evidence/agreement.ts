@@ -68,7 +68,7 @@ export function checkAgreement(
 }
 
 /** What was agreed of a stream: modality, codec or format, and how it comes. */
-function inWords(agreed: TermsFormat): string {
+export function inWords(agreed: TermsFormat): string {
   switch (agreed.modality) {
     case "audio": {
       const { name, clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;

@@ -82,6 +82,14 @@ class Life {
         return this.#restored(told);
       case "unattributed":
         return this.#unattributed(told);
+      case "stream-muted":
+        return this.#toldOfStream(told, "speaker", told.extra.muted === true ? "muted" : "spoke again on");
+      case "stream-held":
+        return this.#toldOfStream(told, "listener", told.extra.held === true ? "held" : "took up again");
+      case "keyframe_request":
+        return this.#toldOfStream(told, "listener", "asked for a key frame of");
+      case "rendition":
+        return this.#rendition(told);
       case "authority-narrowed": {
         const leg = legOf(told.extra);
         const kept = Array.isArray(told.extra.scope) ? told.extra.scope.join(", ") : "";
@@ -182,6 +190,35 @@ class Life {
         ? "whose fault that is cannot be told"
         : `the speaker's checkpoints in this file list ${listed === last - first + 1 ? "them" : `${listed} of them`}`;
     this.#say(told, `${ROLES[leg]}: played what it found unattributed, ${place}; ${fault}`);
+    return undefined;
+  }
+
+  /** What an end says of a stream that it sends, or hears: only who does can have said it. */
+  #toldOfStream(told: Told, from: "speaker" | "listener", did: string): string | undefined {
+    const leg = legOf(told.extra);
+    if (leg === undefined) return NO_LEG;
+    const { stream } = told.extra;
+    const isTheirs = this.#input.streams.some(
+      (each) => each.stream === stream && (each.leg === leg) === (from === "speaker"),
+    );
+    if (!isTheirs) return `It says this of a stream that its ${from} never had.`;
+    this.#say(told, `${ROLES[leg]}: ${did} stream ${String(stream)}`);
+    return undefined;
+  }
+
+  #rendition(told: Told): string | undefined {
+    const leg = legOf(told.extra);
+    if (leg === undefined) return NO_LEG;
+    const { source, rendition } = told.extra;
+    const isThere = this.#input.streams.some(
+      ({ leg: speaker, agreed }) =>
+        speaker !== leg &&
+        agreed.modality === "video" &&
+        agreed.source === source &&
+        agreed.rendition === rendition,
+    );
+    if (!isThere) return "It names a rendition that was never agreed.";
+    this.#say(told, `${ROLES[leg]}: is shown rendition ${String(rendition)} of picture ${String(source)}`);
     return undefined;
   }
 

@@ -52,7 +52,7 @@ export function makeRecording(
   const { faults, frames: proven } = verifyMedia(kept, evidence, verifier);
   const [fault] = faults;
   if (fault !== undefined) return refuse("evidence-invalid", fault.message, fault.at);
-  const audible = agreement.terms.streams.flatMap((stream) => (stream.modality === "audio" ? [stream] : []));
+  const audible = evidence.streams.flatMap(({ agreed: one }) => (one.modality === "audio" ? [one] : []));
   const heard = proven.filter(({ stream }) => audible.some((one) => one.stream === stream));
   const legs = new Set(heard.map((frame) => frame.leg));
   if (leg === undefined && legs.size > 1)

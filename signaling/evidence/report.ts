@@ -42,6 +42,10 @@ export interface StreamReport {
   readonly leg: 0 | 1;
   readonly stream: number;
   readonly modality: Modality;
+  /** Leg of the end that opened it in mid-call; undefined for those of offer and answer. */
+  readonly openedBy: 0 | 1 | undefined;
+  /** Leg of the end that closed it while the session went on, if one did. */
+  readonly closedBy: 0 | 1 | undefined;
   /** Frames the speaker signed for in checkpoints. */
   readonly frames: number;
   readonly checkpoints: number;

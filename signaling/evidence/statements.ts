@@ -25,6 +25,7 @@ import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
 import { ROLES, sameBytes } from "./parties.ts";
 import type { Findings } from "./report.ts";
+import type { SessionStream } from "./terms-history.ts";
 
 /** Reads the chained statements of each stream, in the order they stand. */
 export class StatementReader {
@@ -50,7 +51,8 @@ export class StatementReader {
   }
 
   /** Checkpoints of `leg` for one stream. */
-  checkpoints(leg: 0 | 1, stream: number): Checkpoint[] {
+  checkpoints(leg: 0 | 1, session: SessionStream): Checkpoint[] {
+    const { stream } = session.agreed;
     const chain: Checkpoint[] = [];
     let previous: Uint8Array = new Uint8Array(32);
     for (const { number, line } of this.#lines.of("checkpoint")) {
@@ -88,6 +90,8 @@ export class StatementReader {
         this.#broken(number, "Its total does not add up.", at);
       else if (checkpoint.digests.length > 0 && !this.#isInTime(checkpoint, key))
         this.#broken(number, "It covers frames captured outside the agreed time or the key's validity.", at);
+      else if (checkpoint.digests.length > 0 && !wasOpen(checkpoint, session))
+        this.#broken(number, "It covers frames captured before the stream was opened.", at);
       previous = checkpointDigest(bytes);
       chain.push(checkpoint);
     }
@@ -155,13 +159,8 @@ export class StatementReader {
 
   /** Frames belong between the media key's beginning and the earlier of its end and the session's, give or take the clocks. */
   #isInTime(checkpoint: Checkpoint, key: MediaKey): boolean {
-    const slack = CLOCK_SKEW_SECONDS * 1000;
     const { expires_at } = this.#agreement.terms;
-    const captured = ({ seconds, fraction }: NtpTime) => ntpToUnixMs(seconds, fraction);
-    return (
-      captured(checkpoint.firstCapture) >= key.notBefore - slack &&
-      captured(checkpoint.lastCapture) <= Math.min(key.notAfter, expires_at * 1000) + slack
-    );
+    return isCaptured(checkpoint, key.notBefore, Math.min(key.notAfter, expires_at * 1000));
   }
 
   /** How much a checkpoint may list: where the terms changed, either profile may have been in force. */
@@ -183,6 +182,18 @@ export class StatementReader {
   #broken(number: number, message: string, at: string | undefined): void {
     this.#findings.fault(message, `line ${number}${at === undefined ? "" : `, ${at}`}`);
   }
+}
+
+/** Whether a stream had been asked for when its frames were captured. A closing may be signed long before anybody hears of it. */
+function wasOpen(checkpoint: Checkpoint, { opened }: SessionStream): boolean {
+  return opened === undefined || isCaptured(checkpoint, opened.at * 1000, Number.POSITIVE_INFINITY);
+}
+
+/** Whether frames were captured between two times, Unix milliseconds, give or take the clocks. */
+function isCaptured({ firstCapture, lastCapture }: Checkpoint, from: number, to: number): boolean {
+  const slack = CLOCK_SKEW_SECONDS * 1000;
+  const captured = ({ seconds, fraction }: NtpTime) => ntpToUnixMs(seconds, fraction);
+  return captured(firstCapture) >= from - slack && captured(lastCapture) <= to + slack;
 }
 
 const UNKNOWN_KEY = "It names a key generation that nobody presented.";

@@ -12,6 +12,7 @@ import type { CheckedRecords } from "./records.ts";
 import type { Findings } from "./report.ts";
 import type { CheckedStream } from "./streams.ts";
 import { checkTerms } from "./terms.ts";
+import type { TermsHistory } from "./terms-history.ts";
 
 /** What judges a file's changes and interrupts. */
 export interface SteeringInput {
@@ -20,6 +21,7 @@ export interface SteeringInput {
   readonly parties: { readonly caller: Party; readonly callee: Party };
   readonly records: CheckedRecords;
   readonly keys: MediaKeys;
+  readonly history: TermsHistory;
   readonly streams: readonly CheckedStream[];
   readonly verifier: Verifier;
   readonly findings: Findings;
@@ -82,7 +84,10 @@ function checkInterrupts(input: SteeringInput): {
       encodeHex(interrupt.sessionDigest) !== encodeHex(agreement.core.digest)
     )
       findings.fault("It belongs to another session, stream or leg.", `line ${number}, interrupt`);
-    else if (signer !== stream.leg && !isInterruptible(agreement.terms, stream.stream, stream.leg))
+    else if (
+      signer !== stream.leg &&
+      !isInterruptible({ streams: [stream.agreed] }, stream.stream, stream.leg)
+    )
       findings.fault("Its speaker signed that it is not to be interrupted.", `line ${number}, interrupt`);
     else if (!wasInForce(input, signer, interrupt.keyGeneration, digest))
       findings.fault(

@@ -3,7 +3,8 @@ import { ntpToUnixMs } from "../../codecs/ntp.ts";
 import type { Receipt, SequenceRange } from "../../codecs/receipt.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { MediaKey } from "../media-key.ts";
-import { streamsSentBy, type TermsStream } from "../terms.ts";
+import { sends } from "../stream-fields.ts";
+import type { TermsStream } from "../terms.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
 import type { MediaKeys } from "./media-keys.ts";
@@ -11,11 +12,13 @@ import { ROLES } from "./parties.ts";
 import type { CheckedRecords } from "./records.ts";
 import type { Findings, PlayedTo, StreamReport } from "./report.ts";
 import { StatementReader } from "./statements.ts";
+import type { SessionStream, TermsHistory } from "./terms-history.ts";
 
 /** What speaker and listener signed about one stream. */
 export interface CheckedStream {
   readonly leg: 0 | 1;
   readonly stream: number;
+  readonly agreed: TermsStream;
   /** The speaker's media keys, in order of generation. */
   readonly speakerKeys: readonly MediaKey[];
   readonly checkpoints: readonly Checkpoint[];
@@ -27,6 +30,7 @@ export interface CheckedStream {
 export function checkStreams(
   lines: EvidenceLines,
   agreement: Agreement,
+  history: TermsHistory,
   records: CheckedRecords,
   keys: MediaKeys,
   verifier: Verifier,
@@ -35,13 +39,15 @@ export function checkStreams(
   const reader = new StatementReader(lines, agreement, keys, verifier, findings);
   const streams: CheckedStream[] = [];
   for (const leg of [0, 1] as const) {
-    for (const agreed of streamsSentBy(agreement.terms, leg)) {
-      const checkpoints = reader.checkpoints(leg, agreed.stream);
+    for (const session of history.streams) {
+      const { agreed } = session;
+      if (!sends(agreed.directions[leg])) continue;
+      const checkpoints = reader.checkpoints(leg, session);
       const receipts = reader.receipts(leg, agreed, checkpoints);
       const speakerKeys = keys.of(leg).map(({ key }) => key);
       const begun = keys.of(leg)[0]?.key.generation ?? 0;
-      const report = judgeStream({ leg, agreed, begun, checkpoints, receipts }, findings);
-      streams.push({ leg, stream: agreed.stream, speakerKeys, checkpoints, receipts, report });
+      const report = judgeStream({ leg, session, begun, checkpoints, receipts }, findings);
+      streams.push({ leg, stream: agreed.stream, agreed, speakerKeys, checkpoints, receipts, report });
     }
   }
   reader.faultStrays();
@@ -52,14 +58,14 @@ export function checkStreams(
 /** What was said of a stream, and the key generation that its speaker began with. */
 interface Said {
   readonly leg: 0 | 1;
-  readonly agreed: TermsStream;
+  readonly session: SessionStream;
   readonly begun: number;
   readonly checkpoints: readonly Checkpoint[];
   readonly receipts: readonly Receipt[];
 }
 
-function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findings: Findings): StreamReport {
-  const { stream, modality } = agreed;
+function judgeStream({ leg, session, begun, checkpoints, receipts }: Said, findings: Findings): StreamReport {
+  const { stream, modality } = session.agreed;
   const place = `${ROLES[leg]}, stream ${stream} (${modality})`;
   const last = checkpoints.at(-1);
   const first = checkpoints[0]?.firstSequence ?? 0;
@@ -71,6 +77,8 @@ function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findin
     leg,
     stream,
     modality,
+    openedBy: session.opened?.by,
+    closedBy: session.closed?.by,
     frames,
     checkpoints: checkpoints.length,
     closedBySpeaker,
@@ -102,7 +110,10 @@ function judgeStream({ leg, agreed, begun, checkpoints, receipts }: Said, findin
   }
   const { received, heard, concealed } = totals;
   const rest = report.closedByListener ? "" : "; the listener never closed it";
-  const played = modality === "audio" ? `heard ${heard}, concealed ${concealed}` : `read ${heard}`;
+  const played =
+    modality === "audio"
+      ? `heard ${heard}, concealed ${concealed}`
+      : `${modality === "video" ? "shown" : "read"} ${heard}`;
   findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
   for (const { epoch, sequence, samples } of report.played) {
     const turn = report.played.length === 1 && epoch === 0 ? "" : ` of media epoch ${epoch}`;

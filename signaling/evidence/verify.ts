@@ -10,6 +10,7 @@ import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
 import { checkSteering, type EpochStart } from "./steering.ts";
 import { type CheckedStream, checkStreams } from "./streams.ts";
+import { readHistory } from "./terms-history.ts";
 
 /** A judged file, with what is needed to judge kept frames against it. */
 export interface JudgedEvidence {
@@ -48,8 +49,9 @@ export function verifyEvidence(
       records = { count: checked.records.length, countersigned: checked.countersigned };
       const judging = { lines, agreement, parties: all, records: checked, verifier, findings };
       const keys = checkMediaKeys(judging);
-      streams = checkStreams(lines, agreement, checked, keys, verifier, findings);
-      epochs = checkSteering({ ...judging, keys, streams });
+      const history = readHistory({ ...judging, keys });
+      streams = checkStreams(lines, agreement, history, checked, keys, verifier, findings);
+      epochs = checkSteering({ ...judging, keys, history, streams });
       tellLife({ lines, records: checked, keys, parties: all, streams, findings });
       for (const { line } of lines.of("counters")) {
         findings.say("server-claimed", `the relay counted ${line.document}`);

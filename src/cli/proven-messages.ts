@@ -22,9 +22,10 @@ export async function writeProvenMessages(
   proven: readonly ProvenFrame[],
   evidence: JudgedEvidence,
 ): Promise<ProvenMessages> {
-  const streams = evidence.agreement?.terms.streams ?? [];
   const formats = new Map(
-    streams.flatMap((agreed) => (agreed.modality === "data" ? [[agreed.stream, agreed.format.name]] : [])),
+    evidence.streams.flatMap(({ agreed }) =>
+      agreed.modality === "data" ? [[agreed.stream, agreed.format.name]] : [],
+    ),
   );
   const frames = proven.filter(({ stream }) => formats.has(stream));
   const lines = frames.flatMap(({ leg, stream, sequence, checkpointed, payload }) => {

@@ -33,7 +33,7 @@ export async function writeProvenWav(
   evidence: JudgedEvidence,
   speaker: "caller" | "callee" | undefined,
 ): Promise<ProvenWav> {
-  const streams = evidence.agreement?.terms.streams ?? [];
+  const streams = evidence.streams.map(({ agreed }) => agreed);
   const audible = streams.filter(({ modality }) => modality === "audio").map(({ stream }) => stream);
   const frames = choose(
     proven.filter(({ stream }) => audible.includes(stream)),
