@@ -5,6 +5,7 @@ import { PACKET_OVERHEAD } from "../sfu/congestion/hop-packet.ts";
 import { type PathEstimate, VoiceAdaptation, type VoiceAdaptationOptions } from "../sfu/voice-adaptation.ts";
 import type { Profile } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
+import type { VideoAgreement } from "./adaptation-video.ts";
 import type { Call } from "./call.ts";
 import type { WantedChange } from "./call-changes.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -31,30 +32,58 @@ interface AdaptationOptions {
   readonly report: (error: unknown) => void;
 }
 
+/** What of a call follows its way. */
+export interface AdaptedMedia {
+  readonly media: CallMedia;
+  readonly voice: SentVoice | undefined;
+  readonly own: OwnVoice;
+  readonly pictures: VideoAgreement;
+}
+
+/** How {@link adaptTo} is to go about it. */
+export interface AdaptedCall extends Pick<AdaptationOptions, "clock" | "report"> {
+  readonly call: Call;
+  /** Also to the profile `chain`, on a way that takes less than the least of the voice with a signature on each frame. */
+  readonly mayThin: boolean;
+}
+
 /**
- * Lets a call's voice follow what is known of its way to the server and beyond, where its codec has a choice of rates. `mayThin`: also to the profile
- * `chain`, on a way that takes less than the least of the voice with a signature on each frame.
+ * Lets a call's pictures and its voice follow what is known of their way to the server and beyond: pictures first, and the voice, where its codec has a choice
+ * of rates, when there is nothing left to take from them.
  */
-export function adaptTo(
-  { hop }: CallMedia,
+export function adaptTo({ media, voice, own, pictures }: AdaptedMedia, options: AdaptedCall): void {
+  const adaptation = voice && voiceAdaptation(voice, own, options);
+  const fixed = voice === undefined ? 0 : fixedRate(voice, options.call);
+  media.hop?.onEstimate((estimate) => {
+    const forVoice = pictures.observe(estimate, adaptation?.wireRate ?? fixed);
+    adaptation?.observe(forVoice);
+  });
+}
+
+/** Bits a second on the way of a voice whose codec has one rate. */
+function fixedRate({ stream }: SentVoice, { terms, leg }: Call): number {
+  const agreed = streamsSentBy(terms, leg).find((one) => one.stream === stream);
+  if (agreed?.modality !== "audio") return 0;
+  const { name, frame_ms: frameMs } = agreed.codec;
+  const overhead = FRAME_OVERHEAD[terms.profile] + PACKET_OVERHEAD;
+  return 8 * ((findAudioFormat(name)?.maxBytesPerSecond ?? 0) + (overhead * 1_000) / frameMs);
+}
+
+/** `undefined` for a voice whose codec has one rate. */
+function voiceAdaptation(
   voice: SentVoice,
   own: OwnVoice,
-  {
-    call,
-    mayThin,
-    clock,
-    report,
-  }: { readonly call: Call; readonly mayThin: boolean } & Pick<AdaptationOptions, "clock" | "report">,
-): void {
+  { call, mayThin, clock, report }: AdaptedCall,
+): Adaptation | undefined {
   const agreed = streamsSentBy(call.terms, call.leg).find(({ stream }) => stream === voice.stream);
-  if (hop === undefined || agreed?.modality !== "audio") return;
+  if (agreed?.modality !== "audio") return undefined;
   const { name, frame_ms: frameMs, red_payload_type: red } = agreed.codec;
   const format = findAudioFormat(name);
   const hasChoice = format !== undefined && format.leastBitsPerSecond < format.maxBytesPerSecond * 8;
-  if (!hasChoice) return;
+  if (!hasChoice) return undefined;
   const most = own.bitrate * (1 + own.redundancy);
   const overheadOf = (profile: Profile) => FRAME_OVERHEAD[profile] + PACKET_OVERHEAD;
-  const adaptation = new Adaptation({
+  return new Adaptation({
     clock,
     voice,
     report,
@@ -71,7 +100,6 @@ export function adaptTo(
     isThin: () => call.terms.profile === "chain" || !mayThin,
     overhead: () => overheadOf(call.terms.profile),
   });
-  hop.onEstimate((estimate) => adaptation.observe(estimate));
 }
 
 /**
@@ -89,6 +117,11 @@ class Adaptation {
   constructor(options: AdaptationOptions) {
     this.#options = options;
     this.#adaptation = new VoiceAdaptation(options.path);
+  }
+
+  /** Bits a second on the way as the voice is sent now. */
+  get wireRate(): number {
+    return this.#adaptation.wireRate(this.#adaptation.plan.bitrate);
   }
 
   /** Takes what is known of the way now. */

@@ -34,7 +34,7 @@ export async function answerCall(
   const { offer } = checked;
   const negotiated = negotiate(
     offer.payload,
-    capabilitiesOf(context.platform, options, permitsSending(context.declaredScope, "data")),
+    capabilitiesOf(context.platform, options, (modality) => permitsSending(context.declaredScope, modality)),
     () => randomSsrc(context),
   );
   if (!negotiated.ok) {

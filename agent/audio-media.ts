@@ -198,7 +198,10 @@ function makeReceiver(
     unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
     speaker: context.speaker,
     epoch: entry.epoch,
-    heard: (heard) => audio.deliver(heard),
+    heard: (heard) => {
+      context.heard(heard);
+      audio.deliver(heard);
+    },
     silenceIsHeard: () => audio.silenceIsHeard,
     receipt: (bytes) => line.state(bytes),
     hasRoom: () => line.hasRoom,

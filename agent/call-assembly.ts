@@ -9,6 +9,7 @@ import { parseScopes } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import { adaptTo } from "./adaptation.ts";
+import { VideoAgreement } from "./adaptation-video.ts";
 import type { AgentContext } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { withinReach } from "./call-changes.ts";
@@ -172,6 +173,7 @@ export async function makeCall(
     report: context.report,
   });
   const voice = media.sender && new SentVoice(media.sender, leg, own, session.terms);
+  let pictures: VideoAgreement | undefined;
   const call = new Call({
     id: sessionId,
     leg,
@@ -187,12 +189,26 @@ export async function makeCall(
     changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, [])),
     inForce: (terms) => {
       voice?.underTerms(terms);
+      pictures?.underTerms();
       media.useProfile(terms.profile, terms.number);
     },
   });
-  if (voice !== undefined && options.adaptation !== false) {
+  const { clock } = context.platform;
+  const { report } = context;
+  pictures = new VideoAgreement({
+    clock,
+    leg,
+    videos: media.videos,
+    terms: () => call.terms,
+    dataBytes: () => media.messages?.sender?.counters.bytes ?? 0,
+    propose: (wanted, reason) => call.propose(wanted, reason),
+    isFixed: options.adaptation === false,
+    isOver: () => call.state === "ended",
+    report,
+  });
+  if (options.adaptation !== false) {
     const mayThin = profilesOf(options, []).includes("chain");
-    adaptTo(media, voice, own, { call, mayThin, clock: context.platform.clock, report: context.report });
+    adaptTo({ media, voice, own, pictures }, { call, mayThin, clock, report });
   }
   return call;
 }

@@ -44,7 +44,7 @@ export interface WantedChange {
   readonly streams?: readonly WantedSetting[];
 }
 
-/** What one stream of audio is to have otherwise. */
+/** What one stream is to have otherwise. */
 export interface WantedSetting {
   /** Whose: 0 the caller's, 1 the callee's. Default: this end's. */
   readonly leg?: 0 | 1;
@@ -52,8 +52,11 @@ export interface WantedSetting {
   readonly stream?: number;
   /** Bits of payload a second at most, what goes twice included. */
   readonly bitrate?: number;
-  /** Earlier payloads that each packet brings once more. */
+  /** Of audio: earlier payloads that each packet brings once more. */
   readonly redundancy?: 0 | 1 | 2;
+  /** Of video: lines of the picture, and pictures a second, at most. */
+  readonly maxHeight?: number;
+  readonly maxFrameRate?: number;
 }
 
 /** What the other end asks for; its signature was checked. */
@@ -137,12 +140,22 @@ export class CallChanges {
   #settings(present: Terms, { profile, streams = [] }: WantedChange): TermsSettings {
     const { leg: own } = this.#options.session;
     const before = { ...settingsOf(present), ...(profile === undefined ? {} : { profile }) };
-    return streams.reduce((settings, { leg = own, stream = voiceOf(present, leg), bitrate, redundancy }) => {
+    return streams.reduce((settings, wanted) => {
+      const {
+        leg = own,
+        stream = voiceOf(present, leg),
+        bitrate,
+        redundancy,
+        maxHeight,
+        maxFrameRate,
+      } = wanted;
       const setting: StreamSetting = {
         leg,
         stream,
         ...(bitrate === undefined ? {} : { bitrate_bps: Math.round(bitrate) }),
         ...(redundancy === undefined ? {} : { redundancy }),
+        ...(maxHeight === undefined ? {} : { max_height: maxHeight }),
+        ...(maxFrameRate === undefined ? {} : { max_frame_rate: maxFrameRate }),
       };
       return withSetting(settings, setting);
     }, before);

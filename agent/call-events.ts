@@ -3,7 +3,7 @@ import type { AskedChange } from "./call-changes.ts";
 import type { CallEnd } from "./call-ending.ts";
 import type { HeardPosition } from "./call-heard.ts";
 import type { Interrupted } from "./call-interrupts.ts";
-import type { BandwidthTold, QualityTold, UnattributedTold } from "./call-notices.ts";
+import type { BandwidthTold, KeyFrameWanted, QualityTold, UnattributedTold } from "./call-notices.ts";
 import type { Resumed, Suspended } from "./call-suspension.ts";
 import type { AuthorityNarrowed, TermsChanged } from "./call-terms.ts";
 import type { PeerAttached, PeerDetached } from "./peer-presence.ts";
@@ -45,6 +45,8 @@ export type CallEvents = {
    * that stream is played until that changes; or the other one, which says so.
    */
   unattributed: UnattributedTold;
+  /** The other end needs a key frame of a picture that this end sends. */
+  "keyframe-wanted": KeyFrameWanted;
   /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
   "authority-narrowed": AuthorityNarrowed;
   /** The other end interrupted what this end was saying; its signature was checked. */

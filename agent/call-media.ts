@@ -11,6 +11,7 @@ import { CallAudio } from "./call-audio.ts";
 import type { FramesRefused } from "./call-events.ts";
 import { CallHop } from "./call-hop.ts";
 import type { StreamFacts } from "./call-stream.ts";
+import { CallVideos } from "./call-videos.ts";
 import { type DataMedia, openDataMedia } from "./data-media.ts";
 import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PeerClock } from "./heard-row.ts";
@@ -27,11 +28,12 @@ import type {
 } from "./stream-media.ts";
 import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { placeOf, tagKeysOf } from "./stream-parts.ts";
+import { openVideoMedia, type VideoMedia } from "./video-media.ts";
 
 export interface CallMediaOptions
   extends Omit<
     StreamMediaContext,
-    "tagKeys" | "watch" | "hop" | "control" | "unattributed" | "interrupted" | "receipt"
+    "tagKeys" | "watch" | "hop" | "control" | "heard" | "unattributed" | "interrupted" | "receipt"
   > {
   readonly port: MediaPort;
   /** As the server laid them out; what they repeat of the signed terms is checked against those. */
@@ -62,12 +64,15 @@ export class CallMedia {
   readonly #lines: StreamLine[] = [];
   readonly #watched: FrameWatch | undefined;
   readonly #silent: CallAudio;
+  /** Its pictures. */
+  readonly videos: CallVideos;
   #hop: CallHop | undefined;
   #profile: FrameProfile;
   #peerKey: MediaKey;
   #unattributed: (frames: Unattributed) => void = () => {};
   #interrupted: (bytes: Uint8Array) => void = () => {};
   #receipt: (bytes: Uint8Array) => void = () => {};
+  #keyFrameWanted: (stream: number) => void = () => {};
   #isWhole = true;
   #isFinished = false;
 
@@ -78,6 +83,7 @@ export class CallMedia {
     this.#profile = session.terms.profile;
     this.#peerKey = session.peer.mediaKey;
     this.#watched = watch && guarded(watch, report);
+    this.videos = new CallVideos(report);
     this.#context = {
       ...options,
       tagKeys: tagKeysOf(options),
@@ -85,7 +91,11 @@ export class CallMedia {
       outgoing: outgoing && guarded(outgoing, report),
       watch: (fate) => this.#saw(fate),
       hop: () => this.#liveHop(),
-      control: { mute: (stream, isMuted) => this.#streams.get(stream)?.mute(isMuted) },
+      control: {
+        mute: (stream, isMuted) => this.#streams.get(stream)?.mute(isMuted),
+        requestKeyFrame: (stream) => this.#keyFrameWanted(stream),
+      },
+      heard: (heard) => this.videos.heard(heard),
       unattributed: (frames) => this.#unattributed(frames),
       interrupted: (bytes) => this.#interrupted(bytes),
       receipt: (bytes) => this.#receipt(bytes),
@@ -165,6 +175,18 @@ export class CallMedia {
   /** `take` gets the receipts of the other end for what this end says, unproved. */
   receiptsWith(take: (bytes: Uint8Array) => void): void {
     this.#receipt = take;
+  }
+
+  /** `take` asks the other end for a key frame of a stream. */
+  keyFramesWith(take: (stream: number) => void): void {
+    this.#keyFrameWanted = take;
+  }
+
+  /** The other end, or a relay, asks for a key frame of a stream that this end sends. */
+  keyFrameAsked(stream: number): void {
+    const media = this.#streams.get(stream);
+    if (media?.modality === "video")
+      (media as VideoMedia).sender?.askKeyFrame(this.#hop?.stats.estimate?.roundTrip);
   }
 
   /** Tells the watcher, if there is one, what the relay refused. */
@@ -299,8 +321,14 @@ export class CallMedia {
       };
       return { sends: side("send"), hears: side("receive") };
     };
-    if (entries[0]?.modality === "audio") return await openAudioMedia(this.#context, facts, sides("audio"));
-    return openDataMedia(this.#context, facts, sides("data"));
+    switch (entries[0]?.modality) {
+      case "audio":
+        return await openAudioMedia(this.#context, facts, sides("audio"));
+      case "video":
+        return openVideoMedia(this.#context, facts, sides("video"), this.videos);
+      default:
+        return openDataMedia(this.#context, facts, sides("data"));
+    }
   }
 
   #lineOf(port: MediaPort, entry: StreamParameters): StreamLine {

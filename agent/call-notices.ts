@@ -39,6 +39,12 @@ export interface UnattributedTold {
   readonly by: string;
 }
 
+/** The other end cannot go on with a picture but at a key frame; `VideoStream.wants` asks for it. Nobody signed it. */
+export interface KeyFrameWanted {
+  readonly stream: number;
+  readonly by: string;
+}
+
 export interface CallNoticesOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
@@ -48,6 +54,7 @@ export interface CallNoticesOptions {
   readonly quality: (event: QualityTold) => void;
   readonly bandwidth: (event: BandwidthTold) => void;
   readonly unattributed: (event: UnattributedTold) => void;
+  readonly keyFrameWanted: (event: KeyFrameWanted) => void;
   readonly report: (error: unknown) => void;
 }
 
@@ -81,6 +88,15 @@ export class CallNotices {
     }
   }
 
+  /** Asks the other end for a key frame, on record. Where that cannot be asked now it is asked again soon, by who waits for it. */
+  async askKeyFrame(stream: number): Promise<void> {
+    try {
+      await this.tell({ event: "keyframe_request", stream });
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+    }
+  }
+
   async tell(notice: SessionNotice): Promise<void> {
     const { session, control } = this.#options;
     const content = unwrap(readShape<SessionNotice>(SESSION_NOTICES[notice.event], notice, "notice"));
@@ -101,7 +117,7 @@ export class CallNotices {
   }
 
   #take(notice: SessionNotice, by: string, leg: 0 | 1): void {
-    const { quality, bandwidth, unattributed } = this.#options;
+    const { quality, bandwidth, keyFrameWanted, media, unattributed } = this.#options;
     switch (notice.event) {
       case "bandwidth_estimate": {
         const { event: _, ...estimate } = notice;
@@ -116,6 +132,10 @@ export class CallNotices {
       }
       case "heard-position":
         this.#heardAsked(notice.stream);
+        return;
+      case "keyframe_request":
+        media.keyFrameAsked(notice.stream);
+        keyFrameWanted({ stream: notice.stream, by });
         return;
       case "pause":
       case "resume":

@@ -1,4 +1,5 @@
 import type { FrameProfile } from "../codecs/frame.ts";
+import type { VideoFormatName } from "../codecs/video-formats.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { ChangePolicy } from "./call-changes.ts";
 import type { FrameWatch } from "./frame-fate.ts";
@@ -31,6 +32,20 @@ export interface CallAudioOptions extends AudioCodecOptions {
   readonly direction?: "sendrecv" | "sendonly" | "recvonly";
 }
 
+/** What a call's picture may be. */
+export interface VideoOptions {
+  /** Codecs to offer or take, best first. Default: all of them; nothing here codes or decodes. */
+  readonly codecs?: readonly VideoFormatName[];
+  /** Pixels, and frames a second, at most. Default 1280, 720 and 30. */
+  readonly maxWidth?: number;
+  readonly maxHeight?: number;
+  readonly maxFrameRate?: number;
+  /** In how many renditions at most it is sent or taken, each with half the width and height of the one before. Default: a caller offers 1, a callee takes 4. */
+  readonly renditions?: 1 | 2 | 3 | 4;
+  /** Default `sendrecv`. */
+  readonly direction?: "sendrecv" | "sendonly" | "recvonly";
+}
+
 /** Whether a stream stops playing while what was played is not attributed. */
 export type UnattributedRule = "stop" | "go-on";
 
@@ -38,6 +53,8 @@ export type UnattributedRule = "stop" | "go-on";
 export interface CallOptions {
   /** False: no audio. */
   readonly audio?: CallAudioOptions | false;
+  /** Whether the call has a picture, and what it may be. Default: no. */
+  readonly video?: boolean | VideoOptions;
   /** Whether the call has structured data. Default: a caller offers none, a callee takes what is offered. */
   readonly data?: boolean;
   /**

@@ -14,6 +14,8 @@ export interface StreamFacts {
 export interface StreamControl {
   /** Nothing of the stream is sent, or it is again. */
   mute(stream: number, isMuted: boolean): void;
+  /** Nothing of it can be decoded here before another key frame: its speaker is asked for one. */
+  requestKeyFrame(stream: number): void;
 }
 
 /** One stream of a call. */

@@ -31,6 +31,7 @@ import type { InboxEvent } from "./inbox.ts";
 import { Listening } from "./listening.ts";
 import { PeerPresence } from "./peer-presence.ts";
 import { TypedEvents } from "./typed-events.ts";
+import type { VideoStream } from "./video-stream.ts";
 
 /** How often signed checkpoints and receipts that fell due are looked for, ms. */
 const UPKEEP_MS = 250;
@@ -170,6 +171,10 @@ export class Call {
       },
       bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
       unattributed: (event) => this.#events.emit("unattributed", event),
+      keyFrameWanted: (event) => this.#events.emit("keyframe-wanted", event),
+    });
+    options.media.keyFramesWith((stream) => {
+      void this.#notices.askKeyFrame(stream).catch(report);
     });
     const { hop } = options.media;
     this.#listening =
@@ -250,6 +255,11 @@ export class Call {
   /** Adds a listener; the returned function removes it. */
   on<Name extends keyof CallEvents>(name: Name, listener: (event: CallEvents[Name]) => void): () => void {
     return this.#events.on(name, listener);
+  }
+
+  /** The first picture of the call, both ways; undefined in a call that has none. */
+  get video(): VideoStream | undefined {
+    return this.#media.videos.streams[0];
   }
 
   /** Its streams. */

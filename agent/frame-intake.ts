@@ -1,5 +1,5 @@
 import type { Clock } from "../codecs/clock.ts";
-import type { FrameProfile } from "../codecs/frame.ts";
+import type { FrameProfile, FrameView } from "../codecs/frame.ts";
 import type { Attribution } from "../sfu/attribution.ts";
 import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
 import type { Relay } from "../sfu/relay.ts";
@@ -37,8 +37,11 @@ export interface FrameIntakeOptions {
   readonly attribution: Attribution;
   /** Must not throw. */
   readonly tap?: PacketTap | undefined;
-  /** Takes a frame that verified, and those that it carries; captured times are by this machine's clock. `held` as in `FlowSink`. */
-  readonly taken: (frames: UnpackedFrames, now: number, held: number) => void;
+  /**
+   * Takes a frame that verified, and those that it carries; captured times are by this machine's clock. `held` as in `FlowSink`; `view`, valid
+   * during the call, has the rest of what it says.
+   */
+  readonly taken: (frames: UnpackedFrames, now: number, held: number, view: FrameView) => void;
   /** Told of one that did not; its number is undefined where it could not be read. */
   readonly refused: (sequence: number | undefined, reason: Refusal, now: number) => void;
 }
@@ -209,6 +212,6 @@ export class FrameIntake {
     if (noted === "contradicted") this.#contradicted += 1;
     if (view.profile === "chain") attribution.taken(view.sequence, noted, ageOf(verdict, time.wallAt(now)));
     tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
-    taken(unpackFrames(view, bytes, verdict.row ?? row), now, held);
+    taken(unpackFrames(view, bytes, verdict.row ?? row), now, held, view);
   }
 }

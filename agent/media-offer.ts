@@ -4,14 +4,17 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { DataOfferStream } from "../signaling/data-stream.ts";
 import type { Capabilities } from "../signaling/negotiation.ts";
 import type { OfferStream } from "../signaling/offer.ts";
-import { sendingScopes } from "../signaling/scope.ts";
+import { type Modality, sendingScopes } from "../signaling/scope.ts";
 import { sends } from "../signaling/stream-fields.ts";
 import { audioCapabilities, offerAudio } from "./audio-offer.ts";
-import type { CallOptions } from "./call-options.ts";
+import type { CallOptions, VideoOptions } from "./call-options.ts";
 import type { AgentPlatform } from "./platform.ts";
+import { offerVideo, videoCapabilities } from "./video-offer.ts";
 
 /** Stream id of a call's data. */
 const DATA_STREAM = 2;
+/** That of a call's picture, and of its best rendition; those of the others follow. */
+const VIDEO_STREAM = 3;
 
 /** The streams a caller offers. Throws `field-invalid` when there are none, or for audio nothing here can run. */
 export function offerStreams(
@@ -21,24 +24,33 @@ export function offerStreams(
 ): OfferStream[] {
   const streams: OfferStream[] = [];
   if (options.audio !== false) streams.push(offerAudio(platform, options.audio ?? {}, freshSsrc()));
+  const picture = videoOf(options);
+  if (picture !== undefined) streams.push(...offerVideo(picture, { first: VIDEO_STREAM }, freshSsrc));
   if (options.data === true) streams.push(offerData(freshSsrc()));
   if (streams.length > 0) return streams;
-  throw new ParleyError({ code: "field-invalid", message: "A call has audio, data or both.", at: "audio" });
+  throw new ParleyError({ code: "field-invalid", message: "A call has audio, video or data.", at: "audio" });
 }
 
-/** What a callee can take; `maySendData`: its documents let it. */
+/** What a callee can take; `maySend`: its documents let it. */
 export function capabilitiesOf(
   platform: AgentPlatform,
   options: CallOptions,
-  maySendData: boolean,
+  maySend: (modality: Modality) => boolean,
 ): Capabilities {
+  const picture = videoOf(options);
   return {
     profiles: profilesOf(options, ["frame", "chain"]),
     ...(options.audio === false ? {} : { audio: audioCapabilities(platform, options.audio ?? {}) }),
+    ...(picture === undefined ? {} : { video: videoCapabilities(picture, maySend("video")) }),
     ...(options.data === false
       ? {}
-      : { data: { formats: DATA_FORMATS.map(({ name }) => name), send: maySendData, receive: true } }),
+      : { data: { formats: DATA_FORMATS.map(({ name }) => name), send: maySend("data"), receive: true } }),
   };
+}
+
+/** What a call's picture may be; undefined: it has none. */
+function videoOf({ video = false }: CallOptions): VideoOptions | undefined {
+  return video === false ? undefined : video === true ? {} : video;
 }
 
 /** The profiles that a call may have here, best first. Throws `field-invalid` when there are none. */

@@ -12,7 +12,7 @@ import type { AgentIdentity } from "./identity.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** What an agent may claim unless its issuer says otherwise: to speak, and to send structured data. */
-const TALKING_SCOPE = [...sendingScopes("audio"), ...sendingScopes("data")];
+const TALKING_SCOPE = (["audio", "video", "data"] as const).flatMap((modality) => sendingScopes(modality));
 
 /** Who a new agent is. */
 export interface NewIdentity {
@@ -21,7 +21,7 @@ export interface NewIdentity {
   /** 1 to 256 of letters, digits, `-`, `_`, `:`, `.`. Default: the name in lower case with dashes. */
   readonly owner?: string;
   readonly archetype?: Archetype;
-  /** Widest authority the agent may ever claim. Default: audio and data. */
+  /** Widest authority the agent may ever claim. Default: audio, video and data. */
   readonly scope?: readonly string[];
   /** Default 1 for an issued agent, 2 for one that vouches for itself. */
   readonly trustTier?: 1 | 2 | 3;

@@ -49,6 +49,18 @@ function isLaidOutAs(entry: StreamParameters, signed: TermsFormat): boolean {
       signed.modality === "data" && entry.format === signed.format.name && entry.clockRate === DATA_CLOCK_RATE
     );
   }
+  if (entry.modality === "video") {
+    return (
+      signed.modality === "video" &&
+      entry.codec === signed.codec.name &&
+      entry.clockRate === signed.codec.clock_rate &&
+      entry.maxWidth === signed.codec.max_width &&
+      entry.maxHeight === signed.codec.max_height &&
+      entry.maxFrameRate === signed.codec.max_frame_rate &&
+      entry.source === signed.source &&
+      entry.rendition === (signed.rendition ?? 0)
+    );
+  }
   return (
     signed.modality === "audio" &&
     entry.codec === signed.codec.name &&

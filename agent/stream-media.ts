@@ -10,6 +10,7 @@ import type { UnattributedRule } from "./call-options.ts";
 import type { CallStream, StreamControl } from "./call-stream.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
+import type { HeardAudio } from "./heard-audio.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { MediaTime } from "./media-time.ts";
 import type { AudioCodecOptions } from "./platform.ts";
@@ -114,6 +115,8 @@ export interface StreamMediaContext extends StreamContext {
   readonly control: StreamControl;
   /** The way of live media to the server. */
   readonly hop: () => CallHop;
+  /** Told of each piece of a voice as it is handed out. */
+  readonly heard: (heard: HeardAudio) => void;
   /** Takes frames of profile `chain` that were not attributed in time. */
   readonly unattributed: (frames: Unattributed) => void;
   /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */

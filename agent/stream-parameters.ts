@@ -1,8 +1,9 @@
 import { ok, type Result, refuse } from "../codecs/result.ts";
+import { findVideoFormat, type VideoFormatName } from "../codecs/video-formats.ts";
 import type { ChainState } from "./statement-chain.ts";
 
 /** One direction of one stream, as the server laid it out for this end's connection. */
-export type StreamParameters = AudioStreamParameters | DataStreamParameters;
+export type StreamParameters = AudioStreamParameters | VideoStreamParameters | DataStreamParameters;
 
 /** What every stream has, whatever it carries. */
 interface FlowParameters {
@@ -33,6 +34,19 @@ export interface AudioStreamParameters extends FlowParameters {
   readonly redPayloadType: number | undefined;
 }
 
+export interface VideoStreamParameters extends FlowParameters {
+  readonly modality: "video";
+  readonly codec: VideoFormatName;
+  /** Pixels, and frames a second, as the codec was taken. */
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  readonly maxFrameRate: number;
+  /** Of which picture it is a rendition; undefined: it shows one alone. */
+  readonly source: number | undefined;
+  /** 0 is the best. */
+  readonly rendition: number;
+}
+
 export interface DataStreamParameters extends FlowParameters {
   readonly modality: "data";
   readonly format: string;
@@ -47,10 +61,10 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
     if (typeof entry !== "object" || entry === null) return refuse("field-invalid", "Not an object.", at);
     const fields = entry as Readonly<Record<string, unknown>>;
     const { direction, codec, format, modality } = fields;
-    if (modality !== "audio" && modality !== "data") {
+    if (modality !== "audio" && modality !== "video" && modality !== "data") {
       return refuse("field-invalid", "Not a modality known here.", `${at}.modality`);
     }
-    const wanted = modality === "audio" ? [...NUMBERS, ...AUDIO_NUMBERS] : NUMBERS;
+    const wanted = [...NUMBERS, ...NUMBERS_OF[modality]];
     const missing = wanted.find(
       (name) => !Number.isSafeInteger(fields[name]) || (fields[name] as number) < 0,
     );
@@ -58,7 +72,7 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
     if (direction !== "send" && direction !== "receive") {
       return refuse("field-invalid", "Neither send nor receive.", `${at}.direction`);
     }
-    const number = (name: (typeof NUMBERS)[number] | (typeof AUDIO_NUMBERS)[number]) =>
+    const number = (name: (typeof NUMBERS)[number] | (typeof NUMBERS_OF)[keyof typeof NUMBERS_OF][number]) =>
       fields[name] as number;
     const flow: FlowParameters = {
       stream: number("stream"),
@@ -84,6 +98,19 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
         frameMs: number("frame_ms"),
         redPayloadType: countOf(fields.red_payload_type),
       });
+    } else if (modality === "video") {
+      const known = typeof codec === "string" ? findVideoFormat(codec) : undefined;
+      if (known === undefined) return refuse("field-invalid", "Not a codec known here.", `${at}.codec`);
+      streams.push({
+        ...flow,
+        modality,
+        codec: known.name,
+        maxWidth: number("max_width"),
+        maxHeight: number("max_height"),
+        maxFrameRate: number("max_frame_rate"),
+        source: countOf(fields.source),
+        rendition: countOf(fields.rendition) ?? 0,
+      });
     } else {
       if (typeof format !== "string") return refuse("field-invalid", "Not a format name.", `${at}.format`);
       streams.push({ ...flow, modality, format });
@@ -102,7 +129,11 @@ const NUMBERS = [
   "payload_type",
   "clock_rate",
 ] as const;
-const AUDIO_NUMBERS = ["channels", "frame_ms"] as const;
+const NUMBERS_OF = {
+  audio: ["channels", "frame_ms"],
+  video: ["max_width", "max_height", "max_frame_rate"],
+  data: [],
+} as const;
 
 const DIGEST = /^[0-9a-f]{64}$/;
 

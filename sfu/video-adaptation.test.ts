@@ -24,14 +24,31 @@ function observe(
   return changed;
 }
 
-it("begins with the most and stays there while there is room", () => {
+/** One that has found out that there is room for everything. */
+function atMost(): VideoAdaptation {
   const video = new VideoAdaptation(options);
-  expect(observe(video, way(4_000_000), 0, 10_000)).toBeUndefined();
+  observe(video, way(4_000_000), -10_000, 9_000);
+  return video;
+}
+
+it("begins with little, goes up at once where there is room, and stays there", () => {
+  const video = new VideoAdaptation(options);
+  expect(video.plan.bitsPerSecond).toBe(500_000);
+  expect(observe(video, way(4_000_000), 0, 10_000)).toBe(750);
   expect(video.plan).toEqual({ bitsPerSecond: 2_000_000, maxHeight: 720, maxFrameRate: 30 });
 });
 
-it("takes what voice and data leave, at once", () => {
+it("has found out what the way takes when something is too much for the first time", () => {
   const video = new VideoAdaptation(options);
+  expect(video.isStarting).toBe(true);
+  video.observe(way(4_000_000), beside, 0);
+  expect(video.isStarting).toBe(true);
+  video.observe(way(300_000), beside, 50);
+  expect(video.isStarting).toBe(false);
+});
+
+it("takes what voice and data leave, at once", () => {
+  const video = atMost();
   expect(video.observe(way(300_000), beside, 0)).toEqual({
     bitsPerSecond: 80_000,
     maxHeight: 180,
@@ -40,24 +57,24 @@ it("takes what voice and data leave, at once", () => {
 });
 
 it("goes by what hops behind take", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   expect(video.observe(way(4_000_000, 0, 800_000), beside, 0)?.bitsPerSecond).toBe(500_000);
 });
 
 it("sees a queue before the estimate falls", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   expect(video.observe(way(4_000_000, 120), beside, 0)?.bitsPerSecond).toBe(1_250_000);
   expect(video.observe(way(4_000_000, 120), beside, 100)).toBeUndefined();
   expect(video.observe(way(4_000_000, 120), beside, 450)?.bitsPerSecond).toBe(800_000);
 });
 
 it("waits a moment where the lack is small", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   expect(observe(video, way(2_350_000), 0, 1_000)).toBe(150);
 });
 
 it("pauses where nothing is left, and leaves the voice alone until then", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   const thin = way(90_000, 300);
   expect(video.voiceEstimate(thin, 130_000, 0)).toMatchObject({ bitsPerSecond: 130_000, queueDelay: 0 });
   expect(video.observe(thin, beside, 0)).toMatchObject({ bitsPerSecond: 0 });
@@ -66,12 +83,12 @@ it("pauses where nothing is left, and leaves the voice alone until then", () => 
 });
 
 it("keeps half of what the voice leaves from data that would take all of it", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   expect(video.observe(way(1_000_000), { voice: 100_000, data: 2_000_000 }, 0)?.bitsPerSecond).toBe(400_000);
 });
 
 it("comes back slowly, and more slowly where that was too early", () => {
-  const video = new VideoAdaptation(options);
+  const video = atMost();
   video.observe(way(400_000), beside, 0);
   expect(video.plan.bitsPerSecond).toBe(160_000);
   observe(video, way(4_000_000), 50, 2_900);

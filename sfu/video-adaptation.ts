@@ -45,6 +45,9 @@ const LONGEST_ROOM_MS = 24_000;
 const SOON_MS = 5_000;
 /** How much more at once. */
 const RAISE = 1.6;
+/** What is sent before anything is known of the way, bits a second; and how long there has to be room for more until there is none for the first time, ms. */
+const FIRST_RATE = 500_000;
+const FIRST_ROOM_MS = 250;
 /** Data leaves this share of the way to video, whatever it would take. */
 const KEPT_FROM_DATA = 0.5;
 /** For so long after video was lowered the voice is still not judged by what waits on the way: it is video that waits, ms. */
@@ -55,22 +58,38 @@ const VOICE_SPARED_MS = 1_500;
  * milliseconds of any one clock.
  */
 export class VideoAdaptation {
-  readonly #options: VideoAdaptationOptions;
+  #options: VideoAdaptationOptions;
   #plan: VideoPlan;
   #lackSince: number | undefined;
   #roomSince: number | undefined;
   #loweredAt = Number.NEGATIVE_INFINITY;
   #raisedAt = Number.NEGATIVE_INFINITY;
-  #roomWanted = ROOM_MS;
+  #roomWanted = FIRST_ROOM_MS;
+  #isStarting = true;
   #patience = ROOM_AFTER_LACK_MS;
 
-  constructor(options: VideoAdaptationOptions) {
+  /** `atMost`: it begins with the most. */
+  constructor(options: VideoAdaptationOptions, atMost: boolean = false) {
     this.#options = options;
-    this.#plan = this.#planAt(options.most);
+    this.#plan = this.#planAt(atMost ? options.most : videoRateWithin(FIRST_RATE, options.most));
+  }
+
+  /** How much the way takes is being found out: nothing has been too much so far. */
+  get isStarting(): boolean {
+    return this.#isStarting;
   }
 
   get plan(): VideoPlan {
     return this.#plan;
+  }
+
+  /** Streams came or went: there is more, or less, that can be sent. Where it was sent at its most it still is. */
+  useMost(options: VideoAdaptationOptions): void {
+    const wasMost = this.#plan.bitsPerSecond >= this.#options.most;
+    this.#options = options;
+    this.#plan = this.#planAt(
+      wasMost ? options.most : videoRateWithin(this.#plan.bitsPerSecond, options.most),
+    );
   }
 
   /** Takes an estimate; returns the plan where it is another one than before. */
@@ -123,13 +142,16 @@ export class VideoAdaptation {
     this.#roomSince ??= now;
     if (now - this.#roomSince < this.#roomWanted) return present;
     this.#roomSince = now;
-    this.#roomWanted = ROOM_MS;
+    if (!this.#isStarting) this.#roomWanted = ROOM_MS;
     this.#raisedAt = now;
-    return Math.max(next, videoRateWithin(Math.min(usable, present * RAISE), this.#options.most));
+    const raised = Math.max(next, videoRateWithin(Math.min(usable, present * RAISE), this.#options.most));
+    if (raised === this.#options.most) this.#isStarting = false;
+    return raised;
   }
 
   #lowered(usable: number, now: number): number {
-    const wasTooEarly = now - this.#raisedAt < SOON_MS;
+    const wasTooEarly = !this.#isStarting && now - this.#raisedAt < SOON_MS;
+    this.#isStarting = false;
     this.#patience = wasTooEarly ? Math.min(LONGEST_ROOM_MS, 2 * this.#patience) : ROOM_AFTER_LACK_MS;
     this.#roomWanted = this.#patience;
     this.#loweredAt = now;

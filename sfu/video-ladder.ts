@@ -28,6 +28,21 @@ const FRAME_RATES = [
   [800_000, 60],
 ] as const;
 
+/** What video of such pictures is sent with when nothing is in its way, bits a second with all that is around the payloads. */
+export function usualVideoRate({
+  width,
+  height,
+  frameRate,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly frameRate: number;
+}): number {
+  // More pictures, and larger ones, have more in common.
+  const share = ((width * height * frameRate) / (1_280 * 720 * 30)) ** 0.75;
+  return videoRateWithin(Math.max(LEAST_USUAL_RATE, Math.min(MOST_RATE, 2_500_000 * share)), MOST_RATE);
+}
+
 /** What a picture is to be at most. */
 export interface PictureLimits {
   readonly maxHeight: number;
@@ -52,6 +67,12 @@ export function pictureAt(bitsPerSecond: number, most: PictureLimits): PictureLi
     maxHeight: Math.min(most.maxHeight, stepAt(HEIGHTS, bitsPerSecond)),
     maxFrameRate: Math.min(most.maxFrameRate, stepAt(FRAME_RATES, bitsPerSecond)),
   };
+}
+
+/** Bits of payload a second of what is sent at a rate: headers, signatures and what carriers add take the rest. */
+export function payloadRate(bitsPerSecond: number, frameRate: number): number {
+  const around = frameRate * AROUND_UNIT * 8 + bitsPerSecond * AROUND_PIECES;
+  return Math.round(Math.max(bitsPerSecond * LEAST_PAYLOAD, bitsPerSecond - around));
 }
 
 /** What one rendition is to be; `bitsPerSecond` 0: it pauses. */
@@ -83,6 +104,16 @@ export function shareAmongRenditions(
   }
   return plans.reverse();
 }
+
+/** Bytes around a unit: headers, elements, signature, stream. */
+const AROUND_UNIT = 130;
+/** What carriers add to each piece, as a share of it. */
+const AROUND_PIECES = 0.055;
+/** Pictures are fewer before less than this share of a rate is payload. */
+const LEAST_PAYLOAD = 0.65;
+const LEAST_USUAL_RATE = 100_000;
+/** No video has more, bits a second. */
+const MOST_RATE = 20_000_000;
 
 /** Lines of the least rendition, whatever the best has. */
 const LEAST_LINES = 90;

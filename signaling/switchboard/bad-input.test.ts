@@ -87,7 +87,10 @@ describe("offers and answers", () => {
           code: "proposal-rejected",
           reason: "ambiguous",
           details: {
-            counter_proposal: { modalities: ["audio", "data"], data_formats: ["json", "text", "binary"] },
+            counter_proposal: {
+              modalities: ["audio", "video", "data"],
+              data_formats: ["json", "text", "binary"],
+            },
           },
         },
       });

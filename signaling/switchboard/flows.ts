@@ -277,7 +277,7 @@ function formatLimits(
   const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
   if (agreed.modality === "video") {
     const { codec } = agreed;
-    return { clockRate: codec.clock_rate, reliable: true, rate: videoRate(codec, bitrate) };
+    return { clockRate: codec.clock_rate, reliable: false, rate: videoRate(codec, bitrate) };
   }
   const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
   return {

@@ -1,5 +1,6 @@
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import { DATA_FORMATS } from "../../codecs/data-formats.ts";
+import { VIDEO_FORMATS } from "../../codecs/video-formats.ts";
 import type { Capabilities } from "../negotiation.ts";
 
 /** What the relay carries: any codec and data format it can name in a counter-proposal, in either profile. */
@@ -14,6 +15,11 @@ export const RELAY: Capabilities = {
         frameMs: format.frameMs,
       })),
     ),
+    send: true,
+    receive: true,
+  },
+  video: {
+    codecs: VIDEO_FORMATS.map(({ name }) => ({ name, maxWidth: 8_192, maxHeight: 8_192, maxFrameRate: 240 })),
     send: true,
     receive: true,
   },

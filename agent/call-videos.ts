@@ -1,0 +1,85 @@
+import type { VideoFormatName } from "../codecs/video-formats.ts";
+import { AvSync } from "../sfu/av-sync.ts";
+import type { StreamControl, StreamFacts } from "./call-stream.ts";
+import type { HeardAudio } from "./heard-audio.ts";
+import { type VideoPart, VideoStream } from "./video-stream.ts";
+
+/** Which picture a stream shows: alone, or as one of several renditions. */
+export interface PictureFacts {
+  readonly codec: VideoFormatName;
+  /** The same for all renditions of one picture; undefined: it is shown by this stream alone. */
+  readonly source: number | undefined;
+  /** 0 is the best. */
+  readonly rendition: number;
+}
+
+/** The pictures of one call, and what they share: the voice that they are shown in step with, and the way that they go. */
+export class CallVideos {
+  /** What is shown and heard of the other end, by its capture times as mapped to this machine's. */
+  readonly sync = new AvSync();
+  readonly #report: (error: unknown) => void;
+  readonly #streams: {
+    readonly stream: VideoStream;
+    readonly source: number | undefined;
+    readonly ids: Set<number>;
+  }[] = [];
+  readonly #watchers = new Set<() => void>();
+
+  constructor(report: (error: unknown) => void) {
+    this.#report = report;
+  }
+
+  /** All of them, as they were opened. */
+  get streams(): readonly VideoStream[] {
+    return this.#streams.map(({ stream }) => stream);
+  }
+
+  /** A piece of the other end's voice, as it was handed out. */
+  heard(heard: HeardAudio): void {
+    if (heard.kind !== "speech") return;
+    const { capturedAt, channels, clockRate, pcm, playedAt } = heard;
+    this.sync.heard(capturedAt, playedAt, (pcm.length / channels / clockRate) * 1_000);
+  }
+
+  /** The picture that a stream shows: one that has other renditions already, or a new one. */
+  pictureOf(facts: StreamFacts, { codec, source }: PictureFacts, control: StreamControl): VideoStream {
+    const known = source === undefined ? undefined : this.#streams.find((one) => one.source === source);
+    if (known !== undefined) {
+      known.ids.add(facts.id);
+      return known.stream;
+    }
+    const stream = new VideoStream(facts, control, {
+      codec,
+      skew: () => this.sync.skew,
+      report: this.#report,
+    });
+    this.#streams.push({ stream, source, ids: new Set([facts.id]) });
+    return stream;
+  }
+
+  /** A stream of a picture is there. */
+  add(picture: VideoStream, part: VideoPart): void {
+    picture.add(part);
+    this.#tell();
+  }
+
+  /** It is over. */
+  remove(picture: VideoStream, stream: number): void {
+    picture.remove(stream);
+    const at = this.#streams.findIndex((one) => one.stream === picture);
+    const known = this.#streams[at];
+    known?.ids.delete(stream);
+    if (known?.ids.size === 0) this.#streams.splice(at, 1);
+    this.#tell();
+  }
+
+  /** Calls `watch` when streams came or went; the returned function ends that. */
+  onChange(watch: () => void): () => void {
+    this.#watchers.add(watch);
+    return () => void this.#watchers.delete(watch);
+  }
+
+  #tell(): void {
+    for (const watch of this.#watchers) watch();
+  }
+}

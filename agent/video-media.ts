@@ -1,0 +1,191 @@
+import { usualVideoRate } from "../sfu/video-ladder.ts";
+import { CallStream, type StreamFacts } from "./call-stream.ts";
+import type { CallVideos } from "./call-videos.ts";
+import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
+import type { VideoStreamParameters } from "./stream-parameters.ts";
+import { listeningParts, speakingParts } from "./stream-parts.ts";
+import { VideoReceiver } from "./video-receiver.ts";
+import { VideoSender } from "./video-sender.ts";
+import type { VideoStream } from "./video-stream.ts";
+
+/** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
+const RATE_HEADROOM = 2;
+/** Most bytes of video a second that a listener takes in one stream. */
+const MOST_BYTES_PER_SECOND = 5_000_000;
+/** Seconds of burst on top: a key frame has many times the bytes of others, and a network may let many go at once. */
+const RATE_BURST_SECONDS = 2;
+
+type VideoSide = StreamSide<VideoStreamParameters>;
+
+/** One rendition of a picture, both ways. */
+export interface VideoMedia extends StreamMedia {
+  readonly modality: "video";
+  /** The picture that it is a rendition of. */
+  readonly picture: VideoStream;
+  readonly sender: VideoSender | undefined;
+  readonly receiver: VideoReceiver | undefined;
+}
+
+/** Makes the media of a stream of video, as one of `videos`, and claims its flows. */
+export function openVideoMedia(
+  context: StreamMediaContext,
+  facts: StreamFacts,
+  { sends, hears }: StreamSides<VideoStreamParameters>,
+  videos: CallVideos,
+): VideoMedia {
+  const { tagKeys } = context;
+  const { id: stream } = facts;
+  const { source, rendition, codec, maxWidth, maxHeight, maxFrameRate } = (sends ?? hears)?.entry ?? NOWHERE;
+  const limits = { width: maxWidth, height: maxHeight, frameRate: maxFrameRate };
+  const picture = videos.pictureOf(facts, { codec, source, rendition }, context.control);
+  const sender = sends && makeSender(context, sends, () => picture.changed());
+  const receiver = hears && makeReceiver(context, hears, videos, picture);
+  listenTo({ sends, hears }, receiver);
+  videos.add(picture, { stream, rendition, limits, sender, receiver });
+  return {
+    stream,
+    modality: "video",
+    handle: picture.id === stream ? picture : new CallStream(facts, context.control),
+    picture,
+    sender,
+    receiver,
+    mute: (isMuted) => (isMuted ? sender?.pause("muted") : sender?.goOn("muted")),
+    hold: () => {
+      sender?.pause("suspended");
+      receiver?.hold();
+    },
+    release: () => {
+      sender?.goOn("suspended");
+      receiver?.release();
+    },
+    detach: () => {
+      sender?.pause("detached");
+      receiver?.cutOff();
+    },
+    attach: () => {
+      sender?.moveTo(sends?.line.flow ?? 0);
+      receiver?.moveTo(hears?.line.flow ?? 0);
+      receiver?.reached();
+      sender?.goOn("detached");
+    },
+    peerSeen: () => {},
+    peerIsToCome: () => sender?.pause("peer-detached"),
+    peerLeft: () => {
+      sender?.pause("peer-detached");
+      receiver?.cutOff();
+    },
+    peerCame: () => {
+      sender?.goOn("peer-detached");
+      receiver?.reached();
+    },
+    useProfile: (profile, termsNumber, peer) => {
+      sender?.useSeal(tagKeys.seal(profile, stream, peer));
+      receiver?.useProfile(profile, termsNumber);
+    },
+    expectProfile: (profile) => receiver?.expectProfile(profile),
+    takeKey: (key, profile, expiresAt) => {
+      receiver?.takeKey(tagKeys.heard(stream, key), expiresAt);
+      sender?.useSeal(tagKeys.seal(profile, stream, key));
+      sender?.beginAnew();
+    },
+    takeClock: (clock) => receiver?.takeClock(clock),
+    permit: (isPermitted) => (isPermitted ? sender?.goOn("forbidden") : sender?.pause("forbidden")),
+    underTerms: (termsNumber, transmitAllowed) => receiver?.underTerms(termsNumber, transmitAllowed),
+    heardPlace: undefined,
+    get totals() {
+      return { sent: sender?.counters, heard: receiver?.receipts };
+    },
+    poll: (now) => {
+      sender?.poll(now);
+      receiver?.poll(now);
+    },
+    finish: () => {
+      sender?.finish();
+      receiver?.finish();
+      videos.remove(picture, stream);
+    },
+  };
+}
+
+function makeSender(
+  context: StreamMediaContext,
+  { entry, line }: VideoSide,
+  changed: () => void,
+): VideoSender {
+  const { platform, time } = context;
+  const { maxWidth: width, maxHeight: height, maxFrameRate: frameRate } = entry;
+  const [high = 0, low = 0, base = 0] = platform.random(3);
+  return new VideoSender({
+    clock: platform.clock,
+    time,
+    ...speakingParts(context, entry, 0),
+    format: entry.codec,
+    first: { picture: ((high & 0x7f) << 8) | low, base },
+    bitsPerSecond: usualVideoRate({ width, height, frameRate }),
+    stream: entry.stream,
+    watch: context.watch,
+    changed,
+    outlet: {
+      unit: (frame, _, settled) => {
+        context.outgoing?.(frame.packet);
+        if (!line.isAttached) return false;
+        void line.writeFrame(frame.packet).then(settled);
+        return true;
+      },
+      checkpoint: (bytes) => line.state(bytes),
+      hasRoom: () => line.hasRoom,
+    },
+  });
+}
+
+function makeReceiver(
+  context: StreamMediaContext,
+  { entry, line }: VideoSide,
+  videos: CallVideos,
+  picture: VideoStream,
+): VideoReceiver {
+  const { platform, time } = context;
+  const framesPerSecond = entry.maxFrameRate * RATE_HEADROOM;
+  const rate = { framesPerSecond, bytesPerSecond: MOST_BYTES_PER_SECOND, burst: RATE_BURST_SECONDS };
+  return new VideoReceiver({
+    clock: platform.clock,
+    time,
+    ...listeningParts(context, entry, { rate }),
+    format: entry.codec,
+    rendition: entry.rendition,
+    stopsUnattributed: context.unattributedRule === "stop",
+    unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
+    speaker: context.speaker,
+    sync: videos.sync,
+    heard: (unit) => picture.deliver(unit),
+    askKeyFrame: () => context.control.requestKeyFrame(entry.stream),
+    roundTrip: () => context.hop().stats.estimate?.roundTrip ?? 0,
+    receipt: (bytes) => line.state(bytes),
+    hasRoom: () => line.hasRoom,
+    tap: context.tap,
+    watch: context.watch,
+  });
+}
+
+function listenTo({ sends, hears }: StreamSides, receiver: VideoReceiver | undefined): void {
+  const nothing = () => {};
+  if (receiver !== undefined) {
+    hears?.line.listen("frames", {
+      datagram: (bytes, held) => receiver.datagram(bytes, held),
+      item: (bytes) => receiver.item(bytes),
+    });
+    hears?.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
+  }
+  // The server keeps them as evidence; nothing here goes by how far a picture was watched.
+  sends?.line.listen("receipts", { datagram: nothing, item: nothing });
+}
+
+/** Of a stream that flows neither way: it shows nothing. */
+const NOWHERE = {
+  source: undefined,
+  rendition: 0,
+  codec: "vp8",
+  maxWidth: 0,
+  maxHeight: 0,
+  maxFrameRate: 0,
+} as const;

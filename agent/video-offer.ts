@@ -1,0 +1,60 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import { findVideoFormat, VIDEO_FORMATS, type VideoFormatName } from "../codecs/video-formats.ts";
+import type { VideoCapabilities } from "../signaling/negotiate-video.ts";
+import { VIDEO_CLOCK_RATE, type VideoOfferStream } from "../signaling/video-stream.ts";
+import type { VideoOptions } from "./call-options.ts";
+
+/** What a picture may be where nobody says: what most cameras give, and most machines code as it comes. */
+const USUAL = { maxWidth: 1_280, maxHeight: 720, maxFrameRate: 30 } as const;
+/** Sides of the least rendition, pixels. */
+const LEAST_SIDE = 16;
+/** The source that a call's own picture is where it has several renditions. */
+const SOURCE = 1;
+
+/** The streams of video that an end offers, from stream id `first` on: one for each rendition, with half the width and height of the one before. Throws `field-invalid` for what is no codec or no size. */
+export function offerVideo(
+  options: VideoOptions,
+  { first, source = SOURCE }: { readonly first: number; readonly source?: number },
+  freshSsrc: () => number,
+): VideoOfferStream[] {
+  const { renditions = 1 } = options;
+  const { maxWidth, maxHeight, maxFrameRate } = { ...USUAL, ...options };
+  return Array.from({ length: renditions }, (_, rendition) => ({
+    stream: first + rendition,
+    modality: "video",
+    direction: options.direction ?? "sendrecv",
+    ssrc: freshSsrc(),
+    codecs: chosenFormats(options).map(({ name, payloadType }) => ({
+      name,
+      clock_rate: VIDEO_CLOCK_RATE,
+      payload_type: payloadType,
+      max_width: Math.max(LEAST_SIDE, Math.round(maxWidth / 2 ** rendition)),
+      max_height: Math.max(LEAST_SIDE, Math.round(maxHeight / 2 ** rendition)),
+      max_frame_rate: maxFrameRate,
+    })),
+    ...(renditions === 1 ? {} : { source, rendition }),
+  }));
+}
+
+/** What a callee takes; `maySend`: its documents let it. */
+export function videoCapabilities(options: VideoOptions, maySend: boolean): VideoCapabilities {
+  const direction = options.direction ?? "sendrecv";
+  const { maxWidth, maxHeight, maxFrameRate } = { ...USUAL, ...options };
+  return {
+    codecs: chosenFormats(options).map(({ name }) => ({ name, maxWidth, maxHeight, maxFrameRate })),
+    send: maySend && direction !== "recvonly",
+    receive: direction !== "sendonly",
+    renditions: options.renditions,
+  };
+}
+
+function chosenFormats({ codecs }: VideoOptions) {
+  const names: readonly VideoFormatName[] = codecs ?? VIDEO_FORMATS.map(({ name }) => name);
+  const formats = names.map(findVideoFormat).filter((entry) => entry !== undefined);
+  if (formats.length > 0) return formats;
+  throw new ParleyError({
+    code: "field-invalid",
+    message: "None of these codecs is known.",
+    at: "video.codecs",
+  });
+}

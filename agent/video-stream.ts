@@ -1,0 +1,249 @@
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { VideoFormatName } from "../codecs/video-formats.ts";
+import type { SkewStats } from "../sfu/av-sync.ts";
+import type { RenditionPlan } from "../sfu/video-ladder.ts";
+import { CallStream, type StreamControl, type StreamFacts } from "./call-stream.ts";
+import type { HeardVideo } from "./heard-video.ts";
+import { TypedEvents } from "./typed-events.ts";
+import { VideoQueue } from "./video-queue.ts";
+import type { VideoReceiver, VideoReceiverCounters } from "./video-receiver.ts";
+import type { UnitToSend, VideoSender, VideoSenderCounters } from "./video-sender.ts";
+
+/** One access unit for {@link VideoStream.send}. */
+export interface VideoUnitToSend extends UnitToSend {
+  /** Which rendition of the picture it is of; 0, the best, where there is one alone. Default 0. */
+  readonly rendition?: number;
+}
+
+/** What an encoder should make of one rendition now. */
+export interface RenditionWants extends RenditionPlan {
+  /** The next unit is to be a key frame. */
+  readonly keyFrame: boolean;
+}
+
+/** What encoders should make now, by the terms and by what the way takes. */
+export interface VideoWants {
+  /** Of all renditions together, bits a second; 0: nothing, for now. */
+  readonly bitsPerSecond: number;
+  /** Lines of the best rendition that is wanted, and pictures a second. */
+  readonly maxHeight: number;
+  readonly maxFrameRate: number;
+  /** The next unit of some rendition is to be a key frame. */
+  readonly keyFrame: boolean;
+  /** Best first. One that is wanted with 0 bits a second pauses. */
+  readonly renditions: readonly RenditionWants[];
+}
+
+export type VideoStreamEvents = {
+  /** What the encoder should make has changed. */
+  wants: VideoWants;
+};
+
+/** What one stream of video counted at this end. */
+export interface VideoStats {
+  /** By rendition, best first; empty when this end only watches, or only shows. */
+  readonly sent: readonly VideoSenderCounters[];
+  readonly heard: readonly VideoReceiverCounters[];
+  /** Units that no reader took in time. */
+  readonly unread: number;
+  /** Times at which another rendition came. */
+  readonly switches: number;
+  /** How far pictures and voice were apart as they were shown. */
+  readonly skew: SkewStats;
+}
+
+/** One rendition of a picture at this end. */
+export interface VideoPart {
+  readonly stream: number;
+  readonly rendition: number;
+  /** As its codec was taken. */
+  readonly limits: { readonly width: number; readonly height: number; readonly frameRate: number };
+  readonly sender: VideoSender | undefined;
+  readonly receiver: VideoReceiver | undefined;
+}
+
+/** A picture, both ways: access units in and out, with no encoder or decoder inside. */
+export class VideoStream extends CallStream implements AsyncIterable<HeardVideo> {
+  /** What it is coded in. */
+  readonly codec: VideoFormatName;
+  readonly #events: TypedEvents<VideoStreamEvents>;
+  readonly #parts: VideoPart[] = [];
+  readonly #skew: () => SkewStats;
+  /** What is heard before anybody reads: the first reader gets it from the last key frame on. */
+  #preroll: VideoQueue | undefined;
+  readonly #queues = new Set<VideoQueue>();
+  readonly #shown = new WeakSet<HeardVideo>();
+  #finished = false;
+  #plans: readonly RenditionPlan[] = [];
+  #told: string | undefined;
+  /** Which rendition comes, and what of it came last. */
+  #present: { readonly rendition: number; readonly capturedAt: number } | undefined;
+  #switches = 0;
+  #unread = 0;
+
+  /** @internal Streams come from `Call.video`, `Call.streams` and `Call.open`. */
+  constructor(
+    facts: StreamFacts,
+    control: StreamControl,
+    options: {
+      readonly codec: VideoFormatName;
+      readonly skew: () => SkewStats;
+      readonly report: (error: unknown) => void;
+    },
+  ) {
+    super(facts, control);
+    this.codec = options.codec;
+    this.#events = new TypedEvents(options.report);
+    this.#skew = options.skew;
+    this.#preroll = this.#queue();
+  }
+
+  /**
+   * Sends one access unit, or leaves it out: where there is no rate for it, what it needs was left out, or nothing is to be sent (muted, suspended, held).
+   * Resolves when it left whole, or did not; an encoder may go on meanwhile. Throws `payload-malformed` for what is no unit of `codec`, `field-invalid`
+   * for a unit or rendition out of range or a stream that this end does not send, `closed` after its end.
+   */
+  async send(unit: VideoUnitToSend): Promise<"sent" | "dropped"> {
+    const { rendition = 0 } = unit;
+    const part = this.#parts.find((one) => one.rendition === rendition && one.sender !== undefined);
+    if (part?.sender !== undefined) return await part.sender.send(unit);
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "The stream is over." });
+    throw new ParleyError({
+      code: "field-invalid",
+      message: "This end sends no such rendition.",
+      at: "rendition",
+    });
+  }
+
+  /** What encoders should make now. Ask before each unit, or listen to `wants`. */
+  get wants(): VideoWants {
+    const renditions = this.#plans.map((plan) => {
+      const sender = this.#parts.find(({ rendition }) => rendition === plan.rendition)?.sender;
+      return { ...plan, keyFrame: plan.bitsPerSecond > 0 && sender?.wantsKeyFrame === true };
+    });
+    const best = renditions.find(({ bitsPerSecond }) => bitsPerSecond > 0) ?? renditions[0];
+    return {
+      bitsPerSecond: renditions.reduce((sum, one) => sum + one.bitsPerSecond, 0),
+      maxHeight: best?.maxHeight ?? 0,
+      maxFrameRate: best?.maxFrameRate ?? 0,
+      keyFrame: renditions.some(({ keyFrame }) => keyFrame),
+      renditions,
+    };
+  }
+
+  /** Adds a listener; the returned function removes it. */
+  on<Name extends keyof VideoStreamEvents>(
+    name: Name,
+    listener: (event: VideoStreamEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Asks the other end for a key frame, for a decoder that cannot go on; not more often than is of use. What is lost on the way is asked for anyway. */
+  requestKeyFrame(): void {
+    const rendition = this.#present?.rendition;
+    const part = this.#parts.find((one) => rendition === undefined || one.rendition === rendition);
+    part?.receiver?.requestKeyFrame();
+  }
+
+  /**
+   * What the other end shows, unit by unit in the order in which to decode, until the stream ends. Each reader begins with a key frame; the first one also
+   * gets what came before it, from the last key frame on. A reader that is four seconds behind goes on at the next key frame.
+   */
+  heard(): AsyncIterable<HeardVideo> {
+    const queue = this.#preroll ?? this.#queue();
+    this.#preroll = undefined;
+    if (this.#finished) queue.end();
+    else {
+      this.#queues.add(queue);
+      if (queue.needsKey) this.requestKeyFrame();
+    }
+    return queue;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<HeardVideo> {
+    return this.heard()[Symbol.asyncIterator]();
+  }
+
+  stats(): VideoStats {
+    const counted = <Counters>(counters: readonly (Counters | undefined)[]) =>
+      counters.filter((one) => one !== undefined);
+    const unread = [...this.#queues].reduce((sum, queue) => sum + queue.unread, this.#unread);
+    return {
+      sent: counted(this.#parts.map(({ sender }) => sender?.counters)),
+      heard: counted(this.#parts.map(({ receiver }) => receiver?.counters)),
+      unread: unread + (this.#preroll?.unread ?? 0),
+      switches: this.#switches,
+      skew: this.#skew(),
+    };
+  }
+
+  /** @internal Its renditions that this end sends, best first. */
+  get sentParts(): readonly (VideoPart & { readonly sender: VideoSender })[] {
+    return this.#parts.flatMap((part) =>
+      part.sender === undefined ? [] : [{ ...part, sender: part.sender }],
+    );
+  }
+
+  /** @internal A rendition is open. */
+  add(part: VideoPart): void {
+    this.#parts.push(part);
+    this.#parts.sort((a, b) => a.rendition - b.rendition);
+  }
+
+  /** @internal A rendition is over; with the last one the stream is. */
+  remove(stream: number): void {
+    const at = this.#parts.findIndex((part) => part.stream === stream);
+    if (at >= 0) this.#parts.splice(at, 1);
+    if (this.#parts.length > 0 || this.#finished) return;
+    this.#finished = true;
+    for (const queue of this.#queues) queue.end();
+    this.#preroll?.end();
+  }
+
+  /** @internal What its renditions are to be. */
+  plan(plans: readonly RenditionPlan[]): void {
+    this.#plans = plans;
+    this.changed();
+  }
+
+  /** @internal What encoders should make may be something else now. */
+  changed(): void {
+    const { wants } = this;
+    const text = JSON.stringify(wants);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#events.emit("wants", wants);
+  }
+
+  /** @internal A unit that can be decoded. Renditions change at key frames alone. False: a reader had no room for it. */
+  deliver(unit: HeardVideo): boolean {
+    const { rendition, capturedAt } = unit;
+    const present = this.#present;
+    if (present !== undefined && present.rendition !== rendition) {
+      if (!unit.key || capturedAt <= present.capturedAt) return true;
+      this.#switches += 1;
+    }
+    this.#present = { rendition, capturedAt };
+    if (this.#preroll?.push(unit) === true && unit.key) this.#preroll.forgetOlder();
+    let isTaken = true;
+    for (const queue of this.#queues) {
+      if (queue.hasEnded) this.#drop(queue);
+      else isTaken = queue.push(unit) && isTaken;
+    }
+    return isTaken;
+  }
+
+  #drop(queue: VideoQueue): void {
+    this.#unread += queue.unread;
+    this.#queues.delete(queue);
+  }
+
+  #queue(): VideoQueue {
+    return new VideoQueue((unit) => {
+      if (this.#shown.has(unit)) return;
+      this.#shown.add(unit);
+      this.#parts.find(({ rendition }) => rendition === unit.rendition)?.receiver?.shown(unit);
+    });
+  }
+}
