@@ -43,6 +43,8 @@ export class CallData<Value extends DataValue = JsonValue>
 {
   /** `json`: any JSON value. `text`: strings. `binary`: `Uint8Array`. */
   readonly format: DataFormatName;
+  /** What the streams of a call are told apart by, where it was given one. */
+  readonly label: string | undefined;
   readonly #sender: DataSender | LatestSender | undefined;
   readonly #receiver: DataReceiver | LatestReceiver | undefined;
 
@@ -52,12 +54,14 @@ export class CallData<Value extends DataValue = JsonValue>
     control: StreamControl,
     media: {
       readonly format: DataFormatName;
+      readonly label: string | undefined;
       readonly sender: DataSender | LatestSender | undefined;
       readonly receiver: DataReceiver | LatestReceiver | undefined;
     },
   ) {
     super(facts, control);
     this.format = media.format;
+    this.label = media.label;
     this.#sender = media.sender;
     this.#receiver = media.receiver;
   }

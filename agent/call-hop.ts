@@ -103,6 +103,30 @@ export class CallHop {
     return "held";
   }
 
+  /**
+   * The same for a value that a newer one of its line may take the place of: kept until `deadline` (monotonic milliseconds), behind voices. Where there is no connection
+   * it goes nowhere.
+   */
+  sendLatest(
+    line: StreamLine,
+    ssrc: number,
+    frame: SentFrame,
+    deadline: number,
+    later: (isSent: boolean) => void,
+  ): DatagramFate | "held" {
+    const leg = this.#leg;
+    if (leg === undefined) return "closed";
+    const now = this.#options.clock.now();
+    const tag: HeldTag = { line, packet: frame.packet, later };
+    const { datagram: bytes, sequence } = frame;
+    const packet: HopPacket = { ssrc, sequence, bytes, kind: "data", deadline, tag };
+    const fate = leg.trySend(packet, now);
+    if (fate !== undefined) return fate;
+    leg.hold(packet, now);
+    this.#schedule();
+    return "held";
+  }
+
   /** Takes back what waits for its turn on this line. */
   discard(line: StreamLine, reason: HopDrop): void {
     this.#leg?.drop(({ tag }) => (tag as HeldTag).line === line, reason);
@@ -133,11 +157,11 @@ export class CallHop {
       start: clock.now(),
       transmit: ({ bytes, tag }) => (tag as HeldTag).line.sendDatagram(bytes),
       report: (rtcp) => this.#report(rtcp),
-      settled: ({ tag }, fate) => {
+      settled: ({ kind, tag }, fate) => {
         const { line, packet, later } = tag as HeldTag;
-        if (fate === "too-large") tooLarge(line, packet);
-        else if (fate !== "sent" && fate !== "closed") this.#dropped[fate] += 1;
-        later(fate === "sent" || fate === "too-large");
+        if (fate === "too-large" && kind === "audio") tooLarge(line, packet);
+        else if (fate !== "sent" && fate !== "too-large" && fate !== "closed") this.#dropped[fate] += 1;
+        later(fate === "sent" || (fate === "too-large" && kind === "audio"));
       },
       counters: this.#counters,
     });

@@ -2,17 +2,20 @@ import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
 import { legBitrate } from "../sfu/media-leg.ts";
+import { DATA_RATE } from "../signaling/data-stream.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import type { Modality } from "../signaling/scope.ts";
 import { type AudioMedia, openAudioMedia, RATE_HEADROOM } from "./audio-media.ts";
 import type { AudioReceiver } from "./audio-receiver.ts";
 import type { AudioSender } from "./audio-sender.ts";
 import { CallAudio } from "./call-audio.ts";
+import type { CallData } from "./call-data.ts";
 import type { FramesRefused } from "./call-events.ts";
 import { CallHop } from "./call-hop.ts";
 import type { StreamFacts } from "./call-stream.ts";
 import { CallVideos } from "./call-videos.ts";
 import { type DataMedia, openDataMedia } from "./data-media.ts";
+import { isOwnLabel } from "./data-offer.ts";
 import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { MediaPort } from "./media-port.ts";
@@ -33,7 +36,15 @@ import { openVideoMedia, type VideoMedia } from "./video-media.ts";
 export interface CallMediaOptions
   extends Omit<
     StreamMediaContext,
-    "tagKeys" | "watch" | "hop" | "control" | "heard" | "unattributed" | "interrupted" | "receipt"
+    | "tagKeys"
+    | "watch"
+    | "hop"
+    | "control"
+    | "heard"
+    | "unattributed"
+    | "interrupted"
+    | "receipt"
+    | "slowReader"
   > {
   readonly port: MediaPort;
   /** As the server laid them out; what they repeat of the signed terms is checked against those. */
@@ -73,6 +84,7 @@ export class CallMedia {
   #interrupted: (bytes: Uint8Array) => void = () => {};
   #receipt: (bytes: Uint8Array) => void = () => {};
   #keyFrameWanted: (stream: number) => void = () => {};
+  #slowReader: (stream: number, isSlow: boolean) => void = () => {};
   #isWhole = true;
   #isFinished = false;
 
@@ -99,6 +111,7 @@ export class CallMedia {
       unattributed: (frames) => this.#unattributed(frames),
       interrupted: (bytes) => this.#interrupted(bytes),
       receipt: (bytes) => this.#receipt(bytes),
+      slowReader: (stream, isSlow) => this.#slowReader(stream, isSlow),
     };
     this.#silent = new CallAudio({
       ...{ sends: undefined, hears: undefined, sender: undefined },
@@ -125,9 +138,14 @@ export class CallMedia {
     return this.#voice?.receiver;
   }
 
-  /** The first stream of data; undefined in a call that has none. */
+  /** The first stream of data that is the application's; undefined in a call that has none. */
   get messages(): DataMedia | undefined {
-    return this.streams.find((media): media is DataMedia => media.modality === "data");
+    return this.#dataStreams.find(({ data }) => !isOwnLabel(data.label));
+  }
+
+  /** All streams of data. */
+  get data(): readonly CallData[] {
+    return this.#dataStreams.map(({ data }) => data);
   }
 
   /** The way of live media to the server; none in a call without. */
@@ -187,6 +205,11 @@ export class CallMedia {
     const media = this.#streams.get(stream);
     if (media?.modality === "video")
       (media as VideoMedia).sender?.askKeyFrame(this.#hop?.stats.estimate?.roundTrip);
+  }
+
+  /** `take` is told when the reader of a stream of data takes less than comes, and when it has caught up. */
+  slowReaderWith(take: (stream: number, isSlow: boolean) => void): void {
+    this.#slowReader = take;
   }
 
   /** Tells the watcher, if there is one, what the relay refused. */
@@ -303,6 +326,10 @@ export class CallMedia {
     await Promise.all(this.#lines.map((line) => line.finish()));
   }
 
+  get #dataStreams(): readonly DataMedia[] {
+    return this.streams.filter((media): media is DataMedia => media.modality === "data");
+  }
+
   get #voice(): AudioMedia | undefined {
     return this.streams.find((media): media is AudioMedia => media.modality === "audio");
   }
@@ -345,7 +372,11 @@ export class CallMedia {
   #makeHop(): CallHop {
     const { streams, platform } = this.#options;
     const sends = streams.find(({ modality, direction }) => modality === "audio" && direction === "send");
-    const framesPerSecond = sends?.modality === "audio" ? (1000 / sends.frameMs) * RATE_HEADROOM : 0;
+    const spoken = sends?.modality === "audio" ? (1000 / sends.frameMs) * RATE_HEADROOM : 0;
+    const latest = streams.filter(
+      (entry) => entry.modality === "data" && entry.delivery === "latest" && entry.direction === "send",
+    );
+    const framesPerSecond = spoken + latest.length * DATA_RATE.messagesPerSecond;
     return new CallHop({
       clock: platform.clock,
       ssrc: sends?.ssrc ?? 0,

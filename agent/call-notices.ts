@@ -97,6 +97,18 @@ export class CallNotices {
     }
   }
 
+  /** The reader of a stream of data here takes less than comes, or has caught up: tells the application, the other end, and the record. */
+  async readerIsSlow(stream: number, isSlow: boolean): Promise<void> {
+    const { agentId, session, quality } = this.#options;
+    const reason = "slow-receiver";
+    quality({ degraded: isSlow, leg: session.leg, reason, stream, by: agentId });
+    try {
+      await this.tell({ event: isSlow ? "quality_degraded" : "quality_restored", reason, stream });
+    } catch (error) {
+      if (!(error instanceof ParleyError)) throw error;
+    }
+  }
+
   async tell(notice: SessionNotice): Promise<void> {
     const { session, control } = this.#options;
     const content = unwrap(readShape<SessionNotice>(SESSION_NOTICES[notice.event], notice, "notice"));

@@ -2,6 +2,7 @@ import type { FrameProfile } from "../codecs/frame.ts";
 import type { VideoFormatName } from "../codecs/video-formats.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { ChangePolicy } from "./call-changes.ts";
+import type { DataStreamOptions } from "./data-offer.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
@@ -55,8 +56,15 @@ export interface CallOptions {
   readonly audio?: CallAudioOptions | false;
   /** Whether the call has a picture, and what it may be. Default: no. */
   readonly video?: boolean | VideoOptions;
-  /** Whether the call has structured data. Default: a caller offers none, a callee takes what is offered. */
-  readonly data?: boolean;
+  /**
+   * Whether the call has structured data: true, one reliable stream of JSON; or a stream for each of these. Default: a caller offers none, a callee takes what is
+   * offered, whatever streams it names here.
+   */
+  readonly data?: boolean | readonly DataStreamOptions[];
+  /** True: the call is offered with the stream that `call.text` and `call.texts` go over; else it is opened when first needed. */
+  readonly text?: boolean;
+  /** The same for `call.rpc` and `call.onRpc`. */
+  readonly rpc?: boolean;
   /**
    * How frames are attributed, one profile or several, best first: `frame`, each by a signature that anybody can check; `chain`, each by a tag
    * that only the two ends can check, and by signed lists (checkpoints) for anybody else. Default: a caller offers `frame`, a callee takes

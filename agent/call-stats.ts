@@ -2,10 +2,9 @@ import type { ClosingPayload } from "../signaling/closing.ts";
 import type { AudioReceiverCounters } from "./audio-receiver.ts";
 import type { AudioSenderCounters } from "./audio-sender.ts";
 import type { CallAudio } from "./call-audio.ts";
+import type { DataStats } from "./call-data.ts";
 import type { HopStats } from "./call-hop.ts";
 import type { CallMedia } from "./call-media.ts";
-import type { DataReceiverCounters } from "./data-receiver.ts";
-import type { DataSenderCounters } from "./data-sender.ts";
 
 /** What a call counted at this end. */
 export interface CallStats {
@@ -17,10 +16,8 @@ export interface CallStats {
   readonly unread: number;
   /** How live media gets to the server, as the server reports it; undefined in a call without. */
   readonly hop: HopStats | undefined;
-  /** Structured data; undefined when the call has none. */
-  readonly data:
-    | { readonly sent: DataSenderCounters | undefined; readonly heard: DataReceiverCounters | undefined }
-    | undefined;
+  /** The first stream of data; undefined when the call has none. `CallData.stats` has those of each. */
+  readonly data: DataStats | undefined;
 }
 
 export function callStats(media: CallMedia, audio: CallAudio): CallStats {

@@ -27,9 +27,14 @@ import type { CallStream } from "./call-stream.ts";
 import { CallSuspension, type Suspended, type SuspendOptions } from "./call-suspension.ts";
 import { CallTerms } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
+import { DataChannels } from "./data-channels.ts";
 import type { InboxEvent } from "./inbox.ts";
 import { Listening } from "./listening.ts";
 import { PeerPresence } from "./peer-presence.ts";
+import type { RpcHandler } from "./rpc-answering.ts";
+import type { RpcOptions } from "./rpc-asking.ts";
+import type { HeardText } from "./text-reader.ts";
+import type { TextWriter } from "./text-writer.ts";
 import { TypedEvents } from "./typed-events.ts";
 import type { VideoStream } from "./video-stream.ts";
 
@@ -64,6 +69,8 @@ export class Call {
   readonly audio: CallAudio;
   /** Structured data; undefined when the ends agreed on none. */
   readonly data: CallData | undefined;
+  /** Texts of the other end as they begin, until the call ends. Readers share them: each text goes to one. */
+  readonly texts: AsyncIterable<HeardText>;
   /** Resolves when the call is over, by whichever side. Never rejects. */
   readonly ended: Promise<CallEnd>;
   readonly #control: CallControl;
@@ -79,6 +86,7 @@ export class Call {
   readonly #listening: Listening | undefined;
   readonly #interrupts: CallInterrupts;
   readonly #suspension: CallSuspension;
+  readonly #channels: DataChannels;
   readonly #events: TypedEvents<CallEvents>;
   readonly #report: (error: unknown) => void;
   readonly #ending: CallEnding;
@@ -197,6 +205,9 @@ export class Call {
       suspended: (event) => this.#events.emit("suspended", event),
       resumed: (event) => this.#events.emit("resumed", event),
     });
+    this.#channels = new DataChannels({ ...parts, platform });
+    this.texts = this.#channels.texts.heard;
+    options.media.slowReaderWith((...news) => this.#notices.readerIsSlow(...news).catch(report));
     options.media.unattributedWith((frames) => this.#notices.playedUnattributed(frames).catch(report));
     this.audio.flushWith(() => this.#interrupts.flush());
     this.#ending = new CallEnding({
@@ -206,6 +217,7 @@ export class Call {
       leaving: () => this.#cancelUpkeep(),
       ended: (end) => {
         this.#cancelExpiry();
+        this.#channels.finish();
         this.#events.emit("ended", end);
       },
     });
@@ -265,6 +277,28 @@ export class Call {
   /** Its streams. */
   get streams(): readonly CallStream[] {
     return this.#media.streams.map(({ handle }) => handle);
+  }
+
+  /**
+   * Begins a text for the other end: partial transcripts, tokens of a model. What is appended arrives in order, many small appends in one message. Throws
+   * `buffer-full` while 16 are open, `closed` after the end of the call.
+   */
+  text(): TextWriter {
+    return this.#channels.texts.write();
+  }
+
+  /**
+   * Has the other end answer: `params` and the answer are any JSON values of 16 KiB at most. Throws `rpc-timeout` at the deadline, `rpc-cancelled`,
+   * `rpc-unknown-method`, `rpc-failed` with what the handler said in `details.answer`, `rpc-busy` while 64 wait here or there, `closed` when the call ends first,
+   * and what `call.data.send` throws.
+   */
+  async rpc(method: string, params: unknown, options?: RpcOptions): Promise<JsonValue> {
+    return await this.#channels.rpc.ask(method, params, options);
+  }
+
+  /** `handler` answers requests of the other end for `method`, in place of the one before; the returned function takes it away. Throws `field-invalid`. */
+  onRpc(method: string, handler: RpcHandler): () => void {
+    return this.#channels.rpc.handle(method, handler);
   }
 
   /** Counters and delays since the call began. */

@@ -17,6 +17,8 @@ import type { MediaTime } from "./media-time.ts";
 import type { HeardKey } from "./tag-keys.ts";
 
 export interface LatestReceiverCounters extends FrameIntakeCounters {
+  /** Numbers among those expected that have not come: lost, or not sent. */
+  readonly missing: number;
   /** Values that a newer one took the place of before anybody read them: the reader is slower than the writer. */
   readonly replaced: number;
   /** Values that came, or were still unread, past the stream's deadline. */
@@ -120,8 +122,10 @@ export class LatestReceiver {
   }
 
   get counters(): LatestReceiverCounters {
+    const taken = this.#intake.counters;
     return {
-      ...this.#intake.counters,
+      ...taken,
+      missing: taken.expected - taken.verified,
       replaced: this.#replaced,
       stale: this.#stale,
       overtaken: this.#overtaken,

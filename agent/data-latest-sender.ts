@@ -34,8 +34,8 @@ export interface LatestSenderCounters {
   readonly bytes: number;
   /** Values that a newer one took the place of before they left. */
   readonly replaced: number;
-  /** Values that did not leave, by reason: past the deadline, too large for the way, not permitted. */
-  readonly dropped: Readonly<Record<"stale" | "too-large" | "scope" | "closed", number>>;
+  /** Values that did not leave, by reason: past the deadline (`stale`), too large for the way, not permitted, the call's end. */
+  readonly undelivered: Readonly<Record<string, number>>;
   /** 1 while a value waits for its turn. */
   readonly waiting: number;
   readonly checkpoints: number;
@@ -121,7 +121,7 @@ export class LatestSender {
       sent: this.#sent,
       bytes: this.#bytes,
       replaced: this.#replaced,
-      dropped: { ...this.#dropped },
+      undelivered: Object.fromEntries(Object.entries(this.#dropped).filter(([, count]) => count > 0)),
       waiting: this.#waiting === undefined && this.#atHop === undefined ? 0 : 1,
       checkpoints: this.#checkpoints,
     };

@@ -132,7 +132,7 @@ describe("the sender of latest values", () => {
     held[0]?.later(false);
     await clock.settle();
     expect(stuck.fate).toBe("dropped");
-    expect(sender.counters).toMatchObject({ sent: 2, dropped: { stale: 2 } });
+    expect(sender.counters).toMatchObject({ sent: 2, undelivered: { stale: 2 } });
     // The age of a value counts from when it was given.
     expect(taken[0]?.captured).toBe(clock.wall() - DEADLINE_MS / 2);
   });

@@ -2,6 +2,9 @@ import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
 import { CallData } from "./call-data.ts";
 import type { StreamFacts } from "./call-stream.ts";
+import { formOf, openLatestMedia } from "./data-latest-media.ts";
+import type { LatestReceiver } from "./data-latest-receiver.ts";
+import type { LatestSender } from "./data-latest-sender.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -17,12 +20,23 @@ type DataSide = StreamSide<DataStreamParameters>;
 export interface DataMedia extends StreamMedia {
   readonly modality: "data";
   readonly data: CallData;
-  readonly sender: DataSender | undefined;
-  readonly receiver: DataReceiver | undefined;
+  readonly sender: DataSender | LatestSender | undefined;
+  readonly receiver: DataReceiver | LatestReceiver | undefined;
 }
 
 /** Makes the media of a stream of data and claims its flows. */
 export function openDataMedia(
+  context: StreamMediaContext,
+  facts: StreamFacts,
+  sides: StreamSides<DataStreamParameters>,
+): DataMedia {
+  const entry = (sides.sends ?? sides.hears)?.entry;
+  return entry?.delivery === "latest"
+    ? openLatestMedia(context, facts, sides)
+    : openReliableMedia(context, facts, sides);
+}
+
+function openReliableMedia(
   context: StreamMediaContext,
   facts: StreamFacts,
   { sends, hears }: StreamSides<DataStreamParameters>,
@@ -35,7 +49,11 @@ export function openDataMedia(
   const sender = sends && makeSender(context, sends);
   const receiver = hears && makeReceiver(context, hears);
   listenTo({ sends, hears }, sender, receiver);
-  const data = new CallData(facts, context.control, { format: "json", sender, receiver });
+  const data = new CallData(facts, context.control, {
+    ...formOf({ sends, hears }),
+    sender,
+    receiver,
+  });
   return {
     stream,
     modality: "data",
@@ -166,8 +184,8 @@ function makeReceiver(context: StreamMediaContext, { entry, line }: DataSide): D
     stopsUnattributed: context.unattributedRule === "stop",
     unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
     speaker: context.speaker,
-    format: "json",
-    slow: () => {},
+    format: entry.format,
+    slow: (isSlow) => context.slowReader(entry.stream, isSlow),
     nextSequence: entry.nextSequence,
     receipt: (bytes) => line.state(bytes),
     hasRoom: () => line.hasRoom,

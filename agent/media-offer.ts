@@ -1,19 +1,17 @@
 import { DATA_FORMATS } from "../codecs/data-formats.ts";
 import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { DataOfferStream } from "../signaling/data-stream.ts";
 import type { Capabilities } from "../signaling/negotiation.ts";
 import type { OfferStream } from "../signaling/offer.ts";
 import { type Modality, sendingScopes } from "../signaling/scope.ts";
 import { sends } from "../signaling/stream-fields.ts";
 import { audioCapabilities, offerAudio } from "./audio-offer.ts";
 import type { CallOptions, VideoOptions } from "./call-options.ts";
+import { offeredData } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { offerVideo, videoCapabilities } from "./video-offer.ts";
 
-/** Stream id of a call's data. */
-const DATA_STREAM = 2;
-/** That of a call's picture, and of its best rendition; those of the others follow. */
+/** Stream id of a call's picture, and of its best rendition; those of the others follow. */
 const VIDEO_STREAM = 3;
 
 /** The streams a caller offers. Throws `field-invalid` when there are none, or for audio nothing here can run. */
@@ -26,7 +24,7 @@ export function offerStreams(
   if (options.audio !== false) streams.push(offerAudio(platform, options.audio ?? {}, freshSsrc()));
   const picture = videoOf(options);
   if (picture !== undefined) streams.push(...offerVideo(picture, { first: VIDEO_STREAM }, freshSsrc));
-  if (options.data === true) streams.push(offerData(freshSsrc()));
+  streams.push(...offeredData(options, freshSsrc));
   if (streams.length > 0) return streams;
   throw new ParleyError({ code: "field-invalid", message: "A call has audio, video or data.", at: "audio" });
 }
@@ -68,17 +66,4 @@ export function profilesOf(
 export function sendingScope(streams: readonly Pick<OfferStream, "modality" | "direction">[]): string[] {
   const sent = streams.filter(({ direction }) => sends(direction));
   return [...new Set(sent.flatMap(({ modality }) => sendingScopes(modality)))];
-}
-
-function offerData(ssrc: number): DataOfferStream {
-  return {
-    stream: DATA_STREAM,
-    modality: "data",
-    direction: "sendrecv",
-    ssrc,
-    formats: DATA_FORMATS.filter(({ name }) => name === "json").map(({ name, payloadType }) => ({
-      name,
-      payload_type: payloadType,
-    })),
-  };
 }

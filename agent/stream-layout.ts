@@ -46,7 +46,12 @@ function checkEntry(terms: Terms, leg: 0 | 1, entry: StreamParameters): void {
 function isLaidOutAs(entry: StreamParameters, signed: TermsFormat): boolean {
   if (entry.modality === "data") {
     return (
-      signed.modality === "data" && entry.format === signed.format.name && entry.clockRate === DATA_CLOCK_RATE
+      signed.modality === "data" &&
+      entry.format === signed.format.name &&
+      entry.clockRate === DATA_CLOCK_RATE &&
+      entry.label === signed.label &&
+      entry.delivery === signed.delivery &&
+      entry.deadlineMs === signed.deadline_ms
     );
   }
   if (entry.modality === "video") {

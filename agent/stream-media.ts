@@ -121,6 +121,8 @@ export interface StreamMediaContext extends StreamContext {
   readonly unattributed: (frames: Unattributed) => void;
   /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */
   readonly interrupted: (bytes: Uint8Array) => void;
+  /** The reader of a stream of data takes less than comes, or has caught up. */
+  readonly slowReader: (stream: number, isSlow: boolean) => void;
   /** Takes receipts of the other end for what this end says, unproved. */
   readonly receipt: (bytes: Uint8Array) => void;
 }

@@ -1,3 +1,4 @@
+import { type DataFormatName, dataFormat } from "../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import { findVideoFormat, type VideoFormatName } from "../codecs/video-formats.ts";
 import type { ChainState } from "./statement-chain.ts";
@@ -49,7 +50,13 @@ export interface VideoStreamParameters extends FlowParameters {
 
 export interface DataStreamParameters extends FlowParameters {
   readonly modality: "data";
-  readonly format: string;
+  readonly format: DataFormatName;
+  /** What the streams of a call are told apart by. */
+  readonly label: string | undefined;
+  /** `latest`: each message may be lost, and a newer one takes its place. Undefined: complete and in order. */
+  readonly delivery: "latest" | undefined;
+  /** Of latest values: age at which one is of no use any more, ms. */
+  readonly deadlineMs: number | undefined;
 }
 
 /** Reads `result.streams` of an answer to ESTABLISH, CONFIRM or OPEN. */
@@ -112,8 +119,17 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
         rendition: countOf(fields.rendition) ?? 0,
       });
     } else {
-      if (typeof format !== "string") return refuse("field-invalid", "Not a format name.", `${at}.format`);
-      streams.push({ ...flow, modality, format });
+      const known = typeof format === "string" ? dataFormat(format) : undefined;
+      if (known === undefined) return refuse("field-invalid", "Not a format known here.", `${at}.format`);
+      const { label, delivery } = fields;
+      streams.push({
+        ...flow,
+        modality,
+        format: known.name,
+        label: typeof label === "string" ? label : undefined,
+        delivery: delivery === "latest" ? delivery : undefined,
+        deadlineMs: countOf(fields.deadline_ms),
+      });
     }
   }
   return ok(streams);

@@ -108,7 +108,7 @@ export function speakingParts(
 export function listeningParts(
   context: StreamContext,
   entry: StreamParameters,
-  limits: Pick<AdmissionRow, "rate" | "reliable">,
+  limits: Pick<AdmissionRow, "rate" | "reliable" | "deadlineMs">,
 ): ListeningParts {
   const { platform, session, leg, mediaSigner, peerClock } = context;
   const peer = tagKeysOf(context).heard(entry.stream, session.peer.mediaKey);

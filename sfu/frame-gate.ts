@@ -112,10 +112,10 @@ function freshness(
 ): "stale" | "early" | undefined {
   const age = wall - (captureMs + row.clockOffset);
   const uncertainty = Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
-  const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : FRESHNESS;
+  const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : (row.deadlineMs ?? FRESHNESS);
   // Its window may have been in an earlier process: what that one can have let through was captured so long ago.
   const isLost = row.resumedAt !== undefined && row.reliable !== true;
-  if (isLost && wall - age <= row.resumedAt + FRESHNESS + uncertainty) return "stale";
+  if (isLost && wall - age <= row.resumedAt + Math.max(wait, FRESHNESS) + uncertainty) return "stale";
   const hasWaited =
     standstill !== undefined &&
     now <= standstill.to + wait &&

@@ -76,6 +76,11 @@ export interface AdmissionRow {
    * what holds for live media. Absent: live media.
    */
   readonly reliable?: boolean;
+  /**
+   * Of latest values of data: age from which one is refused (`stale`), and does not leave a queue any more, ms. Absent: something else, to which what holds for a
+   * conversation applies.
+   */
+  readonly deadlineMs?: number | undefined;
   /** False when the effective scope does not let this leg transmit the modality. */
   readonly transmitAllowed: boolean;
   /** Ceiling, with `burst` seconds of credit. */

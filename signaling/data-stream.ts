@@ -31,6 +31,9 @@ export type DataFormat = {
   readonly payload_type: number;
 };
 
+/** Age at which a latest value is of no use any more where the stream's terms do not say, ms: what holds for a conversation. */
+export const LATEST_DEADLINE_MS = 2_000;
+
 /** Most characters of a label. */
 const MAX_LABEL_CHARACTERS = 64;
 

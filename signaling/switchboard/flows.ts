@@ -2,7 +2,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
-import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../data-stream.ts";
+import { DATA_CATCH_UP_SECONDS, DATA_RATE, deliveryOf, LATEST_DEADLINE_MS } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
 import { permittedStreams } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
@@ -175,12 +175,15 @@ export function nextSequences(session: Session, counters: readonly FlowCounters[
   });
 }
 
-/** Stream parameters in one header line: streams separated by commas, members by semicolons. */
+/** Stream parameters in one header line: streams separated by commas, members by semicolons; labels as in a URI. */
 export function streamParametersHeader(parameters: readonly JsonObject[]): string {
   return parameters
     .map((stream) =>
       Object.entries(stream)
-        .map(([name, value]) => `${name}=${String(value)}`)
+        .map(
+          ([name, value]) =>
+            `${name}=${name === "label" ? encodeURIComponent(String(value)) : String(value)}`,
+        )
         .join(";"),
     )
     .join(", ");
@@ -250,7 +253,8 @@ export function isPermitted({ terms, legs }: Session, flow: MediaFlow): boolean 
 
 /** What an end is told of a stream's codec or format. */
 function formatParameters(agreed: TermsStream): JsonObject {
-  if (agreed.modality === "data") return { format: agreed.format.name, clock_rate: DATA_CLOCK_RATE };
+  if (agreed.modality === "data")
+    return { format: agreed.format.name, clock_rate: DATA_CLOCK_RATE, ...deliveryOf(agreed) };
   if (agreed.modality === "video") {
     const { codec, source, rendition } = agreed;
     const { name, clock_rate, max_width, max_height, max_frame_rate } = codec;
@@ -266,13 +270,14 @@ function formatParameters(agreed: TermsStream): JsonObject {
 function formatLimits(
   { terms }: Session,
   { agreed, speaker, stream }: MediaFlow,
-): Pick<AdmissionRow, "clockRate" | "rate" | "reliable"> {
+): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs"> {
   if (agreed.modality === "data") {
-    return {
-      clockRate: DATA_CLOCK_RATE,
-      reliable: true,
-      rate: DATA_CEILING,
-    };
+    if (agreed.delivery !== "latest") {
+      return { clockRate: DATA_CLOCK_RATE, reliable: true, rate: DATA_CEILING };
+    }
+    const { deadline_ms: deadlineMs = LATEST_DEADLINE_MS } = agreed;
+    const rate = { ...DATA_CEILING, burst: RATE_BURST };
+    return { clockRate: DATA_CLOCK_RATE, reliable: false, rate, deadlineMs };
   }
   const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
   if (agreed.modality === "video") {

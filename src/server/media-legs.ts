@@ -1,7 +1,7 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import { type Connection, type DatagramFate, MAX_DATAGRAM_BYTES } from "../../sfu/carrier.ts";
-import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
+import type { HopDrop, HopPacket, PacketKind } from "../../sfu/congestion/hop-packet.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
   type FeedbackCounters,
@@ -114,11 +114,15 @@ export class MediaLegs {
     this.#flows.delete(connection);
   }
 
-  /** A copy of the frame just admitted: sent, or held for its turn. `later` counts a held one. */
+  /**
+   * A copy of the frame just admitted: sent, or held for its turn, until `captured`, when it was captured by the clock of `now`, is too long ago. `later` counts a
+   * held one. Of latest values the newest alone is held.
+   */
   send(
     egress: Egress,
     verdict: Verdict,
     now: number,
+    captured: number,
     later: Pick<Relay, "accountLater">,
   ): DatagramFate | "held" {
     const place = this.#flows.get(egress.connection)?.get(egress.flow);
@@ -129,13 +133,15 @@ export class MediaLegs {
       ssrc: place.ssrc,
       sequence: verdict.sequence,
       bytes: egress.bytes,
-      kind: "audio",
-      deadline: now + MAX_LIVE_WAIT_MS,
+      kind: place.kind,
+      deadline: place.deadlineMs === undefined ? now + MAX_LIVE_WAIT_MS : captured + place.deadlineMs,
     };
     if (server.quality.isDue(now)) this.#look(server, now);
     const fate = server.leg.trySend(packet, now);
     if (fate !== undefined) return fate;
-    const tag: HeldTag = { flow: egress.flow, account: later.accountLater() };
+    const { flow } = egress;
+    if (place.kind === "data") server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, "replaced");
+    const tag: HeldTag = { flow, account: later.accountLater() };
     server.leg.hold({ ...packet, bytes: egress.bytes.slice(), tag }, now);
     this.#activate(server);
     return "held";
@@ -190,7 +196,9 @@ export class MediaLegs {
     const server = this.#leg(at.connection, row);
     const flows = this.#flows.get(at.connection) ?? new Map<number, FlowPlace>();
     this.#flows.set(at.connection, flows);
-    flows.set(at.flow, { server, role: at.role, ssrc: row.ssrc });
+    const { ssrc, deadlineMs } = row;
+    const kind = deadlineMs === undefined ? "audio" : "data";
+    flows.set(at.flow, { server, role: at.role, ssrc, kind, deadlineMs });
     if (at.role === "speaker") server.spoken.set(at.flow, row);
     else server.heard.set(at.flow, row);
     this.#bound(server);
@@ -354,6 +362,9 @@ interface FlowPlace {
   /** Of the peer, on this flow. */
   readonly role: "speaker" | "listener";
   readonly ssrc: number;
+  readonly kind: PacketKind;
+  /** Of latest values: from this age on one does not leave, ms. */
+  readonly deadlineMs: number | undefined;
 }
 
 interface HeldTag {

@@ -300,7 +300,9 @@ export class MediaPlane {
         this.#enqueue(egress, row?.reliable === true);
         continue;
       }
-      const fate = this.#legs.send(egress, verdict, now, this.#relay);
+      const { row, view } = verdict;
+      const age = this.#time.mediaAt(now) - (view.captureMs + (row?.clockOffset ?? 0));
+      const fate = this.#legs.send(egress, verdict, now, now - age, this.#relay);
       if (fate !== "held") this.#relay.account(fate);
     }
   }
