@@ -34,7 +34,12 @@ export async function answerCall(
   const { offer } = checked;
   const negotiated = negotiate(
     offer.payload,
-    capabilitiesOf(context.platform, options, (modality) => permitsSending(context.declaredScope, modality)),
+    capabilitiesOf(
+      context.platform,
+      options,
+      (modality) => permitsSending(context.declaredScope, modality),
+      context.declaredScope.limits,
+    ),
     () => randomSsrc(context),
   );
   if (!negotiated.ok) {

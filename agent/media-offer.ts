@@ -3,7 +3,7 @@ import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Capabilities } from "../signaling/negotiation.ts";
 import type { OfferStream } from "../signaling/offer.ts";
-import { type Modality, sendingScopes } from "../signaling/scope.ts";
+import { type Modality, type ScopeLimits, sendingScopes } from "../signaling/scope.ts";
 import { sends } from "../signaling/stream-fields.ts";
 import { audioCapabilities, offerAudio } from "./audio-offer.ts";
 import type { CallOptions, VideoOptions } from "./call-options.ts";
@@ -29,14 +29,16 @@ export function offerStreams(
   throw new ParleyError({ code: "field-invalid", message: "A call has audio, video or data.", at: "audio" });
 }
 
-/** What a callee can take; `maySend`: its documents let it. */
+/** What a callee can take; `maySend`: its documents let it, under the caps `limits`. */
 export function capabilitiesOf(
   platform: AgentPlatform,
   options: CallOptions,
   maySend: (modality: Modality) => boolean,
+  limits: ScopeLimits,
 ): Capabilities {
   const picture = videoOf(options);
   return {
+    limits,
     profiles: profilesOf(options, ["frame", "chain"]),
     ...(options.audio === false ? {} : { audio: audioCapabilities(platform, options.audio ?? {}) }),
     ...(picture === undefined ? {} : { video: videoCapabilities(picture, maySend("video")) }),

@@ -123,10 +123,11 @@ async function establish(
 
 /** What the headers of an ESTABLISH say about its streams. */
 function mediaHeaders({ streams }: OfferPayload): HeaderField[] {
-  const { modalities, audioCodecs, dataFormats } = offerHeaders(streams);
+  const { modalities, audioCodecs, videoCodecs, dataFormats } = offerHeaders(streams);
   const fields = [
     ["Communication-Modalities", modalities],
     ["Audio-Codecs", audioCodecs],
+    ["Video-Codecs", videoCodecs],
     ["Data-Formats", dataFormats],
   ] as const;
   return fields.flatMap(([name, words]) => (words.length === 0 ? [] : [[name, words.join(", ")] as const]));

@@ -1,7 +1,12 @@
 import { ParleyError } from "../codecs/parley-error.ts";
-import { findVideoFormat, VIDEO_FORMATS, type VideoFormatName } from "../codecs/video-formats.ts";
+import {
+  findVideoFormat,
+  VIDEO_CLOCK_RATE,
+  VIDEO_FORMATS,
+  type VideoFormatName,
+} from "../codecs/video-formats.ts";
 import type { VideoCapabilities } from "../signaling/negotiate-video.ts";
-import { VIDEO_CLOCK_RATE, type VideoOfferStream } from "../signaling/video-stream.ts";
+import type { VideoOfferStream } from "../signaling/video-stream.ts";
 import type { VideoOptions } from "./call-options.ts";
 
 /** What a picture may be where nobody says: what most cameras give, and most machines code as it comes. */

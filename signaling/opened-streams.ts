@@ -2,7 +2,7 @@ import { canonicalize } from "../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import { ANSWER_STREAM } from "./answer.ts";
 import { MAX_STREAMS, OFFER_STREAM } from "./offer.ts";
-import { missingScopes, parseScopes, sendingScopes } from "./scope.ts";
+import { missingScopes, parseScopes, type ScopeSet, sendingScopes } from "./scope.ts";
 import { excessOfTerms } from "./sending-limits.ts";
 import { list, object, oneOf, type Shape } from "./shape.ts";
 import { sends } from "./stream-fields.ts";
@@ -48,7 +48,14 @@ export function withOpened(terms: Terms, said: OpenedSaid, rules: OpeningRules =
   // What was open then may be closed by a step that is missing: those who signed had it all before them.
   if (rules.leavesOut === true) return ok(made);
   const beside = checkBeside(made);
-  return beside.ok ? checkAuthority(made, fresh) : beside;
+  if (!beside.ok) return beside;
+  for (const leg of [0, 1] as const) {
+    const scope = parseScopes(made.legs.find((each) => each.leg === leg)?.scope ?? [], "terms.scope");
+    if (!scope.ok) return scope;
+    const allowed = checkSendingOpened(made, leg, scope.value, fresh);
+    if (!allowed.ok) return allowed;
+  }
+  return ok(made);
 }
 
 /** Numbers rise, what was open stays as it was, and what is new is above all that ever was. */
@@ -131,26 +138,27 @@ function checkBeside({ streams }: Terms): Result<void> {
   return refuse("limit-exceeded", "A call has no more streams at once.", PLACE, excess);
 }
 
-/** Whoever would send a new stream may: its scope covers the modality, and its caps leave room. */
-function checkAuthority(terms: Terms, fresh: readonly OpenedStream[]): Result<Terms> {
-  for (const leg of [0, 1] as const) {
-    const scope = parseScopes(terms.legs.find((each) => each.leg === leg)?.scope ?? [], "terms.scope");
-    if (!scope.ok) return scope;
-    const sent = fresh.filter(({ by, offer, answer }) => sends(streamOf(offer, answer, by).directions[leg]));
-    const needed = { grants: sent.flatMap(({ offer }) => sendingScopes(offer.modality)), limits: {} };
-    const missing = missingScopes(scope.value, needed);
-    if (missing.length > 0) {
-      return refuse("scope-violation", "The scope does not cover a stream that would be sent.", PLACE, {
-        leg,
-        missing_scopes: missing,
-      });
-    }
-    const excess = sent.length === 0 ? undefined : excessOfTerms(terms, leg, scope.value.limits);
-    if (excess !== undefined) {
-      return refuse("limit-exceeded", "The scope of who would send it caps it.", PLACE, { leg, ...excess });
-    }
+/**
+ * Whether `scope` lets a leg send what `fresh` opens, under the caps that it has: `terms` are those with the streams open. Faults: `scope-violation`
+ * with `details.missing_scopes`, `limit-exceeded`.
+ */
+export function checkSendingOpened(
+  terms: Terms,
+  leg: 0 | 1,
+  scope: ScopeSet,
+  fresh: readonly OpenedStream[],
+): Result<void> {
+  const sent = fresh.filter(({ by, offer, answer }) => sends(streamOf(offer, answer, by).directions[leg]));
+  if (sent.length === 0) return ok(undefined);
+  const needed = { grants: sent.flatMap(({ offer }) => sendingScopes(offer.modality)), limits: {} };
+  const missing = missingScopes(scope, needed);
+  if (missing.length > 0) {
+    const details = { leg, missing_scopes: missing };
+    return refuse("scope-violation", "The scope does not cover a stream that would be sent.", PLACE, details);
   }
-  return ok(terms);
+  const excess = excessOfTerms(terms, leg, scope.limits);
+  if (excess === undefined) return ok(undefined);
+  return refuse("limit-exceeded", "The scope of who would send it caps it.", PLACE, { leg, ...excess });
 }
 
 const PLACE = "change.settings.opened";

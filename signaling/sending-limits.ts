@@ -27,6 +27,30 @@ export function excessOfTerms(terms: Terms, leg: 0 | 1, limits: ScopeLimits): Li
   return excess(streamsSentBy(terms, leg).map(takenBy), limits);
 }
 
+/** The first cap that what both agreed on since exceeds, of a stream that `leg` sends. */
+export function excessOfSettings(
+  { settings = [] }: Pick<Terms, "settings">,
+  leg: 0 | 1,
+  limits: ScopeLimits,
+): LimitExcess | undefined {
+  const names = Object.keys(LIMIT_OF_SETTING) as (keyof typeof LIMIT_OF_SETTING)[];
+  for (const setting of settings.filter((each) => each.leg === leg)) {
+    for (const name of names) {
+      const limit = LIMIT_OF_SETTING[name];
+      const [cap, asked = 0] = [limits[limit], setting[name]];
+      if (cap !== undefined && asked > cap) return { limit, cap, asked };
+    }
+  }
+  return undefined;
+}
+
+/** The cap of a scope that a setting is held to. */
+export const LIMIT_OF_SETTING = {
+  bitrate_bps: "bitrate-bps",
+  max_height: "height",
+  max_frame_rate: "frame-rate",
+} as const satisfies Partial<Record<keyof StreamSetting, LimitName>>;
+
 /** What a picture may be at the most. */
 export interface PictureCaps {
   /** Pixels. */

@@ -9,6 +9,7 @@ import { jwsDigest, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { MAX_STREAMS } from "./offer.ts";
 import { OPENED_STREAMS, type OpeningRules, withOpened } from "./opened-streams.ts";
 import { type LimitName, parseScopes } from "./scope.ts";
+import { excessOfSettings, LIMIT_OF_SETTING } from "./sending-limits.ts";
 import { DIGEST, integer, list, object, oneOf, optional, SECONDS, type Shape, UUID_V7 } from "./shape.ts";
 import { PROFILE, type Profile, STREAM_ID } from "./stream-fields.ts";
 import {
@@ -263,15 +264,10 @@ function checkSetting(terms: Terms, setting: StreamSetting, place: string): Resu
   }
   const scope = parseScopes(terms.legs.find((each) => each.leg === leg)?.scope ?? [], "terms.scope");
   if (!scope.ok) return scope;
-  for (const name of said) {
-    const limit = LIMIT_OF[name];
-    const cap = limit && scope.value.limits[limit];
-    const asked = setting[name] ?? 0;
-    if (cap === undefined || asked <= cap) continue;
-    const excess = { limit, cap, asked };
-    return refuse("limit-exceeded", "The scope of who sends caps it.", `${place}.${name}`, excess);
-  }
-  return ok(undefined);
+  const excess = excessOfSettings({ settings: [setting] }, leg, scope.value.limits);
+  if (excess === undefined) return ok(undefined);
+  const name = said.find((each) => LIMITS[each] === excess.limit);
+  return refuse("limit-exceeded", "The scope of who sends caps it.", `${place}.${name}`, { ...excess });
 }
 
 /** The cap that a setting puts above what the answer took of the codec. */
@@ -320,12 +316,8 @@ const SETTINGS_OF: Readonly<Record<TermsStream["modality"] | "all", readonly Set
   data: ["bitrate_bps"],
 };
 
-/** The cap of a scope that a setting is held to. */
-const LIMIT_OF: Readonly<Partial<Record<SettingName, LimitName>>> = {
-  bitrate_bps: "bitrate-bps",
-  max_height: "height",
-  max_frame_rate: "frame-rate",
-};
+/** The cap of a scope that each is held to. */
+const LIMITS: Readonly<Partial<Record<SettingName, LimitName>>> = LIMIT_OF_SETTING;
 
 const STREAM_SETTING: Shape<StreamSetting> = object<StreamSetting>({
   leg: oneOf(0, 1),

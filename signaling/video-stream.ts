@@ -1,8 +1,6 @@
+import { VIDEO_CLOCK_RATE } from "../codecs/video-formats.ts";
 import { integer, list, object, oneOf, optional, type Shape } from "./shape.ts";
 import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
-
-/** Ticks a second of every video stream's timestamps. */
-export const VIDEO_CLOCK_RATE = 90_000;
 
 /** Most codecs offered for one stream. More are refused (`field-invalid`). */
 const MAX_VIDEO_CODECS = 8;

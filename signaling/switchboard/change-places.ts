@@ -1,7 +1,10 @@
 import { canonicalize } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { checkSendingOpened } from "../opened-streams.ts";
+import { excessOfSettings } from "../sending-limits.ts";
 import type { Terms, TermsStream } from "../terms.ts";
 import { settingsOf, type TermsChange } from "../terms-change.ts";
+import type { Session } from "./session.ts";
 
 /** What a change was asked for at: the session, its streams (`open`), or one of them by its number. */
 export type ChangePlace = "session" | "open" | number;
@@ -26,6 +29,27 @@ export function checkPlace(present: Terms, { terms }: TermsChange, place: Change
   const isAlone = before.profile === after.profile && isSame(before.streams, after.streams);
   if (isAlone) return ok(undefined);
   return refuse("field-invalid", "What opens a stream changes nothing else.", "change.settings");
+}
+
+/**
+ * Whether both ends may send what a change has them send, by the scopes that are in force now, which can be less than what they signed for. Faults:
+ * `scope-violation`, `limit-exceeded`.
+ */
+export function checkMaySend({ terms: present, legs }: Session, { terms }: TermsChange): Result<void> {
+  const fresh = (terms.opened ?? []).filter(
+    ({ offer }) => !present.streams.some(({ stream }) => stream === offer.stream),
+  );
+  for (const { leg, scope } of legs) {
+    const opens = checkSendingOpened(terms, leg, scope, fresh);
+    if (!opens.ok) return opens;
+    const excess = excessOfSettings(terms, leg, scope.limits);
+    if (excess !== undefined)
+      return refuse("limit-exceeded", "The scope of who sends caps it.", "change.settings", {
+        leg,
+        ...excess,
+      });
+  }
+  return ok(undefined);
 }
 
 function checkOneStream(present: Terms, next: Terms, stream: number): Result<void> {

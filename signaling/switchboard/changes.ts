@@ -14,7 +14,7 @@ import {
 } from "../terms-change.ts";
 import type { Asked } from "./asked.ts";
 import { CHANGE_ASKED, changeTimer, factsOf, refuseAsked, takeAsked } from "./asked-changes.ts";
-import { type ChangePlace, checkPlace, openedBy } from "./change-places.ts";
+import { type ChangePlace, checkMaySend, checkPlace, openedBy } from "./change-places.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import {
@@ -97,6 +97,8 @@ export class Changes {
       return refuse("change-unanswered", "This was signed too long ago.", "change.iat");
     const fits = checkPlace(session.terms, change.value, place);
     if (!fits.ok) return fits;
+    const allowed = checkMaySend(session, change.value);
+    if (!allowed.ok) return allowed;
     const { total } = this.#table.loads;
     const room = checkLoad(
       total,

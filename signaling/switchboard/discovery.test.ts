@@ -22,9 +22,10 @@ describe("discovery", () => {
       },
     });
     expect(ask("DESCRIBE", "/")).toMatchObject({
-      modalities: ["audio", "data"],
+      modalities: ["audio", "video", "data"],
       communication: {
         audio_codecs: ["opus", "g722", "pcmu", "pcma"],
+        video_codecs: ["vp8", "vp9", "av1"],
         bindings: ["webtransport", "websocket"],
         data_formats: ["json", "text", "binary"],
       },

@@ -2,6 +2,7 @@ import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_FORMATS } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { VIDEO_FORMATS } from "../../codecs/video-formats.ts";
 import { tierOf } from "../methods.ts";
 import { ROUTES, type Route } from "../paths.ts";
 import type { AskedByAnybody } from "./asked.ts";
@@ -59,7 +60,7 @@ export function methodList(): JsonObject {
 export function capabilities(desk: Desk, asked: DescribeParameters): JsonObject {
   const { trustScore, trustScoreAt } = desk.ownTrust;
   const domains = new Set<string>(asked.capability_domains ?? CAPABILITY_DOMAINS);
-  const modalities = ["audio", "data"];
+  const modalities = ["audio", "video", "data"];
   return {
     ...(domains.has("methods") ? { methods: [...new Set(ROUTES.map(methodOf))] } : {}),
     ...(domains.has("modalities")
@@ -68,7 +69,7 @@ export function capabilities(desk: Desk, asked: DescribeParameters): JsonObject 
           communication: {
             modalities,
             audio_codecs: AUDIO_FORMATS.map((format) => format.name),
-            video_codecs: [],
+            video_codecs: VIDEO_FORMATS.map((format) => format.name),
             data_formats: DATA_FORMATS.map((format) => format.name),
             max_sessions: desk.config.limits.sessionsPerAgent,
             bindings: [...desk.config.bindings],

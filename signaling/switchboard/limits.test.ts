@@ -70,6 +70,40 @@ describe("caps of the scope when a call is asked for", () => {
     });
   });
 
+  test.each([
+    ["height", 360, 720],
+    ["frame-rate", 15, 30],
+  ] as const)(
+    "more %s of a picture than %d: 463 with what would do, and less is taken",
+    (limit, cap, asked) => {
+      const everything = `communication:bilateral, communication:limit:${limit}:${cap}`;
+      const scope = { scope: scopes("communication:bilateral") };
+      const agent = (byte: number, document: string) =>
+        testAgent(byte === 8 ? "cara" : "dan", byte, {
+          genesis: scope,
+          document: { scope: scopes(document) },
+        });
+      const codec = { name: "vp8", clock_rate: 90_000, payload_type: 96, max_width: 1_280 } as const;
+      const picture = (height: number, rate: number) => ({
+        ...{ stream: 3, modality: "video", direction: "sendonly", ssrc: 5 },
+        codecs: [{ ...codec, max_height: height, max_frame_rate: rate }],
+      });
+      const [stage, dan] = [new Stage(), agent(9, "communication:bilateral")];
+      const cara = new SignalingPeer(stage, agent(8, everything));
+      const inbox = new SignalingPeer(stage, dan).subscribe();
+      const offering = (height: number, rate: number) => ({
+        changes: { scope: ["communication:bilateral"], streams: [picture(height, rate)] as never },
+      });
+      expect(cara.call(dan, offering(720, 30)).last).toMatchObject({
+        status: 463,
+        error: { details: { limit, cap, asked, counter_proposal: { limits: { [limit]: cap } } } },
+      });
+      expect(inbox.events).not.toContain("offer");
+      cara.call(dan, offering(360, 15));
+      expect(inbox.events).toContain("offer");
+    },
+  );
+
   test("an answer is held to the caps of both ends, and a better one is taken", () => {
     const stage = new Stage();
     const alice = new SignalingPeer(stage, capped("alice", "communication:limit:bitrate-bps:32000"));

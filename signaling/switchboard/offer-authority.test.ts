@@ -35,6 +35,37 @@ const updatedAt = CALL_TIME - 1_000;
 const MUTE_ALICE = testAgent("alice", 1, { document: { scope: scopes("documents:query"), updatedAt } });
 const LOWLY_BOB = testAgent("bob", 2, { document: { trustTier: 3, updatedAt } });
 
+describe("an offer of video", () => {
+  const CAPTURE = "communication:video:capture";
+  const TRANSMIT = "communication:video:transmit";
+  const offering = (held: readonly string[]) => {
+    const scope = scopes(held.join(", "));
+    const cara = testAgent("cara", 8, { genesis: { scope }, document: { scope } });
+    const { stage, inbox } = scene();
+    const codec = { name: "vp8", clock_rate: 90_000, payload_type: 96 } as const;
+    const caps = { max_width: 640, max_height: 360, max_frame_rate: 30 };
+    const streams = [
+      { stream: 3, modality: "video", direction: "sendonly", ssrc: 5, codecs: [{ ...codec, ...caps }] },
+    ] as const;
+    const calling = new SignalingPeer(stage, cara).call(BOB, { changes: { scope: held, streams } });
+    return { answers: calling.all, rings: inbox.events.includes("offer") };
+  };
+
+  test("rings with the scope for it", () => {
+    expect(offering([CAPTURE, TRANSMIT]).rings).toBe(true);
+  });
+
+  test.each([
+    [CAPTURE, TRANSMIT],
+    [TRANSMIT, CAPTURE],
+  ])("takes the scope %s", (missing, held) => {
+    expect(offering([held])).toMatchObject({
+      rings: false,
+      answers: [{ status: 455, error: { code: "scope-violation", details: { missing_scopes: [missing] } } }],
+    });
+  });
+});
+
 describe("what changes while it rings", () => {
   test("a caller whose newer document has no scope for its offer: it rings no longer, and both are told", () => {
     const { stage, alice, bob, inbox } = scene();

@@ -1,5 +1,6 @@
 import { AUDIO_FORMATS } from "../../codecs/audio-formats.ts";
 import { type Result, refuse } from "../../codecs/result.ts";
+import { VIDEO_FORMATS } from "../../codecs/video-formats.ts";
 import { counterProposal } from "../negotiation.ts";
 import { parseScopes, type ScopeSet } from "../scope.ts";
 import { AGENT_ID } from "../shape.ts";
@@ -11,7 +12,17 @@ import { RELAY } from "./relay-capabilities.ts";
 import { findCallee } from "./room.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
 
-const CARRIED = ["audio", "data"] as const;
+const CARRIED = ["audio", "video", "data"] as const;
+
+/** Modalities that have codecs, and the header that names those wanted. */
+const CODED: readonly {
+  readonly modality: "audio" | "video";
+  readonly header: string;
+  readonly known: readonly string[];
+}[] = [
+  { modality: "audio", header: "Audio-Codecs", known: AUDIO_FORMATS.map(({ name }) => name) },
+  { modality: "video", header: "Video-Codecs", known: VIDEO_FORMATS.map(({ name }) => name) },
+];
 
 /**
  * ESTABLISH by headers alone, as AGTP-COMMUNICATION shows it. A call here takes a signed offer, so this always refuses: but with
@@ -33,11 +44,14 @@ export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: Establis
   const sending = checkSending(scope.value, modalities, "header Authority-Scope");
   if (!sending.ok) return sending;
   if (modalities.length === 0) return incomposable("None of the modalities is carried here.");
-  const codecs = words(headers.get("Audio-Codecs"));
-  const known = AUDIO_FORMATS.map(({ name }) => name as string);
-  const codec = codecs === undefined ? known[0] : codecs.find((name) => known.includes(name));
-  if (modalities.includes("audio") && codec === undefined)
-    return incomposable("None of the audio codecs is carried here.");
+  const codecs: Record<string, string> = {};
+  for (const { modality, header, known } of CODED) {
+    if (!modalities.includes(modality)) continue;
+    const named = words(headers.get(header));
+    const codec = named === undefined ? known[0] : named.find((name) => known.includes(name));
+    if (codec === undefined) return incomposable(`None of the ${modality} codecs is carried here.`);
+    codecs[`${modality}_codec`] = codec;
+  }
   const hint = headers.get("X-AGTP-Target-Agent") ?? "";
   const hinted = AGENT_ID.check(hint, "") === undefined ? hint : undefined;
   const target = parameters.target_agent_id ?? hinted;
@@ -48,7 +62,7 @@ export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: Establis
   return refuse("offer-required", "A call begins with a signed offer.", "parameters.offer", {
     target_agent_id: target,
     communication_modalities: modalities,
-    ...(modalities.includes("audio") ? { audio_codec: codec } : {}),
+    ...codecs,
   });
 }
 

@@ -43,7 +43,12 @@ export class OwnManifest {
         name: this.#genesis.name,
         operator: this.#genesis.ownerId,
         issuedAt,
-        features: ["communication:audio", "communication:data", ...bindings.map((name) => `binding:${name}`)],
+        features: [
+          "communication:audio",
+          "communication:video",
+          "communication:data",
+          ...bindings.map((name) => `binding:${name}`),
+        ],
         endpoints: ROUTES.map(endpointEntry),
         methods: [...new Set(ROUTES.map((route) => route.slice(0, route.indexOf(" "))))].sort(),
         agentDisclosure,

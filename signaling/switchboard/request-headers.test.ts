@@ -181,8 +181,9 @@ describe("ESTABLISH by headers alone", () => {
         code: "offer-required",
         details: {
           target_agent_id: BOB.genesis.agentId,
-          communication_modalities: ["audio"],
+          communication_modalities: ["audio", "video"],
           audio_codec: "opus",
+          video_codec: "vp9",
         },
       },
     });
@@ -196,8 +197,9 @@ describe("ESTABLISH by headers alone", () => {
     ["Session-Intent", "gossip", 422, "session-model-unsupported"],
     ["Authority-Scope", "communication:audio:transmit", 451, "scope-violation"],
     ["Authority-Scope", "payments:all", 451, "scope-claim-invalid"],
-    ["Communication-Modalities", "video", 463, "proposal-rejected"],
+    ["Communication-Modalities", "smell", 463, "proposal-rejected"],
     ["Audio-Codecs", "g728", 463, "proposal-rejected"],
+    ["Video-Codecs", "h264", 463, "proposal-rejected"],
   ])("with %s: %s is refused with %d %s", (name, value, status, code) => {
     expect(establish(change(name, value))).toMatchObject({ status, error: { code } });
   });

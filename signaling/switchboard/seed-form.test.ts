@@ -13,28 +13,35 @@ const CARA = testAgent("cara", 5, { genesis: { scope: BILATERAL }, document: { s
 const DAN = testAgent("dan", 6, { genesis: { scope: BILATERAL }, document: { scope: BILATERAL } });
 
 const SEED = { dialect: "seed" } as const satisfies AskOptions;
-/** What AGTP-COMMUNICATION's own example says beside Agent-ID and Content-Type, without video. */
+/** What AGTP-COMMUNICATION's own example says beside Agent-ID and Content-Type. */
 const SEED_HEADERS = [
   ["Authority-Scope", "communication:bilateral"],
   ["Session-Intent", "communication"],
-  ["Communication-Modalities", "audio"],
+  ["Communication-Modalities", "audio, video"],
   ["Audio-Codecs", "opus, pcmu"],
+  ["Video-Codecs", "vp9, av1"],
 ] as const;
 
 const [AUDIO] = offerPayload().streams;
 const [TAKEN_AUDIO] = answerPayload().streams;
+const PICTURE = { clock_rate: 90_000, max_width: 1280, max_height: 720, max_frame_rate: 30 } as const;
+const VP9 = { name: "vp9", payload_type: 97, ...PICTURE } as const;
+const AV1 = { name: "av1", payload_type: 102, ...PICTURE } as const;
+const VIDEO = { stream: 3, modality: "video", direction: "sendrecv", ssrc: 0x51de0 } as const;
+const TAKEN_VIDEO = { ...VIDEO, ssrc: 0x51de1, codec: { ...AV1, max_height: 360 } };
 const DATA = { stream: 1, modality: "data", direction: "sendrecv", ssrc: 0xda7a } as const;
 const JSON_FORMAT = { name: "json", payload_type: 100 } as const;
 
 /** Cara calls Dan, who takes the call, all in the seed dialect. */
-function call(changes: Partial<OfferPayload> = {}, streams = answerPayload().streams) {
+function call(changes: Partial<OfferPayload> = {}, streams = [...answerPayload().streams, TAKEN_VIDEO]) {
   const stage = new Stage();
   const cara = new SignalingPeer(stage, CARA);
   const dan = new SignalingPeer(stage, DAN);
   const inbox = dan.subscribe(undefined, SEED);
-  const offer = cara.offer(DAN, { scope: ["communication:bilateral"], ...changes });
-  const isAudioAlone = changes.streams === undefined;
-  const established = cara.call(DAN, { ...SEED, offer, ...(isAudioAlone ? { headers: SEED_HEADERS } : {}) });
+  const offered = [...offerPayload().streams, { ...VIDEO, codecs: [VP9, AV1] }];
+  const offer = cara.offer(DAN, { scope: ["communication:bilateral"], streams: offered, ...changes });
+  const isOfSeed = changes.streams === undefined;
+  const established = cara.call(DAN, { ...SEED, offer, ...(isOfSeed ? { headers: SEED_HEADERS } : {}) });
   const answer = dan.answerTo(inbox.event("offer"), { scope: ["communication:bilateral"], streams });
   const confirmed = dan.accept(inbox.event("offer"), { ...SEED, answer });
   return { stage, inbox, offer, answer, established, confirmed };
@@ -55,13 +62,14 @@ describe("a call in the seed dialect", () => {
       expect.arrayContaining([
         `Agent-ID: ${CARA.genesis.agentId}`,
         `Session-ID: ${inbox.event("offer").session_id}`,
-        "Communication-Modalities: audio",
+        "Communication-Modalities: audio, video",
         "Audio-Codec: opus",
+        "Video-Codec: av1",
         expect.stringMatching(/^Stream-Parameters: \S/),
         "Content-Type: application/agtp+json",
       ]),
     );
-    expect(headerOf(established, "Video-Codec")).toBeUndefined();
+    expect(headerOf(confirmed, "Video-Codec")).toBe("av1");
     expect(confirmed.outcome).toBe("ok 200");
     expect(confirmed.raw[0]?.dialect).toBe("seed");
   });
@@ -78,6 +86,7 @@ describe("a call in the seed dialect", () => {
     const alone = call({ streams: [offered] }, [taken]);
     expect(headerOf(alone.established, "Communication-Modalities")).toBe("data");
     expect(headerOf(alone.established, "Audio-Codec")).toBeUndefined();
+    expect(headerOf(alone.established, "Video-Codec")).toBeUndefined();
   });
 });
 

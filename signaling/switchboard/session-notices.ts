@@ -3,12 +3,14 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { step } from "../session-machine.ts";
 import type {
   HoldNotice,
+  KeyFrameAsked,
   MuteNotice,
+  RenditionNotice,
   SessionNotice,
   SessionNoticeEvent,
   UnattributedNotice,
 } from "../session-notice.ts";
-import { isInterruptible } from "../terms.ts";
+import { isInterruptible, streamsSentBy } from "../terms.ts";
 import type { Asked } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import type { MediaFlow } from "./flows.ts";
@@ -70,7 +72,9 @@ export class SessionNotices {
       const wrong = misplaced(session, leg, notice);
       if (wrong !== undefined) return wrong;
     }
-    if (notice.event === "stream-muted" || notice.event === "stream-held") {
+    if (notice.event === "rendition" && !isShown(session, leg, notice))
+      return refuse("field-invalid", "This end is sent no such rendition.", "content.rendition");
+    if (isOfOneFlow(notice)) {
       const flow = flowMeant(session, leg, notice);
       if (!flow.ok) return flow;
       if (notice.event === "stream-held") this.#streamEnds.hold(session, flow.value, notice.held);
@@ -114,12 +118,22 @@ export class SessionNotices {
   }
 }
 
-/** The direction of a stream that its speaker mutes, or its listener holds. */
-function flowMeant(
-  session: Session,
-  { leg }: SessionLeg,
-  { event, stream }: MuteNotice | HoldNotice,
-): Result<MediaFlow> {
+/** What is said of one direction of a stream: by its speaker, or by its listener. */
+type FlowNotice = MuteNotice | HoldNotice | KeyFrameAsked;
+
+function isOfOneFlow(notice: SessionNotice): notice is FlowNotice {
+  return ["stream-muted", "stream-held", "keyframe_request"].includes(notice.event);
+}
+
+/** Whether an end is sent a picture in that rendition, or could be. */
+function isShown({ terms }: Session, { leg }: SessionLeg, { source, rendition }: RenditionNotice): boolean {
+  return streamsSentBy(terms, leg === 0 ? 1 : 0).some(
+    (each) => each.modality === "video" && each.source === source && each.rendition === rendition,
+  );
+}
+
+/** The direction of a stream that its speaker mutes, or its listener holds or wants a key frame of. */
+function flowMeant(session: Session, { leg }: SessionLeg, { event, stream }: FlowNotice): Result<MediaFlow> {
   const isMine = ({ speaker, listener }: MediaFlow) =>
     leg === (event === "stream-muted" ? speaker : listener);
   const flow = session.flows.find(

@@ -37,13 +37,16 @@ export function establishedResult(session: Session, leg: SessionLeg, server: Ser
 export function establishedHeaders(session: Session, leg: SessionLeg): HeaderField[] {
   const { streams } = session.terms;
   const modalities = streams.map(({ modality }) => modality);
-  const codecs = streams.flatMap((stream) => (stream.modality === "audio" ? [stream.codec.name] : []));
+  const codecs = (modality: "audio" | "video") =>
+    streams.flatMap((stream) => (stream.modality === modality ? [stream.codec.name] : []));
+  const agreed = { audio: codecs("audio"), video: codecs("video") };
   const formats = streams.flatMap((stream) => (stream.modality === "data" ? [stream.format.name] : []));
   return [
     ["Authority-Scope", scopeHeader(leg.scope)],
     ["Supported-Methods", supportedMethods("/sessions")],
     ["Communication-Modalities", distinctWords(modalities)],
-    ...(codecs.length === 0 ? [] : [["Audio-Codec", distinctWords(codecs)] as const]),
+    ...(agreed.audio.length === 0 ? [] : [["Audio-Codec", distinctWords(agreed.audio)] as const]),
+    ...(agreed.video.length === 0 ? [] : [["Video-Codec", distinctWords(agreed.video)] as const]),
     ...(formats.length === 0 ? [] : [["Data-Formats", distinctWords(formats)] as const]),
     ["Stream-Parameters", streamParametersHeader(streamParameters(session.flows, leg.leg))],
   ];

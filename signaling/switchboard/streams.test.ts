@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { CHANGE_ID, Changing } from "../../test/scenario/changing-call.ts";
-import { ALICE, BOB, type TestAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
+import { ALICE, BOB, scopes, type TestAgent, testAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
 import type { AnswerStream } from "../answer.ts";
 import { makeNarrowing } from "../narrowing.ts";
 import type { OfferStream } from "../offer.ts";
 import type { OpenedStream } from "../terms.ts";
+import type { TermsSettings } from "../terms-change.ts";
 import { STREAM_CLOSING_WINDOW } from "./stream-ends.ts";
 
 const CODEC = { name: "opus", clock_rate: 48_000, channels: 1, payload_type: 111 } as const;
@@ -135,6 +136,27 @@ describe("opening a stream in mid-call", () => {
     expect(scene.steps(1)).toEqual([]);
   });
 
+  it("is held to what the server lets each end do, whatever both signed for", () => {
+    const speaking = "communication:audio:capture, communication:audio:transmit";
+    const capped = (limit: string) =>
+      testAgent("alice", 1, { document: { scope: scopes(`${speaking}, communication:limit:${limit}`) } });
+    const under = (limit: string, settings: TermsSettings, at: "OPEN" | "ADJUST" = "OPEN") => {
+      const scene = new Streaming({ alice: capped(limit) });
+      const change = scene.change(0, { settings });
+      const path = `/sessions/${scene.sessionId}${at === "OPEN" ? "/streams" : ""}`;
+      return scene.alice.ask(at, path, { change }).last;
+    };
+    expect(under("streams:1", opening(voice(1)))).toMatchObject({
+      status: 456,
+      error: { code: "limit-exceeded", details: { limit: "streams", cap: 1, asked: 2 } },
+    });
+    const faster = { profile: "frame", streams: [{ leg: 0, stream: 0, bitrate_bps: 48_000 }] } as const;
+    expect(under("bitrate-bps:32000", faster, "ADJUST")).toMatchObject({
+      status: 456,
+      error: { code: "limit-exceeded", details: { limit: "bitrate-bps", cap: 32_000, asked: 48_000 } },
+    });
+  });
+
   it("is for OPEN alone, and OPEN for nothing else", () => {
     const scene = new Streaming();
     const opens = scene.change(0, { settings: opening(voice(1)) });
@@ -245,5 +267,8 @@ describe("muting and holding a stream in mid-call", () => {
   it("is for streams that there are", () => {
     const scene = new Streaming();
     expect(told(scene, 1, { event: "stream-held", stream: 9, held: true })).toBe("field-invalid");
+    expect(told(scene, 1, { event: "keyframe_request", stream: 0 })).toBe("ok 200");
+    expect(told(scene, 1, { event: "keyframe_request", stream: 9 })).toBe("field-invalid");
+    expect(told(scene, 1, { event: "rendition", source: 1, rendition: 0 })).toBe("field-invalid");
   });
 });

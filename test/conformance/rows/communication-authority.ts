@@ -120,7 +120,18 @@ export const COMMUNICATION_AUTHORITY: readonly Row[] = [
     binds: "both",
     requirement: "Scope `communication:video:capture` for capturing video.",
     source: "SEED, Authority Scope Considerations",
-    proof: { notDone: "not yet: the token is read and matched, but no video is captured" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/opened-streams.test.ts",
+          name: "a stream opened in mid-call > needs the scope of whoever would send it, and room under its caps",
+        },
+        {
+          file: "signaling/switchboard/offer-authority.test.ts",
+          name: "an offer of video > takes the scope communication:video:capture",
+        },
+      ],
+    },
   },
   {
     id: "C37",
@@ -128,7 +139,18 @@ export const COMMUNICATION_AUTHORITY: readonly Row[] = [
     binds: "both",
     requirement: "Scope `communication:video:transmit` for transmitting video.",
     source: "SEED, Authority Scope Considerations",
-    proof: { notDone: "not yet: the token is read and matched, but no video is transmitted" },
+    proof: {
+      tests: [
+        {
+          file: "signaling/opened-streams.test.ts",
+          name: "a stream opened in mid-call > needs the scope of whoever would send it, and room under its caps",
+        },
+        {
+          file: "signaling/switchboard/offer-authority.test.ts",
+          name: "an offer of video > takes the scope communication:video:transmit",
+        },
+      ],
+    },
   },
   {
     id: "C38",

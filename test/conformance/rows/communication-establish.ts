@@ -4,7 +4,6 @@ const SENT = "test/scenario/requests-on-the-wire.test.ts";
 const MEMORY = "test/exchanges/over-memory.test.ts";
 const CARRIERS = "test/e2e/exchanges.test.ts";
 const REQUESTS = "signaling/switchboard/bad-input.test.ts";
-const NO_VIDEO = "not yet: audio and structured data are carried, video is not";
 
 /** ESTABLISH and its answer, header by header. */
 export const COMMUNICATION_ESTABLISH: readonly Row[] = [
@@ -147,7 +146,22 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
     binds: "both",
     requirement: "Header Video-Codecs: what the initiator supports, best first.",
     source: "SEED, ESTABLISH Request; IANA Considerations",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        {
+          file: "signaling/negotiate-video.test.ts",
+          name: 'headers {"videoCodecs":["vp9","vp8"],"modalities":["video"]} agree with the offer: true',
+        },
+        {
+          file: "signaling/negotiate-video.test.ts",
+          name: 'headers {"videoCodecs":["vp8","vp9"]} agree with the offer: false',
+        },
+        {
+          file: "signaling/negotiate-video.test.ts",
+          name: "a picture is answered with the first codec in the offer's order that is known here",
+        },
+      ],
+    },
   },
   {
     id: "C20",
@@ -280,7 +294,14 @@ export const COMMUNICATION_ESTABLISH: readonly Row[] = [
     binds: "server",
     requirement: "Header Video-Codec: the codec agreed.",
     source: "SEED, ESTABLISH Response; IANA Considerations",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        {
+          file: "signaling/switchboard/seed-form.test.ts",
+          name: "a call in the seed dialect > begins with ESTABLISH as the draft writes it, and is answered as the draft writes it",
+        },
+      ],
+    },
   },
   {
     id: "C28",

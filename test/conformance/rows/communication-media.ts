@@ -1,6 +1,8 @@
 import type { Row } from "../row.ts";
 
 const AUDIO = "signaling/negotiate-audio.test.ts";
+const VIDEO = "signaling/negotiate-video.test.ts";
+const FILM = "test/scenario/video.test.ts";
 const NO_VIDEO = "not yet: audio and structured data are carried, video is not";
 const PARSE = "codecs/frame-parse.test.ts";
 const SENDER = "sfu/frame-sender.test.ts";
@@ -96,7 +98,13 @@ export const COMMUNICATION_MEDIA: readonly Row[] = [
     binds: "both",
     requirement: "Video frames carry a timestamp and a sequence number.",
     source: "SEED, Video Streams",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        { file: FILM, name: "video in profile frame > arrives bit-exact and verified: vp8-layers" },
+        { file: "sfu/video-order.test.ts", name: "waits for a unit that others overtook" },
+        { file: PARSE, name: "a good frame > tells when it was captured" },
+      ],
+    },
   },
   {
     id: "C46",
@@ -104,7 +112,19 @@ export const COMMUNICATION_MEDIA: readonly Row[] = [
     binds: "both",
     requirement: "Video frames say whether they are key or delta frames.",
     source: "SEED, Video Streams",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        {
+          file: PARSE,
+          name: "a good frame > gives back every field it was built from, wherever it stands",
+        },
+        {
+          file: "sfu/video-order.test.ts",
+          name: "gives nothing out before a key frame, and says that it needs one",
+        },
+        { file: FILM, name: "video in profile chain > arrives bit-exact and verified: av1-svt" },
+      ],
+    },
   },
   {
     id: "C47",
@@ -112,7 +132,19 @@ export const COMMUNICATION_MEDIA: readonly Row[] = [
     binds: "both",
     requirement: "Resolution and frame rate of video are negotiated.",
     source: "SEED, Video Streams",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        { file: VIDEO, name: "height, width and frame rate are cut > to what this end can" },
+        {
+          file: VIDEO,
+          name: "height, width and frame rate are cut > to what the scope of each end lets it send, and that alone",
+        },
+        {
+          file: "signaling/opened-streams.test.ts",
+          name: "what is agreed of video and data > is a rate, a height and a number of frames within what was opened",
+        },
+      ],
+    },
   },
   {
     id: "C48",
