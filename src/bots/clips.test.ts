@@ -1,0 +1,101 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type Ivf, parseIvf } from "../../codecs/ivf.ts";
+import { ClipPlayer } from "./clip-player.ts";
+import { type Clip, clipOf, readClip } from "./clips.ts";
+
+function vector(name: string): Ivf {
+  const parsed = parseIvf(readFileSync(new URL(`../../test/vectors/ffmpeg/${name}.ivf`, import.meta.url)));
+  if (!parsed.ok) throw new Error(parsed.fault.message);
+  return parsed.value;
+}
+
+describe("a clip", () => {
+  it("comes with the package, in two sizes and three layers", async () => {
+    const { format, frameRate, renditions } = await readClip([]);
+    expect({ format, frameRate }).toEqual({ format: "vp8", frameRate: 30 });
+    expect(renditions.map(({ width, height, units }) => [width, height, units.length])).toEqual([
+      [640, 360, 120],
+      [320, 180, 120],
+    ]);
+    for (const { units } of renditions) {
+      expect(units.flatMap(({ key }, index) => (key ? [index] : []))).toEqual([0, 60]);
+      expect(units.slice(0, 5).map(({ layer }) => layer)).toEqual([0, 2, 1, 2, 0]);
+    }
+    const [large = Number.NaN, small = Number.NaN] = renditions.map(({ bitsPerSecond }) => bitsPerSecond);
+    expect(large).toBeGreaterThan(300_000);
+    expect(small).toBeLessThan(130_000);
+  });
+
+  it.each(["vp9-layers", "av1-svt"])("is read from a file: %s", async (name) => {
+    const path = new URL(`../../test/vectors/ffmpeg/${name}.ivf`, import.meta.url).pathname;
+    const { format, frameRate, renditions } = await readClip([path]);
+    expect(format).toBe(name.slice(0, 3));
+    expect(frameRate).toBeCloseTo(15);
+    expect(renditions[0]?.units[0]?.layer).toBeUndefined();
+  });
+
+  it("is not made of files that do not belong together", async () => {
+    const large = vector("vp8-layers");
+    const small = vector("vp8-small");
+    expect(clipOf([large, small]).renditions).toHaveLength(2);
+    const wrong: Ivf[][] = [
+      [],
+      [large, large],
+      [small, large],
+      [large, vector("vp9-layers")],
+      [{ ...large, frames: large.frames.slice(1) }],
+      [{ ...large, frames: large.frames.slice(0, 1) }],
+      [{ ...large, format: "vp9" }],
+      [1, 2, 3, 4, 5].map((index) => ({ ...large, width: 640 >> index, height: 360 >> index })),
+    ];
+    for (const files of wrong) {
+      expect(() => clipOf(files)).toThrow(expect.objectContaining({ code: "usage" }));
+    }
+    await expect(readClip(["/nowhere.ivf"])).rejects.toMatchObject({ code: "usage" });
+    await expect(readClip([new URL(import.meta.url).pathname])).rejects.toMatchObject({ code: "usage" });
+  });
+});
+
+describe("showing a clip", () => {
+  const unit = (key: boolean, byte: number) => ({ key, layer: undefined, data: Uint8Array.of(byte) });
+  const units = [true, false, false, true, false].map((key, index) => unit(key, index));
+  const rendition = { width: 64, height: 36, units, bitsPerSecond: 1 };
+  const clip: Clip = { format: "vp8", frameRate: 10, renditions: [rendition, rendition] };
+  const wanted = (index: number, { paused = false, keyFrame = false } = {}) => ({
+    rendition: index,
+    bitsPerSecond: paused ? 0 : 1_000,
+    keyFrame,
+  });
+  const shown = (player: ClipPlayer, ...wants: ReturnType<typeof wanted>[]) =>
+    player.advance(wants).map(({ rendition, unit: { data } }) => [rendition, data[0]]);
+
+  it("goes over it again and again, every rendition in step", () => {
+    const player = new ClipPlayer(clip);
+    const moments = Array.from({ length: 6 }, () => shown(player, wanted(0), wanted(1)));
+    expect(moments.map((moment) => moment.map(([, byte]) => byte))).toEqual(
+      [0, 1, 2, 3, 4, 0].map((byte) => [byte, byte]),
+    );
+  });
+
+  it("jumps to the next key frame where one is asked for", () => {
+    const player = new ClipPlayer(clip);
+    shown(player, wanted(0));
+    expect(shown(player, wanted(0, { keyFrame: true }), wanted(1))).toEqual([
+      [0, 3],
+      [1, 0],
+    ]);
+    expect(shown(player, wanted(0, { keyFrame: true }))).toEqual([[0, 0]]);
+  });
+
+  it("leaves out what is not wanted, and comes back with a key frame", () => {
+    const player = new ClipPlayer(clip);
+    shown(player, wanted(0), wanted(1));
+    expect(shown(player, wanted(0, { paused: true }), wanted(1))).toEqual([[1, 1]]);
+    expect(shown(player, wanted(0), wanted(1))).toEqual([
+      [0, 3],
+      [1, 2],
+    ]);
+    expect(shown(player, wanted(7))).toEqual([]);
+  });
+});
