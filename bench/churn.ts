@@ -121,7 +121,15 @@ async function load(
 ): Promise<BotsSummary> {
   const plan: BotsPlan = {
     ...{ calls, ramp, duration: { least: duration, most: duration }, rate: { least: 24_000, most: 24_000 } },
-    ...{ media: "opus", networks: [], carrier: "webtransport", seed: 1, duplex: false, decode: false },
+    ...{
+      media: "opus",
+      networks: [],
+      clips: [],
+      carrier: "webtransport",
+      seed: 1,
+      duplex: false,
+      decode: false,
+    },
     profile: "frame",
   };
   const target = { url, webSocketUrl, certificateHash };

@@ -3,15 +3,17 @@ import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
 import type { CallOptions } from "../../agent/call-options.ts";
 import { connectAgent } from "../../agent/connect.ts";
-import type { FrameFate } from "../../agent/frame-fate.ts";
 import { createIdentity } from "../../agent/node.ts";
-import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { LinkConditions } from "../emulation/link.ts";
-import { botPlatform, preciseWall } from "./bot-platform.ts";
-import type { Latencies } from "./latencies.ts";
-import type { BotsPlan, PlannedCall } from "./plan.ts";
-import { voice } from "./speech.ts";
+import { botPlatform } from "./bot-platform.ts";
+import type { BotTimes } from "./bot-times.ts";
+import { preparedClip, show, videoOptions, Watcher } from "./bot-video.ts";
+import { converse, FRAME_MS, speakFirst } from "./bot-voice.ts";
+import { CallCounts } from "./call-counts.ts";
+import type { Clip } from "./clips.ts";
+import { pause } from "./pause.ts";
+import { type BotsPlan, hasVideo, hasVoice, type PlannedCall } from "./plan.ts";
 import { count, type Tally } from "./tally.ts";
 
 /** Where the server is. */
@@ -21,16 +23,6 @@ export interface BotsTarget {
   readonly webSocketUrl?: string;
   /** SHA-256 of its certificate, hex; absent: the system's roots vouch for it. */
   readonly certificateHash?: string;
-}
-
-/** Times that bots measure, milliseconds. */
-export interface BotTimes {
-  /** From asking for the call until it was answered and checked. */
-  readonly setup: Latencies;
-  /** From asking for the call until the caller had verified the first frame of the callee. */
-  readonly firstFrame: Latencies;
-  /** From a frame's signed capture time until the listener had verified it. */
-  readonly latency: Latencies;
 }
 
 /** Carries a planned call out and counts into `tally` and `times`. Never rejects: what goes wrong is counted as a failure. */
@@ -68,6 +60,8 @@ async function talk(
   [caller, callee]: readonly [Agent, Agent],
   { tally, times, stop }: { readonly tally: Tally; readonly times: BotTimes; readonly stop: AbortSignal },
 ): Promise<void> {
+  const clip = hasVideo(plan) ? await preparedClip(plan.clips) : undefined;
+  const counts = new CallCounts(tally, times);
   let asked = 0;
   let isFirst = true;
   const heardFirst = (): void => {
@@ -76,7 +70,7 @@ async function talk(
   };
   const accepted = new Promise<Call>((resolve, reject) => {
     callee.onCall((incoming) => {
-      const call = incoming.accept(options(plan, planned, 1, { tally, times, heard: () => {} }));
+      const call = incoming.accept(options(plan, planned, 1, { clip, counts, heard: () => {} }));
       call.then(resolve, reject);
     });
   });
@@ -85,22 +79,31 @@ async function talk(
   const answered = accepted.then((call) => ({ call, talking: speakFirst(plan, planned, call, stop) }));
   answered.catch(() => {});
   asked = performance.now();
-  const own = await caller.call(callee.id, options(plan, planned, 0, { tally, times, heard: heardFirst }));
+  const own = await caller.call(callee.id, options(plan, planned, 0, { clip, counts, heard: heardFirst }));
   times.setup.record(performance.now() - asked);
   tally.made += 1;
   tally.up += 1;
   const until = performance.now() + planned.duration;
   try {
     const { call: other, talking } = await answered;
+    const calls = [own, other];
+    own.on("terms-changed", ({ agreed }) => {
+      if (agreed !== undefined) count(tally.adaptations, agreed.reason);
+    });
     const ended = Promise.race([own.ended, other.ended]);
-    const readers = [own, other].map((call) =>
-      listen(plan, call, { tally, times, heard: call === own ? heardFirst : () => {} }),
+    const watchers = calls.map((call) => new Watcher(call));
+    const readers = [...calls.map((call) => listen(plan, call)), ...watchers.map((one) => one.watch())];
+    const showing = calls.map((call) =>
+      clip === undefined || call.video === undefined
+        ? undefined
+        : show(call.video, clip, { until, stop, tally }),
     );
     const conversation = converse(plan, planned, { own, other, until, opening: talking, stop });
-    const early = await Promise.race([ended, conversation]);
+    const early = await Promise.race([ended, Promise.all([conversation, ...showing]).then(() => undefined)]);
     if (early !== undefined) throw new ParleyError({ code: "closed", message: `ended: ${early.reason}` });
     await pause(drainTime(planned));
-    for (const call of [own, other]) tally.skipped += call.stats().sent?.skippedIntervals ?? 0;
+    for (const call of calls) tally.skipped += call.stats().sent?.skippedIntervals ?? 0;
+    for (const watcher of watchers) watcher.tell(tally, times);
     await own.end();
     await Promise.all([own.settled, other.settled, ...readers]);
   } finally {
@@ -113,128 +116,37 @@ function options(
   plan: BotsPlan,
   planned: PlannedCall,
   end: 0 | 1,
-  { tally, times, heard }: { readonly tally: Tally; readonly times: BotTimes; readonly heard: () => void },
+  {
+    clip,
+    counts,
+    heard,
+  }: { readonly clip: Clip | undefined; readonly counts: CallCounts; readonly heard: () => void },
 ): CallOptions {
-  const watch = (fate: FrameFate): void => countFate(tally, fate);
   const { profile } = plan;
-  if (plan.media === "data") return { audio: false, data: true, profile, watch };
-  const view = new FrameView();
+  const isOpus = plan.media === "opus" || plan.media === "av";
   return {
     profile,
-    audio: {
-      codecs: plan.media === "opus" ? ["opus"] : ["pcmu"],
-      frameMs: FRAME_MS,
-      ...(plan.media === "opus" ? { bitrate: planned.rates[end] } : {}),
-    },
-    watch,
-    tap({ bytes }) {
-      tally.bytes += bytes.length;
+    audio: hasVoice(plan)
+      ? {
+          codecs: isOpus ? ["opus"] : ["pcmu"],
+          frameMs: FRAME_MS,
+          ...(isOpus ? { bitrate: planned.rates[end] } : {}),
+        }
+      : false,
+    ...(clip === undefined ? {} : { video: videoOptions(clip) }),
+    ...(plan.media === "data" ? { data: true } : {}),
+    watch: (fate) => counts.fate(fate),
+    tap({ bytes, stream }) {
+      counts.arrived(stream, bytes);
       heard();
-      if (parseFrame(bytes, 0, view) === undefined) times.latency.record(preciseWall() - view.captureMs);
     },
   };
 }
 
-function countFate(tally: Tally, { fate, reason = "unknown" }: FrameFate): void {
-  if (fate === "refused") count(tally.refused, reason);
-  // Bots that lose their connection are done.
-  else if (fate !== "unsent") tally[fate] += 1;
-}
-
 /** Reads what an end hears, as an application would, until the call is over. */
-async function listen(
-  plan: BotsPlan,
-  call: Call,
-  { tally, times, heard }: { readonly tally: Tally; readonly times: BotTimes; readonly heard: () => void },
-): Promise<void> {
-  if (plan.media !== "data") {
-    for await (const _ of call.audio);
-    return;
-  }
-  if (call.data === undefined) return;
-  for await (const { value, sentAt } of call.data) {
-    tally.bytes += JSON.stringify(value).length;
-    times.latency.record(preciseWall() - sentAt);
-    heard();
-  }
-}
-
-/** The callee's first turn begins as soon as it has answered, as people's do. */
-function speakFirst(plan: BotsPlan, planned: PlannedCall, call: Call, stop: AbortSignal): Promise<void> {
-  const speaking = speak(plan, call, planned.rates[1], Math.min(planned.duration, FIRST_TURN_MS), stop);
-  speaking.catch(() => {});
-  return speaking;
-}
-
-interface Conversation {
-  readonly own: Call;
-  readonly other: Call;
-  /** On `performance.now()`. */
-  readonly until: number;
-  /** The callee's first turn, under way. */
-  readonly opening: Promise<void>;
-  readonly stop: AbortSignal;
-}
-
-async function converse(
-  plan: BotsPlan,
-  planned: PlannedCall,
-  conversation: Conversation,
-): Promise<undefined> {
-  const { own, other, until, opening, stop } = conversation;
-  const left = (): number => (stop.aborted ? 0 : until - performance.now());
-  const [callerRate, calleeRate] = planned.rates;
-  if (plan.duplex) {
-    const rest = opening.then(() => speak(plan, other, calleeRate, left(), stop));
-    await Promise.all([speak(plan, own, callerRate, left(), stop), rest]);
-    return;
-  }
-  await opening;
-  for (let turn = 0; left() > FRAME_MS; turn += 1) {
-    await pause(Math.min(left(), TURN_GAP_MS));
-    const length = LEAST_TURN_MS + planned.random.next() * (MOST_TURN_MS - LEAST_TURN_MS);
-    const [call, rate] = turn % 2 === 0 ? ([own, callerRate] as const) : ([other, calleeRate] as const);
-    await speak(plan, call, rate, Math.min(left(), length), stop);
-  }
-}
-
-/** One turn of `length` ms. */
-async function speak(
-  plan: BotsPlan,
-  call: Call,
-  rate: number,
-  length: number,
-  stop: AbortSignal,
-): Promise<void> {
-  const until = performance.now() + length;
-  if (length < FRAME_MS) return;
-  if (plan.media === "data") {
-    const interval = (MESSAGE_TEXT.length * 8_000) / rate;
-    for (let due = performance.now(); due < until && !stop.aborted; due += interval) {
-      await pause(due - performance.now());
-      await call.data?.send({ text: MESSAGE_TEXT });
-    }
-    return;
-  }
-  const rateHz = call.audio.sends?.clockRate ?? 48_000;
-  const pcm = voiceAt(rateHz);
-  const piece = (rateHz * PIECE_MS) / 1_000;
-  const frame = (rateHz * FRAME_MS) / 1_000;
-  // The end of the turn is one more frame.
-  let left = Math.max(0, Math.floor(length / FRAME_MS) - 1) * frame;
-  for (let at = 0; left > 0 && !stop.aborted; at = (at + piece) % pcm.length) {
-    const length = Math.min(left, piece, pcm.length - at);
-    await call.audio.write(pcm.subarray(at, at + length));
-    left -= length;
-  }
-  await call.audio.endTurn();
-}
-
-const voices = new Map<number, Int16Array>();
-function voiceAt(clockRate: number): Int16Array {
-  const known = voices.get(clockRate) ?? voice(clockRate);
-  voices.set(clockRate, known);
-  return known;
+async function listen(plan: BotsPlan, call: Call): Promise<void> {
+  if (hasVoice(plan)) for await (const _ of call.audio);
+  else if (call.data !== undefined) for await (const _ of call.data);
 }
 
 /** How long the last frames may be on their way, ms. */
@@ -243,19 +155,5 @@ function drainTime({ networks }: PlannedCall): number {
   return DRAIN_MS + way(networks[0]) + way(networks[1]);
 }
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.max(0, milliseconds)));
-}
-
-const FRAME_MS = 20;
-const PIECE_MS = 200;
-const FIRST_TURN_MS = 1_000;
-const LEAST_TURN_MS = 1_000;
-const MOST_TURN_MS = 4_000;
-/** What an agent takes to answer. With the turns' lengths somebody speaks four fifths of the time, as people do (ITU-T P.59: 78 %). */
-const TURN_GAP_MS = 650;
-const DRAIN_MS = 300;
 const NOTHING: LinkConditions = { delay: 0 };
-/** What a bot says in a data message: as long as a short sentence. */
-const MESSAGE_TEXT =
-  "The quick brown fox jumps over the lazy dog, and then it does so once more, since this message is to be long enough.";
+const DRAIN_MS = 300;

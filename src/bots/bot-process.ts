@@ -1,8 +1,9 @@
 /** A process of bots. Its parent sends a `BotsOrder`, gets a `BotsNotice` once a second and at the end, and may send `"stop"`. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { type BotsTarget, type BotTimes, runBotCall } from "./bot-call.ts";
-import { Latencies } from "./latencies.ts";
-import { type BotsPlan, type PlannedCall, planCall } from "./plan.ts";
+import { type BotsTarget, runBotCall } from "./bot-call.ts";
+import { emptyTimes, encodeTimes, type TimeName } from "./bot-times.ts";
+import { preparedClip } from "./bot-video.ts";
+import { type BotsPlan, hasVideo, hasVoice, type PlannedCall, planCall } from "./plan.ts";
 import { prepareOpus } from "./speech.ts";
 import { emptyTally, type Tally } from "./tally.ts";
 
@@ -22,7 +23,7 @@ export type BotsNotice =
       readonly kind: "done";
       readonly tally: Tally;
       /** `Latencies`, encoded. */
-      readonly times: Readonly<Record<keyof BotTimes, string>>;
+      readonly times: Readonly<Record<TimeName, string>>;
       /** 99th percentile and longest delay of this process's event loop, ms. */
       readonly loopDelay: { readonly p99: number; readonly max: number };
     };
@@ -40,10 +41,11 @@ const LOOP_RESOLUTION_MS = 10;
 
 async function carryOut({ plan, target, first, step }: BotsOrder): Promise<void> {
   const tally = emptyTally();
-  const times = { setup: new Latencies(), firstFrame: new Latencies(), latency: new Latencies() };
+  const times = emptyTimes();
   const planned: PlannedCall[] = [];
   for (let index = first; index < plan.calls; index += step) planned.push(planCall(plan, index));
-  if (plan.media === "opus") await prepareOpus(planned.flatMap(({ rates }) => rates));
+  if (hasVideo(plan)) await preparedClip(plan.clips);
+  if (hasVoice(plan) && plan.media !== "g711") await prepareOpus(planned.flatMap(({ rates }) => rates));
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   loop.enable();
   const telling = setInterval(() => tell({ kind: "tally", tally }), 1_000);
@@ -61,11 +63,7 @@ async function carryOut({ plan, target, first, step }: BotsOrder): Promise<void>
   tell({
     kind: "done",
     tally,
-    times: {
-      setup: times.setup.encode(),
-      firstFrame: times.firstFrame.encode(),
-      latency: times.latency.encode(),
-    },
+    times: encodeTimes(times),
     loopDelay: { p99: delay(loop.percentile(99)), max: delay(loop.max) },
   });
 }

@@ -8,6 +8,7 @@ const PLAN: BotsPlan = {
   ...{
     rate: { least: 16_000, most: 32_000 },
     networks: [],
+    clips: [],
     seed: 7,
     carrier: "webtransport",
     duplex: false,

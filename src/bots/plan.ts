@@ -6,7 +6,7 @@ import { type BotsNetwork, drawNetwork, type NO_NETWORK } from "./networks.ts";
 import { draw, type Range } from "./ranges.ts";
 
 /** What a call's bots say to each other. */
-export type BotsMedia = "opus" | "g711" | "data";
+export type BotsMedia = "opus" | "g711" | "data" | "video" | "av";
 
 /** A load, as every process of bots is told it. JSON. */
 export interface BotsPlan {
@@ -16,6 +16,8 @@ export interface BotsPlan {
   /** Time over which the calls are placed, evenly, ms. */
   readonly ramp: number;
   readonly media: BotsMedia;
+  /** Paths of IVF files that bots show, renditions of one picture, largest first; empty: the clip that comes with the package. */
+  readonly clips: readonly string[];
   /** Bits a second of what a bot says; G.711 has one rate of its own. */
   readonly rate: Range;
   /** Of which each bot draws the one that stands between it and the server; empty: nothing does. */
@@ -42,6 +44,16 @@ export interface PlannedCall {
   readonly networks: readonly [LinkConditions | undefined, LinkConditions | undefined];
   /** What else is left to chance in this call. */
   readonly random: SeededRandom;
+}
+
+/** Whether bots speak. */
+export function hasVoice({ media }: Pick<BotsPlan, "media">): boolean {
+  return media === "opus" || media === "g711" || media === "av";
+}
+
+/** Whether bots show a picture. */
+export function hasVideo({ media }: Pick<BotsPlan, "media">): boolean {
+  return media === "video" || media === "av";
 }
 
 /** The call number `index` of a plan, 0 to `calls` - 1: the same for the same plan, whoever asks and in whatever order. */

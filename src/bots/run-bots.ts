@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { availableParallelism } from "node:os";
 import type { BotsTarget } from "./bot-call.ts";
 import type { BotsNotice, BotsOrder } from "./bot-process.ts";
-import { Latencies } from "./latencies.ts";
+import { sumTimes } from "./bot-times.ts";
 import type { BotsPlan } from "./plan.ts";
 import { type ProcessSample, sampleProcess } from "./process-watch.ts";
 import { moduleUrl } from "./server-process.ts";
@@ -57,15 +57,10 @@ export async function runBots({ plan, target, serverPid, progress, stop }: RunOp
   const elapsed = performance.now() - began;
   const after = sample();
   const done = crews.flatMap((crew) => crew.done ?? []);
-  const merged = (name: "setup" | "firstFrame" | "latency") => {
-    const all = new Latencies();
-    for (const { times } of done) all.add(times[name]);
-    return all.summary();
-  };
   const measured: BotsMeasured = {
     plan,
     tally: sumTallies(crews.map((crew) => crew.tally)),
-    times: { setup: merged("setup"), firstFrame: merged("firstFrame"), latency: merged("latency") },
+    times: sumTimes(done.map(({ times }) => times)),
     elapsed,
     processes: crews.length,
     lostProcesses: crews.length - done.length,

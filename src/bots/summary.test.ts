@@ -6,7 +6,7 @@ import { type BotsMeasured, summarize, tableOf } from "./summary.ts";
 import { emptyTally, sumTallies } from "./tally.ts";
 
 const PLAN: BotsPlan = {
-  ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", networks: [] },
+  ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", networks: [], clips: [] },
   ...{
     rate: { least: 24_000, most: 24_000 },
     seed: 1,
@@ -17,13 +17,18 @@ const PLAN: BotsPlan = {
   },
 };
 const TIMES = { count: 2, p50: 1, p95: 2, p99: 3, max: 4 };
+const NOTHING = { count: 0, p50: Number.NaN, p95: Number.NaN, p99: Number.NaN, max: Number.NaN };
+const ALL_TIMES = {
+  ...{ setup: TIMES, firstFrame: TIMES, latency: TIMES, audio: TIMES },
+  ...{ video: NOTHING, data: NOTHING, skewP50: NOTHING, skewP95: NOTHING },
+};
 const TALLY = {
   ...emptyTally(),
   ...{ placed: 2, made: 2, completed: 2, sent: 10_000, verified: 9_800, late: 100, concealed: 200 },
   ...{ refused: { expired: 40 }, bytes: 1_000_000 },
 };
 const RUN: BotsMeasured = {
-  ...{ plan: PLAN, tally: TALLY, times: { setup: TIMES, firstFrame: TIMES, latency: TIMES }, elapsed: 4_000 },
+  ...{ plan: PLAN, tally: TALLY, times: ALL_TIMES, elapsed: 4_000 },
   ...{ processes: 1, lostProcesses: 0, loopDelay: { p99: 1, max: 5 } },
   server: {
     pid: 7,
@@ -69,8 +74,57 @@ describe("a summary", () => {
     );
   });
 
+  it("tells each modality that was sent, and how pictures were seen", () => {
+    const empty = emptyTally();
+    const tally = {
+      ...TALLY,
+      media: {
+        ...empty.media,
+        audio: { sent: 1_000, verified: 960, late: 10, refused: 10, bytes: 100_000 },
+        video: { sent: 200, verified: 198, late: 0, refused: 0, bytes: 900_000 },
+      },
+      video: {
+        ...{ watchedMs: 8_000, freezes: 2, frozenMs: 400, keyFrames: 5 },
+        ...{ keyFrameRequests: 3, switches: 1, leftOut: 7 },
+      },
+      adaptations: { capacity: 4 },
+    };
+    const skew = { ...TIMES, p50: 8, max: 31 };
+    const summary = summarize({
+      ...RUN,
+      tally,
+      times: { ...ALL_TIMES, video: { ...TIMES, p50: 45 }, skewP50: { ...TIMES, p50: 3 }, skewP95: skew },
+    });
+    expect(Object.keys(summary.media)).toEqual(["audio", "video"]);
+    expect(summary.media.audio).toMatchObject({ verified: 970, lost: 20, lost_share: 0.02, refused: 10 });
+    expect(summary.media.video).toMatchObject({
+      lost: 2,
+      bits_per_second: 1_800_000,
+      latency_ms: { p50: 45 },
+    });
+    expect(summary.video).toEqual({
+      ...{ freezes: 2, frozen_ms: 400, frozen_share: 0.05, key_frames: 5, key_frame_requests: 3 },
+      ...{ rendition_switches: 1, left_out: 7, skew_ms: { ends: 2, p50: 3, p95: 8, worst_p95: 31 } },
+    });
+    const table = tableOf(summary).join("\n");
+    expect(table).toContain("frozen 5.00 % (2 times), 3 key frames asked for");
+    expect(table).toContain("p50 3.0, p95 8.0 ms at the middle end, p95 31.0 ms at the worst");
+    expect(table).toMatch(/^adaptations +4 capacity$/m);
+  });
+
+  it("says nothing of pictures where nobody watched", () => {
+    const { media, video } = summarize(RUN);
+    expect({ media, video }).toEqual({ media: {}, video: null });
+    expect(tableOf(summarize(RUN)).join("\n")).not.toContain("skew");
+  });
+
   it("adds the tallies of processes, reason by reason", () => {
-    const sum = sumTallies([TALLY, { ...TALLY, refused: { expired: 1, scope: 2 }, failed: { busy: 1 } }]);
+    const withVideo = {
+      ...TALLY,
+      media: { ...TALLY.media, video: { ...TALLY.media.video, sent: 2, bytes: 10 } },
+    };
+    const sum = sumTallies([withVideo, { ...TALLY, refused: { expired: 1, scope: 2 }, failed: { busy: 1 } }]);
+    expect(sum.media.video).toEqual({ sent: 2, verified: 0, late: 0, refused: 0, bytes: 10 });
     expect(sum).toMatchObject({ sent: 20_000, refused: { expired: 41, scope: 2 }, failed: { busy: 1 } });
   });
 });

@@ -1,8 +1,10 @@
 /** What a run of bots comes to: figures, a verdict, a table. */
+import type { Modality } from "../../signaling/scope.ts";
+import type { BotTimesSummary } from "./bot-times.ts";
 import type { LatencySummary } from "./latencies.ts";
 import type { BotsPlan } from "./plan.ts";
 import type { ProcessSample } from "./process-watch.ts";
-import { type Tally, total } from "./tally.ts";
+import { type MediaTally, type Tally, total } from "./tally.ts";
 
 /** Above this the bots' event loops, or their pacers, were too late for the figures to speak of the server. */
 const OVERLOAD = { loopDelayP99: 40, skippedShare: 0.001 } as const;
@@ -11,7 +13,7 @@ const OVERLOAD = { loopDelayP99: 40, skippedShare: 0.001 } as const;
 export interface BotsMeasured {
   readonly plan: BotsPlan;
   readonly tally: Tally;
-  readonly times: Readonly<Record<"setup" | "firstFrame" | "latency", LatencySummary>>;
+  readonly times: BotTimesSummary;
   /** From the start of the bots to the end of the last, ms. */
   readonly elapsed: number;
   readonly processes: number;
@@ -62,6 +64,9 @@ export function summarize(measured: BotsMeasured) {
       refused: tally.refused,
       per_second: arrived / seconds,
     },
+    media: mediaOf(measured),
+    video: videoOf(measured),
+    adaptations: tally.adaptations,
     bits_per_second: (tally.bytes * 8) / seconds,
     server:
       server === undefined || cpu === undefined
@@ -88,6 +93,37 @@ export function summarize(measured: BotsMeasured) {
   };
 }
 
+/** Of each modality that was sent: how much of it arrived, and when. */
+function mediaOf({ tally, times, elapsed }: BotsMeasured) {
+  const told = ({ sent, verified, late, refused, bytes }: MediaTally, latency: LatencySummary) => {
+    const lost = Math.max(0, sent - verified - late - refused);
+    return {
+      ...{ sent, verified: verified + late, late, lost, lost_share: share(lost, sent), refused },
+      bits_per_second: (bytes * 8) / (elapsed / 1_000),
+      latency_ms: latency,
+    };
+  };
+  const modalities = Object.entries(tally.media).filter(([, { sent }]) => sent > 0);
+  return Object.fromEntries(
+    modalities.map(([name, counts]) => [name, told(counts, times[name as Modality])]),
+  ) as Partial<Record<Modality, ReturnType<typeof told>>>;
+}
+
+/** How pictures were seen; `null` where nobody watched. Of skew, each end's own percentiles: the middle end's, and the worst end's. */
+function videoOf({ tally: { video }, times: { skewP50, skewP95 } }: BotsMeasured) {
+  if (video.watchedMs === 0) return null;
+  return {
+    freezes: video.freezes,
+    frozen_ms: video.frozenMs,
+    frozen_share: share(video.frozenMs, video.watchedMs),
+    key_frames: video.keyFrames,
+    key_frame_requests: video.keyFrameRequests,
+    rendition_switches: video.switches,
+    left_out: video.leftOut,
+    skew_ms: { ends: skewP50.count, p50: skewP50.p50, p95: skewP95.p50, worst_p95: skewP95.max },
+  };
+}
+
 export type BotsSummary = ReturnType<typeof summarize>;
 
 /** The summary as lines for a terminal. */
@@ -106,6 +142,8 @@ export function tableOf(summary: BotsSummary): string[] {
     ["late", `${frames.late}`],
     ["concealed", `${frames.concealed} (${percent(frames.concealed_share)})`],
     ["refused", reasons(frames.refused)],
+    ...modalityRows(summary),
+    ["adaptations", reasons(summary.adaptations)],
     ["bitrate", `${(summary.bits_per_second / 1_000).toFixed(0)} kbit/s of verified packets, all calls`],
     [
       "server",
@@ -127,6 +165,29 @@ export function tableOf(summary: BotsSummary): string[] {
     );
   }
   return lines;
+}
+
+/** What there is to say by modality, where there is more than one, and of pictures. */
+function modalityRows({ media, video }: BotsSummary): [string, string][] {
+  const rows = Object.entries(media).map(([name, of]): [string, string] => [
+    name,
+    `${of.sent} sent, ${of.lost} lost (${percent(of.lost_share)}), ${(of.bits_per_second / 1_000).toFixed(0)} kbit/s, latency ${percentiles(of.latency_ms)}`,
+  ]);
+  if (video === null) return rows.length > 1 ? rows : [];
+  const { skew_ms: skew } = video;
+  return [
+    ...rows,
+    [
+      "pictures",
+      `frozen ${percent(video.frozen_share)} (${video.freezes} times), ${video.key_frame_requests} key frames asked for, ${video.key_frames} sent, ${video.left_out} units left out, ${video.rendition_switches} switches of rendition`,
+    ],
+    [
+      "A/V skew",
+      skew.ends === 0
+        ? "nothing measured"
+        : `p50 ${skew.p50.toFixed(1)}, p95 ${skew.p95.toFixed(1)} ms at the middle end, p95 ${skew.worst_p95.toFixed(1)} ms at the worst`,
+    ],
+  ];
 }
 
 function percentiles({ count, p50, p95, p99, max }: LatencySummary): string {

@@ -1,8 +1,10 @@
 import { closeSync, openSync, writeSync } from "node:fs";
+import { resolve } from "node:path";
 import type { FrameProfile } from "../../codecs/frame.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { CarrierChoice } from "../../transports/choosing.ts";
-import type { BotsMedia, BotsPlan } from "../bots/plan.ts";
+import { readClip } from "../bots/clips.ts";
+import { type BotsMedia, type BotsPlan, hasVideo } from "../bots/plan.ts";
 import { processOfUdpPort } from "../bots/process-watch.ts";
 import type { Range } from "../bots/ranges.ts";
 import { runBots, type Seen } from "../bots/run-bots.ts";
@@ -19,6 +21,7 @@ export interface BotsFlags {
   readonly duration: Range;
   readonly ramp?: Range;
   readonly media: BotsMedia;
+  readonly video?: readonly string[];
   readonly rate: Range;
   readonly network?: BotsPlan["networks"];
   readonly carrier: CarrierChoice;
@@ -34,6 +37,7 @@ export interface BotsFlags {
 /** `parley bots`: loads a server with calls between bots and says how they went. */
 export async function botsCommand(flags: BotsFlags, output: Output): Promise<ExitCode> {
   const plan = planOf(flags);
+  if (hasVideo(plan)) await readClip(plan.clips);
   const lines = flags.jsonl === undefined ? undefined : new LineFile(flags.jsonl);
   const started = flags.server === undefined ? await startServerProcess() : undefined;
   const interrupts = takeInterrupts(() => output.note("stopping; the calls under way are ended"));
@@ -83,11 +87,15 @@ function planOf(flags: BotsFlags): BotsPlan {
   if (flags.network !== undefined && flags.carrier !== "webtransport") {
     throw usageError("--network stands before UDP alone: it goes with --carrier webtransport.");
   }
+  if (flags.video !== undefined && !hasVideo(flags)) {
+    throw usageError("--video goes with --media video or av.");
+  }
   const { calls, duration, media, rate, seed, carrier } = flags;
   return {
     ...{ calls, duration, media, rate, seed, carrier },
     ramp: flags.ramp?.most ?? calls * RAMP_MS_PER_CALL,
     networks: flags.network ?? [],
+    clips: (flags.video ?? []).map((path) => resolve(path)),
     duplex: flags.duplex === true,
     decode: flags.decode === true,
     profile: flags.profile,

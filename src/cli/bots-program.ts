@@ -24,7 +24,14 @@ export function addBots(program: Command, exit: (code: ExitCode) => void): void 
       values.durations,
     )
     .addOption(
-      new Option("--media <kind>", "what the bots say").choices(["opus", "g711", "data"]).default("opus"),
+      new Option("--media <kind>", "what the bots say, or show; av: opus and a picture")
+        .choices(["opus", "g711", "data", "video", "av"])
+        .default("opus"),
+    )
+    .option(
+      "--video <file>",
+      "IVF file to show in place of the clip that comes along; again: a smaller rendition of the same picture",
+      values.collect,
     )
     .addOption(
       new Option("--profile <name>", "how frames are attributed")

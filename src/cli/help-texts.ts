@@ -214,8 +214,9 @@ parley keygen --trust and parley serve --trust write one.`;
 export const BOTS = `Load a server with calls between bots, and say how they went.
 
 A bot is a whole agent: it proves who it is, signs every frame and verifies what it hears. It says speech that was made and encoded
-beforehand, so that it is cheap. The two bots of a call take turns of 1 to 4 s, 0.65 s apart; with --duplex both speak at once. They run in processes of
-their own, beside a server given or started for the run.`;
+beforehand, so that it is cheap. The two bots of a call take turns of 1 to 4 s, 0.65 s apart; with --duplex both speak at once. With --media video or av both
+show a clip all the time, encoded beforehand in two sizes, and follow what the call wants of an encoder. They run in processes of their own, beside a
+server given or started for the run.`;
 
 export const BOTS_AFTER = `
 Ranges like 10s..20s or 16k..32k are drawn for every bot from the seed; the same seed gives the same plan. --network puts each bot
@@ -227,9 +228,13 @@ Latency counts from the capture time that the speaker signed, the start of the f
 bots and clocks of one machine. A tester whose event loop is late by more than 40 ms at p99, or that skips one frame interval in
 1,000, says so: its figures may then be its own and not the server's.
 
+A picture is frozen where it stands still for three times its usual pace and 150 ms more. A/V skew is told by end: the middle end's p50 and p95,
+and the worst end's p95. Adaptations are changes of the terms that both bots of a call agreed on, by why.
+
 Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the bots could not keep their schedule; 2 wrong usage.
 
 Examples:
   parley bots --calls 10 --duration 20s                              a server of its own on this machine
   parley bots --calls 100 --duration 10s..20s --ramp 10s --network wifi,cellular,none --seed 7
+  parley bots --calls 10 --duration 30s --media av --network cellular+rate=600k..2m
   parley bots --calls 50 --duration 1m --server https://127.0.0.1:4480/agtp --cert-hash HASH --jsonl run.jsonl`;
