@@ -194,8 +194,8 @@ export const VERIFY = `Judge the evidence of a call, offline.
 
 Every line says who vouches for it: issuer-signed, speaker-signed, listener-signed, both, or server-claimed, which is
 nobody but the server. Trust comes from --trust, never from the file. --media proves that kept frames belong to the call,
-and --wav makes sound of those that do. Frames that were played from an earlier call are marked as recorded; --source and
---source-media prove that they are what was said there.`;
+--wav makes sound of those that do, and --ivf writes their pictures. Frames that were played from an earlier call are
+marked as recorded; --source and --source-media prove that they are what was said there.`;
 
 export const VERIFY_AFTER = `
 Exit codes: 0 verified; 1 invalid: changed, incomplete or contradicting itself; 3 consistent, not anchored: no anchor

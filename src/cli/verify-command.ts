@@ -10,6 +10,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { readInput, requireWritable } from "./files.ts";
 import { type Output, usageError } from "./output.ts";
 import { startProgress } from "./progress.ts";
+import { type ProvenIvf, writeProvenIvf } from "./proven-ivf.ts";
 import { type ProvenMessages, writeProvenMessages } from "./proven-messages.ts";
 import { type ProvenWav, writeProvenWav } from "./proven-wav.ts";
 import { describeRecorded, readSource, type SourceFlags } from "./recorded-frames.ts";
@@ -19,6 +20,7 @@ export interface VerifyFlags extends SourceFlags {
   readonly trust?: string;
   readonly media?: string;
   readonly wav?: string;
+  readonly ivf?: string;
   readonly messages?: string;
   readonly speaker?: "caller" | "callee";
 }
@@ -27,11 +29,13 @@ export interface VerifyFlags extends SourceFlags {
 export async function verifyCommand(file: string, flags: VerifyFlags, output: Output): Promise<ExitCode> {
   if (flags.wav !== undefined && flags.media === undefined)
     throw usageError("--wav needs the frames to write it from: --media FILE.");
+  if (flags.ivf !== undefined && flags.media === undefined)
+    throw usageError("--ivf needs the frames to write it from: --media FILE.");
   if (flags.messages !== undefined && flags.media === undefined)
     throw usageError("--messages needs the frames to write them from: --media FILE.");
   if (flags.source !== undefined && flags.media === undefined)
     throw usageError("--source needs the frames that were recorded in it: --media FILE.");
-  requireWritable(flags.wav, flags.messages);
+  requireWritable(flags.wav, flags.ivf, flags.messages);
   const bytes = await readInput(file);
   const anchors = flags.trust === undefined ? undefined : await loadTrustFile(flags.trust);
   const kept = flags.media === undefined ? undefined : await readKept(flags.media);
@@ -43,14 +47,18 @@ export async function verifyCommand(file: string, flags: VerifyFlags, output: Ou
     flags.wav === undefined || media === undefined || evidence.report.verdict === "invalid"
       ? undefined
       : await writeProvenWav(flags.wav, media.frames, evidence, flags.speaker);
+  const ivf =
+    flags.ivf === undefined || media === undefined || evidence.report.verdict === "invalid"
+      ? undefined
+      : await writeProvenIvf(flags.ivf, media.frames, evidence, flags.speaker);
   const messages =
     flags.messages === undefined || media === undefined || evidence.report.verdict === "invalid"
       ? undefined
       : await writeProvenMessages(flags.messages, media.frames, evidence);
-  const summary = media === undefined ? undefined : { ...mediaSummary(media, wav), messages };
+  const summary = media === undefined ? undefined : { ...mediaSummary(media, wav), ivf, messages };
   output.result(
     { ...evidence.report, verdict, evidence_verdict: evidence.report.verdict, media: summary },
-    ...describeReport(evidence.report, media, source, wav, messages),
+    ...describeReport(evidence.report, media, source, { wav, ivf, messages }),
     verdictLine(verdict, flags.trust !== undefined),
   );
   return EXIT_OF[verdict];
@@ -111,12 +119,18 @@ function interruptedFrames({ frames }: MediaReport) {
   });
 }
 
+/** Files made of proven frames. */
+interface WrittenFiles {
+  readonly wav: ProvenWav | undefined;
+  readonly ivf: ProvenIvf | undefined;
+  readonly messages: ProvenMessages | undefined;
+}
+
 function describeReport(
   report: EvidenceReport,
   media: JudgedMedia | undefined,
   source: RecordedCall | undefined,
-  wav: ProvenWav | undefined,
-  messages: ProvenMessages | undefined,
+  { wav, ivf, messages }: WrittenFiles,
 ): string[] {
   const faults = [...report.faults, ...(media?.faults ?? [])];
   const told = faults.slice(0, FAULT_LINES);
@@ -149,6 +163,14 @@ function describeReport(
           said(
             "speaker-signed",
             `${wav.file}: ${wav.seconds} s of the ${wav.speaker}, ${wav.frames} frames; gaps are silence`,
+          ),
+        ]),
+    ...(ivf === undefined
+      ? []
+      : [
+          said(
+            "speaker-signed",
+            `${ivf.file}: ${ivf.units} pictures of the ${ivf.speaker}, stream ${ivf.stream}, as signed, from the first key frame on`,
           ),
         ]),
     ...(messages === undefined

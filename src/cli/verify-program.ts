@@ -17,9 +17,13 @@ export function addVerify(program: Command, exit: (code: ExitCode) => void): voi
     .option("--source <file>", "evidence of the call that frames marked as recorded were said in")
     .option("--source-media <file>", "its kept frames: the recorded ones are held against them")
     .option("--wav <file>", "write the proven frames as sound")
+    .option("--ivf <file>", "write the proven pictures as they were signed, as IVF")
     .option("--messages <file>", "write the proven data messages, one JSON object a line")
     .addOption(
-      new Option("--speaker <end>", "whose sound, where both were kept").choices(["caller", "callee"]),
+      new Option("--speaker <end>", "whose sound or pictures, where both were kept").choices([
+        "caller",
+        "callee",
+      ]),
     )
     .option("--json", "print one JSON object")
     .addHelpText("after", help.VERIFY_AFTER)
