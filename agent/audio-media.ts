@@ -6,7 +6,7 @@ import { isThin } from "../sfu/media-leg.ts";
 import { AudioReceiver } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
 import { CallAudio } from "./call-audio.ts";
-import { CallStream, type StreamFacts } from "./call-stream.ts";
+import { CallStream, type StreamControl, type StreamFacts } from "./call-stream.ts";
 import { FirstWords } from "./first-words.ts";
 import type { FrameFate } from "./frame-fate.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -19,6 +19,18 @@ export const RATE_HEADROOM = 2;
 const RATE_BURST_SECONDS = 2;
 
 type AudioSide = StreamSide<AudioStreamParameters>;
+
+/** A stream of audio as the application has it. */
+export class VoiceStream extends CallStream {
+  /** What is said and heard there. */
+  readonly audio: CallAudio;
+
+  /** @internal */
+  constructor(facts: StreamFacts, control: StreamControl, audio: CallAudio) {
+    super(facts, control);
+    this.audio = audio;
+  }
+}
 
 /** A voice, both ways. */
 export interface AudioMedia extends StreamMedia {
@@ -61,6 +73,9 @@ export async function openAudioMedia(
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
   speaks = (fate) => audio.frame(fate);
   const receiver = hears && hearCodec && makeReceiver(watching, hears, hearCodec, audio);
+  let isHeld = false;
+  let isWanted = true;
+  const hear = () => (isHeld || !isWanted ? receiver?.hold() : receiver?.release());
   // Who takes a call up speaks to an end that is there, or is told that it is not.
   if (context.statements !== undefined) firstWords.seen();
   hop.onEstimate(({ behind }) => {
@@ -70,20 +85,26 @@ export async function openAudioMedia(
   return {
     stream,
     modality: "audio",
-    handle: new CallStream(facts, context.control),
+    handle: new VoiceStream(facts, context.control, audio),
     audio,
     sender,
     receiver,
     mute: (isMuted) => {
       if (sender !== undefined) sender.muted = isMuted;
     },
+    want: (wanted) => {
+      isWanted = wanted;
+      hear();
+    },
     hold: () => {
+      isHeld = true;
       sender?.hold();
-      receiver?.hold();
+      hear();
     },
     release: () => {
+      isHeld = false;
       sender?.release();
-      receiver?.release();
+      hear();
     },
     detach: () => {
       receiver?.cutOff();
@@ -218,8 +239,9 @@ function listenTo(
 ): void {
   const hop = context.hop();
   const nothing = () => {};
+  const stream = (sends ?? hears)?.entry.stream ?? 0;
   const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
-    bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice()) : take(bytes);
+    bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice(), stream) : take(bytes);
   if (sends !== undefined) hop.sends(sends.line);
   if (receiver !== undefined && hears !== undefined) {
     hop.hears(hears.line);
@@ -239,7 +261,7 @@ function listenTo(
     datagram: nothing,
     item: statement((bytes) => {
       seen();
-      context.receipt(bytes.slice());
+      context.receipt(bytes.slice(), stream);
     }),
   });
 }

@@ -19,6 +19,7 @@ import type { CallOptions } from "./call-options.ts";
 import { profilesOf } from "./media-offer.ts";
 import type { AudioCodecOptions } from "./platform.ts";
 import { type OwnVoice, SentVoice } from "./sent-voice.ts";
+import { isRunnable, isTakenUnasked } from "./stream-opening.ts";
 import type { StatementPlace } from "./stream-parameters.ts";
 import { unwrap } from "./unwrap.ts";
 import type { Withdrawal } from "./withdrawal.ts";
@@ -187,7 +188,11 @@ export async function makeCall(
     peerAttached,
     keepSending: options.keepSending ?? false,
     changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, [])),
-    inForce: (terms) => {
+    takes: async (asked) =>
+      isRunnable(context.platform, asked) &&
+      (await (options.streams?.(asked) ?? isTakenUnasked(options, asked))),
+    inForce: (terms, by) => {
+      media.follow(terms, by);
       voice?.underTerms(terms);
       pictures?.underTerms();
       media.useProfile(terms.profile, terms.number);

@@ -6,7 +6,7 @@ import type { Verifier } from "../codecs/signer.ts";
 import { jwsDigest } from "../signaling/jws.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { type Profile, sends } from "../signaling/stream-fields.ts";
-import type { StreamSetting, Terms } from "../signaling/terms.ts";
+import type { OpenedStream, StreamSetting, Terms } from "../signaling/terms.ts";
 import {
   changedTerms,
   isStillGood,
@@ -19,6 +19,7 @@ import {
   termsChangeDigest,
   verifyTermsChange,
   withSetting,
+  withStreams,
 } from "../signaling/terms-change.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
 import type { CallRequests } from "./call-control.ts";
@@ -26,6 +27,7 @@ import { requireRecorded } from "./call-records.ts";
 import type { CallTerms } from "./call-terms.ts";
 import type { ControlAnswer } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
+import { type AskedStream, askedStreams } from "./stream-opening.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** How long the answer to a change may take, ms: the other end has 5 s at the server. */
@@ -94,9 +96,20 @@ export interface CallChangesOptions {
   readonly policy: ChangePolicy;
   /** Called before both ends can have signed: the other one may go by such terms before this end is told that they are in force. */
   readonly expected: (terms: Terms) => void;
+  /** Whether a stream that the other end opens is wanted. */
+  readonly takes: (asked: AskedStream) => boolean | Promise<boolean>;
+  /** The server told where streams lie that were opened, in this answer. */
+  readonly laidOut: (told: JsonObject) => void;
+  readonly report: (error: unknown) => void;
   readonly isOver: () => boolean;
   /** Somebody has to answer. False: nobody is there who could. */
   readonly asked: (event: AskedChange) => boolean;
+}
+
+/** What a change is asked with, or answered. */
+interface RequestPlace {
+  readonly method: "ADJUST" | "OPEN" | "CONFIRM";
+  readonly path: string;
 }
 
 /** Changes of a call's terms that both ends sign: what this one asks for, and what it answers. */
@@ -116,15 +129,39 @@ export class CallChanges {
     return await asked;
   }
 
+  /** Opens the streams that `make` makes for the terms in force, and resolves with their numbers once the other end has taken them. */
+  async open(make: (present: Terms) => readonly OpenedStream[], reason = NO_REASON): Promise<number[]> {
+    const opened = this.#last.then(async () => {
+      let streams: readonly OpenedStream[] = [];
+      await this.#agree(
+        (present) => {
+          streams = make(present);
+          return withStreams(settingsOf(present), streams);
+        },
+        reason,
+        { method: "OPEN", path: `/sessions/${this.#options.session.sessionId}/streams` },
+      );
+      return streams.map(({ offer }) => offer.stream);
+    });
+    this.#last = opened.catch(() => undefined);
+    return await opened;
+  }
+
   async #propose(wanted: WantedChange, reason: string): Promise<Terms> {
-    const { terms } = this.#options;
+    const path = `/sessions/${this.#options.session.sessionId}`;
+    const make = (present: Terms) => this.#settings(present, wanted);
+    return await this.#agree(make, reason, { method: "ADJUST", path });
+  }
+
+  async #agree(make: (present: Terms) => TermsSettings, reason: string, at: RequestPlace): Promise<Terms> {
+    const { terms, session } = this.#options;
     for (let tries = 1; ; tries += 1) {
       const { present } = terms;
-      const settings = this.#settings(present, wanted);
+      const settings = make(present);
       if (JSON.stringify(settings) === JSON.stringify(settingsOf(present))) return present;
-      unwrap(changedTerms(present, settings));
+      unwrap(changedTerms(present, settings, { asker: session.leg }));
       try {
-        await this.#ask(present, settings, reason);
+        await this.#ask(present, settings, reason, at);
         return terms.present;
       } catch (error) {
         const isOvertaken =
@@ -161,7 +198,7 @@ export class CallChanges {
     }, before);
   }
 
-  async #ask(present: Terms, settings: TermsSettings, reason: string): Promise<void> {
+  async #ask(present: Terms, settings: TermsSettings, reason: string, at: RequestPlace): Promise<void> {
     const { session, control, identity, wall, terms } = this.#options;
     const { leg, sessionId, sessionDigest } = session;
     const payload: TermsChangePayload = {
@@ -178,12 +215,13 @@ export class CallChanges {
     };
     const change = await makeTermsChange(payload, identity.signer);
     this.#options.expected(unwrap(changedTerms(present, settings)));
-    const answer = await this.#request("ADJUST", { change }, CHANGE_MS).catch((error: unknown) => {
+    const answer = await this.#request(at, { change }, CHANGE_MS).catch((error: unknown) => {
       if (error instanceof ParleyError && NOT_TAKEN.has(error.code)) terms.off({ jws: change, payload });
       throw error;
     });
     requireRecorded(answer, "accepted_change", termsChangeDigest(change));
     const { acceptance } = answer.result;
+    this.#options.laidOut(answer.result);
     await terms.agreed({ change, acceptance: typeof acceptance === "string" ? acceptance : "" });
   }
 
@@ -209,8 +247,10 @@ export class CallChanges {
     const { payload, terms: wanted } = unwrap(change);
     const { change_id: changeId, reason } = payload;
     const proposed: ProposedChange = { changeId, reason, leg: own, present: terms.present, wanted };
-    const verdict = policy(proposed);
     const found = unwrap(change);
+    const opened = askedStreams(terms.present, wanted, own);
+    if (opened.length > 0) return await this.#decide(found, opened);
+    const verdict = policy(proposed);
     if (verdict === "accept") return await quietly(this.#accept(found));
     if (verdict === "reject") return await quietly(this.#reject(changeId, "policy"));
     const isHeard = asked({
@@ -219,6 +259,18 @@ export class CallChanges {
       reject: (why) => this.#reject(changeId, why),
     });
     if (!isHeard) await quietly(this.#reject(changeId, "policy"));
+  }
+
+  /** Streams that the other end opens are taken where the application wants all of them. */
+  async #decide(change: TermsChange, opened: readonly AskedStream[]): Promise<void> {
+    const { takes, report } = this.#options;
+    const wants = await Promise.all(opened.map((stream) => takes(stream))).catch((error: unknown) => {
+      report(error);
+      return [false];
+    });
+    const isWanted = wants.every(Boolean);
+    const { change_id: changeId } = change.payload;
+    await quietly(isWanted ? this.#accept(change) : this.#reject(changeId, "stream-declined"));
   }
 
   async #accept({ jws: change, digest, payload, terms: wanted }: TermsChange): Promise<void> {
@@ -241,7 +293,7 @@ export class CallChanges {
     const parameters = { target_id: payload.change_id, status: "accepted", acceptance };
     this.#options.expected(wanted);
     let wasAsked = false;
-    const answer = await this.#request("CONFIRM", parameters, ANSWER_MS, () => {
+    const answer = await this.#request(this.#confirming, parameters, ANSWER_MS, () => {
       wasAsked = true;
     }).catch((error: unknown) => {
       // Where this is the first the server hears of it, there is no such change, and never was one in force.
@@ -251,26 +303,31 @@ export class CallChanges {
     });
     if (answer.recorded.accepted_change !== digest)
       requireRecorded(answer, "terms_acceptance", jwsDigest(acceptance));
+    this.#options.laidOut(answer.result);
     await terms.agreed({ change, acceptance });
+  }
+
+  get #confirming(): RequestPlace {
+    return { method: "CONFIRM", path: `/sessions/${this.#options.session.sessionId}` };
   }
 
   async #reject(changeId: string, why: string | undefined): Promise<void> {
     const explanation = why === undefined ? {} : { explanation: why };
-    await this.#request("CONFIRM", { target_id: changeId, status: "rejected", ...explanation }, ANSWER_MS);
+    const parameters = { target_id: changeId, status: "rejected", ...explanation };
+    await this.#request(this.#confirming, parameters, ANSWER_MS);
   }
 
   /** Sent again while nobody knows whether the server took it: it knows the same object again. */
   async #request(
-    method: "ADJUST" | "CONFIRM",
+    at: RequestPlace,
     parameters: JsonObject,
     timeout: number,
     again: () => void = () => {},
   ): Promise<ControlAnswer> {
-    const { session, control, clock, isOver } = this.#options;
-    const path = `/sessions/${session.sessionId}`;
+    const { control, clock, isOver } = this.#options;
     for (let tries = 1; ; tries += 1) {
       try {
-        return await control.request({ method, path, parameters, timeout, prove: method === "CONFIRM" });
+        return await control.request({ ...at, parameters, timeout, prove: at.method === "CONFIRM" });
       } catch (error) {
         if (!(error instanceof ParleyError) || isOver() || tries === REQUEST_TRIES) throw error;
         if (!isUnanswered(error) && !isTooEarly(error)) throw error;

@@ -3,10 +3,26 @@ import type { AskedChange } from "./call-changes.ts";
 import type { CallEnd } from "./call-ending.ts";
 import type { HeardPosition } from "./call-heard.ts";
 import type { Interrupted } from "./call-interrupts.ts";
-import type { BandwidthTold, KeyFrameWanted, QualityTold, UnattributedTold } from "./call-notices.ts";
+import type {
+  BandwidthTold,
+  KeyFrameWanted,
+  QualityTold,
+  StreamHeld,
+  StreamMuted,
+  UnattributedTold,
+} from "./call-notices.ts";
+import type { CallStream } from "./call-stream.ts";
 import type { Resumed, Suspended } from "./call-suspension.ts";
 import type { AuthorityNarrowed, TermsChanged } from "./call-terms.ts";
 import type { PeerAttached, PeerDetached } from "./peer-presence.ts";
+
+export interface StreamOpened {
+  readonly stream: CallStream;
+}
+
+export interface StreamClosed {
+  readonly stream: CallStream;
+}
 
 /** Frames of this call that a relay or this end refused. */
 export interface FramesRefused {
@@ -47,6 +63,14 @@ export type CallEvents = {
   unattributed: UnattributedTold;
   /** The other end needs a key frame of a picture that this end sends. */
   "keyframe-wanted": KeyFrameWanted;
+  /** A stream was opened, by either end, and flows. */
+  "stream-opened": StreamOpened;
+  /** One was closed, by either end; its handle is `closed`. */
+  "stream-closed": StreamClosed;
+  /** The other end mutes what it says on a stream, or goes on. */
+  "stream-muted": StreamMuted;
+  /** The other end wants nothing of what this end says on a stream for now, or wants it again. */
+  "stream-held": StreamHeld;
   /** The server found that an end has less authority than it had: what is not covered any more is refused from then on. */
   "authority-narrowed": AuthorityNarrowed;
   /** The other end interrupted what this end was saying; its signature was checked. */

@@ -1,37 +1,37 @@
 import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
-import { legBitrate } from "../sfu/media-leg.ts";
-import { DATA_RATE } from "../signaling/data-stream.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
+import { MAX_STREAMS } from "../signaling/offer.ts";
 import type { Modality } from "../signaling/scope.ts";
-import { type AudioMedia, openAudioMedia, RATE_HEADROOM } from "./audio-media.ts";
+import { streamIn, type Terms } from "../signaling/terms.ts";
+import type { AudioMedia } from "./audio-media.ts";
 import type { AudioReceiver } from "./audio-receiver.ts";
 import type { AudioSender } from "./audio-sender.ts";
 import { CallAudio } from "./call-audio.ts";
 import type { CallData } from "./call-data.ts";
 import type { FramesRefused } from "./call-events.ts";
-import { CallHop } from "./call-hop.ts";
-import type { StreamFacts } from "./call-stream.ts";
+import type { CallHop } from "./call-hop.ts";
 import { CallVideos } from "./call-videos.ts";
-import { type DataMedia, openDataMedia } from "./data-media.ts";
+import type { DataMedia } from "./data-media.ts";
 import { isOwnLabel } from "./data-offer.ts";
 import { type FrameFate, type FrameWatch, guarded, refusedSequences } from "./frame-fate.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { MediaPort } from "./media-port.ts";
-import { checkLayout } from "./stream-layout.ts";
-import { StreamLine } from "./stream-line.ts";
+import { EndingStreams, statementsLost } from "./stream-ending.ts";
+import { checkEntry, checkLayout, checkStream } from "./stream-layout.ts";
+import type { StreamLine } from "./stream-line.ts";
+import { hopFor, makeStream } from "./stream-making.ts";
 import type {
   HeardPlace,
   StreamMedia,
   StreamMediaContext,
-  StreamSide,
-  StreamTotals,
+  StreamWatch,
   Unattributed,
 } from "./stream-media.ts";
 import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { placeOf, tagKeysOf } from "./stream-parts.ts";
-import { openVideoMedia, type VideoMedia } from "./video-media.ts";
+import type { StreamTotals } from "./stream-totals.ts";
+import type { VideoMedia } from "./video-media.ts";
 
 export interface CallMediaOptions
   extends Omit<
@@ -54,16 +54,12 @@ export interface CallMediaOptions
 
 /** Builds the media of a checked session and claims its flows. Throws `session-core-mismatch`. */
 export async function openCallMedia(options: CallMediaOptions): Promise<CallMedia> {
-  const { session, leg, streams, port } = options;
+  const { session, leg } = options;
+  const streams = options.streams.filter(({ isClosed }) => !isClosed);
   checkLayout(session.terms, leg, streams);
   const media = new CallMedia(options);
-  const ids = [...new Set(streams.map(({ stream }) => stream))];
-  for (const stream of ids) {
-    await media.add(
-      port,
-      streams.filter((entry) => entry.stream === stream),
-    );
-  }
+  media.layOut(streams);
+  await media.ready();
   return media;
 }
 
@@ -72,12 +68,27 @@ export class CallMedia {
   readonly #options: CallMediaOptions;
   readonly #context: StreamMediaContext;
   readonly #streams = new Map<number, StreamMedia>();
-  readonly #lines: StreamLine[] = [];
+  #lines: StreamLine[] = [];
+  /** Where streams are on the present connection that are not made yet. */
+  readonly #layout = new Map<number, readonly StreamParameters[]>();
+  readonly #opening = new Map<number, Promise<void>>();
+  /** Who waits for streams that are to be made. */
+  readonly #waiters = new Map<number, PromiseWithResolvers<StreamMedia>>();
+  readonly #ending: EndingStreams;
   readonly #watched: FrameWatch | undefined;
   readonly #silent: CallAudio;
   /** Its pictures. */
   readonly videos: CallVideos;
   #hop: CallHop | undefined;
+  /** `undefined` while the call has no connection. */
+  #port: MediaPort | undefined;
+  #terms: Terms;
+  #peerClock: PeerClock;
+  #isHeld = false;
+  #peer: "here" | "to-come" | "away" = "here";
+  #mayTransmit: (modality: Modality) => boolean = () => true;
+  #mayBeHeard: (modality: Modality) => boolean = () => true;
+  #watch: StreamWatch | undefined;
   #profile: FrameProfile;
   #peerKey: MediaKey;
   #unattributed: (frames: Unattributed) => void = () => {};
@@ -92,6 +103,9 @@ export class CallMedia {
   constructor(options: CallMediaOptions) {
     const { tap, watch, outgoing, report, session, platform } = options;
     this.#options = options;
+    this.#port = options.port;
+    this.#terms = session.terms;
+    this.#peerClock = options.peerClock;
     this.#profile = session.terms.profile;
     this.#peerKey = session.peer.mediaKey;
     this.#watched = watch && guarded(watch, report);
@@ -104,15 +118,32 @@ export class CallMedia {
       watch: (fate) => this.#saw(fate),
       hop: () => this.#liveHop(),
       control: {
-        mute: (stream, isMuted) => this.#streams.get(stream)?.mute(isMuted),
+        mute: (stream, isMuted) => {
+          this.#streams.get(stream)?.mute(isMuted);
+          this.#watch?.control.mute(stream, isMuted);
+        },
+        hold: (stream, isHeld) => {
+          this.#streams.get(stream)?.want(!isHeld);
+          this.#watch?.control.hold(stream, isHeld);
+        },
         requestKeyFrame: (stream) => this.#keyFrameWanted(stream),
+        close: async (stream) => await this.#watch?.control.close(stream),
       },
       heard: (heard) => this.videos.heard(heard),
-      unattributed: (frames) => this.#unattributed(frames),
-      interrupted: (bytes) => this.#interrupted(bytes),
-      receipt: (bytes) => this.#receipt(bytes),
       slowReader: (stream, isSlow) => this.#slowReader(stream, isSlow),
+      unattributed: (frames) => this.#unattributed(frames),
+      // Of further voices nobody asks how far they were heard, and none is interrupted.
+      interrupted: (bytes, stream) => stream === this.#voice?.stream && this.#interrupted(bytes),
+      receipt: (bytes, stream) => stream === this.#voice?.stream && this.#receipt(bytes),
     };
+    this.#ending = new EndingStreams({
+      clock: platform.clock,
+      isAttached: () => this.#port !== undefined,
+      dropped: (lines) => {
+        this.#lines = this.#lines.filter((line) => !lines.includes(line));
+      },
+      report,
+    });
     this.#silent = new CallAudio({
       ...{ sends: undefined, hears: undefined, sender: undefined },
       clock: platform.clock,
@@ -120,9 +151,9 @@ export class CallMedia {
     });
   }
 
-  /** All of its streams. */
+  /** All of its streams, by their numbers. */
   get streams(): readonly StreamMedia[] {
-    return [...this.#streams.values()];
+    return [...this.#streams.values()].sort((a, b) => a.stream - b.stream);
   }
 
   /** The voice: the first stream of audio; one without either direction in a call that has none. */
@@ -153,9 +184,9 @@ export class CallMedia {
     return this.#hop;
   }
 
-  /** What each stream counts. */
+  /** What each stream counts, and what those that are over counted. */
   get totals(): readonly StreamTotals[] {
-    return this.streams.map(({ totals }) => totals);
+    return [this.#ending.totals, ...this.streams.map(({ totals }) => totals)];
   }
 
   /** How far each reliable stream was heard. */
@@ -168,16 +199,44 @@ export class CallMedia {
     return this.#isWhole;
   }
 
-  /** Makes the media of one stream, laid out so, and claims its flows on `port`. */
-  async add(port: MediaPort, entries: readonly StreamParameters[]): Promise<StreamMedia | undefined> {
-    const [first] = entries;
-    if (first === undefined) return undefined;
-    const { stream: id, modality } = first;
-    const directions = entries.map((entry) => entry.direction);
-    const direction = directions.length > 1 ? "sendrecv" : directions[0] === "send" ? "sendonly" : "recvonly";
-    const media = await this.#open({ id, modality, direction }, port, entries);
-    this.#streams.set(media.stream, media);
-    return media;
+  /** Who is told of streams that come and go, and does what they ask for. */
+  watchWith(watch: StreamWatch): void {
+    this.#watch = watch;
+  }
+
+  /** Where streams lie on the present connection, as the server says: those of the terms in force are made, the others once terms name them. */
+  layOut(entries: readonly StreamParameters[]): void {
+    if (this.#port === undefined) return;
+    for (const stream of new Set(entries.map((entry) => entry.stream))) {
+      const isKnown = this.#streams.has(stream) || this.#layout.has(stream);
+      const mine = entries.filter((entry) => entry.stream === stream && !entry.isClosed);
+      const hasRoom = this.#layout.size < MAX_STREAMS;
+      if (!isKnown && hasRoom && mine.length > 0) this.#layout.set(stream, mine);
+    }
+    this.#openAll();
+  }
+
+  /** Streams are those of these terms from now on: what was opened is made as it was laid out, what was closed ends, by `closer`. */
+  follow(terms: Terms, closer: 0 | 1 | undefined): void {
+    this.#terms = terms;
+    for (const media of this.streams) {
+      if (streamIn(terms, media.stream) === undefined) this.#end(media, closer === this.#options.leg);
+    }
+    this.#openAll();
+  }
+
+  /** Resolves when nothing of what is laid out is still to be made. Throws `session-core-mismatch`, `proposal-rejected`. */
+  async ready(): Promise<void> {
+    await Promise.all(this.#opening.values());
+  }
+
+  /** Resolves with a stream once it is made. Throws what that fails with, and `closed` where it is closed before. */
+  async opened(stream: number): Promise<StreamMedia> {
+    const present = this.#streams.get(stream);
+    if (present !== undefined) return present;
+    const waiter = this.#waiters.get(stream) ?? Promise.withResolvers<StreamMedia>();
+    this.#waiters.set(stream, waiter);
+    return await waiter.promise;
   }
 
   /** `take` gets the interrupts that the server hands on beside the statements of a voice, unproved. */
@@ -226,15 +285,19 @@ export class CallMedia {
 
   /** Sends and plays nothing until `release`, and keeps nothing of a voice for then: the call is suspended. Idempotent. */
   hold(): void {
+    this.#isHeld = true;
     for (const media of this.streams) media.hold();
   }
 
   release(): void {
+    this.#isHeld = false;
     for (const media of this.streams) media.release();
   }
 
   /** The call has no connection: what is said waits for a moment, then goes nowhere, and nothing comes. Idempotent. */
   detach(): void {
+    this.#port = undefined;
+    this.#layout.clear();
     this.#hop?.detach();
     for (const line of this.#lines) line.detach();
     for (const media of this.streams) media.detach();
@@ -245,8 +308,13 @@ export class CallMedia {
    * Throws `session-core-mismatch`.
    */
   attach(port: MediaPort, streams: readonly StreamParameters[], statements: readonly StatementPlace[]): void {
-    const { session, leg, report } = this.#options;
-    checkLayout(session.terms, leg, streams);
+    const { leg, report } = this.#options;
+    for (const entry of streams) {
+      // What was opened since is held to the terms that name it, once they are here.
+      const isAgreed = !entry.isClosed && streamIn(this.#terms, entry.stream) !== undefined;
+      if (isAgreed) checkEntry(this.#terms, leg, entry);
+    }
+    this.#port = port;
     for (const entry of streams) {
       const line = this.#lines.find(
         (one) => one.stream === entry.stream && one.direction === entry.direction,
@@ -255,28 +323,36 @@ export class CallMedia {
       this.#isWhole = false;
       report(statementsLost(entry));
     }
+    this.#ending.keepOnly(streams.map(({ stream }) => stream));
     this.#hop?.attach();
-    for (const media of this.streams) media.attach(streams.filter(({ stream }) => stream === media.stream));
+    for (const media of this.streams) {
+      const mine = streams.filter(({ stream }) => stream === media.stream);
+      if (mine.length > 0) media.attach(mine);
+    }
+    this.layOut(streams);
   }
 
   /** The other end's media is signed with another key from now on. */
   takeKey(key: MediaKey): void {
     this.#peerKey = key;
-    const expiresAt = this.#options.session.terms.expires_at * 1000;
+    const expiresAt = this.#terms.expires_at * 1000;
     for (const media of this.streams) media.takeKey(key, this.#profile, expiresAt);
   }
 
   /** The other end has no connection for its media yet, as the call begins: what is said waits for `peerCame`. */
   peerIsToCome(): void {
+    this.#peer = "to-come";
     for (const media of this.streams) media.peerIsToCome();
   }
 
   /** Nothing can come of the other end, since it has no connection; or it has one again. Idempotent. */
   peerLeft(): void {
+    this.#peer = "away";
     for (const media of this.streams) media.peerLeft();
   }
 
   peerCame(received: readonly HeardPlace[]): void {
+    this.#peer = "here";
     for (const media of this.streams) media.peerCame(received);
   }
 
@@ -294,16 +370,19 @@ export class CallMedia {
 
   /** The other end goes by another clock from now on. */
   takeClock(clock: PeerClock): void {
+    this.#peerClock = clock;
     for (const media of this.streams) media.takeClock(clock);
   }
 
   /** This end sends what is of a modality that `mayTransmit` lets pass. */
   permit(mayTransmit: (modality: Modality) => boolean): void {
+    this.#mayTransmit = mayTransmit;
     for (const media of this.streams) media.permit(mayTransmit(media.modality));
   }
 
   /** By the terms of this number the other end sends what is of a modality that `mayTransmit` lets pass. */
   underTerms(termsNumber: number, mayTransmit: (modality: Modality) => boolean): void {
+    this.#mayBeHeard = mayTransmit;
     for (const media of this.streams) media.underTerms(termsNumber, mayTransmit(media.modality));
   }
 
@@ -319,7 +398,15 @@ export class CallMedia {
   async finish(): Promise<void> {
     if (!this.#isFinished) {
       this.#isFinished = true;
-      for (const media of this.streams) media.finish();
+      for (const media of this.streams) {
+        media.finish();
+        media.handle.ended();
+      }
+      this.#ending.finish();
+      for (const [stream, { reject }] of this.#waiters) {
+        this.#waiters.delete(stream);
+        reject(new ParleyError({ code: "closed", message: "The call has ended." }));
+      }
       this.#silent.finish();
       this.#hop?.detach();
     }
@@ -334,55 +421,75 @@ export class CallMedia {
     return this.streams.find((media): media is AudioMedia => media.modality === "audio");
   }
 
-  async #open(
-    facts: StreamFacts,
-    port: MediaPort,
-    entries: readonly StreamParameters[],
-  ): Promise<StreamMedia> {
-    const sides = <Entry extends StreamParameters>(modality: Entry["modality"]) => {
-      const side = (direction: StreamParameters["direction"]): StreamSide<Entry> | undefined => {
-        const entry = entries.find(
-          (one): one is Entry => one.direction === direction && one.modality === modality,
-        );
-        return entry && { entry, line: this.#lineOf(port, entry) };
-      };
-      return { sends: side("send"), hears: side("receive") };
-    };
-    switch (entries[0]?.modality) {
-      case "audio":
-        return await openAudioMedia(this.#context, facts, sides("audio"));
-      case "video":
-        return openVideoMedia(this.#context, facts, sides("video"), this.videos);
-      default:
-        return openDataMedia(this.#context, facts, sides("data"));
+  /** Makes what the terms name, and what is laid out and not made yet. */
+  #openAll(): void {
+    const port = this.#port;
+    if (port === undefined || this.#isFinished) return;
+    for (const { stream } of this.#terms.streams) {
+      const entries = this.#layout.get(stream);
+      if (entries === undefined || this.#streams.has(stream) || this.#opening.has(stream)) continue;
+      this.#layout.delete(stream);
+      const opening = this.#make(stream, port, entries).finally(() => {
+        this.#opening.delete(stream);
+        this.#openAll();
+      });
+      this.#opening.set(stream, opening);
+      opening.catch((error: unknown) => {
+        this.#waiters.get(stream)?.reject(error);
+        this.#waiters.delete(stream);
+        this.#watch?.failed(stream, error);
+      });
     }
   }
 
-  #lineOf(port: MediaPort, entry: StreamParameters): StreamLine {
-    const line = new StreamLine(port, entry, placeOf(this.#options.statements, entry).nextIndex);
-    this.#lines.push(line);
-    return line;
+  async #make(stream: number, port: MediaPort, entries: readonly StreamParameters[]): Promise<void> {
+    checkStream(this.#terms, this.#options.leg, stream, entries);
+    const [profile, key] = [this.#profile, this.#peerKey];
+    const { media, lines } = await makeStream(this.#contextOf(stream), this.videos, stream, port, entries);
+    if (this.#isFinished || this.#port !== port || streamIn(this.#terms, stream) === undefined) {
+      for (const line of lines) line.detach();
+      media.finish();
+      return;
+    }
+    this.#lines = [...this.#lines, ...lines];
+    this.#streams.set(stream, media);
+    if (key !== this.#peerKey) media.takeKey(this.#peerKey, this.#profile, this.#terms.expires_at * 1000);
+    if (profile !== this.#profile) media.useProfile(this.#profile, this.#terms.number, this.#peerKey);
+    media.permit(this.#mayTransmit(media.modality));
+    media.underTerms(this.#terms.number, this.#mayBeHeard(media.modality));
+    if (this.#isHeld) media.hold();
+    if (this.#peer === "to-come") media.peerIsToCome();
+    else if (this.#peer === "away") media.peerLeft();
+    this.#waiters.get(stream)?.resolve(media);
+    this.#waiters.delete(stream);
+    this.#watch?.opened(media);
+  }
+
+  #end(media: StreamMedia, isOwn: boolean): void {
+    this.#streams.delete(media.stream);
+    media.handle.ended();
+    this.#watch?.closed(media);
+    const lines = this.#lines.filter((line) => line.stream === media.stream);
+    this.#ending.add(media, lines, isOwn);
+  }
+
+  /** What the media of a stream is made with: of one that is opened in mid-call, as things are now. */
+  #contextOf(stream: number): StreamMediaContext {
+    const { session, streams } = this.#options;
+    if (streams.some((entry) => entry.stream === stream)) return this.#context;
+    const peer = { ...session.peer, mediaKey: this.#peerKey };
+    return {
+      ...this.#context,
+      session: { ...session, terms: this.#terms, peer },
+      peerClock: this.#peerClock,
+      statements: undefined,
+    };
   }
 
   #liveHop(): CallHop {
-    this.#hop ??= this.#makeHop();
+    const { leg, platform } = this.#options;
+    this.#hop ??= hopFor(this.#terms, leg, platform.clock);
     return this.#hop;
-  }
-
-  #makeHop(): CallHop {
-    const { streams, platform } = this.#options;
-    const sends = streams.find(({ modality, direction }) => modality === "audio" && direction === "send");
-    const spoken = sends?.modality === "audio" ? (1000 / sends.frameMs) * RATE_HEADROOM : 0;
-    const latest = streams.filter(
-      (entry) => entry.modality === "data" && entry.delivery === "latest" && entry.direction === "send",
-    );
-    const framesPerSecond = spoken + latest.length * DATA_RATE.messagesPerSecond;
-    return new CallHop({
-      clock: platform.clock,
-      ssrc: sends?.ssrc ?? 0,
-      bitrate: legBitrate(framesPerSecond * MAX_DATAGRAM_BYTES * 8),
-      tooLarge: (line, packet) => void line.writeFrame(packet),
-    });
   }
 
   #saw(fate: FrameFate): void {
@@ -390,12 +497,4 @@ export class CallMedia {
       for (const media of this.#streams.values()) media.peerSeen();
     this.#watched?.(fate);
   }
-}
-
-function statementsLost({ stream, direction }: StreamParameters): ParleyError {
-  return new ParleyError({
-    code: "checkpoint-broken",
-    message: "What this end states about a stream cannot go on at the server: the evidence will lack it.",
-    details: { stream, direction },
-  });
 }

@@ -45,6 +45,22 @@ export interface KeyFrameWanted {
   readonly by: string;
 }
 
+/** The other end says nothing on a stream for now, or goes on. Nobody signed it. */
+export interface StreamMuted {
+  readonly stream: number;
+  readonly muted: boolean;
+  /** Agent-ID of its speaker. */
+  readonly by: string;
+}
+
+/** The other end wants nothing of a stream for now, or wants it again: the server forwards nothing meanwhile. Nobody signed it. */
+export interface StreamHeld {
+  readonly stream: number;
+  readonly held: boolean;
+  /** Agent-ID of its listener. */
+  readonly by: string;
+}
+
 export interface CallNoticesOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
@@ -55,6 +71,8 @@ export interface CallNoticesOptions {
   readonly bandwidth: (event: BandwidthTold) => void;
   readonly unattributed: (event: UnattributedTold) => void;
   readonly keyFrameWanted: (event: KeyFrameWanted) => void;
+  readonly muted: (event: StreamMuted) => void;
+  readonly held: (event: StreamHeld) => void;
   readonly report: (error: unknown) => void;
 }
 
@@ -152,6 +170,12 @@ export class CallNotices {
       case "pause":
       case "resume":
         this.#pause.told(notice);
+        return;
+      case "stream-muted":
+        this.#options.muted({ stream: notice.stream, muted: notice.muted, by });
+        return;
+      case "stream-held":
+        this.#options.held({ stream: notice.stream, held: notice.held, by });
         return;
       case "unattributed": {
         const { stream, first_sequence: first, last_sequence: last } = notice;

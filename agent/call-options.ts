@@ -6,6 +6,7 @@ import type { DataStreamOptions } from "./data-offer.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
 import type { AudioCodecOptions } from "./platform.ts";
+import type { AskedStream } from "./stream-opening.ts";
 import type { TurnDetector } from "./turns/turn-detector.ts";
 
 /** What a call's audio may be. */
@@ -88,6 +89,11 @@ export interface CallOptions {
    * is asked of the other end's own streams, and the profile in force or one of `profile`, by default either.
    */
   readonly changes?: ChangePolicy;
+  /**
+   * Decides on a stream that the other end opens while the call is up. Default: data is taken, unless `data` is false; audio where the call has it
+   * and this machine has the codec.
+   */
+  readonly streams?: (asked: AskedStream) => boolean | Promise<boolean>;
   /**
    * Keeps this end's voice within what its way takes, in codecs with a choice: fewer bits a second when it takes less, payloads twice when
    * packets are lost on a way with room, agreed with the other end. Default true.

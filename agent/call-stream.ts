@@ -12,10 +12,14 @@ export interface StreamFacts {
 
 /** What a stream has its call do. */
 export interface StreamControl {
-  /** Nothing of the stream is sent, or it is again. */
+  /** Nothing of the stream is sent, or it is again; the other end is told. */
   mute(stream: number, isMuted: boolean): void;
   /** Nothing of it can be decoded here before another key frame: its speaker is asked for one. */
   requestKeyFrame(stream: number): void;
+  /** Nothing of the stream is wanted, or it is again; the server and the other end are told. */
+  hold(stream: number, isHeld: boolean): void;
+  /** The stream is over, by this end's signature. */
+  close(stream: number): Promise<void>;
 }
 
 /** One stream of a call. */
@@ -25,6 +29,8 @@ export class CallStream implements StreamFacts {
   readonly direction: Direction;
   readonly #control: StreamControl;
   #isMuted = false;
+  #isHeld = false;
+  #isOpen = true;
 
   /** @internal Streams come from `Call.streams`. */
   constructor({ id, modality, direction }: StreamFacts, control: StreamControl) {
@@ -34,12 +40,25 @@ export class CallStream implements StreamFacts {
     this.#control = control;
   }
 
+  /** `closed` by either end, or with its call: nothing is sent or heard any more, and what was heard can still be read. */
+  get state(): "open" | "closed" {
+    return this.#isOpen ? "open" : "closed";
+  }
+
   /** Whether this end sends nothing of it for now. */
   get muted(): boolean {
     return this.#isMuted;
   }
 
-  /** Nothing more of it is sent until `unmute`: what is live and falls due meanwhile is thrown away, data waits. Idempotent. */
+  /** Whether this end wants nothing of it for now. */
+  get held(): boolean {
+    return this.#isHeld;
+  }
+
+  /**
+   * Nothing more of it is sent until `unmute`: what is live and falls due meanwhile is thrown away, data waits. The other end is told (`stream-muted`). Idempotent;
+   * nothing on a stream that this end does not send on.
+   */
   mute(): void {
     this.#mute(true);
   }
@@ -49,9 +68,41 @@ export class CallStream implements StreamFacts {
     this.#mute(false);
   }
 
+  /**
+   * Nothing more of it is heard until `unhold`: the server forwards none, what is live is lost meanwhile, data waits at its speaker. The other end is told (`stream-held`).
+   * Idempotent; nothing on a stream that this end does not hear.
+   */
+  hold(): void {
+    this.#hold(true);
+  }
+
+  /** It is heard again. Idempotent. */
+  unhold(): void {
+    this.#hold(false);
+  }
+
+  /**
+   * Closes the stream for both ends and for good; the others go on. Takes no agreement: signed by this agent's identity key. Resolves when the server has it on
+   * record. Throws `terms-outdated` when the other end keeps being quicker, and what a request throws.
+   */
+  async close(): Promise<void> {
+    if (this.#isOpen) await this.#control.close(this.id);
+  }
+
+  /** @internal It is over. */
+  ended(): void {
+    this.#isOpen = false;
+  }
+
   #mute(isMuted: boolean): void {
-    if (isMuted === this.#isMuted) return;
+    if (isMuted === this.#isMuted || this.direction === "recvonly" || !this.#isOpen) return;
     this.#isMuted = isMuted;
     this.#control.mute(this.id, isMuted);
+  }
+
+  #hold(isHeld: boolean): void {
+    if (isHeld === this.#isHeld || this.direction === "sendonly" || !this.#isOpen) return;
+    this.#isHeld = isHeld;
+    this.#control.hold(this.id, isHeld);
   }
 }

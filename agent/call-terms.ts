@@ -25,7 +25,7 @@ import {
 } from "../signaling/narrowing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { formatScopes, type Modality, parseScopes, permitsSending } from "../signaling/scope.ts";
-import type { Terms } from "../signaling/terms.ts";
+import { streamIn, type Terms } from "../signaling/terms.ts";
 import {
   isStillGood,
   TERMS_CHANGE,
@@ -50,7 +50,7 @@ const INVALID: ReadonlySet<string> = new Set([
   ...["scope-violation", "limit-exceeded", "scope-malformed", "field-invalid"],
 ]);
 /** What a call can carry. */
-const MODALITIES = ["audio", "data"] as const satisfies readonly Modality[];
+const MODALITIES = ["audio", "video", "data"] as const satisfies readonly Modality[];
 
 /** The terms of a call changed: one end gave up scope, or both agreed on something. */
 export interface TermsChanged {
@@ -62,6 +62,8 @@ export interface TermsChanged {
   readonly by: string;
   /** Where scope was given up: what remains of it. */
   readonly scope?: readonly string[];
+  /** Where streams were closed: which. */
+  readonly closes?: readonly number[];
   /** Where both ends agreed, the other one having signed that as well: on what, and why it was asked. */
   readonly agreed?: TermsSettings & { readonly reason: string };
 }
@@ -92,8 +94,8 @@ export interface CallTermsOptions {
   /** Whether the call has ended: nothing is asked again then. */
   readonly isOver: () => boolean;
   readonly changed: (event: TermsChanged) => void;
-  /** Has the media follow terms: those that it begins with, and later ones before anybody is told. */
-  readonly inForce: (terms: Terms) => void;
+  /** Has the media follow terms: those that it begins with, and later ones before anybody is told; `by`: the leg that made them. */
+  readonly inForce: (terms: Terms, by?: 0 | 1) => void;
   readonly narrowed: (event: AuthorityNarrowed) => void;
 }
 
@@ -113,6 +115,8 @@ export class CallTerms {
   /** A narrowing of this end's own that the server may have taken: its answer never came. */
   #unanswered: AskedNarrowing | undefined;
   #waiters: (() => void)[] = [];
+  /** One after the other: each follows the terms that the one before it made. */
+  #closing: Promise<unknown> = Promise.resolve();
   /** What this end sends no more of in this call, whatever the server says to that. */
   readonly #givenUp = new Set<Modality>();
   #off: readonly { readonly digest: string; readonly iat: number }[] = [];
@@ -150,6 +154,32 @@ export class CallTerms {
         if (!overtaken || tries === NARROWING_TRIES) throw error;
         await this.#settle();
         if (String(scopeOf(this.#present, leg)) === String(scope)) return;
+        await this.#later(terms.number, TERMS_WAIT_MS);
+      }
+    }
+  }
+
+  /** Closes a stream by this end's signature alone. Nothing where it is closed already. */
+  async close(stream: number): Promise<void> {
+    const closed = this.#closing.then(() => this.#close(stream));
+    this.#closing = closed.catch(() => undefined);
+    await closed;
+  }
+
+  async #close(stream: number): Promise<void> {
+    const { leg, sessionId } = this.#options.session;
+    const at = { method: "CLOSE", path: `/sessions/${sessionId}/streams/${stream}` } as const;
+    for (let tries = 1; streamIn(this.#present, stream) !== undefined; tries += 1) {
+      const scope = scopeOf(this.#present, leg);
+      const closed = closedOf(this.#present, [stream]);
+      const { terms } = unwrap(narrowedTerms(this.#present, { leg, scope, closed }));
+      try {
+        await this.#send(terms, scope, at);
+        return;
+      } catch (error) {
+        const isOvertaken = error instanceof ParleyError && error.code === "terms-outdated";
+        if (!isOvertaken || tries === NARROWING_TRIES) throw error;
+        await this.#settle();
         await this.#later(terms.number, TERMS_WAIT_MS);
       }
     }
@@ -270,7 +300,14 @@ export class CallTerms {
     this.#options.narrowed({ leg, scope, expiresAt: expiresAt * 1000 });
   }
 
-  async #send(terms: Terms, scope: readonly string[]): Promise<void> {
+  async #send(
+    terms: Terms,
+    scope: readonly string[],
+    at: { readonly method: "ADJUST" | "CLOSE"; readonly path: string } = {
+      method: "ADJUST",
+      path: `/sessions/${this.#options.session.sessionId}`,
+    },
+  ): Promise<void> {
     const { session, control, identity, wall } = this.#options;
     const { leg, sessionId } = session;
     const closed = closedOf(terms);
@@ -289,23 +326,26 @@ export class CallTerms {
       identity.signer,
     );
     const asked = { digest: narrowingDigest(narrowing), terms, scope };
-    this.#inFlight = this.#insist(narrowing, asked).then(() => {
+    this.#inFlight = this.#insist(narrowing, asked, at).then(() => {
       this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
     });
     await this.#inFlight;
   }
 
   /** Asks until the server answers, and resolves when it has the narrowing on record. */
-  async #insist(narrowing: string, asked: AskedNarrowing): Promise<void> {
-    const { session, control, clock, isOver } = this.#options;
-    const path = `/sessions/${session.sessionId}`;
+  async #insist(
+    narrowing: string,
+    asked: AskedNarrowing,
+    at: { readonly method: string; readonly path: string },
+  ): Promise<void> {
+    const { control, clock, isOver } = this.#options;
     const { digest } = asked;
     let mayBeTaken = false;
     this.#unanswered = asked;
     for (;;) {
       try {
         const parameters = { narrowing };
-        const answer = await control.request({ method: "ADJUST", path, parameters, timeout: ANSWER_MS });
+        const answer = await control.request({ ...at, parameters, timeout: ANSWER_MS });
         requireRecorded(answer, "narrowing", digest);
         return;
       } catch (error) {
@@ -331,13 +371,16 @@ export class CallTerms {
   }
 
   #adopt(terms: Terms, event: TermsChanged): void {
+    const closes = this.#present.streams
+      .map(({ stream }) => stream)
+      .filter((stream) => streamIn(terms, stream) === undefined);
     this.#present = terms;
     if (this.#unanswered !== undefined && this.#unanswered.terms.number <= terms.number)
       this.#unanswered = undefined;
     this.#permit(terms);
-    this.#options.inForce(terms);
+    this.#options.inForce(terms, event.leg);
     for (const wake of this.#waiters.splice(0)) wake();
-    this.#options.changed(event);
+    this.#options.changed(closes.length === 0 ? event : { ...event, closes });
   }
 
   /** Tells the media what may be sent and heard under `terms`. */

@@ -9,6 +9,7 @@ import type { SessionNotice } from "../signaling/session-notice.ts";
 import { readShape } from "../signaling/shape.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { AgentContext } from "./agent-context.ts";
+import type { VoiceStream } from "./audio-media.ts";
 import { CallAttachment } from "./call-attachment.ts";
 import type { CallAudio } from "./call-audio.ts";
 import { CallChanges, type ChangePolicy, type WantedChange } from "./call-changes.ts";
@@ -24,6 +25,7 @@ import { CallNotices } from "./call-notices.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import type { CallStream } from "./call-stream.ts";
+import { CallStreams } from "./call-streams.ts";
 import { CallSuspension, type Suspended, type SuspendOptions } from "./call-suspension.ts";
 import { CallTerms } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
@@ -33,6 +35,7 @@ import { Listening } from "./listening.ts";
 import { PeerPresence } from "./peer-presence.ts";
 import type { RpcHandler } from "./rpc-answering.ts";
 import type { RpcOptions } from "./rpc-asking.ts";
+import type { AskedStream, WantedStream } from "./stream-opening.ts";
 import type { HeardText } from "./text-reader.ts";
 import type { TextWriter } from "./text-writer.ts";
 import { TypedEvents } from "./typed-events.ts";
@@ -84,6 +87,7 @@ export class Call {
   readonly #changes: CallChanges;
   readonly #notices: CallNotices;
   readonly #listening: Listening | undefined;
+  readonly #streams: CallStreams;
   readonly #interrupts: CallInterrupts;
   readonly #suspension: CallSuspension;
   readonly #channels: DataChannels;
@@ -112,7 +116,9 @@ export class Call {
     readonly keepSending: boolean;
     readonly changes: ChangePolicy;
     /** Has the media follow terms. */
-    readonly inForce: (terms: Terms) => void;
+    readonly inForce: (terms: Terms, by?: 0 | 1) => void;
+    /** Whether a stream that the other end opens is wanted. */
+    readonly takes: (asked: AskedStream) => boolean | Promise<boolean>;
   }) {
     const { context, session } = options;
     const { report, identity, platform } = context;
@@ -164,6 +170,7 @@ export class Call {
       terms: this.#terms,
       policy: options.changes,
       expected: ({ profile }) => options.media.expectProfile(profile),
+      laidOut: (told) => this.#streams.laidOut(told),
       asked: (event) => {
         this.#events.emit("change-asked", event);
         return this.#events.has("change-asked");
@@ -179,7 +186,18 @@ export class Call {
       },
       bandwidth: (event) => this.#events.emit("bandwidth-estimate", event),
       unattributed: (event) => this.#events.emit("unattributed", event),
+      muted: (event) => this.#events.emit("stream-muted", event),
+      held: (event) => this.#events.emit("stream-held", event),
       keyFrameWanted: (event) => this.#events.emit("keyframe-wanted", event),
+    });
+    this.#streams = new CallStreams({
+      ...parts,
+      platform,
+      terms: this.#terms,
+      changes: this.#changes,
+      tell: (notice) => this.#notices.tell(notice),
+      opened: (event) => this.#events.emit("stream-opened", event),
+      closed: (event) => this.#events.emit("stream-closed", event),
     });
     options.media.keyFramesWith((stream) => {
       void this.#notices.askKeyFrame(stream).catch(report);
@@ -233,6 +251,7 @@ export class Call {
         this.#peer.reattached(result.state);
         this.#interrupts.catchUp(streams);
         this.#catchUp(result.present, suspendedBefore);
+        this.#streams.again();
         this.#events.emit("reattached", event);
       },
       gone: (reason, isElsewhere) => {
@@ -299,6 +318,18 @@ export class Call {
   /** `handler` answers requests of the other end for `method`, in place of the one before; the returned function takes it away. Throws `field-invalid`. */
   onRpc(method: string, handler: RpcHandler): () => void {
     return this.#channels.rpc.handle(method, handler);
+  }
+
+  /**
+   * Opens a stream, which both ends have from then on beside the others. Resolves once the other end has signed it and it flows here. Throws `change-rejected`
+   * where the other end does not want it, `change-unanswered` after 5 s, `scope-violation` or `limit-exceeded` for what a scope does not
+   * cover (16 streams at once at most), `field-invalid` for what is not here, `capacity`, `terms-outdated` when the other end keeps being quicker.
+   */
+  async open(wanted: { readonly modality: "data" } & WantedStream, reason?: string): Promise<CallData>;
+  async open(wanted: { readonly modality: "audio" } & WantedStream, reason?: string): Promise<VoiceStream>;
+  async open(wanted: { readonly modality: "video" } & WantedStream, reason?: string): Promise<VideoStream>;
+  async open(wanted: WantedStream, reason?: string): Promise<CallStream> {
+    return await this.#streams.open(wanted, reason);
   }
 
   /** Counters and delays since the call began. */
@@ -417,8 +448,10 @@ export class Call {
     if (event === "session-ended") this.#ending.told(fields);
     else if (event === "frames_refused") this.#framesRefused(fields);
     else if (event === "frames_contradicted") this.#framesContradicted(fields);
-    else if (event === "terms-changed") this.#terms.changed(fields).catch(this.#report);
-    else if (event === "change-asked") this.#changes.asked(fields).catch(this.#report);
+    else if (event === "terms-changed") {
+      this.#streams.laidOut(fields);
+      this.#terms.changed(fields).catch(this.#report);
+    } else if (event === "change-asked") this.#changes.asked(fields).catch(this.#report);
     else if (this.#notices.takes(event, fields)) return;
     else if (event === "authority-narrowed") this.#terms.withdrawn(fields);
     else if (event === "interrupted") this.#interrupts.told(fields);

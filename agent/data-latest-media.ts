@@ -51,6 +51,8 @@ export function openLatestMedia(
     data,
     sender,
     receiver,
+    // The server forwards none.
+    want: () => {},
     mute: (muted) => {
       isMuted = muted;
       pause();

@@ -61,6 +61,8 @@ function openReliableMedia(
     data,
     sender,
     receiver,
+    // What the server does not forward comes late, and not before.
+    want: () => {},
     mute: (muted) => {
       isMuted = muted;
       pause();

@@ -49,7 +49,7 @@ export function offeredData(
 }
 
 /** One data stream as an end offers it. Throws `field-invalid`. */
-function offerData(options: DataStreamOptions, stream: number, ssrc: number): DataOfferStream {
+export function offerData(options: DataStreamOptions, stream: number, ssrc: number): DataOfferStream {
   const { format = "json", direction = "sendrecv", label } = options;
   const entry = dataFormat(format);
   if (entry === undefined)
@@ -71,7 +71,7 @@ export function isOwnLabel(label: string | undefined): boolean {
 }
 
 /** Throws `field-invalid` for a label that is no application's. */
-function checkLabel(label: string | undefined, at: string): void {
+export function checkLabel(label: string | undefined, at: string): void {
   if (!isOwnLabel(label)) return;
   throw new ParleyError({ code: "field-invalid", message: "Labels in parley. are Parley's own.", at });
 }

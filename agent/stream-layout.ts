@@ -1,6 +1,7 @@
 import { DATA_CLOCK_RATE } from "../codecs/data-formats.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { payloadTypeOf, streamsSentBy, type Terms, type TermsFormat } from "../signaling/terms.ts";
+import { sends } from "../signaling/stream-fields.ts";
+import { payloadTypeOf, type Terms, type TermsFormat, type TermsStream } from "../signaling/terms.ts";
 import type { StreamParameters } from "./stream-parameters.ts";
 
 /**
@@ -8,25 +9,43 @@ import type { StreamParameters } from "./stream-parameters.ts";
  * other. Throws `session-core-mismatch`.
  */
 export function checkLayout(terms: Terms, leg: 0 | 1, streams: readonly StreamParameters[]): void {
-  const agreed = ([0, 1] as const).flatMap((speaker) =>
-    streamsSentBy(terms, speaker).map(({ stream }) => `${stream} of leg ${speaker}`),
-  );
-  const laidOut = streams.map((entry) => `${entry.stream} of leg ${entry.leg}`);
-  const wrong = [...new Set([...agreed, ...laidOut])].find(
-    (name) => !agreed.includes(name) || laidOut.filter((other) => other === name).length !== 1,
-  );
-  if (wrong !== undefined) {
-    throw new ParleyError({
-      code: "session-core-mismatch",
-      message: "The server does not lay out the streams that both ends signed.",
-      at: `stream ${wrong}`,
-    });
-  }
+  checkDirections(terms.streams, streams);
   for (const entry of streams) checkEntry(terms, leg, entry);
 }
 
+/** The same for one stream of the terms. Throws `session-core-mismatch`. */
+export function checkStream(
+  terms: Terms,
+  leg: 0 | 1,
+  stream: number,
+  entries: readonly StreamParameters[],
+): void {
+  checkDirections(
+    terms.streams.filter((agreed) => agreed.stream === stream),
+    entries,
+  );
+  for (const entry of entries) checkEntry(terms, leg, entry);
+}
+
+/** Throws unless each of these streams is laid out once in each direction that it flows, and no other. */
+function checkDirections(agreed: readonly TermsStream[], entries: readonly StreamParameters[]): void {
+  const flowing = agreed.flatMap(({ stream, directions }) =>
+    directions.flatMap((direction, leg) => (sends(direction) ? `${stream} of leg ${leg}` : [])),
+  );
+  const laidOut = entries.map((entry) => `${entry.stream} of leg ${entry.leg}`);
+  const wrong = [...new Set([...flowing, ...laidOut])].find(
+    (name) => !flowing.includes(name) || laidOut.filter((other) => other === name).length !== 1,
+  );
+  if (wrong === undefined) return;
+  throw new ParleyError({
+    code: "session-core-mismatch",
+    message: "The server does not lay out the streams that both ends signed.",
+    at: `stream ${wrong}`,
+  });
+}
+
 /** Whether one direction of a stream is laid out as both ends signed it. Throws `session-core-mismatch`. */
-function checkEntry(terms: Terms, leg: 0 | 1, entry: StreamParameters): void {
+export function checkEntry(terms: Terms, leg: 0 | 1, entry: StreamParameters): void {
   const agreed = terms.streams.find(({ stream }) => stream === entry.stream);
   const speaker = entry.direction === "send" ? leg : 1 - leg;
   const agrees =

@@ -1,4 +1,4 @@
-import { checkpointDigest } from "../codecs/checkpoint.ts";
+import { checkpointDigest, parseCheckpoint } from "../codecs/checkpoint.ts";
 import { receiptDigest } from "../codecs/receipt.ts";
 import type { DatagramFate } from "../sfu/carrier.ts";
 import type { FlowSink, MediaPort } from "./media-port.ts";
@@ -20,9 +20,10 @@ export class StreamLine {
   readonly #chain: StatementChain;
   readonly #sinks = new Map<FlowKind, FlowSink>();
   #releases: (() => void)[] = [];
+  #end: number | undefined;
 
   /** `firstStatement`: index of the first statement that this process signs. */
-  constructor(port: MediaPort, entry: StreamParameters, firstStatement: number) {
+  constructor(port: MediaPort | undefined, entry: StreamParameters, firstStatement: number) {
     this.#port = port;
     this.#entry = entry;
     const isMine = entry.direction === "send";
@@ -36,6 +37,11 @@ export class StreamLine {
 
   get isAttached(): boolean {
     return this.#port !== undefined;
+  }
+
+  /** The first sequence number beyond those of the other end's last checkpoint, as whoever sent that says; `undefined` before one came. */
+  get end(): number | undefined {
+    return this.#end;
   }
 
   /** Stream id. */
@@ -73,8 +79,9 @@ export class StreamLine {
 
   /** Who takes what comes on a flow from now on, over this connection and later ones. */
   listen(kind: FlowKind, sink: FlowSink): void {
-    this.#sinks.set(kind, sink);
-    this.#claim(kind, sink);
+    const watched = kind === "checkpoints" ? { ...sink, item: this.#watching(sink) } : sink;
+    this.#sinks.set(kind, watched);
+    this.#claim(kind, watched);
   }
 
   /** A statement of this end; kept until it is known to be at the server. */
@@ -112,6 +119,15 @@ export class StreamLine {
     for (const release of this.#releases.splice(0)) release();
     const sent = this.direction === "send" ? (["frames", this.#stated] as const) : [this.#stated];
     await Promise.all(sent.map((kind) => this.#port?.finishStream(this.#flowOf(kind))));
+  }
+
+  #watching({ item }: FlowSink): FlowSink["item"] {
+    return (bytes) => {
+      const parsed = parseCheckpoint(bytes);
+      if (parsed.ok && parsed.value.final)
+        this.#end = parsed.value.firstSequence + parsed.value.digests.length;
+      return item(bytes);
+    };
   }
 
   #claim(kind: FlowKind, sink: FlowSink): void {

@@ -1,5 +1,4 @@
 import type { FrameProfile } from "../codecs/frame.ts";
-import type { ReceiptTotals } from "../codecs/receipt.ts";
 import type { UnattributedFrames } from "../sfu/attribution.ts";
 
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
@@ -17,6 +16,7 @@ import type { AudioCodecOptions } from "./platform.ts";
 import type { StreamLine } from "./stream-line.ts";
 import type { StreamParameters } from "./stream-parameters.ts";
 import type { StreamContext } from "./stream-parts.ts";
+import type { StreamTotals } from "./stream-totals.ts";
 import type { TagKeys } from "./tag-keys.ts";
 import type { TurnDetector } from "./turns/turn-detector.ts";
 
@@ -43,12 +43,6 @@ export interface StreamSides<Entry extends StreamParameters = StreamParameters> 
   readonly hears: StreamSide<Entry> | undefined;
 }
 
-/** What one stream counts towards a closing statement. */
-export interface StreamTotals {
-  readonly sent: { readonly sent: number; readonly checkpoints: number } | undefined;
-  readonly heard: (ReceiptTotals & { readonly receipts: number }) | undefined;
-}
-
 /**
  * The media of one stream at one end of a call. Its lines are the call's: they are attached before it, detached before it and finished
  * after it.
@@ -61,6 +55,8 @@ export interface StreamMedia {
   readonly handle: CallStream;
   /** Sends nothing of what is live, and keeps what is not, until told otherwise. */
   mute(isMuted: boolean): void;
+  /** This end wants nothing of it for now, or wants it again: the server forwards nothing meanwhile. */
+  want(isWanted: boolean): void;
   /** Sends and plays nothing until `release`: the call is suspended. Idempotent. */
   hold(): void;
   release(): void;
@@ -120,9 +116,18 @@ export interface StreamMediaContext extends StreamContext {
   /** Takes frames of profile `chain` that were not attributed in time. */
   readonly unattributed: (frames: Unattributed) => void;
   /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */
-  readonly interrupted: (bytes: Uint8Array) => void;
+  readonly interrupted: (bytes: Uint8Array, stream: number) => void;
   /** The reader of a stream of data takes less than comes, or has caught up. */
   readonly slowReader: (stream: number, isSlow: boolean) => void;
   /** Takes receipts of the other end for what this end says, unproved. */
-  readonly receipt: (bytes: Uint8Array) => void;
+  readonly receipt: (bytes: Uint8Array, stream: number) => void;
+}
+
+/** What its streams say to the call. */
+export interface StreamWatch {
+  readonly opened: (media: StreamMedia) => void;
+  readonly closed: (media: StreamMedia) => void;
+  /** A stream that both ends agreed on cannot be made here. */
+  readonly failed: (stream: number, error: unknown) => void;
+  readonly control: Pick<StreamControl, "mute" | "hold" | "close">;
 }

@@ -24,6 +24,8 @@ interface FlowParameters {
   readonly epoch: number | undefined;
   /** False where the server does not know what the listener has: it says so once it is back. */
   readonly isSettled: boolean;
+  /** It was closed: only what was stated about it is yet to come. */
+  readonly isClosed: boolean;
 }
 
 export interface AudioStreamParameters extends FlowParameters {
@@ -94,6 +96,7 @@ export function readStreamParameters(value: unknown): Result<StreamParameters[]>
       nextSequence: countOf(fields.next_sequence),
       epoch: countOf(fields.epoch),
       isSettled: fields.unsettled !== true,
+      isClosed: fields.closed === true,
     };
     if (modality === "audio") {
       if (typeof codec !== "string") return refuse("field-invalid", "Not a codec name.", `${at}.codec`);

@@ -49,6 +49,10 @@ export function openVideoMedia(
     picture,
     sender,
     receiver,
+    // What was not forwarded is lacking: only a key frame can be decoded.
+    want: (isWanted) => {
+      if (isWanted) context.control.requestKeyFrame(stream);
+    },
     mute: (isMuted) => (isMuted ? sender?.pause("muted") : sender?.goOn("muted")),
     hold: () => {
       sender?.pause("suspended");
