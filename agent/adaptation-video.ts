@@ -2,6 +2,7 @@ import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { VideoAdaptation } from "../sfu/video-adaptation.ts";
 import {
+  MOST_RATE,
   type PictureLimits,
   payloadRate,
   type RenditionPlan,
@@ -133,7 +134,9 @@ export class VideoAgreement {
         const maxFrameRate = Math.min(plan?.maxFrameRate ?? 0, agreed?.max_frame_rate ?? limits.frameRate);
         const wanted = plan === undefined ? 0 : payloadRate(plan.bitsPerSecond, maxFrameRate);
         const bitsPerSecond = Math.min(wanted, agreed?.bitrate_bps ?? wanted);
-        sender.useRate(bitsPerSecond);
+        // Where nothing is in its way an encoder may take what it needs: the usual rate is no bound.
+        const isFree = this.#isMost() && agreed?.bitrate_bps === undefined;
+        sender.useRate(isFree ? MOST_RATE : bitsPerSecond);
         return { rendition, bitsPerSecond, maxHeight, maxFrameRate };
       });
       picture.plan(present);

@@ -18,20 +18,17 @@ export class CallVideos {
   /** What is shown and heard of the other end, by its capture times as mapped to this machine's. */
   readonly sync = new AvSync();
   readonly #report: (error: unknown) => void;
-  readonly #streams: {
-    readonly stream: VideoStream;
-    readonly source: number | undefined;
-    readonly ids: Set<number>;
-  }[] = [];
+  readonly #streams: Picture[] = [];
   readonly #watchers = new Set<() => void>();
 
   constructor(report: (error: unknown) => void) {
     this.#report = report;
   }
 
-  /** All of them, as they were opened. */
+  /** Those that are open, as they were opened; where all are over, those that were. */
   get streams(): readonly VideoStream[] {
-    return this.#streams.map(({ stream }) => stream);
+    const open = this.#streams.filter(({ ids }) => ids.size > 0);
+    return (open.length > 0 ? open : this.#streams).map(({ stream }) => stream);
   }
 
   /** A piece of the other end's voice, as it was handed out. */
@@ -43,7 +40,10 @@ export class CallVideos {
 
   /** The picture that a stream shows: one that has other renditions already, or a new one. */
   pictureOf(facts: StreamFacts, { codec, source }: PictureFacts, control: StreamControl): VideoStream {
-    const known = source === undefined ? undefined : this.#streams.find((one) => one.source === source);
+    const known =
+      source === undefined
+        ? undefined
+        : this.#streams.find((one) => one.source === source && one.ids.size > 0);
     if (known !== undefined) {
       known.ids.add(facts.id);
       return known.stream;
@@ -66,10 +66,10 @@ export class CallVideos {
   /** It is over. */
   remove(picture: VideoStream, stream: number): void {
     picture.remove(stream);
-    const at = this.#streams.findIndex((one) => one.stream === picture);
-    const known = this.#streams[at];
-    known?.ids.delete(stream);
-    if (known?.ids.size === 0) this.#streams.splice(at, 1);
+    this.#streams.find((one) => one.stream === picture)?.ids.delete(stream);
+    // Of those that are over the first is remembered, for what it counted.
+    const gone = this.#streams.findIndex(({ ids }, at) => at > 0 && ids.size === 0);
+    if (gone > 0) this.#streams.splice(gone, 1);
     this.#tell();
   }
 
@@ -82,4 +82,11 @@ export class CallVideos {
   #tell(): void {
     for (const watch of this.#watchers) watch();
   }
+}
+
+interface Picture {
+  readonly stream: VideoStream;
+  readonly source: number | undefined;
+  /** Of its streams that are open. */
+  readonly ids: Set<number>;
 }

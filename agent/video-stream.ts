@@ -68,6 +68,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   readonly codec: VideoFormatName;
   readonly #events: TypedEvents<VideoStreamEvents>;
   readonly #parts: VideoPart[] = [];
+  /** Streams of those that are over: they still count. */
+  readonly #over = new Set<number>();
   readonly #skew: () => SkewStats;
   /** What is heard before anybody reads: the first reader gets it from the last key frame on. */
   #preroll: VideoQueue | undefined;
@@ -180,9 +182,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
 
   /** @internal Its renditions that this end sends, best first. */
   get sentParts(): readonly (VideoPart & { readonly sender: VideoSender })[] {
-    return this.#parts.flatMap((part) =>
-      part.sender === undefined ? [] : [{ ...part, sender: part.sender }],
-    );
+    const open = this.#parts.filter(({ stream }) => !this.#over.has(stream));
+    return open.flatMap((part) => (part.sender === undefined ? [] : [{ ...part, sender: part.sender }]));
   }
 
   /** @internal A rendition is open. */
@@ -193,9 +194,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
 
   /** @internal A rendition is over; with the last one the stream is. */
   remove(stream: number): void {
-    const at = this.#parts.findIndex((part) => part.stream === stream);
-    if (at >= 0) this.#parts.splice(at, 1);
-    if (this.#parts.length > 0 || this.#finished) return;
+    this.#over.add(stream);
+    if (this.#parts.some((part) => !this.#over.has(part.stream)) || this.#finished) return;
     this.#finished = true;
     for (const queue of this.#queues) queue.end();
     this.#preroll?.end();

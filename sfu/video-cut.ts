@@ -1,11 +1,11 @@
 import { UnitChain } from "./video-chain.ts";
 
 /** How much more than its rate an encoder may have sent before units of higher layers are left out, in milliseconds of that rate. */
-const UPPER_LAYER_DEBT_MS = 150;
+const UPPER_LAYER_DEBT_MS = 400;
 /** Before those of the lowest layer are; nothing can be decoded then until a key frame. */
-const BASE_LAYER_DEBT_MS = 400;
+const BASE_LAYER_DEBT_MS = 800;
 /** Before a key frame is. */
-const KEY_FRAME_DEBT_MS = 1_000;
+const KEY_FRAME_DEBT_MS = 1_500;
 
 /** Why a unit was left out: there is no rate for it, or what it needs was left out. */
 export type CutReason = "rate" | "dependency";

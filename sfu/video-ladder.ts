@@ -113,7 +113,7 @@ const AROUND_PIECES = 0.055;
 const LEAST_PAYLOAD = 0.65;
 const LEAST_USUAL_RATE = 100_000;
 /** No video has more, bits a second. */
-const MOST_RATE = 20_000_000;
+export const MOST_RATE = 20_000_000;
 
 /** Lines of the least rendition, whatever the best has. */
 const LEAST_LINES = 90;

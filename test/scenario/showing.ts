@@ -3,7 +3,9 @@ import { readFileSync } from "node:fs";
 import type { Call } from "../../agent/call.ts";
 import type { HeardVideo } from "../../agent/heard-video.ts";
 import { unwrap } from "../../agent/unwrap.ts";
+import type { VideoWants } from "../../agent/video-stream.ts";
 import { type Ivf, ivfTimeMs, parseIvf } from "../../codecs/ivf.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import type { World } from "./world.ts";
 
 /** One access unit, and when it is captured after the first, ms. */
@@ -66,4 +68,87 @@ export class Watched {
     }
     this.ended = true;
   }
+}
+
+/** A camera with an encoder that makes what it is asked for, a moment later: VP8 frames with headers that are right and nothing worth seeing behind them. */
+export class Camera {
+  readonly #world: World;
+  readonly #call: Call;
+  readonly #layers: readonly number[];
+  readonly #random: SeededRandom;
+  #isOn = true;
+  #count = 0;
+  #sinceKey = 0;
+  /** What it was asked for, as it follows it. */
+  #follows: Pick<VideoWants, "bitsPerSecond" | "maxHeight" | "maxFrameRate">;
+  /** What became of each unit. */
+  readonly fates: ("sent" | "dropped")[] = [];
+  keyFrames = 0;
+
+  constructor(world: World, call: Call, layers: readonly number[] = [0], seed = 1) {
+    this.#world = world;
+    this.#call = call;
+    this.#layers = layers;
+    this.#random = new SeededRandom(seed);
+    this.#follows = this.#wants;
+    call.video?.on("wants", (wants) => {
+      world.clock.at(world.clock.now() + FOLLOWS_MS, () => {
+        this.#follows = wants;
+      });
+    });
+    this.#next();
+  }
+
+  off(): void {
+    this.#isOn = false;
+  }
+
+  get #wants(): VideoWants {
+    const { video } = this.#call;
+    if (video === undefined) throw new Error("a call without a picture");
+    return video.wants;
+  }
+
+  #next(): void {
+    if (!this.#isOn || this.#call.state === "ended") return;
+    const { bitsPerSecond, maxFrameRate } = this.#follows;
+    const interval = 1_000 / Math.max(1, maxFrameRate);
+    if (bitsPerSecond > 0) this.#take(bitsPerSecond, maxFrameRate);
+    this.#world.clock.at(this.#world.clock.now() + interval, () => this.#next());
+  }
+
+  #take(bitsPerSecond: number, frameRate: number): void {
+    const key = this.#count === 0 || this.#wants.keyFrame;
+    this.#sinceKey = key ? 0 : this.#sinceKey + 1;
+    if (key) this.keyFrames += 1;
+    const layer = this.#layers[this.#sinceKey % this.#layers.length] ?? 0;
+    // A key frame is dear, and those after it make up for it.
+    const share = key ? KEY_SHARE : 0.7 + 0.5 * this.#random.next();
+    const data = vp8Frame(
+      key,
+      Math.max(40, Math.round((bitsPerSecond / 8 / frameRate) * share)),
+      this.#follows.maxHeight,
+    );
+    this.#count += 1;
+    const place = this.fates.push("dropped") - 1;
+    void this.#call.video?.send({ data, layer: this.#layers.length > 1 ? layer : undefined }).then((fate) => {
+      this.fates[place] = fate;
+    });
+  }
+}
+
+/** Milliseconds after which an encoder makes what it was asked for. */
+const FOLLOWS_MS = 100;
+/** How many times a usual frame a key frame has. */
+const KEY_SHARE = 4;
+
+/** A VP8 frame of so many bytes (RFC 6386 section 9.1). */
+function vp8Frame(key: boolean, bytes: number, height = 360): Uint8Array {
+  const frame = new Uint8Array(bytes).fill(0x5a);
+  frame[0] = key ? 0x10 : 0x11;
+  frame[1] = 0;
+  frame[2] = 0;
+  const width = Math.round((height * 16) / 9);
+  if (key) frame.set([0x9d, 0x01, 0x2a, width & 0xff, width >> 8, height & 0xff, height >> 8], 3);
+  return frame;
 }
