@@ -16,7 +16,7 @@ let paintedAt = Number.NEGATIVE_INFINITY;
 const paint = (now: number): void => {
   if (!calm.matches || now - paintedAt >= CALM_MS) {
     paintedAt = now;
-    view.paint(phone.live, now);
+    view.paint(phone.live, phone.screens, now);
   }
   requestAnimationFrame(paint);
 };

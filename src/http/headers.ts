@@ -29,6 +29,6 @@ export function pageHeaders(origin: string, connectTo: readonly string[]): Reado
       "frame-ancestors 'none'",
     ].join("; "),
     "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "microphone=(self), camera=(), geolocation=()",
+    "permissions-policy": "microphone=(self), camera=(self), display-capture=(self), geolocation=()",
   };
 }

@@ -1,6 +1,7 @@
 import type { Call } from "../../agent/call.ts";
 import { LoudnessDetector } from "../../agent/turns/loudness-detector.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { echoPictures } from "./echo-pictures.ts";
 import type { Mouth } from "./mouth.ts";
 import { TurnMemory } from "./turn-memory.ts";
 import { spoken } from "./utterance.ts";
@@ -11,11 +12,13 @@ const PAUSE_MS = 250;
 const FADE_MS = 150;
 
 /**
- * Says back in `call` what it hears, turn by turn, and sends messages back as `{ "echo": … }`, until the call ends. It does not listen while it speaks, so that it never
+ * Says back in `call` what it hears, turn by turn, shows back what it sees, and sends messages back as `{ "echo": … }`, until the call ends. It does not listen while it speaks, so that it never
  * answers its own voice out of the caller's loudspeaker.
  */
-export async function echo(call: Call, mouth: Mouth): Promise<void> {
-  await Promise.all([echoVoice(call, mouth), echoData(call)]);
+export async function echo(call: Call, mouth: Mouth, report: (error: unknown) => void): Promise<void> {
+  const { video } = call;
+  const pictures = video?.direction === "sendrecv" ? echoPictures(video, video, report) : undefined;
+  await Promise.all([echoVoice(call, mouth), echoData(call), pictures]);
 }
 
 async function echoVoice(call: Call, mouth: Mouth): Promise<void> {

@@ -99,7 +99,11 @@ export async function startResidents(options: {
   };
   try {
     const reader = new Reader(await readersText());
-    const lives = { echo, reader: (call: Call, mouth: Mouth) => reader.live(call, mouth) } as const;
+    const lives = {
+      echo: (call: Call, mouth: Mouth) => echo(call, mouth, report),
+      reader: (call: Call, mouth: Mouth) => reader.live(call, mouth),
+    } as const;
+    const taking = { echo: { video: { renditions: 1 } }, reader: {} } as const;
     for (const [kind, identity] of options.identities) {
       const agent = await connectAgent(platform, `${RESIDENTS_ORIGIN}${AGTP_PATH}`, {
         identity,
@@ -132,11 +136,11 @@ export async function startResidents(options: {
         const { agentId } = incoming.caller;
         if (own.has(agentId)) return await incoming.decline();
         if (!seats.take(agentId)) return await incoming.decline("busy");
-        await host(agentId, () => incoming.accept());
+        await host(agentId, () => incoming.accept(taking[kind]));
       });
       // In a server that was started anew, calls of the one before it wait for this end.
       for (const { sessionId, peer } of await agent.sessions()) {
-        if (seats.take(peer)) host(peer, () => agent.takeUp(sessionId)).catch(report);
+        if (seats.take(peer)) host(peer, () => agent.takeUp(sessionId, taking[kind])).catch(report);
       }
       listings.push({ agent_id: agent.id, name: NAMES[kind], kind });
     }

@@ -52,7 +52,7 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Chro
     ],
     viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? "light",
-    permissions: ["microphone"],
+    permissions: ["microphone", "camera"],
     acceptDownloads: true,
   });
   const complaints: string[] = [];

@@ -20,6 +20,7 @@ import {
   startResidents,
 } from "../../src/residents/residents.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
+import { film, LAYERS, show, Watched } from "./showing.ts";
 import { Recording, refusal } from "./talking.ts";
 import { ORIGIN, World, type WorldOptions } from "./world.ts";
 
@@ -97,6 +98,21 @@ describe("Echo", () => {
     expect(seconds).toBeGreaterThan(3.2);
     expect(seconds).toBeLessThan(4.5);
     expect(recording.frames.every((frame) => frame.speaker === echo)).toBe(true);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
+  it("shows back what it sees, unit by unit, signed by itself", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const options = { audio: { codecs: ["pcmu"] }, video: { codecs: ["vp8"] }, adaptation: false } as const;
+    const call = await world.during(ada.call(echo, options));
+    const watched = new Watched(world, call);
+    const { units } = film("vp8-layers", LAYERS);
+    await show(world, call, units);
+    await world.clock.advance(500);
+    expect(watched.units.map(({ data }) => data)).toEqual(units.map(({ data }) => data));
+    expect(watched.units.every(({ speaker }) => speaker === echo)).toBe(true);
     await world.during(call.end());
     expect(world.reported).toEqual([]);
   });

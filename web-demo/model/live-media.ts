@@ -1,10 +1,12 @@
 /** What moves many times a second in a call: painted from here, never through the page's state. */
 import { FrameStrip } from "./frame-strip.ts";
 import { LevelMeter } from "./level.ts";
+import { LivePictures } from "./live-pictures.ts";
 import { Series } from "./series.ts";
 import type { WayFacts } from "./way-facts.ts";
 
 export class LiveMedia {
+  readonly pictures = new LivePictures();
   readonly heard = new FrameStrip();
   readonly sent = new FrameStrip();
   readonly myLevel = new LevelMeter();

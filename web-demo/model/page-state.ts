@@ -3,6 +3,8 @@
 import type { TroubleKind } from "../phone/troubles.ts";
 import type { DialEntry } from "./dial-pad.ts";
 import type { SessionRecord } from "./record-line.ts";
+import type { StreamLine } from "./stream-line.ts";
+import type { VideoCodecName } from "./video-codec.ts";
 
 /** How this page stands with the server. */
 export type Line =
@@ -44,6 +46,14 @@ export interface Notice {
   readonly tone: "plain" | "warning";
 }
 
+/** A camera or screen that this page shows. */
+export interface ShownCapture {
+  readonly kind: "camera" | "screen";
+  readonly stream: MediaStream;
+  /** Size, rate and codec as it is sent now. */
+  readonly caption: string;
+}
+
 export interface CallState {
   readonly phase: CallPhase;
   readonly peerId: string;
@@ -64,6 +74,11 @@ export interface CallState {
   readonly narrowed: boolean;
   readonly source: string | undefined;
   readonly hasData: boolean;
+  readonly streams: readonly StreamLine[];
+  /** What this page shows of its own, oldest first. */
+  readonly showing: readonly ShownCapture[];
+  /** What people are being asked for, or the other end. */
+  readonly opening: "camera" | "screen" | undefined;
   /** Which end has no connection now: the call waits for it. */
   readonly away: Away | undefined;
   /** How it ended or why it failed, in a sentence, and the code. */
@@ -117,6 +132,9 @@ export interface PageState {
   readonly ringsAloud: boolean;
   /** What this page's connections go through. */
   readonly trouble: TroubleKind;
+  /** How pictures are coded in the next call. */
+  readonly pictureCodec: VideoCodecName;
+  readonly renditions: 1 | 2;
 }
 
 /** Messages and notices kept of a call; the oldest goes. */
@@ -136,6 +154,8 @@ export const FIRST_STATE: PageState = {
   sourceNotice: undefined,
   ringsAloud: true,
   trouble: "none",
+  pictureCodec: "vp8",
+  renditions: 1,
 };
 
 /** A call that begins: it is being placed, was just accepted, or is taken up again. */
@@ -161,6 +181,9 @@ export function newCall(
     narrowed: false,
     source: undefined,
     hasData: false,
+    streams: [],
+    showing: [],
+    opening: undefined,
     away: undefined,
     outcome: undefined,
     records: [],

@@ -14,8 +14,13 @@ const LEVELS: readonly (readonly [number, string, string])[] = [
   [Number.POSITIVE_INFINITY, "51", "13M"],
 ];
 
-function isVideoCodec(name: string): name is VideoCodecName {
+export function isVideoCodec(name: string): name is VideoCodecName {
   return (VIDEO_CODECS as readonly string[]).includes(name);
+}
+
+/** All of them, the one that is liked best first. */
+export function codecsFrom(best: VideoCodecName): readonly VideoCodecName[] {
+  return [best, ...VIDEO_CODECS.filter((codec) => codec !== best)];
 }
 
 /** The name with profile, level and depth, for pictures of this size. */

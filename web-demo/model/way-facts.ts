@@ -1,5 +1,5 @@
 /** How the voice of a call gets through, in figures: a few rows for each direction. */
-import { clockText, durationText } from "./words.ts";
+import { clockText, durationText, rateText } from "./words.ts";
 
 /** What is measured of a call. `undefined`: not known, or not yet. */
 export interface WayFacts {
@@ -80,10 +80,6 @@ function heardText({ playedMs, at }: NonNullable<WayFacts["heardTo"]>): string {
 
 function frames(count: number): string {
   return count === 1 ? "1 frame" : `${count} frames`;
-}
-
-function rateText(bitsPerSecond: number): string {
-  return `${Math.round(bitsPerSecond / 1000)} kbit/s`;
 }
 
 const UNKNOWN = "–";

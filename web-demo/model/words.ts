@@ -99,6 +99,12 @@ export function durationText(ms: number): string {
   return seconds < 9.95 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds)} s`;
 }
 
+/** Bits a second, for people. */
+export function rateText(bitsPerSecond: number): string {
+  const kilobits = Math.round(bitsPerSecond / 1_000);
+  return kilobits < 1_000 ? `${kilobits} kbit/s` : `${(bitsPerSecond / 1e6).toFixed(1)} Mbit/s`;
+}
+
 /** What was told of how a voice comes: `me` or the other end hears badly, or well again. */
 export function qualitySentence(
   told: { readonly degraded: boolean; readonly reason: string },

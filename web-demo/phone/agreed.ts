@@ -1,6 +1,7 @@
 /** What the signed session says, in the page's terms. */
 import type { Call } from "@parley-rt/parley/agent";
 import type { CallEndpoint, CallState } from "../model/page-state.ts";
+import { spelledOut } from "../model/scope-tokens.ts";
 
 /** The two ends: keys from the certificates that each signed, scopes from the terms in force. */
 export function endpointsOf(
@@ -41,7 +42,7 @@ export function withoutTransmit(call: Call): readonly string[] {
 }
 
 function scopeOf(call: Call, leg: number): readonly string[] {
-  return call.terms.legs.find((one) => one.leg === leg)?.scope ?? [];
+  return spelledOut(call.terms.legs.find((one) => one.leg === leg)?.scope ?? []);
 }
 
 function codecText(codec: { readonly name: string; readonly frame_ms: number }): string {

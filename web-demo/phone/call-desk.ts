@@ -6,10 +6,14 @@ import { type CallState, type Notice, type PageState, withMessage, withNotice } 
 import { mergeRecords, type SessionRecord } from "../model/record-line.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
+import { codecsFrom } from "../model/video-codec.ts";
 import { RECORDING_IS_FULL, Recording } from "../model/wav.ts";
 import { durationText, endSentence, failureSentence, refusalWords } from "../model/words.ts";
+import type { CaptureKind } from "../video/capture.ts";
+import type { Screen } from "../video/screen.ts";
 import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
+import { CallPictures } from "./call-pictures.ts";
 import { download } from "./download.ts";
 import { forgetCall, keepCall } from "./kept-call.ts";
 import { SentRate } from "./sent-rate.ts";
@@ -39,6 +43,7 @@ export class CallDesk {
   /** When the other end went away, and up to when the gap of an end that is away was drawn, monotonic milliseconds. */
   #peerLeftAt: number | undefined;
   #drawnTo: number | undefined;
+  #pictures: CallPictures | undefined;
   #recording: Recording | undefined;
   #tampering = false;
   /** Reasons of refusal that were told already; told again after each deliberate act. */
@@ -73,12 +78,19 @@ export class CallDesk {
 
   /** What the call is made or taken with. */
   options(): CallOptions {
+    const { pictureCodec, renditions } = this.#store.state;
     return {
       data: true,
+      video: { codecs: codecsFrom(pictureCodec), renditions },
       keepSending: true,
       watch: (fate) => this.#frame(fate),
       outgoing: (packet) => this.#packet(packet),
     };
+  }
+
+  /** The pictures of the other end, while the call is up. */
+  get screens(): readonly Screen[] {
+    return this.#pictures?.screens ?? [];
   }
 
   ringing(): void {
@@ -141,6 +153,14 @@ export class CallDesk {
       update: (change) => this.#update(change),
       notice: (text, tone) => this.#notice(text, tone),
     });
+    this.#pictures = new CallPictures({
+      call,
+      live: this.live.pictures,
+      update: (change) => this.#update(change),
+      notice: (text, tone) => this.#notice(text, tone),
+      soundDelay: () => this.#sound.delay,
+      report: this.#report,
+    });
     this.#here = new TabSign(`call ${call.id}`);
     void this.#here.show(true);
     this.#keep(call);
@@ -154,6 +174,7 @@ export class CallDesk {
     this.#readData(call).catch(this.#report);
     void call.ended.then((end) => {
       this.#sound.end();
+      this.#pictures?.end();
       void this.#here?.show(false);
       forgetCall();
       this.#ended(endSentence(end, call.peer.name), end.reason);
@@ -173,6 +194,17 @@ export class CallDesk {
   mute(): void {
     const { audio } = this.#up();
     audio.muted = !audio.muted;
+    this.#update((state) => ({ ...state, muted: audio.muted }));
+  }
+
+  /** Shows the camera or the screen, or no longer. */
+  async show(kind: CaptureKind): Promise<void> {
+    await this.#pictures?.toggle(kind);
+  }
+
+  muteStream(id: number): void {
+    this.#pictures?.mute(id);
+    const { audio } = this.#up();
     this.#update((state) => ({ ...state, muted: audio.muted }));
   }
 
@@ -248,6 +280,7 @@ export class CallDesk {
     void this.#here?.show(false);
     this.#stopTimers();
     this.#sound.end();
+    this.#pictures?.end();
   }
 
   /** A sentence about the call, read aloud by screen readers. */
@@ -274,9 +307,13 @@ export class CallDesk {
     }
   }
 
-  #frame({ direction, sequence, fate, reason, level }: FrameFate): void {
-    const strip = direction === "sent" ? this.live.sent : this.live.heard;
-    strip.add({ sequence, fate, reason, level });
+  #frame({ direction, stream, sequence, fate, reason, level }: FrameFate): void {
+    const isPicture = this.#call?.streams.find(({ id }) => id === stream)?.modality === "video";
+    // What came of a picture is drawn where it is decoded, with its size.
+    if (isPicture && fate === "verified") return;
+    const { seen, shown } = this.live.pictures;
+    const [sent, heard] = isPicture ? [shown, seen] : [this.live.sent, this.live.heard];
+    (direction === "sent" ? sent : heard).add({ sequence, fate, reason, level });
     if (fate === "sent" && level !== undefined) this.live.myLevel.hear(-level, performance.now());
     if (fate !== "refused" || reason === undefined || this.#told.has(direction + reason)) return;
     // Under way as the call came to wait for an end: that is told.
@@ -316,6 +353,7 @@ export class CallDesk {
   #sample(call: Call): void {
     const now = performance.now();
     if (call.state === "active") this.#keep(call);
+    this.#pictures?.sample(now);
     this.#drawGap();
     const stats = call.stats();
     const { heard } = stats;

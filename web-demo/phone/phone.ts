@@ -22,6 +22,7 @@ import {
 } from "../model/page-state.ts";
 import { Store } from "../model/store.ts";
 import { failureSentence } from "../model/words.ts";
+import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
 import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
@@ -75,6 +76,11 @@ export class Phone implements PageActions {
   /** What moves in the call that is up, or was last. */
   get live(): LiveMedia | undefined {
     return this.#desk?.live;
+  }
+
+  /** The pictures of the other end. */
+  get screens(): readonly Screen[] {
+    return this.#desk?.screens ?? [];
   }
 
   /** Comes online under the kept name. */
@@ -144,6 +150,22 @@ export class Phone implements PageActions {
 
   interrupt(): void {
     this.#desk?.interrupt().catch((error: unknown) => this.#report(error));
+  }
+
+  camera(): void {
+    this.#desk?.show("camera").catch((error: unknown) => this.#report(error));
+  }
+
+  screen(): void {
+    this.#desk?.show("screen").catch((error: unknown) => this.#report(error));
+  }
+
+  choosePicture(choice: Parameters<PageActions["choosePicture"]>[0]): void {
+    this.store.set(choice);
+  }
+
+  muteStream(id: number): void {
+    this.#desk?.muteStream(id);
   }
 
   narrow(): void {

@@ -56,6 +56,11 @@ export class CallSound {
     this.#loudspeaker?.play(pcm);
   }
 
+  /** How much later than it comes sound is heard now, ms. */
+  get delay(): number {
+    return this.#loudspeaker?.stats.waiting ?? 0;
+  }
+
   /** Stops what plays: it is not to be heard any more. */
   silence(): void {
     this.#loudspeaker?.flush().catch(this.#report);

@@ -8,7 +8,7 @@ const CAMERA_HEIGHT = 720;
 const FRAME_RATE = 30;
 
 /** Why there are no pictures. */
-class CaptureRefused extends Error {
+export class CaptureRefused extends Error {
   readonly code: "refused" | "missing";
 
   constructor(code: "refused" | "missing", cause: unknown) {

@@ -1,4 +1,5 @@
 import type { SourceKind } from "../model/page-state.ts";
+import type { VideoCodecName } from "../model/video-codec.ts";
 import type { TroubleKind } from "../phone/troubles.ts";
 
 /** What people can do on the page. */
@@ -10,6 +11,13 @@ export interface PageActions {
   decline(sessionId: string): void;
   mute(): void;
   interrupt(): void;
+  /** Shows the camera or the screen, or no longer. */
+  camera(): void;
+  screen(): void;
+  /** How pictures are coded in the next call. */
+  choosePicture(choice: { readonly pictureCodec?: VideoCodecName; readonly renditions?: 1 | 2 }): void;
+  /** Sends nothing of a stream, or sends it again. */
+  muteStream(id: number): void;
   /** Gives up this end's authority to transmit, and goes on sending to show what happens. */
   narrow(): void;
   /** Flips one bit of the next packet after it was signed. */

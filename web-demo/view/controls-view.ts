@@ -6,6 +6,8 @@ import { button, el, setText } from "./dom.ts";
 export class ControlsView {
   readonly element: HTMLElement;
   readonly #mute: HTMLButtonElement;
+  readonly #camera: HTMLButtonElement;
+  readonly #screen: HTMLButtonElement;
   readonly #interrupt: HTMLButtonElement;
   readonly #narrow: HTMLButtonElement;
   readonly #tamper: HTMLButtonElement;
@@ -15,6 +17,12 @@ export class ControlsView {
     const make = (id: string, label: string, title: string, press: () => void, look = "") =>
       button(label, { "data-testid": id, title, class: look }, press);
     this.#mute = make("mute", "Mute", "Nothing is sent while muted.", () => actions.mute());
+    this.#camera = make("camera", "Camera", "Shows your camera in this call, or no longer.", () =>
+      actions.camera(),
+    );
+    this.#screen = make("screen", "Screen", "Shows your screen in this call, or no longer.", () =>
+      actions.screen(),
+    );
     this.#interrupt = make(
       "interrupt",
       "Interrupt",
@@ -35,6 +43,8 @@ export class ControlsView {
       "div",
       { class: "controls", role: "group", "aria-label": "This call" },
       this.#mute,
+      this.#camera,
+      this.#screen,
       this.#interrupt,
       this.#tamper,
       this.#narrow,
@@ -47,7 +57,15 @@ export class ControlsView {
     const isOver = call.phase === "ended" || call.phase === "failed";
     // What is taken up again was up: there is nothing to take back.
     this.element.hidden = isOver || call.phase === "returning";
-    for (const one of [this.#mute, this.#interrupt, this.#narrow, this.#tamper]) one.hidden = !isUp;
+    for (const one of [this.#mute, this.#camera, this.#screen, this.#interrupt, this.#narrow, this.#tamper])
+      one.hidden = !isUp;
+    for (const [one, kind] of [
+      [this.#camera, "camera"],
+      [this.#screen, "screen"],
+    ] as const) {
+      one.setAttribute("aria-pressed", String(call.showing.some((shown) => shown.kind === kind)));
+      one.disabled = call.opening !== undefined || call.away !== undefined;
+    }
     this.#mute.setAttribute("aria-pressed", String(call.muted));
     setText(this.#mute, call.muted ? "Muted" : "Mute");
     this.#narrow.disabled = call.narrowed;

@@ -1,16 +1,19 @@
 /** The whole page: places the views, draws the state when it changed, and paints what moves. */
 import type { LiveMedia } from "../model/live-media.ts";
 import { type PageState, rootFacts } from "../model/page-state.ts";
+import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "./actions.ts";
 import { DialView } from "./dial-view.ts";
 import { el, setText } from "./dom.ts";
 import { ElsewhereView } from "./elsewhere-view.ts";
 import { HeaderView, StandingView } from "./header-view.ts";
 import { MessagesView } from "./messages-view.ts";
+import { PictureChoiceView } from "./picture-choice-view.ts";
 import { RecordsView } from "./records-view.ts";
 import { RingingView } from "./ringing-view.ts";
 import { SourceView } from "./source-view.ts";
 import { newsOf, StageView, WelcomeView } from "./stage-view.ts";
+import { StreamsView } from "./streams-view.ts";
 import { TroubleView } from "./trouble-view.ts";
 
 export class PageView {
@@ -26,6 +29,8 @@ export class PageView {
   readonly #data: MessagesView;
   readonly #records = new RecordsView();
   readonly #trouble: TroubleView;
+  readonly #streams: StreamsView;
+  readonly #pictureChoice: PictureChoiceView;
   readonly #side: HTMLElement;
   readonly #sourceInCall = el("div", { class: "source-in-call" });
   readonly #version = el("span", {});
@@ -45,11 +50,14 @@ export class PageView {
     this.#stage = new StageView(actions);
     this.#data = new MessagesView(actions);
     this.#trouble = new TroubleView(actions);
+    this.#streams = new StreamsView(actions);
+    this.#pictureChoice = new PictureChoiceView(actions);
     this.#side = el(
       "aside",
       { class: "side", "aria-label": "Beside the voice" },
       this.#sourceInCall,
       this.#trouble.element,
+      this.#streams.element,
       this.#data.element,
       this.#records.element,
     );
@@ -69,7 +77,7 @@ export class PageView {
           this.#welcome.element,
           this.#stage.element,
         ),
-        el("div", { class: "rail" }, this.#side, this.#dial.element),
+        el("div", { class: "rail" }, this.#side, this.#pictureChoice.element, this.#dial.element),
       ),
       el(
         "footer",
@@ -91,6 +99,7 @@ export class PageView {
     this.#standing.show(state);
     this.#source.show(state);
     this.#trouble.show(state);
+    this.#pictureChoice.show(state);
     this.#welcome.show(state);
     this.#stage.show(state);
     this.#side.hidden = state.call?.since === undefined;
@@ -98,6 +107,7 @@ export class PageView {
     if (state.call !== undefined) {
       this.#data.show(state.call, state.call.peerName);
       this.#records.show(state.call);
+      this.#streams.show(state.call);
     }
     setText(this.#news, state.call === undefined ? "" : newsOf(state.call));
     document.title = titleOf(state);
@@ -108,9 +118,9 @@ export class PageView {
   }
 
   /** Paints meters, strips and charts. `now` is monotonic milliseconds. */
-  paint(live: LiveMedia | undefined, now: number): void {
+  paint(live: LiveMedia | undefined, screens: readonly Screen[], now: number): void {
     const call = this.#state?.call;
-    if (live !== undefined && call !== undefined) this.#stage.paint(call, live, now);
+    if (live !== undefined && call !== undefined) this.#stage.paint(call, live, screens, now);
   }
 
   /** The one chooser of sources stands in the welcome, and beside the voice during a call. */

@@ -3,12 +3,15 @@ import type { LiveMedia } from "../model/live-media.ts";
 import { type CallState, isBusy, type Notice, type PageState } from "../model/page-state.ts";
 import { RECORDING_IS_FULL } from "../model/wav.ts";
 import { clockText } from "../model/words.ts";
+import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "./actions.ts";
 import { ChartsView } from "./charts-view.ts";
 import { ControlsView } from "./controls-view.ts";
 import { button, el, type Row, RowList, setText } from "./dom.ts";
 import { EndsView } from "./ends-view.ts";
-import { StripsView } from "./strips-view.ts";
+import { PictureWayView } from "./picture-way-view.ts";
+import { PicturesView } from "./pictures-view.ts";
+import { PictureStripsView, StripsView } from "./strips-view.ts";
 import { WayView } from "./way-view.ts";
 
 /** Notices shown at a time. */
@@ -24,9 +27,12 @@ export class StageView {
     { class: "lead" },
     "Both ends sign what they agree on. No frame is sent before this page has checked the other end's signature.",
   );
+  readonly #pictures = new PicturesView();
   readonly #strips = new StripsView();
+  readonly #pictureStrips = new PictureStripsView();
   readonly #charts = new ChartsView();
   readonly #way = new WayView();
+  #pictureWay = new PictureWayView();
   readonly #controls: ControlsView;
   readonly #notices = el("ul", { class: "notices", "data-testid": "notices" });
   readonly #noticeRows = new RowList<Notice>(this.#notices, ({ id }) => String(id), noticeRow);
@@ -42,10 +48,13 @@ export class StageView {
       this.#outcome.element,
       this.#waiting,
       this.#notices,
+      this.#pictures.element,
       this.#ends.element,
       this.#strips.element,
+      this.#pictureStrips.element,
       this.#charts.element,
       this.#way.element,
+      this.#pictureWay.element,
     );
   }
 
@@ -60,6 +69,7 @@ export class StageView {
     if (call === undefined) return;
     setText(this.#title, titleOf(call));
     this.#ends.show(call);
+    this.#pictures.show(call);
     this.#controls.show(call);
     this.#outcome.show(state, call);
     const had = call.since !== undefined;
@@ -72,9 +82,12 @@ export class StageView {
     this.#factsAt(call);
   }
 
-  paint(call: CallState, live: LiveMedia, now: number): void {
+  paint(call: CallState, live: LiveMedia, screens: readonly Screen[], now: number): void {
+    this.#pictures.paint(call, screens, now);
     this.#ends.paint(live, call, now);
     this.#strips.paint(live);
+    this.#pictureStrips.paint(live);
+    this.#pictureWay.paint(live, now);
     this.#charts.paint(live, now);
     this.#way.paint(call, live);
     this.#factsAt(call);

@@ -6,18 +6,31 @@ import { el, setAttribute, setText } from "./dom.ts";
 import { fitCanvas, palette } from "./palette.ts";
 import { paintTick, TICK_PITCH } from "./tick-painter.ts";
 
-const HEARD: readonly (readonly [Fate, string, string])[] = [
+/** What each fate is called, and what it means. */
+type Legend = readonly (readonly [Fate, string, string])[];
+
+const HEARD: Legend = [
   ["verified", "verified", "The signature held; it was played."],
   ["late", "late", "It came too late to be played."],
   ["concealed", "concealed", "Made up here in place of a missing frame. Nobody signed it."],
   ["refused", "refused", "It was not played."],
   ["away", "away", "An end had no connection: nothing could come."],
 ];
-const SENT: readonly (readonly [Fate, string, string])[] = [
+const SENT: Legend = [
   ["sent", "sent", "Signed here and sent; no refusal was reported."],
   ["refused", "refused", "The server did not let it through."],
   ["unsent", "unsent", "Signed here while there was no connection. It never left."],
   ["away", "away", "This page was gone: nothing was said."],
+];
+
+const SEEN: Legend = [
+  ["verified", "verified", "The signature held; it was decoded."],
+  ["refused", "refused", "It was not decoded."],
+];
+const SHOWN: Legend = [
+  ["sent", "sent", "Signed here and sent; no refusal was reported."],
+  ["refused", "refused", "The server did not let it through."],
+  ["unsent", "unsent", "Signed here, and it did not leave whole."],
 ];
 
 export class StripsView {
@@ -26,17 +39,12 @@ export class StripsView {
   readonly #sent = new Strip("sent", "Sent", SENT);
 
   constructor() {
-    this.element = el(
-      "section",
-      { class: "panel strips", "aria-labelledby": "strips-title" },
-      el(
-        "div",
-        { class: "panel-head" },
-        el("h2", { id: "strips-title" }, "Frames"),
-        el("p", { class: "hint" }, "One tick is one frame of 20 ms, newest at the right. Louder is taller."),
-      ),
-      this.#heard.element,
-      this.#sent.element,
+    this.element = panel(
+      "strips-title",
+      "Frames",
+      "One tick is one frame of 20 ms, newest at the right. Louder is taller.",
+      this.#heard,
+      this.#sent,
     );
   }
 
@@ -47,17 +55,56 @@ export class StripsView {
   }
 }
 
+/** The same for pictures; there once a picture came or went. */
+export class PictureStripsView {
+  readonly element: HTMLElement;
+  readonly #seen = new Strip("seen", "Seen", SEEN);
+  readonly #shown = new Strip("shown", "Shown", SHOWN);
+
+  constructor() {
+    this.element = panel(
+      "picture-strips-title",
+      "Units of pictures",
+      "One tick is one unit, newest at the right. Those seen are taller with more bytes.",
+      this.#seen,
+      this.#shown,
+    );
+    this.element.hidden = true;
+  }
+
+  paint({ pictures: { seen, shown } }: LiveMedia): void {
+    if (seen.changes + shown.changes === 0) return;
+    this.element.hidden = false;
+    for (const [strip, ticks] of [
+      [this.#seen, seen],
+      [this.#shown, shown],
+    ] as const) {
+      strip.element.hidden = ticks.changes === 0;
+      strip.paint(ticks);
+    }
+  }
+}
+
+function panel(id: string, title: string, hint: string, ...strips: readonly Strip[]): HTMLElement {
+  return el(
+    "section",
+    { class: "panel strips", "aria-labelledby": id },
+    el("div", { class: "panel-head" }, el("h2", { id }, title), el("p", { class: "hint" }, hint)),
+    ...strips.map(({ element }) => element),
+  );
+}
+
 class Strip {
   readonly element: HTMLElement;
   readonly #title: string;
-  readonly #legend: readonly (readonly [Fate, string, string])[];
+  readonly #legend: Legend;
   readonly #canvas: HTMLCanvasElement;
   readonly #counts = new Map<Fate, HTMLElement>();
   readonly #samples = new Map<Fate, HTMLCanvasElement>();
   readonly #reasons: HTMLElement;
   #painted: unknown[] = [];
 
-  constructor(id: string, title: string, legend: readonly (readonly [Fate, string, string])[]) {
+  constructor(id: string, title: string, legend: Legend) {
     this.#title = title;
     this.#legend = legend;
     this.#canvas = el("canvas", { class: "strip", role: "img", "aria-label": `${title}: no frames yet` });

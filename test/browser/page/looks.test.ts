@@ -88,7 +88,7 @@ test("the keyboard alone makes a call and ends it", async () => {
     reached.push(await ada.page.evaluate(() => document.activeElement?.textContent ?? ""));
   }
   expect(reached).toEqual(
-    expect.arrayContaining(["Mute", "Interrupt", "Tamper", "Narrow my scope", "Hang up"]),
+    expect.arrayContaining(["Mute", "Camera", "Screen", "Interrupt", "Tamper", "Narrow my scope", "Hang up"]),
   );
   await ada.page.keyboard.press("Enter");
   await ada.phase("ended");

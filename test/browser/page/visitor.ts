@@ -110,7 +110,11 @@ export class Visitor {
 
   /** Waits until one of the page's counts is more than `least`. */
   async counts(id: string, least: number): Promise<void> {
-    await expect.poll(() => this.count(id), { interval: 100, timeout: PATIENCE }).toBeGreaterThan(least);
+    try {
+      await expect.poll(() => this.count(id), { interval: 100, timeout: PATIENCE }).toBeGreaterThan(least);
+    } catch (error) {
+      throw await this.#withPage(error);
+    }
   }
 
   /** Waits until something on the page reads so. */
@@ -174,6 +178,51 @@ export class Visitor {
     return `${frames}; ${way.replace(/\s+/g, " ")}`;
   }
 
+  /**
+   * Looks so often at the other end's picture, each time when it shows another one: how far apart its brightest and darkest pixels are at
+   * least, and how often it had changed.
+   */
+  async watches(times: number): Promise<{ readonly spread: number; readonly changed: number }> {
+    const looking = this.page.evaluate(async (times) => {
+      const figure = document.querySelector<HTMLElement>('[data-testid="picture-seen"]');
+      const canvas = figure?.querySelector("canvas");
+      if (figure === null || canvas === null || canvas === undefined) throw new Error("There is no picture.");
+      const small = new OffscreenCanvas(32, 18).getContext("2d", { willReadFrequently: true });
+      if (small === null) throw new Error("There is nothing to look with.");
+      let [spread, changed, before] = [255, 0, ""];
+      for (let look = 0; look < times; look += 1) {
+        const { shown } = figure.dataset;
+        // Ten pictures on, something moves.
+        while (Number(figure.dataset.shown) < Number(shown) + 10) await new Promise(requestAnimationFrame);
+        small.drawImage(canvas, 0, 0, 32, 18);
+        const { data } = small.getImageData(0, 0, 32, 18);
+        const greens = Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel + 1] ?? 0);
+        spread = Math.min(spread, Math.max(...greens) - Math.min(...greens));
+        const now = greens.join();
+        if (before !== "" && before !== now) changed += 1;
+        before = now;
+      }
+      return { spread, changed };
+    }, times);
+    const tooLong = AbortSignal.timeout(PATIENCE);
+    const { promise: isTooLong, reject } = Promise.withResolvers<never>();
+    tooLong.addEventListener("abort", () => reject(new Error("The picture stood still.")));
+    try {
+      return await Promise.race([looking, isTooLong]);
+    } catch (error) {
+      throw await this.#withPage(error);
+    }
+  }
+
+  /** Whether the page has given its camera and screen back. */
+  async cameraIsOff(): Promise<boolean> {
+    return await this.page.evaluate(() =>
+      [...document.querySelectorAll("video")].every(({ srcObject }) =>
+        (srcObject as MediaStream | null)?.getTracks().every(({ readyState }) => readyState === "ended"),
+      ),
+    );
+  }
+
   /** Path of the evidence that the page downloads. */
   evidence(): Promise<string> {
     return this.#download("Download the evidence");
@@ -184,9 +233,13 @@ export class Visitor {
     try {
       await wanted.waitFor();
     } catch (error) {
-      const shown = await this.page.locator("body").innerText();
-      throw new Error(`${(error as Error).message}\nThe page shows:\n${shown}`, { cause: error });
+      throw await this.#withPage(error);
     }
+  }
+
+  async #withPage(error: unknown): Promise<Error> {
+    const shown = await this.page.locator("body").innerText();
+    return new Error(`${(error as Error).message}\nThe page shows:\n${shown}`, { cause: error });
   }
 
   async #download(button: string): Promise<string> {

@@ -1,0 +1,14 @@
+import { expect, test } from "vitest";
+import { spelledOut } from "./scope-tokens.ts";
+
+test("one word for everything is spelled out, so that parts of it can be given up", () => {
+  expect(spelledOut(["communication:bilateral", "communication:interrupt"])).toEqual([
+    "communication:audio:capture",
+    "communication:audio:transmit",
+    "communication:video:capture",
+    "communication:video:transmit",
+    "communication:data:capture",
+    "communication:data:transmit",
+    "communication:interrupt",
+  ]);
+});

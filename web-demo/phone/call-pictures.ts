@@ -1,0 +1,148 @@
+/** The pictures of one call: what this page shows, what the other end shows, and what there is to say of both. */
+import { type Call, type CallStream, ParleyError, type VideoStream } from "@parley-rt/parley/agent";
+import type { LivePictures } from "../model/live-pictures.ts";
+import type { CallState, Notice } from "../model/page-state.ts";
+import { type Capture, type CaptureKind, CaptureRefused, openCapture } from "../video/capture.ts";
+import { PictureSender } from "../video/picture-sender.ts";
+import type { Screen } from "../video/screen.ts";
+import { PictureReport } from "./picture-report.ts";
+import { SeenPicture } from "./seen-picture.ts";
+import { linesOf } from "./stream-lines.ts";
+
+export interface CallPicturesOptions {
+  readonly call: Call;
+  readonly live: LivePictures;
+  readonly update: (change: (call: CallState) => CallState) => void;
+  readonly notice: (text: string, tone?: Notice["tone"]) => void;
+  /** How much later than it is handed out sound is heard, ms. */
+  readonly soundDelay: () => number;
+  readonly report: (error: unknown) => void;
+}
+
+/** What this page shows of its own. */
+interface Showing {
+  readonly sender: PictureSender;
+  readonly stream: VideoStream;
+}
+
+/** A picture of which nothing came for so long is not shown any more, ms. */
+const SHOWN_MS = 5_000;
+
+const WHAT: Readonly<Record<CaptureKind, string>> = { camera: "camera", screen: "screen" };
+
+export class CallPictures {
+  readonly #options: CallPicturesOptions;
+  readonly #showing = new Map<CaptureKind, Showing>();
+  readonly #seen = new Map<number, SeenPicture>();
+  readonly #picture: PictureReport;
+  #isOver = false;
+
+  constructor(options: CallPicturesOptions) {
+    this.#options = options;
+    this.#picture = new PictureReport(options.live);
+    this.follow();
+  }
+
+  /** The pictures of the other end, oldest first: those that it shows. */
+  get screens(): readonly Screen[] {
+    const now = performance.now();
+    return [...this.#seen.values()].filter(({ at }) => now - at < SHOWN_MS);
+  }
+
+  /** Shows the camera or screen, or no longer. */
+  async toggle(kind: CaptureKind): Promise<void> {
+    if (this.#showing.has(kind)) this.#stop(kind);
+    else await this.#start(kind);
+  }
+
+  mute(id: number): void {
+    const stream = this.#stream(id);
+    if (stream?.muted === true) stream.unmute();
+    else stream?.mute();
+    this.follow();
+  }
+
+  /** Looks which streams there are now: shows those that came, puts away those that went. */
+  follow(): void {
+    const { call, live, soundDelay, report, update } = this.#options;
+    if (this.#isOver) return;
+    for (const stream of call.streams) {
+      if (stream.modality !== "video" || stream.direction === "sendonly" || this.#seen.has(stream.id))
+        continue;
+      this.#seen.set(stream.id, new SeenPicture(stream as VideoStream, { live, soundDelay, report }));
+    }
+    update((state) => ({ ...state, ...linesOf(state, call.streams, this.#shown()) }));
+  }
+
+  /** Looks at the counters. `now`: monotonic milliseconds. */
+  sample(now: number): void {
+    this.follow();
+    const { call } = this.#options;
+    this.#picture.look(call.stats(), [...this.#seen.values()], this.#shown(), now);
+  }
+
+  /** The call is over, or left: gives the devices back. Idempotent. */
+  end(): void {
+    this.#isOver = true;
+    for (const { sender } of this.#showing.values()) sender.stop();
+    for (const picture of this.#seen.values()) picture.close();
+    this.#showing.clear();
+    this.#seen.clear();
+    this.#options.update((state) => ({ ...state, showing: [], opening: undefined }));
+  }
+
+  #shown() {
+    return [...this.#showing].map(([kind, { sender, stream }]) => ({ kind, sender, stream }));
+  }
+
+  #stream(id: number): CallStream | undefined {
+    return this.#options.call.streams.find((stream) => stream.id === id);
+  }
+
+  async #start(kind: CaptureKind): Promise<void> {
+    const { update } = this.#options;
+    update((state) => ({ ...state, opening: kind }));
+    try {
+      const capture = await openCapture(kind);
+      if (this.#isOver) capture.stop();
+      else this.#open(capture);
+    } catch (error) {
+      this.#refused(kind, error);
+    } finally {
+      update((state) => ({ ...state, opening: undefined }));
+      this.follow();
+    }
+  }
+
+  #open(capture: Capture): void {
+    const { call, notice, report } = this.#options;
+    const stream = call.video;
+    if (stream === undefined || stream.direction === "recvonly") {
+      capture.stop();
+      notice(`${call.peer.name} takes no pictures.`, "warning");
+      return;
+    }
+    // One stream shows one picture: the other one gives way.
+    for (const kind of this.#showing.keys()) this.#stop(kind);
+    // A picture that is made on while its stream ends is no fault.
+    const sender = new PictureSender(capture, stream, (error) => {
+      if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
+    });
+    this.#showing.set(capture.kind, { sender, stream });
+    capture.whenOver(() => this.#stop(capture.kind));
+  }
+
+  #stop(kind: CaptureKind): void {
+    this.#showing.get(kind)?.sender.stop();
+    this.#showing.delete(kind);
+    this.follow();
+  }
+
+  #refused(kind: CaptureKind, error: unknown): void {
+    const { notice, report } = this.#options;
+    if (error instanceof CaptureRefused) {
+      const why = error.code === "refused" ? "was not allowed" : "was not found";
+      notice(`Your ${WHAT[kind]} ${why}.`, "warning");
+    } else report(error);
+  }
+}
