@@ -161,9 +161,9 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     envelope: "JWS",
     mark: NARROWING.typ,
     key: "agent's identity key",
-    says: "this end gives up part of its own scope for the rest of the call",
+    says: "this end gives up part of its own scope, or closes streams, for the rest of the call",
     audience: "one session and leg: session_digest, leg, the number of the terms it makes",
-    verifiers: "server at ADJUST, the other end when it is told, auditor",
+    verifiers: "server at ADJUST and CLOSE, the other end when it is told, auditor",
     module: "signaling/narrowing.ts",
   },
   {
@@ -171,9 +171,9 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     envelope: "JWS",
     mark: TERMS_CHANGE.typ,
     key: "agent's identity key",
-    says: "this end wants other terms: profile, bit rates, redundancy",
+    says: "this end wants other terms: profile, rates, pictures, redundancy, further streams",
     audience: "the other end of one session: session_digest, leg, the number of the terms it makes",
-    verifiers: "server at ADJUST and CONFIRM, the other end before it accepts, auditor",
+    verifiers: "server at ADJUST, OPEN and CONFIRM, the other end before it accepts, auditor",
     module: "signaling/terms-change.ts",
   },
   {
