@@ -1,13 +1,21 @@
 import type { Clock } from "../codecs/clock.ts";
 import { FrameView, parseFrame } from "../codecs/frame.ts";
 import { isRtcp } from "../codecs/rtcp.ts";
+import type { ArrivedPiece } from "../codecs/unit-stream.ts";
 import { varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
 import { ArrivalEstimator } from "../sfu/arrival-estimator.ts";
 import type { DatagramFate } from "../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../sfu/congestion/hop-packet.ts";
 import type { HopBitrate, HopEstimate } from "../sfu/congestion/media-hop.ts";
 import type { SentFrame } from "../sfu/frame-sender.ts";
-import { type FeedbackCounters, MAX_LIVE_WAIT_MS, MediaLeg, noFeedback } from "../sfu/media-leg.ts";
+import {
+  type FeedbackCounters,
+  legBitrate,
+  MAX_LIVE_WAIT_MS,
+  MediaLeg,
+  noFeedback,
+} from "../sfu/media-leg.ts";
+import { type UnitDrop, type UnitFate, UnitWriter } from "../sfu/unit-writer.ts";
 import type { StreamLine } from "./stream-line.ts";
 
 /** Least milliseconds between two looks at what is due. */
@@ -19,8 +27,10 @@ export interface HopStats {
   readonly estimate: HopEstimate | undefined;
   /** Frames that wait for their turn. */
   readonly waiting: number;
-  /** Frames that had to wait and did not leave, by reason. */
-  readonly dropped: Readonly<Record<HopDrop, number>>;
+  /** Video units that wait or are on open streams. */
+  readonly units: number;
+  /** Frames that had to wait and did not leave, and units that did not leave whole, by reason. */
+  readonly dropped: Readonly<Record<HopDrop | UnitDrop, number>>;
   /** Reports to and from the server. */
   readonly feedback: Readonly<FeedbackCounters>;
 }
@@ -40,8 +50,10 @@ export interface CallHopOptions {
  */
 export class CallHop {
   readonly #options: CallHopOptions;
+  #bitrate: HopBitrate;
   readonly #counters = noFeedback();
-  readonly #dropped: Record<HopDrop, number> = noDrops();
+  readonly #dropped: Record<HopDrop | UnitDrop, number> = noDrops();
+  readonly #units = new Map<StreamLine, LineUnits>();
   readonly #watchers = new Set<(estimate: HopEstimate) => void>();
   readonly #view = new FrameView();
   /** What is made of how the other end's voice comes. */
@@ -53,6 +65,7 @@ export class CallHop {
 
   constructor(options: CallHopOptions) {
     this.#options = options;
+    this.#bitrate = options.bitrate;
     this.attach();
   }
 
@@ -60,6 +73,7 @@ export class CallHop {
     return {
       estimate: this.#leg?.estimate,
       waiting: this.#leg?.held ?? 0,
+      units: [...this.#units.values()].reduce((sum, { writer }) => sum + (writer?.pending ?? 0), 0),
       dropped: { ...this.#dropped },
       feedback: { ...this.#counters },
     };
@@ -127,8 +141,72 @@ export class CallHop {
     return "held";
   }
 
+  /** The units of a line leave through this hop, each on a stream of its own; `keyFrameWanted`: the server, or a listener, needs a key frame. */
+  sendsUnits(line: StreamLine, ssrc: number, keyFrameWanted: () => void): void {
+    this.sends(line);
+    this.#units.set(line, { line, ssrc, keyFrameWanted, writer: undefined });
+  }
+
+  /** Sends a unit in its turn; `settled` is told whether it left whole. False: there is no connection, and it goes nowhere. */
+  sendUnit(line: StreamLine, { packet, sequence }: SentFrame, settled: (isSent: boolean) => void): boolean {
+    const writer = this.#writerOf(line);
+    const view = this.#view;
+    if (writer === undefined || parseFrame(packet, 0, view) !== undefined) return false;
+    const { keyFrame: key, layer, needs } = view;
+    const now = this.#options.clock.now();
+    let isAdding = true;
+    const told = (fate: UnitFate<HopDrop>) => {
+      if (fate !== "sent" && fate !== "closed") this.#dropped[fate] += 1;
+      // Whoever sends it is told after it knows that the unit is in hand.
+      if (isAdding) queueMicrotask(() => settled(false));
+      else settled(fate === "sent");
+    };
+    writer.add({ packet, sequence, key, layer, needs, settled: told }, now);
+    isAdding = false;
+    this.#wake();
+    return true;
+  }
+
+  /** Units of a source come on this line: what is to be told of each piece. Reports go back on it. */
+  hearsUnits(line: StreamLine, ssrc: number): (piece: ArrivedPiece) => void {
+    this.hears(line);
+    return ({ number, bytes }) => {
+      const leg = this.#leg;
+      if (leg === undefined) return;
+      const now = this.#options.clock.now();
+      leg.pieceArrived(ssrc, number, bytes, now, true);
+      const due = leg.nextTimeout();
+      if (due !== undefined && due <= now) leg.tick(now);
+      this.#schedule();
+    };
+  }
+
+  /** Tells the server that a key frame of this source is needed. */
+  askKeyFrame(ssrc: number): void {
+    this.#leg?.askKeyFrame(ssrc);
+  }
+
+  /** A line is over: nothing more goes or comes there. */
+  closes(line: StreamLine, ssrc: number): void {
+    const units = this.#units.get(line);
+    this.#units.delete(line);
+    units?.writer?.drop("session-state");
+    const now = this.#options.clock.now();
+    if (units?.writer !== undefined) this.#leg?.removeSource(units.writer, now);
+    this.#leg?.forget(ssrc);
+    const at = this.#heard.indexOf(line);
+    if (at >= 0) this.#heard.splice(at, 1);
+  }
+
+  /** What is sent may take so many bits a second from now on: streams were opened, or closed. */
+  useStreams(bitsPerSecond: number): void {
+    this.#bitrate = legBitrate(bitsPerSecond);
+    this.#leg?.useStreams(bitsPerSecond);
+  }
+
   /** Takes back what waits for its turn on this line. */
   discard(line: StreamLine, reason: HopDrop): void {
+    this.#units.get(line)?.writer?.drop(reason);
     this.#leg?.drop(({ tag }) => (tag as HeldTag).line === line, reason);
   }
 
@@ -150,10 +228,10 @@ export class CallHop {
   attach(): void {
     this.detach();
     this.arrivals.restart();
-    const { clock, ssrc, bitrate, tooLarge } = this.#options;
+    const { clock, ssrc, tooLarge } = this.#options;
     this.#leg = new MediaLeg({
       ssrc,
-      bitrate,
+      bitrate: this.#bitrate,
       start: clock.now(),
       transmit: ({ bytes, tag }) => (tag as HeldTag).line.sendDatagram(bytes),
       report: (rtcp) => this.#report(rtcp),
@@ -163,6 +241,9 @@ export class CallHop {
         else if (fate !== "sent" && fate !== "too-large" && fate !== "closed") this.#dropped[fate] += 1;
         later(fate === "sent" || (fate === "too-large" && kind === "audio"));
       },
+      keyFrameWanted: (source) => {
+        for (const units of this.#units.values()) if (units.ssrc === source) units.keyFrameWanted();
+      },
       counters: this.#counters,
     });
   }
@@ -171,6 +252,10 @@ export class CallHop {
   detach(): void {
     this.#leg?.drop(() => true, "session-state");
     this.#leg = undefined;
+    for (const units of this.#units.values()) {
+      units.writer?.drop("session-state");
+      units.writer = undefined;
+    }
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -195,14 +280,50 @@ export class CallHop {
     line.sendDatagram(bytes);
   }
 
+  #writerOf(line: StreamLine): UnitWriter<HopDrop> | undefined {
+    const units = this.#units.get(line);
+    const [leg, caps] = [this.#leg, line.unitCaps];
+    if (units === undefined || leg === undefined || caps === undefined) return undefined;
+    if (units.writer !== undefined) return units.writer;
+    const { ssrc } = units;
+    units.writer = new UnitWriter<HopDrop>({
+      flow: line.flow,
+      ssrc,
+      caps,
+      open: () => line.openStream(),
+      // Layers are left out before they are signed.
+      rate: () => undefined,
+      abandon: (first, count) => leg.abandon(ssrc, first, count),
+      wake: () => this.#wake(),
+    });
+    leg.addSource(units.writer);
+    return units.writer;
+  }
+
+  #wake(): void {
+    this.#leg?.wake(this.#options.clock.now());
+    this.#schedule();
+  }
+
+  /** When something is due here; `undefined` while there is nothing to wait for. */
+  #nextTimeout(): number | undefined {
+    let earliest = this.#leg?.nextTimeout();
+    for (const { writer } of this.#units.values()) {
+      const due = writer?.nextTimeout();
+      if (due !== undefined && (earliest === undefined || due < earliest)) earliest = due;
+    }
+    return earliest;
+  }
+
   #schedule(): void {
     const { clock } = this.#options;
-    const due = this.#leg?.nextTimeout();
+    const due = this.#nextTimeout();
     if (due === undefined || (this.#timer !== undefined && this.#timer.at <= due)) return;
     this.#timer?.cancel();
     const at = Math.max(due, clock.now() + LOOK_MS);
     const cancel = clock.at(at, () => {
       this.#timer = undefined;
+      for (const { writer } of this.#units.values()) writer?.tick(clock.now());
       this.#leg?.tick(clock.now());
       this.#schedule();
     });
@@ -216,6 +337,19 @@ interface HeldTag {
   readonly later: (isSent: boolean) => void;
 }
 
-function noDrops(): Record<HopDrop, number> {
-  return { stale: 0, "queue-full": 0, replaced: 0, epoch: 0, scope: 0, held: 0, "session-state": 0 };
+/** The units of one line. */
+interface LineUnits {
+  readonly line: StreamLine;
+  readonly ssrc: number;
+  readonly keyFrameWanted: () => void;
+  /** On the present connection, once something was sent. */
+  writer: UnitWriter<HopDrop> | undefined;
+}
+
+function noDrops(): Record<HopDrop | UnitDrop, number> {
+  return {
+    ...{ "unit-cap": 0, "unit-stalled": 0, dependency: 0, layer: 0 },
+    ...{ stale: 0, "queue-full": 0, replaced: 0 },
+    ...{ epoch: 0, scope: 0, held: 0, "session-state": 0 },
+  };
 }

@@ -20,7 +20,7 @@ import type { MediaPort } from "./media-port.ts";
 import { EndingStreams, statementsLost } from "./stream-ending.ts";
 import { checkEntry, checkLayout, checkStream } from "./stream-layout.ts";
 import type { StreamLine } from "./stream-line.ts";
-import { hopFor, makeStream } from "./stream-making.ts";
+import { hopFor, makeStream, sentBits } from "./stream-making.ts";
 import type {
   HeardPlace,
   StreamMedia,
@@ -219,9 +219,9 @@ export class CallMedia {
   /** Streams are those of these terms from now on: what was opened is made as it was laid out, what was closed ends, by `closer`. */
   follow(terms: Terms, closer: 0 | 1 | undefined): void {
     this.#terms = terms;
-    for (const media of this.streams) {
+    for (const media of this.streams)
       if (streamIn(terms, media.stream) === undefined) this.#end(media, closer === this.#options.leg);
-    }
+    this.#hop?.useStreams(sentBits(terms, this.#options.leg));
     this.#openAll();
   }
 

@@ -1,5 +1,7 @@
 import type { Clock } from "../codecs/clock.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
 import { encodeStreamItems, encodeStreamStart, StreamItemReader } from "../codecs/stream-items.ts";
+import type { ArrivedPiece } from "../codecs/unit-stream.ts";
 import { readVarint, varintLength } from "../codecs/varint.ts";
 import {
   CLOSE_CODES,
@@ -8,6 +10,9 @@ import {
   type ReceiveStream,
   type SendStream,
 } from "../sfu/carrier.ts";
+import { UnitCaps } from "../sfu/unit-caps.ts";
+import { type UnitInlet, UnitReader } from "../sfu/unit-reader.ts";
+import { readStreamStart, readUnit } from "../sfu/unit-streams.ts";
 
 /** Packets of flows nobody has claimed yet that are held for it; the oldest goes when full. */
 const HELD_PACKETS = 256;
@@ -27,6 +32,16 @@ export interface FlowSink {
    * it rejects, the stream is given up.
    */
   item(bytes: Uint8Array): Promise<void> | void;
+  /** Of a flow whose streams have one video unit each: takes those that came whole, in place of `item`. */
+  readonly units?: UnitSink;
+}
+
+/** Takes what comes of video units. */
+export interface UnitSink {
+  /** The packet, which may be kept. */
+  unit(packet: Uint8Array): void;
+  /** A piece of one came. */
+  piece(piece: ArrivedPiece): void;
 }
 
 export interface MediaPortCounters {
@@ -56,6 +71,10 @@ export class MediaPort {
   readonly #released = new Set<number>();
   readonly #streams = new Map<number, OutgoingStream>();
   #held: Held[] = [];
+  readonly #units = new UnitReader();
+  #cancelUnits: (() => void) | undefined;
+  /** Of the units that leave here. */
+  readonly unitCaps = new UnitCaps();
   /** Streams that wait for their flow to be claimed. */
   readonly #awaited = new Map<number, Set<() => void>>();
   #unclaimed = 0;
@@ -115,27 +134,32 @@ export class MediaPort {
     else this.#hold(flow, bytes);
   }
 
-  /** Reads one incoming stream of items to its end. */
+  /** Reads one incoming stream to its end: items, or one video unit. */
   async stream(stream: ReceiveStream): Promise<void> {
-    const reader = new StreamItemReader();
+    const start = await readStreamStart(stream);
+    if (start === undefined) return;
+    const { flow, bytes } = start;
+    if (flow !== undefined && this.#released.has(flow)) {
+      this.#unclaimed += new StreamItemReader().push(bytes).items.length;
+      stream.stop(CLOSE_CODES.normal);
+      return;
+    }
     // A flow's first items may overtake the answer that names it; later ones find it claimed or given up.
-    let mayWait = true;
+    if (flow !== undefined && !this.#sinks.has(flow)) await this.#claimed(flow);
+    const units = flow === undefined ? undefined : this.#sinks.get(flow)?.units;
+    if (flow !== undefined && units !== undefined) await this.#readUnit(stream, flow, bytes);
+    else await this.#readItems(stream, bytes);
+  }
+
+  async #readItems(stream: ReceiveStream, start: Uint8Array): Promise<void> {
+    const reader = new StreamItemReader();
     try {
-      for (let chunk = await stream.read(); chunk !== undefined; chunk = await stream.read()) {
+      let chunk: Uint8Array | undefined = start;
+      for (; chunk !== undefined; chunk = await stream.read()) {
         const { items, fault } = reader.push(chunk);
-        const flow = reader.flow;
-        if (mayWait && flow !== undefined && this.#released.has(flow)) {
-          this.#unclaimed += items.length;
-          stream.stop(CLOSE_CODES.normal);
-          return;
-        }
-        if (flow !== undefined && items.length > 0) {
-          if (!this.#sinks.has(flow) && mayWait) await this.#claimed(flow);
-          mayWait = false;
-          for (const item of items) {
-            const room = this.#deliver(flow, item);
-            if (room !== undefined) await room;
-          }
+        for (const item of items) {
+          const room = this.#deliver(reader.flow as number, item);
+          if (room !== undefined) await room;
         }
         if (fault !== undefined) {
           this.#malformed += 1;
@@ -147,6 +171,47 @@ export class MediaPort {
       // A reset stream delivers what came before it; the connection's own end is told separately. A sink may want no more.
       stream.stop(CLOSE_CODES.overloaded);
     }
+  }
+
+  async #readUnit(stream: ReceiveStream, flow: number, start: Uint8Array): Promise<void> {
+    const stop = () => stream.stop(CLOSE_CODES.overloaded);
+    const inlet = this.#units.begin(flow, this.#clock.now(), stop);
+    this.#watchUnits();
+    const told: UnitInlet = {
+      get isOver() {
+        return inlet.isOver;
+      },
+      push: (chunk) => {
+        const pieces = inlet.push(chunk);
+        for (const piece of pieces) this.#sinks.get(flow)?.units?.piece(piece);
+        return pieces;
+      },
+      end: () => {
+        const packet = inlet.end();
+        if (packet !== undefined) this.#sinks.get(flow)?.units?.unit(packet);
+        return packet;
+      },
+      abort: () => inlet.abort(),
+    };
+    await readUnit(stream, start, told);
+  }
+
+  /** Units that do not become whole in time are given up. */
+  #watchUnits(): void {
+    const due = this.#units.nextTimeout();
+    if (due === undefined || this.#cancelUnits !== undefined) return;
+    this.#cancelUnits = this.#clock.at(due, () => {
+      this.#cancelUnits = undefined;
+      this.#units.tick(this.#clock.now());
+      this.#watchUnits();
+    });
+  }
+
+  /** A unidirectional stream of one's own. Throws `connection-lost` without a connection. */
+  async openStream(): Promise<SendStream> {
+    if (this.#connection === undefined)
+      throw new ParleyError({ code: "connection-lost", message: "There is no connection." });
+    return await this.#connection.openStream();
   }
 
   sendDatagram(bytes: Uint8Array): DatagramFate {

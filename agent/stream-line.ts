@@ -1,6 +1,8 @@
 import { checkpointDigest, parseCheckpoint } from "../codecs/checkpoint.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
 import { receiptDigest } from "../codecs/receipt.ts";
-import type { DatagramFate } from "../sfu/carrier.ts";
+import type { DatagramFate, SendStream } from "../sfu/carrier.ts";
+import type { UnitCaps } from "../sfu/unit-caps.ts";
 import type { FlowSink, MediaPort } from "./media-port.ts";
 import { type ChainState, StatementChain } from "./statement-chain.ts";
 import type { StreamParameters } from "./stream-parameters.ts";
@@ -101,6 +103,18 @@ export class StreamLine {
 
   sendDatagram(bytes: Uint8Array): DatagramFate {
     return this.#port?.sendDatagram(bytes) ?? "closed";
+  }
+
+  /** A stream of its own for a unit. Throws `connection-lost` while there is no connection. */
+  async openStream(): Promise<SendStream> {
+    if (this.#port === undefined)
+      throw new ParleyError({ code: "connection-lost", message: "The stream has no connection." });
+    return await this.#port.openStream();
+  }
+
+  /** How many units may be open on the present connection; `undefined` while there is none. */
+  get unitCaps(): UnitCaps | undefined {
+    return this.#port?.unitCaps;
   }
 
   /** One frame for the stream; as `MediaPort.writeItem`. */

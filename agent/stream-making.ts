@@ -1,6 +1,7 @@
 import type { Clock } from "../codecs/clock.ts";
 import { MAX_DATAGRAM_BYTES } from "../sfu/carrier.ts";
 import { legBitrate } from "../sfu/media-leg.ts";
+import { usualVideoRate } from "../sfu/video-ladder.ts";
 import { DATA_RATE } from "../signaling/data-stream.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import { openAudioMedia, RATE_HEADROOM } from "./audio-media.ts";
@@ -14,6 +15,9 @@ import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from ".
 import type { StreamParameters } from "./stream-parameters.ts";
 import { placeOf } from "./stream-parts.ts";
 import { openVideoMedia } from "./video-media.ts";
+
+/** What a picture may take of a way, of what it takes when nothing is in its way: how much there is room for is not found out with less. */
+const VIDEO_HEADROOM = 1.5;
 
 /** Makes the media of one stream, laid out so on `port`, and claims its flows there. Throws `proposal-rejected` for a codec that is not here. */
 export async function makeStream(
@@ -52,17 +56,27 @@ export async function makeStream(
 
 /** The way to the server of what this end sends live under these terms. */
 export function hopFor(terms: Terms, leg: 0 | 1, clock: Clock): CallHop {
-  const sent = streamsSentBy(terms, leg);
-  const sends = sent.find(({ modality }) => modality === "audio");
-  const spoken = sends?.modality === "audio" ? (1000 / sends.codec.frame_ms) * RATE_HEADROOM : 0;
-  const latest = sent.filter((each) => each.modality === "data" && each.delivery === "latest");
-  const framesPerSecond = spoken + latest.length * DATA_RATE.messagesPerSecond;
+  const sends = streamsSentBy(terms, leg).find(({ modality }) => modality === "audio");
   return new CallHop({
     clock,
     ssrc: sends?.ssrcs[leg] ?? 0,
-    bitrate: legBitrate(framesPerSecond * MAX_DATAGRAM_BYTES * 8),
+    bitrate: legBitrate(sentBits(terms, leg)),
     tooLarge: (line, packet) => void line.writeFrame(packet),
   });
+}
+
+/** Bits a second that what this end sends live may take, whatever rate is agreed at present. */
+export function sentBits(terms: Terms, leg: 0 | 1): number {
+  let bits = 0;
+  for (const sent of streamsSentBy(terms, leg)) {
+    if (sent.modality === "audio")
+      bits += (1000 / sent.codec.frame_ms) * RATE_HEADROOM * MAX_DATAGRAM_BYTES * 8;
+    else if (sent.modality === "video") {
+      const { max_width: width, max_height: height, max_frame_rate: frameRate } = sent.codec;
+      bits += usualVideoRate({ width, height, frameRate }) * VIDEO_HEADROOM;
+    } else if (sent.delivery === "latest") bits += DATA_RATE.messagesPerSecond * MAX_DATAGRAM_BYTES * 8;
+  }
+  return bits;
 }
 
 function factsOf(id: number, entries: readonly StreamParameters[]): StreamFacts {

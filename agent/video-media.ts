@@ -1,4 +1,5 @@
 import { usualVideoRate } from "../sfu/video-ladder.ts";
+import type { CallHop } from "./call-hop.ts";
 import { CallStream, type StreamFacts } from "./call-stream.ts";
 import type { CallVideos } from "./call-videos.ts";
 import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
@@ -40,7 +41,7 @@ export function openVideoMedia(
   const picture = videos.pictureOf(facts, { codec, source, rendition }, context.control);
   const sender = sends && makeSender(context, sends, () => picture.changed());
   const receiver = hears && makeReceiver(context, hears, videos, picture);
-  listenTo({ sends, hears }, receiver);
+  listenTo(context.hop(), { sends, hears }, receiver);
   videos.add(picture, { stream, rendition, limits, sender, receiver });
   return {
     stream,
@@ -107,6 +108,8 @@ export function openVideoMedia(
       sender?.finish();
       receiver?.finish();
       videos.remove(picture, stream);
+      for (const side of [sends, hears])
+        if (side !== undefined) context.hop().closes(side.line, side.entry.ssrc);
     },
   };
 }
@@ -119,7 +122,8 @@ function makeSender(
   const { platform, time } = context;
   const { maxWidth: width, maxHeight: height, maxFrameRate: frameRate } = entry;
   const [high = 0, low = 0, base = 0] = platform.random(3);
-  return new VideoSender({
+  const hop = context.hop();
+  const sender = new VideoSender({
     clock: platform.clock,
     time,
     ...speakingParts(context, entry, 0),
@@ -132,14 +136,14 @@ function makeSender(
     outlet: {
       unit: (frame, _, settled) => {
         context.outgoing?.(frame.packet);
-        if (!line.isAttached) return false;
-        void line.writeFrame(frame.packet).then(settled);
-        return true;
+        return hop.sendUnit(line, frame, settled);
       },
       checkpoint: (bytes) => line.state(bytes),
       hasRoom: () => line.hasRoom,
     },
   });
+  hop.sendsUnits(line, entry.ssrc, () => sender.askKeyFrame(hop.stats.estimate?.roundTrip));
+  return sender;
 }
 
 function makeReceiver(
@@ -162,7 +166,10 @@ function makeReceiver(
     speaker: context.speaker,
     sync: videos.sync,
     heard: (unit) => picture.deliver(unit),
-    askKeyFrame: () => context.control.requestKeyFrame(entry.stream),
+    askKeyFrame: () => {
+      context.hop().askKeyFrame(entry.ssrc);
+      context.control.requestKeyFrame(entry.stream);
+    },
     roundTrip: () => context.hop().stats.estimate?.roundTrip ?? 0,
     receipt: (bytes) => line.state(bytes),
     hasRoom: () => line.hasRoom,
@@ -171,14 +178,19 @@ function makeReceiver(
   });
 }
 
-function listenTo({ sends, hears }: StreamSides, receiver: VideoReceiver | undefined): void {
+function listenTo(hop: CallHop, { sends, hears }: StreamSides, receiver: VideoReceiver | undefined): void {
   const nothing = () => {};
-  if (receiver !== undefined) {
-    hears?.line.listen("frames", {
+  if (receiver !== undefined && hears !== undefined) {
+    hears.line.listen("frames", {
+      // What does not come on a stream of its own is refused.
       datagram: (bytes, held) => receiver.datagram(bytes, held),
-      item: (bytes) => receiver.item(bytes),
+      item: nothing,
+      units: {
+        unit: (packet) => receiver.item(packet),
+        piece: hop.hearsUnits(hears.line, hears.entry.ssrc),
+      },
     });
-    hears?.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
+    hears.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
   }
   // The server keeps them as evidence; nothing here goes by how far a picture was watched.
   sends?.line.listen("receipts", { datagram: nothing, item: nothing });

@@ -2,7 +2,7 @@ import type { FrameMac } from "../codecs/chain-key.ts";
 import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
 import type { FrameProfile, FrameView } from "../codecs/frame.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import { RELIABLE_FRESHNESS_MS, type Refusal } from "../signaling/admission.ts";
+import { RELIABLE_FRESHNESS_MS, type Refusal, UNIT_FRESHNESS_MS } from "../signaling/admission.ts";
 import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
 import type { FlowEntry } from "./admission-table.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
@@ -57,10 +57,11 @@ export class FrameGate {
     if (!row.transmitAllowed) return "scope";
     const isAgreed = view.payloadType === row.payloadType || view.payloadType === row.redPayloadType;
     if (!isAgreed || view.ssrc !== row.ssrc) return "terms";
-    if (row.reliable === true && carriage === "datagram") return "terms";
+    const isUnit = row.video !== undefined;
+    if ((row.reliable === true || isUnit) && carriage === "datagram") return "terms";
     if (!isOfProfile(entry, view.profile, now)) return "profile";
-    if (!entry.rate.take(bytes.length, now)) return "rate";
-    if (entry.ceiling?.take(view.payload(bytes).length, now) === false) return "limit";
+    if (!entry.rate.take(bytes.length, now, isUnit)) return "rate";
+    if (entry.ceiling?.take(view.payload(bytes).length, now, isUnit) === false) return "limit";
     const window = entry.windows[view.keyGeneration];
     const seen = window?.test(view.sequence, carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW);
     if (seen === "replayed") return "replayed";
@@ -112,7 +113,8 @@ function freshness(
 ): "stale" | "early" | undefined {
   const age = wall - (captureMs + row.clockOffset);
   const uncertainty = Math.min(row.clockUncertainty, MAX_CLOCK_UNCERTAINTY);
-  const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : (row.deadlineMs ?? FRESHNESS);
+  const live = row.deadlineMs ?? (row.video === undefined ? FRESHNESS : UNIT_FRESHNESS_MS);
+  const wait = row.reliable === true ? RELIABLE_FRESHNESS_MS : live;
   // Its window may have been in an earlier process: what that one can have let through was captured so long ago.
   const isLost = row.resumedAt !== undefined && row.reliable !== true;
   if (isLost && wall - age <= row.resumedAt + Math.max(wait, FRESHNESS) + uncertainty) return "stale";

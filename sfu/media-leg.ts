@@ -107,6 +107,11 @@ export class MediaLeg {
     return this.#hop.held;
   }
 
+  /** A piece waits for its turn. */
+  get arePiecesWaiting(): boolean {
+    return this.#hop.isAwaited;
+  }
+
   /** Held packets that did not leave, by reason. */
   get drops(): Readonly<Record<HopDrop, number>> {
     return this.#hop.drops;
@@ -126,12 +131,6 @@ export class MediaLeg {
 
   /** Keeps a packet, whose bytes are its own, for at most as long as it is of use. */
   hold(packet: HopPacket, now: number): void {
-    this.#hop.hold(packet, now);
-  }
-
-  /** The same, in place of what waits of its source. */
-  holdLatest(packet: HopPacket, now: number): void {
-    this.drop(({ ssrc, kind }) => ssrc === packet.ssrc && kind === packet.kind, "replaced");
     this.#hop.hold(packet, now);
   }
 

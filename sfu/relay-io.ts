@@ -5,6 +5,7 @@ import type { HopEstimate } from "./congestion/media-hop.ts";
 import type { Carriage } from "./frame-gate.ts";
 import type { Trouble } from "./leg-quality.ts";
 import type { FrameReport } from "./refusal-reports.ts";
+import type { UnitDrop } from "./unit-writer.ts";
 
 /** What became of one packet. The relay has one of these and fills it anew for each. */
 export interface Verdict {
@@ -36,9 +37,18 @@ export interface Egress {
 
 /**
  * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue or dropped there, or that its listener has
- * no connection for media (`detached`), or holds the stream (`held`). All but `sent` are counted as drops under that name.
+ * no connection for media (`detached`), holds the stream (`held`), or sees another rendition of the picture (`rendition`). All but `sent`
+ * are counted as drops under that name.
  */
-export type EgressFate = "sent" | "too-large" | "closed" | "congested" | "detached" | HopDrop;
+export type EgressFate =
+  | "sent"
+  | "too-large"
+  | "closed"
+  | "congested"
+  | "detached"
+  | "rendition"
+  | HopDrop
+  | UnitDrop;
 
 /** What the relay, and its driver, have to say besides frames. */
 export type RelayEvent =

@@ -144,6 +144,11 @@ export class Relay {
     return out;
   }
 
+  /** The frame just admitted, without a flow identifier: a view on what was handed in. Empty where none was. */
+  get admittedPacket(): Uint8Array {
+    return this.#bytes.subarray(this.#verdict.packetOffset);
+  }
+
   /** The 16 bytes by which checkpoints name the frame just admitted, new. */
   digest(): Uint8Array {
     return frameDigest(this.#gate.signed, this.#sha256);

@@ -61,6 +61,22 @@ describe("a rendition switch", () => {
     expect(one.wantsKeyFrameOf).toBe(0);
   });
 
+  it("tries a better one where nobody knows how much there is room for, and later each time that it was too much", () => {
+    const one = new RenditionSwitch();
+    one.look(COMING, 200_000, 0);
+    one.takes(key(2));
+    const tries: number[] = [];
+    for (let now = 0; now < 60_000; now += 100) {
+      const isTrying = one.present === 1;
+      one.look(COMING, isTrying ? 400_000 : 200_000, now, !isTrying);
+      const wanted = one.wantsKeyFrameOf;
+      if (wanted === undefined) continue;
+      if (wanted === 1) tries.push(Math.round(now / 1_000));
+      one.takes(key(wanted));
+    }
+    expect(tries).toEqual([3, 10, 22, 47]);
+  });
+
   it("takes the least where nothing fits, and another one where the chosen one stops coming", () => {
     const one = new RenditionSwitch();
     one.look(COMING, 50_000, 0);

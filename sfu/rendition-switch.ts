@@ -4,6 +4,9 @@ const UP_HEADROOM = 1.25;
 const UP_AFTER_MS = 3_000;
 /** The present one has to be too much for so long before a lesser one is chosen, ms: a key frame alone is no reason. */
 const DOWN_AFTER_MS = 250;
+/** A better rendition that was left again so soon was more than there is room for, ms: the next trial comes later, up to this. */
+const TRIAL_MS = 8_000;
+const MOST_UP_AFTER_MS = 60_000;
 
 /** A rendition that is coming, 0 the best. */
 export interface ComingRendition {
@@ -22,6 +25,8 @@ export class RenditionSwitch {
   #fitsSince: number | undefined;
   #tooMuchSince: number | undefined;
   #switches = 0;
+  #upAfter = UP_AFTER_MS;
+  #wentUpAt = Number.NEGATIVE_INFINITY;
 
   /** What goes on now; `undefined` before the first key frame. */
   get present(): number | undefined {
@@ -38,8 +43,16 @@ export class RenditionSwitch {
     return this.#switches;
   }
 
-  /** Looks at what comes, and how many bits a second there is room for. */
-  look(coming: readonly ComingRendition[], bitsPerSecond: number, now: number): void {
+  /**
+   * Looks at what comes, and how many bits a second there is room for. `mayBeMore`: the present one leaves room unused, and how much there
+   * is beyond is not known. A better one is tried then.
+   */
+  look(
+    coming: readonly ComingRendition[],
+    bitsPerSecond: number,
+    now: number,
+    mayBeMore: boolean = false,
+  ): void {
     if (coming.length === 0) return;
     const best = [...coming].sort((one, other) => one.rendition - other.rendition);
     const fitting = best.find((each) => each.bitsPerSecond <= bitsPerSecond) ?? best.at(-1);
@@ -53,16 +66,23 @@ export class RenditionSwitch {
     if (present.bitsPerSecond > bitsPerSecond) {
       this.#fitsSince = undefined;
       this.#tooMuchSince ??= now;
-      if (now - this.#tooMuchSince >= DOWN_AFTER_MS) this.#choose(fitting?.rendition);
+      if (now - this.#tooMuchSince >= DOWN_AFTER_MS) {
+        const wasTrial = now - this.#wentUpAt < TRIAL_MS;
+        this.#upAfter = wasTrial ? Math.min(MOST_UP_AFTER_MS, 2 * this.#upAfter) : UP_AFTER_MS;
+        this.#choose(fitting?.rendition);
+      }
       return;
     }
     this.#tooMuchSince = undefined;
-    if (better === undefined || better.bitsPerSecond * UP_HEADROOM > bitsPerSecond)
+    const fits = better !== undefined && better.bitsPerSecond * UP_HEADROOM <= bitsPerSecond;
+    if (better === undefined || !(fits || mayBeMore)) {
       this.#fitsSince = undefined;
-    else {
-      this.#fitsSince ??= now;
-      if (now - this.#fitsSince >= UP_AFTER_MS) this.#choose(better.rendition);
+      return;
     }
+    this.#fitsSince ??= now;
+    if (now - this.#fitsSince < this.#upAfter) return;
+    this.#wentUpAt = now;
+    this.#choose(better.rendition);
   }
 
   /** Whether a unit goes on to the listener. */

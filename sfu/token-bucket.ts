@@ -1,14 +1,14 @@
 /** Credit that grows with time up to a ceiling. Times are milliseconds of any one clock; going backwards earns nothing. */
 export class TokenBucket {
   readonly #perMillisecond: number;
-  readonly #capacity: number;
+  readonly capacity: number;
   #level: number;
   #at: number;
 
   /** Starts full. `perSecond` tokens accrue each second, `capacity` at most are kept. */
   constructor(perSecond: number, capacity: number, now: number) {
     this.#perMillisecond = perSecond / 1000;
-    this.#capacity = capacity;
+    this.capacity = capacity;
     this.#level = capacity;
     this.#at = now;
   }
@@ -16,7 +16,7 @@ export class TokenBucket {
   /** Whether `amount` could be taken at `now`. */
   has(amount: number, now: number): boolean {
     if (now > this.#at) {
-      this.#level = Math.min(this.#capacity, this.#level + (now - this.#at) * this.#perMillisecond);
+      this.#level = Math.min(this.capacity, this.#level + (now - this.#at) * this.#perMillisecond);
       this.#at = now;
     }
     return this.#level >= amount - ROUNDING;
@@ -30,7 +30,7 @@ export class TokenBucket {
   /** When `amount` is there if nothing is taken meanwhile, which may be in the past; `Infinity` if never. */
   availableAt(amount: number): number {
     if (this.#level >= amount) return this.#at;
-    if (amount > this.#capacity || this.#perMillisecond <= 0) return Number.POSITIVE_INFINITY;
+    if (amount > this.capacity || this.#perMillisecond <= 0) return Number.POSITIVE_INFINITY;
     return this.#at + (amount - this.#level) / this.#perMillisecond;
   }
 }
@@ -48,16 +48,17 @@ export class FrameRate {
     this.#bytes = new TokenBucket(rate.bytesPerSecond, rate.bytesPerSecond * rate.burst, now);
   }
 
-  /** Takes one frame of `bytes` when both ceilings allow it; otherwise takes nothing. */
-  take(bytes: number, now: number): boolean {
-    if (!this.#frames.has(1, now) || !this.#bytes.has(bytes, now)) return false;
+  /** Takes one frame of `bytes` when both ceilings allow it; otherwise takes nothing. `mayOwe` as in {@link LegCeiling.take}. */
+  take(bytes: number, now: number, mayOwe: boolean = false): boolean {
+    const wanted = mayOwe ? Math.min(bytes, this.#bytes.capacity) : bytes;
+    if (!this.#frames.has(1, now) || !this.#bytes.has(wanted, now)) return false;
     this.#frames.take(1);
     this.#bytes.take(bytes);
     return true;
   }
 }
 
-/** Seconds of a leg's cap that it may send at once after a pause. A frame of more than that never passes. */
+/** Seconds of a leg's cap that it may send at once after a pause. */
 const CEILING_BURST = 2;
 
 /** A cap on the payload that one leg sends, all its streams together. */
@@ -70,9 +71,12 @@ export class LegCeiling {
     this.#bytes = new TokenBucket(bitsPerSecond / 8, (bitsPerSecond / 8) * CEILING_BURST, now);
   }
 
-  /** Takes `bytes` where the cap allows it; otherwise takes nothing. */
-  take(bytes: number, now: number): boolean {
-    if (!this.#bytes.has(bytes, now)) return false;
+  /**
+   * Takes `bytes` where the cap allows it; otherwise takes nothing. `mayOwe`: a frame of more than all credit there can be passes where all of
+   * it is there, and is made good before the next one: key frames of video are many times the others.
+   */
+  take(bytes: number, now: number, mayOwe: boolean = false): boolean {
+    if (!this.#bytes.has(mayOwe ? Math.min(bytes, this.#bytes.capacity) : bytes, now)) return false;
     this.#bytes.take(bytes);
     return true;
   }

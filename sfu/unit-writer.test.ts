@@ -177,7 +177,7 @@ describe("what stands still", () => {
 
 describe("a layer that can be spared", () => {
   it("is left out while more waits than leaves in a moment", () => {
-    const { add, fates } = scene({ rate: 200_000 });
+    const { add, fates } = scene({ rate: 90_000 });
     add(1, 0, { key: true, bytes: 5_000 });
     add(2, 0, { layer: 1 });
     add(3, 0, { needs: 2 });

@@ -45,7 +45,7 @@ export interface UnitWriterOptions {
 /** Bytes of one unit that a carrier was given and has not taken yet, at most: what it holds cannot be taken back. */
 const WRITE_AHEAD_BYTES = 16 * 1024;
 /** Milliseconds of its rate that a flow may have waiting before units of higher layers are left out. */
-const UPPER_LAYER_BACKLOG_MS = 100;
+const UPPER_LAYER_BACKLOG_MS = 400;
 
 /**
  * Sends the units of one flow, each on a stream of its own and in pieces as its turn comes. It keeps few: where too many are under way, or

@@ -26,6 +26,9 @@ export type Refusal = (typeof REFUSALS)[number];
 /** How far the capture time of a frame on a reliable stream may lie back, ms, before the clocks' uncertainty is added. */
 export const RELIABLE_FRESHNESS_MS = 30_000;
 
+/** The same of a unit of video, ms: a key frame may be on its way for long. */
+export const UNIT_FRESHNESS_MS = 6_000;
+
 /** How long frames of the profile before pass after a change of the terms, ms: they carry proof of their own. */
 export const PROFILE_OVERLAP_MS = 2_000;
 
@@ -81,6 +84,11 @@ export interface AdmissionRow {
    * conversation applies.
    */
   readonly deadlineMs?: number | undefined;
+  /**
+   * Of video: each frame is a unit and comes on a stream of its own. Rows of one leg with the same `source` show one picture, `rendition` 0 best;
+   * a listener gets one of them. Absent: no video.
+   */
+  readonly video?: { readonly source?: number | undefined; readonly rendition: number };
   /** False when the effective scope does not let this leg transmit the modality. */
   readonly transmitAllowed: boolean;
   /** Ceiling, with `burst` seconds of credit. */

@@ -113,6 +113,11 @@ export class MediaHop {
     return this.#held.length;
   }
 
+  /** A packet awaits its turn at its sender. */
+  get isAwaited(): boolean {
+    return this.#awaiting !== undefined;
+  }
+
   /** What was found out so far. */
   get estimate(): HopEstimate {
     return {

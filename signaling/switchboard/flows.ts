@@ -270,7 +270,7 @@ function formatParameters(agreed: TermsStream): JsonObject {
 function formatLimits(
   { terms }: Session,
   { agreed, speaker, stream }: MediaFlow,
-): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs"> {
+): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs" | "video"> {
   if (agreed.modality === "data") {
     if (agreed.delivery !== "latest") {
       return { clockRate: DATA_CLOCK_RATE, reliable: true, rate: DATA_CEILING };
@@ -281,8 +281,13 @@ function formatLimits(
   }
   const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
   if (agreed.modality === "video") {
-    const { codec } = agreed;
-    return { clockRate: codec.clock_rate, reliable: false, rate: videoRate(codec, bitrate) };
+    const { codec, source, rendition = 0 } = agreed;
+    return {
+      clockRate: codec.clock_rate,
+      reliable: false,
+      rate: videoRate(codec, bitrate),
+      video: { source, rendition },
+    };
   }
   const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;
   return {

@@ -35,6 +35,8 @@ export const METRICS = {
   parley_frames_contradicted_total: { type: "counter", help: "Admitted media packets of profile `chain` that their speaker's checkpoints list otherwise." },
   parley_frames_forwarded_total: { type: "counter", help: "Copies of admitted packets handed to a carrier." },
   parley_frames_dropped_total: { type: "counter", labels: ["reason"], help: "Copies of admitted packets that did not leave." },
+  parley_units_broken_total: { type: "counter", labels: ["reason"], help: "Streams of video units that did not come whole from their speakers: `reset` there, `malformed`, `unit-cap` (too many at once) or `slow` (not whole within 5 s)." },
+  parley_key_frames_asked_total: { type: "counter", help: "Key frames that speakers were asked for on the media path: by their listeners, and where units could not go on." },
   parley_datagrams_dropped_total: { type: "counter", labels: ["carrier", "reason"], help: "Datagrams toward agents that waited for more than 200 ms (`late`) or were the oldest of too many (`full`). QUIC's stack drops without a word, so that `webtransport` is not among them." },
   parley_media_legs: { type: "gauge", help: "Ends of calls that live media goes to or comes from, each on its connection." },
   parley_media_legs_degraded: { type: "gauge", help: "Those whose listener is badly served now: its hop takes less than comes for it, loses a tenth, or reports nothing more." },
@@ -48,7 +50,7 @@ export const METRICS = {
   parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
   parley_webhook_requests_total: { type: "counter", labels: ["webhook", "outcome"], help: "Requests to receivers of events, by their place in the setting and by whether they were taken." },
   parley_webhook_behind: { type: "gauge", labels: ["webhook"], help: "1 while events wait for the receiver." },
-  parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `held_datagrams` for hops toward agents, `outgoing_items` for streams toward them, `open_streams` toward them, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
+  parley_queue_depth: { type: "gauge", labels: ["queue"], help: "What waits: `held_datagrams` for hops toward agents, `outgoing_items` for streams toward them, `open_streams` toward them, `open_units` of video that wait or are on streams toward them, `unfinished_units` of video from them, `exchanges` without their final answer, `inbox_events` that no agent acknowledged." },
 } as const satisfies Record<string, MetricDefinition>;
 
 export type MetricName = keyof typeof METRICS;

@@ -10,7 +10,15 @@ const OVERVIEW: ServerOverview = {
   agents: 9,
   online: 4,
   datagramDrops: { websocket: { late: 12, full: 3 } },
-  queues: { held_datagrams: 9, outgoing_items: 5, open_streams: 6, exchanges: 7, inbox_events: 8 },
+  queues: {
+    held_datagrams: 9,
+    outgoing_items: 5,
+    open_streams: 6,
+    open_units: 2,
+    unfinished_units: 1,
+    exchanges: 7,
+    inbox_events: 8,
+  },
   legs: {
     legs: 4,
     degraded: 1,
@@ -18,6 +26,7 @@ const OVERVIEW: ServerOverview = {
     feedback: { sent: 60, taken: 50, malformed: 3, tooMany: 2 },
     strayFeedback: 1,
   },
+  units: { broken: { malformed: 1, reset: 2, "unit-cap": 3, slow: 4 }, keyFramesAsked: 5 },
   frames: {
     contradicted: 1,
     received: 100,

@@ -172,6 +172,10 @@ export class ServerMetrics implements Instruments {
         return one(frames.forwarded);
       case "parley_frames_dropped_total":
         return by("reason", frames.dropped);
+      case "parley_units_broken_total":
+        return by("reason", overview.units.broken);
+      case "parley_key_frames_asked_total":
+        return one(overview.units.keyFramesAsked);
       case "parley_media_legs":
         return one(overview.legs.legs);
       case "parley_media_legs_degraded":

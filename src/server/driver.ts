@@ -35,7 +35,7 @@ import { OutgoingItems } from "./outgoing-items.ts";
 import { overviewOf, type ServerOverview } from "./overview.ts";
 import { PeerExchanges } from "./peer-exchanges.ts";
 import { ServerTime } from "./server-time.ts";
-import { readItems } from "./stream-reading.ts";
+import { readStream } from "./stream-reading.ts";
 
 /** How long answers queued before a close may take to leave, ms. */
 const LAST_ANSWERS_MS = 1_000;
@@ -446,7 +446,8 @@ export class Driver {
       return this.#item(connection, flow, bytes);
     };
     try {
-      const fault = await readItems(stream, take);
+      const unit = (flow: number, stop: () => void) => this.#media.unit(connection, flow, stop);
+      const fault = await readStream(stream, { item: take, unit });
       if (fault !== undefined) this.#events.log("warn", "stream-malformed", { connection, at: fault.at });
     } finally {
       if (own !== undefined) flowsRead.delete(own);

@@ -1,7 +1,9 @@
 import type { Clock } from "../../codecs/clock.ts";
+import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import { type Connection, type DatagramFate, MAX_DATAGRAM_BYTES } from "../../sfu/carrier.ts";
 import type { HopDrop, HopPacket, PacketKind } from "../../sfu/congestion/hop-packet.ts";
+import type { PieceSource } from "../../sfu/congestion/piece-turns.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
   type FeedbackCounters,
@@ -15,14 +17,21 @@ import type { Egress, EgressFate, RelayEvent, Verdict } from "../../sfu/relay-io
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
 
-/** Milliseconds between looks at the legs that have something due. */
+/** Milliseconds between looks at the legs that have something due; while pieces wait for their turn. */
 const SWEEP_MS = 20;
+const PIECE_SWEEP_MS = 5;
+/** Bits a second that are kept for each voice that goes to a listener beside a picture. */
+const VOICE_BITS = 100_000;
+/** Of what a video's row lets through, what goes around it. */
+const UNIT_OVERHEAD = 1.1;
 
 export interface MediaLegsOptions {
   readonly clock: Clock;
   readonly connection: (id: ConnectionId) => Connection | undefined;
   readonly instruments: Instruments;
   readonly onEvent: (event: RelayEvent) => void;
+  /** The listener of a row, on this flow of its own, needs a key frame. */
+  readonly keyFrameWanted: (row: AdmissionRow) => void;
 }
 
 /** What is told of all legs together. */
@@ -147,6 +156,65 @@ export class MediaLegs {
     return "held";
   }
 
+  /** A piece of a unit came on this flow. */
+  pieceArrived(
+    connection: ConnectionId,
+    flow: number,
+    piece: ArrivedPiece,
+    now: number,
+    isTimed: boolean,
+  ): void {
+    const place = this.#flows.get(connection)?.get(flow);
+    if (place?.role !== "speaker") return;
+    const { leg } = place.server;
+    leg.pieceArrived(place.ssrc, piece.number, piece.bytes, now, isTimed);
+    const due = leg.nextTimeout();
+    if (due !== undefined && due <= now) leg.tick(now);
+    this.#activate(place.server);
+  }
+
+  /** Pieces leave to a listener in their turn. False where the flow is not here. */
+  addSource({ connection, flow }: EgressLeg, source: PieceSource): boolean {
+    const server = this.#flows.get(connection)?.get(flow)?.server;
+    server?.leg.addSource(source);
+    return server !== undefined;
+  }
+
+  removeSource({ connection, flow }: EgressLeg, source: PieceSource): void {
+    const server = this.#flows.get(connection)?.get(flow)?.server;
+    server?.leg.removeSource(source, this.#options.clock.now());
+  }
+
+  /** A source of this flow's leg has something that it had not before. */
+  wake({ connection, flow }: EgressLeg): void {
+    const server = this.#flows.get(connection)?.get(flow)?.server;
+    if (server === undefined || server.isClosed) return;
+    server.leg.wake(this.#options.clock.now());
+    this.#activate(server);
+  }
+
+  abandon({ connection, flow }: EgressLeg, ssrc: number, first: number, count: number): void {
+    this.#flows.get(connection)?.get(flow)?.server.leg.abandon(ssrc, first, count);
+  }
+
+  /** Bits a second that a listener has room for beside its voices; without bound while it has not reported. `limited` as in `HopEstimate`. */
+  roomForVideo({ connection, flow }: EgressLeg): { bitsPerSecond: number; limited: boolean } {
+    const server = this.#flows.get(connection)?.get(flow)?.server;
+    const estimate = server?.leg.estimate;
+    if (server === undefined || estimate === undefined)
+      return { bitsPerSecond: Number.POSITIVE_INFINITY, limited: true };
+    let voices = 0;
+    for (const { video } of server.heard.values()) if (video === undefined) voices += 1;
+    const { bitsPerSecond, limited, queueDelay, lossShare } = estimate;
+    const isCalm = queueDelay < CALM_QUEUE && lossShare < CALM_LOSS;
+    return { bitsPerSecond: Math.max(0, bitsPerSecond - voices * VOICE_BITS), limited: limited && isCalm };
+  }
+
+  /** Asks the speaker of a row for a key frame. */
+  askKeyFrame({ connection, flow, ssrc }: AdmissionRow): void {
+    this.#flows.get(connection)?.get(flow)?.server.leg.askKeyFrame(ssrc);
+  }
+
   /** A media datagram came on this flow, whatever became of it, and named its place. */
   arrived(connection: ConnectionId, { row, view, sequence }: Verdict, bytes: number, now: number): void {
     if (row === undefined || sequence < 0 || view.ssrc !== row.ssrc) return;
@@ -217,6 +285,7 @@ export class MediaLegs {
     if (flows.size === 0) this.#flows.delete(connection);
     const { server } = place;
     server.leg.drop(({ tag }) => (tag as HeldTag).flow === flow, "session-state");
+    server.leg.forget(place.ssrc);
     server.spoken.delete(flow);
     server.heard.delete(flow);
     this.#bound(server);
@@ -250,6 +319,10 @@ export class MediaLegs {
         report: (rtcp) => this.#report(server, rtcp),
         settled: ({ tag }, fate) => (tag as HeldTag).account(server.isClosed ? "closed" : fate),
         behind: () => this.#behind(server),
+        keyFrameWanted: (ssrc) => {
+          for (const row of server.heard.values())
+            if (row.ssrc === ssrc && row.video !== undefined) this.#options.keyFrameWanted(row);
+        },
         counters: this.#counters,
       }),
     };
@@ -315,7 +388,8 @@ export class MediaLegs {
   #arm(): void {
     if (this.#cancelSweep !== undefined || this.#active.size === 0) return;
     const { clock } = this.#options;
-    this.#cancelSweep = clock.at(clock.now() + SWEEP_MS, () => {
+    const arePiecesWaiting = [...this.#active].some(({ leg }) => leg.arePiecesWaiting);
+    this.#cancelSweep = clock.at(clock.now() + (arePiecesWaiting ? PIECE_SWEEP_MS : SWEEP_MS), () => {
       this.#cancelSweep = undefined;
       this.#sweep(clock.now());
       this.#arm();
@@ -336,9 +410,12 @@ export class MediaLegs {
 
 /** Bits a second that streams take at the most, whatever rate is agreed for each. */
 function bitsOf(rows: Iterable<AdmissionRow>): number {
-  let frames = 0;
-  for (const { rate } of rows) frames += rate.framesPerSecond;
-  return frames * MAX_DATAGRAM_BYTES * 8;
+  let bits = 0;
+  for (const { rate, video } of rows)
+    bits +=
+      8 *
+      (video === undefined ? rate.framesPerSecond * MAX_DATAGRAM_BYTES : rate.bytesPerSecond * UNIT_OVERHEAD);
+  return bits;
 }
 
 interface ServerLeg {
@@ -372,5 +449,8 @@ interface HeldTag {
   readonly account: (fate: EgressFate) => void;
 }
 
+/** Up to here, milliseconds and share of packets, a way is not full. */
+const CALM_QUEUE = 30;
+const CALM_LOSS = 0.02;
 /** Who reports, for a server: it is no source of the session's. */
 const SERVER_SSRC = 0;

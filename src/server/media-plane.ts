@@ -9,6 +9,7 @@ import type { FrameTotals } from "../../sfu/frame-totals.ts";
 import { Relay } from "../../sfu/relay.ts";
 import type { Egress, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { StrayCounters } from "../../sfu/stray-frames.ts";
+import type { UnitInlet } from "../../sfu/unit-reader.ts";
 import type {
   AdmissionMessage,
   AdmissionRow,
@@ -20,6 +21,8 @@ import { KeptFrames } from "./kept-frames.ts";
 import { type LegsOverview, MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
+import { UnitFlows } from "./unit-flows.ts";
+import { UnitReading, type UnitReadingCounts } from "./unit-reading.ts";
 
 /** How long the news may take, ms, that a listener's connection is gone with which its stream broke. */
 const LOSS_NEWS_MS = 1_000;
@@ -42,6 +45,8 @@ export class MediaPlane {
   readonly #mediaFlows = new Map<ConnectionId, Set<number>>();
   readonly #kept = new KeptFrames();
   readonly #legs: MediaLegs;
+  readonly #units: UnitFlows;
+  readonly #unitReading: UnitReading;
   /** Sessions with reliable streams that wait, unread, for a listener. */
   readonly #awaitingListeners = new Map<string, PromiseWithResolvers<void>>();
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -59,7 +64,15 @@ export class MediaPlane {
     this.#instruments = options.instruments;
     const { clock, instruments, onEvent } = options;
     const connection = (id: ConnectionId) => options.egresses.connection(id);
-    this.#legs = new MediaLegs({ clock, connection, instruments, onEvent });
+    const keyFrameWanted = (row: AdmissionRow) => this.#units.keyFrameWanted(this.#relay.rowOf(row) ?? row);
+    this.#legs = new MediaLegs({ clock, connection, instruments, onEvent, keyFrameWanted });
+    this.#unitReading = new UnitReading({
+      clock,
+      taken: (id, flow, packet) => this.#unit(id, flow, packet),
+      arrived: (id, flow, piece) => this.#legs.pieceArrived(id, flow, piece, clock.now(), true),
+      close: (id, code, reason) => onEvent({ kind: "close-connection", connection: id, code, reason }),
+    });
+    this.#units = new UnitFlows({ clock, legs: this.#legs, items: (id) => options.egresses.items(id) });
     this.#relay = new Relay({
       verifier: timed(options.verifier, options.clock, options.instruments),
       sha256: options.sha256,
@@ -92,6 +105,18 @@ export class MediaPlane {
     this.#schedule();
   }
 
+  /** Where a stream of video units is read; `undefined` where the flow carries something else. */
+  unit(connection: ConnectionId, flow: number, stop: () => void): UnitInlet | undefined {
+    if (this.#relay.row(connection, flow)?.video === undefined) return undefined;
+    return this.#unitReading.begin(connection, flow, stop);
+  }
+
+  /** What became of streams of units, and how many are open. */
+  unitCounts(): UnitReadingCounts & { readonly pending: number; readonly keyFramesAsked: number } {
+    const { pending, keyFramesAsked } = this.#units;
+    return { ...this.#unitReading.counts, pending, keyFramesAsked };
+  }
+
   /** Whether a stream of this flow carries media frames. */
   carriesMedia(connection: ConnectionId, flow: number): boolean {
     return this.#mediaFlows.get(connection)?.has(flow) ?? false;
@@ -121,6 +146,8 @@ export class MediaPlane {
     return {
       ...this.#relay.sizes(),
       ...this.#legs.sizes(),
+      ...this.#units.sizes(),
+      ...this.#unitReading.sizes(),
       mediaFlows: this.#mediaFlows.size,
       unread: this.#awaitingListeners.size,
       kept: this.#kept.size,
@@ -130,6 +157,8 @@ export class MediaPlane {
   /** The connection is closed: its rows go, the sessions' counters stay. */
   forget(connection: ConnectionId): void {
     this.#relay.forget(connection);
+    this.#units.forget(connection);
+    this.#unitReading.forget(connection);
     this.#legs.forget(connection);
     this.#mediaFlows.delete(connection);
   }
@@ -180,6 +209,8 @@ export class MediaPlane {
   /** Stops the timers. */
   close(): void {
     this.#legs.close();
+    this.#units.close();
+    this.#unitReading.close();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -222,6 +253,7 @@ export class MediaPlane {
     const row = this.#relay.rowOf(next);
     if (row === undefined) return;
     this.#forgetFlow(row);
+    this.#units.leave(row, next);
     for (const { connection, flow } of row.egress) {
       const stays = next.egress.some((leg) => leg.connection === connection && leg.flow === flow);
       if (!stays) this.#egresses.items(connection)?.finish(flow);
@@ -288,8 +320,21 @@ export class MediaPlane {
     return waiting.promise;
   }
 
+  /** A unit that came whole: judged, and handed to the writers of its listeners. */
+  #unit(connection: ConnectionId, flow: number, packet: Uint8Array): void {
+    const now = this.#clock.now();
+    const [captured, date] = [this.#time.mediaAt(now), this.#time.wallAt(now)];
+    const verdict = this.#relay.admitItem(connection, flow, packet, now, captured, date);
+    this.#forward(verdict, now);
+    if (verdict.outcome !== "admitted") this.#schedule();
+  }
+
   /** Every copy of the frame just admitted: datagrams leave as soon as their hop takes them, stream items wait for their turn. */
   #forward(verdict: Verdict, now: number): void {
+    if (verdict.row?.video !== undefined) {
+      this.#forwardUnit(verdict.row, verdict);
+      return;
+    }
     if (verdict.outcome === "admitted" && verdict.egressCount === 0)
       this.#relay.account(verdict.row?.held === true ? "held" : "detached");
     for (let index = 0; index < verdict.egressCount; index += 1) {
@@ -305,6 +350,12 @@ export class MediaPlane {
       const fate = this.#legs.send(egress, verdict, now, now - age, this.#relay);
       if (fate !== "held") this.#relay.account(fate);
     }
+  }
+
+  #forwardUnit(row: AdmissionRow, { outcome, sequence, view }: Verdict): void {
+    if (outcome === "admitted")
+      this.#units.forward(row, view, this.#relay.admittedPacket, () => this.#relay.accountLater());
+    else if (outcome !== "held" && sequence >= 0) this.#units.passOver(row, view);
   }
 
   /** A listener is back and lacks what was on its way to it: that goes first, as it was admitted. */
@@ -357,7 +408,9 @@ export class MediaPlane {
   /** What is live and held by its listener does not leave, nor does what waits of it already. */
   #hold({ isHeld, ...place }: Extract<AdmissionMessage, { kind: "hold" }>): void {
     const row = this.#relay.rowOf(place);
-    if (isHeld && row !== undefined && row.reliable !== true) this.#discard(row, "held");
+    if (row === undefined || row.reliable === true) return;
+    if (isHeld) this.#discard(row, "held");
+    else if (row.video !== undefined) this.#units.keyFrameWanted({ ...row, held: false });
   }
 
   /** One stream is over: its flows are not used again. */
@@ -366,6 +419,7 @@ export class MediaPlane {
     if (row === undefined) return;
     this.#discard(row, "session-state");
     this.#kept.drop(row);
+    this.#units.leave(row);
     this.#legs.lift(row);
     this.#finishFlow(row);
   }
@@ -376,6 +430,7 @@ export class MediaPlane {
   }
 
   #discard(row: AdmissionRow, reason: TakenBack): void {
+    this.#units.discard(row, reason);
     this.#legs.discard(row, reason);
     for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.discard(flow, reason);
   }
@@ -383,6 +438,7 @@ export class MediaPlane {
   /** The session is over for good: none of its flows is used again. */
   #finishFlows(sessionId: string): void {
     this.#kept.forget(sessionId);
+    for (const row of this.#relay.rows(sessionId)) this.#units.leave(row);
     this.#legs.remove(sessionId);
     for (const row of this.#relay.rows(sessionId)) this.#finishFlow(row);
   }

@@ -71,7 +71,7 @@ export class OutgoingItems {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       stream = {
-        opened: this.#open(),
+        opened: this.openStream(),
         waiting: [],
         begun: false,
         writing: false,
@@ -118,7 +118,8 @@ export class OutgoingItems {
     if (!stream.writing) void this.#write(flow, stream);
   }
 
-  async #open(): Promise<SendStream> {
+  /** A stream of its own, for who writes to it himself. */
+  async openStream(): Promise<SendStream> {
     await this.#ready;
     return await this.#connection.openStream();
   }

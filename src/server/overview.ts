@@ -1,6 +1,7 @@
 import type { Connection, DatagramDrops } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
 import type { StrayCounters } from "../../sfu/stray-frames.ts";
+import type { UnitFault } from "../../sfu/unit-reader.ts";
 import type { SwitchboardOverview } from "../../signaling/switchboard/switchboard.ts";
 import { addDrops, type DropsByCarrier } from "./datagram-drops.ts";
 import type { LegsOverview } from "./media-legs.ts";
@@ -14,11 +15,22 @@ export interface ServerOverview extends Omit<SwitchboardOverview, "inboxEvents">
   readonly datagramDrops: Readonly<Record<string, Readonly<DatagramDrops>>>;
   /** What waits, by queue. */
   readonly queues: Readonly<
-    Record<"held_datagrams" | "outgoing_items" | "open_streams" | "exchanges" | "inbox_events", number>
+    Record<
+      | "held_datagrams"
+      | "outgoing_items"
+      | "open_streams"
+      | "open_units"
+      | "unfinished_units"
+      | "exchanges"
+      | "inbox_events",
+      number
+    >
   >;
   /** The ends of calls that live media goes to or comes from. */
   readonly legs: LegsOverview;
   readonly frames: Readonly<FrameTotals>;
+  /** Video units that did not come whole, by reason, and key frames asked of speakers. */
+  readonly units: { readonly broken: Readonly<Record<UnitFault, number>>; readonly keyFramesAsked: number };
   /** Packets that belong to no flow. */
   readonly strays: StrayCounters;
 }
@@ -39,7 +51,15 @@ export function overviewOf(
 ): ServerOverview {
   const connections: Record<string, number> = {};
   const legs = media.legs();
-  const queues = { held_datagrams: legs.held, outgoing_items: 0, open_streams: 0, exchanges: 0 };
+  const { pending, unfinished, broken, keyFramesAsked } = media.unitCounts();
+  const queues = {
+    held_datagrams: legs.held,
+    outgoing_items: 0,
+    open_streams: 0,
+    open_units: pending,
+    unfinished_units: unfinished,
+    exchanges: 0,
+  };
   const datagramDrops = structuredClone(pastDrops);
   for (const { connection, items, exchanges } of loads) {
     connections[connection.carrier] = (connections[connection.carrier] ?? 0) + 1;
@@ -56,6 +76,7 @@ export function overviewOf(
     queues: { ...queues, inbox_events: inboxEvents },
     legs,
     frames: media.totals(),
+    units: { broken, keyFramesAsked },
     strays: media.strays(),
   };
 }
