@@ -125,6 +125,8 @@ async function load(
       media: "opus",
       networks: [],
       clips: [],
+      data: [],
+      dataRate: 16_000,
       carrier: "webtransport",
       seed: 1,
       duplex: false,

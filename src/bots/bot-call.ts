@@ -6,6 +6,7 @@ import { connectAgent } from "../../agent/connect.ts";
 import { createIdentity } from "../../agent/node.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { LinkConditions } from "../emulation/link.ts";
+import { dataOptions, readData, sendData } from "./bot-data.ts";
 import { botPlatform } from "./bot-platform.ts";
 import type { BotTimes } from "./bot-times.ts";
 import { preparedClip, show, videoOptions, Watcher } from "./bot-video.ts";
@@ -92,14 +93,22 @@ async function talk(
     });
     const ended = Promise.race([own.ended, other.ended]);
     const watchers = calls.map((call) => new Watcher(call));
-    const readers = [...calls.map((call) => listen(plan, call)), ...watchers.map((one) => one.watch())];
+    const readers = [
+      ...calls.map((call) => listen(plan, call)),
+      ...watchers.map((one) => one.watch()),
+      ...calls.flatMap((call) => plan.data.map((delivery) => readData(call, delivery, { tally, times }))),
+    ];
     const showing = calls.map((call) =>
       clip === undefined || call.video === undefined
         ? undefined
         : show(call.video, clip, { until, stop, tally }),
     );
+    const sending = calls.flatMap((call) =>
+      plan.data.map((delivery) => sendData(call, delivery, { rate: plan.dataRate, until, stop, tally })),
+    );
     const conversation = converse(plan, planned, { own, other, until, opening: talking, stop });
-    const early = await Promise.race([ended, Promise.all([conversation, ...showing]).then(() => undefined)]);
+    const whole = Promise.all([conversation, ...showing, ...sending]).then(() => undefined);
+    const early = await Promise.race([ended, whole]);
     if (early !== undefined) throw new ParleyError({ code: "closed", message: `ended: ${early.reason}` });
     await pause(drainTime(planned));
     for (const call of calls) tally.skipped += call.stats().sent?.skippedIntervals ?? 0;
@@ -134,7 +143,11 @@ function options(
         }
       : false,
     ...(clip === undefined ? {} : { video: videoOptions(clip) }),
-    ...(plan.media === "data" ? { data: true } : {}),
+    ...(plan.data.length > 0
+      ? { data: dataOptions(plan.data) }
+      : plan.media === "data"
+        ? { data: true }
+        : {}),
     watch: (fate) => counts.fate(fate),
     tap({ bytes, stream }) {
       counts.arrived(stream, bytes);
@@ -146,7 +159,8 @@ function options(
 /** Reads what an end hears, as an application would, until the call is over. */
 async function listen(plan: BotsPlan, call: Call): Promise<void> {
   if (hasVoice(plan)) for await (const _ of call.audio);
-  else if (call.data !== undefined) for await (const _ of call.data);
+  else if (plan.media === "data" && plan.data.length === 0 && call.data !== undefined)
+    for await (const _ of call.data);
 }
 
 /** How long the last frames may be on their way, ms. */

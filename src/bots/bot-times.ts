@@ -2,13 +2,22 @@ import type { Modality } from "../../signaling/scope.ts";
 import { Latencies, type LatencySummary } from "./latencies.ts";
 
 /** What bots measure in milliseconds. */
-export const TIME_NAMES = ["setup", "firstFrame", "audio", "video", "data", "skewP50", "skewP95"] as const;
+export const TIME_NAMES = [
+  "setup",
+  "firstFrame",
+  "audio",
+  "video",
+  "data",
+  "latestAge",
+  "skewP50",
+  "skewP95",
+] as const;
 
 export type TimeName = (typeof TIME_NAMES)[number];
 
 /**
  * Times that bots measure. `setup`: from asking for the call until it was answered and checked. `firstFrame`: from asking until the caller had verified
- * the first frame of the callee. By modality: from a frame's signed capture time until the listener had verified it. `skewP50`, `skewP95`: of each end
+ * the first frame of the callee. By modality: from a frame's signed capture time until the listener had verified it. `latestAge`: how old latest values were when they were read. `skewP50`, `skewP95`: of each end
  * that watched, how far picture and voice were apart.
  */
 export type BotTimes = Readonly<Record<TimeName, Latencies>>;

@@ -1,7 +1,7 @@
 /** What bots say: turns of a voice, or messages in its place. */
 import type { Call } from "../../agent/call.ts";
 import { pause, waitUntil } from "./pause.ts";
-import type { BotsPlan, PlannedCall } from "./plan.ts";
+import { type BotsPlan, hasTurns, type PlannedCall } from "./plan.ts";
 import { voice } from "./speech.ts";
 
 /** Both ends of a call that talk. */
@@ -22,7 +22,7 @@ export function speakFirst(
   call: Call,
   stop: AbortSignal,
 ): Promise<void> {
-  if (plan.media === "video") return Promise.resolve();
+  if (!hasTurns(plan)) return Promise.resolve();
   const speaking = speak(plan, call, planned.rates[1], Math.min(planned.duration, FIRST_TURN_MS), stop);
   speaking.catch(() => {});
   return speaking;
@@ -35,7 +35,7 @@ export async function converse(
   conversation: Conversation,
 ): Promise<void> {
   const { own, other, until, opening, stop } = conversation;
-  if (plan.media === "video") {
+  if (!hasTurns(plan)) {
     await waitUntil(until, stop);
     return;
   }

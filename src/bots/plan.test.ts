@@ -9,6 +9,8 @@ const PLAN: BotsPlan = {
     rate: { least: 16_000, most: 32_000 },
     networks: [],
     clips: [],
+    data: [],
+    dataRate: 16_000,
     seed: 7,
     carrier: "webtransport",
     duplex: false,

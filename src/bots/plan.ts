@@ -8,6 +8,9 @@ import { draw, type Range } from "./ranges.ts";
 /** What a call's bots say to each other. */
 export type BotsMedia = "opus" | "g711" | "data" | "video" | "av";
 
+/** How messages of a data stream go. */
+export type BotsDelivery = "reliable" | "latest";
+
 /** A load, as every process of bots is told it. JSON. */
 export interface BotsPlan {
   readonly calls: number;
@@ -20,6 +23,9 @@ export interface BotsPlan {
   readonly clips: readonly string[];
   /** Bits a second of what a bot says; G.711 has one rate of its own. */
   readonly rate: Range;
+  /** Data streams that both bots send on all the time, beside what they say, and bits a second of each. */
+  readonly data: readonly BotsDelivery[];
+  readonly dataRate: number;
   /** Of which each bot draws the one that stands between it and the server; empty: nothing does. */
   readonly networks: readonly (BotsNetwork | typeof NO_NETWORK)[];
   readonly carrier: CarrierChoice;
@@ -49,6 +55,11 @@ export interface PlannedCall {
 /** Whether bots speak. */
 export function hasVoice({ media }: Pick<BotsPlan, "media">): boolean {
   return media === "opus" || media === "g711" || media === "av";
+}
+
+/** Whether bots take turns, or speak over each other, in a voice or in messages. */
+export function hasTurns(plan: Pick<BotsPlan, "media" | "data">): boolean {
+  return hasVoice(plan) || (plan.media === "data" && plan.data.length === 0);
 }
 
 /** Whether bots show a picture. */

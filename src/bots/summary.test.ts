@@ -6,7 +6,16 @@ import { type BotsMeasured, summarize, tableOf } from "./summary.ts";
 import { emptyTally, sumTallies } from "./tally.ts";
 
 const PLAN: BotsPlan = {
-  ...{ calls: 2, duration: { least: 1_000, most: 1_000 }, ramp: 0, media: "opus", networks: [], clips: [] },
+  ...{
+    calls: 2,
+    duration: { least: 1_000, most: 1_000 },
+    ramp: 0,
+    media: "opus",
+    networks: [],
+    clips: [],
+    data: [],
+    dataRate: 16_000,
+  },
   ...{
     rate: { least: 24_000, most: 24_000 },
     seed: 1,
@@ -20,7 +29,7 @@ const TIMES = { count: 2, p50: 1, p95: 2, p99: 3, max: 4 };
 const NOTHING = { count: 0, p50: Number.NaN, p95: Number.NaN, p99: Number.NaN, max: Number.NaN };
 const ALL_TIMES = {
   ...{ setup: TIMES, firstFrame: TIMES, latency: TIMES, audio: TIMES },
-  ...{ video: NOTHING, data: NOTHING, skewP50: NOTHING, skewP95: NOTHING },
+  ...{ video: NOTHING, data: NOTHING, latestAge: NOTHING, skewP50: NOTHING, skewP95: NOTHING },
 };
 const TALLY = {
   ...emptyTally(),
@@ -110,6 +119,25 @@ describe("a summary", () => {
     expect(table).toContain("frozen 5.00 % (2 times), 3 key frames asked for");
     expect(table).toContain("p50 3.0, p95 8.0 ms at the middle end, p95 31.0 ms at the worst");
     expect(table).toMatch(/^adaptations +4 capacity$/m);
+  });
+
+  it("tells what became of data by how it goes", () => {
+    const data = {
+      reliable: { sent: 50, replaced: 0, dropped: 0, read: 50, outOfOrder: 0 },
+      latest: { sent: 40, replaced: 7, dropped: 3, read: 38, outOfOrder: 1 },
+    };
+    const summary = summarize({
+      ...RUN,
+      tally: { ...TALLY, data },
+      times: { ...ALL_TIMES, latestAge: TIMES },
+    });
+    expect(summary.data.reliable).toEqual({ sent: 50, replaced: 0, dropped: 0, read: 50, out_of_order: 0 });
+    expect(summary.data.latest).toMatchObject({ replaced: 7, dropped: 3, out_of_order: 1, age_ms: TIMES });
+    const table = tableOf(summary).join("\n");
+    expect(table).toMatch(/^reliable data +50 sent, 50 read, 0 out of order$/m);
+    expect(table).toMatch(
+      /^latest values +40 sent, 7 replaced, 3 too old, 38 read, 1 out of order, age p50 1.0/m,
+    );
   });
 
   it("says nothing of pictures where nobody watched", () => {

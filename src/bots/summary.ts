@@ -4,7 +4,7 @@ import type { BotTimesSummary } from "./bot-times.ts";
 import type { LatencySummary } from "./latencies.ts";
 import type { BotsPlan } from "./plan.ts";
 import type { ProcessSample } from "./process-watch.ts";
-import { type MediaTally, type Tally, total } from "./tally.ts";
+import { type DeliveryTally, type MediaTally, type Tally, total } from "./tally.ts";
 
 /** Above this the bots' event loops, or their pacers, were too late for the figures to speak of the server. */
 const OVERLOAD = { loopDelayP99: 40, skippedShare: 0.001 } as const;
@@ -66,6 +66,10 @@ export function summarize(measured: BotsMeasured) {
     },
     media: mediaOf(measured),
     video: videoOf(measured),
+    data: {
+      reliable: deliveryOf(tally.data.reliable),
+      latest: { ...deliveryOf(tally.data.latest), age_ms: times.latestAge },
+    },
     adaptations: tally.adaptations,
     bits_per_second: (tally.bytes * 8) / seconds,
     server:
@@ -91,6 +95,10 @@ export function summarize(measured: BotsMeasured) {
       skipped_intervals: tally.skipped,
     },
   };
+}
+
+function deliveryOf({ sent, replaced, dropped, read, outOfOrder }: DeliveryTally) {
+  return { sent, replaced, dropped, read, out_of_order: outOfOrder };
 }
 
 /** Of each modality that was sent: how much of it arrived, and when. */
@@ -143,6 +151,7 @@ export function tableOf(summary: BotsSummary): string[] {
     ["concealed", `${frames.concealed} (${percent(frames.concealed_share)})`],
     ["refused", reasons(frames.refused)],
     ...modalityRows(summary),
+    ...dataRows(summary),
     ["adaptations", reasons(summary.adaptations)],
     ["bitrate", `${(summary.bits_per_second / 1_000).toFixed(0)} kbit/s of verified packets, all calls`],
     [
@@ -188,6 +197,24 @@ function modalityRows({ media, video }: BotsSummary): [string, string][] {
         : `p50 ${skew.p50.toFixed(1)}, p95 ${skew.p95.toFixed(1)} ms at the middle end, p95 ${skew.worst_p95.toFixed(1)} ms at the worst`,
     ],
   ];
+}
+
+/** Of data streams that were asked for. */
+function dataRows({ data: { reliable, latest } }: BotsSummary): [string, string][] {
+  const rows: [string, string][] = [];
+  const order = (count: number): string => `${count} out of order`;
+  if (reliable.sent > 0)
+    rows.push([
+      "reliable data",
+      `${reliable.sent} sent, ${reliable.read} read, ${order(reliable.out_of_order)}`,
+    ]);
+  const { sent, replaced, dropped, read, out_of_order, age_ms } = latest;
+  if (sent + replaced + dropped > 0)
+    rows.push([
+      "latest values",
+      `${sent} sent, ${replaced} replaced, ${dropped} too old, ${read} read, ${order(out_of_order)}, age ${percentiles(age_ms)}`,
+    ]);
+  return rows;
 }
 
 function percentiles({ count, p50, p95, p99, max }: LatencySummary): string {

@@ -26,6 +26,17 @@ export interface VideoTally {
   leftOut: number;
 }
 
+/** Messages of data streams of one delivery, over all bots. */
+export interface DeliveryTally {
+  sent: number;
+  /** Latest values that a newer one took the place of, and that did not leave within their deadline. */
+  replaced: number;
+  dropped: number;
+  /** By the application at the other end, and how many of those were not the one that had to follow. */
+  read: number;
+  outOfOrder: number;
+}
+
 /** What bots have counted since they began. Every number but `up` only grows. */
 export interface Tally {
   /** Calls that have begun to connect, that were answered and checked, and that went well to their end. */
@@ -50,6 +61,7 @@ export interface Tally {
   adaptations: Record<string, number>;
   media: Record<Modality, MediaTally>;
   video: VideoTally;
+  data: Record<"reliable" | "latest", DeliveryTally>;
 }
 
 export function emptyTally(): Tally {
@@ -61,11 +73,16 @@ export function emptyTally(): Tally {
       ...{ watchedMs: 0, freezes: 0, frozenMs: 0, keyFrames: 0 },
       ...{ keyFrameRequests: 0, switches: 0, leftOut: 0 },
     },
+    data: { reliable: emptyDelivery(), latest: emptyDelivery() },
   };
 }
 
 export function emptyMedia(): MediaTally {
   return { sent: 0, verified: 0, late: 0, refused: 0, bytes: 0 };
+}
+
+function emptyDelivery(): DeliveryTally {
+  return { sent: 0, replaced: 0, dropped: 0, read: 0, outOfOrder: 0 };
 }
 
 /** All tallies as one. */

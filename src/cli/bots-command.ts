@@ -22,6 +22,8 @@ export interface BotsFlags {
   readonly ramp?: Range;
   readonly media: BotsMedia;
   readonly video?: readonly string[];
+  readonly data?: BotsPlan["data"];
+  readonly dataRate: Range;
   readonly rate: Range;
   readonly network?: BotsPlan["networks"];
   readonly carrier: CarrierChoice;
@@ -95,6 +97,8 @@ function planOf(flags: BotsFlags): BotsPlan {
     ...{ calls, duration, media, rate, seed, carrier },
     ramp: flags.ramp?.most ?? calls * RAMP_MS_PER_CALL,
     networks: flags.network ?? [],
+    data: flags.data ?? [],
+    dataRate: flags.dataRate.most,
     clips: (flags.video ?? []).map((path) => resolve(path)),
     duplex: flags.duplex === true,
     decode: flags.decode === true,

@@ -33,6 +33,16 @@ export function addBots(program: Command, exit: (code: ExitCode) => void): void 
       "IVF file to show in place of the clip that comes along; again: a smaller rendition of the same picture",
       values.collect,
     )
+    .option(
+      "--data <list>",
+      "data streams beside it, both ways: reliable, latest or reliable,latest",
+      values.deliveries,
+    )
+    .addOption(
+      new Option("--data-rate <bits>", "bits a second of each of them")
+        .argParser(values.rates)
+        .default({ least: 16_000, most: 16_000 }, "16k"),
+    )
     .addOption(
       new Option("--profile <name>", "how frames are attributed")
         .choices(["frame", "chain"])

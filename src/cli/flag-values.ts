@@ -56,6 +56,14 @@ export function networks(text: string): BotsPlan["networks"] {
   throw new InvalidArgumentError(parsed.fault.message);
 }
 
+/** Deliveries of bots' data streams, each once. */
+export function deliveries(text: string): BotsPlan["data"] {
+  const names = text.split(",");
+  const known = (["reliable", "latest"] as const).filter((name) => names.includes(name));
+  if (known.length === names.length) return known;
+  throw new InvalidArgumentError("It is reliable, latest or reliable,latest.");
+}
+
 /** 64 hex digits. */
 export function agentId(text: string): string {
   if (HASH.test(text)) return text.toLowerCase();

@@ -228,6 +228,8 @@ Latency counts from the capture time that the speaker signed, the start of the f
 bots and clocks of one machine. A tester whose event loop is late by more than 40 ms at p99, or that skips one frame interval in
 1,000, says so: its figures may then be its own and not the server's.
 
+Reliable data is read complete and in order, whatever the network; of latest values older than 500 ms none is sent or read.
+
 A picture is frozen where it stands still for three times its usual pace and 150 ms more. A/V skew is told by end: the middle end's p50 and p95,
 and the worst end's p95. Adaptations are changes of the terms that both bots of a call agreed on, by why.
 
@@ -236,5 +238,5 @@ Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the
 Examples:
   parley bots --calls 10 --duration 20s                              a server of its own on this machine
   parley bots --calls 100 --duration 10s..20s --ramp 10s --network wifi,cellular,none --seed 7
-  parley bots --calls 10 --duration 30s --media av --network cellular+rate=600k..2m
+  parley bots --calls 10 --duration 30s --media av --data latest --network cellular+rate=600k..2m
   parley bots --calls 50 --duration 1m --server https://127.0.0.1:4480/agtp --cert-hash HASH --jsonl run.jsonl`;
