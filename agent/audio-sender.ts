@@ -329,8 +329,8 @@ export class AudioSender {
       const deadline = pacer.take(this.#clock.now());
       if (deadline === undefined) break;
       this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
-      this.#words.catchUp(this.#queue, this.#frame, this.#frameMs);
-      const endsTurn = this.#replay.isEmpty ? this.#sayDue(deadline) : this.#replayDue(deadline);
+      const level = this.#words.catchUp(this.#queue, this.#frame, this.#frameMs);
+      const endsTurn = this.#replay.isEmpty ? this.#sayDue(deadline, level) : this.#replayDue(deadline);
       this.#said.pass(this.#frameMs);
       if (endsTurn || this.#pacer === undefined) this.#said.endTurn();
       if (this.#pacer === undefined) break;
@@ -354,8 +354,8 @@ export class AudioSender {
     return this.#queue.length >= this.#frameValues || this.#turnEnds || !this.#replay.isEmpty;
   }
 
-  /** The next frame of PCM, padded with silence where the turn ends inside it. Says whether it is the last of a turn. */
-  #sayDue(deadline: number): boolean {
+  /** The next frame of PCM, of this level where that is known, padded with silence where the turn ends inside it. Says whether it is the last of a turn. */
+  #sayDue(deadline: number, level: number | undefined): boolean {
     const closing = this.#turnEnds && this.#queue.length === 0;
     this.#queue.fill(this.#frame);
     const marks = this.#writtenTurns.frame(this.#frame, this.#spurtEnded, closing);
@@ -378,7 +378,7 @@ export class AudioSender {
       return false;
     }
     this.#pausedAt = mayPause ? deadline : undefined;
-    const audioLevel = { level: levelOf(this.#frame), voice: marks.voice && !isPause };
+    const audioLevel = { level: level ?? levelOf(this.#frame), voice: marks.voice && !isPause };
     this.#send(payload, deadline, { startOfTurn, endOfTurn, audioLevel });
     return endOfTurn;
   }

@@ -96,14 +96,17 @@ export class WaitingWords {
     for (const reason of this.#reasons.keys()) this.#forget(reason);
   }
 
-  /** Where what is said is late, quiet frames that wait are taken out of `queue`, into `frame`. */
-  catchUp(queue: PcmQueue, frame: Int16Array, milliseconds: number): void {
+  /** Where what is said is late, quiet frames that wait are taken out of `queue`, into `frame`. Returns the level of the one that is next, where that was looked at. */
+  catchUp(queue: PcmQueue, frame: Int16Array, milliseconds: number): number | undefined {
     while (queue.length >= 2 * frame.length) {
-      if (!this.leavesOut(audioLevel(queue.peek(frame.length)), milliseconds)) return;
+      const next = queue.peek(frame.length);
+      const level = audioLevel(next);
+      if (!this.leavesOut(level, milliseconds)) return next.length === frame.length ? level : undefined;
       queue.fill(frame);
       this.#leftOut += 1;
     }
     if (!this.isWaiting) this.#behind = 0;
+    return undefined;
   }
 
   /** Whether a frame of this level and length is left out. Once for each frame. */

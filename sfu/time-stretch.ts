@@ -1,3 +1,5 @@
+import { energyOf } from "./pcm-energy.ts";
+
 /** Shortest and longest stretch of sound taken out or put in at once, milliseconds: periods of voices from 400 to 67 Hz. */
 const SHORTEST_CUT = 2.5;
 const LONGEST_CUT = 15;
@@ -41,7 +43,7 @@ export class TimeStretch {
   /** Takes PCM that is put out as it is. */
   note(pcm: Int16Array): void {
     const { length } = this.#history;
-    const power = powerOf(pcm);
+    const power = pcm.length === 0 ? 0 : energyOf(pcm) / pcm.length;
     const seconds = pcm.length / this.#channels / this.#clockRate;
     this.#power = Math.max(power, this.#power * POWER_KEPT ** seconds);
     if (pcm.length >= length) {
@@ -95,7 +97,7 @@ export class TimeStretch {
     const least = this.#samples(SHORTEST_CUT);
     if (most < least) return undefined;
     // One place is as good as another.
-    if (powerOf(pcm) === 0) return { at: from, lag: most };
+    if (energyOf(pcm) === 0) return { at: from, lag: most };
     const mono = this.#mono(pcm);
     const step = Math.max(1, Math.round(this.#clockRate / SEARCH_RATE));
     const coarse = thinned(mono, step);
@@ -195,7 +197,7 @@ function thinned(sound: Float32Array, step: number): Float32Array {
   return thin;
 }
 
-function powerOf(sound: ArrayLike<number>): number {
+function powerOf(sound: Float32Array): number {
   let energy = 0;
   for (let at = 0; at < sound.length; at += 1) energy += (sound[at] as number) * (sound[at] as number);
   return sound.length === 0 ? 0 : energy / sound.length;
