@@ -50,6 +50,8 @@ export class Attribution {
   #isContradicted = false;
   /** They are known to be overdue. */
   #isOverdue = false;
+  /** None is overdue before this time. */
+  #overdueAt = Number.POSITIVE_INFINITY;
   #pausedAt: number | undefined;
   #unattributed = 0;
 
@@ -78,7 +80,9 @@ export class Attribution {
   /** Something of a frame was handed out: itself, or what it carried of those before it. */
   played(sequence: number, now: number): void {
     const frame = this.#waiting.get(sequence);
-    if (frame !== undefined && frame.standing !== "excused") frame.playedAt ??= this.#pausedAt ?? now;
+    if (frame === undefined || frame.standing === "excused" || frame.playedAt !== undefined) return;
+    frame.playedAt = this.#pausedAt ?? now;
+    this.#overdueAt = Math.min(this.#overdueAt, frame.playedAt + frame.patience);
   }
 
   /** A checkpoint held. What it says of frames that were not `taken` proves nothing against them: those are signed. */
@@ -131,7 +135,7 @@ export class Attribution {
   /** What there is to tell: contradicted frames, and the frames that are overdue, once until checkpoints have caught up. */
   poll(now: number): UnattributedFrames | undefined {
     if (this.#contradicted.length > 0) return this.#tell("contradicted", this.#contradicted.splice(0));
-    if (this.#isOverdue || this.#pausedAt !== undefined) return undefined;
+    if (this.#isOverdue || this.#pausedAt !== undefined || now < this.#overdueAt) return undefined;
     const overdue = this.#overdue(now);
     if (overdue.length === 0) return undefined;
     this.#isOverdue = true;
@@ -156,8 +160,12 @@ export class Attribution {
 
   #overdue(now: number): number[] {
     const overdue: number[] = [];
-    for (const [sequence, { playedAt, patience }] of this.#waiting)
-      if (playedAt !== undefined && now - playedAt >= patience) overdue.push(sequence);
+    this.#overdueAt = Number.POSITIVE_INFINITY;
+    for (const [sequence, { playedAt, patience }] of this.#waiting) {
+      if (playedAt === undefined) continue;
+      this.#overdueAt = Math.min(this.#overdueAt, playedAt + patience);
+      if (now >= playedAt + patience) overdue.push(sequence);
+    }
     return overdue;
   }
 
