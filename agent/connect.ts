@@ -24,8 +24,10 @@ import { unwrap } from "./unwrap.ts";
 
 /** The inbox of an agent that names none. */
 const DEFAULT_INBOX = "main";
-/** Samples of the clock exchange made on connecting. */
+/** Samples of the clock exchange made on connecting, at the most. */
 const CLOCK_SAMPLES = 4;
+/** Uncertainty, ms, that no further sample has to lessen: half of an audio frame. Each costs the server a record on disk. */
+const CLOCK_WELL_KNOWN = 10;
 /** How long a server that ended the inbox has for closing the connection itself, ms. */
 const LAST_WORD_MS = 1_000;
 /** Where the inbox has a connection of its own: how often it is asked for again when that breaks, and the pause before the second time, ms. */
@@ -246,6 +248,8 @@ async function compareClocks(control: ControlChannel, time: MediaTime): Promise<
     const { result } = await control.request({ method: "QUERY", path: "/clock", parameters: { t0 } });
     const { t1, t2 } = result;
     if (typeof t1 === "number" && typeof t2 === "number") sync.add(t0, t1, t2, time.wall());
+    const known = sync.estimate(time.wall());
+    if (known !== undefined && known.uncertainty <= CLOCK_WELL_KNOWN) break;
   }
   const estimate = sync.estimate(time.wall());
   if (estimate === undefined) {
