@@ -8,7 +8,7 @@ import { canDial, loadBinding } from "./binding.ts";
 import { type SessionFacts, WebTransportConnection } from "./connection.ts";
 import { endOfTurn } from "./end-of-turn.ts";
 import type { NativeClient, NativeSession } from "./native.ts";
-import { countReader, readsAtOnce } from "./reads-at-once.ts";
+import { mostReads } from "./reads-at-once.ts";
 
 /** What a WebTransport client carrier is made with. */
 export interface WebTransportCarrierOptions extends EndOptions {
@@ -48,10 +48,9 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
           pinned,
           choice,
           beforeNext: endOfTurn,
-          readsAtOnce,
+          mostReads,
         };
         const connection = new WebTransportConnection(session, facts, options);
-        countReader(connection.ended);
         try {
           connection.start(handlers);
         } catch (error) {

@@ -15,6 +15,7 @@ import { type Accept, ConnectionEnd, type EndOptions } from "../connection-end.t
 import { StreamOpener } from "../stream-opener.ts";
 import type { NativeSession } from "./native.ts";
 import { plainBytes } from "./plain-bytes.ts";
+import { readsAfter } from "./reads-after.ts";
 import { duplexOf, type StreamPort, WebTransportReceiveStream, WebTransportSendStream } from "./streams.ts";
 
 /** What is known of a session besides itself. */
@@ -30,8 +31,8 @@ export interface SessionFacts {
   readonly drops?: Readonly<DatagramDrops> | undefined;
   /** Waited for before the next datagram is asked for. Default: nothing. */
   readonly beforeNext?: (() => Promise<void>) | undefined;
-  /** How many datagrams are asked for at once now. Default: one, which keeps their order. */
-  readonly readsAtOnce?: (() => number) | undefined;
+  /** How many datagrams may be asked for at once now. Default: one, which keeps their order. */
+  readonly mostReads?: (() => number) | undefined;
 }
 
 /** A WebTransport session as a `Connection`. The stack tells neither the peer's address nor its round trip. */
@@ -47,21 +48,27 @@ export class WebTransportConnection implements Connection {
   readonly #session: NativeSession;
   readonly #role: "client" | "server";
   readonly #beforeNext: (() => Promise<void>) | undefined;
-  readonly #readsAtOnce: () => number;
+  readonly #mostReads: () => number;
   readonly #end: ConnectionEnd;
   readonly #streamPort: StreamPort;
   readonly #streams: StreamOpener<SendStream>;
   readonly #exchanges: StreamOpener<DuplexStream>;
   /** The peer's transport takes datagrams: one was accepted for sending. */
   #takesDatagrams = false;
-  /** Datagrams asked for that have not come. */
+  /** Datagrams asked for that have not come, or are not done with. */
   #asked = 0;
+  /** Of those, the ones that came in this turn. */
+  #came = 0;
+  /** How many are asked for at once. */
+  #reads = 1;
+  readonly #ended = Promise.withResolvers<void>();
+  #isEnding = false;
 
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
     this.#role = facts.role;
     this.#beforeNext = facts.beforeNext;
-    this.#readsAtOnce = facts.readsAtOnce ?? (() => 1);
+    this.#mostReads = facts.mostReads ?? (() => 1);
     this.url = facts.url;
     this.pinned = facts.pinned;
     this.drops = facts.drops;
@@ -70,7 +77,10 @@ export class WebTransportConnection implements Connection {
       {
         send: (bytes) => this.#sendOwn(bytes),
         openStream: facts.role === "server" ? () => this.openStream() : undefined,
-        close: (code, reason) => session.close(code, reason),
+        close: (code, reason) => {
+          session.close(code, reason);
+          this.#awaitEnd();
+        },
       },
       options,
     );
@@ -85,11 +95,7 @@ export class WebTransportConnection implements Connection {
     this.#exchanges = new StreamOpener(options.clock, () =>
       this.#open(async () => duplexOf(await session.openBi(), this.#streamPort)),
     );
-    this.ended = session.closed().then((info) => {
-      end.lost(closeInfo(info.closeCode, info.reason));
-      this.#streams.fail(end.refusal());
-      this.#exchanges.fail(end.refusal());
-    });
+    this.ended = this.#ended.promise;
   }
 
   get roundTrip(): number | undefined {
@@ -164,7 +170,7 @@ export class WebTransportConnection implements Connection {
   }
 
   #askForDatagrams(): void {
-    while (!this.#end.closed && this.#asked < this.#readsAtOnce()) {
+    while (!this.#end.closed && this.#asked < this.#reads) {
       this.#asked += 1;
       void this.#readDatagram();
     }
@@ -173,11 +179,14 @@ export class WebTransportConnection implements Connection {
   async #readDatagram(): Promise<void> {
     try {
       this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
+      this.#came += 1;
       await this.#beforeNext?.();
     } catch {
-      // The session is over: `closed` says why.
+      this.#awaitEnd();
       return;
     }
+    if (this.#came > 0) this.#reads = readsAfter(this.#came, this.#asked, this.#mostReads());
+    this.#came = 0;
     this.#asked -= 1;
     this.#askForDatagrams();
   }
@@ -187,7 +196,7 @@ export class WebTransportConnection implements Connection {
       while (!this.#end.closed)
         this.#end.stream(new WebTransportReceiveStream(await this.#session.acceptUni(), this.#streamPort));
     } catch {
-      // As above.
+      this.#awaitEnd();
     }
   }
 
@@ -196,8 +205,20 @@ export class WebTransportConnection implements Connection {
       while (!this.#end.closed)
         this.#end.exchange(duplexOf(await this.#session.acceptBi(), this.#streamPort));
     } catch {
-      // As above.
+      this.#awaitEnd();
     }
+  }
+
+  /** The session is over, as whatever waits for something of it notices: the stack says why. Asked from the start, it would be one more call pending for each connection. */
+  #awaitEnd(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    void this.#session.closed().then((info) => {
+      this.#end.lost(closeInfo(info.closeCode, info.reason));
+      this.#streams.fail(this.#end.refusal());
+      this.#exchanges.fail(this.#end.refusal());
+      this.#ended.resolve();
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import { WebTransportConnection } from "./connection.ts";
 import { endOfTurn } from "./end-of-turn.ts";
 import { bindFault, freePort } from "./free-port.ts";
 import type { NativeBinding, NativeRequest, NativeServer, NativeSession } from "./native.ts";
-import { countReader, readsAtOnce } from "./reads-at-once.ts";
+import { mostReads } from "./reads-at-once.ts";
 
 /** What a WebTransport listener is made with. */
 export interface WebTransportListenOptions extends EndOptions {
@@ -211,11 +211,10 @@ class QuicListener implements WebTransportListener {
     this.counters.accepted++;
     const connection = new WebTransportConnection(
       session,
-      { role: "server", url, beforeNext: endOfTurn, readsAtOnce },
+      { role: "server", url, beforeNext: endOfTurn, mostReads },
       this.#options,
     );
     this.#connections.add(connection);
-    countReader(connection.ended);
     void connection.ended.then(() => this.#connections.delete(connection));
     try {
       connection.start(this.#accept);
