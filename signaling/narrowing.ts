@@ -121,7 +121,8 @@ export function narrowedTerms(
   if (raised !== undefined) {
     return refuse("limit-exceeded", "A narrowing raises no cap.", "narrowing.scope", raised);
   }
-  const before = closedOf(terms);
+  // A change that is left out may have taken opened streams from the list.
+  const before = leavesOut ? (terms.closed ?? []) : closedOf(terms);
   const inOrder = closed.every((stream, i) => i === 0 || (closed[i - 1] as number) < stream);
   if (!inOrder) return refuse("field-invalid", "Streams stand by rising number.", "narrowing.closed");
   if (before.some((stream) => !closed.includes(stream)))

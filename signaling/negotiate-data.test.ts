@@ -35,6 +35,13 @@ test("a data stream is answered with the first offered format that is known here
   ]);
 });
 
+test("label, delivery and deadline are those of the offer", () => {
+  const values = { label: "pose", delivery: "latest", deadline_ms: 200 } as const;
+  expect(must(answer([{ ...data, ...values }], { data: canData })).streams).toMatchObject([values]);
+  const endless = { ...data, deadline_ms: 200 };
+  expect(answer([endless], { data: canData })).toMatchObject({ fault: { details: { reason: "ambiguous" } } });
+});
+
 test("each end takes of an offer the modalities it has", () => {
   const taken = (local: Omit<Capabilities, "profiles">) =>
     must(answer([audio, data], local)).streams.map(({ modality }) => modality);

@@ -3,7 +3,6 @@ import type { Row } from "../row.ts";
 const AUDIO = "signaling/negotiate-audio.test.ts";
 const VIDEO = "signaling/negotiate-video.test.ts";
 const FILM = "test/scenario/video.test.ts";
-const NO_VIDEO = "not yet: audio and structured data are carried, video is not";
 const PARSE = "codecs/frame-parse.test.ts";
 const SENDER = "sfu/frame-sender.test.ts";
 const JITTER = "sfu/jitter-buffer.test.ts";
@@ -152,7 +151,18 @@ export const COMMUNICATION_MEDIA: readonly Row[] = [
     binds: "both",
     requirement: "Signals of video's bandwidth go through control messages.",
     source: "SEED, Video Streams",
-    proof: { notDone: NO_VIDEO },
+    proof: {
+      tests: [
+        {
+          file: "test/scenario/video-terms.test.ts",
+          name: "rate, height and frame rate of a picture are agreed on in mid-call, and the evidence says so",
+        },
+        {
+          file: "signaling/opened-streams.test.ts",
+          name: "what is agreed of video and data > is a rate, a height and a number of frames within what was opened",
+        },
+      ],
+    },
   },
   {
     id: "C49",
@@ -193,6 +203,21 @@ export const COMMUNICATION_MEDIA: readonly Row[] = [
     binds: "both",
     requirement: "Structured data may tolerate loss, by its use.",
     source: "SEED, Structured Data Streams",
-    proof: { notDone: "not yet: structured data is one reliable stream each way" },
+    proof: {
+      tests: [
+        {
+          file: "test/scenario/data-streams.test.ts",
+          name: "latest values > arrive fresh whatever the backlog: the newest alone waits, and none is older than its deadline",
+        },
+        {
+          file: "agent/data-latest.test.ts",
+          name: "the sender of latest values > lets nothing leave that is past its deadline, wherever it waited",
+        },
+        {
+          file: "signaling/negotiate-data.test.ts",
+          name: "label, delivery and deadline are those of the offer",
+        },
+      ],
+    },
   },
 ];

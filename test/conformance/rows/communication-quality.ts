@@ -33,7 +33,16 @@ export const COMMUNICATION_QUALITY: readonly Row[] = [
     binds: "both",
     requirement: "Audio and video stay together.",
     source: "SEED, Latency Requirements",
-    proof: { notDone: "not yet: audio and structured data are carried, video is not" },
+    proof: {
+      tests: [
+        {
+          file: "sfu/av-sync.test.ts",
+          name: "shows pictures as long after their capture as the voice is heard after its own",
+        },
+        { file: "sfu/av-sync.test.ts", name: "follows the voice's delay as that changes" },
+        { file: "sfu/av-sync.test.ts", name: "compares each picture with what is heard as it is shown" },
+      ],
+    },
   },
   {
     id: "C54",

@@ -1,0 +1,45 @@
+/** What both ends agree to have otherwise of a picture: asked and accepted by control messages, kept in the record, proved by the evidence. */
+import { expect, it } from "vitest";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { strictVerifier } from "../keys.ts";
+import { Camera, Watched } from "./showing.ts";
+import { connected } from "./talking.ts";
+import { World } from "./world.ts";
+
+const WITH_VIDEO = {
+  audio: { codecs: ["pcmu"] },
+  video: { codecs: ["vp8"], maxHeight: 360, maxFrameRate: 30 },
+  adaptation: false,
+} as const;
+
+it("rate, height and frame rate of a picture are agreed on in mid-call, and the evidence says so", async () => {
+  const world = new World();
+  const pair = [await world.agent("Ada"), await world.agent("Bob")] as const;
+  const { call, answered } = await connected(world, ...pair, WITH_VIDEO, WITH_VIDEO);
+  const watched = new Watched(world, answered);
+  new Camera(world, call);
+  await world.clock.advance(1_000);
+  const stream = call.video?.id;
+  if (stream === undefined) throw new Error("no picture");
+  const wanted = { stream, bitrate: 200_000, maxHeight: 180, maxFrameRate: 15 };
+  const agreed = { leg: 0, stream, bitrate_bps: 200_000, max_height: 180, max_frame_rate: 15 };
+  await world.during(call.propose({ streams: [wanted] }, "bandwidth"));
+  await world.clock.advance(200);
+  for (const end of [call, answered]) expect(end.terms).toMatchObject({ number: 2, settings: [agreed] });
+  await expect(world.during(call.propose({ streams: [{ stream, maxHeight: 720 }] }))).rejects.toMatchObject({
+    code: "field-invalid",
+    at: "change.settings.streams[0].max_height",
+  });
+  const before = watched.units.length;
+  await world.clock.advance(1_000);
+  expect(watched.units.length).toBeGreaterThan(before);
+  await world.during(call.end());
+  const anchors = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
+  const { report } = verifyEvidence(await world.during(call.evidence()), anchors, strictVerifier);
+  expect(report.faults).toEqual([]);
+  expect(report.statements).toContainEqual({
+    by: "both",
+    text: `terms 2: the caller asked (bandwidth), the other end accepted: caller, stream ${stream}: at most 200000 bit/s, at most 180 lines, at most 15 frames/s`,
+  });
+  expect(world.reported).toEqual([]);
+});
