@@ -4,9 +4,11 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { SessionNotice } from "../signaling/session-notice.ts";
 import type { Terms } from "../signaling/terms.ts";
 import type { CallChanges } from "./call-changes.ts";
+import type { CallData } from "./call-data.ts";
 import type { CallMedia } from "./call-media.ts";
 import type { CallStream } from "./call-stream.ts";
 import type { CallTerms } from "./call-terms.ts";
+import { checkLabel } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { offerWanted, openedFrom, type WantedStream } from "./stream-opening.ts";
 import { readStreamParameters } from "./stream-parameters.ts";
@@ -60,6 +62,16 @@ export class CallStreams {
 
   /** Resolves once the other end has signed it and it flows here; with several renditions, all of them. */
   async open(wanted: WantedStream, reason?: string): Promise<CallStream> {
+    if (wanted.modality === "data") checkLabel(wanted.label, "label");
+    return await this.#open(wanted, reason);
+  }
+
+  /** The same for a reliable stream of JSON with one of Parley's own labels. */
+  async openOwn(label: string): Promise<CallData> {
+    return (await this.#open({ modality: "data", label })) as CallData;
+  }
+
+  async #open(wanted: WantedStream, reason?: string): Promise<CallStream> {
     const { platform, leg, media, changes } = this.#options;
     const freshSsrc = () => new DataView(platform.random(4).buffer).getUint32(0);
     const make = (present: Terms) =>

@@ -196,7 +196,10 @@ export class Call {
       terms: this.#terms,
       changes: this.#changes,
       tell: (notice) => this.#notices.tell(notice),
-      opened: (event) => this.#events.emit("stream-opened", event),
+      opened: (event) => {
+        this.#channels.add(event.stream);
+        this.#events.emit("stream-opened", event);
+      },
       closed: (event) => this.#events.emit("stream-closed", event),
     });
     options.media.keyFramesWith((stream) => {
@@ -223,7 +226,8 @@ export class Call {
       suspended: (event) => this.#events.emit("suspended", event),
       resumed: (event) => this.#events.emit("resumed", event),
     });
-    this.#channels = new DataChannels({ ...parts, platform });
+    const open = (label: string) => this.#streams.openOwn(label);
+    this.#channels = new DataChannels({ ...parts, platform, open });
     this.texts = this.#channels.texts.heard;
     options.media.slowReaderWith((...news) => this.#notices.readerIsSlow(...news).catch(report));
     options.media.unattributedWith((frames) => this.#notices.playedUnattributed(frames).catch(report));

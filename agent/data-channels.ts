@@ -1,5 +1,5 @@
-import { ParleyError } from "../codecs/parley-error.ts";
-import type { CallData } from "./call-data.ts";
+import { CallData } from "./call-data.ts";
+import type { CallStream } from "./call-stream.ts";
 import { RPC_LABEL, TEXT_LABEL } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { RpcChannel } from "./rpc-channel.ts";
@@ -10,14 +10,14 @@ export class DataChannels {
   readonly texts: TextChannel;
   readonly rpc: RpcChannel;
 
-  /** `open`: has the call open a stream of a label; resolves once both ends agree. Default: none can be opened. */
+  /** `open`: has the call open a stream of a label; resolves once both ends agree. */
   constructor(options: {
     readonly media: { readonly data: readonly CallData[] };
     readonly platform: Pick<AgentPlatform, "clock" | "random">;
     readonly report: (error: unknown) => void;
-    readonly open?: (label: string) => Promise<CallData>;
+    readonly open: (label: string) => Promise<CallData>;
   }) {
-    const { media, platform, report, open = unopened } = options;
+    const { media, platform, report, open } = options;
     const { clock, random } = platform;
     // Far apart, so that a process that takes the call up means none of those of the one before.
     const first = () => new DataView(random(4).buffer).getUint32(0) * 2 ** 16;
@@ -26,8 +26,9 @@ export class DataChannels {
     for (const stream of media.data) this.add(stream);
   }
 
-  /** A data stream of the call is there. Idempotent. */
-  add(stream: CallData): void {
+  /** A stream of the call is there, which is passed over where it has another label. Idempotent. */
+  add(stream: CallStream): void {
+    if (!(stream instanceof CallData)) return;
     if (stream.label === TEXT_LABEL) this.texts.add(stream);
     else if (stream.label === RPC_LABEL) this.rpc.add(stream);
   }
@@ -37,12 +38,4 @@ export class DataChannels {
     this.texts.finish();
     this.rpc.finish();
   }
-}
-
-async function unopened(label: string): Promise<never> {
-  throw new ParleyError({
-    code: "field-invalid",
-    message: "The call was made without such a stream.",
-    at: label,
-  });
 }

@@ -7,7 +7,7 @@ import type { Direction } from "../signaling/stream-fields.ts";
 import { lastStreamOf, type OpenedStream, streamOf, streamsSentBy, type Terms } from "../signaling/terms.ts";
 import { offerAudio } from "./audio-offer.ts";
 import type { CallAudioOptions, CallOptions, VideoOptions } from "./call-options.ts";
-import { checkLabel, type DataStreamOptions, offerData } from "./data-offer.ts";
+import { type DataStreamOptions, offerData } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { offerVideo } from "./video-offer.ts";
 
@@ -48,7 +48,6 @@ export function offerWanted(
       return offerVideo(wanted, { first, source: Math.max(0, ...sources) + 1 }, freshSsrc);
     }
     case "data":
-      checkLabel(wanted.label, "label");
       return [offerData(wanted, first, freshSsrc())];
   }
 }

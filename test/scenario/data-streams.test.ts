@@ -13,6 +13,9 @@ import { dataOf, EVERY_KIND, heardOn, textsOf, valuesOf } from "./data-kinds.ts"
 import { connected, refusal, say } from "./talking.ts";
 import { World } from "./world.ts";
 
+/** A voice alone, with authority for data beside it. */
+const WITH_ROOM = { audio: { codecs: ["pcmu"] }, scope: ["communication:bilateral"] };
+
 let world: World;
 let ada: Agent;
 let bob: Agent;
@@ -135,10 +138,53 @@ describe("requests", () => {
     expect(world.reported).toEqual([]);
   });
 
-  it("of an end that was not given the stream are refused by name", async () => {
-    const { call } = await connected(world, ada, bob, { audio: false, data: true });
-    expect(call.streams.map(({ modality }) => modality)).toEqual(["data"]);
-    expect(() => call.onRpc("a b", () => 1)).toThrow(expect.objectContaining({ code: "field-invalid" }));
+  it("open their stream when first needed, as texts do, whichever end needs it", async () => {
+    const { call, answered } = await connected(world, ada, bob, WITH_ROOM, { scope: WITH_ROOM.scope });
+    expect(call.streams.map(({ modality }) => modality)).toEqual(["audio"]);
+    answered.onRpc("name", () => "Bob");
+    call.onRpc("name", () => "Ada");
+    const text = answered.text();
+    void text.append("said without being asked");
+    const heard = textsOf(call);
+    // Both ends at the same moment, and more than one request before the stream is there.
+    const names = [call.rpc("name", null), answered.rpc("name", null), call.rpc("name", null)];
+    expect(await world.during(Promise.all([...names, text.finish()]))).toEqual([
+      "Bob",
+      "Ada",
+      "Bob",
+      undefined,
+    ]);
+    await world.clock.advance(100);
+    expect(heard.map((one) => one.text)).toEqual(["said without being asked"]);
+    const labels = call.streams.flatMap((one) => ("label" in one ? [one.label] : []));
+    expect([...new Set(labels)].toSorted()).toEqual(["parley.rpc", "parley.text"]);
+    expect(call.data).toBeUndefined();
+    expect(world.reported).toEqual([]);
+  });
+
+  it("fail by name where the other end takes no data", async () => {
+    const taking = { data: false, scope: WITH_ROOM.scope };
+    const { call } = await connected(world, ada, bob, WITH_ROOM, taking);
+    expect(await refusal(world, call.rpc("name", null))).toBe("change-rejected");
+    const text = call.text();
+    await text.append("to nobody");
+    expect(await refusal(world, text.finish())).toBe("change-rejected");
+    expect(await refusal(world, call.open({ modality: "data", label: "parley.rpc" }))).toBe(
+      "field-invalid at label",
+    );
+  });
+
+  it("end with the stream that they went over, and open another one", async () => {
+    const { call, answered } = await connected(world, ada, bob, EVERY_KIND);
+    answered.onRpc("hang", () => new Promise(() => undefined));
+    answered.onRpc("name", () => "Bob");
+    const open = refusal(world, call.rpc("hang", null));
+    await world.clock.advance(50);
+    await world.during(dataOf(call, "parley.rpc").close());
+    expect(await open).toBe("closed");
+    await world.clock.advance(200);
+    expect(await world.during(call.rpc("name", null))).toBe("Bob");
+    expect(world.reported).toEqual([]);
   });
 });
 
