@@ -1,6 +1,6 @@
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { VideoAdaptation } from "../sfu/video-adaptation.ts";
+import { type PictureEstimate, VideoAdaptation } from "../sfu/video-adaptation.ts";
 import {
   MOST_RATE,
   type PictureLimits,
@@ -59,7 +59,7 @@ export class VideoAgreement {
   }
 
   /** Takes what is known of the way now, and what the voice takes of it, bits a second; returns what the voice is to go by. */
-  observe(estimate: PathEstimate, voice: number): PathEstimate {
+  observe(estimate: PictureEstimate, voice: number): PathEstimate {
     const { clock, report } = this.#options;
     const adaptation = this.#adaptation;
     if (adaptation === undefined) return estimate;

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { VideoAdaptation } from "./video-adaptation.ts";
+import { VIDEO_FLOOR } from "./video-ladder.ts";
 
 const options = { most: 2_000_000, maxHeight: 720, maxFrameRate: 30 };
 const beside = { voice: 130_000, data: 50_000 };
@@ -63,9 +64,16 @@ it("goes by what hops behind take", () => {
 
 it("sees a queue before the estimate falls", () => {
   const video = atMost();
-  expect(video.observe(way(4_000_000, 120), beside, 0)?.bitsPerSecond).toBe(1_250_000);
+  expect(video.observe(way(4_000_000, 120), beside, 0)?.bitsPerSecond).toBe(1_000_000);
   expect(video.observe(way(4_000_000, 120), beside, 100)).toBeUndefined();
-  expect(video.observe(way(4_000_000, 120), beside, 450)?.bitsPerSecond).toBe(800_000);
+  expect(video.observe(way(4_000_000, 120), beside, 450)?.bitsPerSecond).toBe(500_000);
+});
+
+it("sees that less comes out than goes in before any queue is reported", () => {
+  const video = atMost();
+  const usual = { ...way(4_000_000), leastRoundTrip: 40, inFlight: 45_000 };
+  expect(video.observe(usual, beside, 0)).toBeUndefined();
+  expect(video.observe({ ...usual, inFlight: 55_000 }, beside, 50)?.bitsPerSecond).toBe(1_000_000);
 });
 
 it("waits a moment where the lack is small", () => {
@@ -73,13 +81,23 @@ it("waits a moment where the lack is small", () => {
   expect(observe(video, way(2_350_000), 0, 1_000)).toBe(150);
 });
 
-it("pauses where nothing is left, and leaves the voice alone until then", () => {
+it("pauses where nothing is left for a while, and leaves the voice alone until then", () => {
   const video = atMost();
   const thin = way(90_000, 300);
   expect(video.voiceEstimate(thin, 130_000, 0)).toMatchObject({ bitsPerSecond: 130_000, queueDelay: 0 });
-  expect(video.observe(thin, beside, 0)).toMatchObject({ bitsPerSecond: 0 });
-  expect(video.voiceEstimate(thin, 130_000, 100)).toMatchObject({ bitsPerSecond: 130_000 });
-  expect(video.voiceEstimate(thin, 130_000, 2_000)).toBe(thin);
+  expect(video.observe(thin, beside, 0)).toMatchObject({ bitsPerSecond: VIDEO_FLOOR });
+  expect(observe(video, thin, 50, 3_000)).toBe(2_000);
+  expect(video.plan.bitsPerSecond).toBe(0);
+  expect(video.voiceEstimate(thin, 130_000, 2_100)).toMatchObject({ bitsPerSecond: 130_000 });
+  expect(video.voiceEstimate(thin, 130_000, 3_600)).toBe(thin);
+});
+
+it("comes back from nothing with as much of the way as there is", () => {
+  const video = atMost();
+  observe(video, way(90_000), 0, 3_000);
+  expect(video.plan.bitsPerSecond).toBe(0);
+  observe(video, way(180_000), 3_000, 4_000);
+  expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
 });
 
 it("keeps half of what the voice leaves from data that would take all of it", () => {

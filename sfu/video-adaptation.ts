@@ -1,3 +1,4 @@
+import type { HopEstimate } from "./congestion/media-hop.ts";
 import {
   type PictureLimits,
   pictureAt,
@@ -12,6 +13,9 @@ export interface VideoPlan extends PictureLimits {
   /** Bits a second, all that is around the payloads included; 0: it pauses. */
   readonly bitsPerSecond: number;
 }
+
+/** The part of what is known of a way that pictures go by. */
+export type PictureEstimate = PathEstimate & Partial<Pick<HopEstimate, "inFlight" | "leastRoundTrip">>;
 
 /** What goes the same way and is not to give way, bits a second. */
 export interface Beside {
@@ -33,8 +37,12 @@ const FAR_TOO_MUCH = 0.85;
 const LACK_MS = 150;
 /** Packets that wait on the way longer than this say that it is full before the estimate does: then this share is sent, and it has so long to drain, ms. */
 const FILLING_MS = 80;
-const LESS_WHEN_FILLING = 0.75;
+const LESS_WHEN_FILLING = 0.5;
 const DRAIN_MS = 400;
+/** What is on its way for longer than the round trip and this, ms, by the rate at which it was sent, stands in a queue of which nothing is known yet. */
+const STANDING_MS = 140;
+/** At the floor nothing is taken from pictures before the way was too thin for so long, ms: what is known of it swings as it empties. */
+const THIN_MS = 2_000;
 /** Packets that wait longer than this leave no room for more, ms. */
 const FULL_MS = 40;
 /** Room has to have been there so long before more is sent, ms; and so long after it was less, doubled each time that it was soon too much. */
@@ -93,7 +101,7 @@ export class VideoAdaptation {
   }
 
   /** Takes an estimate; returns the plan where it is another one than before. */
-  observe(estimate: PathEstimate, beside: Beside, now: number): VideoPlan | undefined {
+  observe(estimate: PictureEstimate, beside: Beside, now: number): VideoPlan | undefined {
     const before = this.#plan.bitsPerSecond;
     const bitsPerSecond = this.#rate(estimate, beside, now);
     if (bitsPerSecond === before) return undefined;
@@ -116,26 +124,31 @@ export class VideoAdaptation {
     };
   }
 
-  #rate(
-    { bitsPerSecond, behind = bitsPerSecond, queueDelay }: PathEstimate,
-    beside: Beside,
-    now: number,
-  ): number {
+  #rate(estimate: PictureEstimate, beside: Beside, now: number): number {
+    const { bitsPerSecond, behind = bitsPerSecond, queueDelay } = estimate;
     const present = this.#plan.bitsPerSecond;
     const way = Math.min(bitsPerSecond, behind) * USED;
     const beyondVoice = Math.max(0, way - beside.voice);
     const usable = Math.max(0, beyondVoice - Math.min(beside.data, beyondVoice * (1 - KEPT_FROM_DATA)));
-    const isFilling = queueDelay > FILLING_MS && now - this.#loweredAt >= DRAIN_MS;
+    const isFilling =
+      (queueDelay > FILLING_MS || this.#isStanding(estimate, beside)) && now - this.#loweredAt >= DRAIN_MS;
     if (present > 0 && (usable < present || isFilling)) {
       this.#roomSince = undefined;
       this.#lackSince ??= now;
       const isUrgent = isFilling || usable < present * FAR_TOO_MUCH;
       if (!isUrgent && now - this.#lackSince < LACK_MS) return present;
-      return this.#lowered(isFilling ? Math.min(usable, present * LESS_WHEN_FILLING) : usable, now);
+      if (present <= VIDEO_FLOOR && now - this.#lackSince < THIN_MS) return present;
+      const least = present > VIDEO_FLOOR ? VIDEO_FLOOR : 0;
+      return this.#lowered(
+        Math.max(least, isFilling ? Math.min(usable, present * LESS_WHEN_FILLING) : usable),
+        now,
+      );
     }
     this.#lackSince = undefined;
     const next = videoRateAbove(present, this.#options.most);
-    if (next <= present || next > usable || queueDelay > FULL_MS) {
+    // From nothing to the floor all of the way counts: what offers nothing never finds out that there is more.
+    const room = present === 0 ? Math.min(bitsPerSecond, behind) - beside.voice : usable;
+    if (next <= present || next > room || queueDelay > FULL_MS) {
       this.#roomSince = undefined;
       return present;
     }
@@ -144,6 +157,7 @@ export class VideoAdaptation {
     this.#roomSince = now;
     if (!this.#isStarting) this.#roomWanted = ROOM_MS;
     this.#raisedAt = now;
+    if (present === 0) return next;
     const raised = Math.max(next, videoRateWithin(Math.min(usable, present * RAISE), this.#options.most));
     if (raised === this.#options.most) this.#isStarting = false;
     return raised;
@@ -157,6 +171,16 @@ export class VideoAdaptation {
     this.#loweredAt = now;
     this.#lackSince = now;
     return videoRateWithin(usable, this.#options.most);
+  }
+
+  /** More is on its way than a round trip takes: less comes out than goes in, and the reports that say so are yet to come. */
+  #isStanding(
+    { inFlight = 0, leastRoundTrip, roundTrip }: PictureEstimate,
+    { voice, data }: Beside,
+  ): boolean {
+    const sent = this.#plan.bitsPerSecond + voice + data;
+    const known = leastRoundTrip ?? roundTrip;
+    return known !== undefined && (inFlight * 8_000) / sent > known + STANDING_MS;
   }
 
   #planAt(bitsPerSecond: number): VideoPlan {

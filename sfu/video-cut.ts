@@ -6,6 +6,8 @@ const UPPER_LAYER_DEBT_MS = 400;
 const BASE_LAYER_DEBT_MS = 800;
 /** Before a key frame is. */
 const KEY_FRAME_DEBT_MS = 1_500;
+/** Debt at which there is room for one, and for what follows it. */
+const ROOM_DEBT_MS = 100;
 
 /** Why a unit was left out: there is no rate for it, or what it needs was left out. */
 export type CutReason = "rate" | "dependency";
@@ -69,7 +71,7 @@ export class VideoCut {
   roomForKeyFrame(now: number): number | undefined {
     if (this.#bitsPerSecond <= 0) return undefined;
     this.#drain(now);
-    return now + Math.max(0, this.#debtMs - BASE_LAYER_DEBT_MS);
+    return now + Math.max(0, this.#debtMs - ROOM_DEBT_MS);
   }
 
   #reason({ key, layer }: CutUnit): CutReason | undefined {
