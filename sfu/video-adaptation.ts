@@ -54,7 +54,7 @@ const SOON_MS = 5_000;
 /** How much more at once. */
 const RAISE = 1.6;
 /** What is sent before anything is known of the way, bits a second; and how long there has to be room for more until there is none for the first time, ms. */
-const FIRST_RATE = 500_000;
+const FIRST_RATE = 200_000;
 const FIRST_ROOM_MS = 250;
 /** Data leaves this share of the way to video, whatever it would take. */
 const KEPT_FROM_DATA = 0.5;
