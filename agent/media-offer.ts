@@ -14,16 +14,17 @@ import { offerVideo, videoCapabilities } from "./video-offer.ts";
 /** Stream id of a call's picture, and of its best rendition; those of the others follow. */
 const VIDEO_STREAM = 3;
 
-/** The streams a caller offers. Throws `field-invalid` when there are none, or for audio nothing here can run. */
+/** The streams a caller offers, pictures under the caps `limits` of its scope. Throws `field-invalid` when there are none, or for audio nothing here can run. */
 export function offerStreams(
   platform: AgentPlatform,
   options: CallOptions,
   freshSsrc: () => number,
+  limits: ScopeLimits = {},
 ): OfferStream[] {
   const streams: OfferStream[] = [];
   if (options.audio !== false) streams.push(offerAudio(platform, options.audio ?? {}, freshSsrc()));
   const picture = videoOf(options);
-  if (picture !== undefined) streams.push(...offerVideo(picture, { first: VIDEO_STREAM }, freshSsrc));
+  if (picture !== undefined) streams.push(...offerVideo(picture, { first: VIDEO_STREAM }, freshSsrc, limits));
   streams.push(...offeredData(options, freshSsrc));
   if (streams.length > 0) return streams;
   throw new ParleyError({ code: "field-invalid", message: "A call has audio, video or data.", at: "audio" });

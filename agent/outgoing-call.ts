@@ -51,7 +51,12 @@ function offerPayload(
   options: OutgoingCallOptions,
   ids: { readonly offerId: string; readonly ttl: number; readonly mediaKey: string },
 ): OfferPayload {
-  const streams = offerStreams(context.platform, options, () => randomSsrc(context));
+  const streams = offerStreams(
+    context.platform,
+    options,
+    () => randomSsrc(context),
+    context.declaredScope.limits,
+  );
   const iat = Math.floor(context.platform.clock.wall() / 1000);
   return {
     v: 1,

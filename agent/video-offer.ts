@@ -6,6 +6,7 @@ import {
   type VideoFormatName,
 } from "../codecs/video-formats.ts";
 import type { VideoCapabilities } from "../signaling/negotiate-video.ts";
+import type { ScopeLimits } from "../signaling/scope.ts";
 import type { VideoOfferStream } from "../signaling/video-stream.ts";
 import type { VideoOptions } from "./call-options.ts";
 
@@ -16,14 +17,15 @@ const LEAST_SIDE = 16;
 /** The source that a call's own picture is where it has several renditions. */
 const SOURCE = 1;
 
-/** The streams of video that an end offers, from stream id `first` on: one for each rendition, with half the width and height of the one before. Throws `field-invalid` for what is no codec or no size. */
+/** The streams of video that an end offers, from stream id `first` on: one for each rendition, with half the width and height of the one before. Caps of the scope they are sent under hold for all of them. Throws `field-invalid` for what is no codec or no size. */
 export function offerVideo(
   options: VideoOptions,
   { first, source = SOURCE }: { readonly first: number; readonly source?: number },
   freshSsrc: () => number,
+  limits: ScopeLimits = {},
 ): VideoOfferStream[] {
   const { renditions = 1 } = options;
-  const { maxWidth, maxHeight, maxFrameRate } = { ...USUAL, ...options };
+  const { maxWidth, maxHeight, maxFrameRate } = cappedBy(limits, { ...USUAL, ...options });
   return Array.from({ length: renditions }, (_, rendition) => ({
     stream: first + rendition,
     modality: "video",
@@ -39,6 +41,17 @@ export function offerVideo(
     })),
     ...(renditions === 1 ? {} : { source, rendition }),
   }));
+}
+
+function cappedBy(
+  { height = Number.POSITIVE_INFINITY, "frame-rate": frameRate = Number.POSITIVE_INFINITY }: ScopeLimits,
+  wanted: Required<Pick<VideoOptions, "maxWidth" | "maxHeight" | "maxFrameRate">>,
+) {
+  return {
+    maxWidth: wanted.maxWidth,
+    maxHeight: Math.max(LEAST_SIDE, Math.min(height, wanted.maxHeight)),
+    maxFrameRate: Math.max(1, Math.min(frameRate, wanted.maxFrameRate)),
+  };
 }
 
 /** What a callee takes; `maySend`: its documents let it. */

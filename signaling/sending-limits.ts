@@ -62,16 +62,18 @@ export interface PictureCaps {
   readonly bitrate: number | undefined;
 }
 
-/** What `leg` may send of a stream of video: as the codec was taken, by what both agreed on since, and under the scope of that leg. */
+/**
+ * What `leg` may send of a stream of video: as the codec was taken, by what both agreed on since, and under the scope of that leg in the terms, or
+ * under `limits` where less is in force.
+ */
 export function pictureCaps(
   { codec, stream }: Extract<TermsStream, { modality: "video" }>,
   { settings = [], legs }: Terms,
   leg: 0 | 1,
+  limits: ScopeLimits = limitsOf(legs, leg),
 ): PictureCaps {
   const setting: Partial<StreamSetting> =
     settings.find((each) => each.leg === leg && each.stream === stream) ?? {};
-  const scope = parseScopes(legs.find((each) => each.leg === leg)?.scope ?? []);
-  const limits: ScopeLimits = scope.ok ? scope.value.limits : {};
   const most = (...caps: readonly (number | undefined)[]) =>
     Math.min(...caps.map((cap) => cap ?? Number.POSITIVE_INFINITY));
   const bitrate = most(setting.bitrate_bps, limits["bitrate-bps"]);
@@ -81,6 +83,11 @@ export function pictureCaps(
     maxFrameRate: most(codec.max_frame_rate, setting.max_frame_rate, limits["frame-rate"]),
     bitrate: Number.isFinite(bitrate) ? bitrate : undefined,
   };
+}
+
+function limitsOf(legs: Terms["legs"], leg: 0 | 1): ScopeLimits {
+  const scope = parseScopes(legs.find((each) => each.leg === leg)?.scope ?? []);
+  return scope.ok ? scope.value.limits : {};
 }
 
 /** The streams a leg may send under its scope: those whose modality it covers, as many as its cap allows, the lowest numbers first. */

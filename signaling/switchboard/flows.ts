@@ -4,7 +4,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE, deliveryOf, LATEST_DEADLINE_MS } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
-import { permittedStreams } from "../sending-limits.ts";
+import { permittedStreams, pictureCaps } from "../sending-limits.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { settingOf } from "../terms-change.ts";
@@ -268,7 +268,7 @@ function formatParameters(agreed: TermsStream): JsonObject {
 
 /** Clock and ceilings of a stream by its modality. */
 function formatLimits(
-  { terms }: Session,
+  { terms, legs }: Session,
   { agreed, speaker, stream }: MediaFlow,
 ): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs" | "video"> {
   if (agreed.modality === "data") {
@@ -282,10 +282,11 @@ function formatLimits(
   const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
   if (agreed.modality === "video") {
     const { codec, source, rendition = 0 } = agreed;
+    const { maxFrameRate } = pictureCaps(agreed, terms, speaker, legs[speaker].scope.limits);
     return {
       clockRate: codec.clock_rate,
       reliable: false,
-      rate: videoRate(codec, bitrate),
+      rate: videoRate({ max_frame_rate: maxFrameRate }, bitrate),
       video: { source, rendition },
     };
   }

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { strictVerifier } from "../keys.ts";
-import { Camera, Watched } from "./showing.ts";
+import { Camera, film, LAYERS, show, Watched } from "./showing.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
 
@@ -41,5 +41,33 @@ it("rate, height and frame rate of a picture are agreed on in mid-call, and the 
     by: "both",
     text: `terms 2: the caller asked (bandwidth), the other end accepted: caller, stream ${stream}: at most 200000 bit/s, at most 180 lines, at most 15 frames/s`,
   });
+  expect(world.reported).toEqual([]);
+});
+
+it("a picture is opened in a call that began with a voice, by ends that claimed the scope for it, and proved", async () => {
+  const world = new World();
+  const scope = ["audio", "video"].flatMap((what) =>
+    ["capture", "transmit"].map((act) => `communication:${what}:${act}`),
+  );
+  const voice = { audio: { codecs: ["pcmu"] }, adaptation: false, scope } as const;
+  const pair = [await world.agent("Ada"), await world.agent("Bob")] as const;
+  const { call, answered } = await connected(world, ...pair, voice, { ...voice, streams: () => true });
+  const { units } = film("vp8-layers", LAYERS);
+  const picture = await world.during(
+    call.open({ modality: "video", codecs: ["vp8"], direction: "sendonly", maxHeight: 360 }),
+  );
+  const watched = new Watched(world, answered);
+  await show(world, call, units);
+  await world.clock.advance(500);
+  expect(watched.units.length).toBeGreaterThan(units.length / 2);
+  await world.during(picture.close());
+  await world.clock.advance(500);
+  await world.during(call.end());
+  const anchors = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
+  const { report } = verifyEvidence(await world.during(call.evidence()), anchors, strictVerifier);
+  expect(report).toMatchObject({ verdict: "verified", faults: [] });
+  expect(report.streams).toContainEqual(
+    expect.objectContaining({ leg: 0, modality: "video", openedBy: 0, closedBy: 0, frames: units.length }),
+  );
   expect(world.reported).toEqual([]);
 });
