@@ -1,5 +1,5 @@
 /**
- * Makes what bots show: `src/bots/clips/large.ivf` and `small.ivf`, one picture of 4 s in two sizes. VP8 with a key frame every
+ * Makes what bots show: `src/bots/clips/large.ivf`, `small.ivf` and `tiny.ivf`, one picture of 4 s in three sizes. VP8 with a key frame every
  * 2 s and temporal layers 0 2 1 2 and over again. Needs ffmpeg with libvpx; the same version gives the same bytes.
  *
  *     node scripts/make-clips.ts [FOLDER]
@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 const CLIPS = [
   { name: "large", size: "640:360", kilobits: 400 },
   { name: "small", size: "320:180", kilobits: 110 },
+  { name: "tiny", size: "160:90", kilobits: 32 },
 ] as const;
 
 /** A moving pattern with the noise of a camera in poor light. */
@@ -30,7 +31,7 @@ for (const { name, size, kilobits } of CLIPS) {
     [
       ...["-hide_banner", "-loglevel", "error", "-nostdin", "-y", "-f", "lavfi", "-i", PICTURE],
       ...["-vf", `scale=${size}`, "-an", "-c:v", "libvpx", "-b:v", `${kilobits}k`],
-      ...["-deadline", "realtime", "-cpu-used", "4", "-lag-in-frames", "0", "-auto-alt-ref", "0"],
+      ...["-deadline", "realtime", "-cpu-used", "-4", "-lag-in-frames", "0", "-auto-alt-ref", "0"],
       ...["-g", KEY_EVERY, "-keyint_min", KEY_EVERY, "-error-resilient", "default", "-ts-parameters", layers],
       ...[
         "-threads",

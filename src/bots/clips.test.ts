@@ -11,20 +11,29 @@ function vector(name: string): Ivf {
 }
 
 describe("a clip", () => {
-  it("comes with the package, in two sizes and three layers", async () => {
+  it("comes with the package, in three sizes and three layers", async () => {
     const { format, frameRate, renditions } = await readClip([]);
     expect({ format, frameRate }).toEqual({ format: "vp8", frameRate: 30 });
     expect(renditions.map(({ width, height, units }) => [width, height, units.length])).toEqual([
       [640, 360, 120],
       [320, 180, 120],
+      [160, 90, 120],
     ]);
     for (const { units } of renditions) {
       expect(units.flatMap(({ key }, index) => (key ? [index] : []))).toEqual([0, 60]);
       expect(units.slice(0, 5).map(({ layer }) => layer)).toEqual([0, 2, 1, 2, 0]);
     }
-    const [large = Number.NaN, small = Number.NaN] = renditions.map(({ bitsPerSecond }) => bitsPerSecond);
-    expect(large).toBeGreaterThan(300_000);
-    expect(small).toBeLessThan(130_000);
+    const kilobits = renditions.map(({ layers }) =>
+      layers.map((one) => Math.round(one.bitsPerSecond / 1_000)),
+    );
+    // Of the base layer alone, of the lower two, of all.
+    for (const [base = 0, lower = 0, all = 0] of kilobits) {
+      expect(base).toBeLessThan(lower);
+      expect(lower).toBeLessThan(all);
+    }
+    expect(renditions[0]?.layers.map((one) => one.frameRate)).toEqual([7.5, 15, 30]);
+    expect(kilobits[0]?.[2]).toBeGreaterThan(400);
+    expect(kilobits[2]?.[0]).toBeLessThan(40);
   });
 
   it.each(["vp9-layers", "av1-svt"])("is read from a file: %s", async (name) => {
@@ -60,11 +69,13 @@ describe("a clip", () => {
 describe("showing a clip", () => {
   const unit = (key: boolean, byte: number) => ({ key, layer: undefined, data: Uint8Array.of(byte) });
   const units = [true, false, false, true, false].map((key, index) => unit(key, index));
-  const rendition = { width: 64, height: 36, units, bitsPerSecond: 1 };
+  const layers = [{ bitsPerSecond: 500, frameRate: 10 }];
+  const rendition = { width: 64, height: 36, units, layers };
   const clip: Clip = { format: "vp8", frameRate: 10, renditions: [rendition, rendition] };
   const wanted = (index: number, { paused = false, keyFrame = false } = {}) => ({
     rendition: index,
     bitsPerSecond: paused ? 0 : 1_000,
+    maxFrameRate: 30,
     keyFrame,
   });
   const shown = (player: ClipPlayer, ...wants: ReturnType<typeof wanted>[]) =>
@@ -97,5 +108,25 @@ describe("showing a clip", () => {
       [1, 2],
     ]);
     expect(shown(player, wanted(7))).toEqual([]);
+  });
+
+  it("leaves out upper layers where less is wanted, and what needs them until the next key frame", () => {
+    const layered = [0, 2, 1, 2, 0, 2, 1, 2].map((layer, index) => ({ ...unit(index === 0, index), layer }));
+    const layers = [1, 2, 4].map((share) => ({ bitsPerSecond: share * 1_000, frameRate: share * 7.5 }));
+    const player = new ClipPlayer({
+      ...clip,
+      renditions: [{ width: 64, height: 36, units: layered, layers }],
+    });
+    const byte = (bitsPerSecond: number, maxFrameRate = 30) =>
+      player.advance([{ rendition: 0, bitsPerSecond, maxFrameRate, keyFrame: false }])[0]?.unit.data[0];
+    const moments = (count: number, bitsPerSecond: number, maxFrameRate?: number) =>
+      Array.from({ length: count }, () => byte(bitsPerSecond, maxFrameRate));
+    expect(moments(3, 4_000)).toEqual([0, 1, 2]);
+    expect(moments(2, 3_900)).toEqual([undefined, 4]);
+    // There is room again, and what layer 2 needs was left out.
+    expect(moments(3, 4_000)).toEqual([undefined, 6, undefined]);
+    expect(moments(2, 4_000)).toEqual([0, 1]);
+    expect(moments(6, 4_000, 8)).toEqual([undefined, undefined, 4, undefined, undefined, undefined]);
+    expect(moments(2, 500)).toEqual([0, undefined]);
   });
 });

@@ -21,7 +21,8 @@ export interface ClipRendition {
   readonly height: number;
   /** They are shown over and over: the first is a key frame. */
   readonly units: readonly ClipUnit[];
-  readonly bitsPerSecond: number;
+  /** What comes of it without the layers above each, from layer 0 on: bits a second with all that goes around the units, and units a second. */
+  readonly layers: readonly { readonly bitsPerSecond: number; readonly frameRate: number }[];
 }
 
 /** A picture to show, in one or several sizes. */
@@ -33,7 +34,7 @@ export interface Clip {
 }
 
 /** Of the clips that come with the package, largest first. */
-const OWN_CLIPS = ["large.ivf", "small.ivf"];
+const OWN_CLIPS = ["large.ivf", "small.ivf", "tiny.ivf"];
 /** Their temporal layers, over and over: VP8 does not say them itself. */
 const OWN_LAYERS = [0, 2, 1, 2];
 /** Renditions that one picture has at most. */
@@ -76,9 +77,14 @@ function renditionOf(
     return { data, key: facts.value.key, layer: layers?.[index % layers.length] };
   });
   if (units[0]?.key !== true) throw unfit("a clip begins with a key frame");
-  const bytes = units.reduce((sum, { data }) => sum + data.length, 0);
   const seconds = units.length / frameRateOf({ ...times, frames });
-  return { width, height, units, bitsPerSecond: (bytes * 8) / seconds };
+  const highest = Math.max(...units.map(({ layer = 0 }) => layer));
+  const layersUpTo = Array.from({ length: highest + 1 }, (_, most) => {
+    const kept = units.filter(({ layer = 0 }) => layer <= most);
+    const bytes = kept.reduce((sum, { data }) => sum + data.length + AROUND_UNIT_BYTES, 0);
+    return { bitsPerSecond: (bytes * 8) / seconds, frameRate: kept.length / seconds };
+  });
+  return { width, height, units, layers: layersUpTo };
 }
 
 /** Units a second, by the times of the first and the last one. */
@@ -102,3 +108,5 @@ function unfit(message: string): ParleyError {
 }
 
 const MOST_FRAME_RATE = 60;
+/** RTP header, attribution, and what carries them: about what one unit has around it on its way. */
+const AROUND_UNIT_BYTES = 170;

@@ -215,7 +215,7 @@ export const BOTS = `Load a server with calls between bots, and say how they wen
 
 A bot is a whole agent: it proves who it is, signs every frame and verifies what it hears. It says speech that was made and encoded
 beforehand, so that it is cheap. The two bots of a call take turns of 1 to 4 s, 0.65 s apart; with --duplex both speak at once. With --media video or av both
-show a clip all the time, encoded beforehand in two sizes, and follow what the call wants of an encoder. They run in processes of their own, beside a
+show a clip all the time, encoded beforehand in three sizes, and follow what the call wants of an encoder. They run in processes of their own, beside a
 server given or started for the run.`;
 
 export const BOTS_AFTER = `

@@ -9,7 +9,7 @@ ff() { ffmpeg -hide_banner -loglevel error -nostdin -y "$@"; }
 same=(-threads 1 -fflags +bitexact -flags +bitexact -an)
 
 source=(-f lavfi -i "testsrc2=size=320x180:rate=15:duration=3.2,noise=alls=6:allf=t:all_seed=7")
-live=(-deadline realtime -cpu-used 4 -lag-in-frames 0 -auto-alt-ref 0 -g 16 -keyint_min 16 -error-resilient default)
+live=(-deadline realtime -cpu-used -4 -lag-in-frames 0 -auto-alt-ref 0 -g 16 -keyint_min 16 -error-resilient default)
 # Three temporal layers, 0 2 1 2 and over again: a quarter, half and all of the frames.
 layers() { echo "ts_number_layers=3:ts_target_bitrate=$1:ts_rate_decimator=4,2,1:ts_periodicity=4:ts_layer_id=0,2,1,2:ts_layering_mode=3"; }
 
