@@ -285,3 +285,28 @@ it.each(["frame", "chain"] as const)("all kinds stand in the evidence, profile %
   expect(media.frames.length).toBe(14);
   expect(media.frames.every(({ checkpointed }) => checkpointed)).toBe(true);
 });
+
+it("a stream of latest values opened in mid-call is as fresh as one offered, beside the voice, and closes alone", async () => {
+  const { call, answered } = await connected(world, ada, bob, WITH_ROOM, { scope: WITH_ROOM.scope });
+  const wanted = { modality: "data", label: "cursor", delivery: "latest", deadlineMs: 100 } as const;
+  const cursor = await world.during(call.open(wanted));
+  await world.clock.advance(100);
+  const heard = heardOn(dataOf(answered, "cursor"));
+  const filler = "x".repeat(700);
+  for (let at = 0; at < 100; at += 1) {
+    void cursor.send({ at, filler });
+    await world.clock.advance(20);
+  }
+  expect(heard.length).toBeGreaterThan(95);
+  expect(Math.max(...heard.map(({ age }) => age))).toBeLessThanOrEqual(120);
+  await world.during(cursor.close());
+  await world.clock.advance(100);
+  expect(answered.streams.map(({ modality }) => modality)).toEqual(["audio"]);
+  expect(await refusal(world, cursor.send({ at: 0 }))).toBe("closed");
+  await say(world, call, 0.2);
+  await world.during(call.end());
+  await world.during(answered.settled);
+  const evidence = verifyEvidence(await world.during(call.evidence()), undefined, verifier);
+  expect(evidence.report.faults).toEqual([]);
+  expect(world.reported).toEqual([]);
+});
