@@ -4,6 +4,10 @@ import { DelayEstimator } from "./delay-estimator.ts";
 const PIECES = 128;
 /** Pictures that wait to be compared with what is heard. The oldest goes, uncounted. */
 const PICTURES = 256;
+/** A picture whose place another takes so soon is not seen, ms: units that waited for one that was late come all at once. */
+const UNSEEN_MS = 5;
+/** The voice has to have gone on for so long before a picture is compared with it, ms. */
+const SETTLED_MS = 20;
 /** Differences that the statistics rest on. The oldest gives way. */
 const SKEWS = 1_024;
 /** A voice of which nothing was heard for so long leads no picture, ms. */
@@ -39,7 +43,7 @@ export class AvSync {
   heard(captured: number, at: number, duration: number): void {
     this.#pieces.push({ captured, at, until: at + duration });
     if (this.#pieces.length > PIECES) this.#pieces.shift();
-    while ((this.#pictures[0]?.at ?? Number.POSITIVE_INFINITY) < at + duration) this.#compare();
+    this.#settle();
   }
 
   /** A picture of that capture time came. */
@@ -59,12 +63,13 @@ export class AvSync {
     return this.#own.offset ?? 0;
   }
 
-  /** A picture is shown at `at`; it is compared when what is heard then is known. */
+  /** A picture is shown at `at`; it is compared when what is heard then is known, unless another takes its place at once. */
   shown(captured: number, at: number): void {
+    const last = this.#pictures.at(-1);
+    if (last !== undefined && at - last.at < UNSEEN_MS) this.#pictures.pop();
     this.#pictures.push({ captured, at });
     if (this.#pictures.length > PICTURES) this.#pictures.shift();
-    while ((this.#pictures[0]?.at ?? Number.POSITIVE_INFINITY) < (this.#pieces.at(-1)?.until ?? 0))
-      this.#compare();
+    this.#settle();
   }
 
   get skew(): SkewStats {
@@ -76,6 +81,11 @@ export class AvSync {
       p95: quantile(sizes, 0.95),
       middle: quantile(signed, 0.5),
     };
+  }
+
+  #settle(): void {
+    const until = (this.#pieces.at(-1)?.until ?? 0) - SETTLED_MS;
+    while ((this.#pictures[0]?.at ?? Number.POSITIVE_INFINITY) < until) this.#compare();
   }
 
   #compare(): void {

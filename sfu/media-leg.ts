@@ -136,6 +136,7 @@ export class MediaLeg {
 
   /** Its pieces leave in their turn from now on: after voices, and after what `hold` keeps. */
   addSource(source: PieceSource): void {
+    this.#hop.carriesPictures();
     this.#turns.add(source);
   }
 

@@ -66,7 +66,7 @@ it("sees a queue before the estimate falls", () => {
   const video = atMost();
   expect(video.observe(way(4_000_000, 120), beside, 0)?.bitsPerSecond).toBe(1_000_000);
   expect(video.observe(way(4_000_000, 120), beside, 100)).toBeUndefined();
-  expect(video.observe(way(4_000_000, 120), beside, 450)?.bitsPerSecond).toBe(500_000);
+  expect(video.observe(way(4_000_000, 120), beside, 1_050)?.bitsPerSecond).toBe(500_000);
 });
 
 it("sees that less comes out than goes in before any queue is reported", () => {
@@ -89,14 +89,14 @@ it("pauses where nothing is left for a while, and leaves the voice alone until t
   expect(observe(video, thin, 50, 3_000)).toBe(2_000);
   expect(video.plan.bitsPerSecond).toBe(0);
   expect(video.voiceEstimate(thin, 130_000, 2_100)).toMatchObject({ bitsPerSecond: 130_000 });
-  expect(video.voiceEstimate(thin, 130_000, 3_600)).toBe(thin);
+  expect(video.voiceEstimate(thin, 130_000, 5_100)).toBe(thin);
 });
 
 it("comes back from nothing with as much of the way as there is", () => {
   const video = atMost();
   observe(video, way(90_000), 0, 3_000);
   expect(video.plan.bitsPerSecond).toBe(0);
-  observe(video, way(180_000), 3_000, 4_000);
+  observe(video, way(180_000), 3_000, 12_000);
   expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
 });
 
@@ -109,13 +109,14 @@ it("comes back slowly, and more slowly where that was too early", () => {
   const video = atMost();
   video.observe(way(400_000), beside, 0);
   expect(video.plan.bitsPerSecond).toBe(160_000);
-  observe(video, way(4_000_000), 50, 2_900);
+  observe(video, way(4_000_000), 50, 3_900);
   expect(video.plan.bitsPerSecond).toBe(160_000);
-  observe(video, way(4_000_000), 2_950, 200);
-  expect(video.plan.bitsPerSecond).toBe(250_000);
-  observe(video, way(4_000_000), 3_150, 6_000);
+  observe(video, way(4_000_000), 3_950, 200);
+  expect(video.plan.bitsPerSecond).toBe(200_000);
+  observe(video, way(4_000_000), 4_150, 15_000);
   expect(video.plan.bitsPerSecond).toBe(2_000_000);
-  video.observe(way(400_000), beside, 9_200);
-  observe(video, way(4_000_000), 9_250, 5_500);
+  video.observe(way(400_000), beside, 19_200);
+  expect(video.plan.bitsPerSecond).toBe(160_000);
+  observe(video, way(4_000_000), 19_250, 3_900);
   expect(video.plan.bitsPerSecond).toBe(160_000);
 });

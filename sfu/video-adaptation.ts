@@ -38,7 +38,7 @@ const LACK_MS = 150;
 /** Packets that wait on the way longer than this say that it is full before the estimate does: then this share is sent, and it has so long to drain, ms. */
 const FILLING_MS = 80;
 const LESS_WHEN_FILLING = 0.5;
-const DRAIN_MS = 400;
+const DRAIN_MS = 1_000;
 /** What is on its way for longer than the round trip and this, ms, by the rate at which it was sent, stands in a queue of which nothing is known yet. */
 const STANDING_MS = 140;
 /** At the floor nothing is taken from pictures before the way was too thin for so long, ms: what is known of it swings as it empties. */
@@ -47,19 +47,20 @@ const THIN_MS = 2_000;
 const FULL_MS = 40;
 /** Room has to have been there so long before more is sent, ms; and so long after it was less, doubled each time that it was soon too much. */
 const ROOM_MS = 1_000;
-const ROOM_AFTER_LACK_MS = 3_000;
+const ROOM_AFTER_LACK_MS = 4_000;
 const LONGEST_ROOM_MS = 24_000;
 /** Less that follows more within this time says that it was too early, ms. */
 const SOON_MS = 5_000;
 /** How much more at once. */
-const RAISE = 1.6;
+const RAISE = 1.3;
+const FIRST_RAISE = 1.6;
 /** What is sent before anything is known of the way, bits a second; and how long there has to be room for more until there is none for the first time, ms. */
 const FIRST_RATE = 200_000;
 const FIRST_ROOM_MS = 250;
 /** Data leaves this share of the way to video, whatever it would take. */
 const KEPT_FROM_DATA = 0.5;
 /** For so long after video was lowered the voice is still not judged by what waits on the way: it is video that waits, ms. */
-const VOICE_SPARED_MS = 1_500;
+const VOICE_SPARED_MS = 3_000;
 
 /**
  * Decides how video is sent from what is known of its way and what goes beside it: less at once, more by and by. Give it every estimate; times are
@@ -129,7 +130,11 @@ export class VideoAdaptation {
     const present = this.#plan.bitsPerSecond;
     const way = Math.min(bitsPerSecond, behind) * USED;
     const beyondVoice = Math.max(0, way - beside.voice);
-    const usable = Math.max(0, beyondVoice - Math.min(beside.data, beyondVoice * (1 - KEPT_FROM_DATA)));
+    const beyondData = Math.max(0, beyondVoice - Math.min(beside.data, beyondVoice * (1 - KEPT_FROM_DATA)));
+    // At the floor all of the way counts: what offers nothing never finds out that there is more.
+    const room = Math.min(bitsPerSecond, behind) - beside.voice;
+    const usable =
+      present <= VIDEO_FLOOR && room >= VIDEO_FLOOR ? Math.max(VIDEO_FLOOR, beyondData) : beyondData;
     const isFilling =
       (queueDelay > FILLING_MS || this.#isStanding(estimate, beside)) && now - this.#loweredAt >= DRAIN_MS;
     if (present > 0 && (usable < present || isFilling)) {
@@ -146,9 +151,7 @@ export class VideoAdaptation {
     }
     this.#lackSince = undefined;
     const next = videoRateAbove(present, this.#options.most);
-    // From nothing to the floor all of the way counts: what offers nothing never finds out that there is more.
-    const room = present === 0 ? Math.min(bitsPerSecond, behind) - beside.voice : usable;
-    if (next <= present || next > room || queueDelay > FULL_MS) {
+    if (next <= present || next > usable || queueDelay > FULL_MS) {
       this.#roomSince = undefined;
       return present;
     }
@@ -158,7 +161,13 @@ export class VideoAdaptation {
     if (!this.#isStarting) this.#roomWanted = ROOM_MS;
     this.#raisedAt = now;
     if (present === 0) return next;
-    const raised = Math.max(next, videoRateWithin(Math.min(usable, present * RAISE), this.#options.most));
+    const raised = Math.max(
+      next,
+      videoRateWithin(
+        Math.min(usable, present * (this.#isStarting ? FIRST_RAISE : RAISE)),
+        this.#options.most,
+      ),
+    );
     if (raised === this.#options.most) this.#isStarting = false;
     return raised;
   }

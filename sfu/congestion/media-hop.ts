@@ -87,6 +87,7 @@ export class MediaHop {
   /** A packet that its sender keeps until its turn comes. */
   #awaiting: HopPacket | undefined;
   #behind: number | undefined;
+  #hasPictures = false;
 
   constructor(options: {
     readonly start: number;
@@ -171,6 +172,11 @@ export class MediaHop {
     this.#waitedAt = now;
     if (this.#held.length === 0) this.#offered.add(0, now);
     this.#held.push(packet);
+  }
+
+  /** Pictures go here, whose encoders follow the estimate. */
+  carriesPictures(): void {
+    this.#hasPictures = true;
   }
 
   /** What is sent may take so many bits a second from now on: streams came, or went. */
@@ -281,11 +287,20 @@ export class MediaHop {
     const queue = isCompeting ? COMPETING_MARGIN : WINDOW_MARGIN;
     const time = leastRoundTrip === undefined ? FIRST_WINDOW : leastRoundTrip + interval + queue;
     const window = Math.max(LEAST_WINDOW, (this.#control.bitsPerSecond * time) / 8_000);
-    if (kind !== "audio") return window;
+    if (kind !== "audio") return this.#hasPictures ? this.#pictureWindow(window, time, now) : window;
     if (this.#isStill(now)) return LEAST_AUDIO_WINDOW;
     if (this.#isOverfull && !isCompeting && leastRoundTrip !== undefined)
       return Math.max(LEAST_AUDIO_WINDOW, (OVERFULL_GAIN * received * time) / 8_000);
     return AUDIO_SHARE * window;
+  }
+
+  /** Where less than the rate is sent, pictures have little more on their way than that takes: a way that suddenly takes less has less to get rid of. */
+  #pictureWindow(window: number, time: number, now: number): number {
+    const offered = this.#offered.rate(now, OFFERED_WINDOW);
+    const isUsed =
+      this.#reports.leastRoundTrip === undefined || offered > CALM_SHARE * this.#control.bitsPerSecond;
+    if (isUsed) return window;
+    return Math.max(LEAST_WINDOW, Math.min(window, (CALM_GAIN * offered * (time - CALM_MARGIN)) / 8_000));
   }
 
   /** Reports on what is on its way are overdue: it stands still, or all of it is lost. */
@@ -361,6 +376,10 @@ const FIRST_WINDOW = 2_500;
 /** Bytes that may be on their way whatever the rate. */
 const LEAST_WINDOW = 6_000;
 const AUDIO_SHARE = 2;
+/** Of the rate, what is offered while less is sent than may be; how much more than that pictures may have on their way, and so many milliseconds less of it than at the rate. */
+const CALM_SHARE = 0.75;
+const CALM_GAIN = 1.1;
+const CALM_MARGIN = 30;
 /** Bytes that audio may have on its way in any case: some frames. */
 const LEAST_AUDIO_WINDOW = 1_500;
 /** Milliseconds of queue from which on audio has to give way too. */
