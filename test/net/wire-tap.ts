@@ -11,6 +11,8 @@ export class WireTap implements Carrier {
   readonly datagrams: TappedDatagram[] = [];
   /** What goes out in place of a datagram. Default: the datagram. */
   alter: (bytes: Uint8Array) => readonly Uint8Array[] = (bytes) => [bytes];
+  /** The last connection, for what a client would not do. */
+  connection: Connection | undefined;
   readonly #carrier: Carrier;
 
   constructor(carrier: Carrier) {
@@ -34,6 +36,7 @@ export class WireTap implements Carrier {
         closed: (info) => handlers.closed(info),
       };
     });
+    this.connection = connection;
     return this.#tap(connection);
   }
 
