@@ -1,0 +1,123 @@
+/** Pictures over ways that change: they give way before the voice does, by agreement, and come back. */
+import { describe, expect, it } from "vitest";
+import type { Call } from "../../agent/call.ts";
+import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { settingOf } from "../../signaling/terms-change.ts";
+import { Link, type LinkConditions, PRESETS } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { strictVerifier } from "../keys.ts";
+import { Camera, Watched } from "./showing.ts";
+import { connected, Recording, utterance } from "./talking.ts";
+import { World } from "./world.ts";
+
+/** Before the fall. */
+const FULL: LinkConditions = { delay: 20, rate: 2_500_000, queue: 300 };
+const OPTIONS = { audio: { codecs: ["opus"] }, video: { codecs: ["vp8"] }, data: true } as const;
+
+/** Talks on and on, as a microphone does; the returned function stops. */
+function talk(world: World, call: Call): () => void {
+  const pcm = utterance(2, 48_000);
+  let [at, isTalking] = [0, true];
+  const next = (): void => {
+    if (!isTalking) return;
+    call.audio.write(pcm.subarray(at, at + 960)).catch(() => undefined);
+    at = (at + 960) % pcm.length;
+    world.clock.at(world.clock.now() + 20, next);
+  };
+  next();
+  return () => {
+    isTalking = false;
+  };
+}
+
+/** Says something as data four times a second. */
+function note(world: World, call: Call): void {
+  const next = (): void => {
+    if (call.state === "ended") return;
+    void call.data?.send({ seen: "x".repeat(200), at: world.clock.now() }).catch(() => undefined);
+    world.clock.at(world.clock.now() + 250, next);
+  };
+  next();
+}
+
+async function scene(toServer: LinkConditions, toClient: LinkConditions = { delay: 20 }, seed = 3) {
+  const [up, down] = [
+    new Link(toServer, new SeededRandom(seed)),
+    new Link(toClient, new SeededRandom(seed + 1)),
+  ];
+  const good = () => new Link({ delay: 20 }, new SeededRandom(9));
+  const world = new World();
+  const ada = await world.agent("Ada", {}, world.way({ toServer: up, toClient: good() }));
+  const bob = await world.agent("Bob", {}, world.way({ toServer: good(), toClient: down }));
+  const pair = await connected(world, ada, bob, OPTIONS, OPTIONS);
+  const heard = new Recording(pair.answered);
+  const watched = new Watched(world, pair.answered);
+  const camera = new Camera(world, pair.call);
+  const hush = talk(world, pair.call);
+  note(world, pair.call);
+  return { world, up, down, ...pair, heard, watched, camera, hush };
+}
+
+const settingAt = (call: Call) => settingOf(call.terms, 0, 3);
+const voiceAt = (call: Call) => settingOf(call.terms, 0, 1);
+
+/** The longest time without a picture from then on, ms. */
+function longestGap({ at }: Watched, from: number, until: number): number {
+  const shown = [from, ...at.filter((time) => time >= from && time <= until), until];
+  return Math.max(...shown.slice(1).map((time, index) => time - (shown[index] ?? time)));
+}
+
+describe("a way that falls from 2.5 to 0.3 Mbit/s with voice, picture and data on it", () => {
+  it.each([
+    ["to the server", FULL, { delay: 20 }],
+    ["to the listener", { delay: 20 }, FULL],
+  ] as const)(
+    "%s: the voice keeps its rate, the picture steps down by agreement within a second, and both ends have it on record",
+    async (where, toServer, toClient) => {
+      const { world, up, down, call, answered, heard, watched, camera, hush } = await scene(
+        toServer,
+        toClient,
+      );
+      await world.clock.advance(15_000);
+      const before = call.video?.wants.bitsPerSecond ?? 0;
+      expect(before).toBeGreaterThan(500_000);
+      const [concealed, from] = [heard.count("concealed"), world.clock.now()];
+      let steppedAfter = Number.POSITIVE_INFINITY;
+      answered.on("terms-changed", () => {
+        if ((settingAt(answered)?.bitrate_bps ?? before) < 0.5 * before)
+          steppedAfter = Math.min(steppedAfter, world.clock.now() - from);
+      });
+      (where === "to the server" ? up : down).change({ ...FULL, rate: 300_000 }, from);
+      await world.clock.advance(2_000);
+      expect(steppedAfter).toBeLessThan(1_000);
+      expect(voiceAt(answered)).toBeUndefined();
+      // What stood in the queue as the way fell, and what did not fit into it: half a second, once.
+      expect(heard.count("concealed") - concealed).toBeLessThan(25);
+      expect(call.terms.settings).toEqual(answered.terms.settings);
+      await world.clock.advance(2_000);
+      if (where === "to the server") expect(longestGap(watched, from, from + 4_000)).toBeLessThan(1_000);
+      hush();
+      camera.off();
+      await world.during(call.end());
+      const file = await world.during(answered.evidence());
+      const trust = { issuerKeys: [world.issuer.signer.publicKey], agentIds: [] };
+      const { report } = verifyEvidence(file, trust, strictVerifier);
+      expect(report).toMatchObject({ verdict: "verified", faults: [] });
+      expect(report.statements.some(({ text }) => text.includes("bandwidth"))).toBe(true);
+      expect(world.reported).toEqual([]);
+    },
+  );
+});
+
+describe("a picture beside a voice", () => {
+  it.each(["wifi", "cellular"] as const)(
+    "is shown in step with it through %s: apart by less than 40 ms for 95 of 100 pictures",
+    async (network) => {
+      const { world, answered } = await scene(PRESETS[network], PRESETS[network]);
+      await world.clock.advance(15_000);
+      const { compared, p95 } = answered.video?.stats().skew ?? { compared: 0, p95: undefined };
+      expect(compared).toBeGreaterThan(200);
+      expect(p95).toBeLessThan(40);
+    },
+  );
+});
