@@ -1,7 +1,8 @@
 import type { Call } from "../../agent/call.ts";
+import type { HeardText } from "../../agent/text-reader.ts";
 import { LoudnessDetector } from "../../agent/turns/loudness-detector.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { echoPictures } from "./echo-pictures.ts";
+import { echoEveryPicture } from "./echo-pictures.ts";
 import type { Mouth } from "./mouth.ts";
 import { TurnMemory } from "./turn-memory.ts";
 import { spoken } from "./utterance.ts";
@@ -16,9 +17,9 @@ const FADE_MS = 150;
  * answers its own voice out of the caller's loudspeaker.
  */
 export async function echo(call: Call, mouth: Mouth, report: (error: unknown) => void): Promise<void> {
-  const { video } = call;
-  const pictures = video?.direction === "sendrecv" ? echoPictures(video, video, report) : undefined;
-  await Promise.all([echoVoice(call, mouth), echoData(call), pictures]);
+  echoEveryPicture(call, report);
+  call.onRpc("echo", (params) => params);
+  await Promise.all([echoVoice(call, mouth), echoData(call), echoTexts(call, report)]);
 }
 
 async function echoVoice(call: Call, mouth: Mouth): Promise<void> {
@@ -48,4 +49,20 @@ async function echoData({ data }: Call): Promise<void> {
       await data.send({ error: error.code, message: "This is too large to be sent back." });
     }
   }
+}
+
+/** Each text comes back while it is written. */
+async function echoTexts(call: Call, report: (error: unknown) => void): Promise<void> {
+  for await (const heard of call.texts) {
+    echoText(call, heard).catch((error: unknown) => {
+      // The call may end in the middle of a text, or the caller take no more of them.
+      if (!(error instanceof ParleyError)) report(error);
+    });
+  }
+}
+
+async function echoText(call: Call, heard: HeardText): Promise<void> {
+  const back = call.text();
+  for await (const { text } of heard.parts) await back.append(text);
+  await (heard.state === "cancelled" ? back.cancel(heard.reason) : back.finish());
 }

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
+import type { IncomingCall } from "../../agent/incoming-call.ts";
 import { type Agent, type AgentIdentity, createIdentity, nodePlatform } from "../../agent/node.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
@@ -10,6 +11,7 @@ import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { forgottenMark } from "../../signaling/forgotten.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
+import { parseScopes, permitsSending } from "../../signaling/scope.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import type { ResidentListing } from "../http/connect-info.ts";
@@ -103,7 +105,7 @@ export async function startResidents(options: {
       echo: (call: Call, mouth: Mouth) => echo(call, mouth, report),
       reader: (call: Call, mouth: Mouth) => reader.live(call, mouth),
     } as const;
-    const taking = { echo: { video: { renditions: 1 } }, reader: {} } as const;
+    const taking = { echo: { video: { renditions: 1 }, streams: () => true }, reader: {} } as const;
     for (const [kind, identity] of options.identities) {
       const agent = await connectAgent(platform, `${RESIDENTS_ORIGIN}${AGTP_PATH}`, {
         identity,
@@ -136,7 +138,8 @@ export async function startResidents(options: {
         const { agentId } = incoming.caller;
         if (own.has(agentId)) return await incoming.decline();
         if (!seats.take(agentId)) return await incoming.decline("busy");
-        await host(agentId, () => incoming.accept(taking[kind]));
+        const scope = scopeFor(incoming);
+        await host(agentId, () => incoming.accept({ ...taking[kind], ...(scope && { scope }) }));
       });
       // In a server that was started anew, calls of the one before it wait for this end.
       for (const { sessionId, peer } of await agent.sessions()) {
@@ -149,6 +152,12 @@ export async function startResidents(options: {
     throw error;
   }
   return { listings, close };
+}
+
+/** Authority for pictures that are opened later, where the caller offers as much; else what the call begins with is enough. */
+function scopeFor({ offer }: IncomingCall): readonly string[] | undefined {
+  const offered = parseScopes(offer.payload.scope);
+  return offered.ok && permitsSending(offered.value, "video") ? offer.payload.scope : undefined;
 }
 
 /** Hangs up when a call has lasted long enough, or its other end does not come back. The returned function stops that. */

@@ -4,8 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
+import type { CallStream } from "../../agent/call-stream.ts";
 import { connectAgent } from "../../agent/connect.ts";
+import type { HeardVideo } from "../../agent/heard-video.ts";
 import { type Agent, createIdentity } from "../../agent/node.ts";
+import type { VideoStream } from "../../agent/video-stream.ts";
 import { parseWav } from "../../codecs/wav.ts";
 import { type Carrier, CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
@@ -75,6 +78,14 @@ function speech(name: string): Int16Array {
   return read.value.samples;
 }
 
+/** Units as they were sent, in order, from the first key frame on; upper layers give way where Echo knows of no room for them. */
+function expectSome(seen: readonly { data: Uint8Array }[], sent: readonly { data: Uint8Array }[]): void {
+  const indexes = seen.map(({ data }) => sent.findIndex((unit) => Buffer.compare(unit.data, data) === 0));
+  expect(indexes).toEqual([...new Set(indexes)].sort((one, other) => one - other));
+  expect(indexes[0]).toBe(0);
+  expect(indexes.length).toBeGreaterThanOrEqual(sent.length / 6);
+}
+
 /** Speaks as a microphone does: a stream that goes on, silent where nobody speaks. */
 async function speakInto(world: World, call: Call, pcm: Int16Array): Promise<void> {
   const open = new Int16Array(48_000 * 2);
@@ -111,8 +122,60 @@ describe("Echo", () => {
     const { units } = film("vp8-layers", LAYERS);
     await show(world, call, units);
     await world.clock.advance(500);
-    expect(watched.units.map(({ data }) => data)).toEqual(units.map(({ data }) => data));
+    expectSome(watched.units, units);
     expect(watched.units.every(({ speaker }) => speaker === echo)).toBe(true);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
+  it("opens a stream of its own to show back what is opened in mid-call, and closes it with that", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const options = { audio: { codecs: ["pcmu"] }, adaptation: false, streams: () => true } as const;
+    const call = await world.during(ada.call(echo, { ...options, scope: ["communication:bilateral"] }));
+    const opened: CallStream[] = [];
+    call.on("stream-opened", ({ stream }) => void opened.push(stream));
+    const stream = await world.during(
+      call.open({ modality: "video", codecs: ["vp8"], direction: "sendonly" }),
+    );
+    await world.clock.advance(500);
+    const back = opened.find(({ direction }) => direction === "recvonly") as VideoStream;
+    const units: HeardVideo[] = [];
+    void (async () => {
+      for await (const unit of back) units.push(unit);
+    })();
+    const shown = film("vp8-layers", LAYERS).units.slice(0, 12);
+    for (const { data, layer } of shown) {
+      await world.during(stream.send({ data, layer }));
+      await world.clock.advance(33);
+    }
+    await world.clock.advance(500);
+    expectSome(units, shown);
+    await world.during(stream.close());
+    await world.clock.advance(500);
+    expect([back.state, call.state]).toEqual(["closed", "active"]);
+    await world.during(call.end());
+    expect(world.reported).toEqual([]);
+  });
+
+  it("answers requests, and writes texts back while they are written", async () => {
+    const { world, echo } = await populated();
+    const ada = await caller(world);
+    const options = { audio: { codecs: ["pcmu"] }, text: true, rpc: true, adaptation: false } as const;
+    const call = await world.during(ada.call(echo, options));
+    expect(await world.during(call.rpc("echo", { bay: 3 }))).toEqual({ bay: 3 });
+    const read: string[] = [];
+    void (async () => {
+      for await (const heard of call.texts) for await (const { text } of heard.parts) read.push(text);
+    })();
+    const writer = call.text();
+    await world.during(writer.append("forty "));
+    await world.clock.advance(500);
+    expect(read.join("")).toBe("forty ");
+    await world.during(writer.append("pallets"));
+    await world.during(writer.finish());
+    await world.clock.advance(500);
+    expect(read.join("")).toBe("forty pallets");
     await world.during(call.end());
     expect(world.reported).toEqual([]);
   });

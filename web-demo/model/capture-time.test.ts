@@ -21,3 +21,13 @@ test("a source whose clock runs slow is followed, and nothing is captured in the
   }
   expect(last).toBeLessThan(1);
 });
+
+test("stamps that jump do not make pictures old", () => {
+  const time = new CaptureTime();
+  expect(time.of(0, 1_000)).toBe(1_000);
+  // Two seconds of the source's clock in a moment of this one's: taken for granted once, not from then on.
+  expect(time.of(2_033_000, 1_033)).toBe(1_033);
+  expect(time.of(2_066_000, 1_066)).toBeCloseTo(1_066, 0);
+  expect(time.of(99_000, 1_099)).toBe(1_099);
+  expect(time.of(132_000, 1_132)).toBeCloseTo(1_132, 0);
+});

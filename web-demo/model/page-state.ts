@@ -132,7 +132,7 @@ export interface PageState {
   readonly ringsAloud: boolean;
   /** What this page's connections go through. */
   readonly trouble: TroubleKind;
-  /** How pictures are coded in the next call. */
+  /** How the next camera or screen is coded. */
   readonly pictureCodec: VideoCodecName;
   readonly renditions: 1 | 2;
 }

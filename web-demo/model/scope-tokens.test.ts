@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { spelledOut } from "./scope-tokens.ts";
+import { EVERYTHING, scopeWithin, spelledOut } from "./scope-tokens.ts";
 
 test("one word for everything is spelled out, so that parts of it can be given up", () => {
   expect(spelledOut(["communication:bilateral", "communication:interrupt"])).toEqual([
@@ -11,4 +11,9 @@ test("one word for everything is spelled out, so that parts of it can be given u
     "communication:data:transmit",
     "communication:interrupt",
   ]);
+});
+
+test("pictures are claimed only where the call is offered with them", () => {
+  expect(scopeWithin(["communication:bilateral"])).toEqual({ scope: EVERYTHING });
+  expect(scopeWithin(["communication:audio:transmit"])).toEqual({});
 });

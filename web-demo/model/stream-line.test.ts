@@ -6,13 +6,15 @@ const VOICE: StreamLine = {
   modality: "audio",
   direction: "sendrecv",
   muted: false,
+  held: false,
+  canClose: false,
   showing: undefined,
 };
 
 test.each<[Partial<StreamLine>, string, string]>([
   [{}, "Voice", "both ways"],
   [{ modality: "data", muted: true }, "Data", "both ways, muted"],
-  [{ modality: "video", direction: "recvonly" }, "Picture", "from Echo"],
+  [{ modality: "video", direction: "recvonly", held: true }, "Picture", "from Echo, on hold"],
   [{ modality: "video", direction: "sendonly", showing: "screen" }, "Your screen", "from you"],
 ])("%j is %s, %s", (change, title, state) => {
   const line = { ...VOICE, ...change };

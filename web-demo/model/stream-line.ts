@@ -7,6 +7,9 @@ export interface StreamLine {
   /** Which way it flows, as this end sees it. */
   readonly direction: "sendrecv" | "sendonly" | "recvonly";
   readonly muted: boolean;
+  readonly held: boolean;
+  /** It can be closed alone. */
+  readonly canClose: boolean;
   /** What this end shows in it. */
   readonly showing: "camera" | "screen" | undefined;
 }
@@ -20,9 +23,10 @@ export function streamTitle({ modality, showing }: StreamLine): string {
 }
 
 /** Whose it is, and how it stands. */
-export function streamState({ direction, muted }: StreamLine, peer: string): string {
+export function streamState({ direction, muted, held }: StreamLine, peer: string): string {
   const way = { sendrecv: "both ways", sendonly: "from you", recvonly: `from ${peer}` }[direction];
-  return muted ? `${way}, muted` : way;
+  const parts = [way, muted ? "muted" : undefined, held ? "on hold" : undefined];
+  return parts.filter((part) => part !== undefined).join(", ");
 }
 
 /** Whether two lists say the same. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { codecName, codecString, codecsFrom } from "./video-codec.ts";
+import { codecName, codecString } from "./video-codec.ts";
 
 test.each([
   ["vp8", 1_280, 720, "vp8"],
@@ -9,10 +9,6 @@ test.each([
   ["av1", 3_840, 2_160, "av01.0.13M.08"],
 ] as const)("%s of %i x %i is %s", (name, width, height, full) => {
   expect(codecString(name, { width, height })).toBe(full);
-});
-
-test("the one that is liked best comes first", () => {
-  expect(codecsFrom("vp9")).toEqual(["vp9", "vp8", "av1"]);
 });
 
 test("people know them in capitals", () => {

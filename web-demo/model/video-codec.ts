@@ -18,11 +18,6 @@ export function isVideoCodec(name: string): name is VideoCodecName {
   return (VIDEO_CODECS as readonly string[]).includes(name);
 }
 
-/** All of them, the one that is liked best first. */
-export function codecsFrom(best: VideoCodecName): readonly VideoCodecName[] {
-  return [best, ...VIDEO_CODECS.filter((codec) => codec !== best)];
-}
-
 /** The name with profile, level and depth, for pictures of this size. */
 export function codecString(name: VideoCodecName, { width, height }: Size): string {
   const [, vp9, av1] = LEVELS.find(([pixels]) => width * height <= pixels) as (typeof LEVELS)[number];

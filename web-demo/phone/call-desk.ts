@@ -4,9 +4,9 @@ import { LiveMedia } from "../model/live-media.ts";
 import { OwnCall } from "../model/own-call.ts";
 import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
 import { mergeRecords, type SessionRecord } from "../model/record-line.ts";
+import { EVERYTHING, scopeWithin } from "../model/scope-tokens.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
-import { codecsFrom } from "../model/video-codec.ts";
 import { RECORDING_IS_FULL, Recording } from "../model/wav.ts";
 import { durationText, endSentence, failureSentence, refusalWords } from "../model/words.ts";
 import type { CaptureKind } from "../video/capture.ts";
@@ -76,12 +76,12 @@ export class CallDesk {
     return this.#placing.signal;
   }
 
-  /** What the call is made or taken with. */
-  options(): CallOptions {
-    const { pictureCodec, renditions } = this.#store.state;
+  /** What the call is made or taken with. `offered`: the caller's scope, where it is taken. */
+  options(offered: readonly string[] = EVERYTHING): CallOptions {
     return {
       data: true,
-      video: { codecs: codecsFrom(pictureCodec), renditions },
+      ...scopeWithin(offered),
+      streams: () => true,
       keepSending: true,
       watch: (fate) => this.#frame(fate),
       outgoing: (packet) => this.#packet(packet),
@@ -158,6 +158,10 @@ export class CallDesk {
       live: this.live.pictures,
       update: (change) => this.#update(change),
       notice: (text, tone) => this.#notice(text, tone),
+      choice: () => {
+        const { pictureCodec, renditions } = this.#store.state;
+        return { codec: pictureCodec, renditions };
+      },
       soundDelay: () => this.#sound.delay,
       report: this.#report,
     });
@@ -206,6 +210,14 @@ export class CallDesk {
     this.#pictures?.mute(id);
     const { audio } = this.#up();
     this.#update((state) => ({ ...state, muted: audio.muted }));
+  }
+
+  holdStream(id: number): void {
+    this.#pictures?.hold(id);
+  }
+
+  async closeStream(id: number): Promise<void> {
+    await this.#try(this.#pictures?.close(id) ?? Promise.resolve());
   }
 
   async interrupt(): Promise<void> {

@@ -2,6 +2,7 @@
 import { type Call, type CallStream, ParleyError, type VideoStream } from "@parley-rt/parley/agent";
 import type { LivePictures } from "../model/live-pictures.ts";
 import type { CallState, Notice } from "../model/page-state.ts";
+import { failureSentence } from "../model/words.ts";
 import { type Capture, type CaptureKind, CaptureRefused, openCapture } from "../video/capture.ts";
 import { PictureSender } from "../video/picture-sender.ts";
 import type { Screen } from "../video/screen.ts";
@@ -14,6 +15,8 @@ export interface CallPicturesOptions {
   readonly live: LivePictures;
   readonly update: (change: (call: CallState) => CallState) => void;
   readonly notice: (text: string, tone?: Notice["tone"]) => void;
+  /** How a new picture is to be coded. */
+  readonly choice: () => { readonly codec: VideoStream["codec"]; readonly renditions: 1 | 2 };
   /** How much later than it is handed out sound is heard, ms. */
   readonly soundDelay: () => number;
   readonly report: (error: unknown) => void;
@@ -40,18 +43,21 @@ export class CallPictures {
   constructor(options: CallPicturesOptions) {
     this.#options = options;
     this.#picture = new PictureReport(options.live);
+    const { call } = options;
+    for (const event of ["stream-opened", "stream-closed"] as const) call.on(event, () => this.follow());
     this.follow();
   }
 
   /** The pictures of the other end, oldest first: those that it shows. */
   get screens(): readonly Screen[] {
     const now = performance.now();
-    return [...this.#seen.values()].filter(({ at }) => now - at < SHOWN_MS);
+    // A stream both ways, as others may open it, may bring nothing.
+    return [...this.#seen.values()].filter(({ at, isOneWay }) => isOneWay || now - at < SHOWN_MS);
   }
 
   /** Shows the camera or screen, or no longer. */
   async toggle(kind: CaptureKind): Promise<void> {
-    if (this.#showing.has(kind)) this.#stop(kind);
+    if (this.#showing.has(kind)) await this.#stop(kind);
     else await this.#start(kind);
   }
 
@@ -62,16 +68,40 @@ export class CallPictures {
     this.follow();
   }
 
+  hold(id: number): void {
+    const stream = this.#stream(id);
+    if (stream?.held === true) stream.unhold();
+    else stream?.hold();
+    this.follow();
+  }
+
+  async close(id: number): Promise<void> {
+    const kind = this.#shown().find(({ stream }) => stream.id === id)?.kind;
+    if (kind === undefined) await this.#stream(id)?.close();
+    else await this.#stop(kind);
+  }
+
   /** Looks which streams there are now: shows those that came, puts away those that went. */
   follow(): void {
     const { call, live, soundDelay, report, update } = this.#options;
     if (this.#isOver) return;
-    for (const stream of call.streams) {
+    const open = call.streams.filter(({ state }) => state === "open");
+    for (const stream of open) {
       if (stream.modality !== "video" || stream.direction === "sendonly" || this.#seen.has(stream.id))
         continue;
       this.#seen.set(stream.id, new SeenPicture(stream as VideoStream, { live, soundDelay, report }));
     }
-    update((state) => ({ ...state, ...linesOf(state, call.streams, this.#shown()) }));
+    for (const [id, picture] of this.#seen) {
+      if (open.some((stream) => stream.id === id)) continue;
+      picture.close();
+      this.#seen.delete(id);
+    }
+    for (const [kind, { sender, stream }] of this.#showing) {
+      if (stream.state === "open") continue;
+      sender.stop();
+      this.#showing.delete(kind);
+    }
+    update((state) => ({ ...state, ...linesOf(state, open, this.#shown()) }));
   }
 
   /** Looks at the counters. `now`: monotonic milliseconds. */
@@ -105,7 +135,7 @@ export class CallPictures {
     try {
       const capture = await openCapture(kind);
       if (this.#isOver) capture.stop();
-      else this.#open(capture);
+      else await this.#open(capture);
     } catch (error) {
       this.#refused(kind, error);
     } finally {
@@ -114,35 +144,43 @@ export class CallPictures {
     }
   }
 
-  #open(capture: Capture): void {
-    const { call, notice, report } = this.#options;
-    const stream = call.video;
-    if (stream === undefined || stream.direction === "recvonly") {
+  async #open(capture: Capture): Promise<void> {
+    const { call, choice, report } = this.#options;
+    const { codec, renditions } = choice();
+    const { width: maxWidth, height: maxHeight } = capture.size;
+    const wanted = { codecs: [codec], renditions, maxWidth, maxHeight, direction: "sendonly" } as const;
+    try {
+      const stream = await call.open({ modality: "video", ...wanted });
+      // A picture that is made on while its stream ends is no fault.
+      const sender = new PictureSender(capture, stream, (error) => {
+        if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
+      });
+      this.#showing.set(capture.kind, { sender, stream });
+      capture.whenOver(() => void this.#stop(capture.kind).catch(report));
+    } catch (error) {
       capture.stop();
-      notice(`${call.peer.name} takes no pictures.`, "warning");
-      return;
+      throw error;
     }
-    // One stream shows one picture: the other one gives way.
-    for (const kind of this.#showing.keys()) this.#stop(kind);
-    // A picture that is made on while its stream ends is no fault.
-    const sender = new PictureSender(capture, stream, (error) => {
-      if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
-    });
-    this.#showing.set(capture.kind, { sender, stream });
-    capture.whenOver(() => this.#stop(capture.kind));
   }
 
-  #stop(kind: CaptureKind): void {
-    this.#showing.get(kind)?.sender.stop();
+  async #stop(kind: CaptureKind): Promise<void> {
+    const showing = this.#showing.get(kind);
+    if (showing === undefined) return;
     this.#showing.delete(kind);
+    showing.sender.stop();
+    this.follow();
+    await showing.stream.close();
     this.follow();
   }
 
   #refused(kind: CaptureKind, error: unknown): void {
-    const { notice, report } = this.#options;
+    const { call, notice, report } = this.#options;
     if (error instanceof CaptureRefused) {
       const why = error.code === "refused" ? "was not allowed" : "was not found";
       notice(`Your ${WHAT[kind]} ${why}.`, "warning");
+    } else if (error instanceof ParleyError) {
+      const sentence = failureSentence(error.code, error.message);
+      notice(`${call.peer.name} does not see your ${WHAT[kind]}: ${sentence}`, "warning");
     } else report(error);
   }
 }

@@ -120,7 +120,7 @@ export class Phone implements PageActions {
     if (incoming === undefined || isBusy(this.store.state)) return;
     const desk = this.#newDesk(incoming.caller);
     incoming
-      .accept(desk.options())
+      .accept(desk.options(incoming.offer.payload.scope))
       .then((call) => desk.up(call))
       .catch((error: unknown) => desk.failed(error))
       .finally(() => this.#ringing.stop(sessionId));
@@ -166,6 +166,14 @@ export class Phone implements PageActions {
 
   muteStream(id: number): void {
     this.#desk?.muteStream(id);
+  }
+
+  holdStream(id: number): void {
+    this.#desk?.holdStream(id);
+  }
+
+  closeStream(id: number): void {
+    this.#desk?.closeStream(id).catch((error: unknown) => this.#report(error));
   }
 
   narrow(): void {

@@ -44,6 +44,15 @@ export class SeenPicture implements Screen {
     return this.stream.id;
   }
 
+  get isHeld(): boolean {
+    return this.stream.held;
+  }
+
+  /** It was opened to be seen here. */
+  get isOneWay(): boolean {
+    return this.stream.direction === "recvonly";
+  }
+
   get units(): number {
     return this.#units;
   }

@@ -24,6 +24,9 @@ export function linesOf(
     modality: stream.modality,
     direction: stream.direction,
     muted: stream.muted,
+    held: stream.held,
+    // The voice and the data that came with the call go with it.
+    canClose: stream.modality === "video",
     showing: shown.find((one) => one.stream === stream)?.kind,
   }));
   const showing = shown.map((one) => ({

@@ -83,16 +83,11 @@ function framesOf(track: MediaStreamTrack, stream: MediaStream): AsyncGenerator<
   };
   return Processor === undefined
     ? playedFrames(track, stream)
-    : processedFrames(track, new Processor({ track, maxBufferSize: 1 }).readable);
+    : processedFrames(new Processor({ track, maxBufferSize: 1 }).readable);
 }
 
-async function* processedFrames(
-  track: MediaStreamTrack,
-  readable: ReadableStream<VideoFrame>,
-): AsyncGenerator<VideoFrame, undefined> {
+async function* processedFrames(readable: ReadableStream<VideoFrame>): AsyncGenerator<VideoFrame, undefined> {
   const reader = readable.getReader();
-  const stop = (): void => void reader.cancel().catch(() => {});
-  track.addEventListener("stopped", stop);
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -100,7 +95,16 @@ async function* processedFrames(
       yield value;
     }
   } finally {
-    stop();
+    // What waits is closed one by one until the track stops: to cancel would leave it to the garbage collector.
+    void closeRest(reader);
+  }
+}
+
+async function closeRest(reader: ReadableStreamDefaultReader<VideoFrame>): Promise<void> {
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    value.close();
   }
 }
 

@@ -7,6 +7,8 @@ export interface Screen {
   /** Units that came, each of them verified, and when the last one did, monotonic milliseconds. */
   readonly units: number;
   readonly at: number;
+  /** This end asked for nothing more for now. */
+  readonly isHeld: boolean;
   /** Size, pictures a second, codec. */
   readonly caption: string;
   /** Pictures painted so far. */

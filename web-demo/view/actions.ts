@@ -14,10 +14,13 @@ export interface PageActions {
   /** Shows the camera or the screen, or no longer. */
   camera(): void;
   screen(): void;
-  /** How pictures are coded in the next call. */
+  /** How the next camera or screen is coded. */
   choosePicture(choice: { readonly pictureCodec?: VideoCodecName; readonly renditions?: 1 | 2 }): void;
   /** Sends nothing of a stream, or sends it again. */
   muteStream(id: number): void;
+  /** Has nothing of a stream sent here, or has it sent again. */
+  holdStream(id: number): void;
+  closeStream(id: number): void;
   /** Gives up this end's authority to transmit, and goes on sending to show what happens. */
   narrow(): void;
   /** Flips one bit of the next packet after it was signed. */

@@ -56,6 +56,7 @@ export class PageView {
       "aside",
       { class: "side", "aria-label": "Beside the voice" },
       this.#sourceInCall,
+      this.#pictureChoice.element,
       this.#trouble.element,
       this.#streams.element,
       this.#data.element,
@@ -77,7 +78,7 @@ export class PageView {
           this.#welcome.element,
           this.#stage.element,
         ),
-        el("div", { class: "rail" }, this.#side, this.#pictureChoice.element, this.#dial.element),
+        el("div", { class: "rail" }, this.#side, this.#dial.element),
       ),
       el(
         "footer",

@@ -1,5 +1,5 @@
-/** How one's pictures are coded in the next call, since what is up was agreed. */
-import { isBusy, type PageState } from "../model/page-state.ts";
+/** How one's next picture is coded: what is up was agreed. */
+import type { PageState } from "../model/page-state.ts";
 import { codecName, VIDEO_CODECS, type VideoCodecName } from "../model/video-codec.ts";
 import type { PageActions } from "./actions.ts";
 import { el } from "./dom.ts";
@@ -20,22 +20,17 @@ export class PictureChoiceView {
       actions.choosePicture({ renditions: this.#twice.checked ? 2 : 1 }),
     );
     this.element = el(
-      "section",
-      { class: "panel", "aria-label": "Pictures", "data-testid": "picture-choice" },
-      el(
-        "fieldset",
-        { class: "source" },
-        el("legend", {}, "Pictures are coded in"),
-        el("div", { class: "choices" }, ...choices),
-        el("label", { class: "tick" }, this.#twice, "Also at half their size"),
-      ),
+      "fieldset",
+      { class: "source", "data-testid": "picture-choice" },
+      el("legend", {}, "Your next picture is coded in"),
+      el("div", { class: "choices" }, ...choices),
+      el("label", { class: "tick" }, this.#twice, "Also at half its size"),
     );
   }
 
-  show(state: PageState): void {
-    const { pictureCodec, renditions } = state;
+  show({ pictureCodec, renditions, call }: PageState): void {
     for (const [codec, radio] of this.#radios) radio.checked = codec === pictureCodec;
     this.#twice.checked = renditions === 2;
-    this.element.hidden = isBusy(state);
+    this.element.hidden = call?.phase !== "up";
   }
 }

@@ -91,13 +91,15 @@ class SeenFigure {
   }
 
   #say(screen: Screen, now: number): void {
-    const { units, at, caption } = screen;
+    const { units, at, isHeld, caption } = screen;
     const isRecent = now - at < RECENT_MS;
-    const [text, tone] = !this.#hasPicture
-      ? ["Waiting for the first picture", "plain"]
-      : isRecent
-        ? [`Verified: unit ${units}, signed by ${this.#peer}`, "good"]
-        : ["Standing still: nothing to verify", "plain"];
+    const [text, tone] = isHeld
+      ? ["On hold: nothing comes", "plain"]
+      : !this.#hasPicture
+        ? ["Waiting for the first picture", "plain"]
+        : isRecent
+          ? [`Verified: unit ${units}, signed by ${this.#peer}`, "good"]
+          : ["Standing still: nothing to verify", "plain"];
     setText(this.#mark, text);
     setAttribute(this.#mark, "data-tone", tone);
     setText(this.#caption, caption);

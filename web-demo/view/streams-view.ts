@@ -38,20 +38,30 @@ function streamRow({ id, direction }: StreamLine, actions: PageActions): Row<Ent
   const title = el("span", { class: "name" });
   const state = el("span", { class: "about" });
   const mute = button("Mute", { class: "small" }, () => actions.muteStream(id));
+  const hold = button("Hold", { class: "small" }, () => actions.holdStream(id));
+  const close = button("Close", { class: "small" }, () => actions.closeStream(id));
+  hold.hidden = direction === "sendonly";
   mute.hidden = direction === "recvonly";
   return {
     element: el(
       "li",
       { "data-stream": String(id) },
       el("p", { class: "text" }, title, state),
-      el("div", { class: "row" }, mute),
+      el("div", { class: "row" }, mute, hold, close),
     ),
     update({ line, peer }) {
       const name = streamTitle(line);
       setText(title, name);
       setText(state, streamState(line, peer));
-      setAttribute(mute, "aria-pressed", String(line.muted));
-      setAttribute(mute, "aria-label", `Mute ${name}`);
+      for (const [one, word, isOn] of [
+        [mute, "Mute", line.muted],
+        [hold, "Hold", line.held],
+      ] as const) {
+        setAttribute(one, "aria-pressed", String(isOn));
+        setAttribute(one, "aria-label", `${word} ${name}`);
+      }
+      setAttribute(close, "aria-label", `Close ${name}`);
+      close.hidden = !line.canClose;
     },
   };
 }
