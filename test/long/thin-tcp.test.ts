@@ -19,6 +19,7 @@ it.for([
   ["websocket", "to the listener"],
   ["websocket", "to the server"],
   ["tls", "to the listener"],
+  ["tls", "to the server"],
 ] as const)(
   "over %s %s: what is on the way is bounded by what comes back, and so is the delay",
   { timeout: 60_000 },
