@@ -43,7 +43,7 @@ const passedOver: readonly ExchangeCase[] = [
 /** The draft's own example, with what can be heard here; and what it is told where it says less, or more. */
 function bare(headers: Readonly<Record<string, string | undefined>>): ExchangeCase["send"] {
   const said = {
-    "Authority-Scope": AUDIO,
+    "Authority-Scope": `${AUDIO}, communication:video:capture, communication:video:transmit`,
     "Session-Intent": "communication",
     "Communication-Modalities": "audio, video",
     "Audio-Codecs": "opus, g722",
@@ -63,7 +63,7 @@ const withoutOffer: readonly ExchangeCase[] = (
     [
       "is told what an offer would agree on",
       {},
-      { status: 422, code: "offer-required", details: { audio_codec: "opus" } },
+      { status: 422, code: "offer-required", details: { audio_codec: "opus", video_codec: "vp9" } },
     ],
     [
       "and without anybody to call",
@@ -82,12 +82,12 @@ const withoutOffer: readonly ExchangeCase[] = (
     ],
     [
       "and with codecs that are not served",
-      { "Audio-Codecs": "g728" },
+      { "Audio-Codecs": "g728", "Video-Codecs": "h264" },
       { status: 463, code: "proposal-rejected" },
     ],
     [
       "and with modalities that are not served",
-      { "Communication-Modalities": "video" },
+      { "Communication-Modalities": "smell" },
       { status: 463, code: "proposal-rejected" },
     ],
     [

@@ -188,7 +188,7 @@ const discovery: readonly ExchangeCase[] = [
       result: {
         version: "1.0",
         methods: expect.arrayContaining(["DISCOVER", "ESTABLISH", "TERMINATE"]),
-        modalities: ["audio", "data"],
+        modalities: ["audio", "video", "data"],
         communication: expect.objectContaining({ audio_codecs: expect.arrayContaining(["opus"]) }),
       },
     },

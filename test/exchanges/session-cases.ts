@@ -42,8 +42,8 @@ const LITTLE: Wish = { offer: { scope: [AUDIO[0] as string] }, headers: { "Autho
 const missing = { missing_scopes: [AUDIO[1]] };
 /** More than Alice's identity document grants. */
 const MUCH: Wish = {
-  offer: { scope: ["communication:video:capture", ...AUDIO] },
-  headers: { "Authority-Scope": `communication:video:capture, ${AUDIO.join(", ")}` },
+  offer: { scope: [...AUDIO, "documents:query"] },
+  headers: { "Authority-Scope": `${AUDIO.join(", ")}, documents:query` },
 };
 
 const refusedCalls: readonly (readonly [string, Wish, Expected])[] = [
