@@ -76,9 +76,12 @@ export class UnitReader {
 
   /** @internal */
   grew(): void {
-    if (this.#open.size < 2 || this.bytes <= UNFINISHED_BYTES) return;
-    const [oldest] = this.#open;
-    oldest?.giveUp("unit-cap");
+    let { bytes } = this;
+    for (const inlet of this.#open) {
+      if (this.#open.size < 2 || bytes <= UNFINISHED_BYTES) return;
+      bytes -= inlet.reader.bytes;
+      inlet.giveUp("unit-cap");
+    }
   }
 
   #bound(flow: number): void {

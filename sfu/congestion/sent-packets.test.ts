@@ -37,6 +37,22 @@ describe("packets that were sent and not yet heard of", () => {
     expect(told).toEqual(["forgotten 100", "forgotten 100", "forgotten 100", "forgotten 100"]);
   });
 
+  it("are overtaken by what was sent after them, whatever their numbers", () => {
+    const { sent, told, settled } = scene();
+    for (const sequence of [10, 11, 20, 21, 22, 23, 12, 13]) sent.record(sequence, 100, 0);
+    for (const sequence of [10, 11, 20, 21, 22, 23]) sent.acknowledge(sequence, HERE, settled);
+    told.length = 0;
+    for (const sequence of [12, 13]) sent.missing(sequence, settled);
+    sent.passed(20, settled);
+    expect(told).toEqual([]);
+    sent.acknowledge(12, HERE, settled);
+    expect(told).toEqual(["acknowledged 100 sent at 0"]);
+    for (const sequence of [24, 25, 26]) sent.record(sequence, 100, 0);
+    sent.acknowledge(26, HERE, settled);
+    sent.missing(13, settled);
+    expect(told.at(-1)).toBe("lost 100");
+  });
+
   it("that were never sent are nobody's", () => {
     const { sent, told, settled } = scene();
     sent.record(7, 100, 0);

@@ -22,10 +22,14 @@ export class SentPackets {
   #sentAt = new Float64Array(FIRST_REMEMBERED);
   /** Positive: on its way. Zero: acknowledged. Negative: taken for lost. */
   #bytes = new Int32Array(FIRST_REMEMBERED);
+  /** How many were sent before it: numbers may leave in another order. */
+  #order = new Float64Array(FIRST_REMEMBERED);
   /** No packet before this one is on its way. */
   #oldest = 0;
   #newest = -1;
-  #highestHeard = -1;
+  #sent = 0;
+  /** Of those acknowledged, the order of the one sent last. */
+  #lastHeard = -1;
 
   /** The last one sent; -1 before the first. */
   get newest(): number {
@@ -48,6 +52,7 @@ export class SentPackets {
     this.#sequences[slot] = sequence;
     this.#sentAt[slot] = now;
     this.#bytes[slot] = bytes;
+    this.#order[slot] = this.#sent++;
     if (sequence > this.#newest) this.#newest = sequence;
     if (sequence < this.#oldest) this.#oldest = sequence;
     if (this.#newest - this.#oldest > this.#mask) this.#oldest = this.#newest - this.#mask;
@@ -66,24 +71,30 @@ export class SentPackets {
     const bytes = this.#bytes[slot] as number;
     if (bytes === 0) return;
     this.#bytes[slot] = 0;
-    if (sequence > this.#highestHeard) this.#highestHeard = sequence;
+    this.#lastHeard = Math.max(this.#lastHeard, this.#order[slot] as number);
     if (bytes > 0) settled.acknowledged(this.#sentAt[slot] as number, bytes, entry);
     else settled.late(-bytes);
   }
 
-  /** Feedback says that it did not arrive: it is lost once at least {@link REORDERED} packets that did overtook it. */
+  /** Feedback says that it did not arrive: it is lost once one arrived that was sent at least {@link REORDERED} after it. */
   missing(sequence: number, settled: Settled): void {
-    if (sequence > this.#highestHeard - REORDERED) return;
+    if ((this.#order[sequence & this.#mask] as number) > this.#lastHeard - REORDERED) return;
     const bytes = this.#takeOff(sequence);
     if (bytes > 0) settled.lost(bytes);
   }
 
-  /** Forgets what was sent before `first`, the first that a report speaks of: the report on it was lost. */
+  /** Forgets what is before `first`, the first that a report speaks of: the report on it was lost. What left after all that arrived is yet to be spoken of. */
   passed(first: number, settled: Settled): void {
     const last = Math.min(first, this.#newest + 1);
-    for (; this.#oldest < last; this.#oldest += 1) {
-      const bytes = this.#takeOff(this.#oldest);
+    let isAllOver = true;
+    for (let sequence = this.#oldest; sequence < last; sequence += 1) {
+      if (this.#isUnderway(sequence)) {
+        isAllOver = false;
+        continue;
+      }
+      const bytes = this.#takeOff(sequence);
       if (bytes > 0) settled.forgotten(bytes);
+      if (isAllOver) this.#oldest = sequence + 1;
     }
   }
 
@@ -124,6 +135,13 @@ export class SentPackets {
     return bytes;
   }
 
+  /** Whether nothing that was sent after this one is known to have arrived. */
+  #isUnderway(sequence: number): boolean {
+    const slot = sequence & this.#mask;
+    const isSent = this.#sequences[slot] === sequence && (this.#bytes[slot] as number) > 0;
+    return isSent && (this.#order[slot] as number) > this.#lastHeard;
+  }
+
   /** Whether a packet that was overtaken by others of its source before it came here has a place that nobody had. */
   #fillsGap(sequence: number): boolean {
     const slot = sequence & this.#mask;
@@ -131,12 +149,13 @@ export class SentPackets {
   }
 
   #grow(): void {
-    const [sequences, sentAt, bytes] = [this.#sequences, this.#sentAt, this.#bytes];
+    const [sequences, sentAt, bytes, order] = [this.#sequences, this.#sentAt, this.#bytes, this.#order];
     const size = 2 * (this.#mask + 1);
     this.#mask = size - 1;
     this.#sequences = new Float64Array(size).fill(-1);
     this.#sentAt = new Float64Array(size);
     this.#bytes = new Int32Array(size);
+    this.#order = new Float64Array(size);
     for (let index = 0; index < sequences.length; index += 1) {
       const sequence = sequences[index] as number;
       if (sequence < 0) continue;
@@ -144,6 +163,7 @@ export class SentPackets {
       this.#sequences[slot] = sequence;
       this.#sentAt[slot] = sentAt[index] as number;
       this.#bytes[slot] = bytes[index] as number;
+      this.#order[slot] = order[index] as number;
     }
   }
 }
