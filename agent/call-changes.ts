@@ -249,7 +249,11 @@ export class CallChanges {
     const proposed: ProposedChange = { changeId, reason, leg: own, present: terms.present, wanted };
     const found = unwrap(change);
     const opened = askedStreams(terms.present, wanted, own);
-    if (opened.length > 0) return await this.#decide(found, opened);
+    if (opened.length > 0) {
+      // Nobody would be asked about the rest of it.
+      if (!opensAlone(terms.present, wanted)) return await quietly(this.#reject(changeId, "policy"));
+      return await this.#decide(found, opened);
+    }
     const verdict = policy(proposed);
     if (verdict === "accept") return await quietly(this.#accept(found));
     if (verdict === "reject") return await quietly(this.#reject(changeId, "policy"));
@@ -353,6 +357,12 @@ export function withinReach(most: number, profiles: readonly Profile[]): ChangeP
     });
     return isKnown && fits ? "accept" : "reject";
   };
+}
+
+/** Whether `wanted` has nothing otherwise than `present` but streams that it opens. */
+function opensAlone(present: Terms, wanted: Terms): boolean {
+  const others = ({ profile, streams }: TermsSettings) => JSON.stringify([profile, streams]);
+  return others(settingsOf(present)) === others(settingsOf(wanted));
 }
 
 /** The first stream of audio that a leg sends. Throws `field-invalid` where there is none. */

@@ -68,7 +68,7 @@ export class CallData<Value extends DataValue = JsonValue>
 
   /** Whether this end may send. */
   get sends(): boolean {
-    return this.#sender !== undefined;
+    return this.#sender !== undefined && this.state === "open";
   }
 
   /**
@@ -85,6 +85,8 @@ export class CallData<Value extends DataValue = JsonValue>
     if (sender === undefined) {
       throw new ParleyError({ code: "field-invalid", message: "This end of the call does not send data." });
     }
+    if (this.state === "closed")
+      throw new ParleyError({ code: "closed", message: "The stream, or its call, has ended." });
     if (sender instanceof LatestSender) {
       return await sender.send(encodeData(this.format, value, MAX_LATEST_MESSAGE_BYTES));
     }

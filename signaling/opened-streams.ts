@@ -66,7 +66,7 @@ function checkNumbers(
   last: number | undefined,
   { asker, leavesOut = false }: OpeningRules,
 ): Result<void> {
-  const highest = lastStreamOf(terms);
+  let next = lastStreamOf(terms) + 1;
   for (const [i, { by, offer }] of listed.entries()) {
     const at = `${PLACE}[${i}]`;
     const earlier = listed[i - 1];
@@ -78,8 +78,10 @@ function checkNumbers(
         return refuse("field-invalid", "A stream that is open is not opened otherwise.", at);
       continue;
     }
-    if (offer.stream <= highest)
-      return refuse("field-invalid", "An opened stream has a number above all others.", `${at}.offer.stream`);
+    // One far above would leave none for those that come after it.
+    if (offer.stream < next || (!leavesOut && offer.stream > next))
+      return refuse("field-invalid", "An opened stream has the next number.", `${at}.offer.stream`);
+    next = offer.stream + 1;
     if (!leavesOut && asker !== undefined && by !== asker)
       return refuse("field-invalid", "Nobody opens a stream in the other end's name.", `${at}.by`);
   }

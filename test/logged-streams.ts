@@ -23,9 +23,9 @@ import { AUDIO_STREAM, DATA_STREAM, type Speech, speak } from "./logged-speech.t
 import { CALL_SECONDS, CALL_TIME, ZERO_DIGEST } from "./signed-call.ts";
 
 /** What is opened: by the caller, by the callee, and by the caller again once the first is closed. */
-export const TOKENS = 4;
-export const MUSIC = 5;
-export const LATER = 6;
+export const TOKENS = 2;
+export const MUSIC = 3;
+export const LATER = 4;
 
 /** Values of which the latest counts, both ways. */
 export function latestValues(stream: number, by: 0 | 1): OpenedStream {
@@ -55,12 +55,10 @@ export interface LoggedStreamsOptions {
   readonly number?: number;
   /** Legs that send a closing statement. Default both. */
   readonly closes?: readonly (0 | 1)[];
-  /** What the caller opens first, in place of values of which the latest counts. */
-  readonly first?: OpenedStream;
 }
 
 export function loggedStreams(options: LoggedStreamsOptions = {}): LoggedCall {
-  const { number = 1, closes = [0, 1], first = latestValues(TOKENS, 0) } = options;
+  const { number = 1, closes = [0, 1] } = options;
   const log = new CallLog(number);
   const steps = new Steps(log);
   const said = (leg: 0 | 1, stream: number) =>
@@ -73,7 +71,7 @@ export function loggedStreams(options: LoggedStreamsOptions = {}): LoggedCall {
   ];
   for (const { leg, statements } of speech)
     for (const { kind, of, bytes } of statements) log.keep(kind, of === "speaker" ? leg : 1 - leg, bytes);
-  steps.change(0, withStreams(steps.settings, [first]));
+  steps.change(0, withStreams(steps.settings, [latestValues(TOKENS, 0)]));
   steps.change(1, withStreams(steps.settings, [music(MUSIC, 1)]));
   steps.close(1, [TOKENS], speech);
   steps.close(0, [DATA_STREAM], speech);

@@ -118,6 +118,7 @@ export class Attaching {
     const older = leg.attached ? leg.connection : undefined;
     const isOlderSeparate = leg.overTls;
     this.#finishStatements(session, leg);
+    if (mediaKey !== undefined) this.#unhold(session, leg, now);
     this.#table.attach(session, leg, connection.id, sets);
     leg.attachSeq = attachSeq;
     leg.overTls = isSeparate(connection);
@@ -138,6 +139,26 @@ export class Attaching {
       outputs.push({ kind: "close", connection: older, code: CLOSE_REPLACED, reason: "replaced" });
     }
     this.#authorities.moved(session, leg, connection, now);
+  }
+
+  /** Another process has the call: it holds nothing of what the one before it held, and does not know of it. */
+  #unhold(session: Session, leg: SessionLeg, now: number): void {
+    const by = leg.agent.agentId;
+    for (const flow of session.flows) {
+      if (flow.listener !== leg.leg || !flow.isHeld || flow.closedAt !== undefined) continue;
+      flow.isHeld = false;
+      const { speaker, stream } = flow;
+      const message = { kind: "hold", sessionId: session.id, leg: speaker, stream, isHeld: false } as const;
+      this.#desk.outputs.push({ kind: "admission", message });
+      const fields = { stream, held: false, leg: leg.leg, by };
+      const other = peerOf(session, leg).agent.agentId;
+      this.#desk.inboxes.post(
+        other,
+        { event: "stream-held", sessionId: session.id, fields },
+        now,
+        session.link,
+      );
+    }
   }
 
   /** From here on the leg's frames and statements hold by this key alone. */

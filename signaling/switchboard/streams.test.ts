@@ -264,6 +264,25 @@ describe("muting and holding a stream in mid-call", () => {
     ]);
   });
 
+  it("is for who says what is muted, and for who hears what is held or wants a key frame", () => {
+    const scene = new Streaming();
+    scene.open(2, {
+      ...voice(1),
+      offer: { ...voice(1).offer, direction: "sendonly" },
+      answer: { ...voice(1).answer, direction: "recvonly" },
+    });
+    const outcomes = (leg: 0 | 1) => [
+      told(scene, leg, { event: "stream-muted", stream: 1, muted: true }),
+      told(scene, leg, { event: "stream-held", stream: 1, held: true }),
+      told(scene, leg, { event: "keyframe_request", stream: 1 }),
+    ];
+    expect(outcomes(0)).toEqual(["ok 200", "field-invalid", "field-invalid"]);
+    expect(outcomes(1)).toEqual(["field-invalid", "ok 200", "ok 200"]);
+    expect(scene.stage.admissions.filter(({ kind }) => kind === "hold")).toMatchObject([
+      { leg: 0, stream: 1, isHeld: true },
+    ]);
+  });
+
   it("is for streams that there are", () => {
     const scene = new Streaming();
     expect(told(scene, 1, { event: "stream-held", stream: 9, held: true })).toBe("field-invalid");

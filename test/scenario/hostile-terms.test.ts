@@ -6,6 +6,8 @@ import type { ParleyError } from "../../codecs/parley-error.ts";
 import { type AttributionPayload, buildRecord, readRecord } from "../../signaling/attribution.ts";
 import type { EvidenceLine } from "../../signaling/evidence/lines.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { readSigned } from "../../signaling/jws.ts";
+import { makeTermsChange, TERMS_CHANGE } from "../../signaling/terms-change.ts";
 import { contentLines, placesOf, resigned, swapped, without } from "../evidence-edit.ts";
 import { strictVerifier } from "../keys.ts";
 import { must } from "../signed-call.ts";
@@ -66,6 +68,31 @@ describe("a relay that", () => {
     const terms = await world.during(call.propose({ streams: [{ bitrate: 20_000 }] }));
     await world.clock.advance(500);
     expect([answered.terms, codes()]).toEqual([terms, []]);
+  });
+});
+
+describe("a participant in league with the relay", () => {
+  it("that opens a stream together with other terms gets no signature for them", async () => {
+    const world = new World();
+    const relay = new HostileRelay(world);
+    const identity = world.identity({ name: "Ada" });
+    relay.answer = ({ method }, result) => {
+      if (method !== "SUBSCRIBE" || result.event !== "change-asked") return result;
+      const payload = must(readSigned(String(result.change), TERMS_CHANGE));
+      const settings = { ...payload.settings, profile: "chain" } as const;
+      return { ...result, change: makeTermsChange({ ...payload, settings }, identity.signer) };
+    };
+    const answers: JsonValue[] = [];
+    relay.request = ({ method }, { status, acceptance }) => {
+      if (method === "CONFIRM" && status !== undefined) answers.push([status, acceptance !== undefined]);
+    };
+    const ada = await world.agent("Ada", { identity });
+    const bob = await world.agent("Bob", {}, relay);
+    const taking = { data: true, changes: () => "reject" as const };
+    const { call, answered } = await connected(world, ada, bob, { data: true }, taking);
+    answers.length = 0;
+    expect(await refusal(world, call.open({ modality: "data" }))).toMatch(/^change-rejected/);
+    expect([answers, answered.terms.number]).toEqual([[["rejected", false]], 1]);
   });
 });
 

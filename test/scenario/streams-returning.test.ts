@@ -154,6 +154,30 @@ describe("a stream that was opened in mid-call", () => {
     await world.during(answered.settled);
     expect((await judged(world, taken.call)).faults).toEqual([]);
   });
+
+  it("was held by the process before is heard by the one that takes the call up", async () => {
+    const world = new World({ toServer: link, toClient: link });
+    const identity = world.identity({ name: "Bob" });
+    const [ada, bob] = [await online(world, "Ada"), await online(world, "Bob", { identity })];
+    const options = { data: true, ...persistent };
+    const { call, answered } = await connected(world, ada.agent, bob.agent, options, { data: true });
+    const told: unknown[] = [];
+    call.on("stream-held", ({ stream, held }) => told.push([stream, held]));
+    answered.streams.at(-1)?.hold();
+    await world.clock.advance(500);
+    bob.way.isDown = true;
+    bob.way.cut();
+    await world.clock.advance(1_000);
+    const again = await online(world, "Bob", { identity });
+    const taken = end(again, await world.during(again.agent.takeUp(call.id)));
+    await world.during(call.data?.send("to the second") ?? Promise.resolve());
+    await world.clock.advance(500);
+    expect(taken.told).toEqual(["to the second"]);
+    expect(told).toEqual([
+      [2, true],
+      [2, false],
+    ]);
+  });
 });
 
 /** A call whose callee hears of everything through a relay of ill will. */

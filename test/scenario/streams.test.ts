@@ -119,12 +119,25 @@ describe("the streams of a call", () => {
       await world.clock.advance(100);
       expect([stream.state, closed, idsOf(opener), idsOf(other)]).toEqual(["closed", [3], [1, 2], [1, 2]]);
       await world.during(expect(stream.send("too late")).rejects.toThrow());
+      expect(stream.sends).toBe(false);
       // Numbers are not used again.
       expect((await world.during(opener.open(DATA))).id).toBe(4);
       await world.during(say(world, pair.call, 0.2));
       expect(world.reported).toEqual([]);
     },
   );
+
+  it("say that they are closed from the moment on that the other end closed them, and requests get another one", async () => {
+    const { call, answered } = await connected(world, ada, bob, WITH_DATA);
+    for (const end of [call, answered]) end.onRpc("name", () => "here");
+    const stream = await world.during(call.open(DATA));
+    expect(await world.during(call.rpc("name", null))).toBe("here");
+    for (const id of [3, 4])
+      await world.during(answered.streams.find((each) => each.id === id)?.close() ?? Promise.resolve());
+    await world.during(expect(stream.send("too late")).rejects.toMatchObject({ code: "closed" }));
+    expect(await world.during(call.rpc("name", null))).toBe("here");
+    expect(idsOf(call)).toEqual([1, 2, 5]);
+  });
 
   it("carry a further voice", async () => {
     const { call, answered } = await connected(world, ada, bob, WITH_DATA);
