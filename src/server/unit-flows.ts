@@ -95,7 +95,8 @@ export class UnitFlows {
     }
     const kept = packet.slice();
     for (const leg of row.egress) this.#send(row, leg, unit, kept, account());
-    this.#look(now);
+    this.#lookAt(spoken, now);
+    this.#arm();
   }
 
   /** One that came was refused: what needs it cannot be decoded. */
@@ -111,7 +112,8 @@ export class UnitFlows {
     const spoken = this.#spokenOf(row);
     // One that was let through moments ago answers it: the request crossed it.
     if (now - spoken.keyAt >= KEY_REQUEST_INTERVAL_MS) spoken.requests.want();
-    this.#look(now);
+    this.#lookAt(spoken, now);
+    this.#arm();
   }
 
   /** What waits of a row is not to leave. */
@@ -248,18 +250,19 @@ export class UnitFlows {
 
   /** Resets what stands still, and asks for the key frames that somebody needs. */
   #look(now: number): void {
-    for (const spoken of this.#spoken.values()) {
-      const { row, requests } = spoken;
-      for (const { connection, flow } of row.egress) {
-        const writer = this.#writers.get(connection)?.get(flow);
-        writer?.tick(now);
-        if (writer?.needsKeyFrame === true && this.#isShown(row, connection)) requests.want();
-      }
-      if (row.held === true || row.egress.length === 0 || !requests.poll(now)) continue;
-      this.#asked += 1;
-      this.#options.legs.askKeyFrame(row);
-    }
+    for (const spoken of this.#spoken.values()) this.#lookAt(spoken, now);
     this.#arm();
+  }
+
+  #lookAt({ row, requests }: SpokenVideo, now: number): void {
+    for (const { connection, flow } of row.egress) {
+      const writer = this.#writers.get(connection)?.get(flow);
+      writer?.tick(now);
+      if (writer?.needsKeyFrame === true && this.#isShown(row, connection)) requests.want();
+    }
+    if (row.held === true || row.egress.length === 0 || !requests.poll(now)) return;
+    this.#asked += 1;
+    this.#options.legs.askKeyFrame(row);
   }
 
   #isShown(row: AdmissionRow, listener: ConnectionId): boolean {

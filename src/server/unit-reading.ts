@@ -60,7 +60,8 @@ export class UnitReading {
     const units = this.#unitsOf(connection);
     const inlet = units.reader.begin(flow, clock.now(), stop);
     this.#look(connection, units);
-    this.#schedule();
+    // What began before is due before.
+    if (this.#timer === undefined) this.#schedule();
     return {
       get isOver() {
         return inlet.isOver;
