@@ -241,6 +241,14 @@ describe("a stream opened in mid-call", () => {
     expect(attempt(limited("bitrate-bps:36000"), picture(1))).toBe("taken");
   });
 
+  it("may be opened beside a picture whose height was capped since", () => {
+    const shown = open(terms, picture(1));
+    const scope = [...SCOPE, "communication:limit:height:180"];
+    const capped = must(narrowedTerms(shown, { leg: 0, scope })).terms;
+    expect(asked(capped, opening(capped, messages(2)))).toBe("taken");
+    expect(asked(capped, opening(capped, picture(2)))).toBe("limit-exceeded at change.settings.opened");
+  });
+
   it("is one of sixteen at the most", () => {
     const many = Array.from({ length: MAX_STREAMS }, (_, i) => messages(i + 1));
     expect(asked(terms, opening(terms, ...many.slice(0, -1)))).toBe("taken");

@@ -158,7 +158,8 @@ export function checkSendingOpened(
     const details = { leg, missing_scopes: missing };
     return refuse("scope-violation", "The scope does not cover a stream that would be sent.", PLACE, details);
   }
-  const excess = excessOfTerms(terms, leg, scope.limits);
+  const isFresh = (stream: number) => fresh.some(({ offer }) => offer.stream === stream);
+  const excess = excessOfTerms(terms, leg, scope.limits, isFresh);
   if (excess === undefined) return ok(undefined);
   return refuse("limit-exceeded", "The scope of who would send it caps it.", PLACE, { leg, ...excess });
 }

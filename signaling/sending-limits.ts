@@ -22,9 +22,19 @@ export function excessOfOffer(streams: readonly OfferStream[], limits: ScopeLimi
   return excess(sent.map(leastOf), limits);
 }
 
-/** The same for what a leg would send under terms. */
-export function excessOfTerms(terms: Terms, leg: 0 | 1, limits: ScopeLimits): LimitExcess | undefined {
-  return excess(streamsSentBy(terms, leg).map(takenBy), limits);
+/**
+ * The same for what a leg would send under terms. Pictures of streams that are not `fresh` fit any cap that came since: who sends them keeps to it.
+ */
+export function excessOfTerms(
+  terms: Terms,
+  leg: 0 | 1,
+  limits: ScopeLimits,
+  isFresh: (stream: number) => boolean = () => true,
+): LimitExcess | undefined {
+  const taken = streamsSentBy(terms, leg).map((stream) =>
+    isFresh(stream.stream) ? takenBy(stream) : { ...NOTHING, bits: takenBy(stream).bits },
+  );
+  return excess(taken, limits);
 }
 
 /** The first cap that what both agreed on since exceeds, of a stream that `leg` sends. */
