@@ -17,7 +17,8 @@ import type { CallConnection } from "./call-connection.ts";
 import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
-import type { CallEvents, FramesContradicted } from "./call-events.ts";
+import type { CallEvents } from "./call-events.ts";
+import { readEvidence } from "./call-evidence.ts";
 import { CallHeard } from "./call-heard.ts";
 import { CallInterrupts } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -30,6 +31,7 @@ import { CallSuspension, type Suspended, type SuspendOptions } from "./call-susp
 import { CallTerms } from "./call-terms.ts";
 import type { ControlChannel } from "./control.ts";
 import { DataChannels } from "./data-channels.ts";
+import { readFramesContradicted, readFramesRefused } from "./frame-news.ts";
 import type { InboxEvent } from "./inbox.ts";
 import { Listening } from "./listening.ts";
 import { PeerPresence } from "./peer-presence.ts";
@@ -43,9 +45,6 @@ import type { VideoStream } from "./video-stream.ts";
 
 /** How often signed checkpoints and receipts that fell due are looked for, ms. */
 const UPKEEP_MS = 250;
-/** How often and how long `evidence()` asks while the server still gathers the last statements. */
-const EVIDENCE_RETRY_MS = 300;
-const EVIDENCE_TRIES = 40;
 
 /** `detached`: this end has no connection for it now. */
 export type CallState = "active" | "suspended" | "detached" | "ended";
@@ -436,15 +435,11 @@ export class Call {
    * up, `offline` (with `details.retry_at`) while the agent has no connection.
    */
   async evidence(): Promise<Uint8Array> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.#readEvidence();
-      } catch (error) {
-        const again = error instanceof ParleyError && error.code === "evidence-not-ready";
-        if (!again || !this.#ending.isOver || tries === EVIDENCE_TRIES) throw error;
-        await new Promise<void>((resolve) => this.#clock.at(this.#clock.now() + EVIDENCE_RETRY_MS, resolve));
-      }
-    }
+    return await readEvidence(this.id, {
+      clock: this.#clock,
+      control: this.#reachable,
+      isOver: () => this.#ending.isOver,
+    });
   }
 
   /** @internal What the server has to say of the session. */
@@ -500,18 +495,15 @@ export class Call {
   }
 
   #framesRefused(fields: JsonObject): void {
-    const { flow, first, last, reason, count } = fields;
-    if (typeof reason !== "string" || typeof flow !== "number" || typeof count !== "number") return;
-    const numberOf = (value: unknown) => (typeof value === "number" ? value : undefined);
-    const refused = { flow, first: numberOf(first), last: numberOf(last), reason, count };
+    const refused = readFramesRefused(fields);
+    if (refused === undefined) return;
     this.#events.emit("frames-refused", refused);
     this.#media.refusedByRelay(refused);
   }
 
-  #framesContradicted({ flow, stream, first, last, count }: JsonObject): void {
-    const numbers = { flow, stream, first, last, count };
-    if (Object.values(numbers).some((value) => typeof value !== "number")) return;
-    this.#events.emit("frames-contradicted", numbers as unknown as FramesContradicted);
+  #framesContradicted(fields: JsonObject): void {
+    const contradicted = readFramesContradicted(fields);
+    if (contradicted !== undefined) this.#events.emit("frames-contradicted", contradicted);
   }
 
   #scheduleUpkeep(): void {
@@ -521,17 +513,5 @@ export class Call {
       this.#media.poll(now);
       this.#scheduleUpkeep();
     });
-  }
-
-  async #readEvidence(): Promise<Uint8Array> {
-    const chunks: string[] = [];
-    const series = this.#reachable().series({ method: "QUERY", path: `/sessions/${this.id}/evidence` });
-    for await (const { result } of series) {
-      if (typeof result.chunk !== "string") {
-        throw new ParleyError({ code: "body-malformed", message: "An evidence answer without a chunk." });
-      }
-      chunks.push(result.chunk);
-    }
-    return new TextEncoder().encode(chunks.join(""));
   }
 }
