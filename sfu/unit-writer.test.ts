@@ -97,6 +97,25 @@ describe("a unit writer", () => {
   });
 });
 
+describe("a delta that is older than a key frame that went", () => {
+  it("is lost without another key frame being wanted; a key frame, or a later delta, is not", async () => {
+    const { add, turns, fates, writer } = scene();
+    add(10, 0, { key: true });
+    await turns(3, 0);
+    writer.passOver({ sequence: 8, key: false, layer: 0, needs: 1 });
+    add(9, 1);
+    expect([fates.get(10), fates.get(9), writer.needsKeyFrame]).toEqual(["sent", "dependency", false]);
+    writer.passOver({ sequence: 11, key: false, layer: 0, needs: 1 });
+    expect(writer.needsKeyFrame).toBe(true);
+    // Another process of the speaker's may count anew.
+    add(3, 2, { key: true });
+    await turns(3, 2);
+    expect(writer.needsKeyFrame).toBe(false);
+    writer.passOver({ sequence: 4, key: false, layer: 0, needs: 1 });
+    expect(writer.needsKeyFrame).toBe(true);
+  });
+});
+
 describe("at the cap of a flow", () => {
   it("the oldest delta and what needs it are reset, not queued, and a key frame is wanted", async () => {
     const { add, turns, fates, writer, streams } = scene();

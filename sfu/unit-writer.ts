@@ -62,6 +62,8 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
   /** The carrier took something since it was last asked for the time. */
   #hasMoved = false;
   #isBroken = false;
+  /** Number of the key frame that was taken last: deltas before it are missed no more. */
+  #newestKey = Number.NEGATIVE_INFINITY;
 
   constructor(options: UnitWriterOptions) {
     this.#options = options;
@@ -92,7 +94,10 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
       unit.settled(reason);
       return;
     }
-    if (unit.key) this.#isBroken = false;
+    if (unit.key) {
+      this.#newestKey = unit.sequence;
+      this.#isBroken = false;
+    }
     this.#options.caps.take();
     this.#pending.push(new PendingUnit(unit, item, now));
     this.#bytes += item.length;
@@ -229,7 +234,7 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
 
   #lose(unit: UnitPlace & { readonly layer: number }): void {
     this.#lost.add(unit);
-    if (!isUpper(unit)) this.#isBroken = true;
+    if (unit.key || (unit.layer === 0 && unit.sequence > this.#newestKey)) this.#isBroken = true;
   }
 
   #reset(pending: PendingUnit<Reason>, fate: UnitFate<Reason>): void {
