@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { encodeArrivalReport } from "../codecs/rtcp-arrivals.ts";
+import { encodePictureLoss } from "../codecs/rtcp-pli.ts";
 import { FeedbackWriter } from "./congestion/feedback-writer.ts";
 import type { HopPacket } from "./congestion/hop-packet.ts";
 import { legBitrate, MediaLeg, noFeedback } from "./media-leg.ts";
@@ -11,6 +12,8 @@ describe("one end of a leg", () => {
   let sent: number[];
   let settled: [number, string][];
   let reports: Uint8Array[];
+  /** Sources of which the peer needs a key frame, as often as that was told. */
+  let wanted: number[];
   let counters: ReturnType<typeof noFeedback>;
   let leg: MediaLeg;
   /** The peer's side of the hop. */
@@ -23,6 +26,7 @@ describe("one end of a leg", () => {
     sent = [];
     settled = [];
     reports = [];
+    wanted = [];
     counters = noFeedback();
     leg = new MediaLeg({
       ssrc: 1,
@@ -36,6 +40,7 @@ describe("one end of a leg", () => {
       report: (rtcp) => reports.push(rtcp),
       settled: ({ sequence }, fate) => settled.push([sequence, fate]),
       behind: () => 48_000,
+      keyFrameWanted: (ssrc) => wanted.push(ssrc),
       counters,
     });
     peer = new FeedbackWriter({ ssrc: 2, start: now });
@@ -150,6 +155,12 @@ describe("one end of a leg", () => {
       expect(counters).toMatchObject({ taken: 30, tooMany: 970 });
       leg.takeFeedback(forged(7, 0), now + 1_000);
       expect(counters.taken).toBe(31);
+    });
+
+    it("a hundred times in one datagram that it needs a key frame, is heard once", () => {
+      const pli = [...encodePictureLoss({ sender: 2, ssrc: 7 })];
+      leg.takeFeedback(Uint8Array.from(Array.from({ length: 90 }, () => pli).flat()), now);
+      expect(wanted).toEqual([7]);
     });
 
     it("cannot raise what may be sent beyond what was agreed", () => {

@@ -197,7 +197,8 @@ export class MediaLeg {
     counters.taken += 1;
     // Reports on nothing that this end sent prove nothing.
     if (taken.value.acknowledged + taken.value.lost > 0) this.#reportedAt = now;
-    for (const ssrc of taken.value.keyFrames) this.#options.keyFrameWanted?.(ssrc);
+    // One says as much as a hundred of them.
+    for (const ssrc of new Set(taken.value.keyFrames)) this.#options.keyFrameWanted?.(ssrc);
     this.#sendHeld(now);
     return taken;
   }

@@ -1,57 +1,111 @@
+/** What the server does for one picture does not grow with how many others it carries. */
 import { expect, it } from "vitest";
-import type { FrameView } from "../../codecs/frame.ts";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
 import type { AdmissionRow } from "../../signaling/admission.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
-import { row } from "../../test/relay-scene.ts";
+import { FIRST_SEQUENCE, packet, row, WALL } from "../../test/relay-scene.ts";
 import { NO_INSTRUMENTS } from "./instruments.ts";
 import { MediaLegs } from "./media-legs.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
 import { UnitFlows } from "./unit-flows.ts";
 
-function scene() {
-  const clock = new VirtualClock();
-  const stream: SendStream = { write: async () => {}, finish: async () => {}, reset: () => {} };
-  const connection = { openStream: async () => stream, sendDatagram: () => "sent" } as unknown as Connection;
-  const items = new OutgoingItems(connection);
+/** Pictures, each from a speaker to a listener of its own who takes nothing; `reads` counts what was asked of a picture's row. */
+function pictures(count: number, more: (index: number) => Partial<AdmissionRow>) {
+  const clock = new VirtualClock({ wall: WALL });
+  const stream: SendStream = { write: () => new Promise(() => {}), finish: async () => {}, reset: () => {} };
+  const asked: number[] = [];
+  const connections = new Map<number, Connection>();
+  const items = new Map<number, OutgoingItems>();
   const legs = new MediaLegs({
     clock,
-    connection: () => connection,
+    connection: (id) => connections.get(id),
     instruments: NO_INSTRUMENTS,
     onEvent: () => {},
     keyFrameWanted: () => {},
   });
-  const flows = new UnitFlows({ clock, legs, items: () => items });
-  const forward = (one: AdmissionRow, sequence: number) =>
-    flows.forward(one, unit(sequence), new Uint8Array(500), () => () => {});
-  return { clock, legs, flows, forward };
-}
-
-function unit(sequence: number): FrameView {
-  return { sequence, keyFrame: sequence === 0, layer: 0, needs: 1 } as FrameView;
-}
-
-it("looks at no other picture for a unit, or for a key frame that is wanted", async () => {
-  const { clock, legs, flows, forward } = scene();
-  let looks = 0;
-  const other = row({ sessionId: "session-b", video: { rendition: 0 } });
-  const { egress } = other;
-  Object.defineProperty(other, "egress", {
-    get: () => {
-      looks += 1;
-      return egress;
-    },
+  const flows = new UnitFlows({ clock, legs, items: (id) => items.get(id) });
+  const reads: number[] = [];
+  const rows = Array.from({ length: count }, (_, index) => {
+    const [connection, listener] = [2 * index + 1, 2 * index + 2];
+    for (const id of [connection, listener]) {
+      const sendDatagram = () => {
+        if (id === connection) asked.push(index);
+        return "sent";
+      };
+      const carrier = { openStream: async () => stream, sendDatagram } as unknown as Connection;
+      connections.set(id, carrier);
+      items.set(id, new OutgoingItems(carrier));
+    }
+    const plain = row({
+      connection,
+      sessionId: `session-${index}`,
+      video: { rendition: 0 },
+      egress: [{ connection: listener, flow: 9 }],
+      ...more(index),
+    });
+    legs.lay(plain);
+    reads[index] = 0;
+    return new Proxy(plain, {
+      get: (of, name) => {
+        reads[index] = (reads[index] ?? 0) + 1;
+        return Reflect.get(of, name);
+      },
+    });
   });
-  const one = row({ video: { rendition: 0 } });
-  for (const each of [one, other]) legs.lay(each);
-  for (const each of [other, one]) forward(each, 0);
-  await clock.advance(50);
-  looks = 0;
-  for (let sequence = 1; sequence < 100; sequence += 1) {
-    forward(one, sequence);
-    flows.keyFrameWanted(one);
-  }
-  expect(looks).toBe(0);
-  flows.close();
-  legs.close();
+  const view = new FrameView();
+  const show = (index: number, sequence: number) => {
+    const bytes = packet({ sequence: FIRST_SEQUENCE + sequence, info: { keyFrame: sequence === 0 } });
+    parseFrame(bytes, 0, view);
+    const shown = rows[index];
+    if (shown !== undefined) flows.forward(shown, view, bytes, () => () => {});
+  };
+  const want = (index: number) => {
+    const wanted = rows[index];
+    if (wanted !== undefined) flows.keyFrameWanted(wanted);
+  };
+  const readOfOthers = () => reads.slice(1).reduce((sum, one) => sum + one, 0);
+  return { clock, flows, rows, asked, show, want, readOfOthers };
+}
+
+const kinds: [string, (index: number) => Partial<AdmissionRow>][] = [
+  ["alone", () => ({})],
+  ["in renditions", () => ({ video: { source: 1, rendition: 0 } })],
+];
+
+it.each(kinds)(
+  "a unit and a request concern their own picture, whatever others are under way: %s",
+  (_, more) => {
+    const { show, want, readOfOthers } = pictures(20, more);
+    for (let index = 0; index < 20; index += 1) show(index, 0);
+    const before = readOfOthers();
+    for (let sequence = 1; sequence < 10; sequence += 1) show(0, sequence);
+    for (let times = 0; times < 100; times += 1) want(0);
+    expect(readOfOthers()).toBe(before);
+  },
+);
+
+it("pictures of which nothing is under way cost nothing as time passes", async () => {
+  const { clock, flows, rows, show, want, readOfOthers } = pictures(3, () => ({}));
+  for (let index = 0; index < 3; index += 1) show(index, 0);
+  expect(flows.sizes().busyVideo).toBe(3);
+  for (const idle of rows.slice(1)) flows.discard(idle, "held");
+  const before = readOfOthers();
+  want(0);
+  await clock.advance(2_000);
+  expect(readOfOthers()).toBe(before);
+  expect(flows.sizes().busyVideo).toBe(1);
+});
+
+it("a key frame is asked for once the one that was let through is no answer, and again where none comes", async () => {
+  const { clock, asked, show, want } = pictures(2, () => ({}));
+  show(0, 0);
+  want(0);
+  expect(asked).toEqual([]);
+  await clock.advance(600);
+  want(0);
+  want(0);
+  expect(asked).toEqual([0]);
+  await clock.advance(1_100);
+  expect(asked).toEqual([0, 0]);
 });

@@ -1,24 +1,19 @@
 import type { Clock } from "../../codecs/clock.ts";
 import type { FrameView } from "../../codecs/frame.ts";
-import { RateMeter } from "../../sfu/congestion/rate-meter.ts";
 import type { EgressFate } from "../../sfu/relay-io.ts";
 import { RenditionSwitch } from "../../sfu/rendition-switch.ts";
 import { UnitCaps } from "../../sfu/unit-caps.ts";
 import { UnitWriter } from "../../sfu/unit-writer.ts";
-import { KEY_REQUEST_INTERVAL_MS, KeyFrameRequests } from "../../sfu/video-keyframes.ts";
+import { KEY_REQUEST_INTERVAL_MS } from "../../sfu/video-keyframes.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
+import { type SpokenVideo, SpokenVideos, sourceOf } from "./spoken-video.ts";
 
-/** Milliseconds between looks at what stands still and which key frames are to be asked for. */
+/** Milliseconds between looks at what may stand still and which key frames are to be asked for. */
 const LOOK_MS = 20;
-/** Milliseconds between choices of renditions, and after which one that does not come is none. */
+/** Milliseconds between choices of renditions. */
 const CHOICE_MS = 100;
-const COMING_MS = 2_000;
-/** Over what time the rate of a rendition is measured, ms. */
-const RATE_WINDOW_MS = 900;
-
-type Place = Pick<AdmissionRow, "sessionId" | "leg" | "stream">;
 
 /** Why a unit that was admitted does not leave, besides what its writer finds. */
 type Taken = TakenBack | "rendition";
@@ -45,8 +40,9 @@ export class UnitFlows {
   readonly #options: UnitFlowsOptions;
   readonly #writers = new Map<ConnectionId, Map<number, UnitWriter<Taken>>>();
   readonly #caps = new Map<ConnectionId, UnitCaps>();
-  /** By place of the stream. */
-  readonly #spoken = new Map<string, SpokenVideo>();
+  readonly #spoken = new SpokenVideos();
+  /** Those of which units are on their way, or a key frame is to be asked for: time alone changes something about them. */
+  readonly #busy = new Set<SpokenVideo>();
   /** By speaker and source, then by listener. */
   readonly #switches = new Map<
     string,
@@ -74,7 +70,12 @@ export class UnitFlows {
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     const [unitWriters, spokenVideo, switches] = [this.#writers, this.#spoken, this.#switches];
-    return { unitWriters: unitWriters.size, spokenVideo: spokenVideo.size, renditionSwitches: switches.size };
+    return {
+      unitWriters: unitWriters.size,
+      spokenVideo: spokenVideo.size,
+      busyVideo: this.#busy.size,
+      renditionSwitches: switches.size,
+    };
   }
 
   /** A unit of this row was admitted; `packet` is copied where it goes on, `account` counts each copy of it once. */
@@ -86,7 +87,7 @@ export class UnitFlows {
   ): void {
     const now = this.#options.clock.now();
     const unit = { sequence: view.sequence, key: view.keyFrame, layer: view.layer, needs: view.needs };
-    const spoken = this.#spokenOf(row);
+    const spoken = this.#spoken.of(row);
     spoken.came(unit, packet.length, now);
     if (row.held === true || row.egress.length === 0) {
       for (const leg of row.egress) this.#writerOf(row, leg)?.passOver(unit);
@@ -95,30 +96,30 @@ export class UnitFlows {
     }
     const kept = packet.slice();
     for (const leg of row.egress) this.#send(row, leg, unit, kept, account());
-    this.#lookAt(spoken, now);
-    this.#arm();
+    this.#look(spoken, now);
   }
 
   /** One that came was refused: what needs it cannot be decoded. */
   passOver(row: AdmissionRow, { sequence, keyFrame, layer, needs }: FrameView): void {
     for (const leg of row.egress)
       this.#writers.get(leg.connection)?.get(leg.flow)?.passOver({ sequence, key: keyFrame, layer, needs });
-    this.#arm();
+    const spoken = this.#spoken.get(row);
+    if (spoken !== undefined) this.#look(spoken, this.#options.clock.now());
   }
 
   /** A listener on this connection needs a key frame of a row that goes to it. */
   keyFrameWanted(row: AdmissionRow): void {
     const now = this.#options.clock.now();
-    const spoken = this.#spokenOf(row);
+    const spoken = this.#spoken.of(row);
     // One that was let through moments ago answers it: the request crossed it.
     if (now - spoken.keyAt >= KEY_REQUEST_INTERVAL_MS) spoken.requests.want();
-    this.#lookAt(spoken, now);
-    this.#arm();
+    this.#look(spoken, now);
   }
 
-  /** What waits of a row is not to leave. */
-  discard({ egress }: AdmissionRow, reason: TakenBack): void {
-    for (const { connection, flow } of egress) this.#writers.get(connection)?.get(flow)?.drop(reason);
+  /** What waits of a row is not to leave. No key frame is asked for before more of it comes, or somebody needs one. */
+  discard(row: AdmissionRow, reason: TakenBack): void {
+    for (const { connection, flow } of row.egress) this.#writers.get(connection)?.get(flow)?.drop(reason);
+    this.#rest(row);
   }
 
   /** A row flows elsewhere now, or not at all. */
@@ -127,10 +128,10 @@ export class UnitFlows {
       const stays = next?.egress.some((one) => one.connection === leg.connection && one.flow === leg.flow);
       if (stays !== true) this.#unwrite(leg);
     }
-    if (next === undefined) {
-      this.#spoken.delete(nameOf(row));
-      this.#switches.delete(sourceOf(row));
-    }
+    if (next !== undefined) return;
+    this.#rest(row);
+    this.#spoken.delete(row);
+    this.#switches.delete(sourceOf(row));
   }
 
   /** The connection is closed. */
@@ -184,35 +185,24 @@ export class UnitFlows {
     if (now - one.chosenAt >= CHOICE_MS) {
       one.chosenAt = now;
       const { bitsPerSecond, limited } = this.#options.legs.roomForVideo(leg);
-      one.choice.look(this.#coming(row, now), bitsPerSecond, now, limited);
+      one.choice.look(this.#spoken.coming(row, now), bitsPerSecond, now, limited);
       const wanted = one.choice.wantsKeyFrameOf;
-      if (wanted !== undefined) this.#renditionOf(row, wanted)?.requests.want();
+      if (wanted !== undefined) this.#want(this.#spoken.rendition(row, wanted));
     }
     return one.choice.takes({ rendition: video.rendition, key });
   }
 
-  #coming(row: AdmissionRow, now: number) {
-    const coming = [];
-    for (const spoken of this.#spoken.values())
-      if (sourceOf(spoken.row) === sourceOf(row) && now - spoken.cameAt < COMING_MS)
-        coming.push({
-          rendition: spoken.row.video?.rendition ?? 0,
-          bitsPerSecond: spoken.rate.rate(now, RATE_WINDOW_MS),
-        });
-    return coming;
+  /** Time alone changes nothing about it now. */
+  #rest(row: AdmissionRow): void {
+    const spoken = this.#spoken.get(row);
+    if (spoken !== undefined) this.#busy.delete(spoken);
   }
 
-  #renditionOf(row: AdmissionRow, rendition: number): SpokenVideo | undefined {
-    for (const spoken of this.#spoken.values())
-      if (sourceOf(spoken.row) === sourceOf(row) && spoken.row.video?.rendition === rendition) return spoken;
-    return undefined;
-  }
-
-  #spokenOf(row: AdmissionRow): SpokenVideo {
-    const spoken = this.#spoken.get(nameOf(row)) ?? new SpokenVideo(row);
-    this.#spoken.set(nameOf(row), spoken);
-    spoken.row = row;
-    return spoken;
+  /** Its key frame is asked for when that is next looked for. */
+  #want(spoken: SpokenVideo | undefined): void {
+    if (spoken === undefined) return;
+    spoken.requests.want();
+    this.#busy.add(spoken);
   }
 
   #writerOf(row: AdmissionRow, leg: EgressLeg): UnitWriter<Taken> | undefined {
@@ -248,21 +238,25 @@ export class UnitFlows {
     writer.drop("session-state");
   }
 
-  /** Resets what stands still, and asks for the key frames that somebody needs. */
-  #look(now: number): void {
-    for (const spoken of this.#spoken.values()) this.#lookAt(spoken, now);
-    this.#arm();
-  }
-
-  #lookAt({ row, requests }: SpokenVideo, now: number): void {
+  /** Resets what stands still of one stream, and asks for the key frame that somebody needs of it. */
+  #look(spoken: SpokenVideo, now: number): void {
+    const { row, requests } = spoken;
+    let isOnItsWay = false;
     for (const { connection, flow } of row.egress) {
       const writer = this.#writers.get(connection)?.get(flow);
-      writer?.tick(now);
-      if (writer?.needsKeyFrame === true && this.#isShown(row, connection)) requests.want();
+      if (writer === undefined) continue;
+      writer.tick(now);
+      if (writer.needsKeyFrame && this.#isShown(row, connection)) requests.want();
+      isOnItsWay ||= writer.pending > 0;
     }
-    if (row.held === true || row.egress.length === 0 || !requests.poll(now)) return;
-    this.#asked += 1;
-    this.#options.legs.askKeyFrame(row);
+    const mayAsk = row.held !== true && row.egress.length > 0;
+    if (mayAsk && requests.poll(now)) {
+      this.#asked += 1;
+      this.#options.legs.askKeyFrame(row);
+    }
+    if (isOnItsWay || (mayAsk && requests.nextTimeout() !== undefined)) this.#busy.add(spoken);
+    else this.#busy.delete(spoken);
+    this.#arm();
   }
 
   #isShown(row: AdmissionRow, listener: ConnectionId): boolean {
@@ -271,45 +265,13 @@ export class UnitFlows {
   }
 
   #arm(): void {
-    if (this.#cancelLook !== undefined) return;
-    const isBusy =
-      this.pending > 0 || [...this.#spoken.values()].some(({ requests }) => requests.nextTimeout());
-    if (!isBusy) return;
+    if (this.#cancelLook !== undefined || this.#busy.size === 0) return;
     const { clock } = this.#options;
     this.#cancelLook = clock.at(clock.now() + LOOK_MS, () => {
       this.#cancelLook = undefined;
-      this.#look(clock.now());
+      const now = clock.now();
+      for (const spoken of this.#busy) this.#look(spoken, now);
+      this.#arm();
     });
   }
-}
-
-/** What is known of a stream of video that comes here. */
-class SpokenVideo {
-  row: AdmissionRow;
-  readonly requests = new KeyFrameRequests();
-  readonly rate = new RateMeter();
-  cameAt = Number.NEGATIVE_INFINITY;
-  keyAt = Number.NEGATIVE_INFINITY;
-
-  constructor(row: AdmissionRow) {
-    this.row = row;
-  }
-
-  came({ key }: AdmittedUnit, bytes: number, now: number): void {
-    this.cameAt = now;
-    this.rate.add(bytes, now);
-    if (!key) return;
-    this.keyAt = now;
-    this.requests.came();
-  }
-}
-
-function nameOf({ sessionId, leg, stream }: Place): string {
-  return `${sessionId} ${leg} ${stream}`;
-}
-
-/** Of all renditions of one picture; of a stream that is alone, its own. */
-function sourceOf(row: AdmissionRow): string {
-  const source = row.video?.source;
-  return source === undefined ? nameOf(row) : `${row.sessionId} ${row.leg} source ${source}`;
 }

@@ -33,7 +33,6 @@ export class UnitReading {
   readonly #readers = new Map<ConnectionId, ConnectionUnits>();
   readonly #past: Record<UnitFault, number> = { malformed: 0, reset: 0, "unit-cap": 0, slow: 0 };
   #whole = 0;
-  #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(options: UnitReadingOptions) {
     this.#options = options;
@@ -60,8 +59,7 @@ export class UnitReading {
     const units = this.#unitsOf(connection);
     const inlet = units.reader.begin(flow, clock.now(), stop);
     this.#look(connection, units);
-    // What began before is due before.
-    if (this.#timer === undefined) this.#schedule();
+    this.#schedule(connection, units);
     return {
       get isOver() {
         return inlet.isOver;
@@ -92,20 +90,26 @@ export class UnitReading {
   forget(connection: ConnectionId): void {
     const units = this.#readers.get(connection);
     this.#readers.delete(connection);
+    units?.cancel?.();
     for (const fault of FAULTS) this.#past[fault] += units?.reader.faults[fault] ?? 0;
   }
 
-  /** Stops the timer. */
+  /** Stops the timers. */
   close(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    for (const units of this.#readers.values()) units.cancel?.();
   }
 
   #unitsOf(connection: ConnectionId): ConnectionUnits {
     const present = this.#readers.get(connection);
     if (present !== undefined) return present;
     const allowed = new TokenBucket(FAULTS_PER_SECOND, FAULTS_AT_ONCE, this.#options.clock.now());
-    const units = { reader: new UnitReader(), allowed, faults: 0, isClosed: false };
+    const units: ConnectionUnits = {
+      reader: new UnitReader(),
+      allowed,
+      faults: 0,
+      isClosed: false,
+      cancel: undefined,
+    };
     this.#readers.set(connection, units);
     return units;
   }
@@ -122,24 +126,17 @@ export class UnitReading {
     }
   }
 
-  #schedule(): void {
-    let at: number | undefined;
-    for (const { reader } of this.#readers.values()) {
-      const due = reader.nextTimeout();
-      if (due !== undefined && (at === undefined || due < at)) at = due;
-    }
-    if (at === undefined || (this.#timer !== undefined && this.#timer.at <= at)) return;
-    this.#timer?.cancel();
-    const cancel = this.#options.clock.at(at, () => {
-      this.#timer = undefined;
-      const now = this.#options.clock.now();
-      for (const [connection, units] of this.#readers) {
-        units.reader.tick(now);
-        this.#look(connection, units);
-      }
-      this.#schedule();
+  /** Comes back when the oldest unit of the connection has taken too long: younger ones are never due before. */
+  #schedule(connection: ConnectionId, units: ConnectionUnits): void {
+    const due = units.reader.nextTimeout();
+    if (due === undefined || units.cancel !== undefined) return;
+    const { clock } = this.#options;
+    units.cancel = clock.at(due, () => {
+      units.cancel = undefined;
+      units.reader.tick(clock.now());
+      this.#look(connection, units);
+      this.#schedule(connection, units);
     });
-    this.#timer = { at, cancel };
   }
 }
 
@@ -149,6 +146,8 @@ interface ConnectionUnits {
   /** Of the reader's, those that were counted against what is allowed. */
   faults: number;
   isClosed: boolean;
+  /** Ends the wait for its oldest unit. */
+  cancel: (() => void) | undefined;
 }
 
 const FAULTS = ["malformed", "reset", "unit-cap", "slow"] as const satisfies readonly UnitFault[];

@@ -51,6 +51,7 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
       laid: 0,
       unitWriters: 0,
       spokenVideo: 0,
+      busyVideo: 0,
       renditionSwitches: 0,
       unitReaders: 0,
       activeLegs: 0,
