@@ -259,11 +259,10 @@ export class CallMedia {
     this.#keyFrameWanted = take;
   }
 
-  /** The other end, or a relay, asks for a key frame of a stream that this end sends. */
-  keyFrameAsked(stream: number): void {
+  /** A stream of video. */
+  video(stream: number): VideoMedia | undefined {
     const media = this.#streams.get(stream);
-    if (media?.modality === "video")
-      (media as VideoMedia).sender?.askKeyFrame(this.#hop?.stats.estimate?.roundTrip);
+    return media?.modality === "video" ? (media as VideoMedia) : undefined;
   }
 
   /** `take` is told when the reader of a stream of data takes less than comes, and when it has caught up. */

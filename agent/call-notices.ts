@@ -164,7 +164,7 @@ export class CallNotices {
         this.#heardAsked(notice.stream);
         return;
       case "keyframe_request":
-        media.keyFrameAsked(notice.stream);
+        media.video(notice.stream)?.sender?.askKeyFrame(media.hop?.stats.estimate?.roundTrip);
         keyFrameWanted({ stream: notice.stream, by });
         return;
       case "pause":
@@ -172,6 +172,7 @@ export class CallNotices {
         this.#pause.told(notice);
         return;
       case "stream-muted":
+        media.video(notice.stream)?.receiver?.setQuiet("muted", notice.muted);
         this.#options.muted({ stream: notice.stream, muted: notice.muted, by });
         return;
       case "stream-held":

@@ -51,9 +51,7 @@ export function openVideoMedia(
     sender,
     receiver,
     // What was not forwarded is lacking: only a key frame can be decoded.
-    want: (isWanted) => {
-      if (isWanted) context.control.requestKeyFrame(stream);
-    },
+    want: (isWanted) => receiver?.setQuiet("unwanted", !isWanted),
     mute: (isMuted) => (isMuted ? sender?.pause("muted") : sender?.goOn("muted")),
     hold: () => {
       sender?.pause("suspended");
@@ -166,9 +164,9 @@ function makeReceiver(
     speaker: context.speaker,
     sync: videos.sync,
     heard: (unit) => picture.deliver(unit),
-    askKeyFrame: () => {
+    askKeyFrame: (isRecorded) => {
       context.hop().askKeyFrame(entry.ssrc);
-      context.control.requestKeyFrame(entry.stream);
+      if (isRecorded) context.control.requestKeyFrame(entry.stream);
     },
     roundTrip: () => context.hop().stats.estimate?.roundTrip ?? 0,
     receipt: (bytes) => line.state(bytes),

@@ -7,7 +7,7 @@ import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
 import type { AvSync, SkewStats } from "../sfu/av-sync.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
-import { KeyFrameRequests } from "../sfu/video-keyframes.ts";
+import { KeyFrameRecord, KeyFrameRequests } from "../sfu/video-keyframes.ts";
 import { type OrderedUnit, UnitOrder, type UnitOrderCounters } from "../sfu/video-order.ts";
 import type { FrameFate, FrameWatch } from "./frame-fate.ts";
 import { FrameIntake, type FrameIntakeCounters, type FrameIntakeOptions } from "./frame-intake.ts";
@@ -54,8 +54,8 @@ export interface VideoReceiverOptions extends Omit<FrameIntakeOptions, "taken" |
   readonly sync: AvSync;
   /** Takes a unit that can be decoded. False: nobody takes it, and what needs it need not come either. */
   readonly heard: (unit: HeardVideo) => boolean;
-  /** Asks the speaker for a key frame. */
-  readonly askKeyFrame: () => void;
+  /** Asks the speaker for a key frame; `isRecorded`: on record, too. */
+  readonly askKeyFrame: (isRecorded: boolean) => void;
   /** To the speaker and back, ms, as far as it is known. */
   readonly roundTrip: () => number;
   /** Takes a signed receipt for the flow's reliable stream. */
@@ -64,12 +64,17 @@ export interface VideoReceiverOptions extends Omit<FrameIntakeOptions, "taken" |
   readonly watch: FrameWatch;
 }
 
+/** Why nothing of a picture is to come for now: its speaker says so, or this end wants none. */
+export type PictureQuiet = "muted" | "unwanted";
+
 /** One stream of video as this end hears it: each unit is judged as the relay did, put in order, and handed out when it can be decoded; receipts say what came. */
 export class VideoReceiver {
   readonly #options: VideoReceiverOptions;
   readonly #intake: FrameIntake;
   readonly #order = new UnitOrder<WaitingUnit>();
   readonly #requests = new KeyFrameRequests();
+  readonly #record = new KeyFrameRecord();
+  readonly #quiet = new Set<PictureQuiet>();
   #cancelTimer: (() => void) | undefined;
   #held = false;
   #finished = false;
@@ -160,6 +165,7 @@ export class VideoReceiver {
   moveTo(flow: number): void {
     this.#intake.moveTo(flow);
     this.#options.attribution.forget(this.#options.clock.now());
+    this.#startOver();
     this.requestKeyFrame();
   }
 
@@ -168,6 +174,7 @@ export class VideoReceiver {
     this.#intake.takeKey(key, expiresAt);
     const unattributed = this.#options.attribution.changeSpeaker();
     if (unattributed !== undefined) this.#options.unattributed(unattributed);
+    this.#startOver();
     this.#order.forget();
     this.#intake.judgeEarly();
   }
@@ -187,6 +194,19 @@ export class VideoReceiver {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
+    this.requestKeyFrame();
+  }
+
+  /** Nothing is to come for now, so nothing is asked for, or it goes on, with a key frame. Idempotent. */
+  setQuiet(why: PictureQuiet, isQuiet: boolean): void {
+    if (isQuiet === this.#quiet.has(why)) return;
+    if (isQuiet) {
+      this.#quiet.add(why);
+      this.#schedule();
+      return;
+    }
+    this.#quiet.delete(why);
+    this.#startOver();
     this.requestKeyFrame();
   }
 
@@ -230,6 +250,16 @@ export class VideoReceiver {
     for (const receipt of this.#options.receipts.finish(this.#options.time.wall())) this.#owe(receipt);
   }
 
+  get #mayAsk(): boolean {
+    return !this.#held && this.#quiet.size === 0;
+  }
+
+  /** What was asked for may be heard now. */
+  #startOver(): void {
+    this.#requests.startOver();
+    this.#record.startOver();
+  }
+
   get #isStopped(): boolean {
     return this.#options.stopsUnattributed && this.#options.attribution.isBroken;
   }
@@ -238,6 +268,7 @@ export class VideoReceiver {
     const { format, receipts, sync, time } = this.#options;
     const { sequence, captured, payload } = own;
     this.#taken += 1;
+    this.#startOver();
     receipts.received(sequence);
     this.#attribute();
     this.#showPresence(now);
@@ -265,7 +296,7 @@ export class VideoReceiver {
       this.#hand(unit, now);
     this.#noteFreeze(now);
     if (this.#order.isBroken) this.#requests.want();
-    if (!this.#held && this.#requests.poll(now, roundTrip())) askKeyFrame();
+    if (this.#mayAsk && this.#requests.poll(now, roundTrip())) askKeyFrame(this.#record.takes(now));
     this.#schedule();
   }
 
@@ -300,7 +331,7 @@ export class VideoReceiver {
     this.#cancelTimer?.();
     this.#cancelTimer = undefined;
     const { clock, roundTrip } = this.#options;
-    const request = this.#held ? undefined : this.#requests.nextTimeout(roundTrip());
+    const request = this.#mayAsk ? this.#requests.nextTimeout(roundTrip()) : undefined;
     const due = [this.#order.nextTimeout(), request].filter((at) => at !== undefined);
     if (due.length === 0) return;
     this.#cancelTimer = clock.at(Math.max(clock.now(), Math.min(...due)), () => this.#drive());

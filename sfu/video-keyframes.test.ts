@@ -3,6 +3,7 @@ import {
   KEY_ON_ITS_WAY_MS,
   KEY_REQUEST_INTERVAL_MS,
   KeyFrameDue,
+  KeyFrameRecord,
   KeyFrameRequests,
 } from "./video-keyframes.ts";
 
@@ -34,6 +35,32 @@ describe("requests for a key frame", () => {
     requests.want();
     expect(requests.poll(100)).toBe(false);
     expect(requests.poll(KEY_REQUEST_INTERVAL_MS)).toBe(true);
+  });
+});
+
+/** The times, ms, at which one of two clocks that go on in steps of 100 ms says so. */
+function timesOf(until: number, isDue: (now: number) => boolean): number[] {
+  const times: number[] = [];
+  for (let now = 0; now <= until; now += 100) if (isDue(now)) times.push(now);
+  return times;
+}
+
+describe("where nothing comes", () => {
+  it("requests are ever more seldom, down to one each 5 s, until something does", () => {
+    const requests = new KeyFrameRequests();
+    requests.want();
+    expect(timesOf(20_000, (now) => requests.poll(now))).toEqual([0, 1_000, 3_000, 7_000, 12_000, 17_000]);
+    requests.startOver();
+    expect(requests.nextTimeout()).toBe(17_000 + KEY_ON_ITS_WAY_MS);
+  });
+
+  it("the record of them is, down to one each 30 s, and never twice in 2 s", () => {
+    const record = new KeyFrameRecord();
+    const times = timesOf(120_000, (now) => record.takes(now));
+    expect(times).toEqual([0, 2_000, 6_000, 14_000, 30_000, 60_000, 90_000, 120_000]);
+    record.startOver();
+    expect(record.takes(121_900)).toBe(false);
+    expect(record.takes(122_000)).toBe(true);
   });
 });
 

@@ -30,6 +30,7 @@ export class SpokenVideo {
   came({ key }: { readonly key: boolean }, bytes: number, now: number): void {
     this.#cameAt = now;
     this.#rate.add(bytes, now);
+    this.requests.startOver();
     if (!key) return;
     this.#keyAt = now;
     this.requests.came();

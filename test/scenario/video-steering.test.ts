@@ -107,6 +107,33 @@ describe("a picture", () => {
     },
   );
 
+  it("that does not come is asked for ever more seldom, on record more seldom still, and not while it is muted", async () => {
+    const { world, call, answered, camera } = await shown();
+    camera.off();
+    const recorded: number[] = [];
+    call.on("keyframe-wanted", () => recorded.push(world.clock.now()));
+    const asked = () => answered.video?.stats().heard[0]?.keyFramesAsked ?? 0;
+    new Watched(world, answered);
+    await world.clock.advance(1_000);
+    recorded.length = 0;
+    answered.video?.requestKeyFrame();
+    const before = asked();
+    await world.clock.advance(60_000);
+    expect(asked() - before).toBeGreaterThan(10);
+    expect(asked() - before).toBeLessThan(17);
+    expect(recorded.length).toBeGreaterThan(2);
+    expect(recorded.length).toBeLessThan(7);
+    call.video?.mute();
+    await world.clock.advance(1_000);
+    const [muted, mutedRecorded] = [asked(), recorded.length];
+    await world.clock.advance(60_000);
+    expect([asked(), recorded.length]).toEqual([muted, mutedRecorded]);
+    call.video?.unmute();
+    await world.clock.advance(2_000);
+    expect(asked()).toBeGreaterThan(muted);
+    expect(world.reported).toEqual([]);
+  });
+
   it("begins with a key frame for who watches late, and nothing is asked for before", async () => {
     const { world, call, answered, camera } = await shown();
     await world.clock.advance(10_000);
