@@ -86,7 +86,7 @@ class Life {
         return this.#toldOfStream(told, "speaker", told.extra.muted === true ? "muted" : "spoke again on");
       case "stream-held":
         return this.#toldOfStream(told, "listener", told.extra.held === true ? "held" : "took up again");
-      case "keyframe_request":
+      case "keyframe-request":
         return this.#toldOfStream(told, "listener", "asked for a key frame of");
       case "rendition":
         return this.#rendition(told);

@@ -1,5 +1,9 @@
 /** Streams that were opened and closed while a call was up: what the file says of them, and that no change to it goes unnoticed. */
 import { describe, expect, it } from "vitest";
+import { decodeBase64url, encodeBase64url } from "../../codecs/base64url.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { checkpointDigest, encodeCheckpoint, parseCheckpoint } from "../../codecs/checkpoint.ts";
+import { unixMsToNtp } from "../../codecs/ntp.ts";
 import {
   contentLines,
   inserted,
@@ -13,7 +17,7 @@ import {
 } from "../../test/evidence-edit.ts";
 import { ANCHORS } from "../../test/logged-call.ts";
 import { LATER, latestValues, loggedStreams, MUSIC, music, TOKENS } from "../../test/logged-streams.ts";
-import { ALICE, BOB, must, SERVER } from "../../test/signed-call.ts";
+import { ALICE, BOB, CALL_TIME, must, SERVER, scopes, testAgent } from "../../test/signed-call.ts";
 import { buildRecord, readRecord } from "../attribution.ts";
 import { readSigned } from "../jws.ts";
 import { makeNarrowing, NARROWING, type NarrowingPayload, narrowingDigest } from "../narrowing.ts";
@@ -26,6 +30,7 @@ import {
   type TermsSettings,
   termsChangeDigest,
 } from "../terms-change.ts";
+import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { EvidenceLine, LineKind } from "./lines.ts";
 import { verifyMedia } from "./media.ts";
 import { verifyEvidence } from "./verify.ts";
@@ -280,4 +285,91 @@ describe("what both ends and the server together cannot make a file say", () => 
     const found = faults(withChange(0, (settings) => opened(settings, () => video)));
     expect(found[0]).toMatch(/The scope does not cover a stream that would be sent/);
   });
+
+  it("that an end had leave to open what its issuer never let it send, or more than it may send at once", () => {
+    const data = "communication:data:capture, communication:data:transmit";
+    const voice = "communication:audio:capture, communication:audio:transmit";
+    const withDocument = (scope: string) => {
+      const { document } = testAgent("alice", 1, { document: { scope: scopes(scope) } });
+      const text = new TextDecoder().decode(document.bytes);
+      return faults(
+        BARE.map((line) =>
+          line.kind === "identity-document" && line.of === "caller" ? { ...line, document: text } : line,
+        ),
+      );
+    };
+    const opened = (found: readonly string[]) => found.filter((fault) => fault.includes("what was opened"));
+    expect(withDocument(`${voice}, ${data}`)).toEqual([]);
+    expect(opened(withDocument(voice))).toEqual([
+      expect.stringMatching(/^The caller .* \(stream 2\): The claim exceeds .* \[caller, scope\]$/),
+      expect.stringMatching(/^The caller .* \(stream 3\)/),
+      expect.stringMatching(/^The caller .* \(stream 4\)/),
+    ]);
+    const capped = (streams: number) =>
+      withDocument(`${voice}, ${data}, communication:limit:streams:${streams}`);
+    expect(capped(3)).toEqual([]);
+    expect(capped(2)).toEqual([
+      expect.stringMatching(/^The caller .* \(stream 2\): The scope of who would send it caps it/),
+    ]);
+  });
+
+  it("that frames of a stream were captured before it was asked for", () => {
+    const [opens] = placesOf(BARE, "terms-change") as [number];
+    const { iat } = must(readSigned((BARE[opens] as { jws: string }).jws, TERMS_CHANGE));
+    const slack = CLOCK_SKEW_SECONDS * 1_000;
+    expect(faults(withFirstCapture(TOKENS, iat * 1_000 - slack))).toEqual([]);
+    const early = faults(withFirstCapture(TOKENS, iat * 1_000 - slack - 1_000));
+    expect(early).toEqual([
+      expect.stringMatching(
+        /^It covers frames captured before the stream was opened\. \[line \d+, checkpoint 0 of the caller, stream 2\]$/,
+      ),
+    ]);
+    // Those of offer and answer were there from the beginning.
+    expect(faults(withFirstCapture(0, CALL_TIME - slack - 1_000))).toEqual([]);
+  });
+
+  it("that who asked for a change has accepted it too", () => {
+    const accepts = BARE.findIndex((each) => each.kind === "terms-acceptance" && each.of === "callee");
+    const line = BARE[accepts] as Extract<EvidenceLine, { kind: "terms-acceptance" }>;
+    expect(faults(BARE.with(accepts, { ...line, of: "caller" }))).toContain(
+      `It stands among those of who asked. [line ${accepts + 1}, acceptance]`,
+    );
+  });
+
+  it("that an end muted what it does not send, or held what it does not hear", () => {
+    const told = (event: string, leg: number, stream: number, more: JsonObject) =>
+      faults(withRecord(event, { leg, stream, ...more }));
+    for (const stream of [MUSIC, 0]) {
+      expect(told("stream-muted", 1, stream, { muted: true })).toEqual([]);
+      expect(told("stream-held", 0, stream, { held: true })).toEqual([]);
+      expect(told("keyframe-request", 0, stream, {})).toEqual([]);
+    }
+    const never = (whom: string) => [expect.stringMatching(`of a stream that its ${whom} never had`)];
+    expect(told("stream-muted", 0, MUSIC, { muted: true })).toEqual(never("speaker"));
+    expect(told("stream-held", 1, MUSIC, { held: true })).toEqual(never("listener"));
+    expect(told("keyframe-request", 1, MUSIC, {})).toEqual(never("listener"));
+    expect(told("stream-muted", 0, 9, { muted: true })).toEqual(never("speaker"));
+  });
 });
+
+/** One more record before the last, of what a server was told. */
+function withRecord(event: string, extra: JsonObject): EvidenceLine[] {
+  const at = placesOf(BARE, "record").at(-1) as number;
+  const last = BARE[at] as Extract<EvidenceLine, { kind: "record" }>;
+  const { extra: _, ...payload } = must(readRecord(last.jws));
+  const { jws } = buildRecord({ ...payload, event, extra }, SERVER.identity);
+  return inserted(BARE, at, { kind: "record", jws });
+}
+
+/** The caller's checkpoints of a stream, the first with frames captured from then on, chained and signed anew. */
+function withFirstCapture(stream: number, from: number): EvidenceLine[] {
+  let previous: Uint8Array = new Uint8Array(32);
+  return BARE.map((line) => {
+    if (line.kind !== "checkpoint" || streamOf(line) !== `0/${stream}`) return line;
+    const said = must(parseCheckpoint(must(decodeBase64url(line.bytes))));
+    const firstCapture = said.index === 0 ? unixMsToNtp(from) : said.firstCapture;
+    const bytes = encodeCheckpoint({ ...said, previous, firstCapture }, ALICE.media);
+    previous = checkpointDigest(bytes);
+    return { ...line, bytes: encodeBase64url(bytes) };
+  });
+}

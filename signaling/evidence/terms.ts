@@ -1,5 +1,6 @@
 import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { scopeOf } from "../narrowing.ts";
+import { checkSendingOpened } from "../opened-streams.ts";
 import { parseScopes, permitsSending } from "../scope.ts";
 import { checkSendingAuthority } from "../sending-authority.ts";
 import { sends } from "../stream-fields.ts";
@@ -67,7 +68,7 @@ function tellChange(input: SteeringInput, step: HistoryStep): void {
   if (opened.length > 0) for (const leg of [0, 1] as const) checkMaySend(input, terms, leg, opened);
 }
 
-/** What is sent on opened streams lies within what the issuer of its sender grants, as with those of offer and answer. */
+/** What is sent on opened streams lies within what the issuer of its sender grants, as with those of offer and answer, and under its caps. */
 function checkMaySend(
   { agreement, parties, findings }: SteeringInput,
   terms: Terms,
@@ -84,10 +85,14 @@ function checkMaySend(
     claim,
     terms: { ...terms, streams: opened },
   });
-  if (authority.ok) return;
+  const fresh = (terms.opened ?? []).filter(({ offer }) =>
+    opened.some(({ stream }) => stream === offer.stream),
+  );
+  const allowed = authority.ok ? checkSendingOpened(terms, leg, authority.value, fresh) : authority;
+  if (allowed.ok) return;
   const which = opened.map(({ stream }) => stream).join(", ");
   findings.fault(
-    `The ${role} had no authority for what was opened (stream ${which}): ${authority.fault.message}`,
+    `The ${role} had no authority for what was opened (stream ${which}): ${allowed.fault.message}`,
     `${role}, scope`,
   );
 }
