@@ -19,6 +19,12 @@ import type { VideoStream } from "./video-stream.ts";
 
 /** How long after it could not be agreed on, a plan is asked for again at the earliest, ms. */
 const ASK_AGAIN_MS = 5_000;
+/**
+ * Where pictures have no more than so many bits a second, the ends agree on something else so long after the last time at the earliest, ms, but on less than half: what is
+ * told of new terms has 10 KB, and goes the same way.
+ */
+const THIN_PICTURES = 200_000;
+const BETWEEN_TERMS_MS = 2_000;
 /** Over so long the rate of data is looked at, ms. */
 const DATA_WINDOW_MS = 1_000;
 
@@ -50,6 +56,7 @@ export class VideoAgreement {
   #adaptation: VideoAdaptation | undefined;
   #isAsking = false;
   #notBefore = Number.NEGATIVE_INFINITY;
+  #agreedAt = Number.NEGATIVE_INFINITY;
   #data = { at: Number.NEGATIVE_INFINITY, bytes: 0, bitsPerSecond: 0 };
 
   constructor(options: VideoAgreementOptions) {
@@ -164,11 +171,19 @@ export class VideoAgreement {
   async #agree(): Promise<void> {
     if (this.#isAsking) return;
     const { clock, propose, isOver } = this.#options;
-    this.#isAsking = true;
+    const streams = this.#other();
     this.#notBefore = Number.NEGATIVE_INFINITY;
+    if (streams.length === 0 || isOver()) return;
+    if (clock.now() - this.#agreedAt < BETWEEN_TERMS_MS && this.#isSmall(streams)) {
+      this.#notBefore = this.#agreedAt + BETWEEN_TERMS_MS;
+      return;
+    }
+    this.#isAsking = true;
     try {
-      for (let streams = this.#other(); streams.length > 0 && !isOver(); streams = this.#other())
-        await propose({ streams }, this.#isLess(streams) ? "bandwidth" : "recovered");
+      await propose({ streams }, this.#isLess(streams) ? "bandwidth" : "recovered");
+      this.#agreedAt = clock.now();
+      // What the plan has become meanwhile is due with the next estimate.
+      this.#notBefore = this.#agreedAt;
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
       this.#notBefore = clock.now() + ASK_AGAIN_MS;
@@ -194,6 +209,15 @@ export class VideoAgreement {
   #isMost(): boolean {
     const most = this.#pictures.reduce((sum, picture) => sum + this.#most(picture).most, 0);
     return (this.#adaptation?.plan.bitsPerSecond ?? most) >= most;
+  }
+
+  /** Little is won by agreeing on it at once. */
+  #isSmall(streams: readonly WantedPicture[]): boolean {
+    const { leg, terms } = this.#options;
+    if ((this.#adaptation?.plan.bitsPerSecond ?? 0) > THIN_PICTURES) return false;
+    return streams.every(
+      ({ stream, bitrate }) => bitrate >= (settingOf(terms(), leg, stream)?.bitrate_bps ?? bitrate) / 2,
+    );
   }
 
   #isLess(streams: readonly WantedPicture[]): boolean {

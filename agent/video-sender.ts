@@ -206,7 +206,10 @@ export class VideoSender {
       this.#begin();
       return false;
     }
-    if (this.#cut.admit({ ...facts, bytes }, now) === "send") return true;
+    // Whoever needs a key frame has no use for what goes before it, and that takes the room for it.
+    const isAhead = !facts.key && this.#keyDue.isDue && !this.#hasRoomForKeyFrame();
+    if (isAhead) this.#cut.leaveOut(facts);
+    else if (this.#cut.admit({ ...facts, bytes }, now) === "send") return true;
     if (!this.#cut.chain.isWhole) this.#keyDue.require();
     this.#awaitRoom(now);
     return false;

@@ -120,3 +120,9 @@ it("comes back slowly, and more slowly where that was too early", () => {
   observe(video, way(4_000_000), 19_250, 3_900);
   expect(video.plan.bitsPerSecond).toBe(160_000);
 });
+
+it("never pauses where no voice goes that would show when the way is open again", () => {
+  const video = atMost();
+  for (let now = 0; now < 10_000; now += 50) video.observe(way(32_000), { voice: 0, data: 0 }, now);
+  expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
+});

@@ -143,7 +143,9 @@ export class VideoAdaptation {
       const isUrgent = isFilling || usable < present * FAR_TOO_MUCH;
       if (!isUrgent && now - this.#lackSince < LACK_MS) return present;
       if (present <= VIDEO_FLOOR && now - this.#lackSince < THIN_MS) return present;
-      const least = present > VIDEO_FLOOR ? VIDEO_FLOOR : 0;
+      // Where no voice goes there is nothing but pictures that shows when the way is open again.
+      const least = present > VIDEO_FLOOR || beside.voice === 0 ? VIDEO_FLOOR : 0;
+      if (present <= least) return present;
       return this.#lowered(
         Math.max(least, isFilling ? Math.min(usable, present * LESS_WHEN_FILLING) : usable),
         now,
@@ -175,9 +177,12 @@ export class VideoAdaptation {
   #lowered(usable: number, now: number): number {
     const wasTooEarly = !this.#isStarting && now - this.#raisedAt < SOON_MS;
     this.#isStarting = false;
-    this.#patience = wasTooEarly ? Math.min(LONGEST_ROOM_MS, 2 * this.#patience) : ROOM_AFTER_LACK_MS;
+    if (wasTooEarly) this.#patience = Math.min(LONGEST_ROOM_MS, 2 * this.#patience);
+    else if (now - this.#loweredAt > SOON_MS) this.#patience = ROOM_AFTER_LACK_MS;
     this.#roomWanted = this.#patience;
     this.#loweredAt = now;
+    // One raise was too early once, however often less is sent until the way is empty.
+    this.#raisedAt = Number.NEGATIVE_INFINITY;
     this.#lackSince = now;
     return videoRateWithin(usable, this.#options.most);
   }

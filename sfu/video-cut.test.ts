@@ -64,3 +64,21 @@ it("sends no key frame on top of a second and a half of debt", () => {
   expect(cut.admit(key, 20)).toBe("rate");
   expect(cut.admit(key, 1_100)).toBe("send");
 });
+
+it("sends no key frame that an encoder made for a rate that has just fallen, and no debt lasts longer than two seconds", () => {
+  const cut = new VideoCut({ bitsPerSecond: 2_000_000, start: 0 });
+  cut.useRate(40_000, 1_000);
+  const key = { key: true, layer: 0, bytes: 40_000 };
+  expect(cut.admit(key, 1_100)).toBe("rate");
+  expect(cut.admit({ ...key, bytes: 2_500 }, 1_200)).toBe("send");
+  expect(cut.admit(key, 2_100)).toBe("send");
+  expect(cut.roomForKeyFrame(2_100)).toBeLessThan(4_100);
+});
+
+it("leaves out what is told to it, whatever the rate", () => {
+  const cut = new VideoCut({ bitsPerSecond: 500_000, start: 0 });
+  send(cut, 0, 3, 2_000);
+  cut.leaveOut({ key: false, layer: 0 });
+  expect(cut.leftOut.rate).toBe(1);
+  expect(cut.admit({ key: false, layer: 0, bytes: 100 }, 200)).toBe("dependency");
+});

@@ -6,6 +6,11 @@ const UPPER_LAYER_DEBT_MS = 400;
 const BASE_LAYER_DEBT_MS = 800;
 /** Before a key frame is. */
 const KEY_FRAME_DEBT_MS = 1_500;
+/** Nor is one that takes longer than this where the rate fell so short a time ago, ms, that the encoder may not know it yet. */
+const LARGE_KEY_FRAME_MS = 1_500;
+const FOLLOWS_MS = 1_000;
+/** No debt is longer: what took more is on its way, or was lost there. */
+const MOST_DEBT_MS = 2_000;
 /** Debt at which there is room for one, and for what follows it. */
 const ROOM_DEBT_MS = 100;
 
@@ -28,6 +33,8 @@ export class VideoCut {
   /** Bytes sent that the rate has not made good yet. */
   #debt = 0;
   #at: number;
+  /** When the rate last fell. */
+  #fellAt = Number.NEGATIVE_INFINITY;
   readonly #left: Record<CutReason, number> = { rate: 0, dependency: 0 };
 
   constructor(options: { readonly bitsPerSecond: number; readonly start: number }) {
@@ -49,22 +56,28 @@ export class VideoCut {
   useRate(bitsPerSecond: number, now: number): void {
     this.#drain(now);
     // What was sent under a higher rate is on its way: it is not held against a lower one for longer than against the higher.
-    if (bitsPerSecond < this.#bitsPerSecond) this.#debt *= bitsPerSecond / this.#bitsPerSecond;
+    if (bitsPerSecond < this.#bitsPerSecond) {
+      this.#debt *= bitsPerSecond / this.#bitsPerSecond;
+      this.#fellAt = now;
+    }
     this.#bitsPerSecond = bitsPerSecond;
   }
 
   /** Whether to send this unit; what is sent has to be told to `chain`, by its number. */
   admit(unit: CutUnit, now: number): "send" | CutReason {
     this.#drain(now);
-    const reason = this.#reason(unit);
+    const reason = this.#reason(unit, now);
     if (reason === undefined) {
-      this.#debt += unit.bytes;
+      this.#debt = Math.min(this.#debt + unit.bytes, (this.#bitsPerSecond * MOST_DEBT_MS) / 8_000);
       return "send";
     }
-    this.#left[reason] += 1;
-    if (unit.key) this.#chain.restart();
-    else this.#chain.leftOut(unit);
+    this.#leave(unit, reason);
     return reason;
+  }
+
+  /** Leaves a delta out, whatever room there is for it: the rate is kept for the key frame that is due. */
+  leaveOut(unit: Pick<CutUnit, "key" | "layer">): void {
+    this.#leave(unit, "rate");
   }
 
   /** When there will be room for a key frame; `undefined` at rate 0. */
@@ -74,15 +87,28 @@ export class VideoCut {
     return now + Math.max(0, this.#debtMs - ROOM_DEBT_MS);
   }
 
-  #reason({ key, layer }: CutUnit): CutReason | undefined {
+  #leave(unit: Pick<CutUnit, "key" | "layer">, reason: CutReason): void {
+    this.#left[reason] += 1;
+    if (unit.key) this.#chain.restart();
+    else this.#chain.leftOut(unit);
+  }
+
+  #reason({ key, layer, bytes }: CutUnit, now: number): CutReason | undefined {
     if (this.#bitsPerSecond <= 0) return "rate";
-    if (key) return this.#debtMs > KEY_FRAME_DEBT_MS ? "rate" : undefined;
+    if (key) {
+      const isOfOldRate = now - this.#fellAt < FOLLOWS_MS && this.#msOf(bytes) > LARGE_KEY_FRAME_MS;
+      return isOfOldRate || this.#debtMs > KEY_FRAME_DEBT_MS ? "rate" : undefined;
+    }
     if (this.#chain.needOf({ key, layer }).kind !== "sent") return "dependency";
     return this.#debtMs > (layer > 0 ? UPPER_LAYER_DEBT_MS : BASE_LAYER_DEBT_MS) ? "rate" : undefined;
   }
 
   get #debtMs(): number {
-    return (this.#debt * 8_000) / this.#bitsPerSecond;
+    return this.#msOf(this.#debt);
+  }
+
+  #msOf(bytes: number): number {
+    return (bytes * 8_000) / this.#bitsPerSecond;
   }
 
   #drain(now: number): void {

@@ -25,6 +25,9 @@ export class HopReports implements Settled {
   /** Bits a second that arrived lately. */
   received = 0;
   isLimited = true;
+  /** When less than the rate was last offered, and what arrived then, bits a second, smoothed. */
+  #limitedAt = Number.NEGATIVE_INFINITY;
+  #usual = 0;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
 
@@ -77,7 +80,7 @@ export class HopReports implements Settled {
   }
 
   /** The report is complete, and something in it was new. */
-  end(control: RateControl, offered: number, isWaiting: boolean): void {
+  end(control: RateControl, offered: number, isWaiting: boolean, hasPictures: boolean): void {
     const now = this.#now;
     if (this.#lastReport !== undefined)
       this.interval += (Math.min(now - this.#lastReport, MAX_INTERVAL) - this.interval) / 4;
@@ -100,6 +103,8 @@ export class HopReports implements Settled {
       this.leastRoundTrip = found.roundTrip;
     this.received = this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW);
     this.isLimited = !isWaiting && offered < LIMITED_SHARE * control.bitsPerSecond;
+    // Less offered, and less arriving while something else goes by, says nothing of what the way takes: what arrived before does.
+    const isSpared = hasPictures && this.#usual < THIN_WAY && now - this.#limitedAt < SPARED_FOR;
     control.report({
       now,
       queueDelay: found.delay,
@@ -108,9 +113,13 @@ export class HopReports implements Settled {
       lossShare: this.#lossAverage,
       lossCount: this.lostCount,
       packetCount: this.lostCount + this.acknowledgedCount,
-      received: this.received,
+      received: isSpared ? Math.max(this.received, this.#usual) : this.received,
       isLimited: this.isLimited,
     });
+    if (!this.isLimited) return;
+    const isFirst = now - this.#limitedAt > SPARED_FOR;
+    this.#limitedAt = now;
+    this.#usual = isFirst ? this.received : this.#usual + (this.received - this.#usual) / USUAL_REPORTS;
   }
 }
 
@@ -122,3 +131,8 @@ const MAX_INTERVAL = 500;
 /** Who offers less than this share of what may be sent does not try how much the hop takes. */
 const LIMITED_SHARE = 0.6;
 const RECEIVED_WINDOW = 300;
+/** Milliseconds for which what arrived while less was offered than may be sent is still believed, beside pictures; over how many reports it is smoothed. */
+const SPARED_FOR = 1_000;
+const USUAL_REPORTS = 16;
+/** Bits a second above which what goes by, some 10 KB at once, is no more than a moment's queue. */
+const THIN_WAY = 300_000;

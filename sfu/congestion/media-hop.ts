@@ -353,7 +353,7 @@ export class MediaHop {
     if (settled.acknowledgedCount > 0) {
       this.#unanswered = 0;
       const isWaiting = this.#held.length > 0 || this.#awaiting !== undefined;
-      this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting);
+      this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting, this.#hasPictures);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     }
