@@ -127,6 +127,7 @@ export class CallMedia {
           this.#watch?.control.hold(stream, isHeld);
         },
         requestKeyFrame: (stream) => this.#keyFrameWanted(stream),
+        show: (source, rendition) => this.#watch?.control.show(source, rendition),
         close: async (stream) => await this.#watch?.control.close(stream),
       },
       heard: (heard) => this.videos.heard(heard),

@@ -18,6 +18,8 @@ export interface StreamControl {
   requestKeyFrame(stream: number): void;
   /** Nothing of the stream is wanted, or it is again; the server and the other end are told. */
   hold(stream: number, isHeld: boolean): void;
+  /** Of a picture in several renditions this one is shown from now on, and the other end is told; `undefined`: the picture is over. */
+  show(source: number, rendition: number | undefined): void;
   /** The stream is over, by this end's signature. */
   close(stream: number): Promise<void>;
 }

@@ -55,6 +55,7 @@ export class CallStreams {
       control: {
         mute: (stream, isMuted) => this.#states.mute(stream, isMuted),
         hold: (stream, isHeld) => this.#states.hold(stream, isHeld),
+        show: (source, rendition) => this.#states.show(source, rendition),
         close: (stream) => terms.close(stream),
       },
     });

@@ -51,6 +51,7 @@ export class CallVideos {
     const stream = new VideoStream(facts, control, {
       codec,
       skew: () => this.sync.skew,
+      shows: (rendition) => source !== undefined && control.show(source, rendition),
       report: this.#report,
     });
     this.#streams.push({ stream, source, ids: new Set([facts.id]) });

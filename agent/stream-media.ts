@@ -129,5 +129,5 @@ export interface StreamWatch {
   readonly closed: (media: StreamMedia) => void;
   /** A stream that both ends agreed on cannot be made here. */
   readonly failed: (stream: number, error: unknown) => void;
-  readonly control: Pick<StreamControl, "mute" | "hold" | "close">;
+  readonly control: Pick<StreamControl, "mute" | "hold" | "show" | "close">;
 }

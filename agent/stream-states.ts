@@ -12,28 +12,39 @@ export interface StreamStatesOptions {
   readonly report: (error: unknown) => void;
 }
 
+/** Whether a stream is muted, or held; which rendition of a picture is shown. */
+type State = boolean | number;
+
 interface Told {
-  wanted: boolean;
+  wanted: State;
   /** What the server has on record; undefined where it is not known to have anything. */
-  known: boolean | undefined;
+  known: State | undefined;
   isTelling: boolean;
+  readonly notice: (state: State) => SessionNotice;
 }
 
-/** What this end says of its streams, muted and held, as the server and the other end know it: of several changes in a row the last is told. */
+/** What this end says of its streams, muted and held, and of the renditions that it is shown, as the server and the other end know it: of several changes in a row the last is told. */
 export class StreamStates {
   readonly #options: StreamStatesOptions;
-  readonly #states = new Map<string, Told & { readonly notice: (is: boolean) => SessionNotice }>();
+  readonly #states = new Map<string, Told>();
 
   constructor(options: StreamStatesOptions) {
     this.#options = options;
   }
 
   mute(stream: number, muted: boolean): void {
-    this.#want(`muted ${stream}`, muted, (is) => ({ event: "stream-muted", stream, muted: is }));
+    this.#want(`muted ${stream}`, muted, (is) => ({ event: "stream-muted", stream, muted: is === true }));
   }
 
   hold(stream: number, held: boolean): void {
-    this.#want(`held ${stream}`, held, (is) => ({ event: "stream-held", stream, held: is }));
+    this.#want(`held ${stream}`, held, (is) => ({ event: "stream-held", stream, held: is === true }));
+  }
+
+  /** `undefined`: the picture is over. */
+  show(source: number, rendition: number | undefined): void {
+    const key = `shown ${source}`;
+    if (rendition === undefined) this.#states.delete(key);
+    else this.#want(key, rendition, (shown) => ({ event: "rendition", source, rendition: Number(shown) }));
   }
 
   /** The stream is over. */
@@ -49,7 +60,7 @@ export class StreamStates {
     }
   }
 
-  #want(key: string, wanted: boolean, notice: (is: boolean) => SessionNotice): void {
+  #want(key: string, wanted: State, notice: Told["notice"]): void {
     const state = this.#states.get(key) ?? { wanted, known: false, isTelling: false, notice };
     state.wanted = wanted;
     this.#states.set(key, state);

@@ -62,6 +62,9 @@ export interface VideoPart {
   readonly receiver: VideoReceiver | undefined;
 }
 
+/** Units of another rendition that are kept until one is later than what is shown. */
+const MOST_COMING = 16;
+
 /** A picture, both ways: access units in and out, with no encoder or decoder inside. */
 export class VideoStream extends CallStream implements AsyncIterable<HeardVideo> {
   /** What it is coded in. */
@@ -71,6 +74,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   /** Streams of those that are over: they still count. */
   readonly #over = new Set<number>();
   readonly #skew: () => SkewStats;
+  readonly #shows: (rendition: number | undefined) => void;
   /** What is heard before anybody reads: the first reader gets it from the last key frame on. */
   #preroll: VideoQueue | undefined;
   readonly #queues = new Set<VideoQueue>();
@@ -80,6 +84,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   #told: string | undefined;
   /** Which rendition comes, and what of it came last. */
   #present: { readonly rendition: number; readonly capturedAt: number } | undefined;
+  /** Of another one, from its key frame on: a large unit is overtaken by small ones of the same time, and old ones of what was shown before straggle in. */
+  #coming: HeardVideo[] = [];
   #switches = 0;
   #unread = 0;
 
@@ -90,6 +96,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     options: {
       readonly codec: VideoFormatName;
       readonly skew: () => SkewStats;
+      /** Told which rendition is shown from now on; `undefined`: none any more. */
+      readonly shows: (rendition: number | undefined) => void;
       readonly report: (error: unknown) => void;
     },
   ) {
@@ -97,6 +105,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     this.codec = options.codec;
     this.#events = new TypedEvents(options.report);
     this.#skew = options.skew;
+    this.#shows = options.shows;
     this.#preroll = this.#queue();
   }
 
@@ -197,6 +206,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     this.#over.add(stream);
     if (this.#parts.some((part) => !this.#over.has(part.stream)) || this.#finished) return;
     this.#finished = true;
+    this.#shows(undefined);
     for (const queue of this.#queues) queue.end();
     this.#preroll?.end();
   }
@@ -216,14 +226,33 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     this.#events.emit("wants", wants);
   }
 
-  /** @internal A unit that can be decoded. Renditions change at key frames alone. False: a reader had no room for it. */
+  /**
+   * @internal A unit that can be decoded. Renditions change at key frames alone. False: what needs it need not come, since a reader had no room for
+   * it, or another rendition goes on whose key frame is gone.
+   */
   deliver(unit: HeardVideo): boolean {
-    const { rendition, capturedAt } = unit;
     const present = this.#present;
-    if (present !== undefined && present.rendition !== rendition) {
-      if (!unit.key || capturedAt <= present.capturedAt) return true;
-      this.#switches += 1;
-    }
+    if (present === undefined || present.rendition === unit.rendition) return this.#hand(unit);
+    const isLater = unit.capturedAt > present.capturedAt;
+    if (unit.key) this.#coming = [unit];
+    else if (this.#coming[0]?.rendition === unit.rendition) this.#coming.push(unit);
+    else return !isLater;
+    if (isLater) return this.#change();
+    if (this.#coming.length >= MOST_COMING) this.#coming = [];
+    return true;
+  }
+
+  /** Another rendition goes on, from its key frame. */
+  #change(): boolean {
+    this.#switches += 1;
+    const units = this.#coming;
+    this.#coming = [];
+    return units.map((unit) => this.#hand(unit)).every((isTaken) => isTaken);
+  }
+
+  #hand(unit: HeardVideo): boolean {
+    const { rendition, capturedAt } = unit;
+    if (this.#present?.rendition !== rendition) this.#shows(rendition);
     this.#present = { rendition, capturedAt };
     if (this.#preroll?.push(unit) === true && unit.key) this.#preroll.forgetOlder();
     let isTaken = true;

@@ -2,6 +2,8 @@
 const UP_HEADROOM = 1.25;
 /** And for so long, ms: each change costs a key frame. */
 const UP_AFTER_MS = 3_000;
+/** What does not fit for less than this changes nothing, ms: something waits for a moment behind every large unit. */
+const FITS_GAP_MS = 1_000;
 /** The present one has to be too much for so long before a lesser one is chosen, ms: a key frame alone is no reason. */
 const DOWN_AFTER_MS = 250;
 /** A better rendition that was left again so soon was more than there is room for, ms: the next trial comes later, up to this. */
@@ -23,6 +25,7 @@ export class RenditionSwitch {
   #present: number | undefined;
   #chosen: number | undefined;
   #fitsSince: number | undefined;
+  #fittedAt = Number.NEGATIVE_INFINITY;
   #tooMuchSince: number | undefined;
   #switches = 0;
   #upAfter = UP_AFTER_MS;
@@ -76,9 +79,10 @@ export class RenditionSwitch {
     this.#tooMuchSince = undefined;
     const fits = better !== undefined && better.bitsPerSecond * UP_HEADROOM <= bitsPerSecond;
     if (better === undefined || !(fits || mayBeMore)) {
-      this.#fitsSince = undefined;
+      if (better === undefined || now - this.#fittedAt >= FITS_GAP_MS) this.#fitsSince = undefined;
       return;
     }
+    this.#fittedAt = now;
     this.#fitsSince ??= now;
     if (now - this.#fitsSince < this.#upAfter) return;
     this.#wentUpAt = now;

@@ -37,3 +37,10 @@ it("gives the least rendition its share first, and pauses better ones that would
   expect(rates(10_000)).toEqual([0, 0, 0]);
   expect(shareAmongRenditions(3_000_000, 3, hd).map((one) => one.maxHeight)).toEqual([720, 360, 180]);
 });
+
+it("finds a rate for small renditions, too", () => {
+  const small = { maxHeight: 360, maxFrameRate: 30 };
+  const rates = (total: number) => shareAmongRenditions(total, 3, small).map((one) => one.bitsPerSecond);
+  expect(rates(1_000_000)).toEqual([700_000, 200_000, 100_000]);
+  expect(rates(60_000)).toEqual([0, 0, 60_000]);
+});

@@ -115,12 +115,15 @@ const LEAST_USUAL_RATE = 100_000;
 /** No video has more, bits a second. */
 export const MOST_RATE = 20_000_000;
 
+/** A rendition that is worth sending looks well at this, however small, bits a second. */
+const LEAST_ENOUGH = 100_000;
 /** Lines of the least rendition, whatever the best has. */
 const LEAST_LINES = 90;
 
 /** A rate at which so many lines look well: that from which more of them are worth coding. */
 function enoughFor(lines: number): number {
-  return HEIGHTS.find(([, height]) => height > lines)?.[0] ?? Number.POSITIVE_INFINITY;
+  const more = HEIGHTS.find(([, height]) => height > lines)?.[0] ?? Number.POSITIVE_INFINITY;
+  return Math.max(LEAST_ENOUGH, more);
 }
 
 function stepAt(table: readonly (readonly [number, number])[], bitsPerSecond: number): number {

@@ -143,7 +143,7 @@ const FOLLOWS_MS = 100;
 const KEY_SHARE = 4;
 
 /** A VP8 frame of so many bytes (RFC 6386 section 9.1). */
-function vp8Frame(key: boolean, bytes: number, height = 360): Uint8Array {
+export function vp8Frame(key: boolean, bytes: number, height = 360): Uint8Array {
   const frame = new Uint8Array(bytes).fill(0x5a);
   frame[0] = key ? 0x10 : 0x11;
   frame[1] = 0;
