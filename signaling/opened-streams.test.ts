@@ -127,6 +127,19 @@ describe("a stream opened in mid-call", () => {
     expect(open(present, messages(41)).closed_since).toBeUndefined();
   });
 
+  it("is counted in the highest number, also where the steps between are not known", () => {
+    const one = open(terms, messages(1));
+    const said = (last_stream: number | undefined) => {
+      const { last_stream: _, ...settings } = opening(one, messages(2));
+      const counted = { ...settings, ...(last_stream === undefined ? {} : { last_stream }) };
+      const judged = changedTerms(one, counted, { leavesOut: true });
+      return judged.ok ? lastStreamOf(judged.value) : `${judged.fault.code} at ${judged.fault.at}`;
+    };
+    expect([said(2), said(7)]).toEqual([2, 7]);
+    for (const less of [undefined, 0, 1])
+      expect(said(less)).toBe("field-invalid at change.settings.last_stream");
+  });
+
   it("may be closed though it stood in the offer, for good", () => {
     const without = close(terms, 0);
     expect(without).toMatchObject({ streams: [], closed: [0] });

@@ -2,12 +2,14 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { CHANGE_ID, Changing } from "../../test/scenario/changing-call.ts";
-import { ALICE, BOB, scopes, type TestAgent, testAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
+import { ALICE, BOB, OFFER, scopes, type TestAgent, testAgent, ZERO_DIGEST } from "../../test/signed-call.ts";
 import type { AnswerStream } from "../answer.ts";
 import { makeNarrowing } from "../narrowing.ts";
 import type { OfferStream } from "../offer.ts";
 import type { OpenedStream } from "../terms.ts";
 import type { TermsSettings } from "../terms-change.ts";
+import { DEFAULT_LIMITS } from "./config.ts";
+import { loadOfOffer } from "./load.ts";
 import { STREAM_CLOSING_WINDOW } from "./stream-ends.ts";
 
 const CODEC = { name: "opus", clock_rate: 48_000, channels: 1, payload_type: 111 } as const;
@@ -47,20 +49,29 @@ class Streaming extends Changing {
     return { asked, accepted };
   }
 
-  closeStreams(
+  narrowing(
     leg: 0 | 1,
     number: number,
     closed: readonly number[],
-    by: TestAgent = leg === 0 ? ALICE : BOB,
-  ) {
-    const narrowing = makeNarrowing(
+    { by = leg === 0 ? ALICE : BOB, scope = this.scope(leg) } = {},
+  ): string {
+    return makeNarrowing(
       {
         ...{ v: 1, session_id: this.sessionId, session_digest: encodeHex(this.core.digest), leg, number },
-        ...{ scope: this.scope(leg), closed, last_audit_id: ZERO_DIGEST },
+        ...{ scope, closed, last_audit_id: ZERO_DIGEST },
         iat: Math.floor(this.stage.now / 1000),
       },
       by.identity,
     );
+  }
+
+  closeStreams(
+    leg: 0 | 1,
+    number: number,
+    closed: readonly number[],
+    as: { readonly by?: TestAgent; readonly scope?: readonly string[] } = {},
+  ) {
+    const narrowing = this.narrowing(leg, number, closed, as);
     const path = `/sessions/${this.sessionId}/streams/${closed.at(-1)}`;
     const answers = this.peer(leg).ask("CLOSE", path, { narrowing });
     this.stage.advance(1_000);
@@ -157,6 +168,24 @@ describe("opening a stream in mid-call", () => {
     });
   });
 
+  it.each([
+    ["streams", 4],
+    // Frames of 10 ms were on offer, those of 20 ms were agreed: there is room for as much again.
+    ["kilobits", 1.1 * loadOfOffer(OFFER).kilobits],
+  ] as const)("is refused where the server has no room for it: %s", (limit, most) => {
+    const scene = new Streaming({ config: { limits: { ...DEFAULT_LIMITS, [limit]: most } } });
+    expect(scene.open(2, voice(1)).asked.outcome).toBe("ok 200");
+    const more = scene.change(0, { number: 3, settings: opening(voice(1), voice(2)) });
+    expect(scene.ask(0, more).last).toMatchObject({
+      status: 503,
+      error: { code: "capacity", details: { limit } },
+    });
+    expect(scene.steps(2)).toEqual([]);
+    scene.closeStreams(0, 3, [1]);
+    scene.stage.advance(STREAM_CLOSING_WINDOW);
+    expect(scene.open(4, voice(2)).asked.outcome, "there is room again").toBe("ok 200");
+  });
+
   it("is for OPEN alone, and OPEN for nothing else", () => {
     const scene = new Streaming();
     const opens = scene.change(0, { settings: opening(voice(1)) });
@@ -221,10 +250,37 @@ describe("closing a stream in mid-call", () => {
     expect(scene.steps(1).slice(3)).toEqual(["lift 0", "lift 1"]);
   });
 
+  it("waits for the last words of an end that is away", () => {
+    const scene = new Streaming();
+    scene.open(2, voice(1));
+    const scope = scene.scope(1);
+    scene.alice.drop();
+    expect(scene.closeStreams(1, 3, [1], { scope }).outcome).toBe("ok 200");
+    scene.stage.advance(3 * STREAM_CLOSING_WINDOW);
+    expect(scene.steps(1)).toEqual(["install 0", "install 1", "hold 0"]);
+  });
+
+  it("lets what its speaker had said through, while the scope of that one covers it", () => {
+    const scene = new Streaming();
+    const { last } = scene.open(2, voice(1)).asked;
+    const sent = (last.result.laid_out as JsonObject[]).find(({ direction }) => direction === "send");
+    const isAllowed = () => {
+      const told = scene.stage.admissions.findLast(
+        (each) => each.kind === "terms" && each.flow === sent?.flow,
+      );
+      return told?.kind === "terms" && told.transmitAllowed;
+    };
+    scene.closeStreams(1, 3, [1]);
+    expect(isAllowed()).toBe(true);
+    const narrowing = scene.narrowing(0, 4, [1], { scope: ["communication:audio:capture"] });
+    scene.alice.ask("ADJUST", `/sessions/${scene.sessionId}`, { narrowing });
+    expect(isAllowed()).toBe(false);
+  });
+
   it("is refused in another's name, for a stream that there is not, and for more than it says", () => {
     const scene = new Streaming();
     scene.open(2, voice(1), voice(2));
-    expect(scene.closeStreams(0, 3, [1], BOB).outcome).toBe("signature-invalid");
+    expect(scene.closeStreams(0, 3, [1], { by: BOB }).outcome).toBe("signature-invalid");
     expect(scene.closeStreams(0, 3, [9]).outcome).toBe("field-invalid");
     expect(scene.closeStreams(0, 3, [1, 2]).outcome).toBe("field-invalid");
     expect(scene.streamIds()).toEqual([0, 1, 2]);
