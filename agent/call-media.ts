@@ -109,7 +109,7 @@ export class CallMedia {
     this.#profile = session.terms.profile;
     this.#peerKey = session.peer.mediaKey;
     this.#watched = watch && guarded(watch, report);
-    this.videos = new CallVideos(report);
+    this.videos = new CallVideos(report, platform.clock);
     this.#context = {
       ...options,
       tagKeys: tagKeysOf(options),

@@ -1,3 +1,4 @@
+import type { Clock } from "../codecs/clock.ts";
 import type { VideoFormatName } from "../codecs/video-formats.ts";
 import { AvSync } from "../sfu/av-sync.ts";
 import type { StreamControl, StreamFacts } from "./call-stream.ts";
@@ -18,11 +19,13 @@ export class CallVideos {
   /** What is shown and heard of the other end, by its capture times as mapped to this machine's. */
   readonly sync = new AvSync();
   readonly #report: (error: unknown) => void;
+  readonly #clock: Clock;
   readonly #streams: Picture[] = [];
   readonly #watchers = new Set<() => void>();
 
-  constructor(report: (error: unknown) => void) {
+  constructor(report: (error: unknown) => void, clock: Clock) {
     this.#report = report;
+    this.#clock = clock;
   }
 
   /** Those that are open, as they were opened; where all are over, those that were. */
@@ -50,6 +53,7 @@ export class CallVideos {
     }
     const stream = new VideoStream(facts, control, {
       codec,
+      clock: this.#clock,
       skew: () => this.sync.skew,
       shows: (rendition) => source !== undefined && control.show(source, rendition),
       report: this.#report,

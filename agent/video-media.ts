@@ -159,6 +159,7 @@ function makeReceiver(
     ...listeningParts(context, entry, { rate }),
     format: entry.codec,
     rendition: entry.rendition,
+    freezes: picture.freezes,
     stopsUnattributed: context.unattributedRule === "stop",
     unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
     speaker: context.speaker,

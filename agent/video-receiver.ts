@@ -5,6 +5,7 @@ import type { VideoFormatName } from "../codecs/video-formats.ts";
 import { parseVideoPayload } from "../codecs/video-payload.ts";
 import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
 import type { AvSync, SkewStats } from "../sfu/av-sync.ts";
+import type { FreezeMeter } from "../sfu/freeze-meter.ts";
 import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import { KeyFrameRecord, KeyFrameRequests } from "../sfu/video-keyframes.ts";
@@ -26,9 +27,6 @@ export interface VideoReceiverCounters extends UnitOrderCounters, FrameIntakeCou
   readonly isStopped: boolean;
   /** Key frames asked for. */
   readonly keyFramesAsked: number;
-  /** Times at which nothing could be decoded until another key frame, and how long that lasted in all, ms. */
-  readonly freezes: number;
-  readonly frozenMs: number;
 }
 
 interface WaitingUnit extends OrderedUnit {
@@ -45,6 +43,8 @@ export interface VideoReceiverOptions extends Omit<FrameIntakeOptions, "taken" |
   /** 0, the best, where the picture comes in one alone. */
   readonly rendition: number;
   readonly receipts: ReceiptTracker;
+  /** Of the picture: told while something of it is to come in this stream. */
+  readonly freezes: FreezeMeter;
   readonly attribution: Attribution;
   /** Whether nothing more is handed out while something that was is not attributed. */
   readonly stopsUnattributed: boolean;
@@ -82,9 +82,7 @@ export class VideoReceiver {
   #receiptCount = 0;
   #malformed = 0;
   #shownLate = 0;
-  #freezes = 0;
-  #frozenMs = 0;
-  #frozenSince: number | undefined;
+  #isTransmitAllowed = true;
   #taken = 0;
 
   constructor(options: VideoReceiverOptions) {
@@ -97,12 +95,12 @@ export class VideoReceiver {
         this.#tell("refused", sequence, now, reason);
       },
     });
+    this.#noteQuiet();
   }
 
   /** `undefined` until the first unit. */
   get counters(): VideoReceiverCounters | undefined {
     if (this.#taken === 0 && Object.keys(this.#intake.counters.refused).length === 0) return undefined;
-    const frozen = this.#frozenSince === undefined ? 0 : this.#options.clock.now() - this.#frozenSince;
     return {
       ...this.#order.counters,
       ...this.#intake.counters,
@@ -111,8 +109,6 @@ export class VideoReceiver {
       unattributed: this.#options.attribution.unattributed,
       isStopped: this.#isStopped,
       keyFramesAsked: this.#requests.asked,
-      freezes: this.#freezes,
-      frozenMs: this.#frozenMs + frozen,
     };
   }
 
@@ -187,6 +183,7 @@ export class VideoReceiver {
   /** What waits is let go, and what comes is not handed out, until `release`: the call is suspended, or the stream held. Idempotent. */
   hold(): void {
     this.#held = true;
+    this.#noteQuiet();
     this.#order.restart();
   }
 
@@ -194,24 +191,28 @@ export class VideoReceiver {
   release(): void {
     if (!this.#held) return;
     this.#held = false;
+    this.#noteQuiet();
     this.requestKeyFrame();
   }
 
   /** Nothing is to come for now, so nothing is asked for, or it goes on, with a key frame. Idempotent. */
   setQuiet(why: PictureQuiet, isQuiet: boolean): void {
     if (isQuiet === this.#quiet.has(why)) return;
+    if (isQuiet) this.#quiet.add(why);
+    else this.#quiet.delete(why);
+    this.#noteQuiet();
     if (isQuiet) {
-      this.#quiet.add(why);
       this.#schedule();
       return;
     }
-    this.#quiet.delete(why);
     this.#startOver();
     this.requestKeyFrame();
   }
 
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
     this.#intake.underTerms(termsNumber, transmitAllowed);
+    this.#isTransmitAllowed = transmitAllowed;
+    this.#noteQuiet();
   }
 
   useProfile(profile: FrameProfile, termsNumber: number): void {
@@ -245,6 +246,7 @@ export class VideoReceiver {
   finish(): void {
     if (this.#finished) return;
     this.#finished = true;
+    this.#noteQuiet();
     this.#cancelTimer?.();
     this.#intake.finish();
     for (const receipt of this.#options.receipts.finish(this.#options.time.wall())) this.#owe(receipt);
@@ -294,7 +296,6 @@ export class VideoReceiver {
     const now = clock.now();
     for (let unit = this.#order.next(now); unit !== undefined; unit = this.#order.next(now))
       this.#hand(unit, now);
-    this.#noteFreeze(now);
     if (this.#order.isBroken) this.#requests.want();
     if (this.#mayAsk && this.#requests.poll(now, roundTrip())) askKeyFrame(this.#record.takes(now));
     this.#schedule();
@@ -316,15 +317,11 @@ export class VideoReceiver {
     this.#requests.want();
   }
 
-  #noteFreeze(now: number): void {
-    if (this.#order.isBroken === (this.#frozenSince !== undefined)) return;
-    if (this.#frozenSince === undefined) {
-      this.#frozenSince = now;
-      this.#freezes += 1;
-      return;
-    }
-    this.#frozenMs += now - this.#frozenSince;
-    this.#frozenSince = undefined;
+  #noteQuiet(): void {
+    const { clock, freezes } = this.#options;
+    const isToCome = this.#mayAsk && this.#isTransmitAllowed && !this.#finished;
+    if (isToCome) freezes.awaits(this.stream, clock.now());
+    else freezes.rests(this.stream, clock.now());
   }
 
   #schedule(): void {

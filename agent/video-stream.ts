@@ -1,6 +1,8 @@
+import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { VideoFormatName } from "../codecs/video-formats.ts";
 import type { SkewStats } from "../sfu/av-sync.ts";
+import { FreezeMeter } from "../sfu/freeze-meter.ts";
 import type { RenditionPlan } from "../sfu/video-ladder.ts";
 import { CallStream, type StreamControl, type StreamFacts } from "./call-stream.ts";
 import type { HeardVideo } from "./heard-video.ts";
@@ -46,6 +48,9 @@ export interface VideoStats {
   readonly heard: readonly VideoReceiverCounters[];
   /** Units that no reader took in time. */
   readonly unread: number;
+  /** How often what is watched stood still, and how long in all, ms: not while it was muted, held, suspended or closed. */
+  readonly freezes: number;
+  readonly frozenMs: number;
   /** Times at which another rendition came. */
   readonly switches: number;
   /** How far pictures and voice were apart as they were shown. */
@@ -69,6 +74,9 @@ const MOST_COMING = 16;
 export class VideoStream extends CallStream implements AsyncIterable<HeardVideo> {
   /** What it is coded in. */
   readonly codec: VideoFormatName;
+  /** @internal When what it shows stands still. */
+  readonly freezes = new FreezeMeter();
+  readonly #clock: Clock;
   readonly #events: TypedEvents<VideoStreamEvents>;
   readonly #parts: VideoPart[] = [];
   /** Streams of those that are over: they still count. */
@@ -95,6 +103,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     control: StreamControl,
     options: {
       readonly codec: VideoFormatName;
+      readonly clock: Clock;
       readonly skew: () => SkewStats;
       /** Told which rendition is shown from now on; `undefined`: none any more. */
       readonly shows: (rendition: number | undefined) => void;
@@ -103,6 +112,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   ) {
     super(facts, control);
     this.codec = options.codec;
+    this.#clock = options.clock;
     this.#events = new TypedEvents(options.report);
     this.#skew = options.skew;
     this.#shows = options.shows;
@@ -184,6 +194,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
       sent: counted(this.#parts.map(({ sender }) => sender?.counters)),
       heard: counted(this.#parts.map(({ receiver }) => receiver?.counters)),
       unread: unread + (this.#preroll?.unread ?? 0),
+      ...this.freezes.at(this.#clock.now()),
       switches: this.#switches,
       skew: this.#skew(),
     };
@@ -254,6 +265,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     const { rendition, capturedAt } = unit;
     if (this.#present?.rendition !== rendition) this.#shows(rendition);
     this.#present = { rendition, capturedAt };
+    this.freezes.shown(Math.max(unit.playAt, this.#clock.now()));
     if (this.#preroll?.push(unit) === true && unit.key) this.#preroll.forgetOlder();
     let isTaken = true;
     for (const queue of this.#queues) {

@@ -6,7 +6,6 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import type { BotTimes } from "./bot-times.ts";
 import { ClipPlayer } from "./clip-player.ts";
 import { type Clip, readClip } from "./clips.ts";
-import { FreezeMeter } from "./freezes.ts";
 import { pause } from "./pause.ts";
 import { type Tally, total } from "./tally.ts";
 
@@ -58,18 +57,17 @@ export async function show(
 /** Watches one end of a call until it is over. */
 export class Watcher {
   readonly #call: Call;
-  readonly #freezes = new FreezeMeter();
   readonly #began = performance.now();
 
   constructor(call: Call) {
     this.#call = call;
   }
 
-  /** Takes every unit as a decoder would, when it is to be shown. */
+  /** Takes every unit as a decoder would. */
   async watch(): Promise<void> {
     const { video } = this.#call;
     if (video === undefined) return;
-    for await (const { playAt } of video) this.#freezes.shown(playAt);
+    for await (const _ of video);
   }
 
   /** Adds up what this end saw, and what it showed. Call it once, before the call ends. */
@@ -77,11 +75,10 @@ export class Watcher {
     const stats = this.#call.video?.stats();
     if (stats === undefined) return;
     const now = performance.now();
-    const { freezes, frozenMs } = this.#freezes.at(now);
     const counts = tally.video;
     counts.watchedMs += now - this.#began;
-    counts.freezes += freezes;
-    counts.frozenMs += frozenMs;
+    counts.freezes += stats.freezes;
+    counts.frozenMs += stats.frozenMs;
     counts.switches += stats.switches;
     for (const { keyFramesAsked } of stats.heard) counts.keyFrameRequests += keyFramesAsked;
     for (const { keyFrames, leftOut, lost } of stats.sent) {

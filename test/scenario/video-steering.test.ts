@@ -134,6 +134,38 @@ describe("a picture", () => {
     expect(world.reported).toEqual([]);
   });
 
+  it("that never begins or stops coming stands still, and one that is muted, held or closed does not", async () => {
+    const { world, call, answered, camera } = await shown();
+    new Watched(world, answered);
+    const frozen = () => answered.video?.stats().frozenMs ?? 0;
+    await world.clock.advance(3_000);
+    expect(answered.video?.stats()).toMatchObject({ freezes: 0, frozenMs: 0 });
+    expect(call.video?.stats().frozenMs).toBeGreaterThan(2_500);
+    camera.off();
+    await world.clock.advance(5_000);
+    expect(answered.video?.stats().freezes).toBe(1);
+    expect(frozen()).toBeGreaterThan(4_500);
+    call.video?.mute();
+    await world.clock.advance(500);
+    const muted = frozen();
+    await world.clock.advance(5_000);
+    expect(frozen()).toBe(muted);
+    call.video?.unmute();
+    await world.clock.advance(4_000);
+    expect(frozen()).toBeGreaterThan(muted + 3_500);
+    answered.video?.hold();
+    const held = frozen();
+    await world.clock.advance(5_000);
+    expect(frozen()).toBe(held);
+    answered.video?.unhold();
+    await world.during(call.video?.close() ?? Promise.resolve());
+    await world.clock.advance(500);
+    const closed = frozen();
+    await world.clock.advance(5_000);
+    expect(frozen()).toBe(closed);
+    expect(world.reported).toEqual([]);
+  });
+
   it("begins with a key frame for who watches late, and nothing is asked for before", async () => {
     const { world, call, answered, camera } = await shown();
     await world.clock.advance(10_000);

@@ -75,7 +75,7 @@ export class SeenPicture implements Screen {
 
   /** What can be said of it at `now`, monotonic milliseconds. */
   facts(now: number): SeenFacts {
-    const { heard, skew, switches } = this.stream.stats();
+    const { heard, skew, switches, freezes, frozenMs } = this.stream.stats();
     const sum = (count: (one: (typeof heard)[number]) => number) =>
       heard.reduce((total, one) => total + count(one), 0);
     const facts = {
@@ -85,8 +85,8 @@ export class SeenPicture implements Screen {
       shownRate: this.#shownRate.at(this.#receiver.shown, now),
       passedOver: this.#receiver.passedOver,
       keysAsked: sum(({ keyFramesAsked }) => keyFramesAsked),
-      freezes: sum(({ freezes }) => freezes),
-      frozenMs: sum(({ frozenMs }) => frozenMs),
+      freezes,
+      frozenMs,
       switches,
       skew,
     };
