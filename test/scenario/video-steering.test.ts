@@ -96,9 +96,10 @@ describe("a picture", () => {
       await world.clock.advance(1_000);
       const { way } = who === "speaker" ? ada : bob;
       way.cut();
-      await world.clock.advance(500);
+      // What was on its way has come, and no connection can be back yet, however soon it is tried.
+      await world.clock.advance(100);
       const before = watched.units.length;
-      await world.clock.advance(4_000);
+      await world.clock.advance(4_400);
       expect([call.state, answered.state]).toEqual(["active", "active"]);
       expect(watched.units.length).toBeGreaterThan(before + 20);
       expect(watched.units[before]?.key).toBe(true);
