@@ -1,7 +1,10 @@
 /** Units of a picture that were forged, said again, or moved: refused by their reason, and what was honest is shown all the same. */
 import { describe, expect, it } from "vitest";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { UnitStreamReader } from "../../codecs/unit-stream.ts";
 import type { Carrier, Connection, ReceiveStream, SendStream } from "../../sfu/carrier.ts";
+import { Link } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { Camera, Watched } from "./showing.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
@@ -91,6 +94,11 @@ function packetAt(unit: Uint8Array): number {
   return unit.length - (reader.packet?.length ?? 0);
 }
 
+function isKey(unit: Uint8Array): boolean {
+  const view = new FrameView();
+  return parseFrame(unit, packetAt(unit), view) === undefined && view.keyFrame;
+}
+
 /** With one byte of the packet changed, counted from its begin, or from its end. */
 function altered(unit: Uint8Array, offset: number): Uint8Array {
   const copy = unit.slice();
@@ -106,8 +114,9 @@ const OPTIONS = {
 } as const;
 const TAKING = { ...OPTIONS, video: { codecs: ["vp8"] } } as const;
 
-async function scene(profile: "frame" | "chain" = "frame") {
-  const world = new World();
+async function scene(profile: "frame" | "chain" = "frame", delay = 0) {
+  const link = (seed: number) => new Link({ delay }, new SeededRandom(seed));
+  const world = new World({ toServer: link(1), toClient: link(2) });
   const [speaker, listener] = [new Meddler(world), new Meddler(world)];
   const ada = await world.agent("Ada", {}, speaker);
   const bob = await world.agent("Bob", {}, listener);
@@ -122,7 +131,7 @@ async function scene(profile: "frame" | "chain" = "frame") {
     await world.clock.advance(2_000);
     return { relay: [...new Set(told)], listener: answered.video?.stats().heard[0]?.refused ?? {} };
   };
-  return { world, speaker, listener, watched, refused };
+  return { world, speaker, listener, call, answered, watched, refused };
 }
 
 /** Does something to the next unit alone. */
@@ -186,5 +195,56 @@ describe.each(["frame", "chain"] as const)("a unit on its way to the listener in
     const { listener: reasons } = await other.refused();
     expect(Object.keys(reasons)).toEqual(["terms"]);
     expect((await refused()).listener).toEqual({});
+  });
+});
+
+describe("a key frame", () => {
+  const DELAY_MS = 40;
+  /** One that went moments ago is taken for the answer to a request, which is made again a second later. */
+  const REPLACED_MS = 1_500;
+  const lost: Habit = () => [];
+  const forged: Habit = (unit) => [altered(unit, -1)];
+
+  it.each([
+    ["lost", "to the server", lost],
+    ["forged", "to the server", forged],
+    ["lost", "to the listener", lost],
+    ["forged", "to the listener", forged],
+  ] as const)(
+    "that is %s on its way %s is asked for and replaced within a second and a half",
+    async (_, where, fate) => {
+      const { world, speaker, listener, call, watched } = await scene("frame", DELAY_MS);
+      let wentAt: number | undefined;
+      const spoil: Habit = (unit) => {
+        if (wentAt !== undefined || !isKey(unit)) return [unit];
+        wentAt = world.clock.now();
+        return fate(unit);
+      };
+      if (where === "to the server") speaker.sent = spoil;
+      else listener.came = spoil;
+      call.video?.mute();
+      call.video?.unmute();
+      await world.clock.advance(3_000);
+      const from = wentAt ?? Number.NaN;
+      const next = watched.at.find((at, index) => at > from && watched.units[index]?.key) ?? Number.NaN;
+      expect(next - from).toBeGreaterThan(0);
+      expect(next - from).toBeLessThan(REPLACED_MS);
+      expect(watched.at.filter((at) => at > next).length).toBeGreaterThan(10);
+    },
+  );
+
+  it("that never comes right is asked for twice a second at most", async () => {
+    const { world, listener, call, answered } = await scene("frame", DELAY_MS);
+    listener.came = (unit) => (isKey(unit) ? forged(unit) : [unit]);
+    const asked = () => world.server.overview().units.keyFramesAsked;
+    const before = asked();
+    const keysBefore = call.video?.stats().sent[0]?.keyFrames ?? 0;
+    call.video?.mute();
+    call.video?.unmute();
+    await world.clock.advance(5_000);
+    expect(asked() - before).toBeGreaterThan(1);
+    expect(asked() - before).toBeLessThanOrEqual(10);
+    expect(answered.video?.stats().heard[0]?.keyFramesAsked).toBeLessThanOrEqual(10);
+    expect((call.video?.stats().sent[0]?.keyFrames ?? 0) - keysBefore).toBeLessThanOrEqual(11);
   });
 });
