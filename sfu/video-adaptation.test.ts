@@ -126,3 +126,16 @@ it("never pauses where no voice goes that would show when the way is open again"
   for (let now = 0; now < 10_000; now += 50) video.observe(way(32_000), { voice: 0, data: 0 }, now);
   expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
 });
+
+it("spares the voice a queue that passes within a second while there are pictures, however few", () => {
+  const video = atMost();
+  observe(video, way(200_000), 0, 4_500);
+  expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
+  const voice = (now: number) => {
+    video.observe(way(60_000, 200), beside, now);
+    return video.voiceEstimate(way(60_000, 200), beside.voice, now);
+  };
+  expect(voice(4_500)).toMatchObject({ bitsPerSecond: beside.voice, queueDelay: 0 });
+  expect(voice(5_400)).toMatchObject({ bitsPerSecond: beside.voice });
+  expect(voice(5_600)).toMatchObject({ bitsPerSecond: 60_000, queueDelay: 200 });
+});

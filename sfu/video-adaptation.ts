@@ -61,6 +61,8 @@ const FIRST_ROOM_MS = 250;
 const KEPT_FROM_DATA = 0.5;
 /** For so long after video was lowered the voice is still not judged by what waits on the way: it is video that waits, ms. */
 const VOICE_SPARED_MS = 3_000;
+/** Nor, while there are pictures, before there was too little for them for so long, ms: what goes by at once is no thinner way. */
+const BURST_MS = 1_000;
 
 /**
  * Decides how video is sent from what is known of its way and what goes beside it: less at once, more by and by. Give it every estimate; times are
@@ -114,7 +116,9 @@ export class VideoAdaptation {
    * What the voice beside it is to go by: while video has more than its floor, or had until a moment ago, the voice keeps what it has, and what waits is video's.
    */
   voiceEstimate(estimate: PathEstimate, voice: number, now: number): PathEstimate {
-    const isSpared = this.#plan.bitsPerSecond > VIDEO_FLOOR || now - this.#loweredAt < VOICE_SPARED_MS;
+    const present = this.#plan.bitsPerSecond;
+    const isBurst = present > 0 && now - (this.#lackSince ?? now) < BURST_MS;
+    const isSpared = present > VIDEO_FLOOR || now - this.#loweredAt < VOICE_SPARED_MS || isBurst;
     if (!isSpared) return estimate;
     const { behind, bitsPerSecond } = estimate;
     return {

@@ -102,7 +102,8 @@ export class HopReports implements Settled {
     if (this.leastRoundTrip === undefined || found.roundTrip < this.leastRoundTrip)
       this.leastRoundTrip = found.roundTrip;
     this.received = this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW);
-    this.isLimited = !isWaiting && offered < LIMITED_SHARE * control.bitsPerSecond;
+    const isLittle = offered < LIMITED_SHARE * control.bitsPerSecond;
+    this.isLimited = !isWaiting && isLittle;
     // Less offered, and less arriving while something else goes by, says nothing of what the way takes: what arrived before does.
     const isSpared = hasPictures && this.#usual < THIN_WAY && now - this.#limitedAt < SPARED_FOR;
     control.report({
@@ -116,7 +117,7 @@ export class HopReports implements Settled {
       received: isSpared ? Math.max(this.received, this.#usual) : this.received,
       isLimited: this.isLimited,
     });
-    if (!this.isLimited) return;
+    if (!isLittle) return;
     const isFirst = now - this.#limitedAt > SPARED_FOR;
     this.#limitedAt = now;
     this.#usual = isFirst ? this.received : this.#usual + (this.received - this.#usual) / USUAL_REPORTS;

@@ -96,6 +96,11 @@ describe("a way that falls from 2.5 to 0.3 Mbit/s with voice, picture and data o
       expect(call.terms.settings).toEqual(answered.terms.settings);
       await world.clock.advance(2_000);
       expect(longestGap(watched, from, from + 4_000)).toBeLessThan(2_000);
+      // It goes on, through the checkpoints and terms that go by, and the voice is as it was.
+      await world.clock.advance(8_000);
+      expect(longestGap(watched, from + 2_000, from + 12_000)).toBeLessThan(1_500);
+      expect(watched.at.filter((time) => time > from + 2_000).length).toBeGreaterThan(10 * 5);
+      expect(voiceAt(answered)).toBeUndefined();
       hush();
       camera.off();
       await world.during(call.end());
@@ -107,6 +112,19 @@ describe("a way that falls from 2.5 to 0.3 Mbit/s with voice, picture and data o
       expect(world.reported).toEqual([]);
     },
   );
+});
+
+describe("a way of 600 kbit/s with voice, picture and data on it", () => {
+  it.each(["to the server", "to the listener"] as const)("%s carries all of it steadily", async (where) => {
+    const [thin, wide] = [{ ...FULL, rate: 600_000 }, { delay: 20 }];
+    const [toServer, toClient] = where === "to the server" ? [thin, wide] : [wide, thin];
+    const { world, answered, watched } = await scene(toServer, toClient);
+    const from = world.clock.now();
+    await world.clock.advance(25_000);
+    expect(longestGap(watched, from + 5_000, from + 25_000)).toBeLessThan(1_000);
+    expect(voiceAt(answered)).toBeUndefined();
+    expect(world.reported).toEqual([]);
+  });
 });
 
 describe("a picture alone", () => {
