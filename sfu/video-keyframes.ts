@@ -3,10 +3,10 @@ export const KEY_REQUEST_INTERVAL_MS = 500;
 /** A key frame that was asked for is on its way for so long, ms, or twice the round trip if that is longer: then it is asked for again. */
 export const KEY_ON_ITS_WAY_MS = 1_000;
 /** Where nothing comes each wait is twice as long as the one before it, up to this, ms, or twice the round trip if that is longer. */
-export const KEY_REQUEST_MOST_MS = 5_000;
+const KEY_REQUEST_MOST_MS = 5_000;
 /** Between two requests of one stream on record, ms; twice as long after each while nothing comes, up to the latter. */
-export const KEY_RECORD_INTERVAL_MS = 2_000;
-export const KEY_RECORD_MOST_MS = 30_000;
+const KEY_RECORD_INTERVAL_MS = 2_000;
+const KEY_RECORD_MOST_MS = 30_000;
 
 /**
  * When to ask a speaker for a key frame: at once, not while one is on its way, never twice in {@link KEY_REQUEST_INTERVAL_MS}, and ever more seldom
