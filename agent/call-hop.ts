@@ -8,6 +8,7 @@ import type { DatagramFate } from "../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../sfu/congestion/hop-packet.ts";
 import type { HopBitrate, HopEstimate } from "../sfu/congestion/media-hop.ts";
 import type { SentFrame } from "../sfu/frame-sender.ts";
+import { ItemPacer } from "../sfu/item-pacer.ts";
 import {
   type FeedbackCounters,
   legBitrate,
@@ -60,6 +61,9 @@ export class CallHop {
   readonly arrivals = new ArrivalEstimator();
   /** Lines whose frames come here: reports go back on one of them. */
   readonly #heard: StreamLine[] = [];
+  /** Lines on which something live leaves. */
+  readonly #spoken = new Set<StreamLine>();
+  readonly #items = new Map<StreamLine, LineItems>();
   #leg: MediaLeg | undefined;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
@@ -87,6 +91,11 @@ export class CallHop {
 
   /** Takes what the server reports about the frames that leave on this line. */
   sends(line: StreamLine): void {
+    this.#spoken.add(line);
+    this.#listen(line);
+  }
+
+  #listen(line: StreamLine): void {
     line.listen("frames", { datagram: (bytes) => this.#feedback(bytes), item: () => {} });
   }
 
@@ -167,6 +176,37 @@ export class CallHop {
     return true;
   }
 
+  /** The frames of this line, which are reliable, leave through this hop in pieces of its one long stream. */
+  sendsItems(line: StreamLine, ssrc: number): void {
+    this.#listen(line);
+    this.#items.set(line, { line, ssrc, pacer: undefined });
+  }
+
+  /**
+   * Sends a frame on its line's stream after those before it, as turns come: resolves true once the carrier took it, false when it cannot. A call with nothing
+   * live has no turns: there it goes at once.
+   */
+  sendItem(line: StreamLine, packet: Uint8Array): Promise<boolean> {
+    const pacer = this.#pacerOf(line);
+    if (pacer === undefined) return line.writeFrame(packet);
+    const sent = pacer.add(packet, this.#options.clock.now(), this.#spoken.size + this.#heard.length > 0);
+    this.#wake();
+    return sent;
+  }
+
+  /** What waits on this line leaves at once, and nothing after it. */
+  finishItems(line: StreamLine): void {
+    const items = this.#items.get(line);
+    this.#items.delete(line);
+    items?.pacer?.flush();
+    if (items?.pacer !== undefined) this.#leg?.removeItems(items.pacer, this.#options.clock.now());
+  }
+
+  /** What waits on this line goes nowhere, nor does anything after it on this connection. */
+  dropItems(line: StreamLine): void {
+    this.#items.get(line)?.pacer?.drop();
+  }
+
   /** Units of a source come on this line: what is to be told of each piece. Reports go back on it. */
   hearsUnits(line: StreamLine, ssrc: number): (piece: ArrivedPiece) => void {
     this.hears(line);
@@ -194,6 +234,7 @@ export class CallHop {
     const now = this.#options.clock.now();
     if (units?.writer !== undefined) this.#leg?.removeSource(units.writer, now);
     this.#leg?.forget(ssrc);
+    this.#spoken.delete(line);
     const at = this.#heard.indexOf(line);
     if (at >= 0) this.#heard.splice(at, 1);
   }
@@ -256,6 +297,10 @@ export class CallHop {
       units.writer?.drop("session-state");
       units.writer = undefined;
     }
+    for (const items of this.#items.values()) {
+      items.pacer?.drop();
+      items.pacer = undefined;
+    }
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -300,6 +345,24 @@ export class CallHop {
     return units.writer;
   }
 
+  #pacerOf(line: StreamLine): ItemPacer | undefined {
+    const items = this.#items.get(line);
+    const leg = this.#leg;
+    if (items === undefined || leg === undefined || !line.isAttached) return undefined;
+    if (items.pacer !== undefined) return items.pacer;
+    const { ssrc } = items;
+    items.pacer = new ItemPacer({
+      ssrc,
+      write: (bytes) => line.writePart(bytes),
+      isReported: () => leg.isReported(ssrc),
+      isFull: (now) => leg.isStreamFull(ssrc, now),
+      abandon: (first, count) => leg.abandon(ssrc, first, count),
+      wake: () => this.#wake(),
+    });
+    leg.addItems(items.pacer, ssrc);
+    return items.pacer;
+  }
+
   #wake(): void {
     this.#leg?.wake(this.#options.clock.now());
     this.#schedule();
@@ -335,6 +398,14 @@ interface HeldTag {
   readonly line: StreamLine;
   readonly packet: Uint8Array;
   readonly later: (isSent: boolean) => void;
+}
+
+/** The reliable frames of one line. */
+interface LineItems {
+  readonly line: StreamLine;
+  readonly ssrc: number;
+  /** On the present connection, once something was sent. */
+  pacer: ItemPacer | undefined;
 }
 
 /** The units of one line. */

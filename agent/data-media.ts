@@ -123,6 +123,7 @@ function openReliableMedia(
     },
     finish: () => {
       sender?.finish();
+      if (sends !== undefined) context.hop().finishItems(sends.line);
       receiver?.finish();
     },
   };
@@ -154,6 +155,7 @@ function listenTo(
 
 function makeSender(context: StreamMediaContext, { entry, line }: DataSide): DataSender {
   const { platform, time } = context;
+  context.hop().sendsItems(line, entry.ssrc);
   return new DataSender({
     clock: platform.clock,
     time,
@@ -161,10 +163,13 @@ function makeSender(context: StreamMediaContext, { entry, line }: DataSide): Dat
     outlet: {
       frame: (packet) => {
         context.outgoing?.(packet);
-        return line.writeFrame(packet);
+        return context.hop().sendItem(line, packet);
       },
       checkpoint: (bytes) => line.state(bytes),
-      giveUp: () => line.abandonFrames(),
+      giveUp: () => {
+        context.hop().dropItems(line);
+        line.abandonFrames();
+      },
     },
     stream: entry.stream,
     listenerGeneration: context.session.peer.mediaKey.generation,

@@ -20,7 +20,7 @@ const HELD_PACKETS = 256;
 const HOLD_MS = 6_000;
 /** Flows given up that are remembered, so that nothing of theirs waits any more; the oldest is forgotten. */
 const RELEASED_FLOWS = 256;
-/** Items waiting to be written to one outgoing stream; beyond it the stream is given up and its items counted. */
+/** Items, or pieces of them, waiting to be written to one outgoing stream; beyond it the stream is given up and its items counted. */
 const OUTGOING_ITEMS = 1024;
 
 /** Takes what arrives on one flow. */
@@ -225,19 +225,28 @@ export class MediaPort {
 
   /** The same; resolves when the carrier took the item: true, or false when it cannot. */
   async writeItem(flow: number, item: Uint8Array): Promise<boolean> {
+    return (await this.#outgoing(flow)?.send(item)) ?? false;
+  }
+
+  /** The same for the next bytes of an item, its length first. Nothing else is written to the flow before the rest of it. */
+  async writePart(flow: number, bytes: Uint8Array): Promise<boolean> {
+    return (await this.#outgoing(flow)?.write(bytes)) ?? false;
+  }
+
+  #outgoing(flow: number): OutgoingStream | undefined {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       const connection = this.#connection;
       if (connection === undefined) {
         this.#undelivered += 1;
-        return false;
+        return undefined;
       }
       stream = new OutgoingStream(connection, flow, () => {
         this.#undelivered += 1;
       });
       this.#streams.set(flow, stream);
     }
-    return await stream.send(item);
+    return stream;
   }
 
   /** Abandons the flow's stream: what the carrier has not delivered is lost. */
@@ -304,11 +313,14 @@ class OutgoingStream {
   }
 
   send(item: Uint8Array): Promise<boolean> {
+    return this.write(encodeStreamItems([item]));
+  }
+
+  write(bytes: Uint8Array): Promise<boolean> {
     if (this.#waiting >= OUTGOING_ITEMS) {
       this.#undelivered();
       return Promise.resolve(false);
     }
-    const bytes = encodeStreamItems([item]);
     this.#waiting += 1;
     this.#last = this.#last
       .then(() => this.#write(bytes))

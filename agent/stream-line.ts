@@ -122,6 +122,11 @@ export class StreamLine {
     return (await this.#port?.writeItem(this.flow, packet)) ?? false;
   }
 
+  /** The next bytes of one; as `MediaPort.writePart`. */
+  async writePart(bytes: Uint8Array): Promise<boolean> {
+    return (await this.#port?.writePart(this.flow, bytes)) ?? false;
+  }
+
   /** Nothing more goes out on the stream of the frames, and what waits in it is let go. */
   abandonFrames(): void {
     this.#port?.abandonStream(this.flow);

@@ -19,6 +19,9 @@ import { openVideoMedia } from "./video-media.ts";
 /** What a picture may take of a way, of what it takes when nothing is in its way: how much there is room for is not found out with less. */
 const VIDEO_HEADROOM = 1.5;
 
+/** The same of reliable data, what goes around its pieces included. */
+const DATA_HEADROOM = 1.5;
+
 /** Makes the media of one stream, laid out so on `port`, and claims its flows there. Throws `proposal-rejected` for a codec that is not here. */
 export async function makeStream(
   context: StreamMediaContext,
@@ -75,6 +78,7 @@ export function sentBits(terms: Terms, leg: 0 | 1): number {
       const { max_width: width, max_height: height, max_frame_rate: frameRate } = sent.codec;
       bits += usualVideoRate({ width, height, frameRate }) * VIDEO_HEADROOM;
     } else if (sent.delivery === "latest") bits += DATA_RATE.messagesPerSecond * MAX_DATAGRAM_BYTES * 8;
+    else bits += DATA_RATE.bytesPerSecond * DATA_HEADROOM * 8;
   }
   return bits;
 }

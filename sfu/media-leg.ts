@@ -5,6 +5,7 @@ import { FeedbackWriter } from "./congestion/feedback-writer.ts";
 import type { HopDrop, HopPacket } from "./congestion/hop-packet.ts";
 import { type HopBitrate, type HopEstimate, type HopFeedback, MediaHop } from "./congestion/media-hop.ts";
 import { type PieceSource, PieceTurns } from "./congestion/piece-turns.ts";
+import type { ItemPacer } from "./item-pacer.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** RTCP datagrams that one leg takes from its peer each second, and at once: several times what a peer has reason to send. */
@@ -82,6 +83,7 @@ export class MediaLeg {
   readonly #allowed: TokenBucket;
   #reportedAt: number | undefined;
   readonly #turns = new PieceTurns();
+  readonly #pacers: ItemPacer[] = [];
   #firstPieceAt: number | undefined;
 
   constructor(options: MediaLegOptions) {
@@ -143,6 +145,29 @@ export class MediaLeg {
   removeSource(source: PieceSource, now: number): void {
     this.#turns.remove(source);
     this.#sendPieces(now);
+  }
+
+  /** The items of a reliable stream leave in their turn from now on: after base layers of pictures, before layers that can be spared. */
+  addItems(pacer: ItemPacer, ssrc: number): void {
+    this.#hop.isReadAtLeisure(ssrc);
+    this.#pacers.push(pacer);
+    this.#turns.add(pacer);
+  }
+
+  removeItems(pacer: ItemPacer, now: number): void {
+    const at = this.#pacers.indexOf(pacer);
+    if (at >= 0) this.#pacers.splice(at, 1);
+    this.removeSource(pacer, now);
+  }
+
+  /** The peer has reported on something of this source. */
+  isReported(ssrc: number): boolean {
+    return this.#hop.isHeard(ssrc);
+  }
+
+  /** As in {@link MediaHop.isStreamFull}. */
+  isStreamFull(ssrc: number, now: number): boolean {
+    return this.#hop.isStreamFull(ssrc, now);
   }
 
   /** Pieces were sent, or given numbers, and will not arrive: as in {@link MediaHop.abandon}. */
@@ -214,7 +239,10 @@ export class MediaLeg {
   nextTimeout(): number | undefined {
     const report = this.#writer.nextTimeout();
     const packet = this.#hop.nextTimeout();
-    return report === undefined || (packet !== undefined && packet < report) ? packet : report;
+    let earliest = report === undefined || (packet !== undefined && packet < report) ? packet : report;
+    for (const { overdueAt } of this.#pacers)
+      if (overdueAt !== undefined && (earliest === undefined || overdueAt < earliest)) earliest = overdueAt;
+    return earliest;
   }
 
   #report(now: number): void {
@@ -244,6 +272,12 @@ export class MediaLeg {
       if (!this.#hop.trySend(piece.packet, now) && !isUnpaced) break;
       this.#turns.went(source, piece);
       source.send(now);
+    }
+    for (const pacer of this.#pacers) {
+      const late = pacer.overdue(now);
+      if (late === undefined) continue;
+      this.#hop.sendAnyway(late.packet, now);
+      pacer.send(now);
     }
     this.#hop.await(next?.piece.packet, now);
   }

@@ -63,6 +63,8 @@ export interface HopFeedback {
  */
 export class MediaHop {
   readonly #sources = new Map<number, SentPackets>();
+  /** Sources of reliable streams. */
+  readonly #streams = new Set<number>();
   readonly #held: HeldPackets;
   readonly #control: RateControl;
   readonly #least: number;
@@ -144,6 +146,30 @@ export class MediaHop {
     return true;
   }
 
+  /** Pieces of this source wait at their reader's pace: that none is acknowledged says nothing of the way. */
+  isReadAtLeisure(ssrc: number): void {
+    this.#streams.add(ssrc);
+  }
+
+  /** Takes the packet as sent, whatever is on its way. */
+  sendAnyway(packet: HopPacket, now: number): void {
+    this.#send(packet, now);
+  }
+
+  /** Something of a source that was sent was heard of. */
+  isHeard(ssrc: number): boolean {
+    return this.#sources.get(ssrc)?.isHeard ?? false;
+  }
+
+  /** A reliable stream has its part of the room beside pictures: what its peer does not read must not take all of it. */
+  isStreamFull(ssrc: number, now: number): boolean {
+    const source = this.#sources.get(ssrc);
+    if (source === undefined || !this.#hasPictures) return false;
+    const room = STREAM_SHARE * this.#window("video", now);
+    if (source.inFlight > room) this.#expire(now);
+    return source.inFlight > room;
+  }
+
   /** A packet that may not go yet, which its sender keeps until `nextTimeout`; `undefined` when none does. */
   await(packet: HopPacket | undefined, now: number): void {
     if (packet !== undefined && this.#awaiting === undefined && this.#held.length === 0)
@@ -164,6 +190,7 @@ export class MediaHop {
   forget(ssrc: number): void {
     const freed = this.#sources.get(ssrc)?.abandonAll() ?? 0;
     this.#sources.delete(ssrc);
+    this.#streams.delete(ssrc);
     this.#inFlight = Math.max(0, this.#inFlight - freed);
   }
 
@@ -248,7 +275,8 @@ export class MediaHop {
   #mayGo(packet: HopPacket, now: number): boolean {
     const size = packet.bytes.length + PACKET_OVERHEAD;
     // What was sent last before a pause may be lost with nothing after it that could show it: only time with something to say counts.
-    if (this.#inFlight > 0) this.#unanswered += Math.min(now - this.#wantedAt, LONGEST_GAP);
+    if (this.#inFlight > this.#streamsInFlight())
+      this.#unanswered += Math.min(now - this.#wantedAt, LONGEST_GAP);
     this.#wantedAt = now;
     if (this.#unanswered >= SILENCE) this.#silence(now);
     // Whatever waits, a packet now and then shows whether the way is open again.
@@ -292,6 +320,12 @@ export class MediaHop {
     if (this.#isOverfull && !isCompeting && leastRoundTrip !== undefined)
       return Math.max(LEAST_AUDIO_WINDOW, (OVERFULL_GAIN * received * time) / 8_000);
     return AUDIO_SHARE * window;
+  }
+
+  #streamsInFlight(): number {
+    let bytes = 0;
+    for (const ssrc of this.#streams) bytes += this.#sources.get(ssrc)?.inFlight ?? 0;
+    return bytes;
   }
 
   /** Where less than the rate is sent, pictures have little more on their way than that takes: a way that suddenly takes less has less to get rid of. */
@@ -376,6 +410,8 @@ const FIRST_WINDOW = 2_500;
 /** Bytes that may be on their way whatever the rate. */
 const LEAST_WINDOW = 6_000;
 const AUDIO_SHARE = 2;
+/** Of the window, what a reliable stream may have on its way beside pictures. */
+const STREAM_SHARE = 0.5;
 /** Of the rate, what is offered while less is sent than may be; how much more than that pictures may have on their way, and so many milliseconds less of it than at the rate. */
 const CALM_SHARE = 0.75;
 const CALM_GAIN = 1.1;

@@ -30,10 +30,21 @@ export class SentPackets {
   #sent = 0;
   /** Of those acknowledged, the order of the one sent last. */
   #lastHeard = -1;
+  #inFlight = 0;
 
   /** The last one sent; -1 before the first. */
   get newest(): number {
     return this.#newest;
+  }
+
+  /** Bytes on their way. */
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** One of them was heard of. */
+  get isHeard(): boolean {
+    return this.#highestHeard >= 0;
   }
 
   /**
@@ -56,6 +67,7 @@ export class SentPackets {
     if (sequence > this.#newest) this.#newest = sequence;
     if (sequence < this.#oldest) this.#oldest = sequence;
     if (this.#newest - this.#oldest > this.#mask) this.#oldest = this.#newest - this.#mask;
+    this.#inFlight += bytes - Math.max(0, given);
     return given > 0 ? given : 0;
   }
 
@@ -72,8 +84,10 @@ export class SentPackets {
     if (bytes === 0) return;
     this.#bytes[slot] = 0;
     this.#lastHeard = Math.max(this.#lastHeard, this.#order[slot] as number);
-    if (bytes > 0) settled.acknowledged(this.#sentAt[slot] as number, bytes, entry);
-    else settled.late(-bytes);
+    if (bytes > 0) {
+      this.#inFlight -= bytes;
+      settled.acknowledged(this.#sentAt[slot] as number, bytes, entry);
+    } else settled.late(-bytes);
   }
 
   /** Feedback says that it did not arrive: it is lost once one arrived that was sent at least {@link REORDERED} after it. */
@@ -115,6 +129,7 @@ export class SentPackets {
     if (this.#sequences[slot] !== sequence) return 0;
     const bytes = this.#bytes[slot] as number;
     this.#bytes[slot] = 0;
+    this.#inFlight -= Math.max(0, bytes);
     return Math.max(0, bytes);
   }
 
@@ -132,6 +147,7 @@ export class SentPackets {
     const bytes = this.#bytes[slot] as number;
     if (this.#sequences[slot] !== sequence || bytes <= 0) return 0;
     this.#bytes[slot] = -bytes;
+    this.#inFlight -= bytes;
     return bytes;
   }
 

@@ -447,7 +447,12 @@ export class Driver {
     };
     try {
       const unit = (flow: number, stop: () => void) => this.#media.unit(connection, flow, stop);
-      const fault = await readStream(stream, { item: take, unit });
+      const fault = await readStream(stream, {
+        item: take,
+        unit,
+        piece: (flow, piece, isTimed) => this.#media.piece(connection, flow, piece, isTimed),
+        now: () => this.#clock.now(),
+      });
       if (fault !== undefined) this.#events.log("warn", "stream-malformed", { connection, at: fault.at });
     } finally {
       if (own !== undefined) flowsRead.delete(own);

@@ -173,6 +173,20 @@ export class MediaLegs {
     this.#activate(place.server);
   }
 
+  /** A piece of a reliable stream came, which is told where the session has live streams on the connection: else nothing paces it. */
+  itemPieceArrived(row: AdmissionRow, piece: ArrivedPiece, now: number, isTimed: boolean): void {
+    const server = this.#legs.get(row.connection)?.get(row.sessionId);
+    if (server === undefined) return;
+    server.streamFlow = row.flow;
+    const { leg } = server;
+    // Numbers begin anew with each stream.
+    if (piece.number === 0) leg.forget(row.ssrc);
+    leg.pieceArrived(row.ssrc, piece.number, piece.bytes, now, isTimed);
+    const due = leg.nextTimeout();
+    if (due !== undefined && due <= now) leg.tick(now);
+    this.#activate(server);
+  }
+
   /** Pieces leave to a listener in their turn. False where the flow is not here. */
   addSource({ connection, flow }: EgressLeg, source: PieceSource): boolean {
     const server = this.#flows.get(connection)?.get(flow)?.server;
@@ -308,6 +322,7 @@ export class MediaLegs {
       spoken: new Map(),
       heard: new Map(),
       quality: new LegQuality(start),
+      streamFlow: undefined,
       offered: 0,
       isActive: false,
       isClosed: false,
@@ -349,8 +364,8 @@ export class MediaLegs {
     return least;
   }
 
-  #report({ connection, spoken }: ServerLeg, rtcp: Uint8Array): void {
-    for (const flow of spoken.keys()) {
+  #report({ connection, spoken, streamFlow }: ServerLeg, rtcp: Uint8Array): void {
+    for (const flow of [...spoken.keys(), ...(streamFlow === undefined ? [] : [streamFlow])]) {
       const size = varintSize(flow);
       const bytes = new Uint8Array(size + rtcp.length);
       writeVarint(bytes, 0, flow);
@@ -426,6 +441,8 @@ interface ServerLeg {
   readonly spoken: Map<number, AdmissionRow>;
   /** What goes out here, by flow. */
   readonly heard: Map<number, AdmissionRow>;
+  /** A reliable stream that comes beside them. */
+  streamFlow: number | undefined;
   readonly quality: LegQuality;
   /** Live packets that were to go out. */
   offered: number;

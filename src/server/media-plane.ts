@@ -3,6 +3,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { isRtcp } from "../../codecs/rtcp.ts";
 import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { readVarint, varintLength } from "../../codecs/varint.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
@@ -109,6 +110,12 @@ export class MediaPlane {
   unit(connection: ConnectionId, flow: number, stop: () => void): UnitInlet | undefined {
     if (this.#relay.row(connection, flow)?.video === undefined) return undefined;
     return this.#unitReading.begin(connection, flow, stop);
+  }
+
+  /** A piece of a long stream came: of a reliable one the speaker is told. */
+  piece(connection: ConnectionId, flow: number, piece: ArrivedPiece, isTimed: boolean): void {
+    const row = this.#relay.row(connection, flow);
+    if (row?.reliable === true) this.#legs.itemPieceArrived(row, piece, this.#clock.now(), isTimed);
   }
 
   /** What became of streams of units, and how many are open. */

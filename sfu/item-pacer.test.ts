@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { encodeStreamItems } from "../codecs/stream-items.ts";
+import { ItemPacer } from "./item-pacer.ts";
+
+function scene() {
+  const state = { isReported: true, isFull: false, abandoned: [] as number[][] };
+  const written: number[] = [];
+  const taken: ((isTaken: boolean) => void)[] = [];
+  const pacer = new ItemPacer({
+    ssrc: 7,
+    write: (bytes) => {
+      written.push(...bytes);
+      return new Promise((resolve) => taken.push(resolve));
+    },
+    isReported: () => state.isReported,
+    isFull: () => state.isFull,
+    abandon: (first, count) => void state.abandoned.push([first, count]),
+    wake: () => {},
+  });
+  /** The carrier takes everything. */
+  const settle = async (isTaken = true) => {
+    for (const resolve of taken.splice(0)) resolve(isTaken);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { state, written, pacer, settle };
+}
+
+const LONG = new Uint8Array(2_500).fill(1);
+const SHORT = new Uint8Array(10).fill(2);
+
+describe("items in pieces", () => {
+  it("leave whole and in order, numbered through, and each is done when the carrier took all of it", async () => {
+    const { written, pacer, settle } = scene();
+    const done: string[] = [];
+    void pacer.add(LONG, 0, true).then((isTaken) => done.push(`long ${isTaken}`));
+    void pacer.add(SHORT, 0, true).then((isTaken) => done.push(`short ${isTaken}`));
+    const sequences: number[] = [];
+    for (let piece = pacer.next(0); piece !== undefined; piece = pacer.next(0)) {
+      expect(piece.rank).toBe("reliable");
+      sequences.push(piece.packet.sequence);
+      pacer.send(0);
+      if (sequences.length === 2) await settle();
+      if (sequences.length === 2) expect(done).toEqual([]);
+    }
+    await settle();
+    expect(sequences).toEqual([0, 1, 2, 3]);
+    expect(written).toEqual([...encodeStreamItems([LONG, SHORT])]);
+    expect(done).toEqual(["long true", "short true"]);
+  });
+
+  it("wait while the carrier takes nothing, and where they have their part of the way", async () => {
+    const { state, pacer, settle } = scene();
+    void pacer.add(new Uint8Array(60_000), 0, true);
+    let count = 0;
+    for (; pacer.next(0) !== undefined; count += 1) pacer.send(0);
+    expect(count).toBe(15);
+    expect(pacer.overdueAt).toBeUndefined();
+    await settle();
+    expect(pacer.next(0)).toBeDefined();
+    state.isFull = true;
+    expect(pacer.next(0)).toBeUndefined();
+    expect(pacer.overdue(999)).toBeUndefined();
+    expect(pacer.overdue(1_000)?.packet.sequence).toBe(15);
+  });
+
+  it("leave at once where the peer reports on none of them", async () => {
+    const { state, written, pacer } = scene();
+    state.isReported = false;
+    void pacer.add(LONG, 0, true);
+    pacer.send(0);
+    expect(pacer.next(2_000)).toBeDefined();
+    expect(pacer.next(2_001)).toBeUndefined();
+    expect(state.abandoned).toEqual([[0, 1]]);
+    void pacer.add(SHORT, 2_002, true);
+    expect(written).toEqual([...encodeStreamItems([LONG, SHORT])]);
+  });
+
+  it("fail together when the carrier takes no more", async () => {
+    const { pacer, settle } = scene();
+    const both = [pacer.add(LONG, 0, true), pacer.add(SHORT, 0, true)];
+    pacer.send(0);
+    await settle(false);
+    expect(await Promise.all(both)).toEqual([false, false]);
+    expect(await pacer.add(SHORT, 1, true)).toBe(false);
+  });
+});
