@@ -28,6 +28,8 @@ export class HopReports implements Settled {
   /** When less than the rate was last offered, and what arrived then, bits a second, smoothed. */
   #limitedAt = Number.NEGATIVE_INFINITY;
   #usual = 0;
+  /** How long what follows was on its way says how long the queue is. */
+  isDelayTaken = true;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
 
@@ -61,6 +63,7 @@ export class HopReports implements Settled {
     const arrival = this.#made - before;
     this.#arrived.add(bytes, arrival);
     if (arrival > this.#newestArrival) this.#newestArrival = arrival;
+    if (!this.isDelayTaken) return;
     // Arrivals are what the peer says: one before the packet went is made up, or rounded.
     this.#delay.add(arrival - sentAt, Math.max(0, this.#now - sentAt - before));
   }

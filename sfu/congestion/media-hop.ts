@@ -65,6 +65,8 @@ export class MediaHop {
   readonly #sources = new Map<number, SentPackets>();
   /** Sources of reliable streams. */
   readonly #streams = new Set<number>();
+  /** When a report last spoke of something else. */
+  #liveHeardAt: number;
   readonly #held: HeldPackets;
   readonly #control: RateControl;
   readonly #least: number;
@@ -103,6 +105,7 @@ export class MediaHop {
     this.#reports = new HopReports();
     this.#paceAt = options.start;
     this.#now = options.start;
+    this.#liveHeardAt = options.start;
     this.#expiredAt = options.start;
   }
 
@@ -375,6 +378,10 @@ export class MediaHop {
       const source = this.#sources.get(ssrc);
       if (source === undefined || source.newest < 0) continue;
       const first = source.extend(begin);
+      const isStream = this.#streams.has(ssrc);
+      // One piece that is sent again delays those behind it: what is live tells the queue, where there is any.
+      settled.isDelayTaken = !isStream || now - this.#liveHeardAt > LIVE_HEARD;
+      const before = settled.acknowledgedCount;
       for (let index = 0; index < packets.length; index += 1) {
         const entry = packets[index] as number;
         if (hasArrived(entry)) source.acknowledge(first + index, entry, settled);
@@ -382,6 +389,7 @@ export class MediaHop {
       for (let index = 0; index < packets.length; index += 1)
         if (!hasArrived(packets[index] as number)) source.missing(first + index, settled);
       source.passed(first, settled);
+      if (!isStream && settled.acknowledgedCount > before) this.#liveHeardAt = now;
     }
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {
@@ -412,6 +420,8 @@ const LEAST_WINDOW = 6_000;
 const AUDIO_SHARE = 2;
 /** Of the window, what a reliable stream may have on its way beside pictures. */
 const STREAM_SHARE = 0.5;
+/** Milliseconds after which live packets no longer tell the queue for the pieces of streams. */
+const LIVE_HEARD = 1_000;
 /** Of the rate, what is offered while less is sent than may be; how much more than that pictures may have on their way, and so many milliseconds less of it than at the rate. */
 const CALM_SHARE = 0.75;
 const CALM_GAIN = 1.1;

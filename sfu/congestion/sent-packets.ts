@@ -44,7 +44,7 @@ export class SentPackets {
 
   /** One of them was heard of. */
   get isHeard(): boolean {
-    return this.#highestHeard >= 0;
+    return this.#lastHeard >= 0;
   }
 
   /**
