@@ -48,6 +48,25 @@ describe("items in pieces", () => {
     expect(done).toEqual(["long true", "short true"]);
   });
 
+  it("need no turn where they are small and few and none waits", async () => {
+    const { written, pacer, settle } = scene();
+    const small = new Uint8Array(500);
+    const { length } = encodeStreamItems([small]);
+    for (let count = 1; count <= 7; count += 1) {
+      void pacer.add(small, 0, true);
+      expect([pacer.next(0), written.length]).toEqual([undefined, count * length]);
+      await settle();
+    }
+    // The eighth in one moment is a load: it has its turn, and its number.
+    void pacer.add(small, 0, true);
+    expect(pacer.next(0)?.packet.sequence).toBe(7);
+    pacer.send(0);
+    void pacer.add(small, 200, true);
+    expect(pacer.next(200)).toBeUndefined();
+    void pacer.add(LONG, 2_000, true);
+    expect(pacer.next(2_000)?.packet.sequence).toBe(9);
+  });
+
   it("wait while the carrier takes nothing, and where they have their part of the way", async () => {
     const { state, pacer, settle } = scene();
     void pacer.add(new Uint8Array(60_000), 0, true);

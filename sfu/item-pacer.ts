@@ -2,6 +2,7 @@ import { encodeStreamItems } from "../codecs/stream-items.ts";
 import { PIECE_BYTES } from "../codecs/unit-stream.ts";
 import type { HopPacket } from "./congestion/hop-packet.ts";
 import type { PieceSource, WaitingPiece } from "./congestion/piece-turns.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /** Items that may wait for their turn; beyond it a further one is refused: its writer does not await those before it. */
 const WAITING_ITEMS = 64;
@@ -9,6 +10,8 @@ const WAITING_ITEMS = 64;
 const WRITE_AHEAD_BYTES = 16_384;
 /** A piece that waited so long goes whatever else does, ms: a voice that takes the whole way does not stop what is reliable for good. */
 const LONGEST_WAIT_MS = 1_000;
+/** Bytes a second, and at once, of items of one piece that need no turn while nothing waits: now and then a message, not a load. */
+const TRICKLE = { bytesPerSecond: 4_000, burst: 4_000 } as const;
 /** How long pieces keep to turns while the peer reports on none of them, ms: it may not count them. */
 const REPORTS_EXPECTED_MS = 2_000;
 
@@ -39,6 +42,7 @@ export class ItemPacer implements PieceSource {
   /** Since when the next piece waits. */
   #since: number | undefined;
   #isUnpaced = false;
+  readonly #trickle = new TokenBucket(TRICKLE.bytesPerSecond, TRICKLE.burst, 0);
   #isBroken = false;
 
   constructor(options: ItemPacerOptions) {
@@ -49,9 +53,13 @@ export class ItemPacer implements PieceSource {
   add(content: Uint8Array, now: number, isPaced: boolean): Promise<boolean> {
     if (this.#isBroken || this.#items.length >= WAITING_ITEMS) return Promise.resolve(false);
     const { promise, resolve } = Promise.withResolvers<boolean>();
-    this.#items.push({ bytes: encodeStreamItems([content]), offset: 0, resolve });
+    const bytes = encodeStreamItems([content]);
+    const isTrickle =
+      this.#items.length === 0 && bytes.length <= PIECE_BYTES && this.#trickle.has(bytes.length, now);
+    if (isTrickle) this.#trickle.take(bytes.length);
+    this.#items.push({ bytes, offset: 0, resolve });
     this.#since ??= now;
-    if (!isPaced || this.#isUnpaced) this.flush();
+    if (!isPaced || this.#isUnpaced || isTrickle) this.flush();
     return promise;
   }
 
