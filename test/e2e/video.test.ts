@@ -79,3 +79,39 @@ it.each<readonly [On, On]>([
   const { length } = units;
   expect(shown).toMatchObject({ frames: length, received: length, heard: length, closedBySpeaker: true });
 });
+
+it("a picture and latest values are opened in mid-call over TLS, used, closed, and proved", async () => {
+  const [ada, bob] = await Promise.all([agent("Ada", "tls"), agent("Bob", "tls")]);
+  const scope = ["communication:bilateral"];
+  const options = { audio: { codecs: ["pcmu"] }, adaptation: false, scope } as const;
+  const { call, answered } = await connectCall(ada, bob, options, { ...options, streams: () => true });
+  const { units } = film("vp8-small");
+  const few = units.slice(0, 16);
+  const picture = await within(
+    "the picture",
+    call.open({ modality: "video", codecs: ["vp8"], direction: "sendonly", maxHeight: 360 }),
+  );
+  await until("the picture at the other end", () => answered.video !== undefined);
+  const watching = watch(answered, few.length);
+  await until("somebody who watches", () => call.video?.wants.keyFrame === true);
+  expect(await within("the units", show(call, few))).toEqual(few.map(() => "sent"));
+  expect(await within("the last unit", watching)).toEqual(few.map(({ data }) => data));
+  const latest = await within(
+    "the values",
+    call.open({ modality: "data", delivery: "latest", deadlineMs: 2_000 }),
+  );
+  expect(await within("a value", latest.send(7))).toBe("sent");
+  const opened = () => answered.streams.find(({ modality }) => modality === "data");
+  await until("the values at the other end", () => opened() !== undefined);
+  const data = opened() as unknown as AsyncIterable<{ value: unknown }>;
+  const next = await within("the value", data[Symbol.asyncIterator]().next());
+  expect(next.value?.value).toBe(7);
+  await within("both closed", Promise.all([picture.close(), latest.close()]));
+  await within("the end", call.end());
+  await answered.settled;
+  const file = await within("the evidence", call.evidence());
+  const { report } = verifyEvidence(file, { issuerKeys: [], agentIds: [server.agentId] }, verifier);
+  expect(report.faults).toEqual([]);
+  const shown = report.streams.find(({ leg, modality }) => leg === 0 && modality === "video");
+  expect(shown).toMatchObject({ openedBy: 0, closedBy: 0, frames: few.length, received: few.length });
+});
