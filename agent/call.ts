@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../codecs/canonical-json.ts";
 import type { Clock } from "../codecs/clock.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { Signer, Verifier } from "../codecs/signer.ts";
+import type { Verifier } from "../codecs/signer.ts";
 import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
 import { END_REASON } from "../signaling/closing.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
@@ -12,8 +12,7 @@ import type { AgentContext } from "./agent-context.ts";
 import type { VoiceStream } from "./audio-media.ts";
 import { CallAttachment } from "./call-attachment.ts";
 import type { CallAudio } from "./call-audio.ts";
-import { CallChanges, type ChangePolicy, type WantedChange } from "./call-changes.ts";
-import type { CallConnection } from "./call-connection.ts";
+import { CallChanges, type WantedChange } from "./call-changes.ts";
 import { CallControl } from "./call-control.ts";
 import type { CallData } from "./call-data.ts";
 import { type CallEnd, CallEnding } from "./call-ending.ts";
@@ -23,6 +22,7 @@ import { CallHeard } from "./call-heard.ts";
 import { CallInterrupts } from "./call-interrupts.ts";
 import type { CallMedia } from "./call-media.ts";
 import { CallNotices } from "./call-notices.ts";
+import type { CallParts } from "./call-parts.ts";
 import { readRecords, type SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import type { CallStream } from "./call-stream.ts";
@@ -37,7 +37,7 @@ import { Listening } from "./listening.ts";
 import { PeerPresence } from "./peer-presence.ts";
 import type { RpcHandler } from "./rpc-answering.ts";
 import type { RpcOptions } from "./rpc-asking.ts";
-import type { AskedStream, WantedStream } from "./stream-opening.ts";
+import type { WantedStream } from "./stream-opening.ts";
 import type { HeardText } from "./text-reader.ts";
 import type { TextWriter } from "./text-writer.ts";
 import { TypedEvents } from "./typed-events.ts";
@@ -97,28 +97,7 @@ export class Call {
   readonly #cancelExpiry: () => void;
 
   /** @internal Calls come from `Agent.call` and `IncomingCall.accept`. */
-  constructor(options: {
-    readonly id: string;
-    readonly leg: 0 | 1;
-    readonly session: CheckedSession;
-    /** Of the connection that it comes up on. */
-    readonly context: AgentContext;
-    readonly connection: CallConnection;
-    readonly media: CallMedia;
-    readonly mediaSigner: Signer;
-    /** It is suspended, as the server says. */
-    readonly suspension?: JsonObject | undefined;
-    /** Of the session, as the server says, where another process had it before. */
-    readonly state?: JsonValue | undefined;
-    /** False: the server has no connection for the other end's media yet. */
-    readonly peerAttached?: JsonValue | undefined;
-    readonly keepSending: boolean;
-    readonly changes: ChangePolicy;
-    /** Has the media follow terms. */
-    readonly inForce: (terms: Terms, by?: 0 | 1) => void;
-    /** Whether a stream that the other end opens is wanted. */
-    readonly takes: (asked: AskedStream) => boolean | Promise<boolean>;
-  }) {
+  constructor(options: CallParts) {
     const { context, session } = options;
     const { report, identity, platform } = context;
     const { clock, verifier } = platform;

@@ -61,8 +61,6 @@ export class WebTransportConnection implements Connection {
   #came = 0;
   /** How many are asked for at once. */
   #reads = 1;
-  readonly #ended = Promise.withResolvers<void>();
-  #isEnding = false;
 
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
@@ -77,10 +75,7 @@ export class WebTransportConnection implements Connection {
       {
         send: (bytes) => this.#sendOwn(bytes),
         openStream: facts.role === "server" ? () => this.openStream() : undefined,
-        close: (code, reason) => {
-          session.close(code, reason);
-          this.#awaitEnd();
-        },
+        close: (code, reason) => session.close(code, reason),
       },
       options,
     );
@@ -95,7 +90,12 @@ export class WebTransportConnection implements Connection {
     this.#exchanges = new StreamOpener(options.clock, () =>
       this.#open(async () => duplexOf(await session.openBi(), this.#streamPort)),
     );
-    this.ended = this.#ended.promise;
+    // Asked from the start: what fails with the session is to find the stack's word on it, and not its own.
+    this.ended = session.closed().then((info) => {
+      end.lost(closeInfo(info.closeCode, info.reason));
+      this.#streams.fail(end.refusal());
+      this.#exchanges.fail(end.refusal());
+    });
   }
 
   get roundTrip(): number | undefined {
@@ -182,7 +182,7 @@ export class WebTransportConnection implements Connection {
       this.#came += 1;
       await this.#beforeNext?.();
     } catch {
-      this.#awaitEnd();
+      // The session is over: `closed` says why.
       return;
     }
     if (this.#came > 0) this.#reads = readsAfter(this.#came, this.#asked, this.#mostReads());
@@ -196,7 +196,7 @@ export class WebTransportConnection implements Connection {
       while (!this.#end.closed)
         this.#end.stream(new WebTransportReceiveStream(await this.#session.acceptUni(), this.#streamPort));
     } catch {
-      this.#awaitEnd();
+      // As above.
     }
   }
 
@@ -205,20 +205,8 @@ export class WebTransportConnection implements Connection {
       while (!this.#end.closed)
         this.#end.exchange(duplexOf(await this.#session.acceptBi(), this.#streamPort));
     } catch {
-      this.#awaitEnd();
+      // As above.
     }
-  }
-
-  /** The session is over, as whatever waits for something of it notices: the stack says why. Asked from the start, it would be one more call pending for each connection. */
-  #awaitEnd(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    void this.#session.closed().then((info) => {
-      this.#end.lost(closeInfo(info.closeCode, info.reason));
-      this.#streams.fail(this.#end.refusal());
-      this.#exchanges.fail(this.#end.refusal());
-      this.#ended.resolve();
-    });
   }
 }
 
