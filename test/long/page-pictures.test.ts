@@ -59,15 +59,16 @@ test("through 0.3 Mbit/s the picture becomes less and the voice stays, and the p
     expect
       .poll(wanted, { interval: 200, timeout: 60_000 })
       .toSatisfy((rate: number) => rate > least && rate < most);
-  await reaches(400, Number.POSITIVE_INFINITY);
+  // The camera offers some 200 kbit/s, and no more than 1.67 times what is offered is found.
+  await reaches(290, Number.POSITIVE_INFINITY);
   await ada.page.getByTestId("trouble").selectOption("narrow");
   await ada.reads("notices", /Network trouble: 0\.3 Mbit\/s/);
-  await reaches(-1, 280);
+  await reaches(-1, 220);
   const said = await ada.count("sent-sent");
   await ada.counts("sent-sent", said + 200);
   expect(await ada.count("sent-unsent")).toBe(0);
   await ada.page.getByTestId("trouble").selectOption("none");
-  await reaches(400, Number.POSITIVE_INFINITY);
+  await reaches(290, Number.POSITIVE_INFINITY);
   expect(await ada.refusals()).toEqual([]);
   await ada.hangUp();
   await ada.page.close();
