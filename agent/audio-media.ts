@@ -9,9 +9,10 @@ import { CallAudio } from "./call-audio.ts";
 import { CallStream, type StreamControl, type StreamFacts } from "./call-stream.ts";
 import { FirstWords } from "./first-words.ts";
 import type { FrameFate } from "./frame-fate.ts";
-import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
+import type { HeardPlace, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
 import type { AudioStreamParameters } from "./stream-parameters.ts";
-import { listeningParts, speakingParts } from "./stream-parts.ts";
+import { speakingParts } from "./stream-parts.ts";
+import { hearDatagrams, hearingParts, LiveMedia, type TwoWayParts } from "./two-way-media.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times the agreed frame rate. */
 export const RATE_HEADROOM = 2;
@@ -33,32 +34,82 @@ export class VoiceStream extends CallStream {
 }
 
 /** A voice, both ways. */
-export interface AudioMedia extends StreamMedia {
-  readonly modality: "audio";
-  readonly audio: CallAudio;
-  readonly sender: AudioSender | undefined;
-  readonly receiver: AudioReceiver | undefined;
+export class AudioMedia extends LiveMedia<AudioSender, AudioReceiver> {
+  readonly modality = "audio";
+  readonly handle: VoiceStream;
+  readonly #firstWords: FirstWords;
+  #isHeld = false;
+  #isWanted = true;
+
+  constructor(
+    parts: TwoWayParts<AudioSender, AudioReceiver>,
+    own: { readonly handle: VoiceStream; readonly firstWords: FirstWords },
+  ) {
+    super(parts);
+    this.handle = own.handle;
+    this.#firstWords = own.firstWords;
+  }
+
+  get audio(): CallAudio {
+    return this.handle.audio;
+  }
+
+  want(isWanted: boolean): void {
+    this.#isWanted = isWanted;
+    this.#hear();
+  }
+
+  override hold(): void {
+    this.#isHeld = true;
+    this.sender?.pause("suspended");
+    this.#hear();
+  }
+
+  override release(): void {
+    this.#isHeld = false;
+    this.sender?.goOn("suspended");
+    this.#hear();
+  }
+
+  override peerSeen(): void {
+    this.#firstWords.seen();
+  }
+
+  override peerCame(received: readonly HeardPlace[]): void {
+    this.#firstWords.anew();
+    super.peerCame(received);
+  }
+
+  override finish(): void {
+    this.#firstWords.finish();
+    super.finish();
+    this.audio.finish();
+  }
+
+  #hear(): void {
+    if (this.#isHeld || !this.#isWanted) this.receiver?.hold();
+    else this.receiver?.release();
+  }
 }
 
 /** Makes the media of a stream of audio and claims its flows. Throws `proposal-rejected` for a codec that is not here. */
 export async function openAudioMedia(
   context: StreamMediaContext,
   facts: StreamFacts,
-  { sends, hears }: StreamSides<AudioStreamParameters>,
+  sides: StreamSides<AudioStreamParameters>,
 ): Promise<AudioMedia> {
+  const { sends, hears } = sides;
   const { platform, report, tagKeys } = context;
-  const { id: stream } = facts;
   const { clock } = platform;
   const [sendCodec, hearCodec] = await Promise.all([
     sends && makeCodec(context, sends.entry),
     hears && makeCodec(context, hears.entry),
   ]);
-  const hop = context.hop();
   const firstWords = new FirstWords({
     clock,
     // What each end does not know of the server's clock is half its round trip.
     roundTrip: 2 * context.peerClock.uncertainty,
-    wait: () => sender?.wait("peer-silent"),
+    wait: () => sender?.pause("peer-silent"),
     goOn: () => sender?.goOn("peer-silent"),
   });
   let speaks: (fate: FrameFate) => void = () => {};
@@ -73,89 +124,16 @@ export async function openAudioMedia(
   const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
   speaks = (fate) => audio.frame(fate);
   const receiver = hears && hearCodec && makeReceiver(watching, hears, hearCodec, audio);
-  let isHeld = false;
-  let isWanted = true;
-  const hear = () => (isHeld || !isWanted ? receiver?.hold() : receiver?.release());
   // Who takes a call up speaks to an end that is there, or is told that it is not.
   if (context.statements !== undefined) firstWords.seen();
-  hop.onEstimate(({ behind }) => {
+  context.hop().onEstimate(({ behind }) => {
     if (behind !== undefined) firstWords.seen();
   });
-  listenTo(context, { sends, hears }, receiver, () => firstWords.seen());
-  return {
-    stream,
-    modality: "audio",
-    handle: new VoiceStream(facts, context.control, audio),
-    audio,
-    sender,
-    receiver,
-    mute: (isMuted) => {
-      if (sender !== undefined) sender.muted = isMuted;
-    },
-    want: (wanted) => {
-      isWanted = wanted;
-      hear();
-    },
-    hold: () => {
-      isHeld = true;
-      sender?.hold();
-      hear();
-    },
-    release: () => {
-      isHeld = false;
-      sender?.release();
-      hear();
-    },
-    detach: () => {
-      receiver?.cutOff();
-      sender?.wait("detached");
-    },
-    attach: () => {
-      sender?.moveTo(sends?.line.flow ?? 0);
-      receiver?.moveTo(hears?.line.flow ?? 0);
-      receiver?.reached();
-      sender?.goOn("detached");
-    },
-    peerSeen: () => firstWords.seen(),
-    peerIsToCome: () => sender?.wait("peer-detached"),
-    peerLeft: () => {
-      sender?.wait("peer-detached");
-      receiver?.cutOff();
-    },
-    peerCame: () => {
-      firstWords.anew();
-      sender?.goOn("peer-detached");
-      receiver?.reached();
-    },
-    useProfile: (profile, termsNumber, peer) => {
-      sender?.useSeal(tagKeys.seal(profile, stream, peer));
-      receiver?.useProfile(profile, termsNumber);
-    },
-    expectProfile: (profile) => receiver?.expectProfile(profile),
-    takeKey: (key, profile, expiresAt) => {
-      receiver?.takeKey(tagKeys.heard(stream, key), expiresAt);
-      sender?.useSeal(tagKeys.seal(profile, stream, key));
-    },
-    takeClock: (clock) => receiver?.takeClock(clock),
-    permit: (isPermitted) => {
-      if (sender !== undefined) sender.permitted = isPermitted;
-    },
-    underTerms: (termsNumber, transmitAllowed) => receiver?.underTerms(termsNumber, transmitAllowed),
-    heardPlace: undefined,
-    get totals() {
-      return { sent: sender?.counters, heard: receiver?.receipts };
-    },
-    poll: (now) => {
-      sender?.poll(now);
-      receiver?.poll(now);
-    },
-    finish: () => {
-      firstWords.finish();
-      sender?.finish();
-      receiver?.finish();
-      audio.finish();
-    },
-  };
+  listenTo(context, sides, receiver, () => firstWords.seen());
+  return new AudioMedia(
+    { stream: facts.id, sides, sender, receiver, tagKeys },
+    { handle: new VoiceStream(facts, context.control, audio), firstWords },
+  );
 }
 
 async function makeCodec(context: StreamMediaContext, entry: AudioStreamParameters): Promise<AudioCodec> {
@@ -203,31 +181,22 @@ function makeSender(
 
 function makeReceiver(
   context: StreamMediaContext,
-  { entry, line }: AudioSide,
+  side: AudioSide,
   codec: AudioCodec,
   audio: CallAudio,
 ): AudioReceiver {
-  const { platform, time } = context;
+  const { entry } = side;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
   const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };
   return new AudioReceiver({
-    clock: platform.clock,
-    time,
+    ...hearingParts(context, side, { rate }),
     codec,
-    ...listeningParts(context, entry, { rate }),
-    stopsUnattributed: context.unattributedRule === "stop",
-    unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
-    speaker: context.speaker,
     epoch: entry.epoch,
     heard: (heard) => {
       context.heard(heard);
       audio.deliver(heard);
     },
     silenceIsHeard: () => audio.silenceIsHeard,
-    receipt: (bytes) => line.state(bytes),
-    hasRoom: () => line.hasRoom,
-    tap: context.tap,
-    watch: context.watch,
   });
 }
 
@@ -244,14 +213,7 @@ function listenTo(
     bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice(), stream) : take(bytes);
   if (sends !== undefined) hop.sends(sends.line);
   if (receiver !== undefined && hears !== undefined) {
-    hop.hears(hears.line);
-    hears.line.listen("frames", {
-      datagram: (bytes, held) => {
-        hop.arrived(bytes, held);
-        receiver.datagram(bytes, held);
-      },
-      item: (bytes) => receiver.item(bytes),
-    });
+    hearDatagrams(hop, hears.line, receiver);
     hears.line.listen("checkpoints", {
       datagram: nothing,
       item: statement((bytes) => receiver.checkpoint(bytes)),

@@ -174,14 +174,14 @@ describe("the sender of a voice", () => {
     void sender.write(new Int16Array(FRAME * 100));
     await clock.advance(200);
     const before = sent.length;
-    sender.hold();
-    sender.hold();
+    sender.pause("suspended");
+    sender.pause("suspended");
     await clock.advance(1_000);
     const meanwhile = sender.write(new Int16Array(FRAME * 10));
     await clock.advance(1_000);
     await meanwhile;
     expect(sent).toHaveLength(before);
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(100);
     expect(sent, "nothing of before is left").toHaveLength(before);
     void sender.write(new Int16Array(FRAME * 3));
@@ -192,10 +192,10 @@ describe("the sender of a voice", () => {
 
   it("begins a new talkspurt where it goes on in the middle of one", async () => {
     void sender.write(new Int16Array(FRAME));
-    sender.hold();
+    sender.pause("suspended");
     void sender.write(new Int16Array(FRAME * 20));
     await clock.advance(200);
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(400);
     expect(sent.length).toBeGreaterThan(5);
     expect(sent.map(({ startOfTurn }) => startOfTurn).filter(Boolean)).toHaveLength(1);

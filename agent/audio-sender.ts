@@ -15,6 +15,7 @@ import { SaidTime } from "./said-time.ts";
 import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
 import type { TurnDetector } from "./turns/turn-detector.ts";
 import { WrittenTurns } from "./turns/written-turns.ts";
+import type { StreamPause } from "./two-way-media.ts";
 import { WaitingWords, type WaitReason } from "./waiting-words.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
@@ -142,30 +143,23 @@ export class AudioSender {
     this.#permitted = permitted;
   }
 
-  /** What waits is thrown away, and due frames with it until `release`: the call is suspended. Idempotent. */
-  hold(): void {
-    if (this.#held) return;
-    this.#held = true;
-    this.flush();
+  /**
+   * Nothing leaves until `goOn` for the same reason. Muted or suspended, what falls due is thrown away, and a suspension throws away what waits; otherwise what is
+   * written is kept, for as long as `LONGEST_WAIT_MS` says, and goes in order then. Idempotent.
+   */
+  pause(reason: StreamPause | WaitReason): void {
+    if (reason === "muted") this.muted = true;
+    else if (reason === "suspended") this.#hold();
+    else this.#wait(reason);
   }
 
-  /** The call goes on: what follows is a new talkspurt. */
-  release(): void {
-    this.#held = false;
-    this.#spurtEnded = true;
-  }
-
-  /** Nothing leaves until `goOn`, or for as long as `LONGEST_WAIT_MS` says: what is written is kept, and goes in order then. Idempotent. */
-  wait(reason: WaitReason): void {
-    if (this.#finished) return;
-    this.#words.begin(reason);
-    this.#stopPacing();
-    this.#settle();
-  }
-
-  /** What waited for that goes. Idempotent. */
-  goOn(reason: WaitReason): void {
-    this.#words.end(reason);
+  /** That reason is gone: what waited for it goes. After a suspension what follows is a new talkspurt. Idempotent. */
+  goOn(reason: StreamPause | WaitReason): void {
+    if (reason === "muted") this.muted = false;
+    else if (reason === "suspended") {
+      this.#held = false;
+      this.#spurtEnded = true;
+    } else this.#words.end(reason);
   }
 
   /** Changes how the voice is coded from the next frame on; what its format has no choice in is ignored. Throws `field-invalid`. */
@@ -302,6 +296,19 @@ export class AudioSender {
   /** Wakes the checkpointer; the call's timer runs it about once a second. */
   poll(now: number): void {
     if (!this.#finished) this.#spoken.poll(now);
+  }
+
+  #hold(): void {
+    if (this.#held) return;
+    this.#held = true;
+    this.flush();
+  }
+
+  #wait(reason: WaitReason): void {
+    if (this.#finished) return;
+    this.#words.begin(reason);
+    this.#stopPacing();
+    this.#settle();
   }
 
   #sayIn(epoch: number): void {

@@ -8,6 +8,7 @@ import { TokenBucket } from "../sfu/token-bucket.ts";
 import { DATA_RATE } from "../signaling/data-stream.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { MediaTime } from "./media-time.ts";
+import type { StreamPause } from "./two-way-media.ts";
 
 /** How long until it is looked again whether another checkpoint has room, ms. */
 const ROOM_MS = 50;
@@ -66,7 +67,7 @@ export class LatestSender {
   readonly #messages: TokenBucket;
   readonly #volume: TokenBucket;
   /** What keeps values from leaving: nobody to take them, or the call is suspended. */
-  readonly #pauses = new Set<"held" | "detached" | "peer-detached">();
+  readonly #pauses = new Set<StreamPause>();
   readonly #dropped = { stale: 0, "too-large": 0, scope: 0, closed: 0 };
   #waiting: Waiting | undefined;
   #atHop: Waiting | undefined;
@@ -141,33 +142,20 @@ export class LatestSender {
     return await settled.promise;
   }
 
-  /** Nothing leaves until `release`: the call is suspended. Idempotent. */
-  hold(): void {
-    this.#pause("held");
+  /** Nothing leaves until `goOn` for the same reason. Idempotent. */
+  pause(reason: StreamPause): void {
+    this.#pauses.add(reason);
+    this.#outlet.takeBack();
   }
 
-  release(): void {
-    this.#goOn("held");
+  goOn(reason: StreamPause): void {
+    this.#pauses.delete(reason);
+    this.#go();
   }
 
-  /** The call has no connection. Idempotent. */
-  detach(): void {
-    this.#pause("detached");
-  }
-
-  /** It has one, where values leave on `flow`. */
-  attach(flow: number): void {
+  /** Values leave on another flow from now on. */
+  moveTo(flow: number): void {
     this.#frames.useFlow(flow);
-    this.#goOn("detached");
-  }
-
-  /** The other end has no connection. Idempotent. */
-  peerLeft(): void {
-    this.#pause("peer-detached");
-  }
-
-  peerCame(): void {
-    this.#goOn("peer-detached");
   }
 
   /** What follows is sealed so: the profile changed, or the listener has another key. */
@@ -200,16 +188,6 @@ export class LatestSender {
     if (before === undefined) return;
     this.#replaced += 1;
     before.settle("replaced");
-  }
-
-  #pause(why: "held" | "detached" | "peer-detached"): void {
-    this.#pauses.add(why);
-    this.#outlet.takeBack();
-  }
-
-  #goOn(why: "held" | "detached" | "peer-detached"): void {
-    this.#pauses.delete(why);
-    this.#go();
   }
 
   /** Sends what waits if its turn is now, lets it go if that is over, and else looks again. */

@@ -115,7 +115,7 @@ describe("the sender of latest values", () => {
   });
 
   it("lets nothing leave that is past its deadline, wherever it waited", async () => {
-    sender.detach();
+    sender.pause("detached");
     const away = send("away");
     await clock.advance(DEADLINE_MS - 1);
     expect(away.fate).toBeUndefined();
@@ -123,7 +123,8 @@ describe("the sender of latest values", () => {
     expect(away.fate).toBe("dropped");
     const inTime = send("in time");
     await clock.advance(DEADLINE_MS / 2);
-    sender.attach(live.flow);
+    sender.moveTo(live.flow);
+    sender.goOn("detached");
     await clock.settle();
     expect(inTime.fate).toBe("sent");
     way = "holds";
@@ -138,16 +139,16 @@ describe("the sender of latest values", () => {
   });
 
   it("waits while the call is suspended or the other end away, and sends nothing it may not", async () => {
-    sender.hold();
-    sender.peerLeft();
+    sender.pause("suspended");
+    sender.pause("peer-detached");
     const waiting = send("waiting");
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(10);
     expect(waiting.fate).toBeUndefined();
-    sender.peerCame();
+    sender.goOn("peer-detached");
     await clock.settle();
     expect(waiting.fate).toBe("sent");
-    sender.hold();
+    sender.pause("suspended");
     const refused = send("refused");
     sender.permitted = false;
     await clock.settle();
@@ -264,11 +265,11 @@ describe("the listener of latest values", () => {
 
   it("hands nothing out while the call is suspended", async () => {
     read();
-    receiver.stop();
+    receiver.hold();
     arrive(await said("held"));
     await clock.settle();
     expect(heard).toEqual([]);
-    receiver.goOn();
+    receiver.release();
     await clock.settle();
     expect(heard).toEqual(["held"]);
   });

@@ -2,14 +2,13 @@ import { parseReceipt } from "../codecs/receipt.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE } from "../signaling/data-stream.ts";
 import { CallData } from "./call-data.ts";
 import type { StreamFacts } from "./call-stream.ts";
-import { formOf, openLatestMedia } from "./data-latest-media.ts";
-import type { LatestReceiver } from "./data-latest-receiver.ts";
-import type { LatestSender } from "./data-latest-sender.ts";
+import { formOf, type LatestMedia, openLatestMedia } from "./data-latest-media.ts";
 import { DataReceiver } from "./data-receiver.ts";
 import { DataSender } from "./data-sender.ts";
-import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
-import type { DataStreamParameters } from "./stream-parameters.ts";
-import { listeningParts, speakingParts } from "./stream-parts.ts";
+import type { HeardPlace, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
+import type { DataStreamParameters, StreamParameters } from "./stream-parameters.ts";
+import { speakingParts } from "./stream-parts.ts";
+import { hearingParts, TwoWayMedia, type TwoWayParts } from "./two-way-media.ts";
 
 /** Ceiling for what a listener takes from one speaker: this many times what a sender keeps to. */
 const RATE_HEADROOM = 2;
@@ -17,11 +16,63 @@ const RATE_HEADROOM = 2;
 type DataSide = StreamSide<DataStreamParameters>;
 
 /** A stream of data, both ways. */
-export interface DataMedia extends StreamMedia {
-  readonly modality: "data";
+export type DataMedia = ReliableMedia | LatestMedia;
+
+/** Reliable data, both ways: what was lost with a connection goes again, so that it waits rather than is dropped. */
+export class ReliableMedia extends TwoWayMedia<DataSender, DataReceiver> {
+  readonly modality = "data";
   readonly data: CallData;
-  readonly sender: DataSender | LatestSender | undefined;
-  readonly receiver: DataReceiver | LatestReceiver | undefined;
+  readonly #context: Pick<StreamMediaContext, "hop" | "report">;
+
+  constructor(
+    parts: TwoWayParts<DataSender, DataReceiver>,
+    data: CallData,
+    context: Pick<StreamMediaContext, "hop" | "report">,
+  ) {
+    super(parts);
+    this.data = data;
+    this.#context = context;
+  }
+
+  get handle(): CallData {
+    return this.data;
+  }
+
+  /** What the server does not forward comes late, and not before. */
+  want(): void {}
+
+  detach(): void {
+    this.sender?.detach();
+    this.receiver?.hold();
+  }
+
+  attach(entries: readonly StreamParameters[]): void {
+    const { sends, hears } = this.sides;
+    if (hears !== undefined) this.receiver?.moveTo(hears.line.flow);
+    const mine = entries.find(({ direction }) => direction === "send");
+    const { nextSequence = 0, isSettled = true } = mine ?? {};
+    this.sender?.attach(sends?.line.flow ?? 0, nextSequence, isSettled).catch(this.#context.report);
+  }
+
+  peerLeft(): void {
+    this.sender?.peerLeft();
+    this.receiver?.cutOff();
+  }
+
+  peerCame(received: readonly HeardPlace[]): void {
+    this.receiver?.reached();
+    this.sender?.peerCame(received.find((place) => place.stream === this.stream)?.nextSequence);
+  }
+
+  override get heardPlace(): HeardPlace | undefined {
+    return this.receiver && { stream: this.stream, nextSequence: this.receiver.nextSequence };
+  }
+
+  override finish(): void {
+    super.finish();
+    const { sends } = this.sides;
+    if (sends !== undefined) this.#context.hop().finishItems(sends.line);
+  }
 }
 
 /** Makes the media of a stream of data and claims its flows. */
@@ -30,103 +81,14 @@ export function openDataMedia(
   facts: StreamFacts,
   sides: StreamSides<DataStreamParameters>,
 ): DataMedia {
-  const entry = (sides.sends ?? sides.hears)?.entry;
-  return entry?.delivery === "latest"
-    ? openLatestMedia(context, facts, sides)
-    : openReliableMedia(context, facts, sides);
-}
-
-function openReliableMedia(
-  context: StreamMediaContext,
-  facts: StreamFacts,
-  { sends, hears }: StreamSides<DataStreamParameters>,
-): DataMedia {
-  const { tagKeys } = context;
-  const { id: stream } = facts;
-  let isMuted = false;
-  let isHeld = false;
-  const pause = () => (isMuted || isHeld ? sender?.hold() : sender?.release());
+  const { sends, hears } = sides;
+  if ((sends ?? hears)?.entry.delivery === "latest") return openLatestMedia(context, facts, sides);
   const sender = sends && makeSender(context, sends);
   const receiver = hears && makeReceiver(context, hears);
-  listenTo({ sends, hears }, sender, receiver);
-  const data = new CallData(facts, context.control, {
-    ...formOf({ sends, hears }),
-    sender,
-    receiver,
-  });
-  return {
-    stream,
-    modality: "data",
-    handle: data,
-    data,
-    sender,
-    receiver,
-    // What the server does not forward comes late, and not before.
-    want: () => {},
-    mute: (muted) => {
-      isMuted = muted;
-      pause();
-    },
-    hold: () => {
-      isHeld = true;
-      pause();
-      receiver?.stop();
-    },
-    release: () => {
-      isHeld = false;
-      pause();
-      receiver?.goOn();
-    },
-    detach: () => {
-      sender?.detach();
-      receiver?.stop();
-    },
-    attach: (entries) => {
-      if (hears !== undefined) receiver?.moveTo(hears.line.flow);
-      const mine = entries.find(({ direction }) => direction === "send");
-      const { nextSequence = 0, isSettled = true } = mine ?? {};
-      sender?.attach(sends?.line.flow ?? 0, nextSequence, isSettled).catch(context.report);
-    },
-    peerSeen: () => {},
-    peerIsToCome: () => {},
-    peerLeft: () => {
-      sender?.peerLeft();
-      receiver?.cutOff();
-    },
-    peerCame: (received) => {
-      receiver?.reached();
-      sender?.peerCame(received.find((place) => place.stream === stream)?.nextSequence);
-    },
-    useProfile: (profile, termsNumber, peer) => {
-      sender?.useSeal(tagKeys.seal(profile, stream, peer), peer.generation);
-      receiver?.useProfile(profile, termsNumber);
-    },
-    expectProfile: (profile) => receiver?.expectProfile(profile),
-    takeKey: (key, profile, expiresAt) => {
-      receiver?.takeKey(tagKeys.heard(stream, key), expiresAt);
-      sender?.useSeal(tagKeys.seal(profile, stream, key), key.generation);
-    },
-    takeClock: (clock) => receiver?.takeClock(clock),
-    permit: (isPermitted) => {
-      if (sender !== undefined) sender.permitted = isPermitted;
-    },
-    underTerms: (termsNumber, transmitAllowed) => receiver?.underTerms(termsNumber, transmitAllowed),
-    get heardPlace() {
-      return receiver && { stream, nextSequence: receiver.nextSequence };
-    },
-    get totals() {
-      return { sent: sender?.counters, heard: receiver?.receipts };
-    },
-    poll: (now) => {
-      sender?.poll(now);
-      receiver?.poll(now);
-    },
-    finish: () => {
-      sender?.finish();
-      if (sends !== undefined) context.hop().finishItems(sends.line);
-      receiver?.finish();
-    },
-  };
+  listenTo(sides, sender, receiver);
+  const data = new CallData(facts, context.control, { ...formOf(sides), sender, receiver });
+  const { tagKeys } = context;
+  return new ReliableMedia({ stream: facts.id, sides, sender, receiver, tagKeys }, data, context);
 }
 
 function listenTo(
@@ -177,26 +139,17 @@ function makeSender(context: StreamMediaContext, { entry, line }: DataSide): Dat
   });
 }
 
-function makeReceiver(context: StreamMediaContext, { entry, line }: DataSide): DataReceiver {
-  const { platform, time } = context;
+function makeReceiver(context: StreamMediaContext, side: DataSide): DataReceiver {
+  const { stream, format, nextSequence } = side.entry;
   const rate = {
     framesPerSecond: DATA_RATE.messagesPerSecond * RATE_HEADROOM,
     bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_HEADROOM,
     burst: DATA_CATCH_UP_SECONDS,
   };
   return new DataReceiver({
-    clock: platform.clock,
-    time,
-    ...listeningParts(context, entry, { rate, reliable: true }),
-    stopsUnattributed: context.unattributedRule === "stop",
-    unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
-    speaker: context.speaker,
-    format: entry.format,
-    slow: (isSlow) => context.slowReader(entry.stream, isSlow),
-    nextSequence: entry.nextSequence,
-    receipt: (bytes) => line.state(bytes),
-    hasRoom: () => line.hasRoom,
-    tap: context.tap,
-    watch: context.watch,
+    ...hearingParts(context, side, { rate, reliable: true }),
+    format,
+    nextSequence,
+    slow: (isSlow) => context.slowReader(stream, isSlow),
   });
 }

@@ -1,20 +1,12 @@
-import type { Clock } from "../codecs/clock.ts";
 import type { DataFormatName } from "../codecs/data-formats.ts";
 import { type DataValue, decodeData } from "../codecs/data-message.ts";
 import type { FrameProfile } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { ReceiptTotals } from "../codecs/receipt.ts";
-import type { Attribution, UnattributedFrames } from "../sfu/attribution.ts";
-import type { CheckpointCheck } from "../sfu/checkpoint-check.ts";
-import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
-import type { Relay } from "../sfu/relay.ts";
 import type { Verdict } from "../sfu/relay-io.ts";
-import type { AdmissionRow, Refusal } from "../signaling/admission.ts";
+import type { Refusal } from "../signaling/admission.ts";
 import type { DataMessage } from "./call-data.ts";
-import type { FrameWatch } from "./frame-fate.ts";
-import type { PacketTap } from "./frame-intake.ts";
 import { ageOf, HeardRow, type PeerClock } from "./heard-row.ts";
-import type { MediaTime } from "./media-time.ts";
+import { HeardStream, type HeardStreamOptions } from "./heard-stream.ts";
 import { MessageQueue } from "./message-queue.ts";
 import type { HeardKey } from "./tag-keys.ts";
 
@@ -49,104 +41,55 @@ export interface DataReceiverCounters {
   readonly checkpoints: { readonly good: number; readonly bad: number; readonly contradicted: number };
 }
 
-/** One data stream as its listener: judges each frame as the relay did, and hands out the messages in order. */
-export class DataReceiver {
-  readonly #clock: Clock;
-  readonly #time: MediaTime;
-  readonly #admission: Relay;
-  /** What of the row never changes. */
-  readonly #row: AdmissionRow;
+export interface DataReceiverOptions extends HeardStreamOptions {
+  /** What the messages are written in. */
+  readonly format: DataFormatName;
+  /** Told when the reader takes less than comes for a while, and when it has caught up. */
+  readonly slow: (isSlow: boolean) => void;
+  /** The least number of the first message. Default 0. */
+  readonly nextSequence?: number | undefined;
+}
+
+/** One data stream as its listener: judges each frame as the relay did, and hands out the messages in order. A message counts as heard when a reader took it. */
+export class DataReceiver extends HeardStream {
+  readonly #options: DataReceiverOptions;
   readonly #place: HeardRow;
   /** Resolves when the other end's next media key is known. */
   #nextKey = Promise.withResolvers<void>();
-  readonly #receipts: ReceiptTracker;
-  readonly #checkpoints: CheckpointCheck;
-  readonly #attribution: Attribution;
-  readonly #stopsUnattributed: boolean;
-  readonly #unattributed: (frames: UnattributedFrames) => void;
   /** Readers that wait until what was handed out is attributed. */
   #attributed = Promise.withResolvers<void>();
-  readonly #speaker: string;
-  readonly #format: DataFormatName;
-  readonly #slow: (isSlow: boolean) => void;
-  readonly #receipt: (bytes: Uint8Array) => void;
-  readonly #hasRoom: () => boolean;
-  readonly #tap: PacketTap | undefined;
-  readonly #watch: FrameWatch | undefined;
   readonly #queue = new MessageQueue<Omit<DataMessage<DataValue>, "age">>(UNREAD_MESSAGES);
-  #finished = false;
   #isSlow = false;
   /** Why the stream was given up. */
   #failure: ParleyError | undefined;
   /** Since when nothing comes: this end has no connection, or the call is suspended. */
-  #stoppedAt: number | undefined;
+  #heldAt: number | undefined;
   #last: number | undefined;
   #next: number;
   #verified = 0;
   #undecodable = 0;
   #missing = 0;
-  #receiptCount = 0;
   #goodCheckpoints = 0;
   #badCheckpoints = 0;
   #contradicted = 0;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly time: MediaTime;
-    /** A table of its own, holding `row`. */
-    readonly admission: Relay;
-    readonly row: AdmissionRow;
-    readonly receipts: ReceiptTracker;
-    readonly checkpoints: CheckpointCheck;
-    readonly attribution: Attribution;
-    /** Whether nothing more is handed out while something that was is not attributed. */
-    readonly stopsUnattributed: boolean;
-    /** Told of messages that were not attributed in time. */
-    readonly unattributed: (frames: UnattributedFrames) => void;
-    readonly speaker: string;
-    /** What the messages are written in. */
-    readonly format: DataFormatName;
-    /** Told when the reader takes less than comes for a while, and when it has caught up. */
-    readonly slow: (isSlow: boolean) => void;
-    /** The least number of the first message. Default 0. */
-    readonly nextSequence?: number | undefined;
-    /** Takes a signed receipt for the flow's reliable stream. */
-    readonly receipt: (bytes: Uint8Array) => void;
-    /** Whether there is room for another receipt. Default: always. */
-    readonly hasRoom?: () => boolean;
-    readonly tap?: PacketTap | undefined;
-    readonly watch?: FrameWatch | undefined;
-  }) {
-    this.#clock = options.clock;
-    this.#time = options.time;
-    this.#admission = options.admission;
-    this.#row = options.row;
+  constructor(options: DataReceiverOptions) {
+    super(options);
+    this.#options = options;
     this.#next = options.nextSequence ?? 0;
     this.#place = new HeardRow(options.admission, options.row);
-    this.#receipts = options.receipts;
-    this.#checkpoints = options.checkpoints;
-    this.#attribution = options.attribution;
-    this.#stopsUnattributed = options.stopsUnattributed;
-    this.#unattributed = options.unattributed;
-    this.#speaker = options.speaker;
-    this.#format = options.format;
-    this.#slow = options.slow;
-    this.#receipt = options.receipt;
-    this.#hasRoom = options.hasRoom ?? (() => true);
-    this.#tap = options.tap;
-    this.#watch = options.watch;
   }
 
   get counters(): DataReceiverCounters {
     return {
       verified: this.#verified,
-      refused: this.#admission.counters(this.#row.sessionId)[0]?.refused ?? {},
+      refused: this.#options.admission.counters(this.#options.row.sessionId)[0]?.refused ?? {},
       undecodable: this.#undecodable,
       missing: this.#missing,
       unread: this.#queue.size,
       isSlow: this.#isSlow,
       givenUp: this.#failure !== undefined,
-      unattributed: this.#attribution.unattributed,
+      unattributed: this.#options.attribution.unattributed,
       isStopped: this.#isStopped,
       checkpoints: {
         good: this.#goodCheckpoints,
@@ -156,24 +99,20 @@ export class DataReceiver {
     };
   }
 
-  /** What the receipts signed so far add up to. A message counts as heard when a reader took it. */
-  get receipts(): ReceiptTotals & { readonly receipts: number } {
-    return { ...this.#receipts.totals(), receipts: this.#receiptCount };
-  }
-
   /** Reads what arrives. Readers share the messages. */
   messages(): AsyncIterator<DataMessage<DataValue>, undefined> {
+    const { attribution, receipts, time } = this.#options;
     const items = this.#queue[Symbol.asyncIterator]();
     return {
       next: async () => {
         await this.#mayHandOut();
         const next = await items.next();
         if (next.done === true) return next;
-        const now = this.#clock.now();
-        const message = { ...next.value, age: Math.max(0, this.#time.wallAt(now) - next.value.sentAt) };
-        if (this.#finished) return { done: false, value: message };
-        this.#receipts.heard(message.sequence);
-        this.#attribution.played(message.sequence, now);
+        const now = this.now;
+        const message = { ...next.value, age: Math.max(0, time.wallAt(now) - next.value.sentAt) };
+        if (this.isFinished) return { done: false, value: message };
+        receipts.heard(message.sequence);
+        attribution.played(message.sequence, now);
         if (this.#isSlow && this.#queue.size <= CAUGHT_UP_MESSAGES) this.#tellSlow(false);
         return { done: false, value: message };
       },
@@ -185,18 +124,15 @@ export class DataReceiver {
   underTerms(termsNumber: number, transmitAllowed: boolean): void {
     const { connection, flow } = this.#place.present;
     const message = { kind: "terms", connection, flow, termsNumber, transmitAllowed } as const;
-    this.#admission.apply(message, this.#clock.now());
+    this.#options.admission.apply(message, this.now);
   }
 
   /** One datagram of this flow, where no data frame belongs: counted as refused. */
   datagram(bytes: Uint8Array): void {
-    const now = this.#clock.now();
-    const { connection } = this.#row;
-    void this.#judged(
-      this.#admission.admit(connection, bytes, now, this.#time.wallAt(now), this.#clock.wall()),
-      bytes,
-      now,
-    );
+    const { now } = this;
+    const { admission, clock, row, time } = this.#options;
+    const verdict = admission.admit(row.connection, bytes, now, time.wallAt(now), clock.wall());
+    void this.#judged(verdict, bytes, now);
   }
 
   /**
@@ -204,10 +140,10 @@ export class DataReceiver {
    * it rejects with `data-unread` or `data-contradicted` when the stream is given up.
    */
   item(bytes: Uint8Array): Promise<void> | undefined {
-    const now = this.#clock.now();
+    const { now } = this;
+    const { admission, clock, time } = this.#options;
     const { connection, flow } = this.#place.present;
-    const time = this.#time.wallAt(now);
-    const verdict = this.#admission.admitItem(connection, flow, bytes, now, time, this.#clock.wall());
+    const verdict = admission.admitItem(connection, flow, bytes, now, time.wallAt(now), clock.wall());
     if (verdict.outcome === "key-generation" && this.#place.isAhead(verdict.view.keyGeneration)) {
       return this.#afterKey(bytes.slice());
     }
@@ -221,37 +157,31 @@ export class DataReceiver {
     return this.#next;
   }
 
-  /** Stream id. */
-  get stream(): number {
-    return this.#row.stream;
-  }
-
   /** Messages come on another flow from now on: the call goes on over another connection, and some may be missing. */
   moveTo(flow: number): void {
-    this.#place.moveTo(flow, this.#clock.now());
-    this.goOn();
-    this.#checkpoints.resume();
-    this.#attribution.forget(this.#clock.now());
+    this.#place.moveTo(flow, this.now);
+    this.release();
+    this.#options.checkpoints.resume();
+    this.#options.attribution.forget(this.now);
     this.#wakeReaders();
   }
 
-  /** Nothing comes until it goes on. Idempotent. */
-  stop(): void {
-    this.#stoppedAt ??= this.#clock.now();
+  /** Nothing comes until `release`: this end has no connection, or the call is suspended. Idempotent. */
+  hold(): void {
+    this.#heldAt ??= this.now;
   }
 
   /** What was on its way meanwhile is as good as before. */
-  goOn(): void {
-    if (this.#stoppedAt !== undefined) this.#place.stoodStill(this.#stoppedAt, this.#clock.now());
-    this.#stoppedAt = undefined;
+  release(): void {
+    if (this.#heldAt !== undefined) this.#place.stoodStill(this.#heldAt, this.now);
+    this.#heldAt = undefined;
   }
 
   /** Another process speaks from now on, with this key. The numbers that it passes over are not counted as missing. */
   takeKey(key: HeardKey, expiresAt: number): void {
-    this.#place.takeKey(key, expiresAt, this.#clock.now());
-    this.#checkpoints.takeKey(key.generation, key.ed25519);
-    const unattributed = this.#attribution.changeSpeaker();
-    if (unattributed !== undefined) this.#unattributed(unattributed);
+    this.#place.takeKey(key, expiresAt, this.now);
+    this.#options.checkpoints.takeKey(key.generation, key.ed25519);
+    this.attributeToAnother();
     this.#wakeReaders();
     this.#last = undefined;
     this.#nextKey.resolve();
@@ -260,15 +190,15 @@ export class DataReceiver {
 
   /** The speaker goes by another clock from now on. */
   takeClock(clock: PeerClock): void {
-    this.#place.takeClock(clock, this.#clock.now());
+    this.#place.takeClock(clock, this.now);
   }
 
   /** One checkpoint of the speaker. */
   checkpoint(bytes: Uint8Array): void {
-    const checked = this.#checkpoints.check(bytes);
+    const checked = this.#options.checkpoints.check(bytes);
     if (checked.ok) {
       this.#goodCheckpoints += 1;
-      this.#attribution.covered(checked.value, this.#clock.now());
+      this.#options.attribution.covered(checked.value, this.now);
       this.#wakeReaders();
       for (const sequence of checked.value.contradicted) this.#contradict(sequence);
     } else {
@@ -278,52 +208,30 @@ export class DataReceiver {
 
   /** Messages are of this profile from now on, by the terms of this number; those on their way are of the one before. */
   useProfile(profile: FrameProfile, termsNumber: number): void {
-    this.#place.useProfile(profile, termsNumber, this.#clock.now());
+    this.#place.useProfile(profile, termsNumber, this.now);
   }
 
   /** The other end may begin to use this profile before this end is told so. */
   expectProfile(profile: FrameProfile): void {
-    this.#place.expectProfile(profile, this.#clock.now());
+    this.#place.expectProfile(profile, this.now);
   }
 
-  /** Nothing of the speaker can come until `reached`: the time in which it is to be attributed does not count. Idempotent. */
-  cutOff(): void {
-    this.#attribution.pause(this.#clock.now());
-  }
-
-  reached(): void {
-    this.#attribution.resume(this.#clock.now());
-  }
-
-  /** Signs receipts that have fallen due. */
   poll(now: number): void {
-    this.#attribute(now);
-    if (this.#finished || !this.#hasRoom()) return;
-    const due = this.#receipts.poll(now, this.#time.wallAt(now));
-    if (due !== undefined) this.#owe(due);
+    this.attribute(now);
+    if (this.mayState) this.stateDue(now);
   }
 
-  /** Signs the final receipt; readers get what waits, then the end. Idempotent. */
-  finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    for (const receipt of this.#receipts.finish(this.#time.wall())) this.#owe(receipt);
+  protected override over(): void {
     this.#queue.end();
     this.#wakeReaders();
   }
 
   get #isStopped(): boolean {
-    const isOver = this.#finished || this.#failure !== undefined;
-    return this.#stopsUnattributed && !isOver && this.#attribution.isBroken;
-  }
-
-  #attribute(now: number): void {
-    for (let frames = this.#attribution.poll(now); frames !== undefined; frames = this.#attribution.poll(now))
-      this.#unattributed(frames);
+    return !this.isFinished && this.#failure === undefined && this.isBroken;
   }
 
   async #mayHandOut(): Promise<void> {
-    this.#attribute(this.#clock.now());
+    this.attribute(this.now);
     while (this.#isStopped) await this.#attributed.promise;
   }
 
@@ -333,19 +241,13 @@ export class DataReceiver {
     this.#attributed = Promise.withResolvers<void>();
   }
 
-  #owe(receipt: Uint8Array): void {
-    this.#receiptCount += 1;
-    this.#receipt(receipt);
-  }
-
   #judged(verdict: Verdict, bytes: Uint8Array, now: number): Promise<void> | undefined {
-    if (this.#finished || this.#failure !== undefined) return undefined;
+    if (this.isFinished || this.#failure !== undefined) return undefined;
     const { outcome, view } = verdict;
-    const { stream, leg } = this.#row;
+    const { admission, attribution, checkpoints, format, receipts, row, speaker, tap, time } = this.#options;
     if (outcome !== "admitted") {
-      this.#receipts.refused();
-      const sequence = verdict.sequence === -1 ? undefined : verdict.sequence;
-      this.#watch?.({ direction: "heard", stream, sequence, fate: "refused", reason: outcome, at: now });
+      receipts.refused();
+      this.tell("refused", verdict.sequence === -1 ? undefined : verdict.sequence, now, { reason: outcome });
       return undefined;
     }
     const { sequence } = view;
@@ -353,26 +255,25 @@ export class DataReceiver {
     this.#missing += sequence - (this.#last ?? sequence - 1) - 1;
     this.#last = sequence;
     this.#next = sequence + 1;
-    this.#receipts.received(sequence, bytes.length);
+    receipts.received(sequence, bytes.length);
     // Where much came, the speaker waits for a receipt before it says more.
     this.poll(now);
-    const listed = this.#checkpoints.note(sequence, this.#admission.digest(), now);
-    if (view.profile === "chain")
-      this.#attribution.taken(sequence, listed, ageOf(verdict, this.#time.wallAt(now)));
-    this.#tap?.({ leg, stream, bytes: bytes.slice(view.start, view.end) });
-    this.#watch?.({ direction: "heard", stream, sequence, fate: "verified", at: now });
+    const listed = checkpoints.note(sequence, admission.digest(), now);
+    if (view.profile === "chain") attribution.taken(sequence, listed, ageOf(verdict, time.wallAt(now)));
+    tap?.({ leg: row.leg, stream: row.stream, bytes: bytes.slice(view.start, view.end) });
+    this.tell("verified", sequence, now);
     if (listed === "contradicted") {
       this.#contradict(sequence);
       return undefined;
     }
-    const decoded = decodeData(this.#format, view.payload(bytes));
+    const decoded = decodeData(format, view.payload(bytes));
     if (!decoded.ok) {
       this.#undecodable += 1;
       return undefined;
     }
     return this.#queue.push({
       value: decoded.value,
-      speaker: this.#speaker,
+      speaker,
       sequence,
       sentAt: view.captureMs + (verdict.row?.clockOffset ?? 0),
       verified: true,
@@ -392,39 +293,40 @@ export class DataReceiver {
   }
 
   #tellSlow(isSlow: boolean): void {
-    if (isSlow === this.#isSlow || this.#finished) return;
+    if (isSlow === this.#isSlow || this.isFinished) return;
     this.#isSlow = isSlow;
-    this.#slow(isSlow);
+    this.#options.slow(isSlow);
   }
 
   #giveUp(failure: ParleyError): void {
     this.#failure ??= failure;
     this.#queue.end(this.#failure);
-    this.#attribute(this.#clock.now());
+    this.attribute(this.now);
     this.#wakeReaders();
   }
 
   /** Judges the message again once its key is known, or as unknown when that takes too long. */
   async #afterKey(bytes: Uint8Array): Promise<void> {
     const late = Promise.withResolvers<"late">();
-    const cancel = this.#clock.at(this.#clock.now() + KEY_NEWS_MS, () => late.resolve("late"));
-    const since = this.#clock.now();
+    const since = this.now;
+    const cancel = this.#options.clock.at(since + KEY_NEWS_MS, () => late.resolve("late"));
     const outcome = await Promise.race([this.#nextKey.promise, late.promise]);
     cancel();
-    this.#place.stoodStill(since, this.#clock.now());
+    this.#place.stoodStill(since, this.now);
     if (outcome !== "late") return await this.item(bytes);
-    this.#receipts.refused();
+    this.#options.receipts.refused();
   }
 
   async #waitFor(room: Promise<void>): Promise<void> {
     const late = Promise.withResolvers<"late">();
-    const since = this.#clock.now();
-    const cancel = this.#clock.at(since + READER_STALL_MS, () => late.resolve("late"));
-    const cancelNews = this.#clock.at(since + SLOW_READER_MS, () => this.#tellSlow(true));
+    const since = this.now;
+    const { clock } = this.#options;
+    const cancel = clock.at(since + READER_STALL_MS, () => late.resolve("late"));
+    const cancelNews = clock.at(since + SLOW_READER_MS, () => this.#tellSlow(true));
     const outcome = await Promise.race([room, late.promise]);
     cancel();
     cancelNews();
-    this.#place.stoodStill(since, this.#clock.now());
+    this.#place.stoodStill(since, this.now);
     if (this.#failure !== undefined) throw this.#failure;
     if (outcome !== "late") return;
     const failure = new ParleyError({

@@ -61,25 +61,25 @@ describe("the sender of data while the call is suspended", () => {
   };
 
   it("signs nothing until it goes on, then what waits, in order", async () => {
-    sender.hold();
-    sender.hold();
+    sender.pause("suspended");
+    sender.pause("suspended");
     const waiting = [send(), send()];
     await clock.advance(60_000);
     expect([sent, ...waiting.map(({ outcome }) => outcome)]).toEqual([0, undefined, undefined]);
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(1_000);
     expect([sent, ...waiting.map(({ outcome }) => outcome)]).toEqual([2, "sent", "sent"]);
   });
 
   it("refuses what waits when the call ends, or what it may no longer send once it goes on", async () => {
-    sender.hold();
+    sender.pause("suspended");
     const narrowed = send();
     sender.permitted = false;
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(10);
     expect(narrowed.outcome).toBe("scope-violation");
     sender.permitted = true;
-    sender.hold();
+    sender.pause("suspended");
     const late = send();
     await clock.advance(10);
     sender.finish();
@@ -91,10 +91,10 @@ describe("the sender of data while the call is suspended", () => {
     isTaking = false;
     const stuck = send();
     await clock.advance(STALL_MS - 1_000);
-    sender.hold();
+    sender.pause("suspended");
     await clock.advance(10 * STALL_MS);
     expect(stuck.outcome).toBeUndefined();
-    sender.release();
+    sender.goOn("suspended");
     await clock.advance(STALL_MS - 1_000);
     expect(stuck.outcome).toBeUndefined();
     await clock.advance(2_000);

@@ -62,7 +62,8 @@ export class DataSender {
   #last: Promise<unknown> = Promise.resolve();
   #failure: ParleyError | undefined;
   #permitted = true;
-  /** While the call is suspended. */
+  /** Why this end sends nothing, and while there is a reason. */
+  readonly #reasons = new Set<"muted" | "suspended">();
   #hold: PromiseWithResolvers<void> | undefined;
   /** While the call has no connection, or what was lost with the last one is still on its way. */
   #away: PromiseWithResolvers<void> | undefined;
@@ -159,14 +160,17 @@ export class DataSender {
     }
   }
 
-  /** Nothing is signed or sent until `release`: the call is suspended. Sends wait. Idempotent. */
-  hold(): void {
+  /** Nothing is signed or sent until `goOn` for the same reason: sends wait. Idempotent. */
+  pause(reason: "muted" | "suspended"): void {
+    this.#reasons.add(reason);
     this.#pauses += 1;
     this.#hold ??= Promise.withResolvers<void>();
   }
 
-  /** The call goes on, and so do the sends that wait. */
-  release(): void {
+  /** Where nothing else keeps them, the sends that wait go on. */
+  goOn(reason: "muted" | "suspended"): void {
+    this.#reasons.delete(reason);
+    if (this.#reasons.size > 0) return;
     this.#hold?.resolve();
     this.#hold = undefined;
   }

@@ -1,10 +1,13 @@
+import type { FrameProfile } from "../codecs/frame.ts";
 import { usualVideoRate } from "../sfu/video-ladder.ts";
+import type { MediaKey } from "../signaling/media-key.ts";
 import type { CallHop } from "./call-hop.ts";
 import { CallStream, type StreamFacts } from "./call-stream.ts";
 import type { CallVideos } from "./call-videos.ts";
-import type { StreamMedia, StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
+import type { StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
 import type { VideoStreamParameters } from "./stream-parameters.ts";
-import { listeningParts, speakingParts } from "./stream-parts.ts";
+import { speakingParts } from "./stream-parts.ts";
+import { hearingParts, LiveMedia, type TwoWayParts } from "./two-way-media.ts";
 import { VideoReceiver } from "./video-receiver.ts";
 import { VideoSender } from "./video-sender.ts";
 import type { VideoStream } from "./video-stream.ts";
@@ -19,97 +22,67 @@ const RATE_BURST_SECONDS = 2;
 type VideoSide = StreamSide<VideoStreamParameters>;
 
 /** One rendition of a picture, both ways. */
-export interface VideoMedia extends StreamMedia {
-  readonly modality: "video";
+export class VideoMedia extends LiveMedia<VideoSender, VideoReceiver> {
+  readonly modality = "video";
+  readonly handle: CallStream;
   /** The picture that it is a rendition of. */
   readonly picture: VideoStream;
-  readonly sender: VideoSender | undefined;
-  readonly receiver: VideoReceiver | undefined;
+  readonly #over: () => void;
+
+  constructor(
+    parts: TwoWayParts<VideoSender, VideoReceiver>,
+    own: { readonly handle: CallStream; readonly picture: VideoStream; readonly over: () => void },
+  ) {
+    super(parts);
+    this.handle = own.handle;
+    this.picture = own.picture;
+    this.#over = own.over;
+  }
+
+  /** What was not forwarded is lacking: only a key frame can be decoded. */
+  want(isWanted: boolean): void {
+    this.receiver?.setQuiet("unwanted", !isWanted);
+  }
+
+  override takeKey(key: MediaKey, profile: FrameProfile, expiresAt: number): void {
+    super.takeKey(key, profile, expiresAt);
+    this.sender?.beginAnew();
+  }
+
+  override finish(): void {
+    super.finish();
+    this.#over();
+  }
 }
 
 /** Makes the media of a stream of video, as one of `videos`, and claims its flows. */
 export function openVideoMedia(
   context: StreamMediaContext,
   facts: StreamFacts,
-  { sends, hears }: StreamSides<VideoStreamParameters>,
+  sides: StreamSides<VideoStreamParameters>,
   videos: CallVideos,
 ): VideoMedia {
-  const { tagKeys } = context;
+  const { sends, hears } = sides;
   const { id: stream } = facts;
   const { source, rendition, codec, maxWidth, maxHeight, maxFrameRate } = (sends ?? hears)?.entry ?? NOWHERE;
   const limits = { width: maxWidth, height: maxHeight, frameRate: maxFrameRate };
   const picture = videos.pictureOf(facts, { codec, source, rendition }, context.control);
   const sender = sends && makeSender(context, sends, () => picture.changed());
   const receiver = hears && makeReceiver(context, hears, videos, picture);
-  listenTo(context.hop(), { sends, hears }, receiver);
+  listenTo(context.hop(), sides, receiver);
   videos.add(picture, { stream, rendition, limits, sender, receiver });
-  return {
-    stream,
-    modality: "video",
-    handle: picture.id === stream ? picture : new CallStream(facts, context.control),
-    picture,
-    sender,
-    receiver,
-    // What was not forwarded is lacking: only a key frame can be decoded.
-    want: (isWanted) => receiver?.setQuiet("unwanted", !isWanted),
-    mute: (isMuted) => (isMuted ? sender?.pause("muted") : sender?.goOn("muted")),
-    hold: () => {
-      sender?.pause("suspended");
-      receiver?.hold();
+  return new VideoMedia(
+    { stream, sides, sender, receiver, tagKeys: context.tagKeys },
+    {
+      handle: picture.id === stream ? picture : new CallStream(facts, context.control),
+      picture,
+      over: () => {
+        videos.remove(picture, stream);
+        for (const side of [sends, hears])
+          if (side !== undefined) context.hop().closes(side.line, side.entry.ssrc);
+      },
     },
-    release: () => {
-      sender?.goOn("suspended");
-      receiver?.release();
-    },
-    detach: () => {
-      sender?.pause("detached");
-      receiver?.cutOff();
-    },
-    attach: () => {
-      sender?.moveTo(sends?.line.flow ?? 0);
-      receiver?.moveTo(hears?.line.flow ?? 0);
-      receiver?.reached();
-      sender?.goOn("detached");
-    },
-    peerSeen: () => {},
-    peerIsToCome: () => sender?.pause("peer-detached"),
-    peerLeft: () => {
-      sender?.pause("peer-detached");
-      receiver?.cutOff();
-    },
-    peerCame: () => {
-      sender?.goOn("peer-detached");
-      receiver?.reached();
-    },
-    useProfile: (profile, termsNumber, peer) => {
-      sender?.useSeal(tagKeys.seal(profile, stream, peer));
-      receiver?.useProfile(profile, termsNumber);
-    },
-    expectProfile: (profile) => receiver?.expectProfile(profile),
-    takeKey: (key, profile, expiresAt) => {
-      receiver?.takeKey(tagKeys.heard(stream, key), expiresAt);
-      sender?.useSeal(tagKeys.seal(profile, stream, key));
-      sender?.beginAnew();
-    },
-    takeClock: (clock) => receiver?.takeClock(clock),
-    permit: (isPermitted) => (isPermitted ? sender?.goOn("forbidden") : sender?.pause("forbidden")),
-    underTerms: (termsNumber, transmitAllowed) => receiver?.underTerms(termsNumber, transmitAllowed),
-    heardPlace: undefined,
-    get totals() {
-      return { sent: sender?.counters, heard: receiver?.receipts };
-    },
-    poll: (now) => {
-      sender?.poll(now);
-      receiver?.poll(now);
-    },
-    finish: () => {
-      sender?.finish();
-      receiver?.finish();
-      videos.remove(picture, stream);
-      for (const side of [sends, hears])
-        if (side !== undefined) context.hop().closes(side.line, side.entry.ssrc);
-    },
-  };
+  );
 }
 
 function makeSender(
@@ -146,23 +119,18 @@ function makeSender(
 
 function makeReceiver(
   context: StreamMediaContext,
-  { entry, line }: VideoSide,
+  side: VideoSide,
   videos: CallVideos,
   picture: VideoStream,
 ): VideoReceiver {
-  const { platform, time } = context;
+  const { entry } = side;
   const framesPerSecond = entry.maxFrameRate * RATE_HEADROOM;
   const rate = { framesPerSecond, bytesPerSecond: MOST_BYTES_PER_SECOND, burst: RATE_BURST_SECONDS };
   return new VideoReceiver({
-    clock: platform.clock,
-    time,
-    ...listeningParts(context, entry, { rate }),
+    ...hearingParts(context, side, { rate }),
     format: entry.codec,
     rendition: entry.rendition,
     freezes: picture.freezes,
-    stopsUnattributed: context.unattributedRule === "stop",
-    unattributed: (frames) => context.unattributed({ ...frames, stream: entry.stream }),
-    speaker: context.speaker,
     sync: videos.sync,
     heard: (unit) => picture.deliver(unit),
     askKeyFrame: (isRecorded) => {
@@ -170,10 +138,6 @@ function makeReceiver(
       if (isRecorded) context.control.requestKeyFrame(entry.stream);
     },
     roundTrip: () => context.hop().stats.estimate?.roundTrip ?? 0,
-    receipt: (bytes) => line.state(bytes),
-    hasRoom: () => line.hasRoom,
-    tap: context.tap,
-    watch: context.watch,
   });
 }
 

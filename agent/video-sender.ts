@@ -9,6 +9,7 @@ import { type CutReason, VideoCut } from "../sfu/video-cut.ts";
 import { KeyFrameDue } from "../sfu/video-keyframes.ts";
 import type { MediaTime } from "./media-time.ts";
 import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
+import type { StreamPause } from "./two-way-media.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** What an encoder made of one picture. */
@@ -38,7 +39,7 @@ export interface UnitFacts {
 }
 
 /** Why nothing is sent, whatever is made. */
-export type VideoPause = "muted" | "forbidden" | "suspended" | "detached" | "peer-detached";
+export type VideoPause = StreamPause | "forbidden";
 
 export interface VideoSenderCounters extends SpokenFrameCounters {
   readonly keyFrames: number;
@@ -116,6 +117,16 @@ export class VideoSender {
   /** Stream id. */
   get stream(): number {
     return this.#spoken.stream;
+  }
+
+  /** While false nothing is sent: the terms do not let this end send. */
+  get permitted(): boolean {
+    return !this.#pauses.has("forbidden");
+  }
+
+  set permitted(permitted: boolean) {
+    if (permitted) this.goOn("forbidden");
+    else this.pause("forbidden");
   }
 
   /** The next unit is to be a key frame: somebody needs one, and there is room. */

@@ -29,7 +29,7 @@ export class VoicePause {
     const { session, media } = this.#options;
     const { sender } = media;
     if (sender?.stream !== stream || !isInterruptible(session.terms, stream, session.leg)) return;
-    if (event === "pause") sender.wait("paused");
+    if (event === "pause") sender.pause("paused");
     else sender.goOn("paused");
   }
 
