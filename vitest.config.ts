@@ -7,6 +7,8 @@ const WITHOUT_CLOCKS = [
   "test/interop/**/*.test.ts",
 ];
 
+const BY_EAR = ["test/browser/page/{echo,voices}.test.ts"];
+
 export default defineConfig({
   test: {
     testTimeout: 20_000,
@@ -29,16 +31,30 @@ export default defineConfig({
         },
       },
       {
-        // Real browsers and an installed package: their tests wait for events and judge no clock, so two files at a time do.
+        // Real browsers and an installed package: their tests wait for events and judge no sound, so two files at a time do.
         extends: true,
         test: {
           name: "browser",
           include: ["test/browser/**/*.test.ts", "test/e2e/package.test.ts"],
+          exclude: BY_EAR,
           globalSetup: "test/browser/page/built-page.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // What was sung into one browser and heard in another: nothing else runs beside them.
+        extends: true,
+        test: {
+          name: "by ear",
+          include: BY_EAR,
+          globalSetup: "test/browser/page/built-page.ts",
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -51,7 +67,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           maxWorkers: 2,
           isolate: false,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -65,7 +81,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           isolate: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -48,6 +48,8 @@ export interface AudioPlayerOptions {
 
 /** How long noise stands in for a silent speaker after the last frame that said so, ms: two that were lost, and some delay. */
 const COMFORT_MS = 1_500;
+/** When the timer comes later than this, ms, the machine stood still, and so did what came meanwhile: it is taken first. */
+const STOOD_STILL_MS = 20;
 
 /** Plays the verified frames of one stream: de-jitters, decodes, conceals what is missing and hands PCM out, from the first frame on. */
 export class AudioPlayer {
@@ -56,6 +58,8 @@ export class AudioPlayer {
   #playout: Playout | undefined;
   #start = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  /** The machine stood still: what came meanwhile is being taken. */
+  #takesWaiting = false;
   #finished = false;
   /** Sound begins from nothing, or the decoder remembers another speaker's: the next frame would begin with a click. */
   #fadesIn = false;
@@ -174,14 +178,23 @@ export class AudioPlayer {
     const at = this.#playout.nextTimeout();
     if (this.#timer?.at === at) return;
     this.#timer?.cancel();
-    this.#timer = { at, cancel: this.#options.clock.at(at, () => this.#tick()) };
+    this.#timer = { at, cancel: this.#options.clock.at(at, () => this.#tick(at)) };
   }
 
-  #tick(): void {
+  /** Puts the tick behind what came while the machine stood still, once: nothing is made up for a frame that is here. */
+  #letsWaitingIn(due: number, now: number): boolean {
+    this.#takesWaiting = !this.#takesWaiting && now - due > STOOD_STILL_MS;
+    if (!this.#takesWaiting) return false;
+    this.#timer = { at: due, cancel: this.#options.clock.at(now, () => this.#tick(due)) };
+    return true;
+  }
+
+  #tick(due: number): void {
     this.#timer = undefined;
     const playout = this.#playout;
     if (playout === undefined || this.#finished) return;
     const now = this.#options.clock.now();
+    if (this.#letsWaitingIn(due, now)) return;
     for (let step = playout.poll(now); step !== undefined; step = playout.poll(now)) this.#play(step);
     this.#schedule();
   }

@@ -11,7 +11,8 @@ const folder = mkdtempSync(join(tmpdir(), "parley-page-echo-"));
 let browser: Chromium;
 
 beforeAll(async () => {
-  browser = await startChromium({ microphone: writeMicrophone(join(folder, "microphone.wav"), SUNG) });
+  const microphone = writeMicrophone(join(folder, "microphone.wav"), SUNG);
+  browser = await startChromium({ microphone, goesFirst: true });
 });
 afterAll(async () => {
   await browser?.close();

@@ -10,7 +10,7 @@ type Note = keyof typeof PITCHES;
  * Writes a melody, after `wait` seconds of silence, to the file that a fake microphone plays; gives its path. The file plays
  * from when the microphone is asked for, which on a busy machine is a second before the page hears it.
  */
-export function writeMicrophone(path: string, melody: string, wait = 1.5): string {
+export function writeMicrophone(path: string, melody: string, wait = WAIT_S): string {
   const lead = Math.round(wait * RATE);
   const samples = new Int16Array(lead + (melody.length + 1) * NOTE);
   [...melody].forEach((note, index) => {
@@ -19,6 +19,11 @@ export function writeMicrophone(path: string, melody: string, wait = 1.5): strin
   // At the end of its file the device goes on with the last moment of it, which is silent.
   writeFileSync(path, encodeWav({ sampleRate: RATE, channels: 1, samples }));
   return path;
+}
+
+/** Seconds until a melody is over, from when its microphone is asked for. */
+export function singingSeconds(melody: string, wait = WAIT_S): number {
+  return wait + (melody.length * NOTE) / RATE;
 }
 
 /** The notes in a recording, one letter each however long it sounds. What is neither silence nor a note is left out. */
@@ -35,16 +40,6 @@ export function melodyIn({ samples, sampleRate, channels }: Wav): string {
   return melody;
 }
 
-/** How many notes of `sung` are missing in `heard`; all that one could think of when there are others, or in another order. */
-export function missing(sung: string, heard: string): number {
-  let at = 0;
-  for (const note of sung) if (note === heard[at]) at += 1;
-  return at === heard.length ? sung.length - heard.length : Number.POSITIVE_INFINITY;
-}
-
-/** Notes that may be missing where a machine is too busy for sound: one stall of its is as long as a note. */
-export const SPARED = 1;
-
 function noteOf(samples: Int16Array, rate: number): Note | undefined {
   const energy = samples.reduce((sum, sample) => sum + sample * sample, 0);
   if (Math.sqrt(energy / samples.length) < AUDIBLE) return undefined;
@@ -52,15 +47,12 @@ function noteOf(samples: Int16Array, rate: number): Note | undefined {
   return notes.find((note) => shareAt(PITCHES[note], samples, rate) > energy / 2);
 }
 
-/** The energy in `samples` of a sine of `hz`. */
+/** The energy in `samples` of a sine of `hz`, by Goertzel. */
 function shareAt(hz: number, samples: Int16Array, rate: number): number {
-  let [real, imaginary] = [0, 0];
-  samples.forEach((sample, at) => {
-    const angle = (2 * Math.PI * hz * at) / rate;
-    real += sample * Math.cos(angle);
-    imaginary += sample * Math.sin(angle);
-  });
-  return (2 * (real * real + imaginary * imaginary)) / samples.length;
+  const turn = 2 * Math.cos((2 * Math.PI * hz) / rate);
+  let [last, before] = [0, 0];
+  for (const sample of samples) [last, before] = [sample + turn * last - before, last];
+  return (2 * (last * last + before * before - turn * last * before)) / samples.length;
 }
 
 function sung(hz: number): Int16Array {
@@ -71,8 +63,10 @@ function sung(hz: number): Int16Array {
 }
 
 const RATE = 48_000;
-/** Samples of one note, and of its rise and fall. */
-const NOTE = 0.4 * RATE;
+/** Seconds of silence before a melody. */
+const WAIT_S = 1.5;
+/** Samples of one note, and of its rise and fall. A note outlasts the stalls of a busy machine. */
+const NOTE = 0.8 * RATE;
 const EDGE = 0.02 * RATE;
 /** Seconds over which a recording is looked at at a time. */
 const WINDOW_S = 0.04;

@@ -9,6 +9,8 @@ import type { Chromium } from "../chromium.ts";
 
 /** How long anything on the page may take on a busy machine, ms. */
 const PATIENCE = 20_000;
+/** Nobody who is silent for so long goes on with what was being said, ms. */
+const LASTING_SILENCE = 1_500;
 
 export class Visitor {
   readonly page: Page;
@@ -120,6 +122,21 @@ export class Visitor {
   /** Waits until something on the page reads so. */
   async reads(id: string, pattern: RegExp): Promise<void> {
     await this.#sees(this.page.getByTestId(id).filter({ hasText: pattern }).first());
+  }
+
+  /** Waits until the other end has spoken and is done: silent for long enough that no stall of a busy machine looks like it. */
+  async hearsOut(): Promise<void> {
+    await this.reads("peer-speaking", /speaking/);
+    let spokeAt = performance.now();
+    try {
+      const silence = async (): Promise<number> => {
+        if ((await this.text("peer-speaking")) !== "silent") spokeAt = performance.now();
+        return performance.now() - spokeAt;
+      };
+      await expect.poll(silence, { interval: 100, timeout: PATIENCE }).toBeGreaterThan(LASTING_SILENCE);
+    } catch (error) {
+      throw await this.#withPage(error);
+    }
   }
 
   /** How the call ended: sentence and code. */
