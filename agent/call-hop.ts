@@ -150,8 +150,8 @@ export class CallHop {
     return "held";
   }
 
-  /** The units of a line leave through this hop, each on a stream of its own; `keyFrameWanted`: the server, or a listener, needs a key frame. */
-  sendsUnits(line: StreamLine, ssrc: number, keyFrameWanted: () => void): void {
+  /** The units of a line leave through this hop, each on a stream of its own; `keyFrameWanted`: the server, or a listener, needs a key frame, which one that left may answer. */
+  sendsUnits(line: StreamLine, ssrc: number, keyFrameWanted: (isAnswered: boolean) => void): void {
     this.sends(line);
     this.#units.set(line, { line, ssrc, keyFrameWanted, writer: undefined });
   }
@@ -223,7 +223,7 @@ export class CallHop {
 
   /** Tells the server that a key frame of this source is needed. */
   askKeyFrame(ssrc: number): void {
-    this.#leg?.askKeyFrame(ssrc);
+    this.#leg?.askKeyFrame(ssrc, this.#options.clock.now());
   }
 
   /** A line is over: nothing more goes or comes there. */
@@ -283,7 +283,9 @@ export class CallHop {
         later(fate === "sent" || (fate === "too-large" && kind === "audio"));
       },
       keyFrameWanted: (source) => {
-        for (const units of this.#units.values()) if (units.ssrc === source) units.keyFrameWanted();
+        for (const { ssrc: sent, keyFrameWanted, writer } of this.#units.values())
+          if (sent === source)
+            keyFrameWanted(this.#leg?.isAnswered(source, writer?.keyLeft, clock.now()) ?? false);
       },
       counters: this.#counters,
     });
@@ -412,7 +414,7 @@ interface LineItems {
 interface LineUnits {
   readonly line: StreamLine;
   readonly ssrc: number;
-  readonly keyFrameWanted: () => void;
+  readonly keyFrameWanted: (isAnswered: boolean) => void;
   /** On the present connection, once something was sent. */
   writer: UnitWriter<HopDrop> | undefined;
 }

@@ -164,7 +164,7 @@ export class CallNotices {
         this.#heardAsked(notice.stream);
         return;
       case "keyframe_request":
-        media.video(notice.stream)?.sender?.askKeyFrame(media.hop?.stats.estimate?.roundTrip);
+        media.video(notice.stream)?.sender?.askKeyFrameOnRecord();
         keyFrameWanted({ stream: notice.stream, by });
         return;
       case "pause":

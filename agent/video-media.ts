@@ -18,6 +18,8 @@ const RATE_HEADROOM = 2;
 const MOST_BYTES_PER_SECOND = 5_000_000;
 /** Seconds of burst on top: a key frame has many times the bytes of others, and a network may let many go at once. */
 const RATE_BURST_SECONDS = 2;
+/** A round trip to the speaker that is said to take longer is not believed, ms. */
+const LONGEST_ROUND_TRIP_MS = 1_000;
 
 type VideoSide = StreamSide<VideoStreamParameters>;
 
@@ -113,7 +115,7 @@ function makeSender(
       hasRoom: () => line.hasRoom,
     },
   });
-  hop.sendsUnits(line, entry.ssrc, () => sender.askKeyFrame(hop.stats.estimate?.roundTrip));
+  hop.sendsUnits(line, entry.ssrc, (isAnswered) => sender.askKeyFrame(isAnswered));
   return sender;
 }
 
@@ -137,7 +139,7 @@ function makeReceiver(
       context.hop().askKeyFrame(entry.ssrc);
       if (isRecorded) context.control.requestKeyFrame(entry.stream);
     },
-    roundTrip: () => context.hop().stats.estimate?.roundTrip ?? 0,
+    roundTrip: () => Math.min(2 * context.peerClock.uncertainty, LONGEST_ROUND_TRIP_MS),
   });
 }
 

@@ -41,7 +41,7 @@ export interface VideoReceiverOptions extends HeardStreamOptions {
   readonly heard: (unit: HeardVideo) => boolean;
   /** Asks the speaker for a key frame; `isRecorded`: on record, too. */
   readonly askKeyFrame: (isRecorded: boolean) => void;
-  /** To the speaker and back, ms, as far as it is known. */
+  /** To the speaker and back, ms. */
   readonly roundTrip: () => number;
 }
 
@@ -60,6 +60,8 @@ export class VideoReceiver extends HeardFrames {
   #malformed = 0;
   #shownLate = 0;
   #isTransmitAllowed = true;
+  /** A key frame was handed out since its speaker muted it: it goes on, and the news of that is yet to come. */
+  #goesOn = false;
   #taken = 0;
 
   constructor(options: VideoReceiverOptions) {
@@ -115,26 +117,28 @@ export class VideoReceiver extends HeardFrames {
     this.#order.restart();
   }
 
-  /** It goes on with the next key frame, which is asked for. Idempotent. */
+  /** It goes on with the next key frame, which its speaker makes unasked. Idempotent. */
   release(): void {
     if (!this.#held) return;
     this.#held = false;
     this.#noteQuiet();
-    this.requestKeyFrame();
+    this.#expectKeyFrame();
   }
 
-  /** Nothing is to come for now, so nothing is asked for, or it goes on, with a key frame. Idempotent. */
+  /** Nothing is to come for now, so nothing is asked for, or it goes on, with a key frame that comes unasked. Idempotent. */
   setQuiet(why: PictureQuiet, isQuiet: boolean): void {
     if (isQuiet === this.#quiet.has(why)) return;
     if (isQuiet) this.#quiet.add(why);
     else this.#quiet.delete(why);
     this.#noteQuiet();
     if (isQuiet) {
+      this.#goesOn = false;
       this.#schedule();
       return;
     }
     this.#startOver();
-    this.requestKeyFrame();
+    if (why === "muted" && this.#goesOn) this.#drive();
+    else this.#expectKeyFrame();
   }
 
   override underTerms(termsNumber: number, transmitAllowed: boolean): void {
@@ -192,6 +196,11 @@ export class VideoReceiver extends HeardFrames {
     this.#record.startOver();
   }
 
+  #expectKeyFrame(): void {
+    this.#requests.expect(this.#options.clock.now());
+    this.#drive();
+  }
+
   /** Hands out what can be decoded, asks for a key frame where nothing can, and comes back when that may change. */
   #drive(): void {
     if (this.isFinished) return;
@@ -208,7 +217,10 @@ export class VideoReceiver extends HeardFrames {
     const { format, heard, rendition, speaker, sync, time } = this.#options;
     const wall = time.wallAt(now);
     const { captured, data, key, layer, sequence, width, height } = unit;
-    if (key) this.#requests.came();
+    if (key) {
+      this.#requests.came();
+      this.#goesOn = true;
+    }
     const playAt = sync.playAt(captured, wall) - wall + now;
     if (captured + sync.delay(wall) < wall) this.#shownLate += 1;
     const isTaken = heard({

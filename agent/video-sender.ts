@@ -159,9 +159,14 @@ export class VideoSender {
     this.#change(() => this.#cut.useRate(bitsPerSecond, this.#clock.now()));
   }
 
-  /** The listener, or a relay, asks for a key frame; `roundTrip`: to there, ms. */
-  askKeyFrame(roundTrip?: number): void {
-    this.#change(() => this.#keyDue.ask(this.#clock.now(), roundTrip));
+  /** The listener, or a relay, asks for a key frame; `isAnswered`: by one that is on its way there. */
+  askKeyFrame(isAnswered: boolean): void {
+    this.#change(() => this.#keyDue.ask(isAnswered));
+  }
+
+  /** The listener's request came on record. */
+  askKeyFrameOnRecord(): void {
+    this.#change(() => this.#keyDue.askOnRecord(this.#clock.now()));
   }
 
   /** Nothing is sent until `goOn` for the same reason. Idempotent. */

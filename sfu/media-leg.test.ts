@@ -123,6 +123,43 @@ describe("one end of a leg", () => {
     expect(other.estimate).toMatchObject({ behind: 48_000, lossShare: 0 });
   });
 
+  it("takes a request for a key frame for one that crossed it while that may be under way, and not once it is there", () => {
+    const ROUND_TRIP = 15;
+    const reported = () => {
+      for (let rtcp = peer.report(now); rtcp !== undefined; rtcp = peer.report(now))
+        leg.takeFeedback(rtcp, now + ROUND_TRIP);
+    };
+    const leave = (sequence: number) => {
+      now += 20;
+      leg.trySend(packet(sequence), now);
+      reported();
+      return { at: now, lastPiece: sequence };
+    };
+    isOpen = true;
+    for (let sequence = 0; sequence < 40; sequence += 1) leave(sequence);
+    isOpen = false;
+    const lost = leave(40);
+    expect(leg.isAnswered(7, { ...lost, at: Number.POSITIVE_INFINITY }, now)).toBe(true);
+    expect(leg.isAnswered(7, undefined, now)).toBe(false);
+    expect(leg.isAnswered(7, lost, now + ROUND_TRIP)).toBe(true);
+    expect(leg.isAnswered(7, lost, now + 2 * ROUND_TRIP)).toBe(false);
+    isOpen = true;
+    const arrived = leave(41);
+    expect(leg.isAnswered(7, arrived, now)).toBe(true);
+    peer.hurry(now);
+    reported();
+    expect(leg.isAnswered(7, arrived, now)).toBe(false);
+  });
+
+  it("asks for a key frame after it has said what came", () => {
+    leg.arrived(9, 0, FRAME_BYTES, now, now);
+    reports.length = 0;
+    leg.askKeyFrame(9, now);
+    expect(reports.map(([, type]) => type)).toEqual([205, 206]);
+    leg.askKeyFrame(9, now);
+    expect(reports.map(([, type]) => type)).toEqual([205, 206, 205, 206]);
+  });
+
   describe("a peer that says what is not so", () => {
     const forged = (ssrc: number, begin: number) =>
       encodeArrivalReport({

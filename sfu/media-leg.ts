@@ -7,6 +7,8 @@ import { type HopBitrate, type HopEstimate, type HopFeedback, MediaHop } from ".
 import { type PieceSource, PieceTurns } from "./congestion/piece-turns.ts";
 import type { ItemPacer } from "./item-pacer.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import type { UnitWriter } from "./unit-writer.ts";
+import { isCrossing } from "./video-keyframes.ts";
 
 /** RTCP datagrams that one leg takes from its peer each second, and at once: several times what a peer has reason to send. */
 const FEEDBACK_PER_SECOND = 60;
@@ -186,8 +188,16 @@ export class MediaLeg {
     this.#sendHeld(now);
   }
 
-  /** Tells the peer that a key frame of what it sends from this source is needed. */
-  askKeyFrame(ssrc: number): void {
+  /** Whether the newest key frame of this source, as its writer says when it left, answers a request of the peer's that comes now. */
+  isAnswered(ssrc: number, key: UnitWriter["keyLeft"], now: number): boolean {
+    if (key === undefined || this.#hop.hasArrived(ssrc, key.lastPiece)) return false;
+    return isCrossing(key.at, now, this.estimate?.roundTrip);
+  }
+
+  /** Tells the peer that a key frame of what it sends from this source is needed, and what came of it first: whether one is there. */
+  askKeyFrame(ssrc: number, now: number): void {
+    this.#writer.hurry(now);
+    this.#report(now);
     this.#options.report(encodePictureLoss({ sender: this.#options.ssrc, ssrc }));
   }
 

@@ -64,6 +64,7 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
   #isBroken = false;
   /** Number of the key frame that was taken last: deltas before it are missed no more. */
   #newestKey = Number.NEGATIVE_INFINITY;
+  #keyLeft: { readonly at: number; readonly lastPiece: number } | undefined;
 
   constructor(options: UnitWriterOptions) {
     this.#options = options;
@@ -77,6 +78,11 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
   /** Their bytes that have not been handed to the carrier. */
   get waitingBytes(): number {
     return this.#pending.reduce((sum, { item, offset }) => sum + item.length - offset, 0);
+  }
+
+  /** When the last piece of the newest key frame left, and its number; at `Infinity` while it has not; `undefined` where none was taken, or it was lost. */
+  get keyLeft(): { readonly at: number; readonly lastPiece: number } | undefined {
+    return this.#keyLeft;
   }
 
   /** Nothing that follows can be decoded without another key frame, and there is room for one. */
@@ -96,6 +102,7 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
     }
     if (unit.key) {
       this.#newestKey = unit.sequence;
+      this.#keyLeft = { at: Number.POSITIVE_INFINITY, lastPiece: Number.POSITIVE_INFINITY };
       this.#isBroken = false;
     }
     this.#options.caps.take();
@@ -148,7 +155,9 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
     }
     pending.offset += piece.length;
     this.#progressAt = now;
-    const { stream } = pending;
+    const { stream, unit, firstPiece = 0 } = pending;
+    if (unit.sequence === this.#newestKey && pending.offset === pending.item.length)
+      this.#keyLeft = { at: now, lastPiece: firstPiece + piecesOf(unit.packet.length) - 1 };
     pending.unresolved += bytes.length;
     pending.written = pending.written.then(() => this.#write(pending, stream, bytes));
   }
@@ -234,6 +243,7 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
 
   #lose(unit: UnitPlace & { readonly layer: number }): void {
     this.#lost.add(unit);
+    if (unit.sequence === this.#newestKey) this.#keyLeft = undefined;
     if (unit.key || (unit.layer === 0 && unit.sequence > this.#newestKey)) this.#isBroken = true;
   }
 

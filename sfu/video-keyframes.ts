@@ -1,21 +1,34 @@
 /** Between two requests for a key frame of one stream, ms. */
 export const KEY_REQUEST_INTERVAL_MS = 500;
-/** A key frame that was asked for is on its way for so long, ms, or twice the round trip if that is longer: then it is asked for again. */
-export const KEY_ON_ITS_WAY_MS = 1_000;
-/** Where nothing comes each wait is twice as long as the one before it, up to this, ms, or twice the round trip if that is longer. */
+/** Where nothing comes each wait is twice as long as the one before it, up to this, ms, and a round trip more. */
 const KEY_REQUEST_MOST_MS = 5_000;
 /** Between two requests of one stream on record, ms; twice as long after each while nothing comes, up to the latter. */
 const KEY_RECORD_INTERVAL_MS = 2_000;
 const KEY_RECORD_MOST_MS = 30_000;
 
+/** A request that comes less than so many round trips after a key frame left was made before that could be there: round trips vary. */
+const CROSSING_ROUND_TRIPS = 1.25;
+/** The same, ms, while the round trip is not known. */
+const CROSSING_MS = 250;
+
 /**
- * When to ask a speaker for a key frame: at once, not while one is on its way, never twice in {@link KEY_REQUEST_INTERVAL_MS}, and ever more seldom
+ * Whether a key frame of which the last piece left at `leftAt`, `Infinity` while it has not, and of whose arrival nothing was heard, answers a request
+ * that comes now: the two crossed. `roundTrip`: between who has it and who asks, ms.
+ */
+export function isCrossing(leftAt: number, now: number, roundTrip: number | undefined): boolean {
+  return now - leftAt < (roundTrip === undefined ? CROSSING_MS : CROSSING_ROUND_TRIPS * roundTrip);
+}
+
+/**
+ * When to ask a speaker for a key frame: at once, never twice in {@link KEY_REQUEST_INTERVAL_MS} and a round trip, and ever more seldom
  * while nothing comes at all.
  */
 export class KeyFrameRequests {
   #wanted = false;
   #isOnItsWay = false;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** Since when one is to come unasked. */
+  #expectedAt: number | undefined;
   #asked = 0;
   /** Since something came. */
   #unanswered = 0;
@@ -23,11 +36,20 @@ export class KeyFrameRequests {
   /** Nothing can be decoded without one. Idempotent. */
   want(): void {
     this.#wanted = true;
+    this.#expectedAt = undefined;
+  }
+
+  /** The stream goes on, with one: where none comes it is asked for. */
+  expect(now: number): void {
+    if (this.#wanted) return;
+    this.#wanted = true;
+    this.#expectedAt = now;
   }
 
   /** One came. */
   came(): void {
     this.#wanted = false;
+    this.#expectedAt = undefined;
     this.#isOnItsWay = false;
     this.#unanswered = 0;
   }
@@ -41,6 +63,7 @@ export class KeyFrameRequests {
   poll(now: number, roundTrip: number = 0): boolean {
     if (!this.#wanted || now < this.#due(roundTrip)) return false;
     this.#askedAt = now;
+    this.#expectedAt = undefined;
     this.#isOnItsWay = true;
     this.#asked += 1;
     this.#unanswered += 1;
@@ -58,9 +81,11 @@ export class KeyFrameRequests {
   }
 
   #due(roundTrip: number): number {
+    if (this.#expectedAt !== undefined) return this.#expectedAt + roundTrip + KEY_REQUEST_INTERVAL_MS;
     if (!this.#isOnItsWay) return this.#askedAt + KEY_REQUEST_INTERVAL_MS;
-    const wait = doubled(KEY_ON_ITS_WAY_MS, this.#unanswered, KEY_REQUEST_MOST_MS);
-    return this.#askedAt + Math.max(wait, 2 * roundTrip);
+    return (
+      this.#askedAt + roundTrip + doubled(KEY_REQUEST_INTERVAL_MS, this.#unanswered, KEY_REQUEST_MOST_MS)
+    );
   }
 }
 
@@ -99,10 +124,15 @@ export class KeyFrameDue {
     this.#due = isDue;
   }
 
-  /** A listener, or a relay, asks for one. `roundTrip`: to who asks; one sent less than that ago answers it already. */
-  ask(now: number, roundTrip: number = 0): void {
+  /** A listener, or a relay, asks for one, `isAnswered`: by one that is on its way there. */
+  ask(isAnswered: boolean): void {
     this.#asked += 1;
-    if (now - this.#sentAt >= Math.max(KEY_REQUEST_INTERVAL_MS / 2, roundTrip)) this.#due = true;
+    if (!isAnswered) this.#due = true;
+  }
+
+  /** The same on record: that comes after the request that it is the record of, and what answered that answers it. */
+  askOnRecord(now: number): void {
+    this.ask(now - this.#sentAt < KEY_REQUEST_INTERVAL_MS);
   }
 
   /** The stream cannot go on without one, whatever is on its way. */

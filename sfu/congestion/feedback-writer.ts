@@ -164,6 +164,11 @@ export class FeedbackWriter {
     return both;
   }
 
+  /** What came and was not reported is due now. */
+  hurry(now: number): void {
+    if (this.#reportAt !== undefined) this.#hurry(now, now);
+  }
+
   #interval(now: number): number {
     return now < this.#busyUntil ? this.#busyInterval : CALM_INTERVAL;
   }

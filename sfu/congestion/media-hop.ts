@@ -164,6 +164,11 @@ export class MediaHop {
     return this.#sources.get(ssrc)?.isHeard ?? false;
   }
 
+  /** A report said that this packet arrived; `false` also once it is forgotten. */
+  hasArrived(ssrc: number, sequence: number): boolean {
+    return this.#sources.get(ssrc)?.hasArrived(sequence) ?? false;
+  }
+
   /** A reliable stream has its part of the room beside pictures: what its peer does not read must not take all of it. */
   isStreamFull(ssrc: number, now: number): boolean {
     const source = this.#sources.get(ssrc);

@@ -71,6 +71,12 @@ export class SentPackets {
     return given > 0 ? given : 0;
   }
 
+  /** Feedback said that it arrived, and it is still remembered. */
+  hasArrived(sequence: number): boolean {
+    const slot = sequence & this.#mask;
+    return this.#sequences[slot] === sequence && this.#bytes[slot] === 0;
+  }
+
   /** The number of one of these packets from its low 16 bits. */
   extend(low: number): number {
     return extendSequence(this.#newest, low);

@@ -14,6 +14,7 @@ import {
 } from "../../sfu/media-leg.ts";
 import type { Relay } from "../../sfu/relay.ts";
 import type { Egress, EgressFate, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
+import type { UnitWriter } from "../../sfu/unit-writer.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
 
@@ -30,8 +31,8 @@ export interface MediaLegsOptions {
   readonly connection: (id: ConnectionId) => Connection | undefined;
   readonly instruments: Instruments;
   readonly onEvent: (event: RelayEvent) => void;
-  /** The listener of a row, on this flow of its own, needs a key frame. */
-  readonly keyFrameWanted: (row: AdmissionRow) => void;
+  /** The listener on this connection needs a key frame of a row. */
+  readonly keyFrameWanted: (row: AdmissionRow, connection: ConnectionId) => void;
 }
 
 /** What is told of all legs together. */
@@ -224,9 +225,21 @@ export class MediaLegs {
     return { bitsPerSecond: Math.max(0, bitsPerSecond - voices * VOICE_BITS), limited: limited && isCalm };
   }
 
+  /** To the peer on this flow and back, ms, as far as it is known. */
+  roundTrip({ connection, flow }: EgressLeg): number | undefined {
+    const { estimate } = this.#flows.get(connection)?.get(flow)?.server.leg ?? {};
+    return estimate?.roundTrip ?? this.#options.connection(connection)?.roundTrip;
+  }
+
+  /** As in {@link MediaLeg.isAnswered}. */
+  isAnswered({ connection, flow }: EgressLeg, ssrc: number, key: UnitWriter["keyLeft"]): boolean {
+    const server = this.#flows.get(connection)?.get(flow)?.server;
+    return server?.leg.isAnswered(ssrc, key, this.#options.clock.now()) ?? false;
+  }
+
   /** Asks the speaker of a row for a key frame. */
   askKeyFrame({ connection, flow, ssrc }: AdmissionRow): void {
-    this.#flows.get(connection)?.get(flow)?.server.leg.askKeyFrame(ssrc);
+    this.#flows.get(connection)?.get(flow)?.server.leg.askKeyFrame(ssrc, this.#options.clock.now());
   }
 
   /** A media datagram came on this flow, whatever became of it, and named its place. */
@@ -336,7 +349,7 @@ export class MediaLegs {
         behind: () => this.#behind(server),
         keyFrameWanted: (ssrc) => {
           for (const row of server.heard.values())
-            if (row.ssrc === ssrc && row.video !== undefined) this.#options.keyFrameWanted(row);
+            if (row.ssrc === ssrc && row.video !== undefined) this.#options.keyFrameWanted(row, connection);
         },
         counters: this.#counters,
       }),

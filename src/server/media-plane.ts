@@ -65,7 +65,8 @@ export class MediaPlane {
     this.#instruments = options.instruments;
     const { clock, instruments, onEvent } = options;
     const connection = (id: ConnectionId) => options.egresses.connection(id);
-    const keyFrameWanted = (row: AdmissionRow) => this.#units.keyFrameWanted(this.#relay.rowOf(row) ?? row);
+    const keyFrameWanted = (row: AdmissionRow, listener: ConnectionId) =>
+      this.#units.keyFrameWanted(this.#relay.rowOf(row) ?? row, listener);
     this.#legs = new MediaLegs({ clock, connection, instruments, onEvent, keyFrameWanted });
     this.#unitReading = new UnitReading({
       clock,

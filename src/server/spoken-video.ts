@@ -15,15 +15,9 @@ export class SpokenVideo {
   readonly requests = new KeyFrameRequests();
   readonly #rate = new RateMeter();
   #cameAt = Number.NEGATIVE_INFINITY;
-  #keyAt = Number.NEGATIVE_INFINITY;
 
   constructor(row: AdmissionRow) {
     this.row = row;
-  }
-
-  /** When its last key frame was let through. */
-  get keyAt(): number {
-    return this.#keyAt;
   }
 
   /** A unit of it was let through. */
@@ -31,9 +25,7 @@ export class SpokenVideo {
     this.#cameAt = now;
     this.#rate.add(bytes, now);
     this.requests.startOver();
-    if (!key) return;
-    this.#keyAt = now;
-    this.requests.came();
+    if (key) this.requests.came();
   }
 
   /** What it takes at present; `undefined` where it does not come. */

@@ -62,7 +62,7 @@ function pictures(count: number, more: (index: number) => Partial<AdmissionRow>)
   };
   const want = (index: number) => {
     const wanted = rows[index];
-    if (wanted !== undefined) flows.keyFrameWanted(wanted);
+    if (wanted !== undefined) flows.keyFrameWanted(wanted, 2 * index + 2);
   };
   const readOfOthers = () => reads.slice(1).reduce((sum, one) => sum + one, 0);
   return { clock, flows, rows, asked, show, want, readOfOthers };
@@ -102,10 +102,10 @@ it("a key frame is asked for once the one that was let through is no answer, and
   show(0, 0);
   want(0);
   expect(asked).toEqual([]);
-  await clock.advance(600);
+  await clock.advance(300);
   want(0);
   want(0);
   expect(asked).toEqual([0]);
-  await clock.advance(1_100);
+  await clock.advance(600);
   expect(asked).toEqual([0, 0]);
 });

@@ -4,7 +4,6 @@ import type { EgressFate } from "../../sfu/relay-io.ts";
 import { RenditionSwitch } from "../../sfu/rendition-switch.ts";
 import { UnitCaps } from "../../sfu/unit-caps.ts";
 import { UnitWriter } from "../../sfu/unit-writer.ts";
-import { KEY_REQUEST_INTERVAL_MS } from "../../sfu/video-keyframes.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
@@ -107,12 +106,13 @@ export class UnitFlows {
     if (spoken !== undefined) this.#look(spoken, this.#options.clock.now());
   }
 
-  /** A listener on this connection needs a key frame of a row that goes to it. */
-  keyFrameWanted(row: AdmissionRow): void {
+  /** The listener on this connection needs a key frame of a row that goes to it; on no connection: whoever listens. */
+  keyFrameWanted(row: AdmissionRow, connection?: ConnectionId): void {
     const now = this.#options.clock.now();
     const spoken = this.#spoken.of(row);
-    // One that was let through moments ago answers it: the request crossed it.
-    if (now - spoken.keyAt >= KEY_REQUEST_INTERVAL_MS) spoken.requests.want();
+    const leg = row.egress.find((one) => one.connection === connection);
+    const key = leg && this.#writers.get(leg.connection)?.get(leg.flow)?.keyLeft;
+    if (leg === undefined || !this.#options.legs.isAnswered(leg, row.ssrc, key)) spoken.requests.want();
     this.#look(spoken, now);
   }
 
@@ -250,7 +250,8 @@ export class UnitFlows {
       isOnItsWay ||= writer.pending > 0;
     }
     const mayAsk = row.held !== true && row.egress.length > 0;
-    if (mayAsk && requests.poll(now)) {
+    const roundTrip = this.#options.legs.roundTrip(row);
+    if (mayAsk && requests.poll(now, roundTrip)) {
       this.#asked += 1;
       this.#options.legs.askKeyFrame(row);
     }

@@ -200,8 +200,8 @@ describe.each(["frame", "chain"] as const)("a unit on its way to the listener in
 
 describe("a key frame", () => {
   const DELAY_MS = 40;
-  /** One that went moments ago is taken for the answer to a request, which is made again a second later. */
-  const REPLACED_MS = 1_500;
+  /** Two hops and back, half a second, and a frame until the next one is made. */
+  const REPLACED_MS = 4 * DELAY_MS + 500 + 67;
   const lost: Habit = () => [];
   const forged: Habit = (unit) => [altered(unit, -1)];
 
@@ -211,7 +211,7 @@ describe("a key frame", () => {
     ["lost", "to the listener", lost],
     ["forged", "to the listener", forged],
   ] as const)(
-    "that is %s on its way %s is asked for and replaced within a second and a half",
+    "that is %s on its way %s is asked for and replaced within the round trip and half a second",
     async (_, where, fate) => {
       const { world, speaker, listener, call, watched } = await scene("frame", DELAY_MS);
       let wentAt: number | undefined;

@@ -39,6 +39,7 @@ describe("a picture", () => {
       const { world, call, answered } = await shown(profile);
       const watched = new Watched(world, answered);
       await world.clock.advance(1_000);
+      const asked = answered.video?.stats().heard[0]?.keyFramesAsked;
       call.video?.mute();
       await world.clock.advance(100);
       const before = watched.units.length;
@@ -50,6 +51,8 @@ describe("a picture", () => {
       expect(watched.units.length).toBeGreaterThan(before + 10);
       expect(watched.units[before]?.key).toBe(true);
       expect(isDecodable(watched.units)).toBe(true);
+      // Who unmutes shows a key frame unasked.
+      expect(answered.video?.stats().heard[0]?.keyFramesAsked).toBe(asked);
       expect(world.reported).toEqual([]);
     },
   );
