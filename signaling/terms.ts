@@ -106,6 +106,19 @@ export function streamOf(offered: OfferStream, answered: AnswerStream, by: 0 | 1
   };
 }
 
+/** What one end sends on a stream, in the form of an answer. */
+export function asSent(agreed: TermsStream, speaker: 0 | 1): AnswerStream {
+  const { directions: _, ssrcs, interruptible: __, ...format } = agreed;
+  return { ...format, direction: "sendonly", ssrc: ssrcs[speaker] };
+}
+
+/** The inverse of {@link asSent}: the one direction of the stream. */
+export function sentStream(sent: AnswerStream, speaker: 0 | 1): TermsStream {
+  const directions =
+    speaker === 0 ? (["sendonly", "recvonly"] as const) : (["recvonly", "sendonly"] as const);
+  return { stream: sent.stream, ...formatOf(sent), directions, ssrcs: [sent.ssrc, sent.ssrc] };
+}
+
 /** Whether what the end `speaker` says on a stream may be interrupted by the other end; it may take back itself what it says. */
 export function isInterruptible(terms: Pick<Terms, "streams">, stream: number, speaker: number): boolean {
   return terms.streams.find((agreed) => agreed.stream === stream)?.interruptible?.[speaker] !== false;

@@ -121,19 +121,22 @@ class Steps {
     const closed = closedOf(this.#terms, streams);
     const narrowing = makeNarrowing({ ...this.#common(leg), number, scope, closed }, ENDS[leg].identity);
     this.#log.keep("narrowing", leg, narrowing);
-    const let_through = speech
-      .filter(({ stream }) => streams.includes(stream))
-      .map((said) => ({
-        leg: said.leg,
-        stream: said.stream,
-        last_sequence: said.lastOfEpoch.at(-1) ?? null,
+    const gone = speech.filter(({ stream }) => streams.includes(stream));
+    const letThrough = (said: readonly Speech[]) =>
+      said.map(({ leg: speaker, stream, lastOfEpoch }) => ({
+        leg: speaker,
+        stream,
+        last_sequence: lastOfEpoch.at(-1) ?? null,
       }));
+    // To who closes a stream nothing comes any more; what it had said may yet be on its way.
+    const heard = gone.filter((said) => said.leg !== leg);
     const extra = {
-      ...{ number, leg, scope, closed, streams: let_through },
+      ...{ number, leg, scope, closes: [...streams], streams: letThrough(heard) },
       narrowing: narrowingDigest(narrowing),
     };
     this.#log.record({ status: 200, method: "CLOSE", path: this.#log.path, event: "terms-narrowed", extra });
     this.#take({ narrowing });
+    this.#log.record({ status: 0, event: "stream-closed", extra: { streams: letThrough(gone) } });
   }
 
   #take(step: TermsStep): void {

@@ -1,4 +1,3 @@
-import { isJsonObject } from "../../codecs/canonical-json.ts";
 import type { SteeringInput } from "./steering.ts";
 
 /** Signed changes that records name by their digests. */
@@ -37,18 +36,7 @@ export function checkNamed(
   }
 }
 
-/** What the record of a change says of how far the relay had got with a stream; -1 for nowhere. */
-export function lastLetThrough(
-  { records }: SteeringInput,
-  kind: NamedKind,
-  digest: string,
-  leg: number,
-  stream: number,
-): number | undefined {
-  const named = records.records.find(({ payload }) => payload.extra?.[memberOf(kind)] === digest)?.payload
-    .extra;
-  const listed = Array.isArray(named?.streams) ? named.streams : undefined;
-  const entry = listed?.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
-  if (!isJsonObject(entry)) return undefined;
-  return typeof entry.last_sequence === "number" ? entry.last_sequence : -1;
+/** What the record says that names a signed change; undefined where none does. */
+export function recordOf({ records }: Pick<SteeringInput, "records">, kind: NamedKind, digest: string) {
+  return records.records.find(({ payload }) => payload.extra?.[memberOf(kind)] === digest)?.payload;
 }

@@ -1,4 +1,3 @@
-import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { scopeOf } from "../narrowing.ts";
 import { checkSendingOpened } from "../opened-streams.ts";
 import { parseScopes, permitsSending } from "../scope.ts";
@@ -8,10 +7,12 @@ import { streamsSentBy, type Terms, type TermsStream } from "../terms.ts";
 import { isStillGood, settingsOf, type TermsChangePayload } from "../terms-change.ts";
 import { parseUtc } from "../utc-time.ts";
 import { inWords } from "./agreement.ts";
-import { checkNamed, lastLetThrough } from "./named.ts";
+import { checkClosedStreams } from "./closed-streams.ts";
+import { checkNamed } from "./named.ts";
 import { ROLES } from "./parties.ts";
+import { checkCounted, checkReceived, frames, lastLetThrough } from "./silence.ts";
 import type { SteeringInput } from "./steering.ts";
-import { closedBy, type HistoryStep, openedBy } from "./terms-history.ts";
+import { type HistoryStep, openedBy } from "./terms-history.ts";
 
 /**
  * Judges the history of the terms: what each end gave up and closed, and what both signed to have otherwise or opened, against the records that name
@@ -25,6 +26,7 @@ export function checkTerms(input: SteeringInput): void {
       tellChange(input, step);
     } else tellNarrowing(input, step);
   }
+  checkClosedStreams(input);
   for (const kind of ["narrowing", "terms-change", "terms-acceptance"] as const)
     checkNamed(input, kind, history.lines[kind]);
 }
@@ -109,16 +111,7 @@ function tellNarrowing(input: SteeringInput, step: HistoryStep): void {
   }
   const scope = parseScopes(kept);
   for (const { stream, modality } of streamsSentBy(taken.terms, leg)) {
-    if (scope.ok && !permitsSending(scope.value, modality))
-      checkSilence(input, digest, leg, stream, "narrowing");
-  }
-  for (const agreed of closedBy(step)) {
-    const { stream, modality, directions } = agreed;
-    const text = `stream ${stream} (${modality}): closed by the ${ROLES[leg]} from terms ${number} on`;
-    findings.say("speaker-signed", text);
-    for (const speaker of [0, 1] as const) {
-      if (sends(directions[speaker])) checkSilence(input, digest, speaker, stream, "closing");
-    }
+    if (scope.ok && !permitsSending(scope.value, modality)) checkSilence(input, digest, leg, stream);
   }
 }
 
@@ -150,38 +143,16 @@ function changed(before: Terms, after: Terms): string {
   return facts.length === 0 ? "as in offer and answer" : facts.join("; ");
 }
 
-/** After an end gave up sending, or a stream was closed, nothing beyond what the record names may have been let through or received. */
-function checkSilence(
-  input: SteeringInput,
-  digest: string,
-  leg: 0 | 1,
-  stream: number,
-  event: "narrowing" | "closing",
-): void {
-  const { lines, streams, findings } = input;
+/** After an end gave up sending nothing beyond what the record names may have been let through or received. */
+function checkSilence(input: SteeringInput, digest: string, leg: 0 | 1, stream: number): void {
+  const { findings } = input;
   const what = `${ROLES[leg]}, stream ${stream}`;
   const last = lastLetThrough(input, "narrowing", digest, leg, stream);
   if (last === undefined) {
-    findings.say("server-claimed", `${what}: no word on which frame was the last before the ${event}`);
+    findings.say("server-claimed", `${what}: no word on which frame was the last before the narrowing`);
     return;
   }
-  findings.say(
-    "server-claimed",
-    `${what}: ${last < 0 ? "nothing" : `frames up to ${last}`} let through before the ${event}`,
-  );
-  const receipts =
-    streams.find((checked) => checked.leg === leg && checked.stream === stream)?.receipts ?? [];
-  const beyond = receipts.flatMap(({ received }) => received).find((range) => range.last > last);
-  if (beyond !== undefined)
-    findings.fault(`The listener received frame ${beyond.last}, beyond the ${event}.`, what);
-  for (const { number, line } of lines.of("counters")) {
-    const counted = parseJson(new TextEncoder().encode(line.document));
-    const flows = counted.ok && Array.isArray(counted.value) ? counted.value : [];
-    const flow = flows.find((item) => isJsonObject(item) && item.leg === leg && item.stream === stream);
-    if (isJsonObject(flow) && typeof flow.lastSequence === "number" && flow.lastSequence > last)
-      findings.fault(
-        `The relay counts frames up to ${flow.lastSequence}, beyond the ${event}.`,
-        `line ${number}, ${what}`,
-      );
-  }
+  findings.say("server-claimed", `${what}: ${frames(last)} let through before the narrowing`);
+  checkReceived(input, leg, stream, last, "narrowing");
+  checkCounted(input, leg, stream, last, "narrowing");
 }

@@ -8,6 +8,7 @@ import type { LeftFlow } from "./restoring.ts";
 import { hasHadMedia, type LegNumber, peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { ReceivedStream } from "./session-parameters.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { StreamEnds } from "./stream-ends.ts";
 
 /** How long an end of a bounded session has to come back when its connection is lost, milliseconds. */
 export const ATTACH_GRACE = 10_000;
@@ -28,11 +29,13 @@ export class Detaching {
   readonly #desk: Desk;
   readonly #table: SessionTable;
   readonly #endings: Endings;
+  readonly #streamEnds: StreamEnds;
 
-  constructor(desk: Desk, table: SessionTable, endings: Endings) {
+  constructor(desk: Desk, table: SessionTable, endings: Endings, streamEnds: StreamEnds) {
     this.#desk = desk;
     this.#table = table;
     this.#endings = endings;
+    this.#streamEnds = streamEnds;
   }
 
   /** Starts the clocks of ends that have no media yet. */
@@ -57,6 +60,7 @@ export class Detaching {
     }
     this.#endings.watch(session, now);
     this.#endings.pauseIdle(session);
+    this.#streamEnds.watch(session, now);
     const { resumeBy = session.expiresAt } = session.suspension ?? {};
     if (session.state === "suspended" && resumeBy < session.expiresAt) {
       this.#desk.timers.set("resume-by", session.id, resumeBy);
@@ -93,6 +97,7 @@ export class Detaching {
   /** An end has media again: T9, once both have. */
   cameBack(session: Session, leg: SessionLeg, now: number): void {
     this.#await(session, leg);
+    this.#streamEnds.cameBack(session, now);
     session.lastActivity = Math.max(session.lastActivity, now);
     if (session.state !== "detached" || !session.legs.every(({ attached }) => attached)) return;
     const goesOn = step(session.state, "reattach");

@@ -8,7 +8,7 @@ import type { ExchangeId } from "./io.ts";
 import { nextJudgement } from "./judgements.ts";
 import type { LastWords } from "./last-words.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, durationCap, type Ending, type Session } from "./session.ts";
+import { artifact, durationCap, type Ending, type Session, type SessionLeg } from "./session.ts";
 import { countersJson, sessionResult } from "./session-results.ts";
 import type { SessionTable } from "./session-table.ts";
 
@@ -20,6 +20,8 @@ const IDLE_CHECK = 15_000;
 /** Code and reason of `sfu/carrier`, which this room cannot see. */
 const CLOSE_NORMAL = 0;
 const SESSION_OVER = "session-over";
+/** Why a session ends whose end leaves more statements than are kept. */
+const STATEMENTS_EXCEEDED = "statements-exceeded";
 /** How long counters are waited for, milliseconds; without them the session goes on as if nothing had changed. */
 export const COUNTERS_WAIT = 1_000;
 /** Requests that may wait for one session's counters; beyond: 429 `rate-limited`. */
@@ -103,6 +105,12 @@ export class Endings {
     return ok(undefined);
   }
 
+  /** A statement that is refused breaks its chain, and the evidence with it: the session ends while an end has room for the last ones. */
+  endIfSpent(session: Session, { statementRoom }: SessionLeg, now: number): void {
+    if (statementRoom.isSpent(now) && !isFinal(session.state))
+      this.end(session, "terminate", "server", now, STATEMENTS_EXCEEDED);
+  }
+
   /** A session that has ended has its closing window from now on. */
   awaitLastWords(session: Session, now: number): void {
     this.#desk.timers.set("closing", session.id, now + CLOSING_WINDOW);
@@ -173,7 +181,10 @@ export class Endings {
   /** The relay's counters arrived; `undefined` when they were waited for in vain. */
   counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     this.#desk.timers.clear("counters", session.id);
-    session.counters = counters ?? session.counters;
+    // What was counted of streams that are over stands beside it already.
+    session.counters = (counters ?? session.counters).filter(({ leg, stream }) =>
+      session.flows.some((flow) => flow.speaker === leg && flow.stream === stream),
+    );
     const { awaitingCounters } = session;
     for (const exchange of awaitingCounters.queries.splice(0)) {
       if (this.#desk.connections.get(exchange.connection) === undefined) continue;

@@ -1,5 +1,6 @@
 import { canonicalBytes, type JsonValue, parseCanonical } from "../../codecs/canonical-json.ts";
 import { ok, type Result } from "../../codecs/result.ts";
+import { ANSWER_STREAM, type AnswerStream } from "../answer.ts";
 import type { AccessGrant, AgentCertificate, Authority } from "../authority.ts";
 import { formatScopes, parseScopes } from "../scope.ts";
 import { SESSION_STATES, type SessionState } from "../session-machine.ts";
@@ -17,7 +18,8 @@ import {
   type Shape,
   text,
 } from "../shape.ts";
-import { CLOCK, type ClockStatement, SCOPE_LIST } from "../stream-fields.ts";
+import { CLOCK, type ClockStatement, SCOPE_LIST, STREAM_ID } from "../stream-fields.ts";
+import { asSent } from "../terms.ts";
 import type { Ending, Session, SessionLeg, Suspension } from "./session.ts";
 
 /** A certificate or access token that an end showed, as the log keeps it. Times are Unix milliseconds, scopes as `formatScopes` writes them. */
@@ -66,6 +68,17 @@ type KeptSuspension = {
   readonly checkpoint?: JsonValue;
 };
 
+/** One direction of a stream: who speaks, and where. */
+type KeptDirection = { readonly leg: 0 | 1; readonly stream: number };
+
+/** A stream that was closed, in one direction, and waits for its last words. */
+type KeptClosing = {
+  readonly leg: 0 | 1;
+  readonly closed_at: number;
+  /** What its speaker sent: no terms in force tell it any more. */
+  readonly sent: AnswerStream;
+};
+
 /** What the server keeps of a persistent session for itself: all that no artifact of the session tells. Times are Unix milliseconds. */
 export type KeptState = {
   readonly v: 1;
@@ -81,6 +94,10 @@ export type KeptState = {
     readonly stream: number;
     readonly sequence: number;
   }[];
+  /** Those whose listener wants nothing for now. Absent: none. */
+  readonly held?: readonly KeptDirection[];
+  /** Absent: none. */
+  readonly closing?: readonly KeptClosing[];
   readonly suspension?: KeptSuspension;
   readonly ending?: Ending;
   readonly nonces_refused: number;
@@ -89,7 +106,11 @@ export type KeptState = {
 
 /** The state of a session as the log keeps it. */
 export function writeState(session: Session, mediaAhead: number): Uint8Array {
-  const { suspension, ending } = session;
+  const { suspension, ending, flows } = session;
+  const held = flows.flatMap(({ speaker: leg, stream, isHeld }) => (isHeld ? { leg, stream } : []));
+  const closing = flows.flatMap(({ speaker: leg, agreed, closedAt }) =>
+    closedAt === undefined ? [] : { leg, closed_at: closedAt, sent: asSent(agreed, leg) },
+  );
   const kept: KeptState = {
     v: 1,
     state: session.state,
@@ -103,6 +124,8 @@ export function writeState(session: Session, mediaAhead: number): Uint8Array {
       stream,
       sequence,
     })),
+    ...(held.length === 0 ? {} : { held }),
+    ...(closing.length === 0 ? {} : { closing }),
     ...(suspension === undefined ? {} : { suspension: writeSuspension(suspension) }),
     ...(ending === undefined ? {} : { ending }),
     nonces_refused: session.noncesRefused,
@@ -259,6 +282,10 @@ const KEPT_STATE: Shape<KeptState> = object<KeptState>({
   least_sequences: list(
     object<KeptState["least_sequences"][number]>({ leg: oneOf(0, 1), stream: COUNT, sequence: COUNT }),
     { max: 1024 },
+  ),
+  held: optional(list(object<KeptDirection>({ leg: oneOf(0, 1), stream: STREAM_ID }), { max: 1024 })),
+  closing: optional(
+    list(object<KeptClosing>({ leg: oneOf(0, 1), closed_at: TIME, sent: ANSWER_STREAM }), { max: 1024 }),
   ),
   suspension: optional(
     object<KeptSuspension>({

@@ -13,7 +13,7 @@ import { SessionLink } from "../record-chain.ts";
 import type { ArtifactKind, OpenSession, SessionLog } from "../record-log.ts";
 import { parseScopes } from "../scope.ts";
 import { buildSessionCore, type SessionCore } from "../session-core.ts";
-import { deriveTerms, type Terms } from "../terms.ts";
+import { deriveTerms, sentStream, type Terms, type TermsStream } from "../terms.ts";
 import { trustPosture } from "../trust.ts";
 import type { Desk } from "./desk.ts";
 import { type KeptState, readAuthority, readState } from "./kept-state.ts";
@@ -252,25 +252,40 @@ function readLeg(
 }
 
 function readFlows(landmarks: Landmarks, kept: KeptState, terms: Terms): LeftFlow[] {
-  return terms.streams.flatMap(({ stream, modality }) =>
-    ([0, 1] as const).map((speaker) => {
-      const listener = speaker === 0 ? 1 : 0;
-      const sent = lastCheckpoint(landmarks, speaker, stream);
-      const received = lastReceipt(landmarks, listener, stream);
-      const least = Math.max(
-        // Of what is reliable, what was sent and did not arrive goes again.
-        modality === "data" ? 0 : (sent?.end ?? 0),
-        received?.end ?? 0,
-        kept.least_sequences.find((each) => each.leg === speaker && each.stream === stream)?.sequence ?? 0,
-      );
-      return {
-        ...{ speaker, stream, epoch: lastEpoch(landmarks, speaker, stream) },
-        ...(least === 0 ? {} : { leastSequence: least }),
-        checkpoints: sent?.chain ?? NO_STATEMENTS,
-        receipts: received?.chain ?? NO_STATEMENTS,
-      };
-    }),
+  const open = terms.streams.flatMap((agreed) =>
+    ([0, 1] as const).map((speaker) => readFlow(landmarks, kept, agreed, speaker)),
   );
+  const closing = (kept.closing ?? []).map(({ leg, closed_at: at, sent }) => {
+    const agreed = sentStream(sent, leg);
+    return { ...readFlow(landmarks, kept, agreed, leg), closed: { at, agreed } };
+  });
+  return [...open, ...closing];
+}
+
+function readFlow(
+  landmarks: Landmarks,
+  kept: KeptState,
+  { stream, modality }: TermsStream,
+  speaker: LegNumber,
+): LeftFlow {
+  const listener = speaker === 0 ? 1 : 0;
+  const sent = lastCheckpoint(landmarks, speaker, stream);
+  const received = lastReceipt(landmarks, listener, stream);
+  const isIt = (each: { readonly leg: LegNumber; readonly stream: number }) =>
+    each.leg === speaker && each.stream === stream;
+  const least = Math.max(
+    // Of what is reliable, what was sent and did not arrive goes again.
+    modality === "data" ? 0 : (sent?.end ?? 0),
+    received?.end ?? 0,
+    kept.least_sequences.find(isIt)?.sequence ?? 0,
+  );
+  return {
+    ...{ speaker, stream, epoch: lastEpoch(landmarks, speaker, stream) },
+    ...(least === 0 ? {} : { leastSequence: least }),
+    isHeld: kept.held?.some(isIt) ?? false,
+    checkpoints: sent?.chain ?? NO_STATEMENTS,
+    receipts: received?.chain ?? NO_STATEMENTS,
+  };
 }
 
 /** Where a chain stands, and the first sequence number that it says nothing of. */

@@ -27,6 +27,7 @@ import { Endings } from "./endings.ts";
 import { LastWords } from "./last-words.ts";
 import { type LeftSession, restoreSession } from "./restoring.ts";
 import { SessionTable } from "./session-table.ts";
+import { StreamEnds } from "./stream-ends.ts";
 
 const NOW = CALL_TIME + 60_000;
 const NEXT = seedSigner(77);
@@ -76,7 +77,7 @@ function leftSession(changes: Partial<LeftSession> = {}): LeftSession {
     legs: [leg(ALICE, offer), { ...leg(BOB, answer), attachSeq: 4, mediaKeys: [answer.mediaKey, key] }],
     flows: [
       {
-        ...{ speaker: 1, stream: 0, epoch: 2, leastSequence: 70_000 },
+        ...{ speaker: 1, stream: 0, epoch: 2, leastSequence: 70_000, isHeld: false },
         ...{
           checkpoints: { nextIndex: 3, previous: new Uint8Array(32).fill(7), isFinal: false },
           receipts: nothing,
@@ -114,7 +115,7 @@ function restored(left: LeftSession) {
   });
   const table = new SessionTable();
   const endings = new Endings(desk, table, new LastWords(desk, table));
-  const detaching = new Detaching(desk, table, endings);
+  const detaching = new Detaching(desk, table, endings, new StreamEnds(desk, table, endings));
   const session = must(restoreSession(desk, left, { id: -1, nextFlow: 2 }, { now: NOW, mediaTime: NOW }));
   detaching.restore(session, left.flows, "server-restarted", NOW);
   return { desk, table, detaching, session };

@@ -8,7 +8,7 @@ import type { ScopeSet } from "../scope.ts";
 import { buildSessionCore } from "../session-core.ts";
 import type { SessionState } from "../session-machine.ts";
 import type { ClockStatement } from "../stream-fields.ts";
-import type { Terms } from "../terms.ts";
+import type { Terms, TermsStream } from "../terms.ts";
 import type { Desk } from "./desk.ts";
 import { admissionRow, type FlowHolder, layFlows } from "./flows.ts";
 import type { RegisteredAgent } from "./registry.ts";
@@ -42,6 +42,10 @@ export interface LeftFlow {
   readonly epoch: number;
   /** The least sequence number its speaker may use from now on, where there is one. */
   readonly leastSequence?: number;
+  /** Its listener wants nothing of it for now. */
+  readonly isHeld: boolean;
+  /** It was closed, and waits for its last words: when, and what was agreed of it. */
+  readonly closed?: { readonly at: number; readonly agreed: TermsStream };
   /** Where the chains of statements about it stand. */
   readonly checkpoints: LeftStatements;
   readonly receipts: LeftStatements;
@@ -101,7 +105,8 @@ export function restoreSession(
   const { offer, answer, witness, terms, establishedAt, ttl, link } = left;
   const { signer, agentId } = desk.identity;
   const core = buildSessionCore({ agentId, key: signer.publicKey }, offer, answer);
-  const flows = layFlows(terms, [nowhere, nowhere]);
+  const closed = left.flows.flatMap((flow) => flow.closed?.agreed ?? []);
+  const flows = layFlows({ streams: [...terms.streams, ...closed] }, [nowhere, nowhere]);
   if (!flows.ok) return flows;
   const isPaused = left.state === "suspended" || left.ending !== undefined;
   const session: Session = {
@@ -129,6 +134,8 @@ export function restoreSession(
       ({ speaker, stream }) => speaker === flow.speaker && stream === flow.stream,
     );
     if (known === undefined) continue;
+    flow.isHeld = known.isHeld;
+    flow.closedAt = known.closed?.at;
     if (known.epoch > 0) session.epochs.set(flow, known.epoch);
     if (known.leastSequence !== undefined) session.leastSequences.set(flow, known.leastSequence);
   }

@@ -81,7 +81,8 @@ export function newSession(facts: SessionFacts, now: number): Session {
     suspension: undefined,
     noncesRefused: 0,
     awaitingCounters: {
-      ...{ idle: false, final: false, queries: [], steering: [], changes: [], attaching: [], authority: [] },
+      ...{ idle: false, final: false, queries: [], steering: [], changes: [] },
+      ...{ closed: [], attaching: [], authority: [] },
     },
   };
 }

@@ -77,7 +77,10 @@ export class SessionNotices {
     if (isOfOneFlow(notice)) {
       const flow = flowMeant(session, leg, notice);
       if (!flow.ok) return flow;
-      if (notice.event === "stream-held") this.#streamEnds.hold(session, flow.value, notice.held);
+      if (notice.event === "stream-held") {
+        this.#streamEnds.hold(session, flow.value, notice.held);
+        this.#desk.states.keep(session);
+      }
     }
     session.lastActivity = Math.max(session.lastActivity, now);
     const said = { ...facts, leg: leg.leg };

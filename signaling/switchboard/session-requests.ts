@@ -11,9 +11,6 @@ import type { SessionTable } from "./session-table.ts";
 import { takeStatement } from "./statements.ts";
 import type { StreamEnds } from "./stream-ends.ts";
 
-/** Why a session ends whose end leaves more statements than are kept. */
-const STATEMENTS_EXCEEDED = "statements-exceeded";
-
 /** What participants do with a session, and what their streams bring for it. */
 export class SessionRequests {
   readonly #desk: Desk;
@@ -170,9 +167,7 @@ export class SessionRequests {
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
     outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });
     if (route.isFinal) this.#streamEnds.settle(session, now);
-    // A statement refused would break its chain, and the evidence with it: the session ends while there is room for the last ones.
-    if (signer.statementRoom.isSpent(now) && !isFinal(session.state))
-      this.#endings.end(session, "terminate", "server", now, STATEMENTS_EXCEEDED);
+    this.#endings.endIfSpent(session, signer, now);
     this.#endings.finishIfComplete(session, now);
   }
 }

@@ -57,7 +57,7 @@ export interface SessionLeg {
   readonly noticeAllowance: Allowance;
   /** Why live media comes badly to it, by the relay's word. */
   degraded?: QualityReason | undefined;
-  /** For its checkpoints, receipts and interrupts, and for changes that it asked for. */
+  /** For its checkpoints, receipts, interrupts and narrowings, and for changes that it asked for. */
   readonly statementRoom: StatementRoom;
   /** Its closing statement is in the evidence. */
   hasClosed: boolean;
@@ -175,6 +175,8 @@ export interface Session {
     readonly queries: Exchange[];
     readonly steering: SteeringChange[];
     readonly changes: CommittedChange[];
+    /** Streams that are over and gone from the relay, each direction. */
+    readonly closed: Pick<MediaFlow, "speaker" | "stream">[];
     readonly authority: AuthorityChange[];
     readonly attaching: Attachment[];
   };

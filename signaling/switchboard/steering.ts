@@ -80,11 +80,12 @@ export class Steering {
     if (!narrowing.ok) return narrowing;
     const isOther = stream !== undefined && !closesAlone(session, narrowing.value.terms, stream);
     if (isOther) return refuse("field-invalid", "This closes something else.", "narrowing.closed");
-    // Kept whatever else is: each leaves less to give up, so there are few.
     const bytes = new TextEncoder().encode(jws);
     const { terms, scope, payload } = narrowing.value;
     session.terms = terms;
     session.narrowings[leg.leg] = { jws, number: terms.number };
+    // Nobody is kept from giving up: it holds whatever room there is, and may be the last that is taken.
+    leg.statementRoom.take(bytes.length);
     leg.scope = intersect(leg.scope, scope);
     this.#endings.shorten(session);
     const closed = this.#streamEnds.begin(session, leg.leg, now);
@@ -108,11 +109,16 @@ export class Steering {
         digest: narrowingDigest(jws),
         facts,
         notice: { event: "terms-changed", fields: { narrowing: jws } },
-        // What was said on a stream before it was closed may yet come.
-        flows: session.flows.filter((flow) => flow.speaker === leg.leg && flow.closedAt === undefined),
+        // What this end had said on a stream before it closed it may yet come; to it nothing does.
+        flows: session.flows.filter((flow) =>
+          flow.closedAt === undefined
+            ? flow.speaker === leg.leg
+            : closed.includes(flow) && flow.listener === leg.leg,
+        ),
       },
       now,
     );
+    this.#endings.endIfSpent(session, leg, now);
     return ok(undefined);
   }
 

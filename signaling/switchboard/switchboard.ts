@@ -90,7 +90,8 @@ export class Switchboard {
     this.#identification = new Identification(this.#desk);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
-    this.#detaching = new Detaching(this.#desk, this.#table, this.#endings);
+    this.#streamEnds = new StreamEnds(this.#desk, this.#table, this.#endings);
+    this.#detaching = new Detaching(this.#desk, this.#table, this.#endings, this.#streamEnds);
     this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#detaching);
     const book = new OfferBook(this.#table.loads);
     this.#book = book;
@@ -109,7 +110,6 @@ export class Switchboard {
       endings: this.#endings,
       detaching: this.#detaching,
     });
-    this.#streamEnds = new StreamEnds(this.#desk, this.#table);
     this.#requests = new SessionRequests(this.#desk, this.#table, this.#endings, lastWords, this.#streamEnds);
     this.#changes = new Changes(this.#desk, this.#table, this.#endings);
     this.#steering = new Steering(this.#desk, this.#table, this.#endings, this.#changes, this.#streamEnds);
@@ -354,6 +354,7 @@ export class Switchboard {
   /** Changes first: the session's last record may be written next, and nothing follows that. */
   #counters(session: Session, counters: readonly FlowCounters[] | undefined, now: number): void {
     this.#steering.counted(session, counters, now);
+    this.#streamEnds.counted(session, counters, now);
     this.#changes.counted(session, counters, now);
     this.#authorities.counted(session, counters, now);
     this.#attaching.counted(session, counters, now);
