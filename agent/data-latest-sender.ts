@@ -2,16 +2,14 @@ import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { DatagramFate } from "../sfu/carrier.ts";
-import type { Checkpointer } from "../sfu/checkpointer.ts";
-import type { FrameSender, SentFrame } from "../sfu/frame-sender.ts";
-import { TokenBucket } from "../sfu/token-bucket.ts";
-import { DATA_RATE } from "../signaling/data-stream.ts";
-import type { FrameWatch } from "./frame-fate.ts";
-import type { MediaTime } from "./media-time.ts";
+import type { SentFrame } from "../sfu/frame-sender.ts";
+import { notPermitted, SpokenData, type SpokenDataOptions } from "./spoken-data.ts";
 import type { StreamPause } from "./two-way-media.ts";
 
 /** How long until it is looked again whether another checkpoint has room, ms. */
 const ROOM_MS = 50;
+/** Seconds' worth of the rate that may go at once: a burst of old news is nobody's wish. */
+const BURST_SECONDS = 0.25;
 
 /** What became of a value: it left this end; a newer one took its place; or it did not leave within its deadline. */
 export type LatestFate = "sent" | "replaced" | "dropped";
@@ -26,6 +24,11 @@ export interface LatestOutlet {
   checkpoint(bytes: Uint8Array): void;
   /** Whether there is room for another checkpoint. */
   readonly hasRoom: boolean;
+}
+
+export interface LatestSenderOptions extends SpokenDataOptions {
+  readonly outlet: LatestOutlet;
+  readonly deadlineMs: number;
 }
 
 export interface LatestSenderCounters {
@@ -57,15 +60,9 @@ interface Waiting {
  */
 export class LatestSender {
   readonly #clock: Clock;
-  readonly #time: MediaTime;
-  readonly #frames: FrameSender;
-  readonly #checkpointer: Checkpointer;
   readonly #outlet: LatestOutlet;
-  readonly #stream: number;
   readonly #deadlineMs: number;
-  readonly #watch: FrameWatch | undefined;
-  readonly #messages: TokenBucket;
-  readonly #volume: TokenBucket;
+  readonly #spoken: SpokenData;
   /** What keeps values from leaving: nobody to take them, or the call is suspended. */
   readonly #pauses = new Set<StreamPause>();
   readonly #dropped = { stale: 0, "too-large": 0, scope: 0, closed: 0 };
@@ -74,35 +71,13 @@ export class LatestSender {
   #cancelLook: (() => void) | undefined;
   #permitted = true;
   #finished = false;
-  #sent = 0;
-  #bytes = 0;
   #replaced = 0;
-  #checkpoints = 0;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly time: MediaTime;
-    readonly frames: FrameSender;
-    readonly checkpointer: Checkpointer;
-    readonly outlet: LatestOutlet;
-    /** Stream id, as `watch` tells it. */
-    readonly stream: number;
-    readonly deadlineMs: number;
-    readonly watch?: FrameWatch | undefined;
-  }) {
+  constructor(options: LatestSenderOptions) {
     this.#clock = options.clock;
-    this.#time = options.time;
-    this.#frames = options.frames;
-    this.#checkpointer = options.checkpointer;
     this.#outlet = options.outlet;
-    this.#stream = options.stream;
     this.#deadlineMs = options.deadlineMs;
-    this.#watch = options.watch;
-    const { messagesPerSecond, bytesPerSecond } = DATA_RATE;
-    const now = options.clock.now();
-    // Less than a second's worth at once: a burst of old news is nobody's wish.
-    this.#messages = new TokenBucket(messagesPerSecond, messagesPerSecond / 4, now);
-    this.#volume = new TokenBucket(bytesPerSecond, bytesPerSecond / 4, now);
+    this.#spoken = new SpokenData(options, BURST_SECONDS);
   }
 
   /** While false nothing is sent, `send` throws `scope-violation`: the terms do not let this end send. */
@@ -119,21 +94,17 @@ export class LatestSender {
 
   get counters(): LatestSenderCounters {
     return {
-      sent: this.#sent,
-      bytes: this.#bytes,
+      ...this.#spoken.counters,
       replaced: this.#replaced,
       undelivered: Object.fromEntries(Object.entries(this.#dropped).filter(([, count]) => count > 0)),
       waiting: this.#waiting === undefined && this.#atHop === undefined ? 0 : 1,
-      checkpoints: this.#checkpoints,
     };
   }
 
   /** Sends a value in place of any that waits. Resolves when it left, or will not. */
   async send(payload: Uint8Array): Promise<LatestFate> {
     if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
-    if (!this.#permitted) {
-      throw new ParleyError({ code: "scope-violation", message: "This end gave up sending data." });
-    }
+    if (!this.#permitted) throw notPermitted();
     this.#replace();
     const at = this.#clock.now();
     const settled = Promise.withResolvers<LatestFate>();
@@ -155,14 +126,12 @@ export class LatestSender {
 
   /** Values leave on another flow from now on. */
   moveTo(flow: number): void {
-    this.#frames.useFlow(flow);
+    this.#spoken.moveTo(flow);
   }
 
   /** What follows is sealed so: the profile changed, or the listener has another key. */
   useSeal(seal: FrameSeal): void {
-    this.#frames.useSeal(seal);
-    const due = this.#checkpointer.useProfile(seal.profile);
-    if (due !== undefined) this.#owe(due);
+    this.#spoken.useSeal(seal);
   }
 
   /** Lets what waits go and signs the final checkpoint. Idempotent. */
@@ -171,14 +140,12 @@ export class LatestSender {
     this.#finished = true;
     this.#drop("closed");
     this.#outlet.takeBack();
-    this.#owe(this.#checkpointer.finish());
+    this.#spoken.finish();
   }
 
   /** Wakes the checkpointer; the call's timer runs it. */
   poll(now: number): void {
-    if (this.#finished) return;
-    const due = this.#checkpointer.poll(now);
-    if (due !== undefined) this.#owe(due);
+    if (!this.#finished) this.#spoken.poll(now);
   }
 
   /** Whatever waits, here or at the hop, makes room for a newer value. */
@@ -214,14 +181,11 @@ export class LatestSender {
   #dueAt({ payload, deadline }: Waiting, now: number): number {
     if (this.#pauses.size > 0) return deadline;
     if (!this.#outlet.hasRoom) return now + ROOM_MS;
-    const bytes = payload.length + PACKET_OVERHEAD;
-    if (this.#messages.has(1, now) && this.#volume.has(bytes, now)) return now;
-    return Math.max(this.#messages.availableAt(1), this.#volume.availableAt(bytes));
+    return this.#spoken.dueAt(payload, now);
   }
 
   #hand(value: Waiting, now: number): void {
-    this.#messages.take(1);
-    this.#volume.take(value.payload.length + PACKET_OVERHEAD);
+    this.#spoken.spend(value.payload);
     const older = this.#atHop;
     if (older !== undefined) {
       this.#atHop = undefined;
@@ -229,7 +193,7 @@ export class LatestSender {
       older.settle("replaced");
       this.#outlet.takeBack();
     }
-    const frame = this.#sign(value, now);
+    const frame = this.#spoken.sign(value.payload, value.at, now);
     this.#atHop = value;
     const fate = this.#outlet.frame(frame, value.deadline, (isSent) => {
       if (this.#atHop !== value) return;
@@ -245,19 +209,9 @@ export class LatestSender {
     );
   }
 
-  #sign({ payload, at }: Waiting, now: number): SentFrame {
-    const frame = this.#frames.send(payload, this.#time.wallAt(at), { marker: true });
-    this.#sent += 1;
-    this.#bytes += frame.packet.length;
-    const checkpoint = this.#checkpointer.add(frame.sequence, frame.captured, frame.digest, now);
-    if (checkpoint !== undefined) this.#owe(checkpoint);
-    return frame;
-  }
-
   #settle(value: Waiting, outcome: "sent" | "stale" | "too-large", sequence: number): void {
     if (outcome !== "sent") this.#dropped[outcome] += 1;
-    const fate = outcome === "sent" ? "sent" : "unsent";
-    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate, at: this.#clock.now() });
+    this.#spoken.tell(outcome === "sent" ? "sent" : "unsent", sequence);
     value.settle(outcome === "sent" ? "sent" : "dropped");
   }
 
@@ -270,12 +224,4 @@ export class LatestSender {
     this.#dropped[reason] += 1;
     value.settle("dropped");
   }
-
-  #owe(checkpoint: Uint8Array): void {
-    this.#checkpoints += 1;
-    this.#outlet.checkpoint(checkpoint);
-  }
 }
-
-/** Bytes of a packet besides its payload: RTP header, extension header, attribution element. */
-const PACKET_OVERHEAD = 96;

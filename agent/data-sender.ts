@@ -1,13 +1,9 @@
 import type { Clock } from "../codecs/clock.ts";
 import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { Checkpointer } from "../sfu/checkpointer.ts";
-import type { FrameSender } from "../sfu/frame-sender.ts";
-import { TokenBucket } from "../sfu/token-bucket.ts";
 import { DATA_RATE } from "../signaling/data-stream.ts";
-import type { FrameWatch } from "./frame-fate.ts";
 import { type KeptMessage, KeptMessages } from "./kept-messages.ts";
-import type { MediaTime } from "./media-time.ts";
+import { notPermitted, PACKET_OVERHEAD, SpokenData, type SpokenDataOptions } from "./spoken-data.ts";
 
 /** Sends that may wait for the one before. A writer that ignores the promise of `send` meets this as `buffer-full`. */
 const WAITING_MESSAGES = 256;
@@ -30,6 +26,12 @@ export interface DataOutlet {
   giveUp(): void;
 }
 
+export interface DataSenderOptions extends SpokenDataOptions {
+  readonly outlet: DataOutlet;
+  /** Of the listener's media key. Default 0. */
+  readonly listenerGeneration?: number;
+}
+
 export interface DataSenderCounters {
   /** Messages signed and handed to the stream. */
   readonly sent: number;
@@ -49,14 +51,8 @@ export interface DataSenderCounters {
 /** One data stream as its speaker: numbers, signs and sends one message after the other, at the pace of rate and carrier. */
 export class DataSender {
   readonly #clock: Clock;
-  readonly #time: MediaTime;
-  readonly #frames: FrameSender;
-  readonly #checkpointer: Checkpointer;
   readonly #outlet: DataOutlet;
-  readonly #stream: number;
-  readonly #watch: FrameWatch | undefined;
-  readonly #messages: TokenBucket;
-  readonly #volume: TokenBucket;
+  readonly #spoken: SpokenData;
   readonly #over = Promise.withResolvers<void>();
   readonly #undelivered: Record<string, number> = {};
   #last: Promise<unknown> = Promise.resolve();
@@ -84,35 +80,13 @@ export class DataSender {
   #isStrange = false;
   #finished = false;
   #waiting = 0;
-  #sent = 0;
   #sentAgain = 0;
-  #bytes = 0;
-  #checkpoints = 0;
 
-  constructor(options: {
-    readonly clock: Clock;
-    readonly time: MediaTime;
-    readonly frames: FrameSender;
-    readonly checkpointer: Checkpointer;
-    readonly outlet: DataOutlet;
-    /** Stream id, as `watch` tells it. */
-    readonly stream: number;
-    /** Of the listener's media key. Default 0. */
-    readonly listenerGeneration?: number;
-    readonly watch?: FrameWatch | undefined;
-  }) {
+  constructor(options: DataSenderOptions) {
     this.#listenerGeneration = options.listenerGeneration ?? 0;
     this.#clock = options.clock;
-    this.#time = options.time;
-    this.#frames = options.frames;
-    this.#checkpointer = options.checkpointer;
     this.#outlet = options.outlet;
-    this.#stream = options.stream;
-    this.#watch = options.watch;
-    const { messagesPerSecond, bytesPerSecond, burst } = DATA_RATE;
-    const now = options.clock.now();
-    this.#messages = new TokenBucket(messagesPerSecond, messagesPerSecond * burst, now);
-    this.#volume = new TokenBucket(bytesPerSecond, bytesPerSecond * burst, now);
+    this.#spoken = new SpokenData(options, DATA_RATE.burst);
   }
 
   /** While false nothing is sent, `send` throws `scope-violation`: the terms do not let this end send. */
@@ -126,12 +100,10 @@ export class DataSender {
 
   get counters(): DataSenderCounters {
     return {
-      sent: this.#sent,
+      ...this.#spoken.counters,
       sentAgain: this.#sentAgain,
       unconfirmed: this.#kept.dropped,
-      bytes: this.#bytes,
       waiting: this.#waiting,
-      checkpoints: this.#checkpoints,
       undelivered: { ...this.#undelivered },
     };
   }
@@ -213,7 +185,7 @@ export class DataSender {
    */
   async attach(flow: number, nextSequence: number, isSettled = true): Promise<void> {
     const attachment = ++this.#attachments;
-    this.#frames.useFlow(flow);
+    this.#spoken.moveTo(flow);
     this.#loss = Promise.withResolvers<void>();
     this.#away ??= Promise.withResolvers<void>();
     const isPresent = () => attachment === this.#attachments && this.#failure === undefined;
@@ -238,10 +210,8 @@ export class DataSender {
   useSeal(seal: FrameSeal, listenerGeneration: number): void {
     this.#isStrange ||= seal.profile === "chain" && listenerGeneration !== this.#listenerGeneration;
     this.#listenerGeneration = listenerGeneration;
-    this.#frames.useSeal(seal);
+    this.#spoken.useSeal(seal);
     this.#sealAnew();
-    const due = this.#checkpointer.useProfile(seal.profile);
-    if (due !== undefined) this.#owe(due);
   }
 
   /** Refuses what waits and signs the final checkpoint. Idempotent. */
@@ -249,20 +219,18 @@ export class DataSender {
     this.#fail(new ParleyError({ code: "closed", message: "The call has ended." }));
     if (this.#finished) return;
     this.#finished = true;
-    this.#owe(this.#checkpointer.finish());
+    this.#spoken.finish();
   }
 
   /** Wakes the checkpointer; the call's timer runs it. */
   poll(now: number): void {
-    if (this.#finished) return;
-    const due = this.#checkpointer.poll(now);
-    if (due !== undefined) this.#owe(due);
+    if (!this.#finished) this.#spoken.poll(now);
   }
 
   async #sendNext(payload: Uint8Array): Promise<void> {
     if (!this.#permitted) throw notPermitted();
     const bytes = payload.length + PACKET_OVERHEAD;
-    await this.#pace(bytes);
+    await this.#pace(payload);
     await this.#ready();
     while (this.#failure === undefined && !this.#kept.hasRoom(bytes) && !this.#isUnconfirmed) {
       await this.#confirmation();
@@ -281,15 +249,10 @@ export class DataSender {
 
   #sign(payload: Uint8Array): KeptMessage {
     const now = this.#clock.now();
-    const frame = this.#frames.send(payload, this.#time.wallAt(now), { marker: true });
-    const { sequence, packet } = frame;
+    const { sequence, packet } = this.#spoken.sign(payload, now, now);
     const message = { sequence, packet, payload, at: now };
     this.#kept.add(message);
-    this.#sent += 1;
-    this.#bytes += packet.length;
-    const checkpoint = this.#checkpointer.add(sequence, frame.captured, frame.digest, now);
-    if (checkpoint !== undefined) this.#owe(checkpoint);
-    this.#watch?.({ direction: "sent", stream: this.#stream, sequence, fate: "sent", at: now });
+    this.#spoken.tell("sent", sequence);
     return message;
   }
 
@@ -308,7 +271,7 @@ export class DataSender {
   #sealAnew(): void {
     if (!this.#isStrange || this.#away !== undefined || this.#peerAway !== undefined || this.#finished)
       return;
-    void this.attach(this.#frames.flow, 0);
+    void this.attach(this.#spoken.flow, 0);
   }
 
   /** Whether it is for want of a connection that nothing was taken. */
@@ -330,20 +293,19 @@ export class DataSender {
     this.#outlet.giveUp();
   }
 
-  /** Waits until the agreed rate allows `bytes` more, or the stream is over. */
-  async #pace(bytes: number): Promise<void> {
+  /** Waits until the agreed rate allows one more, or the stream is over. */
+  async #pace(payload: Uint8Array): Promise<void> {
     for (;;) {
       const now = this.#clock.now();
-      if (this.#messages.has(1, now) && this.#volume.has(bytes, now)) break;
-      const at = Math.max(this.#messages.availableAt(1), this.#volume.availableAt(bytes));
+      const at = this.#spoken.dueAt(payload, now);
+      if (at <= now) break;
       const due = Promise.withResolvers<void>();
       const cancel = this.#clock.at(at, () => due.resolve());
       await Promise.race([due.promise, this.#over.promise]);
       cancel();
       if (this.#failure !== undefined) return;
     }
-    this.#messages.take(1);
-    this.#volume.take(bytes);
+    this.#spoken.spend(payload);
   }
 
   /** Resolves when both ends have a connection and the call is not suspended, or the stream is over. */
@@ -395,16 +357,4 @@ export class DataSender {
     this.#failure ??= failure;
     this.#over.resolve();
   }
-
-  #owe(checkpoint: Uint8Array): void {
-    this.#checkpoints += 1;
-    this.#outlet.checkpoint(checkpoint);
-  }
 }
-
-function notPermitted(): ParleyError {
-  return new ParleyError({ code: "scope-violation", message: "This end gave up sending data." });
-}
-
-/** Bytes of a packet besides its payload: RTP header, extension header, attribution element. */
-const PACKET_OVERHEAD = 96;

@@ -3,12 +3,10 @@ import {
   CHANNELS,
   CLOCK_RATE,
   CODEC_NAME,
-  DIRECTION,
-  type Direction,
   FRAME_MS,
   PAYLOAD_TYPE,
-  SSRC,
-  STREAM_ID,
+  type StreamFields,
+  streamFields,
 } from "./stream-fields.ts";
 
 /** Most codecs offered for one stream. More are refused (`field-invalid`). */
@@ -37,25 +35,14 @@ export type AnswerCodec = {
   readonly red_payload_type?: number;
 };
 
-export type AudioOfferStream = {
-  readonly stream: number;
-  readonly modality: "audio";
-  readonly direction: Direction;
-  /** Of the caller's packets on this stream. */
-  readonly ssrc: number;
+export type AudioOfferStream = StreamFields<"audio"> & {
   /** In order of preference. */
   readonly codecs: readonly OfferCodec[];
   /** The callee may not interrupt what the caller says on it. Absent: it may. */
   readonly interruptible?: false;
 };
 
-export type AudioAnswerStream = {
-  readonly stream: number;
-  readonly modality: "audio";
-  /** As the callee sees it. */
-  readonly direction: Direction;
-  /** Of the callee's packets on this stream. */
-  readonly ssrc: number;
+export type AudioAnswerStream = StreamFields<"audio"> & {
   readonly codec: AnswerCodec;
   /** The caller may not interrupt what the callee says on it. Absent: it may. */
   readonly interruptible?: false;
@@ -82,10 +69,7 @@ export function arePayloadTypesDistinct(codecs: readonly OfferCodec[]): boolean 
 }
 
 export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStream>({
-  stream: STREAM_ID,
-  modality: oneOf("audio"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("audio"),
   codecs: list(
     object<OfferCodec>({
       name: CODEC_NAME,
@@ -101,10 +85,7 @@ export const AUDIO_OFFER_STREAM: Shape<AudioOfferStream> = object<AudioOfferStre
 });
 
 export const AUDIO_ANSWER_STREAM: Shape<AudioAnswerStream> = object<AudioAnswerStream>({
-  stream: STREAM_ID,
-  modality: oneOf("audio"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("audio"),
   codec: object<AnswerCodec>({
     name: CODEC_NAME,
     clock_rate: CLOCK_RATE,

@@ -1,5 +1,5 @@
 import { integer, list, object, oneOf, optional, type Shape, text } from "./shape.ts";
-import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
+import { CODEC_NAME, PAYLOAD_TYPE, type StreamFields, streamFields } from "./stream-fields.ts";
 
 /** Most formats offered for one stream. More are refused (`field-invalid`). */
 const MAX_FORMATS = 8;
@@ -49,26 +49,17 @@ export type DataDelivery = {
   readonly deadline_ms?: number;
 };
 
-export type DataOfferStream = DataDelivery & {
-  readonly stream: number;
-  readonly modality: "data";
-  readonly direction: Direction;
-  /** Of the caller's packets on this stream. */
-  readonly ssrc: number;
-  /** In order of preference. */
-  readonly formats: readonly DataFormat[];
-};
+export type DataOfferStream = StreamFields<"data"> &
+  DataDelivery & {
+    /** In order of preference. */
+    readonly formats: readonly DataFormat[];
+  };
 
 /** Label, delivery and deadline are those of the offer. */
-export type DataAnswerStream = DataDelivery & {
-  readonly stream: number;
-  readonly modality: "data";
-  /** As the callee sees it. */
-  readonly direction: Direction;
-  /** Of the callee's packets on this stream. */
-  readonly ssrc: number;
-  readonly format: DataFormat;
-};
+export type DataAnswerStream = StreamFields<"data"> &
+  DataDelivery & {
+    readonly format: DataFormat;
+  };
 
 /** True when `offered` holds the format that an answer chose. */
 export function isOfferedFormat(format: DataFormat, offered: DataOfferStream): boolean {
@@ -101,19 +92,13 @@ const DELIVERY = {
 } as const;
 
 export const DATA_OFFER_STREAM: Shape<DataOfferStream> = object<DataOfferStream>({
-  stream: STREAM_ID,
-  modality: oneOf("data"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("data"),
   formats: list(FORMAT, { min: 1, max: MAX_FORMATS }),
   ...DELIVERY,
 });
 
 export const DATA_ANSWER_STREAM: Shape<DataAnswerStream> = object<DataAnswerStream>({
-  stream: STREAM_ID,
-  modality: oneOf("data"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("data"),
   format: FORMAT,
   ...DELIVERY,
 });

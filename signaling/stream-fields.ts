@@ -1,6 +1,6 @@
 import { refuse } from "../codecs/result.ts";
 import { MAX_JWS_CHARACTERS } from "./jws.ts";
-import { MAX_SCOPE_TOKENS, MAX_TOKEN_CHARACTERS } from "./scope.ts";
+import { MAX_SCOPE_TOKENS, MAX_TOKEN_CHARACTERS, type Modality } from "./scope.ts";
 import { integer, list, number, object, oneOf, type Shape, text } from "./shape.ts";
 
 /** How frames are attributed: a signature on each, or a MAC on each and signed checkpoints. */
@@ -11,6 +11,16 @@ export type Direction = "sendrecv" | "sendonly" | "recvonly";
 
 /** A speaker's clock against the server's: what to add to its times, and how sure that is. Milliseconds. */
 export type ClockStatement = { readonly offset_ms: number; readonly uncertainty_ms: number };
+
+/** What every stream of an offer or an answer says, whatever it carries. */
+export type StreamFields<Kind extends Modality> = {
+  readonly stream: number;
+  readonly modality: Kind;
+  /** As who says it sees it. */
+  readonly direction: Direction;
+  /** Of their packets on this stream. */
+  readonly ssrc: number;
+};
 
 /** True when who says `direction` sends. */
 export function sends(direction: Direction): boolean {
@@ -51,6 +61,13 @@ export function directionsOf(local: Flowing): Direction[] {
 export const STREAM_ID: Shape<number> = integer(0, 0xffff_ffff);
 export const SSRC: Shape<number> = integer(0, 0xffff_ffff);
 export const DIRECTION: Shape<Direction> = oneOf("sendrecv", "sendonly", "recvonly");
+/** The forms of {@link StreamFields}. */
+export function streamFields<Kind extends Modality>(
+  modality: Kind,
+): { readonly [Name in keyof StreamFields<Kind>]: Shape<StreamFields<Kind>[Name]> } {
+  return { stream: STREAM_ID, modality: oneOf(modality), direction: DIRECTION, ssrc: SSRC };
+}
+
 export const PROFILE: Shape<Profile> = oneOf("frame", "chain");
 /** A signed object inside another. */
 export const JWS_TEXT: Shape<string> = text({ max: MAX_JWS_CHARACTERS });

@@ -1,6 +1,6 @@
 import { VIDEO_CLOCK_RATE } from "../codecs/video-formats.ts";
 import { integer, list, object, oneOf, optional, type Shape } from "./shape.ts";
-import { CODEC_NAME, DIRECTION, type Direction, PAYLOAD_TYPE, SSRC, STREAM_ID } from "./stream-fields.ts";
+import { CODEC_NAME, PAYLOAD_TYPE, type StreamFields, streamFields } from "./stream-fields.ts";
 
 /** Most codecs offered for one stream. More are refused (`field-invalid`). */
 const MAX_VIDEO_CODECS = 8;
@@ -35,26 +35,17 @@ export type VideoSource = {
   readonly rendition?: number;
 };
 
-export type VideoOfferStream = VideoSource & {
-  readonly stream: number;
-  readonly modality: "video";
-  readonly direction: Direction;
-  /** Of the caller's packets on this stream. */
-  readonly ssrc: number;
-  /** In order of preference. */
-  readonly codecs: readonly VideoCodec[];
-};
+export type VideoOfferStream = StreamFields<"video"> &
+  VideoSource & {
+    /** In order of preference. */
+    readonly codecs: readonly VideoCodec[];
+  };
 
 /** `source` and `rendition` are those of the offer. Of the streams of one source all have the same codec. */
-export type VideoAnswerStream = VideoSource & {
-  readonly stream: number;
-  readonly modality: "video";
-  /** As the callee sees it. */
-  readonly direction: Direction;
-  /** Of the callee's packets on this stream. */
-  readonly ssrc: number;
-  readonly codec: VideoCodec;
-};
+export type VideoAnswerStream = StreamFields<"video"> &
+  VideoSource & {
+    readonly codec: VideoCodec;
+  };
 
 /** True when `offered` holds the codec that an answer chose, and allows as much. */
 export function isOfferedVideo(codec: VideoCodec, offered: VideoOfferStream): boolean {
@@ -90,20 +81,14 @@ const CODEC: Shape<VideoCodec> = object<VideoCodec>({
 });
 
 export const VIDEO_OFFER_STREAM: Shape<VideoOfferStream> = object<VideoOfferStream>({
-  stream: STREAM_ID,
-  modality: oneOf("video"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("video"),
   codecs: list(CODEC, { min: 1, max: MAX_VIDEO_CODECS }),
   source: optional(SOURCE),
   rendition: optional(RENDITION),
 });
 
 export const VIDEO_ANSWER_STREAM: Shape<VideoAnswerStream> = object<VideoAnswerStream>({
-  stream: STREAM_ID,
-  modality: oneOf("video"),
-  direction: DIRECTION,
-  ssrc: SSRC,
+  ...streamFields("video"),
   codec: CODEC,
   source: optional(SOURCE),
   rendition: optional(RENDITION),
