@@ -50,11 +50,11 @@ export function compareUtterance(
   for (const [index, piece] of pieces.entries()) {
     const before = pieces[index - 1];
     if (before !== undefined && Math.abs(piece.offset - before.offset) > samples(SLIP_MS)) slips += 1;
-    product.add(utterance, recording, piece.offset, piece.start, piece.end, 1);
+    product.add(utterance, recording, piece.offset, piece.start, piece.end);
     heard.set(recording.subarray(piece.offset + piece.start, piece.offset + piece.end), piece.start);
   }
   const rigid = new Product();
-  rigid.add(utterance, recording, offset, 0, utterance.length, 1);
+  rigid.add(utterance, recording, offset, 0, utterance.length);
   return {
     offset: pieces[0]?.offset ?? offset,
     correlation: product.correlation,
@@ -104,29 +104,58 @@ function bestPlace(
   clockRate: number,
 ): number {
   const step = Math.max(1, Math.round(clockRate / 8000));
-  const coarse = bestOf(wanted, recording, around - reach, around + reach, step, step);
-  return step === 1 ? coarse : bestOf(wanted, recording, coarse - step, coarse + step, 1, 2);
+  const coarse = bestOf(wanted, recording, around - reach, around + reach, step);
+  return step === 1 ? coarse : bestOf(wanted, recording, coarse - step, coarse + step, 1);
 }
 
-function bestOf(
-  wanted: Int16Array,
-  recording: Int16Array,
-  from: number,
-  to: number,
-  step: number,
-  stride: number,
-): number {
+/** Of the places from `from` to `to`, `step` apart, the one where `wanted` fits best, judged by every `step`th sample. */
+function bestOf(wanted: Int16Array, recording: Int16Array, from: number, to: number, step: number): number {
+  const first = Math.max(0, from);
+  const places = Math.max(0, Math.floor((to - first) / step) + 1);
+  const sought = everyNth(wanted, 0, Math.ceil(wanted.length / step), step);
+  const there = everyNth(recording, first, sought.length + places, step);
+  const energy = sought.reduce((sum, sample) => sum + sample * sample, 0);
+  let found = 0;
+  for (let at = 0; at < sought.length; at += 1) found += (there[at] as number) ** 2;
   let best = Number.NEGATIVE_INFINITY;
-  let place = Math.max(0, from);
-  for (let candidate = place; candidate <= to; candidate += step) {
-    const product = new Product();
-    product.add(wanted, recording, candidate, 0, wanted.length, stride);
-    if (product.correlation > best) {
-      best = product.correlation;
-      place = candidate;
+  let place = first;
+  for (let index = 0; index < places; index += 1) {
+    const likeness = correlation(productAt(sought, there, index), energy, found);
+    if (likeness > best) {
+      best = likeness;
+      place = first + index * step;
     }
+    // Whole numbers far below 2^53: what comes in and goes out leaves no error behind.
+    found += (there[index + sought.length] as number) ** 2 - (there[index] as number) ** 2;
   }
   return place;
+}
+
+/** `count` samples from `from` on, `step` apart; beyond the end there is silence. */
+function everyNth(pcm: Int16Array, from: number, count: number, step: number): Float64Array {
+  const samples = new Float64Array(count);
+  const within = Math.min(count, Math.ceil((pcm.length - from) / step));
+  for (let index = 0; index < within; index += 1) samples[index] = pcm[from + index * step] as number;
+  return samples;
+}
+
+/** Four sums, which a processor makes side by side. */
+function productAt(sought: Float64Array, there: Float64Array, from: number): number {
+  const { length } = sought;
+  let [one, two, three, four] = [0, 0, 0, 0];
+  let at = 0;
+  for (; at + 3 < length; at += 4) {
+    one += (sought[at] as number) * (there[from + at] as number);
+    two += (sought[at + 1] as number) * (there[from + at + 1] as number);
+    three += (sought[at + 2] as number) * (there[from + at + 2] as number);
+    four += (sought[at + 3] as number) * (there[from + at + 3] as number);
+  }
+  for (; at < length; at += 1) one += (sought[at] as number) * (there[from + at] as number);
+  return one + two + three + four;
+}
+
+function correlation(product: number, wanted: number, found: number): number {
+  return wanted === 0 || found === 0 ? 0 : product / Math.sqrt(wanted * found);
 }
 
 /** Normalised correlation, gathered piece by piece. */
@@ -135,27 +164,22 @@ class Product {
   #wanted = 0;
   #found = 0;
 
-  add(
-    wanted: Int16Array,
-    recording: Int16Array,
-    offset: number,
-    start: number,
-    end: number,
-    stride: number,
-  ): void {
-    for (let at = start; at < end; at += stride) {
-      const x = wanted[at] as number;
-      const y = recording[offset + at] ?? 0;
-      this.#product += x * y;
-      this.#wanted += x * x;
-      this.#found += y * y;
+  add(wanted: Int16Array, recording: Int16Array, offset: number, start: number, end: number): void {
+    let [product, energy, found] = [0, 0, 0];
+    for (let at = start; at < end; at += 1) energy += (wanted[at] as number) ** 2;
+    const last = Math.min(end, recording.length - offset);
+    for (let at = Math.max(start, -offset); at < last; at += 1) {
+      const sample = recording[offset + at] as number;
+      product += (wanted[at] as number) * sample;
+      found += sample * sample;
     }
+    this.#product += product;
+    this.#wanted += energy;
+    this.#found += found;
   }
 
   get correlation(): number {
-    return this.#wanted === 0 || this.#found === 0
-      ? 0
-      : this.#product / Math.sqrt(this.#wanted * this.#found);
+    return correlation(this.#product, this.#wanted, this.#found);
   }
 }
 
@@ -178,8 +202,9 @@ function bestOffset(wanted: Float64Array, levels: Float64Array): number {
   for (let candidate = 0; candidate <= last; candidate += 1) {
     let product = 0;
     let energy = 1;
-    for (let at = 0; at < wanted.length; at += 1) {
-      const level = levels[candidate + at] ?? 0;
+    const end = Math.min(wanted.length, levels.length - candidate);
+    for (let at = 0; at < end; at += 1) {
+      const level = levels[candidate + at] as number;
       product += (wanted[at] as number) * level;
       energy += level * level;
     }

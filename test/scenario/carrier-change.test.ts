@@ -25,10 +25,11 @@ function diary(agent: Agent): string[] {
 
 /** Talks without pause until it is told to stop. */
 function talking(call: Call): () => void {
-  const pcm = utterance(600, 48_000);
+  const pcm = utterance(6, 48_000);
   let isOver = false;
   void (async () => {
-    for (let at = 0; !isOver; at += 4_800) await call.audio.write(pcm.subarray(at, at + 4_800));
+    for (let at = 0; !isOver; at = (at + 4_800) % pcm.length)
+      await call.audio.write(pcm.subarray(at, at + 4_800));
   })().catch(() => undefined);
   return () => {
     isOver = true;

@@ -7,12 +7,22 @@ import type { World } from "./world.ts";
 
 /** A sweep whose loudness swells and fades like syllables, mono. */
 export function utterance(seconds: number, clockRate: number): Int16Array {
-  return Int16Array.from({ length: Math.round(seconds * clockRate) }, (_, at) => {
+  const length = Math.round(seconds * clockRate);
+  const made = utterances.get(clockRate) ?? new Int16Array();
+  if (made.length >= length) return made.slice(0, length);
+  const longer = new Int16Array(length);
+  longer.set(made);
+  for (let at = made.length; at < length; at += 1) {
     const t = at / clockRate;
     const pitch = Math.sin(2 * Math.PI * (180 + 60 * (t % 3)) * t);
-    return 9000 * pitch * (0.6 + 0.4 * Math.sin(2 * Math.PI * 3.1 * t + t * t));
-  });
+    longer[at] = 9000 * pitch * (0.6 + 0.4 * Math.sin(2 * Math.PI * 3.1 * t + t * t));
+  }
+  utterances.set(clockRate, longer);
+  return longer.slice();
 }
+
+/** The longest made of each clock rate; a shorter one is its beginning. */
+const utterances = new Map<number, Int16Array>();
 
 /** A call that is up, seen from both ends. */
 export interface Pair {

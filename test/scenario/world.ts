@@ -7,7 +7,7 @@ import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
-import { createExchangeKey, createSigner, frameMac, random, verifier } from "../../platform/node/sodium.ts";
+import { createExchangeKey, frameMac, random } from "../../platform/node/sodium.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
@@ -17,6 +17,7 @@ import { MediaServer } from "../../src/server/media-server.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
 import { type LinkModel, MemoryNetwork, type MemoryOptions } from "../../transports/memory.ts";
 import { VirtualClock } from "../net/virtual-clock.ts";
+import { KnownSignatures } from "./known-signatures.ts";
 import { SeparateNetwork } from "./separate-network.ts";
 
 export const ORIGIN = "https://127.0.0.1:4480";
@@ -45,7 +46,11 @@ export class World {
   readonly serverId: string;
   /** The server's own key and documents: what a server gone bad has at hand. */
   readonly serverIdentity: AgentIdentity<Signer>;
-  readonly issuer: Issuer = { name: "registrar.test", signer: createSigner(new Uint8Array(32).fill(0x77)) };
+  readonly #signatures = new KnownSignatures();
+  readonly issuer: Issuer = {
+    name: "registrar.test",
+    signer: this.#signatures.createSigner(new Uint8Array(32).fill(0x77)),
+  };
   /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
   readonly reported: unknown[] = [];
   readonly #config: Partial<SwitchboardConfig>;
@@ -112,7 +117,7 @@ export class World {
       identity: this.serverIdentity,
       log: this.log,
       clock: this.clock,
-      verifier,
+      verifier: this.#signatures,
       sha256,
       random,
       events: SILENT_LOG,
@@ -140,8 +145,8 @@ export class World {
   identity(fields: NewIdentity): AgentIdentity<Signer> {
     const seed = new Uint8Array(32);
     new DataView(seed.buffer).setUint32(0, this.#seed++);
-    const signer = createSigner(seed);
-    return newIdentity(fields, signer, this.issuer, this.clock.wall() - 60_000, verifier);
+    const signer = this.#signatures.createSigner(seed);
+    return newIdentity(fields, signer, this.issuer, this.clock.wall() - 60_000, this.#signatures);
   }
 
   /** The platform agents of this world run on. */
@@ -149,8 +154,8 @@ export class World {
     return {
       clock: this.clock,
       random,
-      verifier,
-      createSigner,
+      verifier: this.#signatures,
+      createSigner: this.#signatures.createSigner,
       createExchangeKey,
       frameMac,
       sha256,
