@@ -10,12 +10,13 @@ import type { LoadOrder, LoadReport } from "./load/relay-load.ts";
 import { withParleyServer } from "./parley-server.ts";
 import { type BenchRow, formatRows } from "./row.ts";
 
-/** About two minutes: one server, one flood after the other, each from a process of its own, all on loopback. */
-export async function run(): Promise<BenchRow[]> {
+/** About two minutes for all: one server, one flood after the other, each from a process of its own, all on loopback. */
+export async function run(kinds: readonly string[] = []): Promise<BenchRow[]> {
   return await withParleyServer(async (server, target) => {
     const quiet = await underLoad(server, target);
     const rows = [...quietRows(quiet)];
     for (const { kind, connections } of FLOODS) {
+      if (kinds.length > 0 && !kinds.includes(kind)) continue;
       const flooder = new BenchProcess(FLOODER, [JSON.stringify(orderOf(kind, connections, target))]);
       try {
         await flooder.mark("flooding", STANDING_TIMEOUT);
@@ -39,6 +40,8 @@ interface Found {
   readonly unanswered: number;
   /** The most memory of the server's own, bytes. */
   readonly memory: number;
+  /** What the server used of a core meanwhile. */
+  readonly cpu: number;
 }
 
 async function underLoad(server: BenchProcess, target: LoadTarget): Promise<Found> {
@@ -70,11 +73,14 @@ async function underLoad(server: BenchProcess, target: LoadTarget): Promise<Foun
     await load.mark("ready", STANDING_TIMEOUT);
     load.tell("go");
     await load.mark("begin", RUN_TIMEOUT);
+    const [from, used] = [performance.now(), server.cpuSeconds()];
     const others = asking();
     await load.mark("end", RUN_TIMEOUT);
+    const cpu = (1_000 * (server.cpuSeconds() - used)) / (performance.now() - from);
     isOver = true;
     await others;
-    return { load: await load.next<LoadReport>(RUN_TIMEOUT), asked: asked.summary(), unanswered, memory };
+    const report = await load.next<LoadReport>(RUN_TIMEOUT);
+    return { load: report, asked: asked.summary(), unanswered, memory, cpu };
   } finally {
     isOver = true;
     await load.stop();
@@ -96,7 +102,7 @@ function orderOf(kind: FloodKind, connections: number, { address }: LoadTarget):
   return { kind, connections, port, host: "127.0.0.1", origin: `https://${address}`, from: LOOPBACK };
 }
 
-function quietRows({ load, asked }: Found): BenchRow[] {
+function quietRows({ load, asked, cpu }: Found): BenchRow[] {
   const name = "no flood";
   return [
     {
@@ -108,6 +114,7 @@ function quietRows({ load, asked }: Found): BenchRow[] {
       ...{ name, metric: "others answered p50", value: asked.p50, unit: "ms", better: "less" },
       note: "dialling, handshake and answer over TLS, a record on disk",
     },
+    { name, metric: "server CPU", value: cpu, unit: "of a core", better: "less", note: "all threads" },
   ];
 }
 
@@ -130,6 +137,10 @@ function floodRows(kind: FloodKind, quiet: Found, found: Found, report: FloodRep
     {
       ...{ name, metric: "others answered p99", value: asked.p99, unit: "ms", better: "less" },
       note: `p50 ${asked.p50.toFixed(1)} ms, of ${asked.count}`,
+    },
+    {
+      ...{ name, metric: "server CPU", value: found.cpu, unit: "of a core", better: "less" },
+      note: `${(found.cpu - quiet.cpu).toFixed(2)} beyond the quiet run`,
     },
     { name, metric: "others not answered", value: unanswered, unit: "requests", better: "less", target: 0 },
     {
@@ -168,4 +179,4 @@ const SETTLE_MS = 3_000;
 const STANDING_TIMEOUT = 60_000;
 const RUN_TIMEOUT = 20_000;
 
-if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);
+if (import.meta.main) process.stdout.write(`${formatRows(await run(process.argv.slice(2)))}\n`);

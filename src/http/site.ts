@@ -151,6 +151,8 @@ function tlsServer(handler: RequestListener, tls: TlsParts): HttpsServer {
         key: certificate.privateKeyPem,
         ...(tls.clientCertificates === "asked" ? ASKING_SERVER_OPTIONS : TLS_SERVER_OPTIONS),
         ALPNProtocols: [...PROTOCOLS],
+        // The door says when it is whose turn.
+        pauseOnConnect: true,
       },
       handler,
     );

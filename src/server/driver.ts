@@ -15,7 +15,6 @@ import type { RecordLog } from "../../signaling/record-log.ts";
 import type {
   EvidenceFile,
   ExchangeId,
-  LookUpTarget,
   SwitchboardInput,
   SwitchboardOutput,
 } from "../../signaling/switchboard/io.ts";
@@ -24,16 +23,17 @@ import type { ErasedRecord } from "../../signaling/tombstone.ts";
 import { networkOfPeer } from "../http/address-limits.ts";
 import type { TokenJudge } from "../tokens/token-judge.ts";
 import { addDrops, type DropsByCarrier } from "./datagram-drops.ts";
+import { DurableReads } from "./durable-reads.ts";
 import { Erasures } from "./erasures.ts";
 import type { EventLog } from "./event-log.ts";
 import { EvidenceCache } from "./evidence-cache.ts";
 import type { Instruments } from "./instruments.ts";
 import { LeftSessions, loggedSessions } from "./left-sessions.ts";
-import { lookUp } from "./look-up.ts";
 import { MediaPlane } from "./media-plane.ts";
 import { OutgoingItems } from "./outgoing-items.ts";
 import { overviewOf, type ServerOverview } from "./overview.ts";
 import { PeerExchanges } from "./peer-exchanges.ts";
+import { RequestTurns } from "./request-turns.ts";
 import { ServerTime } from "./server-time.ts";
 import { readStream } from "./stream-reading.ts";
 
@@ -68,6 +68,7 @@ export class Driver {
   readonly #instruments: Instruments;
   readonly #judgeToken: TokenJudge["judge"];
   readonly #evidenceFiles: EvidenceCache;
+  readonly #reads: DurableReads;
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
   readonly #onLifeEvents: () => void;
@@ -78,6 +79,7 @@ export class Driver {
   #turning = false;
   #nextConnection: ConnectionId = 1;
   #nextExchange: ExchangeId = 1;
+  readonly #requests: RequestTurns;
   /** Datagrams dropped by connections that are over. */
   readonly #pastDrops: DropsByCarrier = {};
   /** Settles when everything appended so far is durable; later appends are never durable before earlier ones. */
@@ -112,11 +114,17 @@ export class Driver {
     this.#switchboard = options.switchboard;
     this.#log = options.log;
     this.#clock = options.clock;
+    this.#requests = new RequestTurns(options.clock);
     this.#time = new ServerTime(options.clock);
     this.#events = options.events;
     this.#instruments = options.instruments;
     this.#judgeToken = options.judgeToken;
     this.#evidenceFiles = new EvidenceCache(options.buildEvidence);
+    this.#reads = new DurableReads({
+      ...options,
+      evidence: this.#evidenceFiles,
+      input: (input) => this.#input(input),
+    });
     this.#onDrained = options.onDrained;
     this.#onFatal = options.onFatal;
     this.#onLifeEvents = options.onLifeEvents;
@@ -200,6 +208,7 @@ export class Driver {
       clock: this.#clock,
       nextId: () => this.#nextExchange++,
       judgeToken: async (request) => await this.#judgeToken(request, origins, id),
+      turns: this.#requests,
       input: (input) => this.#input(input),
     });
     this.#peers.set(id, {
@@ -308,10 +317,9 @@ export class Driver {
         return;
       }
       case "records-wanted":
-        this.#records(output);
-        return;
       case "look-up-wanted":
-        this.#lookUp(output.exchange, output.what);
+      case "evidence-wanted":
+        this.#reads.read(output, this.#durable).catch((error: unknown) => this.#failed(output.kind, error));
         return;
       case "erase-wanted":
         this.#erasures.begin(output.target, output.exchange);
@@ -319,9 +327,6 @@ export class Driver {
       case "left-wanted":
         for (const session of this.#left.takeOf(output.agentId))
           this.#inputs.push({ kind: "left", session, reason: output.reason });
-        return;
-      case "evidence-wanted":
-        this.#evidence(output.exchange, output.sessionId);
         return;
       case "media": {
         const peer = this.#peers.get(output.connection);
@@ -365,44 +370,6 @@ export class Driver {
     this.#instruments.answered(peer.methods.get(exchange), response.status);
     if (final) peer.methods.delete(exchange);
     peer.exchanges.respond(exchange, response, final, this.#durable);
-  }
-
-  #records({
-    exchange,
-    sessionId,
-    from,
-    count,
-  }: Extract<SwitchboardOutput, { kind: "records-wanted" }>): void {
-    this.#durable
-      .then(() => this.#log.sessionRecords(sessionId, from, count))
-      .catch((error: unknown) => {
-        this.#events.log("error", "records-not-read", { sessionId, error: String(error) });
-        return undefined;
-      })
-      .then((records) => this.#input({ kind: "records", exchange, records }))
-      .catch((error: unknown) => this.#failed("records", error));
-  }
-
-  #lookUp(exchange: ExchangeId, what: LookUpTarget): void {
-    this.#durable
-      .then(() => lookUp(this.#log, what))
-      .catch((error: unknown) => {
-        this.#events.log("error", "records-not-read", { what: what.kind, error: String(error) });
-        return undefined;
-      })
-      .then((found) => this.#input({ kind: "looked-up", exchange, found }))
-      .catch((error: unknown) => this.#failed("look-up", error));
-  }
-
-  #evidence(exchange: ExchangeId, sessionId: string): void {
-    this.#durable
-      .then(() => this.#evidenceFiles.get(sessionId))
-      .catch((error: unknown) => {
-        this.#events.log("error", "evidence-not-built", { sessionId, error: String(error) });
-        return undefined;
-      })
-      .then((evidence) => this.#input({ kind: "evidence", exchange, evidence }))
-      .catch((error: unknown) => this.#failed("evidence", error));
   }
 
   #close(id: ConnectionId, code: number, reason: string): void {

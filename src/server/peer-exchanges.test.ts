@@ -6,7 +6,8 @@ import { refuse } from "../../codecs/result.ts";
 import type { DuplexStream } from "../../sfu/carrier.ts";
 import type { SwitchboardInput } from "../../signaling/switchboard/io.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
-import { MAX_EXCHANGES, PeerExchanges } from "./peer-exchanges.ts";
+import { HELD_BACK_MS, MAX_EXCHANGES, PeerExchanges } from "./peer-exchanges.ts";
+import { RequestTurns } from "./request-turns.ts";
 
 const REQUEST: AgtpRequest = {
   dialect: "base",
@@ -51,6 +52,7 @@ function exchanges() {
     connection: 1,
     clock,
     nextId: () => id++,
+    turns: new RequestTurns(clock),
     judgeToken: async ({ path }) => (path === "/" ? undefined : refuse("token-expired", "It is over.")),
     input: (input) => inputs.push(input),
   });
@@ -90,6 +92,20 @@ it("tells when an answer that is not the last was taken", async () => {
   await clock.settle();
   expect(inputs.map(({ kind }) => kind)).toEqual(["request", "taken"]);
   expect(peer.size).toBe(0);
+});
+
+it("holds an answer back that tells of too many requests, and its place with it", async () => {
+  const { clock, peer } = exchanges();
+  const said: number[] = [];
+  const write = async () => void said.push(clock.now());
+  for (const status of [429, 200]) {
+    await peer.read(stream(write));
+    peer.respond(status === 429 ? 0 : 1, { ...RESPONSE, status }, true, Promise.resolve());
+  }
+  await clock.advance(HELD_BACK_MS - 1);
+  expect([said, peer.size]).toEqual([[0], 1]);
+  await clock.advance(1);
+  expect([said, peer.size]).toEqual([[0, HELD_BACK_MS], 0]);
 });
 
 it("breaks off what is beyond the cap, and what comes after the end", async () => {

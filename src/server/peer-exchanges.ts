@@ -7,11 +7,17 @@ import type { AccessGrant } from "../../signaling/authority.ts";
 import type { ExchangeId, SwitchboardInput, SwitchboardOutput } from "../../signaling/switchboard/io.ts";
 import { Responder, receiveExchange } from "../../transports/exchange.ts";
 import { mayBringToken } from "../tokens/presented-token.ts";
+import type { RequestTurns } from "./request-turns.ts";
 
 /** How long a client may take over sending one request, ms. */
 const REQUEST_READ_MS = 10_000;
 /** Exchanges one connection may have open; further ones are broken off. */
 export const MAX_EXCHANGES = 128;
+/**
+ * How long an answer 429 is held back, ms. It keeps its place among the open exchanges, and where answers come in order those behind it
+ * wait as well: who asks too much is heard no faster than it may ask, and everybody else is served meanwhile.
+ */
+export const HELD_BACK_MS = 250;
 
 /** The exchanges of one connection: reads their requests, writes their answers, and knows which are still open. */
 export class PeerExchanges {
@@ -19,6 +25,7 @@ export class PeerExchanges {
   readonly #clock: Clock;
   readonly #nextId: () => ExchangeId;
   readonly #judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant> | undefined>;
+  readonly #turns: RequestTurns;
   readonly #input: (input: SwitchboardInput) => void;
   /** `undefined` while the request is being read. */
   readonly #open = new Map<ExchangeId, Responder | undefined>();
@@ -31,6 +38,8 @@ export class PeerExchanges {
     readonly nextId: () => ExchangeId;
     /** What the access token of a request grants; `undefined` for a request without. Must not reject. */
     readonly judgeToken: (request: AgtpRequest) => Promise<Result<AccessGrant> | undefined>;
+    /** When requests are handed in. */
+    readonly turns: RequestTurns;
     /** Takes requests, and what became of answers. Must not throw. */
     readonly input: (input: SwitchboardInput) => void;
   }) {
@@ -38,6 +47,7 @@ export class PeerExchanges {
     this.#clock = options.clock;
     this.#nextId = options.nextId;
     this.#judgeToken = options.judgeToken;
+    this.#turns = options.turns;
     this.#input = options.input;
   }
 
@@ -61,7 +71,10 @@ export class PeerExchanges {
     const exchange = this.#nextId();
     this.#open.set(exchange, undefined);
     const input = await this.#receive(exchange, stream);
-    if (input !== undefined && !this.#isOver) this.#input(input);
+    if (input === undefined) return;
+    this.#turns.take(() => {
+      if (!this.#isOver) this.#input(input);
+    });
   }
 
   /** Judges the token of a request that was counted, and hands the request in once more. */
@@ -76,7 +89,8 @@ export class PeerExchanges {
     const responder = this.#open.get(exchange);
     if (responder === undefined) return;
     const connection = this.#connection;
-    const sent = durable
+    const due = response.status === RATE_LIMITED ? Promise.all([durable, this.#heldBack()]) : durable;
+    const sent = due
       .then(() => responder.respond(response, final))
       .then(
         () => {
@@ -96,6 +110,10 @@ export class PeerExchanges {
   end(): void {
     this.#isOver = true;
     this.#open.clear();
+  }
+
+  #heldBack(): Promise<void> {
+    return new Promise((resolve) => this.#clock.at(this.#clock.now() + HELD_BACK_MS, resolve));
   }
 
   async #receive(exchange: ExchangeId, stream: DuplexStream): Promise<SwitchboardInput | undefined> {
@@ -134,3 +152,5 @@ export class PeerExchanges {
     if (!this.#isOver) this.#open.set(exchange, responder);
   }
 }
+
+const RATE_LIMITED = 429;

@@ -100,8 +100,8 @@ async function dial(
 }
 
 /** A client that connects and then says nothing. */
-async function stall(port: number): Promise<Socket> {
-  const socket = connectTcp(port, "127.0.0.1");
+async function stall(port: number, localAddress = "127.0.0.1"): Promise<Socket> {
+  const socket = connectTcp({ port, host: "127.0.0.1", localAddress });
   onTestFinished(() => void socket.destroy());
   socket.on("error", () => {});
   await once(socket, "connect");
@@ -298,9 +298,9 @@ describe("nobody comes in", () => {
   });
 });
 
-it("three hundred handshakes that stall hold nobody up", async () => {
+it("three hundred handshakes that stall hold nobody up who comes from elsewhere", async () => {
   const { port, site } = await scene();
-  await Promise.all(Array.from({ length: 300 }, () => stall(port)));
+  await Promise.all(Array.from({ length: 300 }, () => stall(port, "127.0.0.2")));
   await until("all of them", () => site.handshakes === 300);
   const began = performance.now();
   const socket = await dial(port, { ALPNProtocols: ["agtp"] });
@@ -310,6 +310,28 @@ it("three hundred handshakes that stall hold nobody up", async () => {
   expect(await health(port)).toBe(200);
   expect(performance.now() - began).toBeLessThan(1_000);
   expect(site.handshakes).toBe(300);
+});
+
+it("handshakes begin at their pace, and whoever waits for its turn is told nothing and dropped after its time", async () => {
+  const clock = new VirtualClock();
+  const { port, site } = await scene({ clock, limits: { handshakeRate: { perSecond: 100, burst: 1 } } });
+  const stalled = await stall(port);
+  await until("a handshake under way", () => site.handshakes === 1);
+  const [next, last] = [dial(port), stall(port)];
+  await until("two that wait", () => site.handshakes === 3);
+  let isThrough = false;
+  void next.then(() => {
+    isThrough = true;
+  });
+  await clock.advance(9);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(isThrough).toBe(false);
+  await clock.advance(1);
+  await next;
+  const over = [once(stalled, "close"), once(await last, "close")];
+  await clock.advance(HANDSHAKE_MS);
+  await Promise.all(over);
+  expect(site.refused).toMatchObject({ "handshake-timeout": 2 });
 });
 
 it("of more unfinished handshakes than there is room for, the oldest goes", async () => {

@@ -2,6 +2,8 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../codecs/clock.ts";
+import { TokenBucket } from "../../sfu/token-bucket.ts";
+import type { Rate } from "../../signaling/shared-state.ts";
 import { AGTP_PROTOCOL } from "../../transports/tls/server.ts";
 import type { AddressBook, Admitted } from "../http/address-limits.ts";
 import { Arrivals } from "./arrivals.ts";
@@ -11,6 +13,8 @@ import { hearFirstLine } from "./first-line.ts";
 export interface TlsLimits {
   /** Connections whose handshake or first line is not there yet; one more: the oldest of the address that has most goes, counted `handshakes-full`. */
   readonly handshakes: number;
+  /** Handshakes begun a second, and at once: each takes about 1 ms of what frames wait for. Beyond: they wait, each address has its turn. */
+  readonly handshakeRate: Rate;
   /** AGTP connections open at once; beyond: dropped after the handshake, counted `agtp-full`. */
   readonly connections: number;
   /** How long an AGTP connection may stay without a request, seconds; then it is closed. */
@@ -21,6 +25,7 @@ export interface TlsLimits {
 
 export const DEFAULT_TLS_LIMITS: TlsLimits = {
   handshakes: 512,
+  handshakeRate: { perSecond: 250, burst: 16 },
   connections: 20_000,
   idleSeconds: 60,
   pressedIdleSeconds: 10,
@@ -90,14 +95,23 @@ export class TlsDoor {
     "agtp-stopping": 0,
   };
   readonly #options: TlsDoorOptions;
+  readonly #secure: (socket: Socket) => void;
   readonly #http: (socket: TLSSocket) => void;
+  readonly #pace: TokenBucket;
+  #cancelPace: (() => void) | undefined;
   /** By the peer's address and port. */
   readonly #arrivals = new Arrivals<Arrival>();
   readonly #agtp = new Set<TLSSocket>();
 
-  /** `server` offers {@link PROTOCOLS} and knows of HTTP alone so far. */
+  /** `server` offers {@link PROTOCOLS}, pauses its connections, and knows of HTTP alone so far. */
   constructor(server: Server, options: TlsDoorOptions) {
     this.#options = options;
+    const { perSecond, burst } = options.limits.handshakeRate;
+    this.#pace = new TokenBucket(perSecond, burst, options.clock.now());
+    // What makes TLS of a connection costs several times what it takes to look at who is there.
+    const [secure] = server.listeners("connection") as ((socket: Socket) => void)[];
+    this.#secure = (socket) => secure?.call(server, socket);
+    server.removeAllListeners("connection");
     const [http] = server.listeners("secureConnection") as ((socket: TLSSocket) => void)[];
     this.#http = (socket) => http?.call(server, socket);
     server.removeAllListeners("secureConnection");
@@ -113,6 +127,7 @@ export class TlsDoor {
 
   /** Drops everybody but HTTP's. */
   close(): void {
+    this.#cancelPace?.();
     for (const { socket } of this.#arrivals.all()) socket.destroy();
     for (const socket of this.#agtp) socket.destroy();
   }
@@ -147,6 +162,25 @@ export class TlsDoor {
       // Another may have come from the same port since.
       if (this.#arrivals.get(name) === arrival) this.#drop(name, "handshake-failed");
     });
+    socket.on("error", () => {});
+    this.#begin();
+  }
+
+  /** Begins the handshakes whose turn it is, as many as the pace allows. */
+  #begin(): void {
+    const { clock } = this.#options;
+    if (this.#cancelPace !== undefined) return;
+    while (this.#pace.has(1, clock.now())) {
+      const arrival = this.#arrivals.next();
+      if (arrival === undefined) return;
+      this.#pace.take(1);
+      this.#secure(arrival.socket);
+    }
+    if (!this.#arrivals.isWaiting) return;
+    this.#cancelPace = clock.at(this.#pace.availableAt(1), () => {
+      this.#cancelPace = undefined;
+      this.#begin();
+    });
   }
 
   #later(act: () => void): () => void {
@@ -180,6 +214,8 @@ export class TlsDoor {
   #lead(socket: TLSSocket): void {
     // Whoever takes it hears of its end by `close`.
     socket.on("error", () => {});
+    // What paused the connection under it paused this one too; nothing flows before this turn is over.
+    socket.resume();
     const name = nameOf(socket);
     const arrival = name === undefined ? undefined : this.#arrivals.get(name);
     if (name === undefined || arrival === undefined) {

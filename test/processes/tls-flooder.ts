@@ -1,6 +1,8 @@
 // Floods the TLS port of a server from a process of its own, with none of its code. Argument: a `FloodOrder` as JSON. Prints
-// `{"mark":"flooding"}` once the flood stands, and a `FloodReport` after the line `stop`.
+// `{"mark":"flooding"}` once the flood stands, and a `FloodReport` after the line `stop`. It gives way to everything else on the
+// machine: a flood costs its victim what the victim does about it, while the flooder's own work is done elsewhere.
 import { connect as connectPlain, type Socket } from "node:net";
+import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { ForeignAgent } from "../foreign/foreign-agent.ts";
@@ -35,6 +37,7 @@ export interface FloodReport {
   readonly requests: number;
 }
 
+setPriority(constants.priority.PRIORITY_LOW);
 const order = JSON.parse(process.argv[2] ?? "{}") as FloodOrder;
 const { host, port, origin, from } = order;
 /** Connections opened in one turn of 10 ms, and in all: a flood has an end. */

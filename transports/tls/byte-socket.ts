@@ -22,6 +22,8 @@ export const WRITE_STALL_MS = 30_000;
 export const ENDED_STALL_MS = 5_000;
 /** Milliseconds a peer has for its half of the closing; what it still sends is dropped. */
 export const CLOSE_TIMEOUT_MS = 2_000;
+/** Bytes of a peer that are dropped so in that time; what it sends beyond stays unread, for reading it costs as much as using it would. */
+export const CLOSE_DROP_BYTES = 256 * 1024;
 /** Bytes handed to the socket at once: what waits in it for a slow reader. */
 export const WRITE_PIECE_BYTES = 64 * 1024;
 
@@ -35,6 +37,7 @@ export class ByteSocket {
   #owner: ByteOwner | undefined;
   #isEnding = false;
   #isGone = false;
+  #dropped = 0;
   #cancelClosing: (() => void) | undefined;
 
   /** `reset` ends the socket without ceremony. */
@@ -57,8 +60,13 @@ export class ByteSocket {
     const duplex = this.#duplex;
     let why = "the peer left without a word";
     duplex.on("data", (data: Buffer) => {
+      if (this.#isEnding) {
+        this.#dropped += data.length;
+        if (this.#dropped >= CLOSE_DROP_BYTES) duplex.pause();
+        return;
+      }
       // Without Buffer's own ways: its `slice` does not copy.
-      if (!this.#isEnding) this.#owner?.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
+      this.#owner?.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
     });
     const ended = (): void => {
       this.#stallMs = ENDED_STALL_MS;
@@ -112,7 +120,7 @@ export class ByteSocket {
   }
 
   resume(): void {
-    this.#duplex.resume();
+    if (!this.#isEnding) this.#duplex.resume();
   }
 
   /** Ends it in order: what was written goes out, what still comes is dropped. Idempotent. */

@@ -301,12 +301,14 @@ export class TlsServerConnection implements Connection, ByteOwner {
     }
   }
 
-  /** Reads on while there is room for what comes. */
+  /** Reads on while there is room for what comes, and what comes is anybody's. */
   #flow(): void {
     if (this.#end.closed) return;
+    const exchange = this.#exchange;
     const isFull =
       this.#waitingBytes >= MAX_PIPELINED_BYTES ||
-      (this.#exchange?.isArriving === true && this.#exchange.isFull);
+      (exchange?.isArriving === true && exchange.isFull) ||
+      exchange?.isGivenUp === true;
     if (isFull) this.#socket.pause();
     else this.#socket.resume();
   }

@@ -36,7 +36,9 @@ export class ServerExchange implements DuplexStream, SendStream {
     this.#inbound = new Inbound({
       taken: () => port.taken(),
       stopped: () => {
-        if (this.#state === "arriving") this.#state = "given-up";
+        if (this.#state !== "arriving") return;
+        this.#state = "given-up";
+        port.taken();
       },
     });
   }
@@ -57,6 +59,11 @@ export class ServerExchange implements DuplexStream, SendStream {
   /** Whether the request ended where it should, so that another can follow. */
   get isWhole(): boolean {
     return this.#state === "whole";
+  }
+
+  /** Whether the request will never be whole: what follows is nobody's, and its answer the last one. */
+  get isGivenUp(): boolean {
+    return this.#state === "given-up";
   }
 
   /** Whether more answers come for as long as the peer stays, the first of which went out. */
