@@ -13,6 +13,7 @@ import {
   makeTermsAcceptance,
   makeTermsChange,
   settingsOf,
+  streamChanged,
   type TermsChange,
   type TermsChangePayload,
   type TermsSettings,
@@ -139,7 +140,7 @@ export class CallChanges {
           return withStreams(settingsOf(present), streams);
         },
         reason,
-        { method: "OPEN", path: `/sessions/${this.#options.session.sessionId}/streams` },
+        () => ({ method: "OPEN", path: `${this.#path}/streams` }),
       );
       return streams.map(({ offer }) => offer.stream);
     });
@@ -148,20 +149,28 @@ export class CallChanges {
   }
 
   async #propose(wanted: WantedChange, reason: string): Promise<Terms> {
-    const path = `/sessions/${this.#options.session.sessionId}`;
     const make = (present: Terms) => this.#settings(present, wanted);
-    return await this.#agree(make, reason, { method: "ADJUST", path });
+    return await this.#agree(make, reason, (before, after) => {
+      const stream = streamChanged(before, after);
+      const path = stream === undefined ? this.#path : `${this.#path}/streams/${stream}`;
+      return { method: "ADJUST", path };
+    });
   }
 
-  async #agree(make: (present: Terms) => TermsSettings, reason: string, at: RequestPlace): Promise<Terms> {
+  async #agree(
+    make: (present: Terms) => TermsSettings,
+    reason: string,
+    placeOf: (before: TermsSettings, after: TermsSettings) => RequestPlace,
+  ): Promise<Terms> {
     const { terms, session } = this.#options;
     for (let tries = 1; ; tries += 1) {
       const { present } = terms;
       const settings = make(present);
-      if (JSON.stringify(settings) === JSON.stringify(settingsOf(present))) return present;
+      const before = settingsOf(present);
+      if (JSON.stringify(settings) === JSON.stringify(before)) return present;
       unwrap(changedTerms(present, settings, { asker: session.leg }));
       try {
-        await this.#ask(present, settings, reason, at);
+        await this.#ask(present, settings, reason, placeOf(before, settings));
         return terms.present;
       } catch (error) {
         const isOvertaken =
@@ -312,7 +321,11 @@ export class CallChanges {
   }
 
   get #confirming(): RequestPlace {
-    return { method: "CONFIRM", path: `/sessions/${this.#options.session.sessionId}` };
+    return { method: "CONFIRM", path: this.#path };
+  }
+
+  get #path(): string {
+    return `/sessions/${this.#options.session.sessionId}`;
   }
 
   async #reject(changeId: string, why: string | undefined): Promise<void> {

@@ -1,9 +1,10 @@
 import type { DataFormatName } from "../codecs/data-formats.ts";
 import { dataFormat } from "../codecs/data-formats.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { DataDelivery, DataOfferStream } from "../signaling/data-stream.ts";
+import { checkDataLabel, type DataDelivery, type DataOfferStream } from "../signaling/data-stream.ts";
 import type { Direction } from "../signaling/stream-fields.ts";
 import type { CallOptions } from "./call-options.ts";
+import { unwrap } from "./unwrap.ts";
 
 /** Stream id of a call's first data. */
 const FIRST_STREAM = 2;
@@ -70,8 +71,9 @@ export function isOwnLabel(label: string | undefined): boolean {
   return label?.startsWith(OWN_LABEL_PREFIX) === true;
 }
 
-/** Throws `field-invalid` for a label that is no application's. */
+/** Throws `field-invalid` for a label that no stream may bear, or no application's. */
 export function checkLabel(label: string | undefined, at: string): void {
+  if (label !== undefined) unwrap(checkDataLabel(label, at));
   if (!isOwnLabel(label)) return;
   throw new ParleyError({ code: "field-invalid", message: "Labels in parley. are Parley's own.", at });
 }

@@ -1,4 +1,5 @@
-import { integer, list, object, oneOf, optional, type Shape, text } from "./shape.ts";
+import { ok, type Result } from "../codecs/result.ts";
+import { integer, list, object, oneOf, optional, readShape, type Shape, text } from "./shape.ts";
 import { CODEC_NAME, PAYLOAD_TYPE, type StreamFields, streamFields } from "./stream-fields.ts";
 
 /** Most formats offered for one stream. More are refused (`field-invalid`). */
@@ -82,11 +83,18 @@ export function deliveryOf({ label, delivery, deadline_ms: deadline }: DataDeliv
   };
 }
 
+/** Whether a data stream may bear this label, as offers and answers are held to it. Fault: `field-invalid`. */
+export function checkDataLabel(label: string, at: string): Result<void> {
+  const read = readShape(LABEL, label, at);
+  return read.ok ? ok(undefined) : read;
+}
+
+/** Printable characters of ASCII, no blank at either end. */
+const LABEL = text({ min: 1, max: MAX_LABEL_CHARACTERS, pattern: /^[!-~](?:[ -~]*[!-~])?$/ });
 const FORMAT: Shape<DataFormat> = object<DataFormat>({ name: CODEC_NAME, payload_type: PAYLOAD_TYPE });
 
 const DELIVERY = {
-  // Printable characters of ASCII, no blank at either end.
-  label: optional(text({ min: 1, max: MAX_LABEL_CHARACTERS, pattern: /^[!-~](?:[ -~]*[!-~])?$/ })),
+  label: optional(LABEL),
   delivery: optional(oneOf("latest")),
   deadline_ms: optional(integer(20, 10_000)),
 } as const;

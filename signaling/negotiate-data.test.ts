@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { must } from "../test/signed-call.ts";
 import type { AudioOfferStream } from "./audio-stream.ts";
-import type { DataOfferStream } from "./data-stream.ts";
+import { checkDataLabel, type DataOfferStream } from "./data-stream.ts";
 import { type Capabilities, checkOfferHeaders, negotiate } from "./negotiation.ts";
 import type { OfferStream } from "./offer.ts";
 
@@ -33,6 +33,15 @@ test("a data stream is answered with the first offered format that is known here
   expect(must(answer([data], { data: canData })).streams).toEqual([
     { stream: 2, modality: "data", direction: "sendrecv", ssrc: 102, format: json },
   ]);
+});
+
+test("a label is printable ASCII with no blank at either end, and not too long", () => {
+  for (const label of ["a", "~", "tasks to do", "x".repeat(64)]) must(checkDataLabel(label, "label"));
+  for (const label of ["", " a", "a ", "\u00fc", "a\tb", "x".repeat(65)])
+    expect(checkDataLabel(label, "data[0].label")).toMatchObject({
+      ok: false,
+      fault: { code: "field-invalid", at: "data[0].label" },
+    });
 });
 
 test("label, delivery and deadline are those of the offer", () => {

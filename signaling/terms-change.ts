@@ -210,6 +210,16 @@ export function settingsOf({ profile, settings = [], opened, last_stream: last }
   };
 }
 
+/** The one stream whose sending is all that differs; `undefined` where there is more, or nothing. What was opened is not looked at. */
+export function streamChanged(before: TermsSettings, after: TermsSettings): number | undefined {
+  if (before.profile !== after.profile) return undefined;
+  const saidOf = ({ streams }: TermsSettings, stream: number) =>
+    canonicalize(streams.filter((setting) => setting.stream === stream));
+  const named = new Set([...before.streams, ...after.streams].map(({ stream }) => stream));
+  const changed = [...named].filter((stream) => saidOf(before, stream) !== saidOf(after, stream));
+  return changed.length === 1 ? changed[0] : undefined;
+}
+
 /** `settings` with further streams open, which whoever asks for them opens. */
 export function withStreams(settings: TermsSettings, streams: readonly OpenedStream[]): TermsSettings {
   if (streams.length === 0) return settings;

@@ -3,7 +3,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import { checkSendingOpened } from "../opened-streams.ts";
 import { excessOfSettings } from "../sending-limits.ts";
 import type { Terms, TermsStream } from "../terms.ts";
-import { settingsOf, type TermsChange } from "../terms-change.ts";
+import { settingsOf, streamChanged, type TermsChange } from "../terms-change.ts";
 import type { Session } from "./session.ts";
 
 /** What a change was asked for at: the session, its streams (`open`), or one of them by its number. */
@@ -55,11 +55,7 @@ export function checkMaySend({ terms: present, legs }: Session, { terms }: Terms
 function checkOneStream(present: Terms, next: Terms, stream: number): Result<void> {
   if (!present.streams.some((known) => known.stream === stream))
     return refuse("target-not-found", "There is no such stream.", "path");
-  const others = ({ profile, settings = [] }: Terms) => [
-    profile,
-    ...settings.filter((setting) => setting.stream !== stream),
-  ];
-  if (isSame(others(present), others(next))) return ok(undefined);
+  if (streamChanged(settingsOf(present), settingsOf(next)) === stream) return ok(undefined);
   return refuse("field-invalid", "This changes more than the stream.", "change.settings");
 }
 

@@ -15,9 +15,15 @@ const HEADERS = new Set([
 const SENT = [
   ...["DISCOVER /", "DISCOVER /genesis", "QUERY /clock", "DISCOVER /agents", "SUBSCRIBE /agents/{}/inbox"],
   ...["NOTIFY /agents/{}/inbox", "ESTABLISH /sessions", "CONFIRM /sessions/{}", "NOTIFY /sessions/{}"],
-  ...["ADJUST /sessions/{}", "TERMINATE /sessions/{}", "QUERY /sessions/{}/records"],
+  ...["ADJUST /sessions/{}", "ADJUST /sessions/{}/streams/{}", "TERMINATE /sessions/{}"],
+  ...["OPEN /sessions/{}/streams", "CLOSE /sessions/{}/streams/{}", "QUERY /sessions/{}/records"],
   ...["QUERY /sessions/{}/evidence", "TERMINATE /offers/{}"],
 ];
+
+/** Number of a call's first voice. */
+const VOICE = 1;
+/** That of its first data. */
+const DATA = 2;
 
 describe("every request of an agent", () => {
   let requests: readonly AgtpRequest[] = [];
@@ -47,6 +53,11 @@ describe("every request of an agent", () => {
     void say(world, answered, 2);
     await world.clock.advance(500);
     await world.during(call.interrupt());
+    const terms = await world.during(call.propose({ streams: [{ bitrate: 32_000 }] }));
+    expect(terms.settings).toEqual([{ leg: 0, stream: VOICE, bitrate_bps: 32_000 }]);
+    await world.during(call.propose({ streams: [{ bitrate: 24_000 }, { stream: DATA, bitrate: 64_000 }] }));
+    const opened = await world.during(call.open({ modality: "data" }));
+    await world.during(opened.close());
     await world.during(answered.narrow(["communication:audio:transmit"]));
     await world.during(call.records());
     await world.during(call.end());
@@ -60,9 +71,17 @@ describe("every request of an agent", () => {
 
   it("is among those of a call with all that belongs to one", () => {
     const shapes = requests.map(({ method, path }) =>
-      `${method} ${path}`.replace(/(agents|sessions|offers)\/[^/]+/, "$1/{}"),
+      `${method} ${path}`.replace(/(agents|sessions|offers|streams)\/[^/]+/g, "$1/{}"),
     );
     expect(new Set(shapes)).toEqual(new Set(SENT));
+  });
+
+  it("asks for a change of one stream at that stream's path, and for any other at the session's", () => {
+    const asked = requests.flatMap(({ method, path, body }) => {
+      const { parameters } = JSON.parse(new TextDecoder().decode(body) || "{}");
+      return method === "ADJUST" && parameters.change !== undefined ? [path] : [];
+    });
+    expect(asked).toEqual([`/sessions/${sessionId}/streams/${VOICE}`, `/sessions/${sessionId}`]);
   });
 
   it("names the agent that asks", () => {
