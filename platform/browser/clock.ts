@@ -1,6 +1,7 @@
 import type { Clock } from "../../codecs/clock.ts";
 import { clockOver, type Sleep } from "../timers.ts";
 import { inlineModule } from "./inline-module.ts";
+import { oneAlarm } from "./one-alarm.ts";
 
 /**
  * The page's clock, with the timers of `clockOver`. Its timers run in a worker, because browsers slow those of a page that is
@@ -17,56 +18,38 @@ const pageSleep: Sleep = (wait, wake) => {
 
 /** Timers in a worker; undefined where the page may not have one. */
 function workerSleep(): Sleep | undefined {
-  let worker: Worker | undefined;
-  let last = 0;
-  /** What is due when, by timer. */
-  const waiting = new Map<number, { readonly due: number; readonly wake: () => void }>();
-  const fire = (timer: number): void => {
-    const due = waiting.get(timer);
-    waiting.delete(timer);
-    due?.wake();
-  };
+  let worker: Worker;
   try {
-    const url = inlineModule(timerWorker);
+    const url = inlineModule(alarmWorker);
     worker = new Worker(url);
     URL.revokeObjectURL(url);
   } catch {
     return undefined;
   }
-  worker.addEventListener("message", ({ data }: MessageEvent<number>) => fire(data));
+  let isRefused = false;
+  let cancel: (() => void) | undefined;
+  const own = (wait: number): void => {
+    cancel?.();
+    cancel = pageSleep(wait, () => alarm.rang());
+  };
+  const alarm = oneAlarm(
+    (wait) => (isRefused ? own(wait) : worker.postMessage(wait)),
+    () => performance.now(),
+  );
+  worker.addEventListener("message", () => alarm.rang());
   // A policy of the page refuses the worker only now: whoever waits for it waits here instead.
   worker.addEventListener("error", () => {
-    worker = undefined;
-    for (const [timer, { due }] of waiting) setTimeout(() => fire(timer), due - performance.now());
+    isRefused = true;
+    alarm.rang();
   });
-  return (wait, wake) => {
-    if (worker === undefined) return pageSleep(wait, wake);
-    last += 1;
-    const timer = last;
-    waiting.set(timer, { due: performance.now() + wait, wake });
-    worker.postMessage({ timer, wait });
-    return () => {
-      if (waiting.delete(timer)) worker?.postMessage({ timer });
-    };
-  };
+  return alarm.sleep;
 }
 
-/** Runs in the worker: a wait to begin, or without `wait` one to forget. */
-function timerWorker(): void {
-  const timers = new Map<number, ReturnType<typeof setTimeout>>();
-  self.addEventListener("message", ({ data }: MessageEvent<{ timer: number; wait?: number }>) => {
-    const { timer, wait } = data;
-    if (wait === undefined) {
-      clearTimeout(timers.get(timer));
-      timers.delete(timer);
-      return;
-    }
-    timers.set(
-      timer,
-      setTimeout(() => {
-        timers.delete(timer);
-        self.postMessage(timer);
-      }, wait),
-    );
+/** Runs in the worker: says when so many milliseconds are over, unless it is told of others before. */
+function alarmWorker(): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  self.addEventListener("message", ({ data }: MessageEvent<number>) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => self.postMessage(undefined), data);
   });
 }

@@ -36,11 +36,36 @@ export function palette(): Readonly<Record<ColorName, string>> {
   return colors;
 }
 
+/** What each canvas measures on the page, CSS pixels: told by the browser when it changes, since to ask for it has the whole page laid out. */
+const sizes = new WeakMap<Element, Size>();
+const measuring = new ResizeObserver((entries) => {
+  for (const { target } of entries) sizes.set(target, measured(target));
+});
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** What a canvas measures on the page, CSS pixels. */
+export function sizeOf(canvas: HTMLCanvasElement): Size {
+  const known = sizes.get(canvas);
+  if (known !== undefined) return known;
+  const size = measured(canvas);
+  sizes.set(canvas, size);
+  measuring.observe(canvas);
+  return size;
+}
+
+function measured({ clientWidth: width, clientHeight: height }: Element): Size {
+  return { width, height };
+}
+
 /** A canvas drawn at the screen's own resolution, in CSS pixels; undefined while it has no size. */
 export function fitCanvas(
   canvas: HTMLCanvasElement,
 ): { readonly pen: CanvasRenderingContext2D; readonly width: number; readonly height: number } | undefined {
-  const { clientWidth: width, clientHeight: height } = canvas;
+  const { width, height } = sizeOf(canvas);
   const pen = canvas.getContext("2d");
   if (pen === null || width === 0 || height === 0) return undefined;
   const ratio = devicePixelRatio;

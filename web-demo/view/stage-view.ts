@@ -16,8 +16,8 @@ import { WayView } from "./way-view.ts";
 
 /** Notices shown at a time. */
 const NOTICES = 3;
-/** Between two times that ticks and figures are painted, ms: on a busy machine all that is painted is taken from the voice. */
-const PAINTING_MS = 45;
+/** Between two times that ticks and figures are painted, ms, also where pictures come more often. */
+const FIGURES_MS = 45;
 
 export class StageView {
   readonly element: HTMLElement;
@@ -87,7 +87,7 @@ export class StageView {
 
   paint(call: CallState, live: LiveMedia, screens: readonly Screen[], now: number): void {
     this.#pictures.paint(call, screens, now);
-    if (now - this.#paintedAt < PAINTING_MS) return;
+    if (now - this.#paintedAt < FIGURES_MS) return;
     this.#paintedAt = now;
     this.#ends.paint(live, call, now);
     this.#strips.paint(live);

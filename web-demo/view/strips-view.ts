@@ -3,7 +3,7 @@ import type { Fate, FrameStrip } from "../model/frame-strip.ts";
 import type { LiveMedia } from "../model/live-media.ts";
 import { refusalWords } from "../model/words.ts";
 import { el, setAttribute, setText } from "./dom.ts";
-import { fitCanvas, palette } from "./palette.ts";
+import { fitCanvas, palette, sizeOf } from "./palette.ts";
 import { paintTick, TICK_PITCH } from "./tick-painter.ts";
 
 /** What each fate is called, and what it means. */
@@ -127,10 +127,11 @@ class Strip {
 
   paint(strip: FrameStrip): void {
     const colors = palette();
-    const now = [strip, strip.changes, colors, this.#canvas.clientWidth];
+    const { width } = sizeOf(this.#canvas);
+    const now = [strip, strip.changes, colors, width];
     if (now.every((value, index) => value === this.#painted[index])) return;
     // The key is painted anew with each scheme, and when it first has a size.
-    const needsKeys = this.#painted[2] !== colors || this.#painted[3] !== this.#canvas.clientWidth;
+    const needsKeys = this.#painted[2] !== colors || this.#painted[3] !== width;
     this.#painted = now;
     this.#ticks(strip);
     if (needsKeys) this.#keys();
