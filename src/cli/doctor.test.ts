@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
-import { parley, RunningCommand } from "../../test/command-line.ts";
+import { parley, parleyAgain, RunningCommand } from "../../test/command-line.ts";
 import type { Finding } from "../doctor/finding.ts";
 
 let folder: string;
@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 const at = (name: string): string => join(folder, name);
 
 async function examined(...args: readonly string[]) {
-  const { code, stdout } = await parley("doctor", "--json", ...args);
+  const { code, stdout } = await parleyAgain("doctor", "--json", ...args);
   const { fit, findings } = JSON.parse(stdout) as { readonly fit: boolean; readonly findings: Finding[] };
   const of = (name: string) => findings.find((finding) => finding.name === name);
   return { code, fit, findings, of };
@@ -97,5 +97,5 @@ it("tells the running server of the same folder from somebody else", async () =>
 
 it("refuses settings that are none", async () => {
   await writeFile(at("config.json"), '{"prot": 1}');
-  expect((await parley("doctor", "--config", at("config.json"))).code).toBe(2);
+  expect((await parleyAgain("doctor", "--config", at("config.json"))).code).toBe(2);
 });

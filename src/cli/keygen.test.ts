@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadIdentity } from "../../platform/node/identity-file.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { readGenesis } from "../../signaling/genesis.ts";
-import { parley } from "../../test/command-line.ts";
+import { parley, parleyAgain } from "../../test/command-line.ts";
 import { loadTrustFile } from "../trust-file.ts";
 
 let folder: string;
@@ -33,7 +33,7 @@ describe("parley keygen", () => {
   });
 
   it("makes an issuer, has agents vouched for by it, and writes its key as the anchor, once", async () => {
-    const made = await parley(
+    const made = await parleyAgain(
       "keygen",
       "--new-issuer",
       at("acme.issuer"),
@@ -53,7 +53,7 @@ describe("parley keygen", () => {
         "--scope",
         "communication:audio:capture",
       ];
-      expect((await parley("keygen", at(`${name}.key`), ...args)).code).toBe(0);
+      expect((await parleyAgain("keygen", at(`${name}.key`), ...args)).code).toBe(0);
       const genesis = await genesisOf(at(`${name}.key`));
       expect(genesis).toMatchObject({ name, issuer: "acme.example", trustTier: 1 });
       expect(Buffer.from(genesis.issuerKey).toString("hex")).toBe(issuerKey);
@@ -66,18 +66,18 @@ describe("parley keygen", () => {
 
   it("never overwrites a key, and leaves nothing half made", async () => {
     await writeFile(at("ada.key"), "precious");
-    const { code, stderr } = await parley("keygen", at("ada.key"));
+    const { code, stderr } = await parleyAgain("keygen", at("ada.key"));
     expect(code).toBe(2);
     expect(stderr).toMatch(/^parley: key-file-invalid: .*ada\.key exists already.*\n$/);
     expect(await readFile(at("ada.key"), "utf8")).toBe("precious");
-    const issuer = await parley("keygen", "--new-issuer", at("ada.key"));
+    const issuer = await parleyAgain("keygen", "--new-issuer", at("ada.key"));
     expect(issuer.code).toBe(2);
     expect(await readFile(at("ada.key"), "utf8")).toBe("precious");
   });
 
   it("names an issuer file that is none", async () => {
     await writeFile(at("no.issuer"), '{"parley_issuer":1,"name":"x","seed":"AA"}');
-    const { code, stderr } = await parley("keygen", at("ada.key"), "--issuer", at("no.issuer"));
+    const { code, stderr } = await parleyAgain("keygen", at("ada.key"), "--issuer", at("no.issuer"));
     expect(code).toBe(2);
     expect(stderr).toMatch(/^parley: key-file-invalid: .*no\.issuer lacks/);
   });

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { parley, RunningCommand } from "../../test/command-line.ts";
+import { parleyAgain, RunningCommand } from "../../test/command-line.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -20,7 +20,7 @@ function oneLine(code: string): RegExp {
 }
 
 async function refusal(...args: readonly string[]) {
-  const { code, stdout, stderr } = await parley("serve", "--port", "0", "--http-port", "0", ...args);
+  const { code, stdout, stderr } = await parleyAgain("serve", "--port", "0", "--http-port", "0", ...args);
   expect(stdout).toBe("");
   return { code, stderr };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeWav } from "../../codecs/wav.ts";
-import { parley } from "../../test/command-line.ts";
+import { parley, parleyAgain } from "../../test/command-line.ts";
 
 const ID = "ab".repeat(32);
 let folder: string;
@@ -24,7 +24,7 @@ describe("help", () => {
   it.each(["serve", "doctor", "keygen", "call", "answer", "discover", "verify"])(
     "of %s teaches with examples",
     async (command) => {
-      const { code, stdout } = await parley(command, "--help");
+      const { code, stdout } = await parleyAgain(command, "--help");
       expect(code).toBe(0);
       expect(stdout).toMatch(new RegExp(`Examples:\n  parley ${command} `));
     },
@@ -66,7 +66,7 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
     [["verify", "x", "--wav", "y"], /--wav needs/],
     [["verify", "x", "--messages", "y"], /--messages needs/],
   ] as const)("%j", async (args, message) => {
-    const { code, stdout, stderr } = await parley(...args);
+    const { code, stdout, stderr } = await parleyAgain(...args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toMatch(message);
   });
@@ -81,7 +81,7 @@ describe("wrong usage exits with 2 and says what is wrong", () => {
 
 describe("files that cannot be used", () => {
   it("names a key file that does not exist, and how to make one", async () => {
-    const { code, stderr } = await parley("call", ID, "--key", join(folder, "none.key"));
+    const { code, stderr } = await parleyAgain("call", ID, "--key", join(folder, "none.key"));
     expect(code).toBe(2);
     expect(stderr).toMatch(/^parley: key-file-invalid: .*"parley keygen .*none\.key" makes one\.\n$/);
   });
@@ -97,13 +97,20 @@ describe("files that cannot be used", () => {
   ])("refuses %s as a voice", async (_name, bytes, message) => {
     const path = join(folder, "voice.wav");
     await writeFile(path, bytes);
-    const { code, stderr } = await parley("call", ID, "--key", "k", "--in", path);
+    const { code, stderr } = await parleyAgain("call", ID, "--key", "k", "--in", path);
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
   });
 
   it("notices before the call that what it yields cannot be written", async () => {
-    const { code, stderr } = await parley("call", ID, "--key", "k", "--out", join(folder, "no/where.wav"));
+    const { code, stderr } = await parleyAgain(
+      "call",
+      ID,
+      "--key",
+      "k",
+      "--out",
+      join(folder, "no/where.wav"),
+    );
     expect(code).toBe(2);
     expect(stderr).toMatch(/where\.wav cannot be written: ENOENT/);
   });

@@ -7,7 +7,7 @@ import { readRecording } from "../../agent/recording.ts";
 import { encodeKeptFrames, keptFramesTitle, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { parseWav } from "../../codecs/wav.ts";
 import { verifier } from "../../platform/node/sodium.ts";
-import { parley } from "../../test/command-line.ts";
+import { parley, parleyAgain } from "../../test/command-line.ts";
 import { World } from "../../test/scenario/world.ts";
 import { compareUtterance } from "../listening/compare.ts";
 import { encodeTrustFile } from "../trust-file.ts";
@@ -69,10 +69,10 @@ describe("parley verify", () => {
   });
 
   it("exits with 3 without anchors, and where they do not vouch for everybody", async () => {
-    const without = await parley("verify", at("call.evidence"));
+    const without = await parleyAgain("verify", at("call.evidence"));
     expect(without.code).toBe(3);
     expect(without.stdout).toMatch(/\nconsistent, not anchored: give anchors with --trust\n$/);
-    const partly = await parley("verify", at("call.evidence"), "--trust", at("ends.json"));
+    const partly = await parleyAgain("verify", at("call.evidence"), "--trust", at("ends.json"));
     expect(partly.code).toBe(3);
     expect(partly.stdout).toMatch(/not anchored: no anchor given vouches for somebody in it\n$/);
   });
@@ -82,31 +82,31 @@ describe("parley verify", () => {
     const index = lines.findIndex((line) => line.includes('"checkpoint"'));
     lines.splice(index, 1);
     await writeFile(at("changed.evidence"), lines.join("\n"));
-    const { code, stdout } = await parley("verify", at("changed.evidence"), "--trust", at("trust.json"));
+    const { code, stdout } = await parleyAgain("verify", at("changed.evidence"), "--trust", at("trust.json"));
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAULT {2,}[a-z-]+: .+ \(.+\)$/m);
     expect(stdout).toMatch(/\nINVALID\n$/);
   });
 
   it("exits with 1 for something that is no evidence at all", async () => {
-    expect((await parley("verify", at("trust.json"))).code).toBe(1);
+    expect((await parleyAgain("verify", at("trust.json"))).code).toBe(1);
   });
 
   it("exits with 2 for files that cannot be read", async () => {
-    const missing = await parley("verify", at("none.evidence"));
+    const missing = await parleyAgain("verify", at("none.evidence"));
     expect(missing.code).toBe(2);
     expect(missing.stderr).toMatch(/^parley: usage: .*none\.evidence cannot be read: ENOENT\.\n$/);
     await writeFile(at("broken.json"), '{"anchors":[{"type":"key","value":"AAAA"}]}');
-    const broken = await parley("verify", at("call.evidence"), "--trust", at("broken.json"));
+    const broken = await parleyAgain("verify", at("call.evidence"), "--trust", at("broken.json"));
     expect(broken.code).toBe(2);
     expect(broken.stderr).toMatch(/broken\.json is no trust file: .*anchors\[0\]\.value/);
-    const media = await parley("verify", at("call.evidence"), "--media", at("call.evidence"));
+    const media = await parleyAgain("verify", at("call.evidence"), "--media", at("call.evidence"));
     expect(media.code).toBe(2);
     expect(media.stderr).toMatch(/no file of kept frames/);
   });
 
   it("prints one JSON object with --json", async () => {
-    const { code, stdout } = await parley(
+    const { code, stdout } = await parleyAgain(
       "verify",
       at("call.evidence"),
       "--trust",
@@ -128,7 +128,7 @@ describe("parley verify", () => {
 
   it("proves kept frames and makes of them the sound that was said", async () => {
     const args = ["verify", at("call.evidence"), "--trust", at("trust.json"), "--media", at("heard.frames")];
-    const { code, stdout } = await parley(...args, "--wav", at("proven.wav"), "--json");
+    const { code, stdout } = await parleyAgain(...args, "--wav", at("proven.wav"), "--json");
     expect(code).toBe(0);
     const { media } = JSON.parse(stdout);
     expect(media).toMatchObject({ faults: [], wav: { speaker: "caller", undecodable: 0, misplaced: 0 } });
@@ -143,7 +143,7 @@ describe("parley verify", () => {
 
   it("proves kept data messages and writes them down", async () => {
     const args = ["verify", at("call.evidence"), "--media", at("heard.frames"), "--trust", at("trust.json")];
-    const { code, stdout } = await parley(...args, "--messages", at("proven.jsonl"));
+    const { code, stdout } = await parleyAgain(...args, "--messages", at("proven.jsonl"));
     expect(code).toBe(0);
     expect(stdout).toMatch(/\nspeaker-signed +\S+proven\.jsonl: 2 data messages\n/);
     expect(stdout).toMatch(/\nboth +caller, stream 2 \(data\): 2 of 2 frames sent and received\n/);
@@ -162,13 +162,13 @@ describe("parley verify", () => {
       "--media",
       at("replayed.frames"),
     ];
-    const alone = await parley(...args);
+    const alone = await parleyAgain(...args);
     expect(alone.code).toBe(0);
     expect(alone.stdout).toMatch(
       /\nspeaker-signed +caller: 76 kept frames are marked as recorded in session [0-9a-f]{16}…, stream 1, \d+ to \d+: its own word/,
     );
     const source = ["--source", at("call.evidence"), "--source-media", at("heard.frames")];
-    const held = await parley(...args, ...source, "--json");
+    const held = await parleyAgain(...args, ...source, "--json");
     expect(held.code).toBe(0);
     expect(JSON.parse(held.stdout).media.recorded).toMatchObject([{ frames: 76, proven: 76, unknown: 0 }]);
   });
@@ -192,7 +192,7 @@ describe("parley verify", () => {
     bytes[bytes.length - 1] = (bytes[bytes.length - 1] as number) ^ 1;
     await writeFile(at("forged.frames"), bytes);
     const args = ["verify", at("call.evidence"), "--trust", at("trust.json"), "--media", at("forged.frames")];
-    const { code, stdout } = await parley(...args);
+    const { code, stdout } = await parleyAgain(...args);
     expect(code).toBe(1);
     expect(stdout).toMatch(/^FAULT {2,}signature-invalid: .*\(kept frame \d+\)$/m);
   });
@@ -200,7 +200,7 @@ describe("parley verify", () => {
 
 async function soundOf(frames: string): Promise<Int16Array> {
   const args = ["verify", at("call.evidence"), "--media", at(frames), "--wav", at(`${frames}.wav`)];
-  expect((await parley(...args)).code).toBe(3);
+  expect((await parleyAgain(...args)).code).toBe(3);
   const wav = parseWav(await readFile(at(`${frames}.wav`)));
   if (!wav.ok) throw new Error(wav.fault.message);
   return wav.value.samples;

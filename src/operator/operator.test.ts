@@ -17,7 +17,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { saveIdentity } from "../../platform/node/identity-file.ts";
 import { readRecord } from "../../signaling/attribution.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
-import { parley } from "../../test/command-line.ts";
+import { parleyAgain } from "../../test/command-line.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { testAgent } from "../../test/signed-call.ts";
 import { SERVER_IDENTITY_FILE } from "../server/own-papers.ts";
@@ -261,16 +261,16 @@ describe("parley agent", () => {
     const data = join(folder, "data");
     await started(data);
     await saveIdentity(join(folder, "ada.key"), adaFile);
-    const added = await parley("agent", "add", join(folder, "ada.key"), "--data", data);
+    const added = await parleyAgain("agent", "add", join(folder, "ada.key"), "--data", data);
     expect(added).toMatchObject({ code: 0, stdout: `${ada.agentId}\n` });
     expect(added.stderr).toMatch(/^asked the server of process \d+, https:/);
-    const listed = await parley("agent", "list", "--data", data);
+    const listed = await parleyAgain("agent", "list", "--data", data);
     expect(listed.stdout).toBe(`${ada.agentId}  active, tier 2            Ada (ada)\n`);
   });
 
   it("inspects no folder that no server has lived in, and leaves nothing there", async () => {
     const folder = newFolder();
-    expect(await parley("inspect", "chain", "--data", folder)).toMatchObject({
+    expect(await parleyAgain("inspect", "chain", "--data", folder)).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("No server has lived in"),
     });
@@ -282,8 +282,8 @@ describe("parley agent", () => {
     const data = join(folder, "data");
     await (await started(data)).stop(0);
     writeFileSync(join(folder, "no.key"), "{}");
-    const none = parley("agent", "show", "0".repeat(64), "--data", data);
-    const noFile = parley("agent", "add", join(folder, "no.key"), "--data", data);
+    const none = parleyAgain("agent", "show", "0".repeat(64), "--data", data);
+    const noFile = parleyAgain("agent", "add", join(folder, "no.key"), "--data", data);
     expect(await none).toMatchObject({ code: 11, stderr: expect.stringContaining("agent-not-found") });
     expect(await noFile).toMatchObject({ code: 2, stderr: expect.stringContaining("lacks `genesis`") });
   });

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { Agent, createIdentity, nodePlatform } from "../../agent/node.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyServerChain, verifySessionChain } from "../../signaling/record-chain.ts";
-import { parley } from "../../test/command-line.ts";
+import { parleyAgain } from "../../test/command-line.ts";
 import { until } from "../../test/waiting.ts";
 import { serve } from "../server/serve.ts";
 import { openChannel } from "./channel.ts";
@@ -77,7 +77,7 @@ it("reads the same of a call from a server, as its agent and as operator, and fr
     after = places.ok ? places.value.at(-1)?.auditId : after;
   }
   await offline.close();
-  const shown = await parley("inspect", "session", call.id, "--data", data);
+  const shown = await parleyAgain("inspect", "session", call.id, "--data", data);
   expect(shown.code).toBe(0);
   expect(shown.stdout).toMatch(/ERASED/);
   expect(shown.stdout).toMatch(

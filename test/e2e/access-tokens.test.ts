@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { Agent, createAccessToken, createIdentity, type Issuer } from "../../agent/node.ts";
 import { createIssuerFile, type RunningServer, serve } from "../../src/index.ts";
 import { connectCall } from "../calling.ts";
-import { parley } from "../command-line.ts";
+import { parleyAgain } from "../command-line.ts";
 import { within } from "../waiting.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parley-tokens-"));
@@ -22,7 +22,7 @@ let server: RunningServer;
 
 beforeAll(async () => {
   backend = await createIssuerFile(issuerFile, "backend");
-  const { stdout, code } = await parley("token", "--by", issuerFile, "--jwks");
+  const { stdout, code } = await parleyAgain("token", "--by", issuerFile, "--jwks");
   expect(code).toBe(0);
   keys = createServer((_, response) => response.end(stdout));
   await new Promise<void>((resolve) => keys.listen(0, "127.0.0.1", resolve));
@@ -89,7 +89,7 @@ it("the command makes tokens, in the server's name as well", async () => {
   const { identity, file } = createIdentity({ name: "Carol" });
   expect(file.seed).toHaveLength(32);
   const by = join(folder, "data", "server-identity.json");
-  const printed = await parley(
+  const printed = await parleyAgain(
     "token",
     identity.agentId,
     "--by",
@@ -113,11 +113,11 @@ it("the command makes tokens, in the server's name as well", async () => {
 });
 
 it("tells what it could not make", async () => {
-  expect(await parley("token", "--by", issuerFile)).toMatchObject({
+  expect(await parleyAgain("token", "--by", issuerFile)).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/Name the Agent-ID/),
   });
-  expect((await parley("token", "--by", join(folder, "none"))).stderr).toMatch(/key-file-invalid/);
+  expect((await parleyAgain("token", "--by", join(folder, "none"))).stderr).toMatch(/key-file-invalid/);
   const badly = () =>
     createAccessToken({ by: backend, agentId: "alice", audience: "x", scope: ["communication:audio:*"] });
   expect(badly).toThrow(expect.objectContaining({ code: "field-invalid" }));

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import { Agent, type AgentIdentity, createIdentity, type NodeConnectOptions } from "../../agent/node.ts";
 import { loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
 import { connectCall } from "../calling.ts";
-import { parley } from "../command-line.ts";
+import { parleyAgain } from "../command-line.ts";
 import { realServer } from "../exchanges/ways.ts";
 import { bodyOf } from "../exchanges/wire.ts";
 import { ForeignSocket } from "../foreign/foreign-socket.ts";
@@ -21,7 +21,7 @@ let server: Awaited<ReturnType<typeof realServer>>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "parley-agent-certificates-"));
   authority = new OpensslAuthority(folder);
-  const own = await parley("cert", "authority", join(folder, "own"));
+  const own = await parleyAgain("cert", "authority", join(folder, "own"));
   expect(own.code, own.stderr).toBe(0);
   server = await realServer({
     clientCertificates: "asked",
@@ -100,7 +100,7 @@ describe("agents with certificates", () => {
     const shown = authority.issue({ agentId: ada.agentId, ownerId: "acme.test", scope: SCOPE, names: "new" });
     const file = join(folder, "bob.key");
     await saveIdentity(file, createIdentity({ name: "Bob" }).file);
-    const made = await parley(
+    const made = await parleyAgain(
       "cert",
       "agent",
       "--authority",

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parseWav } from "../../codecs/wav.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
-import { parley, RunningCommand } from "../command-line.ts";
+import { parley, parleyAgain, RunningCommand } from "../command-line.ts";
 
 interface Up {
   readonly url: string;
@@ -22,9 +22,9 @@ const at = (name: string): string => join(folder, name);
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "parley-calls-"));
   const trust = ["--trust", at("trust.json")];
-  await parley("keygen", "--new-issuer", at("acme.issuer"), ...trust);
+  await parleyAgain("keygen", "--new-issuer", at("acme.issuer"), ...trust);
   for (const name of ["ada", "bob", "eve"]) {
-    const { stdout } = await parley("keygen", at(`${name}.key`), "--issuer", at("acme.issuer"));
+    const { stdout } = await parleyAgain("keygen", at(`${name}.key`), "--issuer", at("acme.issuer"));
     ids.set(name, stdout.trim());
   }
   server = await serve("data", "--registration", "open", ...trust);
@@ -74,11 +74,11 @@ describe("a call from the command line", () => {
     await expectHeard("bob-1.wav", "ada.wav", report.stats.heard);
 
     const args = ["--trust", at("trust.json"), "--media", at("ada.frames"), "--wav", at("proven.wav")];
-    const verified = await parley("verify", at("ada.evidence"), ...args);
+    const verified = await parleyAgain("verify", at("ada.evidence"), ...args);
     expect(verified.code, verified.stdout).toBe(0);
     expect(verified.stdout).toMatch(/\nverified\n$/);
     await expectHeard("bob-1.wav", "proven.wav", { concealed: 0 });
-    const ofBob = await parley("verify", at("bob.evidence"), "--trust", at("trust.json"));
+    const ofBob = await parleyAgain("verify", at("bob.evidence"), "--trust", at("trust.json"));
     expect(ofBob.code, ofBob.stdout).toBe(0);
   });
 
@@ -109,7 +109,7 @@ describe("a call from the command line", () => {
     const { stats } = JSON.parse(ada.stdout);
     expect(stats.heard.verified).toBeGreaterThan(30);
     expect((await bob.finished).code).toBe(0);
-    const verified = await parley("verify", at("ada.evidence"), "--trust", at("trust.json"));
+    const verified = await parleyAgain("verify", at("ada.evidence"), "--trust", at("trust.json"));
     expect(verified.code, verified.stdout).toBe(0);
   });
 
@@ -134,7 +134,7 @@ describe("a call from the command line", () => {
   ])("that meets %s exits with %i", async (flag, exit, code) => {
     const bob = new RunningCommand(["answer", ...as("bob"), flag, "--once"]);
     await bob.says(/online as/);
-    const ada = await parley("call", idOf("bob"), ...as("ada"), "--tone");
+    const ada = await parleyAgain("call", idOf("bob"), ...as("ada"), "--tone");
     expect(ada.code).toBe(exit);
     expect(ada.stderr).toMatch(new RegExp(`\\nparley: ${code}: `));
     expect((await bob.finished).code).toBe(0);
@@ -153,10 +153,10 @@ describe("a call from the command line", () => {
       "--once",
     ]);
     await bob.says(/online as/);
-    const ada = await parley("call", `agtp://${idOf("bob")}@${host}`, ...and("ada"), "--tone");
+    const ada = await parleyAgain("call", `agtp://${idOf("bob")}@${host}`, ...and("ada"), "--tone");
     expect(ada.code, ada.stderr).toBe(12);
     expect((await bob.finished).code).toBe(0);
-    const nobody = await parley(
+    const nobody = await parleyAgain(
       "call",
       "agtp://localhost/agents/Nobody",
       "--url",
@@ -169,25 +169,25 @@ describe("a call from the command line", () => {
   });
 
   it("exits with 11 where the agent is unknown or not online, with 10 where there is no server", async () => {
-    const unknown = await parley("call", "ab".repeat(32), ...as("ada"), "--tone", "--json");
+    const unknown = await parleyAgain("call", "ab".repeat(32), ...as("ada"), "--tone", "--json");
     expect(unknown.code).toBe(11);
     expect(JSON.parse(unknown.stdout)).toMatchObject({ error: { code: "agent-not-found" } });
-    const offline = await parley("call", idOf("bob"), ...as("ada"), "--tone");
+    const offline = await parleyAgain("call", idOf("bob"), ...as("ada"), "--tone");
     expect(offline.code).toBe(11);
     expect(offline.stderr).toMatch(/parley: callee-unreachable: /);
     const nowhere = ["--url", "https://127.0.0.1:9/agtp", "--cert-hash", "00".repeat(32)];
-    const unreachable = await parley("call", idOf("bob"), ...nowhere, "--key", at("ada.key"), "--tone");
+    const unreachable = await parleyAgain("call", idOf("bob"), ...nowhere, "--key", at("ada.key"), "--tone");
     expect(unreachable.code).toBe(10);
   });
 
   it("exits with 15 where there is no common codec, with 16 where the server is another than expected", async () => {
     const bob = new RunningCommand(["answer", ...as("bob"), "--codec", "opus", "--once"]);
     await bob.says(/online as/);
-    const apart = await parley("call", idOf("bob"), ...as("ada"), "--codec", "pcma", "--tone");
+    const apart = await parleyAgain("call", idOf("bob"), ...as("ada"), "--codec", "pcma", "--tone");
     expect(apart.code, apart.stderr).toBe(15);
     bob.kill("SIGTERM");
     await bob.finished;
-    const other = await parley("call", idOf("bob"), ...as("ada"), "--server-id", idOf("eve"), "--tone");
+    const other = await parleyAgain("call", idOf("bob"), ...as("ada"), "--server-id", idOf("eve"), "--tone");
     expect(other.code).toBe(16);
   });
 });

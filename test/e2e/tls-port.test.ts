@@ -12,7 +12,7 @@ import { afterEach, beforeEach, expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { type ServeOptions, serve } from "../../src/server/serve.ts";
 import { CERTIFICATE_FILE } from "../../transports/webtransport/certificate.ts";
-import { parley } from "../command-line.ts";
+import { parleyAgain } from "../command-line.ts";
 import { until } from "../waiting.ts";
 
 const execute = promisify(execFile);
@@ -123,17 +123,17 @@ it("parley discover shows what the server tells anybody, by a pinned certificate
   const { server } = await running();
   const url = server.agtpUrl as string;
   const hash = ["--cert-hash", server.certificateHash];
-  const found = await parley("discover", url, ...hash, "--json");
+  const found = await parleyAgain("discover", url, ...hash, "--json");
   expect(found.code, found.stderr).toBe(0);
   expect(JSON.parse(found.stdout)).toMatchObject({
     signed_by: server.agentId,
     manifest: { agtp_version: "1.0" },
   });
-  const methods = await parley("discover", url, "/methods", ...hash);
+  const methods = await parleyAgain("discover", url, "/methods", ...hash);
   expect(JSON.parse(methods.stdout).methods).toContainEqual(expect.objectContaining({ method: "ESTABLISH" }));
-  const nothing = await parley("discover", url, "/patterns-of-nobody", ...hash);
+  const nothing = await parleyAgain("discover", url, "/patterns-of-nobody", ...hash);
   expect([nothing.code, nothing.stderr]).toEqual([1, expect.stringMatching(/^parley: not-found: /)]);
-  const other = await parley("discover", url, "--cert-hash", "00".repeat(32));
+  const other = await parleyAgain("discover", url, "--cert-hash", "00".repeat(32));
   expect([other.code, other.stderr]).toEqual([10, expect.stringMatching(/^parley: connect-refused: /)]);
 }, 60_000);
 
