@@ -59,8 +59,9 @@ export function directionsOf(local: Flowing): Direction[] {
 
 /** Stream numbers are the same on both legs; with the leg they name one flow of frames. */
 export const STREAM_ID: Shape<number> = integer(0, 0xffff_ffff);
-export const SSRC: Shape<number> = integer(0, 0xffff_ffff);
+const SSRC: Shape<number> = integer(0, 0xffff_ffff);
 export const DIRECTION: Shape<Direction> = oneOf("sendrecv", "sendonly", "recvonly");
+
 /** The forms of {@link StreamFields}. */
 export function streamFields<Kind extends Modality>(
   modality: Kind,
