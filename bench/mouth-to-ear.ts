@@ -126,7 +126,7 @@ const ROUGH_GAP_MS = 60;
 const LONGEST_ROUGH_DELAY_MS = 203;
 /** A marker with a frame of it lost may not be found. */
 const ENOUGH_ROUGH = 0.8;
-const START_TIMEOUT = 10_000;
+const START_TIMEOUT = 60_000;
 const RUN_TIMEOUT = 60_000;
 
 if (import.meta.main) process.stdout.write(`${formatRows(await run())}\n`);

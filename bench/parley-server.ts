@@ -21,4 +21,5 @@ export async function withParleyServer<Value>(
   }
 }
 
-const START_TIMEOUT = 10_000;
+/** On a machine that does much else. */
+const START_TIMEOUT = 60_000;

@@ -69,6 +69,8 @@ class Speaker {
 
   prepare(first: number): void {
     const { end } = this;
+    this.frames.length = 0;
+    this.digests.length = 0;
     const context = new FrameSigningContext(end.sessionDigest, end.leg, end.stream);
     const headroom = varintSize(end.flow);
     const payload = new Uint8Array(order.payloadBytes);
@@ -104,6 +106,7 @@ const FRAME_MS = 20;
 const VERIFY_EVERY = 100;
 /** Milliseconds allowed for building and signing one frame beforehand, and for everything else before the first deadline. */
 const SIGNING_MS = 0.06;
+const MOST_SIGNING_MS = 0.48;
 const LEAD_MS = 300;
 /** How long after the last frame stragglers are waited for, ms. */
 const STRAGGLERS_MS = 600;
@@ -169,11 +172,9 @@ function holds(seal: FrameSeal, context: FrameSigningContext, bytes: Uint8Array,
 }
 
 async function speak(): Promise<void> {
-  const start = performance.now() + speakers.length * count * SIGNING_MS + (order.leadMs ?? LEAD_MS);
   // Spread over the frame time, as speakers who began at different moments are.
   const spacing = FRAME_MS / speakers.length;
-  for (const [place, speaker] of speakers.entries()) speaker.prepare(start + place * spacing);
-  if (performance.now() > start) throw new Error("signing the frames took longer than allowed for");
+  const start = await prepared(spacing);
   const total = speakers.length * count;
   const beginAt = speakers.length * order.warmUpFrames;
   for (let sent = 0; sent < total; ) {
@@ -210,6 +211,20 @@ async function speak(): Promise<void> {
     lateness: lateness.summary(),
   };
   print(report);
+}
+
+/** Signs every frame for the moment at which it is due, and returns the first of these; anew where signing took longer than until then. */
+async function prepared(spacing: number): Promise<number> {
+  for (let allowed = SIGNING_MS; allowed <= MOST_SIGNING_MS; allowed *= 2) {
+    const start = performance.now() + speakers.length * count * allowed + (order.leadMs ?? LEAD_MS);
+    for (const [place, speaker] of speakers.entries()) {
+      speaker.prepare(start + place * spacing);
+      // Connections show a sign of life meanwhile.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (performance.now() <= start) return start;
+  }
+  throw new Error("signing the frames took longer than allowed for");
 }
 
 function print(line: unknown): void {
