@@ -68,7 +68,11 @@ export type LogEntry =
       readonly agentId: string;
       readonly genesis: Uint8Array;
       readonly identityDocument: Uint8Array;
+      /** It registered itself, Unix milliseconds, and goes when there is no room for others. */
+      readonly selfRegisteredAt?: number | undefined;
     }
+  /** An agent that registered itself had to go for others: it is as unknown as before. */
+  | { readonly kind: "agent-evicted"; readonly agentId: string }
   /** A certificate does not hold any more. Together with the record that says so. */
   | ({ readonly kind: "revocation" } & Revocation)
   /** An erasure is over: with the record that says so. Durable only when what it erased is gone from the disk's file as well. */
@@ -156,6 +160,8 @@ export interface AgentEntry {
   readonly agentId: string;
   readonly genesis: Uint8Array;
   readonly identityDocument: Uint8Array;
+  /** When it registered itself, Unix milliseconds; absent for one that somebody vouched for. */
+  readonly selfRegisteredAt?: number | undefined;
   /** How its status was changed last by a lifecycle method; absent where it never was. */
   readonly changed?: StatusChange;
 }

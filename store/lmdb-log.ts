@@ -366,6 +366,7 @@ class LmdbLog implements RecordLog {
       const value = encodeAgent(entry);
       return [() => void this.#tables.agents.put(entry.agentId, value)];
     }
+    if (entry.kind === "agent-evicted") return [() => void this.#tables.agents.remove(entry.agentId)];
     if (entry.kind === "lifecycle") {
       const { agentId, chainSeq } = entry;
       return [() => void this.#tables.lifecycle.put([agentId, chainSeq], encodeChange(entry))];
@@ -459,8 +460,7 @@ function lastPlaceOf(sessionId: string) {
 function sizeOf(entry: LogEntry): number {
   if (entry.kind === "record") return ENTRY_OVERHEAD + entry.jws.length;
   if (entry.kind === "artifact" || entry.kind === "session-state") return ENTRY_OVERHEAD + entry.bytes.length;
-  if (entry.kind === "lifecycle" || entry.kind === "revocation" || entry.kind === "erased")
-    return ENTRY_OVERHEAD;
+  if (entry.kind !== "agent") return ENTRY_OVERHEAD;
   return ENTRY_OVERHEAD + entry.genesis.length + entry.identityDocument.length;
 }
 

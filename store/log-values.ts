@@ -39,22 +39,34 @@ export function decodeArtifact(sessionId: string, index: number, stored: Uint8Ar
   };
 }
 
-/** Value of an agent: length of its Genesis (u32, big-endian), the Genesis, then its identity document. */
+/**
+ * Value of an agent: length of its Genesis (u32, big-endian), of one that registered itself with the highest bit set and the time of that (f64,
+ * big-endian) behind it; the Genesis, then its identity document.
+ */
 export function encodeAgent(entry: AgentEntry): Uint8Array {
-  const value = new Uint8Array(4 + entry.genesis.length + entry.identityDocument.length);
-  new DataView(value.buffer).setUint32(0, entry.genesis.length);
-  value.set(entry.genesis, 4);
-  value.set(entry.identityDocument, 4 + entry.genesis.length);
+  const { genesis, identityDocument, selfRegisteredAt } = entry;
+  const start = selfRegisteredAt === undefined ? 4 : 12;
+  const value = new Uint8Array(start + genesis.length + identityDocument.length);
+  const view = new DataView(value.buffer);
+  view.setUint32(0, selfRegisteredAt === undefined ? genesis.length : genesis.length + SELF_REGISTERED);
+  if (selfRegisteredAt !== undefined) view.setFloat64(4, selfRegisteredAt);
+  value.set(genesis, start);
+  value.set(identityDocument, start + genesis.length);
   return value;
 }
 
 /** The inverse of {@link encodeAgent}, with the Agent-ID its key tells. The bytes are copies. */
 export function decodeAgent(agentId: string, stored: Uint8Array): AgentEntry {
-  const split = 4 + new DataView(stored.buffer, stored.byteOffset).getUint32(0);
+  const view = new DataView(stored.buffer, stored.byteOffset);
+  const head = view.getUint32(0);
+  const isOwn = head >= SELF_REGISTERED;
+  const start = isOwn ? 12 : 4;
+  const split = start + (isOwn ? head - SELF_REGISTERED : head);
   return {
     agentId,
-    genesis: new Uint8Array(stored.subarray(4, split)),
+    genesis: new Uint8Array(stored.subarray(start, split)),
     identityDocument: new Uint8Array(stored.subarray(split)),
+    ...(isOwn ? { selfRegisteredAt: view.getFloat64(4) } : {}),
   };
 }
 
@@ -86,5 +98,6 @@ export function decodeRevocation(stored: string): Revocation {
   return { agentId, serial, issuerKeyId: issuerKeyId ?? undefined, reason, effectiveAt };
 }
 
+const SELF_REGISTERED = 2 ** 31;
 const AUDIT_ID_LENGTH = 64;
 const NO_LEG = 255;

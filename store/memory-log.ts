@@ -78,11 +78,13 @@ class MemoryLog implements RecordLog {
         this.#lifecycle.set(entry.agentId, [...(this.#lifecycle.get(entry.agentId) ?? []), entry]);
       } else if (entry.kind === "erased") {
         this.#erasures.delete(entry.erasure);
+      } else if (entry.kind === "agent-evicted") {
+        this.#agents.delete(entry.agentId);
       } else {
-        this.#agents.set(entry.agentId, {
-          agentId: entry.agentId,
-          genesis: entry.genesis.slice(),
-          identityDocument: entry.identityDocument.slice(),
+        const { agentId, genesis, identityDocument, selfRegisteredAt } = entry;
+        this.#agents.set(agentId, {
+          ...{ agentId, genesis: genesis.slice(), identityDocument: identityDocument.slice() },
+          ...(selfRegisteredAt === undefined ? {} : { selfRegisteredAt }),
         });
       }
     }
@@ -143,11 +145,11 @@ class MemoryLog implements RecordLog {
 
   agents(): Iterable<AgentEntry> {
     this.#assertOpen();
-    return [...this.#agents.values()].map(({ agentId, genesis, identityDocument }) => ({
-      agentId,
-      genesis: genesis.slice(),
-      identityDocument: identityDocument.slice(),
-      ...changeOf(this.#lifecycle.get(agentId)?.at(-1)),
+    return [...this.#agents.values()].map((agent) => ({
+      ...agent,
+      genesis: agent.genesis.slice(),
+      identityDocument: agent.identityDocument.slice(),
+      ...changeOf(this.#lifecycle.get(agent.agentId)?.at(-1)),
     }));
   }
 

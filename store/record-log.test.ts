@@ -205,6 +205,25 @@ describe.each(logs)("the record log in %s", (_name, create) => {
     ]);
   });
 
+  test("an agent that registered itself is known to have, until somebody else registers it or it goes", async () => {
+    const log = await open();
+    const agent = { kind: "agent", agentId: "a", genesis: bytes(1), identityDocument: bytes(2) } as const;
+    const other = { ...agent, agentId: "b", selfRegisteredAt: 1_767_225_600_001 } as const;
+    await log.append([{ ...agent, selfRegisteredAt: 5 }, other]);
+    const known = () => [...log.agents()].map(({ agentId, selfRegisteredAt }) => [agentId, selfRegisteredAt]);
+    expect(known().toSorted()).toEqual([
+      ["a", 5],
+      ["b", 1_767_225_600_001],
+    ]);
+    expect([...log.agents()]).toContainEqual({
+      ...{ agentId: "b", genesis: bytes(1), identityDocument: bytes(2), selfRegisteredAt: 1_767_225_600_001 },
+    });
+    await log.append([agent, { kind: "agent-evicted", agentId: "b" }]);
+    expect(known()).toEqual([["a", undefined]]);
+    await log.append([{ kind: "agent-evicted", agentId: "nobody" }]);
+    expect(known()).toHaveLength(1);
+  });
+
   test("an agent's status is the one changed last, and its changes are read newest first", async () => {
     const log = await open();
     const agent = { kind: "agent", agentId: "a", genesis: bytes(1), identityDocument: bytes() } as const;

@@ -18,8 +18,13 @@ export interface SwitchboardLimits {
   readonly sessionsPerAgent: number;
   /** Offers one caller may have ringing; beyond: 429 `rate-limited`. */
   readonly ringingPerCaller: number;
-  /** Registered agents; beyond: 503 `capacity` to a newcomer. */
+  /** Registered agents; beyond: one of those that registered themselves goes for a newcomer, or 503 `capacity` to it. */
   readonly agents: number;
+  /**
+   * Those that registered themselves and of whom neither issuer nor operator has said anything; beyond: the one that was not here for longest is
+   * forgotten, 503 `capacity` to the newcomer where none has neither connection nor inbox nor call.
+   */
+  readonly selfRegisteredAgents: number;
   /** Connections; beyond: closed with `overloaded`. */
   readonly connections: number;
   /** Connections one agent may have proved itself on, without those over TLS; a further one is refused with 503 `capacity` and closed with `overloaded`. */
@@ -58,6 +63,7 @@ export const DEFAULT_LIMITS: SwitchboardLimits = {
   sessionsPerAgent: 64,
   ringingPerCaller: 16,
   agents: 100_000,
+  selfRegisteredAgents: 20_000,
   connections: 20_000,
   connectionsPerAgent: 8,
   tlsConnectionsPerAgent: 80,

@@ -123,6 +123,12 @@ export class Connections {
     return this.#byId.values();
   }
 
+  /** Connections that speak for an agent. */
+  countOf(agentId: string): number {
+    const { tls, other } = this.#perAgent;
+    return (tls.get(agentId) ?? 0) + (other.get(agentId) ?? 0);
+  }
+
   close(id: ConnectionId): void {
     const state = this.#byId.get(id);
     if (!this.#byId.delete(id) || state?.agentId === undefined) return;

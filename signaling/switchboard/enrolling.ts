@@ -1,4 +1,5 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import type { AgentRoom } from "./agent-room.ts";
 import type { Desk } from "./desk.ts";
 import type { LifecycleParameters } from "./parameters.ts";
 import type { RegisteredAgent } from "./registry.ts";
@@ -11,6 +12,7 @@ import type { Exchange } from "./replies.ts";
  */
 export function enrol(
   desk: Desk,
+  agentRoom: AgentRoom,
   exchange: Exchange,
   agentId: string,
   { genesis, identity_document: document, reason }: LifecycleParameters,
@@ -30,7 +32,9 @@ export function enrol(
   }
   const agent = registry.enrol(agentId, genesis, document);
   if (!agent.ok) return agent;
-  const entry = registry.admit(agent.value);
+  const room = agentRoom.make({ isOwn: false });
+  if (!room.ok) return room;
+  const entry = registry.admit(agent.value, "other");
   const { status } = agent.value;
   const facts = { agent_id: agentId, status };
   desk.replies.answer(
@@ -53,7 +57,7 @@ function renew(
 ): Result<false> {
   const renewed = registry.find(known.agentId, undefined, document);
   if (!renewed.ok) return renewed;
-  const entry = registry.admit(renewed.value);
+  const entry = registry.admit(renewed.value, "other");
   if (entry !== undefined) outputs.push({ kind: "append", entries: [entry] });
   return ok(false);
 }

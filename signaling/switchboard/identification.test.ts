@@ -221,6 +221,7 @@ describe("registration", () => {
         agentId: alice.id,
         genesis: ALICE.genesis.bytes,
         identityDocument: ALICE.document.bytes,
+        selfRegisteredAt: stage.now,
       },
     ]);
   });

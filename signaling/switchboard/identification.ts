@@ -5,6 +5,7 @@ import { readProof, verifyProof } from "../proof.ts";
 import type { LogEntry } from "../record-log.ts";
 import { readShape } from "../shape.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
+import type { AgentRoom } from "./agent-room.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { isVouchedFor } from "./grants.ts";
@@ -21,9 +22,11 @@ export type Requirement = "anonymous" | "bound" | "proof";
 export class Identification {
   readonly #desk: Desk;
   readonly #rates: SharedRates;
+  readonly #room: AgentRoom;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, room: AgentRoom) {
     this.#desk = desk;
+    this.#room = room;
     this.#rates = new SharedRates(desk.config.limits, desk.shared.rates);
   }
 
@@ -98,7 +101,7 @@ export class Identification {
         "certificate[0]",
       );
     connection.authority = { ...connection.authority, certificate };
-    return this.#keep(connection, agent.value, now);
+    return this.#keep(connection, agent.value, { isOwn: false }, now);
   }
 
   #judge(
@@ -144,13 +147,22 @@ export class Identification {
     const expires = (verified.value.exp + CLOCK_SKEW_SECONDS) * 1000;
     const fresh = this.#desk.shared.proofs.take(agentId, verified.value.jti, expires, now);
     if (!fresh.ok) return fresh;
-    return this.#keep(connection, agent.value, now);
+    return this.#keep(connection, agent.value, { isOwn: !isVouchedFor(agentId, grant) }, now);
   }
 
-  #keep(connection: ConnectionState, agent: RegisteredAgent, now: number): Result<RegisteredAgent> {
+  /** `isOwn`: nobody vouches for it, by a certificate or an access token. */
+  #keep(
+    connection: ConnectionState,
+    agent: RegisteredAgent,
+    { isOwn }: { readonly isOwn: boolean },
+    now: number,
+  ): Result<RegisteredAgent> {
+    const { registry } = this.#desk;
     const isNew = connection.agentId === undefined;
-    if (this.#desk.registry.acting(agent.agentId) === undefined) {
-      const room = this.#rates.takeRegistration(connection, now);
+    if (registry.acting(agent.agentId) === undefined) {
+      const allowed = this.#rates.takeRegistration(connection, now);
+      if (!allowed.ok) return allowed;
+      const room = this.#room.make({ isOwn });
       if (!room.ok) return room;
     }
     if (!this.#desk.connections.bind(connection, agent.agentId, now)) {
@@ -159,7 +171,8 @@ export class Identification {
         retry_after_ms: FULL_RETRY_MS,
       });
     }
-    const entry: LogEntry | undefined = this.#desk.registry.admit(agent);
+    registry.seen(agent.agentId);
+    const entry: LogEntry | undefined = registry.admit(agent, isOwn ? { itself: now } : "other");
     if (entry !== undefined) this.#desk.outputs.push({ kind: "append", entries: [entry] });
     if (isNew)
       this.#desk.outputs.log("info", "connection-bound", {

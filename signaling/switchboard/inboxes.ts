@@ -258,6 +258,11 @@ export class Inboxes {
     for (const inbox of this.#of(agentId)) this.#endSubscription(inbox, reason, now);
   }
 
+  /** The agent is not known any more, nor is what lay in its inboxes. */
+  drop(agentId: string): void {
+    for (const inbox of this.#of(agentId)) this.#forget(inbox);
+  }
+
   /** Ends every subscription with a last message. */
   endAll(reason: string, now: number): void {
     for (const agentId of this.#byAgent.keys()) this.end(agentId, reason, now);

@@ -2,6 +2,7 @@ import { encodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { AgentStatus } from "../identity-document.ts";
 import { keyId } from "../keys.ts";
+import type { AgentRoom } from "./agent-room.ts";
 import type { AskedByAnybody } from "./asked.ts";
 import type { Desk } from "./desk.ts";
 import { enrol } from "./enrolling.ts";
@@ -33,9 +34,11 @@ type By = { readonly by: "operator" } | { readonly by: "issuer"; readonly issuer
  */
 export class Lifecycle {
   readonly #desk: Desk;
+  readonly #room: AgentRoom;
 
-  constructor(desk: Desk) {
+  constructor(desk: Desk, room: AgentRoom) {
     this.#desk = desk;
+    this.#room = room;
   }
 
   /**
@@ -52,7 +55,7 @@ export class Lifecycle {
   ): Result<void> {
     const enrolled =
       method === "ACTIVATE" && isOperator(this.#desk, asked)
-        ? enrol(this.#desk, asked.exchange, agentId, parameters, now)
+        ? enrol(this.#desk, this.#room, asked.exchange, agentId, parameters, now)
         : ok(false);
     if (!enrolled.ok || enrolled.value) return enrolled.ok ? ok(undefined) : enrolled;
     const agent = this.#desk.registry.get(agentId);

@@ -13,6 +13,7 @@ import { mayTalk, type TrustPosture, trustPosture, withoutTalking } from "../tru
 import { parseUtc } from "../utc-time.ts";
 import type { SwitchboardConfig } from "./config.ts";
 import type { Outputs } from "./outputs.ts";
+import { SelfRegistered } from "./self-registered.ts";
 
 /** A registered agent: both documents verified. */
 export interface RegisteredAgent {
@@ -48,6 +49,7 @@ export class Registry {
   /** What was said here by lifecycle methods; of registered agents alone. */
   readonly #lifecycle = new Map<string, StatusChange>();
   readonly #changed = new Set<string>();
+  readonly #own: SelfRegistered;
   /** Agent-IDs in order, made when first asked for after a change. */
   #order: readonly string[] | undefined;
 
@@ -68,6 +70,7 @@ export class Registry {
     this.#issuers = issuers === "any" ? issuers : new Set([...issuers, encodePublicKey(genesis.agentKey)]);
     this.#verifier = verifier;
     this.#outputs = outputs;
+    this.#own = new SelfRegistered(config.limits.selfRegisteredAgents);
     if (config.registration === "open") outputs.log("warn", "registration-open");
     if (config.trustFloor !== "verified")
       outputs.log("warn", "trust-floor-lowered", { floor: config.trustFloor });
@@ -75,16 +78,40 @@ export class Registry {
 
   /** Takes the agents the log remembers, the last entry of each. What does not verify is left out and logged. */
   load(entries: Iterable<AgentEntry>): void {
+    const own: [agentId: string, since: number][] = [];
     for (const entry of entries) {
-      if (entry.changed !== undefined) this.#lifecycle.set(entry.agentId, entry.changed);
-      const agent = this.#read(entry.agentId, entry.genesis, entry.identityDocument);
-      if (agent.ok) this.#set(agent.value);
-      else
+      const { agentId, changed, selfRegisteredAt: since } = entry;
+      if (changed !== undefined) this.#lifecycle.set(agentId, changed);
+      const agent = this.#read(agentId, entry.genesis, entry.identityDocument);
+      if (agent.ok) {
+        this.#set(agent.value);
+        if (since !== undefined && mayGo(agent.value, changed)) own.push([agentId, since]);
+      } else
         this.#outputs.log("error", "agent-entry-unreadable", {
           agentId: entry.agentId,
           code: agent.fault.code,
         });
     }
+    this.#own.load(own);
+  }
+
+  /** Whether there is no room for another agent, one that registers itself (`isOwn`) or one that is registered. */
+  isFull(isOwn: boolean): boolean {
+    return this.#agents.size >= this.#config.limits.agents || (isOwn && this.#own.isFull);
+  }
+
+  /** An agent is here, or was until now. */
+  seen(agentId: string): void {
+    this.#own.seen(agentId);
+  }
+
+  /** Knows one agent less: of those that registered themselves, and of whom nobody has said anything, the one that was not here for longest. */
+  evict(isBusy: (agentId: string) => boolean): string | undefined {
+    const agentId = this.#own.takeEldest(isBusy);
+    if (agentId === undefined) return undefined;
+    this.#agents.delete(agentId);
+    this.#order = undefined;
+    return agentId;
   }
 
   /** Registered agents. */
@@ -139,8 +166,6 @@ export class Registry {
   /** An agent that nobody registered yet, from documents that the operator vouches for; {@link admit} keeps it. */
   enrol(agentId: string, genesis: string, document: string): Result<RegisteredAgent> {
     if (agentId === this.operator.agentId) return refuse("agent-mismatch", "This is the server itself.");
-    if (this.#agents.size >= this.#config.limits.agents)
-      return refuse("capacity", "No further agents fit here.");
     return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
   }
 
@@ -153,6 +178,7 @@ export class Registry {
   /** Knows an agent no more, and its Agent-ID as one that does not register itself again. */
   forget(agentId: string): void {
     this.#agents.delete(agentId);
+    this.#own.delete(agentId);
     this.#lifecycle.delete(agentId);
     this.#order = undefined;
     this.#forgotten.add(forgottenMark(agentId));
@@ -169,16 +195,27 @@ export class Registry {
     return this.#forgotten.has(forgottenMark(agentId));
   }
 
-  /** Keeps what {@link find} returned. Gives the log entry to append when it is news. */
-  admit(agent: RegisteredAgent): LogEntry | undefined {
+  /**
+   * Keeps what {@link find} returned, by the agent's own word at that time, or by that of somebody who vouches for it, so that it stays. Gives the log entry
+   * to append when it is news.
+   */
+  admit(agent: RegisteredAgent, by: { readonly itself: number } | "other"): LogEntry | undefined {
+    const { agentId, genesis, document } = agent;
     if (agent === this.operator) return undefined;
-    if (this.#agents.get(agent.agentId) === agent) return undefined;
-    if (!this.#agents.has(agent.agentId)) {
-      this.#outputs.log("info", "agent-registered", { agentId: agent.agentId, name: agent.genesis.name });
+    const wasOwn = this.#own.since(agentId) !== undefined;
+    if (by === "other") this.#own.delete(agentId);
+    const known = this.#agents.get(agentId);
+    if (known === agent && (this.#own.since(agentId) !== undefined) === wasOwn) return undefined;
+    if (known === undefined) {
+      this.#outputs.log("info", "agent-registered", { agentId, name: genesis.name });
+      if (by !== "other") this.#own.add(agentId, by.itself);
     }
     this.#set(agent);
-    const { agentId, genesis, document } = agent;
-    return { kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes };
+    const selfRegisteredAt = this.#own.since(agentId);
+    return {
+      ...{ kind: "agent", agentId, genesis: genesis.bytes, identityDocument: document.bytes },
+      ...(selfRegisteredAt === undefined ? {} : { selfRegisteredAt }),
+    };
   }
 
   /**
@@ -195,6 +232,7 @@ export class Registry {
     const at = Math.max(Math.floor(now), timeOf(agent.document.updatedAt));
     const changed = { status, at, atLeast };
     this.#lifecycle.set(agent.agentId, changed);
+    this.#own.delete(agent.agentId);
     this.#set({ ...agent, status });
     return changed;
   }
@@ -275,6 +313,8 @@ export class Registry {
     if (this.#agents.has(agent.agentId)) this.#changed.add(agent.agentId);
     else this.#order = undefined;
     this.#agents.set(agent.agentId, agent);
+    // That one is retired is not forgotten.
+    if (!mayGo(agent, this.#lifecycle.get(agent.agentId))) this.#own.delete(agent.agentId);
   }
 
   #newcomer(
@@ -302,8 +342,6 @@ export class Registry {
         genesis === undefined ? "parameters.genesis" : "parameters.identity_document",
       );
     }
-    if (this.#agents.size >= this.#config.limits.agents)
-      return refuse("capacity", "No further agents fit here.");
     return this.#read(agentId, encoder.encode(genesis), encoder.encode(document));
   }
 
@@ -332,6 +370,11 @@ export class Registry {
     const isLater = timeOf(document.updatedAt) > changed.at || document.status === "retired";
     return isLater && isStricter(document.status, changed.status) ? document.status : changed.status;
   }
+}
+
+/** Whether an agent may be as unknown as before: nobody said anything of it here, and it is not retired for ever. */
+function mayGo({ status }: RegisteredAgent, changed: StatusChange | undefined): boolean {
+  return changed === undefined && status !== "retired";
 }
 
 /** Whether one status leaves an agent less than another. */

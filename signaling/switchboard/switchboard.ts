@@ -1,5 +1,6 @@
 import type { FlowCounters } from "../admission.ts";
 import type { SessionState } from "../session-machine.ts";
+import { AgentRoom } from "./agent-room.ts";
 import { Answering } from "./answering.ts";
 import { Attaching } from "./attaching.ts";
 import { Authorities } from "./authorities.ts";
@@ -87,14 +88,15 @@ export class Switchboard {
   /** Throws `ParleyError` for a server Genesis or policy scope that cannot be read. */
   constructor(options: SwitchboardOptions) {
     this.#desk = makeDesk(options);
-    this.#identification = new Identification(this.#desk);
+    const book = new OfferBook(this.#table.loads);
+    this.#book = book;
+    const room = new AgentRoom(this.#desk, this.#table, book);
+    this.#identification = new Identification(this.#desk, room);
     const lastWords = new LastWords(this.#desk, this.#table);
     this.#endings = new Endings(this.#desk, this.#table, lastWords);
     this.#streamEnds = new StreamEnds(this.#desk, this.#table, this.#endings);
     this.#detaching = new Detaching(this.#desk, this.#table, this.#endings, this.#streamEnds);
     this.#suspending = new Suspending(this.#desk, this.#table, this.#endings, this.#detaching);
-    const book = new OfferBook(this.#table.loads);
-    this.#book = book;
     this.#ringing = new Ringing(this.#desk, this.#table, book);
     this.#authorities = new Authorities(this.#desk, this.#table, this.#endings, this.#ringing);
     this.#attaching = new Attaching(
@@ -133,7 +135,7 @@ export class Switchboard {
       records: this.#records,
       inspection: this.#inspection,
       notices: new Notices(this.#desk, this.#table),
-      lifecycle: new Lifecycle(this.#desk),
+      lifecycle: new Lifecycle(this.#desk, room),
       erasing: this.#erasing,
       authorities: this.#authorities,
       revoking: this.#revoking,
@@ -399,6 +401,7 @@ export class Switchboard {
     const connection = this.#desk.connections.get(id);
     if (connection === undefined) return;
     const { agentId } = connection;
+    if (agentId !== undefined) this.#desk.registry.seen(agentId);
     // The inbox first: what follows is news for it, and must not be sent to where nobody is.
     const offline = this.#desk.inboxes.lost(agentId, lost, now);
     if (exchange === undefined) {

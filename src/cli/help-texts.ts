@@ -50,8 +50,8 @@ and what is kept of calls are erased when they are so old; default: kept), scope
   {"port": 4480, "registration": "closed", "limits": {"sessions": 100}, "addressLimits": {"sockets": 1000}}
 
 limits bound the server: sessions, 10,000 calls that are up or ring; streams, 40,000 of their media streams, each direction counted;
-kilobits, 40,000,000 a second that these may send at the most; sessionsPerAgent, 64; ringingPerCaller, 16; agents, 100,000; connections,
-20,000; connectionsPerAgent, 8 (tlsConnectionsPerAgent, 80); sessionTtl, 3,600 seconds; and requests a second after a burst: anonymousRate,
+kilobits, 40,000,000 a second that these may send at the most; sessionsPerAgent, 64; ringingPerCaller, 16; agents, 100,000;
+selfRegisteredAgents, 20,000 of them that nobody vouches for; connections, 20,000; connectionsPerAgent, 8 (tlsConnectionsPerAgent, 80); sessionTtl, 3,600 seconds; and requests a second after a burst: anonymousRate,
 anonymousTotalRate, boundRate, agentRate, ownerRate, addressRate, registrationRate,
 registrationTotalRate. docs/operations.md says what happens beyond each.
 

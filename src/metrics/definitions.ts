@@ -21,6 +21,7 @@ export const METRICS = {
   parley_tls_handshakes_open: { type: "gauge", help: "Connections of the TLS port whose handshake, or first line, is not there yet." },
   parley_tls_connections_ended_total: { type: "counter", labels: ["reason"], help: "AGTP connections over TLS that ended otherwise than by their client's own leave: `idle`, `malformed` (a request that was none), `cut-short` (left inside a request), `overloaded` (did not read), `broken-off` (a request given up)." },
   parley_agents: { type: "gauge", help: "Registered agents." },
+  parley_agents_evicted_total: { type: "counter", help: "Agents that registered themselves and went for others: `selfRegisteredAgents`, or `agents`, was reached." },
   parley_agents_online: { type: "gauge", help: "Agents with a live inbox: who can be called now." },
   parley_sessions: { type: "gauge", labels: ["state"], help: "Sessions without their final record." },
   parley_offers_ringing: { type: "gauge", help: "Calls that ring and are not answered yet." },

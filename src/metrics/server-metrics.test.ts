@@ -108,8 +108,10 @@ it("counts what it is told", async () => {
     metrics.told("session-established", { codecs: "opus data" });
     metrics.told("session-rejected", { code: "callee-busy" });
     metrics.told("session-ended", { by: "ab".repeat(32) });
+    metrics.told("agent-evicted", { agentId: "ab".repeat(32) });
   });
   for (const line of [
+    "parley_agents_evicted_total 1",
     'parley_relay_seconds_bucket{le="0.0001"} 0',
     'parley_relay_seconds_bucket{le="0.0002"} 1',
     'parley_relay_seconds_bucket{le="0.05"} 2',

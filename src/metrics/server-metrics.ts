@@ -43,6 +43,7 @@ export class ServerMetrics implements Instruments {
   readonly #registry = new Registry();
   readonly #sources: MetricSources;
   #entries = 0;
+  #evicted = 0;
   readonly #erased: Record<string, number> = { agent: 0, session: 0, age: 0 };
 
   constructor(sources: MetricSources) {
@@ -89,7 +90,8 @@ export class ServerMetrics implements Instruments {
     } else if (event === "records-erased") {
       const of = String(fields.of);
       this.#erased[of] = (this.#erased[of] ?? 0) + Number(fields.records);
-    } else if (event === "session-rejected") this.#calls.add(String(fields.code));
+    } else if (event === "agent-evicted") this.#evicted += 1;
+    else if (event === "session-rejected") this.#calls.add(String(fields.code));
     else if (event === "session-ended") this.#ended.add(fields.by === "server" ? "server" : "participant");
   }
 
@@ -140,6 +142,8 @@ export class ServerMetrics implements Instruments {
         return by("reason", endings(this.#sources.tlsPort()?.endings));
       case "parley_agents":
         return one(overview.agents);
+      case "parley_agents_evicted_total":
+        return one(this.#evicted);
       case "parley_agents_online":
         return one(overview.online);
       case "parley_sessions":

@@ -44,6 +44,7 @@ function octetsOf(entry: LogEntry): Uint8Array {
     case "revocation":
       return Buffer.from(entry.reason);
     case "erased":
+    case "agent-evicted":
       return new Uint8Array();
   }
 }

@@ -296,10 +296,14 @@ export class Stage {
   /** Registered agents, with what their issuers said last. */
   #agents(): AgentEntry[] {
     const changes = this.log.filter((entry) => entry.kind === "lifecycle");
-    return this.log.flatMap((entry) => {
-      if (entry.kind !== "agent") return [];
+    const known = new Map<string, AgentEntry>();
+    for (const entry of this.log) {
+      if (entry.kind === "agent") known.set(entry.agentId, entry);
+      else if (entry.kind === "agent-evicted") known.delete(entry.agentId);
+    }
+    return [...known.values()].map((entry) => {
       const changed = changes.findLast(({ agentId }) => agentId === entry.agentId);
-      return [changed === undefined ? entry : { ...entry, changed }];
+      return changed === undefined ? entry : { ...entry, changed };
     });
   }
 
