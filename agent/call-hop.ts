@@ -1,6 +1,7 @@
 import type { Clock } from "../codecs/clock.ts";
 import { FrameView, parseFrame } from "../codecs/frame.ts";
 import { isRtcp } from "../codecs/rtcp.ts";
+import { encodeStreamItems } from "../codecs/stream-items.ts";
 import type { ArrivedPiece } from "../codecs/unit-stream.ts";
 import { varintLength, varintSize, writeVarint } from "../codecs/varint.ts";
 import { ArrivalEstimator } from "../sfu/arrival-estimator.ts";
@@ -64,6 +65,8 @@ export class CallHop {
   /** Lines on which something live leaves. */
   readonly #spoken = new Set<StreamLine>();
   readonly #items = new Map<StreamLine, LineItems>();
+  /** Lines of reliable frames that come here: reports go back on one of them where there is no other. */
+  readonly #itemsHeard = new Set<StreamLine>();
   #leg: MediaLeg | undefined;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
@@ -186,12 +189,12 @@ export class CallHop {
    * Sends a frame on its line's stream after those before it, as turns come: resolves true once the carrier took it, false when it cannot. A call with nothing
    * live has no turns: there it goes at once.
    */
-  sendItem(line: StreamLine, packet: Uint8Array): Promise<boolean> {
+  async sendItem(line: StreamLine, packet: Uint8Array): Promise<boolean> {
     const pacer = this.#pacerOf(line);
-    if (pacer === undefined) return line.writeFrame(packet);
-    const sent = pacer.add(packet, this.#options.clock.now(), this.#spoken.size + this.#heard.length > 0);
+    if (pacer === undefined) return await line.writeFrame(packet);
+    const fate = pacer.add(encodeStreamItems([packet]), this.#options.clock.now(), this.#isLive);
     this.#wake();
-    return sent;
+    return (await fate) === "sent";
   }
 
   /** What waits on this line leaves at once, and nothing after it. */
@@ -207,17 +210,24 @@ export class CallHop {
     this.#items.get(line)?.pacer?.drop();
   }
 
+  /** Reliable frames of a source come on this line: what is to be told of each piece of its stream. */
+  hearsItems(line: StreamLine, ssrc: number): (piece: ArrivedPiece, isTimed: boolean) => void {
+    this.#itemsHeard.add(line);
+    return (piece, isTimed) => {
+      const leg = this.#leg;
+      // Where nothing is live, nothing is paced.
+      if (leg === undefined || !this.#isLive) return;
+      // Numbers begin anew with each stream.
+      if (piece.number === 0) leg.forget(ssrc);
+      this.#pieceArrived(leg, ssrc, piece, isTimed);
+    };
+  }
+
   /** Units of a source come on this line: what is to be told of each piece. Reports go back on it. */
   hearsUnits(line: StreamLine, ssrc: number): (piece: ArrivedPiece) => void {
     this.hears(line);
-    return ({ number, bytes }) => {
-      const leg = this.#leg;
-      if (leg === undefined) return;
-      const now = this.#options.clock.now();
-      leg.pieceArrived(ssrc, number, bytes, now, true);
-      const due = leg.nextTimeout();
-      if (due !== undefined && due <= now) leg.tick(now);
-      this.#schedule();
+    return (piece) => {
+      if (this.#leg !== undefined) this.#pieceArrived(this.#leg, ssrc, piece, true);
     };
   }
 
@@ -235,6 +245,7 @@ export class CallHop {
     if (units?.writer !== undefined) this.#leg?.removeSource(units.writer, now);
     this.#leg?.forget(ssrc);
     this.#spoken.delete(line);
+    this.#itemsHeard.delete(line);
     const at = this.#heard.indexOf(line);
     if (at >= 0) this.#heard.splice(at, 1);
   }
@@ -307,6 +318,19 @@ export class CallHop {
     this.#timer = undefined;
   }
 
+  /** Something goes or comes that must not wait behind reliable frames. */
+  get #isLive(): boolean {
+    return this.#spoken.size + this.#heard.length > 0;
+  }
+
+  #pieceArrived(leg: MediaLeg, ssrc: number, { number, bytes }: ArrivedPiece, isTimed: boolean): void {
+    const now = this.#options.clock.now();
+    leg.pieceArrived(ssrc, number, bytes, now, isTimed);
+    const due = leg.nextTimeout();
+    if (due !== undefined && due <= now) leg.tick(now);
+    this.#schedule();
+  }
+
   #feedback(bytes: Uint8Array): void {
     const offset = varintLength(bytes[0] ?? 0);
     const leg = this.#leg;
@@ -318,7 +342,8 @@ export class CallHop {
   }
 
   #report(rtcp: Uint8Array): void {
-    const line = this.#heard[0];
+    const [stream] = this.#itemsHeard;
+    const line = this.#heard[0] ?? stream;
     if (line === undefined) return;
     const size = varintSize(line.flow);
     const bytes = new Uint8Array(size + rtcp.length);

@@ -70,8 +70,10 @@ export class ReliableMedia extends TwoWayMedia<DataSender, DataReceiver> {
 
   override finish(): void {
     super.finish();
-    const { sends } = this.sides;
-    if (sends !== undefined) this.#context.hop().finishItems(sends.line);
+    const { sends, hears } = this.sides;
+    const hop = this.#context.hop();
+    if (sends !== undefined) hop.finishItems(sends.line);
+    if (hears !== undefined) hop.closes(hears.line, hears.entry.ssrc);
   }
 }
 
@@ -85,24 +87,26 @@ export function openDataMedia(
   if ((sends ?? hears)?.entry.delivery === "latest") return openLatestMedia(context, facts, sides);
   const sender = sends && makeSender(context, sends);
   const receiver = hears && makeReceiver(context, hears);
-  listenTo(sides, sender, receiver);
+  listenTo(context, sides, sender, receiver);
   const data = new CallData(facts, context.control, { ...formOf(sides), sender, receiver });
   const { tagKeys } = context;
   return new ReliableMedia({ stream: facts.id, sides, sender, receiver, tagKeys }, data, context);
 }
 
 function listenTo(
-  { sends, hears }: StreamSides,
+  context: StreamMediaContext,
+  { sends, hears }: StreamSides<DataStreamParameters>,
   sender: DataSender | undefined,
   receiver: DataReceiver | undefined,
 ): void {
   const nothing = () => {};
-  if (receiver !== undefined) {
-    hears?.line.listen("frames", {
+  if (receiver !== undefined && hears !== undefined) {
+    hears.line.listen("frames", {
       datagram: (bytes) => receiver.datagram(bytes),
       item: (bytes) => receiver.item(bytes),
+      piece: context.hop().hearsItems(hears.line, hears.entry.ssrc),
     });
-    hears?.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
+    hears.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
   }
   sends?.line.listen("receipts", {
     datagram: nothing,

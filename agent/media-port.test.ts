@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { ParleyError } from "../codecs/parley-error.ts";
 import { encodeStreamItems, encodeStreamStart } from "../codecs/stream-items.ts";
 import type { Connection, ReceiveStream } from "../sfu/carrier.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
@@ -149,7 +150,7 @@ describe("the media side of a connection", () => {
     paces[0].resolve();
     await clock.settle();
     expect(items).toEqual([1, 2]);
-    paces[1].reject(new Error("enough"));
+    paces[1].reject(new ParleyError({ code: "data-unread", message: "Enough." }));
     await clock.settle();
     expect(items).toEqual([1, 2]);
     await expect(stream.write(Uint8Array.of(1, 4))).rejects.toMatchObject({ code: "connection-lost" });

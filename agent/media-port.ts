@@ -10,6 +10,7 @@ import {
   type ReceiveStream,
   type SendStream,
 } from "../sfu/carrier.ts";
+import { readItems } from "../sfu/item-streams.ts";
 import { UnitCaps } from "../sfu/unit-caps.ts";
 import { type UnitInlet, UnitReader } from "../sfu/unit-reader.ts";
 import { readStreamStart, readUnit } from "../sfu/unit-streams.ts";
@@ -29,9 +30,11 @@ export interface FlowSink {
   datagram(bytes: Uint8Array, held: number): void;
   /**
    * One item of a reliable stream; valid only during the call. Until a promise it returns resolves, the stream is not read on; if
-   * it rejects, the stream is given up.
+   * it rejects with a `ParleyError`, the stream is given up.
    */
   item(bytes: Uint8Array): Promise<void> | void;
+  /** Of a reliable stream, where its pieces are of interest: one came; not `isTimed`: it may have come long before it was read. */
+  readonly piece?: (piece: ArrivedPiece, isTimed: boolean) => void;
   /** Of a flow whose streams have one video unit each: takes those that came whole, in place of `item`. */
   readonly units?: UnitSink;
 }
@@ -152,25 +155,12 @@ export class MediaPort {
   }
 
   async #readItems(stream: ReceiveStream, start: Uint8Array): Promise<void> {
-    const reader = new StreamItemReader();
-    try {
-      let chunk: Uint8Array | undefined = start;
-      for (; chunk !== undefined; chunk = await stream.read()) {
-        const { items, fault } = reader.push(chunk);
-        for (const item of items) {
-          const room = this.#deliver(reader.flow as number, item);
-          if (room !== undefined) await room;
-        }
-        if (fault !== undefined) {
-          this.#malformed += 1;
-          stream.stop(1);
-          return;
-        }
-      }
-    } catch {
-      // A reset stream delivers what came before it; the connection's own end is told separately. A sink may want no more.
-      stream.stop(CLOSE_CODES.overloaded);
-    }
+    const fault = await readItems(stream, start, {
+      item: (flow, item) => this.#deliver(flow, item),
+      piece: (flow, piece, isTimed) => this.#sinks.get(flow)?.piece?.(piece, isTimed),
+      now: () => this.#clock.now(),
+    });
+    if (fault !== undefined) this.#malformed += 1;
   }
 
   async #readUnit(stream: ReceiveStream, flow: number, start: Uint8Array): Promise<void> {

@@ -39,6 +39,9 @@ export function isThin({ bitsPerSecond, behind = bitsPerSecond }: HopEstimate): 
   return Math.min(bitsPerSecond, behind) < THIN_WAY;
 }
 
+/** A reliable stream that goes in pieces. */
+export type StreamSource = PieceSource & Pick<ItemPacer, "overdueAt" | "overdue">;
+
 export interface MediaLegOptions {
   /** Says in the reports who made them. */
   readonly ssrc: number;
@@ -85,7 +88,7 @@ export class MediaLeg {
   readonly #allowed: TokenBucket;
   #reportedAt: number | undefined;
   readonly #turns = new PieceTurns();
-  readonly #pacers: ItemPacer[] = [];
+  readonly #streams: StreamSource[] = [];
   #firstPieceAt: number | undefined;
 
   constructor(options: MediaLegOptions) {
@@ -150,16 +153,16 @@ export class MediaLeg {
   }
 
   /** The items of a reliable stream leave in their turn from now on: after base layers of pictures, before layers that can be spared. */
-  addItems(pacer: ItemPacer, ssrc: number): void {
+  addItems(stream: StreamSource, ssrc: number): void {
     this.#hop.isReadAtLeisure(ssrc);
-    this.#pacers.push(pacer);
-    this.#turns.add(pacer);
+    this.#streams.push(stream);
+    this.#turns.add(stream);
   }
 
-  removeItems(pacer: ItemPacer, now: number): void {
-    const at = this.#pacers.indexOf(pacer);
-    if (at >= 0) this.#pacers.splice(at, 1);
-    this.removeSource(pacer, now);
+  removeItems(stream: StreamSource, now: number): void {
+    const at = this.#streams.indexOf(stream);
+    if (at >= 0) this.#streams.splice(at, 1);
+    this.removeSource(stream, now);
   }
 
   /** The peer has reported on something of this source. */
@@ -250,7 +253,7 @@ export class MediaLeg {
     const report = this.#writer.nextTimeout();
     const packet = this.#hop.nextTimeout();
     let earliest = report === undefined || (packet !== undefined && packet < report) ? packet : report;
-    for (const { overdueAt } of this.#pacers)
+    for (const { overdueAt } of this.#streams)
       if (overdueAt !== undefined && (earliest === undefined || overdueAt < earliest)) earliest = overdueAt;
     return earliest;
   }
@@ -283,11 +286,11 @@ export class MediaLeg {
       this.#turns.went(source, piece);
       source.send(now);
     }
-    for (const pacer of this.#pacers) {
-      const late = pacer.overdue(now);
+    for (const stream of this.#streams) {
+      const late = stream.overdue(now);
       if (late === undefined) continue;
       this.#hop.sendAnyway(late.packet, now);
-      pacer.send(now);
+      stream.send(now);
     }
     this.#hop.await(next?.piece.packet, now);
   }

@@ -194,12 +194,15 @@ export type SwitchboardOutput =
   | { readonly kind: "append"; readonly entries: readonly LogEntry[] }
   /** Apply at once. */
   | { readonly kind: "admission"; readonly message: AdmissionMessage }
-  /** Write this checkpoint or receipt to the reliable stream of this flow, opening it with the flow identifier if need be. */
+  /** Write this checkpoint, receipt or interrupt to the reliable stream of this flow, opening it with the flow identifier if need be. */
   | {
       readonly kind: "item";
+      readonly sessionId: string;
       readonly connection: ConnectionId;
       readonly flow: number;
       readonly bytes: Uint8Array;
+      /** It goes at once, with what waits before it. */
+      readonly isUrgent?: boolean;
     }
   /** No item follows on this flow: end its stream after what waits. Nothing for a flow without a stream. */
   | { readonly kind: "finish"; readonly connection: ConnectionId; readonly flow: number }

@@ -163,7 +163,7 @@ export class SessionRequests {
       const listing = { sessionId, leg, stream, firstSequence, digests, final, hasGap };
       outputs.push({ kind: "admission", message: { kind: "checkpoint", ...listing } });
     }
-    outputs.push({ kind: "item", ...route.to, bytes });
+    outputs.push({ kind: "item", sessionId: session.id, ...route.to, bytes });
     if (route.isFinal) outputs.push({ kind: "finish", ...route.to });
     outputs.push({ kind: "append", entries: [artifact(session, route.kind, route.signer, bytes, route)] });
     if (route.isFinal) this.#streamEnds.settle(session, now);

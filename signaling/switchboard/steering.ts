@@ -202,7 +202,9 @@ export class Steering {
     const route = this.#table
       .routesOf(session)
       .find((each) => each.signer === signer && each.speaker === speaker && each.stream === stream);
-    if (route?.isFinal === false) this.#desk.outputs.push({ kind: "item", ...route.to, bytes });
+    const { outputs } = this.#desk;
+    if (route?.isFinal === false)
+      outputs.push({ kind: "item", sessionId: session.id, ...route.to, bytes, isUrgent: true });
   }
 
   /** The relay has told how far it had got, or did not (`undefined`): records, answers and tells what waited for it. */

@@ -306,7 +306,7 @@ export class Driver {
         this.#media.apply(output.message);
         return;
       case "item":
-        this.#peers.get(output.connection)?.items.send(output.flow, output.bytes);
+        this.#media.state(output);
         return;
       case "finish":
         this.#peers.get(output.connection)?.items.finish(output.flow);

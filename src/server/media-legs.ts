@@ -1,8 +1,8 @@
 import type { Clock } from "../../codecs/clock.ts";
 import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
-import { type Connection, type DatagramFate, MAX_DATAGRAM_BYTES } from "../../sfu/carrier.ts";
-import type { HopDrop, HopPacket, PacketKind } from "../../sfu/congestion/hop-packet.ts";
+import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
+import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
 import type { PieceSource } from "../../sfu/congestion/piece-turns.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
@@ -13,19 +13,20 @@ import {
   noFeedback,
 } from "../../sfu/media-leg.ts";
 import type { Relay } from "../../sfu/relay.ts";
-import type { Egress, EgressFate, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
+import type { Egress, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { UnitWriter } from "../../sfu/unit-writer.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
+import { ItemPaces, type PacedFlow } from "./item-paces.ts";
+import type { ItemPace } from "./outgoing-items.ts";
+import { bitsOf } from "./row-bits.ts";
+import type { FlowPlace, HeldTag, ServerLeg } from "./server-leg.ts";
 
 /** Milliseconds between looks at the legs that have something due; while pieces wait for their turn. */
 const SWEEP_MS = 20;
 const PIECE_SWEEP_MS = 5;
 /** Bits a second that are kept for each voice that goes to a listener beside a picture. */
 const VOICE_BITS = 100_000;
-/** Of what a video's row lets through, what goes around it. */
-const UNIT_OVERHEAD = 1.1;
-
 export interface MediaLegsOptions {
   readonly clock: Clock;
   readonly connection: (id: ConnectionId) => Connection | undefined;
@@ -57,6 +58,7 @@ export class MediaLegs {
   readonly #flows = new Map<ConnectionId, Map<number, FlowPlace>>();
   /** By session: its streams as they are laid. */
   readonly #laid = new Map<string, Map<string, AdmissionRow>>();
+  readonly #paces: ItemPaces;
   readonly #active = new Set<ServerLeg>();
   readonly #counters = noFeedback();
   #strays = 0;
@@ -64,6 +66,15 @@ export class MediaLegs {
 
   constructor(options: MediaLegsOptions) {
     this.#options = options;
+    this.#paces = new ItemPaces({
+      clock: options.clock,
+      leg: (connection, sessionId) => this.#legs.get(connection)?.get(sessionId)?.leg,
+      changed: (connection, sessionId) => {
+        const server = this.#legs.get(connection)?.get(sessionId);
+        if (server !== undefined) this.#bound(server);
+      },
+      wake: (connection, sessionId) => this.#wake(this.#legs.get(connection)?.get(sessionId)),
+    });
   }
 
   overview(): LegsOverview {
@@ -80,10 +91,11 @@ export class MediaLegs {
   /** How much is kept, by table: what a leak test compares. @internal */
   sizes() {
     const flows = [...this.#flows.values()].reduce((sum, places) => sum + places.size, 0);
-    return { legs: this.#legs.size, legFlows: flows, laid: this.#laid.size, activeLegs: this.#active.size };
+    const [legs, laid, activeLegs] = [this.#legs.size, this.#laid.size, this.#active.size];
+    return { legs, legFlows: flows, laid, activeLegs, itemPaces: this.#paces.size };
   }
 
-  /** The stream flows so from now on, wherever it did before. Reliable ones go on streams, which nothing here is about. */
+  /** The stream flows so from now on, wherever it did before. Of reliable ones each listener's has a {@link pace} instead. */
   lay(row: AdmissionRow): void {
     if (row.reliable === true) return;
     const streams = this.#laid.get(row.sessionId) ?? new Map<string, AdmissionRow>();
@@ -121,6 +133,7 @@ export class MediaLegs {
   forget(connection: ConnectionId): void {
     for (const leg of this.#legs.get(connection)?.values() ?? []) this.#close(leg);
     this.#legs.delete(connection);
+    this.#paces.forget(connection);
     this.#flows.delete(connection);
   }
 
@@ -167,11 +180,7 @@ export class MediaLegs {
   ): void {
     const place = this.#flows.get(connection)?.get(flow);
     if (place?.role !== "speaker") return;
-    const { leg } = place.server;
-    leg.pieceArrived(place.ssrc, piece.number, piece.bytes, now, isTimed);
-    const due = leg.nextTimeout();
-    if (due !== undefined && due <= now) leg.tick(now);
-    this.#activate(place.server);
+    this.#pieceArrived(place.server, place.ssrc, piece, now, isTimed);
   }
 
   /** A piece of a reliable stream came, which is told where the session has live streams on the connection: else nothing paces it. */
@@ -179,10 +188,20 @@ export class MediaLegs {
     const server = this.#legs.get(row.connection)?.get(row.sessionId);
     if (server === undefined) return;
     server.streamFlow = row.flow;
-    const { leg } = server;
     // Numbers begin anew with each stream.
-    if (piece.number === 0) leg.forget(row.ssrc);
-    leg.pieceArrived(row.ssrc, piece.number, piece.bytes, now, isTimed);
+    if (piece.number === 0) server.leg.forget(row.ssrc);
+    this.#pieceArrived(server, row.ssrc, piece, now, isTimed);
+  }
+
+  #pieceArrived(
+    server: ServerLeg,
+    ssrc: number,
+    { number, bytes }: ArrivedPiece,
+    now: number,
+    isTimed: boolean,
+  ): void {
+    const { leg } = server;
+    leg.pieceArrived(ssrc, number, bytes, now, isTimed);
     const due = leg.nextTimeout();
     if (due !== undefined && due <= now) leg.tick(now);
     this.#activate(server);
@@ -200,9 +219,17 @@ export class MediaLegs {
     server?.leg.removeSource(source, this.#options.clock.now());
   }
 
+  /** How the items of a flow leave, whose bytes `write` hands to the carrier. */
+  pace(flow: PacedFlow, write: (bytes: Uint8Array) => Promise<boolean>): ItemPace {
+    return this.#paces.open(flow, write);
+  }
+
   /** A source of this flow's leg has something that it had not before. */
   wake({ connection, flow }: EgressLeg): void {
-    const server = this.#flows.get(connection)?.get(flow)?.server;
+    this.#wake(this.#flows.get(connection)?.get(flow)?.server);
+  }
+
+  #wake(server: ServerLeg | undefined): void {
     if (server === undefined || server.isClosed) return;
     server.leg.wake(this.#options.clock.now());
     this.#activate(server);
@@ -258,19 +285,21 @@ export class MediaLegs {
   takeFeedback(connection: ConnectionId, flow: number, rtcp: Uint8Array, now: number): boolean {
     const place = this.#flows.get(connection)?.get(flow);
     if (place?.role === "speaker") return false;
-    if (place === undefined) this.#strays += 1;
-    else this.#takeFeedback(place, rtcp, now);
+    const paced = this.#paces.sessionOf(connection, flow) ?? "";
+    const server = place?.server ?? this.#legs.get(connection)?.get(paced);
+    if (server === undefined) this.#strays += 1;
+    else this.#takeFeedback(server, rtcp, now);
     return true;
   }
 
-  #takeFeedback(place: FlowPlace, rtcp: Uint8Array, now: number): void {
-    const { leg } = place.server;
+  #takeFeedback(server: ServerLeg, rtcp: Uint8Array, now: number): void {
+    const { leg } = server;
     const taken = leg.takeFeedback(rtcp, now);
     if (taken?.ok !== true || taken.value.acknowledged === 0) return;
     const { roundTrip, queueDelay } = leg.estimate ?? {};
     if (roundTrip !== undefined && queueDelay !== undefined)
       this.#options.instruments.reported(roundTrip, queueDelay);
-    this.#look(place.server, now);
+    this.#look(server, now);
   }
 
   /** What is held of a stream is not to leave any more. */
@@ -300,8 +329,9 @@ export class MediaLegs {
   }
 
   /** A leg that nothing goes out on, before its first stream or while that moves, keeps its bounds. */
-  #bound({ leg, heard }: ServerLeg): void {
-    if (heard.size > 0) leg.useStreams(bitsOf(heard.values()));
+  #bound({ leg, heard, connection, sessionId }: ServerLeg): void {
+    const rows = [...heard.values(), ...this.#paces.rows(connection, sessionId)];
+    if (rows.length > 0) leg.useStreams(bitsOf(rows));
   }
 
   #unplace({ connection, flow }: EgressLeg): void {
@@ -355,12 +385,14 @@ export class MediaLegs {
       }),
     };
     legs.set(row.sessionId, server);
+    this.#paces.legOpened(connection, row.sessionId, server.leg);
     return server;
   }
 
   #close(server: ServerLeg): void {
     server.isClosed = true;
     server.isActive = false;
+    this.#paces.legClosed(server.connection, server.sessionId);
     server.leg.drop(() => true, "session-state");
     this.#active.delete(server);
   }
@@ -434,49 +466,6 @@ export class MediaLegs {
       } else if (due <= now) leg.tick(now);
     }
   }
-}
-
-/** Bits a second that streams take at the most, whatever rate is agreed for each. */
-function bitsOf(rows: Iterable<AdmissionRow>): number {
-  let bits = 0;
-  for (const { rate, video } of rows)
-    bits +=
-      8 *
-      (video === undefined ? rate.framesPerSecond * MAX_DATAGRAM_BYTES : rate.bytesPerSecond * UNIT_OVERHEAD);
-  return bits;
-}
-
-interface ServerLeg {
-  readonly sessionId: string;
-  readonly connection: ConnectionId;
-  readonly leg: MediaLeg;
-  /** What comes here, by flow. */
-  readonly spoken: Map<number, AdmissionRow>;
-  /** What goes out here, by flow. */
-  readonly heard: Map<number, AdmissionRow>;
-  /** A reliable stream that comes beside them. */
-  streamFlow: number | undefined;
-  readonly quality: LegQuality;
-  /** Live packets that were to go out. */
-  offered: number;
-  /** Something of it may be due. */
-  isActive: boolean;
-  isClosed: boolean;
-}
-
-interface FlowPlace {
-  readonly server: ServerLeg;
-  /** Of the peer, on this flow. */
-  readonly role: "speaker" | "listener";
-  readonly ssrc: number;
-  readonly kind: PacketKind;
-  /** Of latest values: from this age on one does not leave, ms. */
-  readonly deadlineMs: number | undefined;
-}
-
-interface HeldTag {
-  readonly flow: number;
-  readonly account: (fate: EgressFate) => void;
 }
 
 /** Up to here, milliseconds and share of packets, a way is not full. */

@@ -1,5 +1,4 @@
 import type { Clock } from "../../codecs/clock.ts";
-import { ParleyError } from "../../codecs/parley-error.ts";
 import { isRtcp } from "../../codecs/rtcp.ts";
 import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
@@ -15,18 +14,21 @@ import type {
   AdmissionMessage,
   AdmissionRow,
   ConnectionId,
+  EgressLeg,
   FlowCounters,
 } from "../../signaling/admission.ts";
+import type { SwitchboardOutput } from "../../signaling/switchboard/io.ts";
 import { type Instruments, timed } from "./instruments.ts";
 import { KeptFrames } from "./kept-frames.ts";
+import { ListenerRoom } from "./listener-room.ts";
 import { type LegsOverview, MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
 import type { ServerTime } from "./server-time.ts";
 import { UnitFlows } from "./unit-flows.ts";
 import { UnitReading, type UnitReadingCounts } from "./unit-reading.ts";
 
-/** How long the news may take, ms, that a listener's connection is gone with which its stream broke. */
-const LOSS_NEWS_MS = 1_000;
+/** A checkpoint, receipt or interrupt that goes to whoever it is for. */
+export type Statement = Omit<Extract<SwitchboardOutput, { kind: "item" }>, "kind">;
 
 /** Where the media plane finds the connections its egress names. */
 export interface Egresses {
@@ -48,8 +50,7 @@ export class MediaPlane {
   readonly #legs: MediaLegs;
   readonly #units: UnitFlows;
   readonly #unitReading: UnitReading;
-  /** Sessions with reliable streams that wait, unread, for a listener. */
-  readonly #awaitingListeners = new Map<string, PromiseWithResolvers<void>>();
+  readonly #room: ListenerRoom;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(options: {
@@ -79,6 +80,11 @@ export class MediaPlane {
       verifier: timed(options.verifier, options.clock, options.instruments),
       sha256: options.sha256,
     });
+    this.#room = new ListenerRoom({
+      clock,
+      relay: this.#relay,
+      items: (id) => options.egresses.items(id),
+    });
     this.#clock = options.clock;
     this.#time = options.time;
     this.#egresses = options.egresses;
@@ -102,9 +108,18 @@ export class MediaPlane {
       this.#legs.lay(message.row);
       if (message.resend !== undefined) this.#resend(message.row, message.resend);
     }
-    this.#wakeReaders(message);
+    this.#room.take(message);
     this.#releaseHeld();
     this.#schedule();
+  }
+
+  /** Writes a statement of the other end, which goes no faster than what is live beside it bears, unless it is urgent. */
+  state({ connection, flow, sessionId, bytes, isUrgent = false }: Statement): void {
+    const items = this.#egresses.items(connection);
+    if (items === undefined) return;
+    items.pace(flow, (write) => this.#legs.pace({ connection, flow, sessionId }, write));
+    if (isUrgent) items.hurry(flow);
+    items.send(flow, bytes);
   }
 
   /** Where a stream of video units is read; `undefined` where the flow carries something else. */
@@ -157,7 +172,7 @@ export class MediaPlane {
       ...this.#units.sizes(),
       ...this.#unitReading.sizes(),
       mediaFlows: this.#mediaFlows.size,
-      unread: this.#awaitingListeners.size,
+      unread: this.#room.size,
       kept: this.#kept.size,
     };
   }
@@ -198,7 +213,7 @@ export class MediaPlane {
    * more at all.
    */
   item(connection: ConnectionId, flow: number, bytes: Uint8Array): Promise<void> | undefined {
-    const wait = this.#awaitedListener(connection, flow) ?? this.#roomBefore(connection, flow);
+    const wait = this.#room.before(connection, flow);
     if (wait !== undefined) {
       const kept = bytes.slice();
       const row = this.#relay.row(connection, flow);
@@ -210,7 +225,7 @@ export class MediaPlane {
     this.#forward(verdict, now);
     if (verdict.outcome !== "admitted") this.#schedule();
     const { row } = verdict;
-    const room = row?.reliable === true ? this.#room(row) : undefined;
+    const room = row?.reliable === true ? this.#room.after(row) : undefined;
     return room && this.#after(room, row);
   }
 
@@ -230,25 +245,6 @@ export class MediaPlane {
     if (row === undefined) return;
     const { sessionId, leg, stream } = row;
     this.#relay.apply({ kind: "stood-still", sessionId, leg, stream, since }, this.#clock.now());
-  }
-
-  /** What to wait for before a frame of a reliable stream is judged: a listener with a connection for media, and a session that is not held. */
-  #awaitedListener(connection: ConnectionId, flow: number): Promise<void> | undefined {
-    const row = this.#relay.row(connection, flow);
-    if (row?.reliable !== true) return undefined;
-    const state = this.#relay.stateOf(row.sessionId);
-    const isUnheard = row.egress.length === 0 || row.held === true;
-    const isToWait = state === "held" || (state === "active" && isUnheard);
-    if (!isToWait) return undefined;
-    return this.#change(row.sessionId);
-  }
-
-  /** What waited for a listener looks again. */
-  #wakeReaders(message: AdmissionMessage): void {
-    const sessionId = sessionToReadOn(message);
-    if (sessionId === undefined) return;
-    this.#awaitingListeners.get(sessionId)?.resolve();
-    this.#awaitingListeners.delete(sessionId);
   }
 
   #note({ connection, flow }: AdmissionRow): void {
@@ -274,60 +270,6 @@ export class MediaPlane {
     if (flows?.size === 0) this.#mediaFlows.delete(connection);
   }
 
-  /** What to wait for before a frame of a reliable stream is judged: that what goes again leaves room for it. */
-  #roomBefore(connection: ConnectionId, flow: number): Promise<void> | undefined {
-    const row = this.#relay.row(connection, flow);
-    if (row?.reliable !== true) return undefined;
-    for (const leg of row.egress) {
-      const room = this.#egresses.items(leg.connection)?.room(leg.flow);
-      if (room !== undefined) return room;
-    }
-    return undefined;
-  }
-
-  /** What to wait for before more of a reliable stream is read; nothing while its listeners keep up. */
-  #room(row: AdmissionRow): Promise<void> | undefined {
-    if (this.#isBroken(row)) return this.#newsOfListener(row);
-    let room: Promise<void> | undefined;
-    for (const { connection, flow } of row.egress) {
-      const wait = this.#egresses.items(connection)?.room(flow);
-      if (wait !== undefined)
-        room = room === undefined ? wait : Promise.all([room, wait]).then(() => undefined);
-    }
-    return room;
-  }
-
-  /** A listener takes no more of the stream on its present connection. */
-  #isBroken({ egress }: AdmissionRow): boolean {
-    return egress.some(({ connection, flow }) => this.#egresses.items(connection)?.isBroken(flow) ?? true);
-  }
-
-  /** Resolves when the connection of a listener is known to be gone, with which its stream broke. Throws `data-stalled` when it stands. */
-  async #newsOfListener({ sessionId, connection, flow }: AdmissionRow): Promise<void> {
-    const late = Promise.withResolvers<"late">();
-    const cancel = this.#clock.at(this.#clock.now() + LOSS_NEWS_MS, () => late.resolve("late"));
-    try {
-      for (;;) {
-        const outcome = await Promise.race([this.#change(sessionId), late.promise]);
-        const row = this.#relay.row(connection, flow);
-        if (row === undefined || !this.#isBroken(row)) return;
-        if (this.#relay.stateOf(sessionId) === "ended") return;
-        if (outcome === "late") {
-          throw new ParleyError({ code: "data-stalled", message: "A listener takes no more of the stream." });
-        }
-      }
-    } finally {
-      cancel();
-    }
-  }
-
-  /** Resolves when something about the session changes. */
-  #change(sessionId: string): Promise<void> {
-    const waiting = this.#awaitingListeners.get(sessionId) ?? Promise.withResolvers<void>();
-    this.#awaitingListeners.set(sessionId, waiting);
-    return waiting.promise;
-  }
-
   /** A unit that came whole: judged, and handed to the writers of its listeners. */
   #unit(connection: ConnectionId, flow: number, packet: Uint8Array): void {
     const now = this.#clock.now();
@@ -349,7 +291,10 @@ export class MediaPlane {
       const egress = this.#relay.egress(index);
       if (egress.carriage === "stream") {
         const { row } = verdict;
-        if (row?.reliable === true) this.#kept.add(row, verdict.sequence, egress.bytes);
+        if (row?.reliable === true) {
+          this.#kept.add(row, verdict.sequence, egress.bytes);
+          this.#pace(egress, row);
+        }
         this.#enqueue(egress, row?.reliable === true);
         continue;
       }
@@ -370,7 +315,18 @@ export class MediaPlane {
   #resend(row: AdmissionRow, sequence: number): void {
     const packets = this.#kept.from(row, sequence);
     if (packets.length === 0) return;
-    for (const { connection, flow } of row.egress) this.#egresses.items(connection)?.sendAgain(flow, packets);
+    for (const leg of row.egress) {
+      this.#pace(leg, row);
+      this.#egresses.items(leg.connection)?.sendAgain(leg.flow, packets);
+    }
+  }
+
+  /** What is reliable goes no faster than what is live beside it bears. */
+  #pace({ connection, flow }: EgressLeg, row: AdmissionRow): void {
+    const items = this.#egresses.items(connection);
+    if (items === undefined || items.isBroken(flow)) return;
+    const { sessionId } = row;
+    items.pace(flow, (write) => this.#legs.pace({ connection, flow, sessionId, row }, write));
   }
 
   /** Frames whose media epoch has come go on; those that waited too long are refused. */
@@ -464,21 +420,6 @@ export class MediaPlane {
       this.#schedule();
     });
     this.#timer = { at, cancel };
-  }
-}
-
-/** The session whose reliable streams may be read on after this message. */
-function sessionToReadOn(message: AdmissionMessage): string | undefined {
-  switch (message.kind) {
-    case "move":
-      return message.row.sessionId;
-    case "state":
-    case "hold":
-    case "lift":
-    case "remove":
-      return message.sessionId;
-    default:
-      return undefined;
   }
 }
 

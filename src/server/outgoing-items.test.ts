@@ -1,8 +1,9 @@
 import { expect, it } from "vitest";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
+import { ItemPacer } from "../../sfu/item-pacer.ts";
 import { VirtualClock } from "../../test/net/virtual-clock.ts";
 import { memoryPair } from "../../transports/memory.ts";
-import { OutgoingItems } from "./outgoing-items.ts";
+import { OutgoingItems, type TakenBack } from "./outgoing-items.ts";
 
 function connected() {
   const clock = new VirtualClock();
@@ -91,6 +92,45 @@ it("drops and counts what a peer that does not read leaves waiting", async () =>
   for (let sent = 0; sent < 300; sent += 1) if (items.send(2, Uint8Array.of(1))) taken += 1;
   expect(taken).toBe(256);
   expect(items.dropped).toBe(44);
+});
+
+it("lets the items of a flow leave as its pace has them, and takes back what that has not begun", async () => {
+  const { clock, received, items } = connected();
+  const pacers: ItemPacer<TakenBack>[] = [];
+  items.pace(4, (write) => {
+    const pacer = new ItemPacer<TakenBack>({ ssrc: 7, write, abandon: () => {}, wake: () => {} });
+    pacers.push(pacer);
+    return {
+      add: (item) => pacer.add(item, clock.now(), true),
+      takeBack: (reason) => pacer.takeBack(reason),
+      hurry: () => pacer.flush(),
+      finish: () => pacer.flush(),
+    };
+  });
+  const [pacer] = pacers;
+  const fates: string[] = [];
+  for (const item of [1, 2, 3]) items.send(4, new Uint8Array(2_000).fill(item), (fate) => fates.push(fate));
+  await clock.settle();
+  expect(received.flat()).toEqual([]);
+  expect(pacer?.next(0)?.packet).toMatchObject({ sequence: 0 });
+  pacer?.send(0);
+  await clock.settle();
+  expect(received.map((bytes) => bytes.length)).toEqual([1 + 1_100]);
+  items.discard(4, "scope");
+  await clock.settle();
+  expect(pacer?.next(0)?.packet).toMatchObject({ sequence: 1 });
+  pacer?.send(0);
+  await clock.settle();
+  expect(fates).toEqual(["sent", "scope", "scope"]);
+  items.send(4, new Uint8Array(2_000).fill(4), (fate) => fates.push(fate));
+  await clock.settle();
+  items.hurry(4);
+  items.finish(4);
+  await clock.settle();
+  expect(fates).toEqual(["sent", "scope", "scope", "sent"]);
+  expect(received).toHaveLength(1);
+  expect(received[0]?.length).toBe(1 + 2 * (2 + 2_000));
+  expect([items.open, items.dropped]).toEqual([0, 0]);
 });
 
 it("counts what waits for a stream that cannot be opened", async () => {

@@ -1,18 +1,34 @@
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
+import { PACED_ITEMS, type ItemFate as PacedFate } from "../../sfu/item-pacer.ts";
 
 /** Items that may wait for one stream; beyond it new ones are dropped and counted: a peer that does not read. */
 const MAX_WAITING_ITEMS = 256;
 /** Items waiting from which on `room` makes a reliable stream's source wait: never more than these and what was read at once. */
 const ROOM_ITEMS = 32;
-/** Bytes handed to the carrier at once, unless one item is larger: what it has taken can no longer be dropped. */
+/** The same in bytes. */
+const ROOM_BYTES = 64 * 1024;
+/** Bytes handed to the carrier, or to what paces the flow, at once, unless one item is larger: what a carrier has taken can no longer be dropped. */
 const WRITE_BYTES = 16 * 1024;
-
-/** What became of an item: handed to the carrier, dropped with its stream, or taken back for a reason. */
-export type ItemFate = "sent" | "closed" | TakenBack;
 
 /** Why what waited is taken back. */
 export type TakenBack = "session-state" | "scope" | "epoch" | "held";
+
+/** What became of an item: handed to the carrier, dropped with its stream, or taken back for a reason. */
+export type ItemFate = PacedFate<TakenBack>;
+
+/** Who says when items of a flow leave, in what parts. */
+export interface ItemPace {
+  /** Lets an item, its length first, leave in its turn; resolves with what became of it. */
+  add(item: Uint8Array): Promise<ItemFate>;
+  /** Takes back what has not begun to leave. */
+  takeBack(reason: TakenBack): void;
+  /** What waits leaves without turns. */
+  hurry(): void;
+  /** The same, and what is still added. */
+  finish(): void;
+}
 
 /** The long-lived unidirectional streams toward one connection, one a flow. Items of a flow stay in order. */
 export class OutgoingItems {
@@ -67,12 +83,26 @@ export class OutgoingItems {
       this.#add(flow, stream, { bytes: encodeStreamItems([item]), settled: undefined });
   }
 
+  /** Items of the flow leave at a pace from now on, made by whoever is given how they are written; where it has one it keeps that. */
+  pace(flow: number, make: (write: (bytes: Uint8Array) => Promise<boolean>) => ItemPace): void {
+    const stream = this.#stream(flow);
+    stream.pace ??= make((bytes) => writePart(flow, stream, bytes));
+  }
+
+  /** What waits for the flow's pace leaves at once. */
+  hurry(flow: number): void {
+    this.#streams.get(flow)?.pace?.hurry();
+  }
+
   #stream(flow: number): ItemStream {
     let stream = this.#streams.get(flow);
     if (stream === undefined) {
       stream = {
         opened: this.openStream(),
         waiting: [],
+        waitingBytes: 0,
+        pace: undefined,
+        written: Promise.resolve(),
         begun: false,
         writing: false,
         last: false,
@@ -85,6 +115,7 @@ export class OutgoingItems {
 
   #add(flow: number, stream: ItemStream, item: WaitingItem): void {
     stream.waiting.push(item);
+    stream.waitingBytes += item.bytes.length;
     if (!stream.writing) void this.#write(flow, stream);
   }
 
@@ -93,10 +124,10 @@ export class OutgoingItems {
     return this.#broken.has(flow);
   }
 
-  /** `undefined` while few items wait for the flow's stream; else what resolves when it has room again, or is over. */
+  /** `undefined` while little waits for the flow's stream; else what resolves when it has room again, or is over. */
   room(flow: number): Promise<void> | undefined {
     const stream = this.#streams.get(flow);
-    if (stream === undefined || stream.waiting.length < ROOM_ITEMS) return undefined;
+    if (stream === undefined || hasRoom(stream)) return undefined;
     stream.room ??= Promise.withResolvers<void>();
     return stream.room.promise;
   }
@@ -105,7 +136,8 @@ export class OutgoingItems {
   discard(flow: number, reason: TakenBack): void {
     const stream = this.#streams.get(flow);
     if (stream === undefined) return;
-    for (const { settled } of stream.waiting.splice(0)) settled?.(reason);
+    for (const { settled } of takeAll(stream)) settled?.(reason);
+    stream.pace?.takeBack(reason);
     tellRoom(stream);
   }
 
@@ -115,6 +147,7 @@ export class OutgoingItems {
     const stream = this.#streams.get(flow);
     if (stream === undefined) return;
     stream.last = true;
+    stream.pace?.finish();
     if (!stream.writing) void this.#write(flow, stream);
   }
 
@@ -124,28 +157,26 @@ export class OutgoingItems {
     return await this.#connection.openStream();
   }
 
-  /** What waits, piece by piece until nothing does, and the stream's end when no more will come. */
+  /** What waits, some of it at a time until nothing does, and the stream's end when no more will come. */
   async #write(flow: number, stream: ItemStream): Promise<void> {
     stream.writing = true;
     const taken: WaitingItem[] = [];
     try {
       const open = await stream.opened;
       while (stream.waiting.length > 0) {
-        takeSome(stream.waiting, taken);
-        if (stream.waiting.length < ROOM_ITEMS) tellRoom(stream);
-        const pieces = taken.map(({ bytes }) => bytes);
-        await open.write(joined(stream.begun ? pieces : [encodeStreamStart(flow), ...pieces]));
-        stream.begun = true;
-        for (const { settled } of taken.splice(0)) settled?.("sent");
+        takeSome(stream, taken);
+        if (hasRoom(stream)) tellRoom(stream);
+        await (stream.pace === undefined ? writeAll(flow, stream, taken) : writePaced(stream.pace, taken));
       }
       if (!stream.last) return;
       this.#streams.delete(flow);
       await open.finish();
     } catch {
       this.#streams.delete(flow);
+      stream.pace?.finish();
       if (!stream.last) this.#broken.add(flow);
       tellRoom(stream);
-      const lost = [...taken, ...stream.waiting.splice(0)];
+      const lost = [...taken, ...takeAll(stream)];
       this.#dropped += lost.length;
       for (const { settled } of lost) settled?.("closed");
     } finally {
@@ -164,6 +195,11 @@ interface ItemStream {
   readonly opened: Promise<SendStream>;
   /** In order. */
   readonly waiting: WaitingItem[];
+  waitingBytes: number;
+  /** `undefined`: items leave as the carrier takes them. */
+  pace: ItemPace | undefined;
+  /** Of everything that the carrier was given. */
+  written: Promise<void>;
   /** The flow identifier went out. */
   begun: boolean;
   writing: boolean;
@@ -178,15 +214,60 @@ function tellRoom(stream: ItemStream): void {
   stream.room = undefined;
 }
 
-/** Moves the first items over, one at least, as many as go into one write. */
-function takeSome(from: WaitingItem[], to: WaitingItem[]): void {
+function hasRoom({ waiting, waitingBytes }: ItemStream): boolean {
+  return waiting.length < ROOM_ITEMS && waitingBytes < ROOM_BYTES;
+}
+
+/** Moves the first items over, one at least, as many as are handed on at once. */
+function takeSome(stream: ItemStream, to: WaitingItem[]): void {
   let bytes = 0;
-  for (let next = from[0]; next !== undefined; next = from[0]) {
+  for (let next = stream.waiting[0]; next !== undefined; next = stream.waiting[0]) {
     bytes += next.bytes.length;
-    if (to.length > 0 && bytes > WRITE_BYTES) return;
+    if (to.length === PACED_ITEMS || (to.length > 0 && bytes > WRITE_BYTES)) return;
     to.push(next);
-    from.shift();
+    stream.waiting.shift();
+    stream.waitingBytes -= next.bytes.length;
   }
+}
+
+function takeAll(stream: ItemStream): WaitingItem[] {
+  stream.waitingBytes = 0;
+  return stream.waiting.splice(0);
+}
+
+/** Hands items to the carrier, after the flow identifier where they are the first; throws when it takes none. */
+async function writeAll(flow: number, stream: ItemStream, taken: WaitingItem[]): Promise<void> {
+  await write(flow, stream, joined(taken.map(({ bytes }) => bytes)));
+  for (const { settled } of taken.splice(0)) settled?.("sent");
+}
+
+/** Lets items leave in their turns; throws when the carrier takes no more. */
+async function writePaced(pace: ItemPace, taken: WaitingItem[]): Promise<void> {
+  const fates = taken.map(({ bytes }) => pace.add(bytes));
+  for (const fate of fates) {
+    const outcome = await fate;
+    if (outcome === "closed")
+      throw new ParleyError({ code: "connection-lost", message: "The stream takes nothing more." });
+    taken.shift()?.settled?.(outcome);
+  }
+}
+
+/** As `ItemPacerOptions.write`. */
+async function writePart(flow: number, stream: ItemStream, bytes: Uint8Array): Promise<boolean> {
+  try {
+    await write(flow, stream, bytes);
+    return true;
+  } catch {
+    // Whoever waits for the item is told.
+    return false;
+  }
+}
+
+function write(flow: number, stream: ItemStream, bytes: Uint8Array): Promise<void> {
+  const all = stream.begun ? bytes : joined([encodeStreamStart(flow), bytes]);
+  stream.begun = true;
+  stream.written = stream.written.then(async () => await (await stream.opened).write(all));
+  return stream.written;
 }
 
 function joined(pieces: readonly Uint8Array[]): Uint8Array {

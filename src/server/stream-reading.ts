@@ -1,76 +1,25 @@
-import { ItemPieces } from "../../codecs/item-pieces.ts";
-import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Fault } from "../../codecs/result.ts";
-import { StreamItemReader } from "../../codecs/stream-items.ts";
-import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { CLOSE_CODES, type ReceiveStream } from "../../sfu/carrier.ts";
+import { type ItemTaker, readItems } from "../../sfu/item-streams.ts";
 import type { UnitInlet } from "../../sfu/unit-reader.ts";
 import { readStreamStart, readUnit } from "../../sfu/unit-streams.ts";
 
 /** Longest item taken from a client: a voice or data frame, a checkpoint or a receipt. A longer one ends its stream. */
 const MAX_ITEM_BYTES = 64 * 1024;
 
-/** What a read waited for so long, ms, had not come before. */
-const FRESH_MS = 3;
-
 /** Who takes what comes on a stream. */
-export interface StreamTaker {
+export interface StreamTaker extends ItemTaker {
   /** Where the flow's streams have one video unit each: takes it. `undefined`: they have items. */
   unit(flow: number, stop: () => void): UnitInlet | undefined;
-  /** One item, valid only during the call; until a promise that it returns resolves, the stream is not read on. */
-  item(flow: number, item: Uint8Array): Promise<void> | undefined;
-  /** A piece of the stream came; not `isTimed`: it may have come long before it was read. */
-  piece(flow: number, piece: ArrivedPiece, isTimed: boolean): void;
-  /** Now, milliseconds of the clock by which reading is timed. */
-  now(): number;
 }
 
-/**
- * Hands out what comes on one stream until it ends, is reset or breaks its framing, which is returned. A stream that the taker wants
- * no more of (`ParleyError`) is stopped; other throws reject.
- */
+/** Hands out what comes on one stream until it ends, is reset or breaks its framing, which is returned; otherwise as `readItems`. */
 export async function readStream(stream: ReceiveStream, taker: StreamTaker): Promise<Fault | undefined> {
   const start = await readStreamStart(stream);
   if (start === undefined) return undefined;
   const stop = () => stream.stop(CLOSE_CODES.overloaded);
   const inlet = start.flow === undefined ? undefined : taker.unit(start.flow, stop);
-  if (inlet === undefined) return await readItems(stream, start.bytes, taker);
+  if (inlet === undefined) return await readItems(stream, start.bytes, taker, MAX_ITEM_BYTES);
   await readUnit(stream, start.bytes, inlet);
-  return undefined;
-}
-
-async function readItems(
-  stream: ReceiveStream,
-  start: Uint8Array,
-  taker: StreamTaker,
-): Promise<Fault | undefined> {
-  const reader = new StreamItemReader(MAX_ITEM_BYTES);
-  const pieces = new ItemPieces();
-  let isTimed = true;
-  let askedAt = taker.now();
-  try {
-    let chunk: Uint8Array | undefined = start;
-    for (; chunk !== undefined; chunk = await stream.read()) {
-      // After a standstill there is something to read until reading has to wait for it.
-      isTimed ||= taker.now() - askedAt >= FRESH_MS;
-      const { items, fault } = reader.push(chunk);
-      const { flow } = reader;
-      if (flow !== undefined) for (const piece of pieces.push(chunk)) taker.piece(flow, piece, isTimed);
-      for (const item of items) {
-        const room = taker.item(reader.flow as number, item);
-        if (room === undefined) continue;
-        isTimed = false;
-        await room;
-      }
-      askedAt = taker.now();
-      if (fault === undefined) continue;
-      stream.stop(CLOSE_CODES.protocolViolation);
-      return fault;
-    }
-  } catch (error) {
-    // A reset stream has delivered what came before.
-    if (!(error instanceof ParleyError)) throw error;
-    stream.stop(CLOSE_CODES.overloaded);
-  }
   return undefined;
 }

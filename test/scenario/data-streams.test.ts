@@ -207,8 +207,12 @@ describe("a slow reader", () => {
         sent += 1;
       }
     })();
-    // The way is found to be wide first.
-    await world.clock.advance(4_000);
+    // As many as may wait for a reader, and one more that waits for a second.
+    const unread = () => dataOf(answered, "tasks").stats().heard?.unread ?? 0;
+    for (let waited = 0; unread() < 64 && waited < 6_000; waited += 10) await world.clock.advance(10);
+    await world.clock.advance(990);
+    expect(told).toEqual([]);
+    await world.clock.advance(40);
     expect(sent).toBeLessThan(big.length);
     const slow = { degraded: true, leg: 1, reason: "slow-receiver", by: bob.id, stream: tasks.id };
     expect(told).toEqual([
