@@ -5,7 +5,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { isThin } from "../sfu/media-leg.ts";
 import { AudioReceiver } from "./audio-receiver.ts";
 import { AudioSender } from "./audio-sender.ts";
-import { CallAudio } from "./call-audio.ts";
+import { CallAudio, type VoiceControl } from "./call-audio.ts";
 import { CallStream, type StreamControl, type StreamFacts } from "./call-stream.ts";
 import { FirstWords } from "./first-words.ts";
 import type { FrameFate } from "./frame-fate.ts";
@@ -121,7 +121,10 @@ export async function openAudioMedia(
     },
   };
   const sender = sends && sendCodec && makeSender(watching, sends, sendCodec, () => firstWords.sent());
-  const audio = new CallAudio({ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report });
+  const audio = new CallAudio({
+    ...{ sends: sendCodec?.format, hears: hearCodec?.format, sender, clock, report },
+    control: controlOf(context.control, facts.id),
+  });
   speaks = (fate) => audio.frame(fate);
   const receiver = hears && hearCodec && makeReceiver(watching, hears, hearCodec, audio);
   // Who takes a call up speaks to an end that is there, or is told that it is not.
@@ -134,6 +137,15 @@ export async function openAudioMedia(
     { stream: facts.id, sides, sender, receiver, tagKeys },
     { handle: new VoiceStream(facts, context.control, audio), firstWords },
   );
+}
+
+function controlOf(control: StreamControl, stream: number): VoiceControl {
+  return {
+    interrupt: () => control.interrupt(stream),
+    flush: () => control.flush(stream),
+    heardPosition: () => control.heardPosition(stream),
+    pause: (isPaused) => control.pause(stream, isPaused),
+  };
 }
 
 async function makeCodec(context: StreamMediaContext, entry: AudioStreamParameters): Promise<AudioCodec> {
@@ -210,7 +222,7 @@ function listenTo(
   const nothing = () => {};
   const stream = (sends ?? hears)?.entry.stream ?? 0;
   const statement = (take: (bytes: Uint8Array) => void) => (bytes: Uint8Array) =>
-    bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice(), stream) : take(bytes);
+    bytes.length === INTERRUPT_BYTES ? context.interrupted(bytes.slice()) : take(bytes);
   if (sends !== undefined) hop.sends(sends.line);
   if (receiver !== undefined && hears !== undefined) {
     hearDatagrams(hop, hears.line, receiver);

@@ -10,7 +10,7 @@ function heard(kind: "concealed" | "silence", position: number): HeardAudio {
 
 function listening(): CallAudio {
   return new CallAudio({
-    ...{ sends: undefined, hears: undefined, sender: undefined },
+    ...{ sends: undefined, hears: undefined, sender: undefined, control: undefined },
     clock: new VirtualClock(),
     report: () => {},
   });

@@ -20,7 +20,15 @@ export type CallAudioEvents = {
   "voice-stalled": VoiceStalled;
 };
 
-/** The voice of one call, both ways. */
+/** What a voice has its call do. */
+export interface VoiceControl {
+  interrupt(): Promise<void>;
+  flush(): Promise<void>;
+  heardPosition(): Promise<HeardPosition | undefined>;
+  pause(isPaused: boolean): void;
+}
+
+/** One voice of a call, both ways. */
 export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly #events: TypedEvents<CallAudioEvents>;
   readonly #speakingState: Speaking;
@@ -30,9 +38,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly hears: AudioFormat | undefined;
   readonly #sender: AudioSender | undefined;
   #finished = false;
-  #flush: (() => Promise<void>) | undefined;
-  #pause: (isPaused: boolean) => void = () => {};
-  #heardPosition: (() => Promise<HeardPosition | undefined>) | undefined;
+  readonly #control: VoiceControl | undefined;
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
   readonly #queues = new Set<BoundedQueue<HeardAudio>>();
@@ -43,6 +49,8 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     readonly sends: AudioFormat | undefined;
     readonly hears: AudioFormat | undefined;
     readonly sender: AudioSender | undefined;
+    /** None where it flows neither way. */
+    readonly control: VoiceControl | undefined;
     readonly clock: Clock;
     readonly report: (error: unknown) => void;
   }) {
@@ -60,6 +68,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     this.sends = options.sends;
     this.hears = options.hears;
     this.#sender = options.sender;
+    this.#control = options.control;
   }
 
   /**
@@ -95,7 +104,16 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   async flush(): Promise<void> {
     this.#speaking();
     this.#speakingState.tookBack();
-    await this.#flush?.();
+    await this.#control?.flush();
+  }
+
+  /**
+   * Ends what the other end is saying: playout stops at once with a 10 ms fade, and frames said before are not heard any more, here or on their way. The other
+   * end's queue is flushed when it hears of it. Resolves when the server has it on record; is sent again until it answers. Where it refuses, the other end is heard
+   * again. Throws `field-invalid` when this end does not hear audio, `interrupt-forbidden`, `session-terminated` when the call has ended.
+   */
+  async interrupt(): Promise<void> {
+    await this.#hearing().interrupt();
   }
 
   /**
@@ -105,7 +123,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
    */
   async heardPosition(): Promise<HeardPosition | undefined> {
     this.#speaking();
-    return await this.#heardPosition?.();
+    return await this.#control?.heardPosition();
   }
 
   /**
@@ -114,12 +132,12 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
    * `field-invalid` when this end does not hear audio.
    */
   pause(): void {
-    this.#pause(true);
+    this.#hearing().pause(true);
   }
 
   /** Goes on with what was paused: all of it is heard. Idempotent. */
   resume(): void {
-    this.#pause(false);
+    this.#hearing().pause(false);
   }
 
   /** While true nothing is sent; what is written meanwhile is not said later. */
@@ -176,21 +194,6 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     this.#speakingState.frame(fate);
   }
 
-  /** @internal Who ends what this end is saying. */
-  flushWith(flush: () => Promise<void>): void {
-    this.#flush = flush;
-  }
-
-  /** @internal Who asks the other end how far it heard. */
-  heardPositionWith(ask: () => Promise<HeardPosition | undefined>): void {
-    this.#heardPosition = ask;
-  }
-
-  /** @internal Who pauses what the other end says. */
-  pauseWith(pause: (isPaused: boolean) => void): void {
-    this.#pause = pause;
-  }
-
   /** @internal Whether a reader, or the first one to come, wants the intervals in which nobody speaks. */
   get silenceIsHeard(): boolean {
     return this.#preroll !== undefined || this.#gapless.size > 0;
@@ -207,6 +210,11 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     this.#finished = true;
     this.#speakingState.finish();
     for (const queue of this.#queues) queue.end();
+  }
+
+  #hearing(): VoiceControl {
+    if (this.#control !== undefined && this.hears !== undefined) return this.#control;
+    throw new ParleyError({ code: "field-invalid", message: "This end of the call does not hear audio." });
   }
 
   #speaking(): AudioSender {

@@ -5,8 +5,8 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { parseReceipt, type Receipt, verifyReceipt } from "../codecs/receipt.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
+import type { SessionNotice } from "../signaling/session-notice.ts";
 import type { CallMedia } from "./call-media.ts";
-import type { CallNotices } from "./call-notices.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** How far this end was heard, as the other end signed it. */
@@ -29,10 +29,11 @@ export interface HeardPosition {
 
 export interface CallHeardOptions {
   readonly session: CheckedSession;
-  readonly media: CallMedia;
+  readonly media: Pick<CallMedia, "voice">;
   readonly verifier: Verifier;
   readonly clock: Clock;
-  readonly notices: CallNotices;
+  /** As `CallNotices.tell`. */
+  readonly tell: (notice: SessionNotice) => Promise<void>;
   /** The other end's media key of that generation; undefined for one that is not known. */
   readonly peerKey: (generation: number) => Uint8Array | undefined;
   readonly heard: (position: HeardPosition) => void;
@@ -42,89 +43,109 @@ export interface CallHeardOptions {
 /** How long the other end has to say how far it heard, ms. */
 const ANSWER_MS = 5_000;
 
+/** What is known of one voice. */
+interface HeardVoice {
+  last: HeardPosition | undefined;
+  /** Index of the newest receipt. */
+  newest: number;
+  waiting: ((position: HeardPosition | undefined) => void)[];
+}
+
 /** What the other end signs of how far it heard this one, and what this one signs when it is asked. */
 export class CallHeard {
   readonly #options: CallHeardOptions;
-  #last: HeardPosition | undefined;
-  /** Index of the newest receipt. */
-  #newest = -1;
-  #waiting: ((position: HeardPosition | undefined) => void)[] = [];
+  readonly #voices = new Map<number, HeardVoice>();
 
   constructor(options: CallHeardOptions) {
     this.#options = options;
-    const { media, notices } = options;
-    media.receiptsWith((bytes) => this.#arrived(bytes));
-    notices.heardAskedWith((stream) => {
-      if (media.receiver?.stream === stream) media.receiver.stateHeard();
-    });
+  }
+
+  /** The other end asks how far it was heard on a voice: that is signed at once. */
+  state(stream: number): void {
+    this.#options.media.voice(stream)?.receiver?.stateHeard();
   }
 
   /**
    * Asks the other end. Resolves with what its next receipt says: undefined where it has heard nothing. Throws `field-invalid` when this end
    * does not send audio, `request-timeout` when no receipt comes in 5 s, and what `Call.notify` throws.
    */
-  async ask(): Promise<HeardPosition | undefined> {
-    const { clock, media, notices } = this.#options;
-    const { sender } = media;
-    if (sender === undefined) {
+  async ask(stream: number): Promise<HeardPosition | undefined> {
+    const { clock, media, tell } = this.#options;
+    if (media.voice(stream)?.sender === undefined) {
       throw new ParleyError({ code: "field-invalid", message: "This end of the call does not send audio." });
     }
+    const voice = this.#voiceOf(stream);
     const { promise, resolve, reject } = Promise.withResolvers<HeardPosition | undefined>();
-    this.#waiting.push(resolve);
+    voice.waiting.push(resolve);
     const cancel = clock.at(clock.now() + ANSWER_MS, () => {
       reject(
         new ParleyError({ code: "request-timeout", message: "The other end did not say how far it heard." }),
       );
     });
     try {
-      notices.tell({ event: "heard-position", stream: sender.stream }).catch(reject);
+      tell({ event: "heard-position", stream }).catch(reject);
       return await promise;
     } finally {
       cancel();
-      this.#waiting = this.#waiting.filter((one) => one !== resolve);
+      voice.waiting = voice.waiting.filter((one) => one !== resolve);
     }
   }
 
-  #arrived(bytes: Uint8Array): void {
+  /** A voice is closed. */
+  forget(stream: number): void {
+    this.#voices.delete(stream);
+  }
+
+  /** A receipt that the server hands on beside what is said on a voice. */
+  arrived(bytes: Uint8Array, stream: number): void {
     try {
-      this.#take(this.#checked(bytes));
+      this.#take(this.#checked(bytes, stream));
     } catch (error) {
       this.#options.report(error);
     }
   }
 
-  #checked(bytes: Uint8Array): Receipt {
+  #voiceOf(stream: number): HeardVoice {
+    const known = this.#voices.get(stream) ?? { last: undefined, newest: -1, waiting: [] };
+    this.#voices.set(stream, known);
+    return known;
+  }
+
+  #checked(bytes: Uint8Array, stream: number): Receipt {
     const { session, media, peerKey, verifier } = this.#options;
     const receipt = unwrap(parseReceipt(bytes));
     const isHere =
       encodeHex(receipt.sessionDigest) === encodeHex(session.sessionDigest) &&
       receipt.listenerLeg === 1 - session.leg &&
       receipt.speakerLeg === session.leg &&
-      receipt.stream === media.sender?.stream;
+      receipt.stream === stream &&
+      media.voice(stream)?.sender !== undefined;
     const key = peerKey(receipt.keyGeneration);
     if (isHere && key !== undefined && verifyReceipt(bytes, key, verifier)) return receipt;
     throw new ParleyError({ code: "signature-invalid", message: "The other end did not sign this receipt." });
   }
 
   #take({ index, played, stream }: Receipt): void {
+    const sender = this.#options.media.voice(stream)?.sender;
+    const voice = this.#voiceOf(stream);
     // One that was sent again over another connection says nothing new.
-    if (index <= this.#newest) return;
-    this.#newest = index;
-    if (played !== undefined && this.#options.media.sender?.mayBeHeard(played) === false) {
+    if (index <= voice.newest) return;
+    voice.newest = index;
+    if (played !== undefined && sender?.mayBeHeard(played) === false) {
       throw new ParleyError({
         code: "field-invalid",
         message: "The other end signed that it heard what was never said.",
         at: "receipt.played",
       });
     }
-    const waiting = this.#waiting.splice(0);
+    const waiting = voice.waiting.splice(0);
     if (played !== undefined) {
       const { epoch, sequence, samples, time } = played;
-      const playedMs = this.#options.media.sender?.saidBy(sequence, samples);
+      const playedMs = sender?.saidBy(sequence, samples);
       const at = ntpToUnixMs(time.seconds, time.fraction);
-      this.#last = { stream, epoch, sequence, samples, playedMs, at };
-      this.#options.heard(this.#last);
+      voice.last = { stream, epoch, sequence, samples, playedMs, at };
+      this.#options.heard(voice.last);
     }
-    for (const resolve of waiting) resolve(this.#last);
+    for (const resolve of waiting) resolve(voice.last);
   }
 }

@@ -24,10 +24,11 @@ function speaker(interruptible: readonly [boolean, boolean] | undefined) {
   const terms = { streams: [{ stream: STREAM, ...(interruptible === undefined ? {} : { interruptible }) }] };
   const clock = new VirtualClock();
   const parts = {
-    session: { leg: 0, sessionDigest: DIGEST, terms, peer: { agentId: "b0b" } },
+    session: { leg: 0, sessionDigest: DIGEST, peer: { agentId: "b0b" } },
     clock,
     wall: () => clock.wall(),
-    media: { sender, receiver: undefined, interruptedWith() {} },
+    media: { voice: () => ({ stream: STREAM, sender, receiver: undefined }) },
+    terms: { present: terms },
     verifier,
     peerKey: () => listener.publicKey,
     interrupted() {},

@@ -14,8 +14,9 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
-import { isInterruptible } from "../signaling/terms.ts";
+import { isInterruptible, type Terms } from "../signaling/terms.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
+import type { AudioMedia } from "./audio-media.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import { requireRecorded } from "./call-records.ts";
@@ -33,11 +34,13 @@ export interface Interrupted {
 
 export interface CallInterruptsOptions {
   readonly session: CheckedSession;
+  /** In force. */
+  readonly terms: { readonly present: Pick<Terms, "streams"> };
   readonly control: CallRequests;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
-  readonly media: CallMedia;
+  readonly media: Pick<CallMedia, "voice">;
   readonly mediaSigner: Signer;
   readonly verifier: Verifier;
   /** The other end's media key of that generation; undefined for one that is not known. */
@@ -55,7 +58,7 @@ interface OwnEpoch {
   state: "asked" | "recorded" | "overtaken" | "refused";
 }
 
-/** What is known of the epochs of one stream. */
+/** What is known of the epochs of one direction of a voice. */
 interface Epochs {
   /** The last that this end began, unless the server refused it. */
   own: OwnEpoch | undefined;
@@ -63,6 +66,12 @@ interface Epochs {
   told: number;
   /** The last that the server is known to have. */
   begun: number;
+}
+
+/** What is known of both, by stream. */
+interface VoiceEpochs {
+  readonly sent: Epochs;
+  readonly heard: Epochs;
 }
 
 /** One end's side of a stream. */
@@ -73,45 +82,45 @@ interface StreamEnd {
   returnToEpoch(epoch: number): void;
 }
 
-/** The media epochs of a call: either end ends what is being said on a stream. */
+/** The media epochs of a call's voices: either end ends what is being said on one. */
 export class CallInterrupts {
   readonly #options: CallInterruptsOptions;
-  readonly #sent: Epochs;
-  readonly #heard: Epochs;
+  readonly #voices = new Map<number, VoiceEpochs>();
 
   constructor(options: CallInterruptsOptions) {
     this.#options = options;
-    const { sender, receiver } = options.media;
-    const begun = (epoch = 0): Epochs => ({ own: undefined, told: epoch, begun: epoch });
-    this.#sent = begun(sender?.epoch);
-    this.#heard = begun(receiver?.epoch);
-    options.media.interruptedWith((bytes) => this.#arrived(bytes));
   }
 
   /** Ends what the other end is saying. Until something of the new epoch has come, another interrupt says nothing new. */
-  interrupt(): Promise<void> {
-    const { receiver } = this.#options.media;
-    if (receiver === undefined) throw notHere("This end of the call does not hear audio.");
+  interrupt(stream?: number): Promise<void> {
+    const voice = this.#options.media.voice(stream);
+    const receiver = voice?.receiver;
+    if (voice === undefined || receiver === undefined)
+      throw notHere("This end of the call does not hear audio.");
     if (!this.#mayBeInterrupted(receiver.stream, 1 - this.#options.session.leg)) throw forbidden();
-    const { own } = this.#heard;
+    const { heard } = this.#epochsOf(voice);
+    const { own } = heard;
     if (own?.state === "asked" && own.epoch === receiver.epoch && !receiver.heardInEpoch) return own.answered;
     const epoch = receiver.epoch + 1;
     receiver.beginEpoch(epoch);
-    return this.#announce(this.#heard, 1 - this.#options.session.leg, receiver);
+    return this.#announce(heard, 1 - this.#options.session.leg, receiver);
   }
 
   /** Ends what this end is saying. Until something of the new epoch was sent, it is enough to drop what waits. */
-  flush(): Promise<void> {
-    const { sender } = this.#options.media;
-    if (sender === undefined) throw notHere("This end of the call does not send audio.");
-    const { own } = this.#sent;
+  flush(stream: number): Promise<void> {
+    const voice = this.#options.media.voice(stream);
+    const sender = voice?.sender;
+    if (voice === undefined || sender === undefined)
+      throw notHere("This end of the call does not send audio.");
+    const { sent } = this.#epochsOf(voice);
+    const { own } = sent;
     if (own?.state === "asked" && own.epoch === sender.epoch && !sender.sentInEpoch) {
       sender.flush();
       return own.answered;
     }
     const epoch = sender.epoch + 1;
     sender.beginEpoch(epoch);
-    return this.#announce(this.#sent, this.#options.session.leg, sender);
+    return this.#announce(sent, this.#options.session.leg, sender);
   }
 
   /**
@@ -119,14 +128,20 @@ export class CallInterrupts {
    * what it signed, which comes on its own way.
    */
   catchUp(streams: readonly StreamParameters[]): void {
-    const { sender, receiver } = this.#options.media;
     for (const { stream, direction, epoch = 0 } of streams) {
-      const end = direction === "send" ? sender : receiver;
-      if (end?.stream !== stream || epoch <= end.epoch) continue;
-      const epochs = direction === "send" ? this.#sent : this.#heard;
+      const voice = this.#options.media.voice(stream);
+      const end = direction === "send" ? voice?.sender : voice?.receiver;
+      if (voice === undefined || end === undefined || epoch <= end.epoch) continue;
+      const { sent, heard } = this.#epochsOf(voice);
+      const epochs = direction === "send" ? sent : heard;
       epochs.begun = Math.max(epochs.begun, epoch);
       end.beginEpoch(epoch);
     }
+  }
+
+  /** A voice is closed. */
+  forget(stream: number): void {
+    this.#voices.delete(stream);
   }
 
   /** The server says that the other end signed an interrupt. Throws where that is not so. */
@@ -136,7 +151,7 @@ export class CallInterrupts {
   }
 
   /** The same, handed on by the server before it is on record. */
-  #arrived(bytes: Uint8Array): void {
+  arrived(bytes: Uint8Array): void {
     try {
       this.#take(bytes);
     } catch (error) {
@@ -148,9 +163,11 @@ export class CallInterrupts {
     const { session, media, interrupted } = this.#options;
     const { speakerLeg, stream, epoch } = unwrap(this.#check(bytes));
     const isMine = speakerLeg === session.leg;
-    const end = isMine ? media.sender : media.receiver;
-    const epochs = isMine ? this.#sent : this.#heard;
-    if (end === undefined || end.stream !== stream) throw notHere("No such stream can be interrupted.");
+    const voice = media.voice(stream);
+    const end = isMine ? voice?.sender : voice?.receiver;
+    if (voice === undefined || end === undefined) throw notHere("No such stream can be interrupted.");
+    const known = this.#epochsOf(voice);
+    const epochs = isMine ? known.sent : known.heard;
     if (isMine && !this.#mayBeInterrupted(stream, speakerLeg)) throw forbidden();
     if (epoch <= epochs.told) return;
     const { own } = epochs;
@@ -163,7 +180,7 @@ export class CallInterrupts {
     epochs.begun = Math.max(epochs.begun, epoch);
     if (epoch > end.epoch) end.beginEpoch(epoch);
     // Both ends began this epoch: the listener wants none of what the speaker has gone on to say in it.
-    else if (epoch === end.epoch && isMine) media.sender?.flush();
+    else if (epoch === end.epoch && isMine) voice.sender?.flush();
     if (isMine) interrupted({ stream, epoch, by: session.peer.agentId });
   }
 
@@ -233,8 +250,15 @@ export class CallInterrupts {
     }
   }
 
+  #epochsOf({ stream, sender, receiver }: Pick<AudioMedia, "stream" | "sender" | "receiver">): VoiceEpochs {
+    const begun = (epoch = 0): Epochs => ({ own: undefined, told: epoch, begun: epoch });
+    const known = this.#voices.get(stream) ?? { sent: begun(sender?.epoch), heard: begun(receiver?.epoch) };
+    this.#voices.set(stream, known);
+    return known;
+  }
+
   #mayBeInterrupted(stream: number, speaker: number): boolean {
-    return isInterruptible(this.#options.session.terms, stream, speaker);
+    return isInterruptible(this.#options.terms.present, stream, speaker);
   }
 
   #check(bytes: Uint8Array): Result<Interrupt> {

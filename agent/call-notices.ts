@@ -3,6 +3,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import {
   type BandwidthEstimate,
+  type PauseNotice,
   type QualityReason,
   SESSION_NOTICE_EVENTS,
   SESSION_NOTICES,
@@ -13,7 +14,6 @@ import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
 import type { Unattributed } from "./stream-media.ts";
 import { unwrap } from "./unwrap.ts";
-import { VoicePause } from "./voice-pause.ts";
 
 /** Quality got worse, or better again. */
 export interface QualityTold {
@@ -67,6 +67,10 @@ export interface CallNoticesOptions {
   readonly media: CallMedia;
   /** This end's. */
   readonly agentId: string;
+  /** The other end wants to know how far it was heard on a voice. */
+  readonly heardAsked: (stream: number) => void;
+  /** It plays nothing of one for a moment, or goes on. */
+  readonly paused: (notice: PauseNotice) => void;
   readonly quality: (event: QualityTold) => void;
   readonly bandwidth: (event: BandwidthTold) => void;
   readonly unattributed: (event: UnattributedTold) => void;
@@ -82,17 +86,9 @@ const ENVELOPE: ReadonlySet<string> = new Set(["by", "leg", "event", "session_id
 /** What the ends tell each other of how the media comes. */
 export class CallNotices {
   readonly #options: CallNoticesOptions;
-  #heardAsked: (stream: number) => void = () => {};
-  readonly #pause: VoicePause;
 
   constructor(options: CallNoticesOptions) {
     this.#options = options;
-    this.#pause = new VoicePause({ ...options, tell: (notice) => this.tell(notice) });
-  }
-
-  /** `take` is asked when the other end wants to know how far it was heard. */
-  heardAskedWith(take: (stream: number) => void): void {
-    this.#heardAsked = take;
   }
 
   /** This end played such frames: tells its application, the other end, and the record. While there is no connection, the evidence alone shows what no checkpoint covers. */
@@ -161,7 +157,7 @@ export class CallNotices {
         return;
       }
       case "heard-position":
-        this.#heardAsked(notice.stream);
+        this.#options.heardAsked(notice.stream);
         return;
       case "keyframe_request":
         media.video(notice.stream)?.sender?.askKeyFrameOnRecord();
@@ -169,7 +165,7 @@ export class CallNotices {
         return;
       case "pause":
       case "resume":
-        this.#pause.told(notice);
+        this.#options.paused(notice);
         return;
       case "stream-muted":
         media.video(notice.stream)?.receiver?.setQuiet("muted", notice.muted);

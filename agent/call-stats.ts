@@ -1,7 +1,6 @@
 import type { ClosingPayload } from "../signaling/closing.ts";
 import type { AudioReceiverCounters } from "./audio-receiver.ts";
 import type { AudioSenderCounters } from "./audio-sender.ts";
-import type { CallAudio } from "./call-audio.ts";
 import type { DataStats } from "./call-data.ts";
 import type { HopStats } from "./call-hop.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -20,8 +19,8 @@ export interface CallStats {
   readonly data: DataStats | undefined;
 }
 
-export function callStats(media: CallMedia, audio: CallAudio): CallStats {
-  const { messages } = media;
+export function callStats(media: CallMedia): CallStats {
+  const { audio, messages } = media;
   return {
     sent: media.sender?.counters,
     heard: media.receiver?.counters,

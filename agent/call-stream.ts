@@ -1,5 +1,6 @@
 import type { Modality } from "../signaling/scope.ts";
 import type { Direction } from "../signaling/stream-fields.ts";
+import type { HeardPosition } from "./call-heard.ts";
 
 /** What was agreed of a stream, whatever it carries. */
 export interface StreamFacts {
@@ -22,6 +23,14 @@ export interface StreamControl {
   show(source: number, rendition: number | undefined): void;
   /** The stream is over, by this end's signature. */
   close(stream: number): Promise<void>;
+  /** Of a voice: ends what the other end is saying on it. */
+  interrupt(stream: number): Promise<void>;
+  /** Takes back what this end is saying on it. */
+  flush(stream: number): Promise<void>;
+  /** Asks the other end how far it heard this one on it. */
+  heardPosition(stream: number): Promise<HeardPosition | undefined>;
+  /** Nothing of it is played for a moment, and nothing sent; or it goes on. */
+  pause(stream: number, isPaused: boolean): void;
 }
 
 /** One stream of a call. */
@@ -88,7 +97,7 @@ export class CallStream implements StreamFacts {
    * record. Throws `terms-outdated` when the other end keeps being quicker, and what a request throws.
    */
   async close(): Promise<void> {
-    if (this.#isOpen) await this.#control.close(this.id);
+    if (this.#isOpen) await Promise.all(this.ids.map((stream) => this.#control.close(stream)));
   }
 
   /** @internal It is over. */
@@ -96,15 +105,20 @@ export class CallStream implements StreamFacts {
     this.#isOpen = false;
   }
 
+  /** Its stream; of a picture, those of its renditions. */
+  protected get ids(): readonly number[] {
+    return [this.id];
+  }
+
   #mute(isMuted: boolean): void {
     if (isMuted === this.#isMuted || this.direction === "recvonly" || !this.#isOpen) return;
     this.#isMuted = isMuted;
-    this.#control.mute(this.id, isMuted);
+    for (const stream of this.ids) this.#control.mute(stream, isMuted);
   }
 
   #hold(isHeld: boolean): void {
     if (isHeld === this.#isHeld || this.direction === "sendonly" || !this.#isOpen) return;
     this.#isHeld = isHeld;
-    this.#control.hold(this.id, isHeld);
+    for (const stream of this.ids) this.#control.hold(stream, isHeld);
   }
 }

@@ -6,7 +6,7 @@ import type { Terms } from "../signaling/terms.ts";
 import type { CallChanges } from "./call-changes.ts";
 import type { CallData } from "./call-data.ts";
 import type { CallMedia } from "./call-media.ts";
-import type { CallStream } from "./call-stream.ts";
+import type { CallStream, StreamControl } from "./call-stream.ts";
 import type { CallTerms } from "./call-terms.ts";
 import { checkLabel } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
@@ -23,42 +23,50 @@ export interface CallStreamsOptions {
   readonly changes: CallChanges;
   /** As `CallNotices.tell`. */
   readonly tell: (notice: SessionNotice) => Promise<void>;
-  readonly opened: (event: { readonly stream: CallStream }) => void;
-  readonly closed: (event: { readonly stream: CallStream }) => void;
   readonly isOver: () => boolean;
   readonly report: (error: unknown) => void;
 }
 
 /** The streams of a call while it is up: opened, muted, held and closed from here. */
-export class CallStreams {
+export class CallStreams implements Pick<StreamControl, "mute" | "hold" | "show" | "close"> {
   readonly #options: CallStreamsOptions;
   readonly #states: StreamStates;
 
   constructor(options: CallStreamsOptions) {
-    const { media, terms, clock, opened, closed, report } = options;
+    const { clock } = options;
     this.#options = options;
     this.#states = new StreamStates({
       ...options,
       pause: (ms) => new Promise((resolve) => clock.at(clock.now() + ms, resolve)),
     });
-    media.watchWith({
-      opened: ({ handle: stream }) => opened({ stream }),
-      closed: ({ handle: stream }) => {
-        this.#states.forget(stream.id);
-        closed({ stream });
-      },
-      failed: (stream, error) => {
-        report(error);
-        // It must not stay up at the other end.
-        terms.close(stream).catch(report);
-      },
-      control: {
-        mute: (stream, isMuted) => this.#states.mute(stream, isMuted),
-        hold: (stream, isHeld) => this.#states.hold(stream, isHeld),
-        show: (source, rendition) => this.#states.show(source, rendition),
-        close: (stream) => terms.close(stream),
-      },
-    });
+  }
+
+  mute(stream: number, isMuted: boolean): void {
+    this.#states.mute(stream, isMuted);
+  }
+
+  hold(stream: number, isHeld: boolean): void {
+    this.#states.hold(stream, isHeld);
+  }
+
+  show(source: number, rendition: number | undefined): void {
+    this.#states.show(source, rendition);
+  }
+
+  async close(stream: number): Promise<void> {
+    await this.#options.terms.close(stream);
+  }
+
+  /** A stream is closed. */
+  forget(stream: number): void {
+    this.#states.forget(stream);
+  }
+
+  /** A stream that both ends agreed on cannot be made here: it must not stay up at the other end. */
+  failed(stream: number, error: unknown): void {
+    const { terms, report } = this.#options;
+    report(error);
+    terms.close(stream).catch(report);
   }
 
   /** Resolves once the other end has signed it and it flows here; with several renditions, all of them. */

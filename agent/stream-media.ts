@@ -88,6 +88,8 @@ export interface StreamMedia {
   readonly totals: StreamTotals;
   /** Signs what has fallen due; the call's timer runs it. */
   poll(now: number): void;
+  /** It is closed, or its call is over: its handle says so. */
+  closed(): void;
   /** Signs what is still owed: the final checkpoint, the final receipt. Nothing is sent or played any more. Idempotent. */
   finish(): void;
 }
@@ -116,18 +118,26 @@ export interface StreamMediaContext extends StreamContext {
   /** Takes frames of profile `chain` that were not attributed in time. */
   readonly unattributed: (frames: Unattributed) => void;
   /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */
-  readonly interrupted: (bytes: Uint8Array, stream: number) => void;
+  readonly interrupted: (bytes: Uint8Array) => void;
   /** The reader of a stream of data takes less than comes, or has caught up. */
   readonly slowReader: (stream: number, isSlow: boolean) => void;
   /** Takes receipts of the other end for what this end says, unproved. */
   readonly receipt: (bytes: Uint8Array, stream: number) => void;
 }
 
-/** What its streams say to the call. */
+/** Who is told of the streams of a call, and does what they ask for. */
 export interface StreamWatch {
   readonly opened: (media: StreamMedia) => void;
   readonly closed: (media: StreamMedia) => void;
   /** A stream that both ends agreed on cannot be made here. */
   readonly failed: (stream: number, error: unknown) => void;
-  readonly control: Pick<StreamControl, "mute" | "hold" | "show" | "close">;
+  readonly control: StreamControl;
+  /** Told of frames of profile `chain` that were not attributed in time. */
+  readonly unattributed: (frames: Unattributed) => void;
+  /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */
+  readonly interrupted: (bytes: Uint8Array) => void;
+  /** Takes receipts of the other end for what this end says on a voice, unproved. */
+  readonly receipt: (bytes: Uint8Array, stream: number) => void;
+  /** The reader of a stream of data takes less than comes, or has caught up. */
+  readonly slowReader: (stream: number, isSlow: boolean) => void;
 }

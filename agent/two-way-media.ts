@@ -151,6 +151,10 @@ export abstract class TwoWayMedia<Sender extends MediaSender, Receiver extends M
     this.receiver?.poll(now);
   }
 
+  closed(): void {
+    this.handle.ended();
+  }
+
   finish(): void {
     this.sender?.finish();
     this.receiver?.finish();

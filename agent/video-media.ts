@@ -51,6 +51,11 @@ export class VideoMedia extends LiveMedia<VideoSender, VideoReceiver> {
     this.sender?.beginAnew();
   }
 
+  override closed(): void {
+    if (this.handle !== this.picture) super.closed();
+    this.picture.closed(this.stream);
+  }
+
   override finish(): void {
     super.finish();
     this.#over();

@@ -79,6 +79,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   readonly #clock: Clock;
   readonly #events: TypedEvents<VideoStreamEvents>;
   readonly #parts: VideoPart[] = [];
+  /** Streams of those that are closed. */
+  readonly #closed = new Set<number>();
   /** Streams of those that are over: they still count. */
   readonly #over = new Set<number>();
   readonly #skew: () => SkewStats;
@@ -206,6 +208,12 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     return open.flatMap((part) => (part.sender === undefined ? [] : [{ ...part, sender: part.sender }]));
   }
 
+  /** @internal A rendition is closed; with the last one the picture is. */
+  closed(stream: number): void {
+    this.#closed.add(stream);
+    if (this.ids.length === 0) this.ended();
+  }
+
   /** @internal A rendition is open. */
   add(part: VideoPart): void {
     this.#parts.push(part);
@@ -251,6 +259,11 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     if (isLater) return this.#change();
     if (this.#coming.length >= MOST_COMING) this.#coming = [];
     return true;
+  }
+
+  /** Those of its renditions that are not closed. */
+  protected override get ids(): readonly number[] {
+    return this.#parts.map(({ stream }) => stream).filter((stream) => !this.#closed.has(stream));
   }
 
   /** Another rendition goes on, from its key frame. */
