@@ -96,8 +96,9 @@ export class CallHeard {
     this.#voices.delete(stream);
   }
 
-  /** A receipt that the server hands on beside what is said on a voice. */
+  /** A receipt that the server hands on beside what is said on a voice. Of one that is closed nobody asks any more. */
   arrived(bytes: Uint8Array, stream: number): void {
+    if (this.#options.media.voice(stream) === undefined) return;
     try {
       this.#take(this.#checked(bytes, stream));
     } catch (error) {
@@ -112,14 +113,13 @@ export class CallHeard {
   }
 
   #checked(bytes: Uint8Array, stream: number): Receipt {
-    const { session, media, peerKey, verifier } = this.#options;
+    const { session, peerKey, verifier } = this.#options;
     const receipt = unwrap(parseReceipt(bytes));
     const isHere =
       encodeHex(receipt.sessionDigest) === encodeHex(session.sessionDigest) &&
       receipt.listenerLeg === 1 - session.leg &&
       receipt.speakerLeg === session.leg &&
-      receipt.stream === stream &&
-      media.voice(stream)?.sender !== undefined;
+      receipt.stream === stream;
     const key = peerKey(receipt.keyGeneration);
     if (isHere && key !== undefined && verifyReceipt(bytes, key, verifier)) return receipt;
     throw new ParleyError({ code: "signature-invalid", message: "The other end did not sign this receipt." });
