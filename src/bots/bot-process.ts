@@ -4,7 +4,7 @@ import { type BotsTarget, runBotCall } from "./bot-call.ts";
 import { emptyTimes, encodeTimes, type TimeName } from "./bot-times.ts";
 import { preparedClip } from "./bot-video.ts";
 import { type BotsPlan, hasVideo, hasVoice, type PlannedCall, planCall } from "./plan.ts";
-import { prepareOpus } from "./speech.ts";
+import { prepareOpus, voice } from "./speech.ts";
 import { emptyTally, type Tally } from "./tally.ts";
 
 /** What one process of bots is to do. */
@@ -26,6 +26,8 @@ export type BotsNotice =
       readonly times: Readonly<Record<TimeName, string>>;
       /** 99th percentile and longest delay of this process's event loop, ms. */
       readonly loopDelay: { readonly p99: number; readonly max: number };
+      /** What this process took of the processors from its first call on, all threads. */
+      readonly cpuSeconds: number;
     };
 
 process.on("message", (message: BotsOrder | "stop") => {
@@ -38,6 +40,8 @@ process.on("SIGINT", () => {});
 
 const stopping = new AbortController();
 const LOOP_RESOLUTION_MS = 10;
+const G711_HZ = 8_000;
+const OPUS_HZ = 48_000;
 
 async function carryOut({ plan, target, first, step }: BotsOrder): Promise<void> {
   const tally = emptyTally();
@@ -45,11 +49,14 @@ async function carryOut({ plan, target, first, step }: BotsOrder): Promise<void>
   const planned: PlannedCall[] = [];
   for (let index = first; index < plan.calls; index += step) planned.push(planCall(plan, index));
   if (hasVideo(plan)) await preparedClip(plan.clips);
+  // What is made in the midst of a call keeps all others waiting.
+  if (hasVoice(plan)) voice(plan.media === "g711" ? G711_HZ : OPUS_HZ);
   if (hasVoice(plan) && plan.media !== "g711") await prepareOpus(planned.flatMap(({ rates }) => rates));
   const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   loop.enable();
   const telling = setInterval(() => tell({ kind: "tally", tally }), 1_000);
   const began = performance.now();
+  const usedBefore = process.cpuUsage();
   const calls: Promise<void>[] = [];
   for (const call of planned) {
     const wait = call.startsAt - (performance.now() - began);
@@ -59,12 +66,14 @@ async function carryOut({ plan, target, first, step }: BotsOrder): Promise<void>
   }
   await Promise.all(calls);
   clearInterval(telling);
+  const { user, system } = process.cpuUsage(usedBefore);
   const delay = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - LOOP_RESOLUTION_MS);
   tell({
     kind: "done",
     tally,
     times: encodeTimes(times),
     loopDelay: { p99: delay(loop.percentile(99)), max: delay(loop.max) },
+    cpuSeconds: (user + system) / 1e6,
   });
 }
 

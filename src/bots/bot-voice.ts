@@ -74,7 +74,7 @@ async function speak(
     return;
   }
   const rateHz = call.audio.sends?.clockRate ?? 48_000;
-  const pcm = voiceAt(rateHz);
+  const pcm = voice(rateHz);
   const piece = (rateHz * PIECE_MS) / 1_000;
   const frame = (rateHz * FRAME_MS) / 1_000;
   // The end of the turn is one more frame.
@@ -85,13 +85,6 @@ async function speak(
     left -= length;
   }
   await call.audio.endTurn();
-}
-
-const voices = new Map<number, Int16Array>();
-function voiceAt(clockRate: number): Int16Array {
-  const known = voices.get(clockRate) ?? voice(clockRate);
-  voices.set(clockRate, known);
-  return known;
 }
 
 /** Length of bots' frames, ms. */

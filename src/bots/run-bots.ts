@@ -71,6 +71,7 @@ export async function runBots({ plan, target, serverPid, progress, stop }: RunOp
       p99: Math.max(0, ...done.map(({ loopDelay }) => loopDelay.p99)),
       max: Math.max(0, ...done.map(({ loopDelay }) => loopDelay.max)),
     },
+    cpuSeconds: done.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
     server:
       serverPid === undefined || before === undefined || after === undefined
         ? undefined

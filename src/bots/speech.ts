@@ -8,8 +8,16 @@ const VOICE_SECONDS = 4;
 const RATE_STEP = 4_000;
 const LEAST_RATE = 8_000;
 
-/** A voice of syllables: pulses at a moving pitch through two resonances, never quite silent. Mono, the same every time. */
+const voices = new Map<number, Int16Array>();
+
+/** A voice of syllables: pulses at a moving pitch through two resonances, never quite silent. Mono; made once in this process, not to be written to. */
 export function voice(clockRate: number): Int16Array {
+  const made = voices.get(clockRate) ?? makeVoice(clockRate);
+  voices.set(clockRate, made);
+  return made;
+}
+
+function makeVoice(clockRate: number): Int16Array {
   const pcm = new Int16Array(clockRate * VOICE_SECONDS);
   const memory = [0, 0, 0, 0];
   let phase = 0;

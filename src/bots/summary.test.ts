@@ -38,7 +38,7 @@ const TALLY = {
 };
 const RUN: BotsMeasured = {
   ...{ plan: PLAN, tally: TALLY, times: ALL_TIMES, elapsed: 4_000 },
-  ...{ processes: 1, lostProcesses: 0, loopDelay: { p99: 1, max: 5 } },
+  ...{ processes: 1, lostProcesses: 0, loopDelay: { p99: 1, max: 5 }, cpuSeconds: 3 },
   server: {
     pid: 7,
     before: { cpuSeconds: 1, memory: 100, ownMemory: 60, handles: 30 },
@@ -49,12 +49,13 @@ const RUN: BotsMeasured = {
 
 describe("a summary", () => {
   it("counts as lost what was neither verified, in time or late, nor refused", () => {
-    const { frames, bits_per_second, server, partial, tester_overloaded } = summarize(RUN);
+    const { frames, bits_per_second, server, tester, partial, tester_overloaded } = summarize(RUN);
     expect(frames).toMatchObject({ sent: 10_000, verified: 9_900, late: 100, lost: 60, lost_share: 0.006 });
     expect(frames.concealed_share).toBe(0.02);
     expect(frames.per_second).toBe(2_475);
     expect(bits_per_second).toBe(2_000_000);
     expect(server).toMatchObject({ cpu_seconds: 2, cores: 0.5, memory_peak: 200, own_memory_after: 80 });
+    expect(tester.cpu_seconds).toBe(3);
     expect({ partial, tester_overloaded }).toEqual({ partial: false, tester_overloaded: false });
   });
 

@@ -21,6 +21,8 @@ export interface BotsMeasured {
   readonly lostProcesses: number;
   /** Of the process that was latest, ms. */
   readonly loopDelay: { readonly p99: number; readonly max: number };
+  /** What the processes of bots took of the processors while they made calls. */
+  readonly cpuSeconds: number;
   readonly server: ServerUse | undefined;
 }
 
@@ -35,7 +37,7 @@ export interface ServerUse {
 
 /** The object that `--json` prints. Times are milliseconds; what was not measured is `null`. */
 export function summarize(measured: BotsMeasured) {
-  const { plan, tally, times, elapsed, processes, lostProcesses, loopDelay, server } = measured;
+  const { plan, tally, times, elapsed, processes, lostProcesses, loopDelay, cpuSeconds, server } = measured;
   const refused = total(tally.refused);
   const arrived = tally.verified + tally.late;
   const lost = Math.max(0, tally.sent - arrived - refused);
@@ -90,6 +92,7 @@ export function summarize(measured: BotsMeasured) {
     tester: {
       processes,
       lost_processes: lostProcesses,
+      cpu_seconds: cpuSeconds,
       loop_delay_p99_ms: loopDelay.p99,
       loop_delay_max_ms: loopDelay.max,
       skipped_intervals: tally.skipped,
@@ -162,7 +165,7 @@ export function tableOf(summary: BotsSummary): string[] {
     ],
     [
       "bots",
-      `${tester.processes} processes, event loop late ${tester.loop_delay_p99_ms.toFixed(1)} ms at p99 and ${tester.loop_delay_max_ms.toFixed(1)} ms at most, ${tester.skipped_intervals} intervals skipped`,
+      `${tester.processes} processes, ${tester.cpu_seconds.toFixed(2)} CPU-s, event loop late ${tester.loop_delay_p99_ms.toFixed(1)} ms at p99 and ${tester.loop_delay_max_ms.toFixed(1)} ms at most, ${tester.skipped_intervals} intervals skipped`,
     ],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
