@@ -127,6 +127,7 @@ export async function openAudioMedia(
   });
   speaks = (fate) => audio.frame(fate);
   const receiver = hears && hearCodec && makeReceiver(watching, hears, hearCodec, audio);
+  audio.hearSilenceWith(() => receiver?.hearSilence());
   // Who takes a call up speaks to an end that is there, or is told that it is not.
   if (context.statements !== undefined) firstWords.seen();
   context.hop().onEstimate(({ behind }) => {

@@ -58,6 +58,8 @@ export class AudioPlayer {
   #playout: Playout | undefined;
   #start = 0;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
+  /** Nobody speaks and nobody hears the silence: it is not ticked through. */
+  #sleeps = false;
   /** The machine stood still: what came meanwhile is being taken. */
   #takesWaiting = false;
   #finished = false;
@@ -85,6 +87,7 @@ export class AudioPlayer {
 
   /** `undefined` until the first frame. */
   get counters(): AudioPlayerCounters | undefined {
+    if (this.#sleeps) this.#playout?.pass(this.#options.clock.now());
     const playout = this.#playout?.counters();
     return playout && { ...playout, undecodable: this.#undecodable };
   }
@@ -109,7 +112,10 @@ export class AudioPlayer {
 
   /** What is played fades out, and nothing is played until `resume`, for 2 s at most; what comes is kept. Idempotent. */
   pause(): void {
-    this.#playout?.pause(this.#options.clock.now());
+    const now = this.#options.clock.now();
+    this.#wake(now);
+    this.#playout?.pause(now);
+    this.#schedule();
   }
 
   /** Goes on where `pause` stopped. Idempotent. */
@@ -117,9 +123,16 @@ export class AudioPlayer {
     this.#playout?.resume(this.#options.clock.now());
   }
 
+  /** Somebody hears the intervals in which nobody speaks from now on. */
+  hearSilence(): void {
+    this.#wake(this.#options.clock.now());
+    this.#schedule();
+  }
+
   /** Takes a verified frame and those that it carries; `held` as in `FlowSink`. Says what became of the frame itself. */
   insert(frames: UnpackedFrames, now: number, held = 0): InsertOutcome {
     this.#playout ??= this.#startPlayout(now);
+    this.#wake(now);
     // The first was held longest: all of them are played that much later, at the pace at which they came.
     this.#behind = held === 0 ? 0 : Math.max(this.#behind, held);
     const behind = this.#behind;
@@ -173,12 +186,31 @@ export class AudioPlayer {
     return new Playout({ clockRate, frameSamples, start: now });
   }
 
+  /** What is due by now has passed in silence. */
+  #wake(now: number): void {
+    if (this.#sleeps) this.#playout?.pass(now);
+    this.#sleeps = false;
+  }
+
   #schedule(): void {
     if (this.#playout === undefined || this.#finished) return;
+    if (this.#maySleep(this.#playout)) {
+      this.#timer?.cancel();
+      this.#timer = undefined;
+      this.#sleeps = true;
+      return;
+    }
     const at = this.#playout.nextTimeout();
     if (this.#timer?.at === at) return;
     this.#timer?.cancel();
     this.#timer = { at, cancel: this.#options.clock.at(at, () => this.#tick(at)) };
+  }
+
+  #maySleep(playout: Playout): boolean {
+    const { clock, silenceIsHeard } = this.#options;
+    // What broke off has yet to be known as over, so that the next frame fades in.
+    const isOver = playout.isIdle && (!this.#isSpeaking || this.#fadesIn);
+    return isOver && !silenceIsHeard() && clock.now() >= this.#comfortUntil;
   }
 
   /** Puts the tick behind what came while the machine stood still, once: nothing is made up for a frame that is here. */

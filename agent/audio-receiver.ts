@@ -122,6 +122,11 @@ export class AudioReceiver extends HeardFrames {
     this.#player.resume();
   }
 
+  /** Somebody hears the intervals in which nobody speaks from now on. */
+  hearSilence(): void {
+    this.#player.hearSilence();
+  }
+
   protected taken(frames: UnpackedFrames, now: number, held: number): void {
     const { receipts } = this.#options;
     const { level, sequence } = frames.own;

@@ -39,6 +39,7 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   readonly #sender: AudioSender | undefined;
   #finished = false;
   readonly #control: VoiceControl | undefined;
+  #hearSilence: () => void = () => {};
   /** What is heard before anybody reads: the first reader gets it. */
   #preroll: BoundedQueue<HeardAudio> | undefined = new BoundedQueue<HeardAudio>(HEARD_FRAMES);
   readonly #queues = new Set<BoundedQueue<HeardAudio>>();
@@ -165,7 +166,10 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     const queue = this.#preroll ?? new BoundedQueue<HeardAudio>(HEARD_FRAMES);
     this.#preroll = undefined;
     this.#queues.add(queue);
-    if (options.silence === true) this.#gapless.add(queue);
+    if (options.silence === true) {
+      this.#gapless.add(queue);
+      this.#hearSilence();
+    }
     if (this.#finished) queue.end();
     // What was kept for the first reader may hold silence.
     return options.silence === true ? queue : withoutSilence(queue);
@@ -192,6 +196,11 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
   /** @internal What became of a frame of either voice. */
   frame(fate: FrameFate): void {
     this.#speakingState.frame(fate);
+  }
+
+  /** @internal Who is told that a reader wants the intervals in which nobody speaks. */
+  hearSilenceWith(hearSilence: () => void): void {
+    this.#hearSilence = hearSilence;
   }
 
   /** @internal Whether a reader, or the first one to come, wants the intervals in which nobody speaks. */

@@ -41,6 +41,13 @@ export class Pacer {
     this.#served = 0;
   }
 
+  /** Lets the deadlines up to `now` go by unserved; none of them counts as lost. Returns how many there were. */
+  pass(now: number): number {
+    const passed = Math.max(0, Math.floor((now - this.nextTimeout()) / this.#interval) + 1);
+    this.#served += passed;
+    return passed;
+  }
+
   /** Serves the next deadline if it has come and returns it, else `undefined`. Call until `undefined`. */
   take(now: number): number | undefined {
     const deadline = this.nextTimeout();

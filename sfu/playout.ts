@@ -156,6 +156,18 @@ export class Playout {
     else this.#expanded += change;
   }
 
+  /** Nothing waits and nobody speaks: each tick puts out silence until something is told again. */
+  get isIdle(): boolean {
+    const isQuiet = !this.#buffer.isSpeaking && this.#buffer.size === 0;
+    return isQuiet && this.#fade === undefined && this.#pausedAt === undefined;
+  }
+
+  /** The ticks up to `now` go by in the silence that nobody asked for. Only while {@link isIdle}. */
+  pass(now: number): void {
+    this.#run = 0;
+    this.#silent += this.#pacer.pass(now);
+  }
+
   /** The next tick. */
   nextTimeout(): number {
     return this.#pacer.nextTimeout();
