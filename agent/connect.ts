@@ -1,23 +1,22 @@
-import { isJsonObject, type JsonObject } from "../codecs/canonical-json.ts";
+import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
-import { readGenesis, verifyGenesis } from "../signaling/genesis.ts";
+import { readGenesis } from "../signaling/genesis.ts";
 import { readIdentityDocument } from "../signaling/identity-document.ts";
 import { effectiveScope } from "../signaling/scope.ts";
 import { AccessTokens, type TokenSource } from "./access-tokens.ts";
 import { type AddressSource, lookUp, type ServerAddress } from "./address.ts";
 import { Agent } from "./agent.ts";
 import type { AgentContext } from "./agent-context.ts";
-import type { ServerPeer } from "./answer-records.ts";
 import { type BackOff, DEFAULT_BACK_OFF } from "./back-off.ts";
-import { objectOf, textOf } from "./call-assembly.ts";
 import type { OtherWay } from "./carrier-change.ts";
 import { ControlChannel } from "./control.ts";
 import type { AgentIdentity } from "./identity.ts";
 import { Inbox } from "./inbox.ts";
 import { MediaPort } from "./media-port.ts";
 import { MediaTime } from "./media-time.ts";
+import { meetServer } from "./meeting-server.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { Presence, type PresenceOwner } from "./presence.ts";
 import { unwrap } from "./unwrap.ts";
@@ -28,6 +27,8 @@ const DEFAULT_INBOX = "main";
 const CLOCK_SAMPLES = 4;
 /** Uncertainty, ms, that no further sample has to lessen: half of an audio frame. Each costs the server a record on disk. */
 const CLOCK_WELL_KNOWN = 10;
+/** A sample that leaves more than this share of the uncertainty before it is the last: the way, or who is busy, takes that long. */
+const CLOCK_GAIN = 0.8;
 /** How long a server that ended the inbox has for closing the connection itself, ms. */
 const LAST_WORD_MS = 1_000;
 /** Where the inbox has a connection of its own: how often it is asked for again when that breaks, and the pause before the second time, ms. */
@@ -193,42 +194,6 @@ async function showToken(context: AgentContext, { calls }: PresenceOwner, token:
   if (failed?.status === "rejected" && calls.up.length > 0) throw failed.reason;
 }
 
-/**
- * Learns this connection's nonce and who the server is; its Genesis must hash to the Agent-ID it claims, unless that is the one `known`
- * already.
- */
-export async function meetServer(
-  control: ControlChannel,
-  platform: AgentPlatform,
-  expected: string | undefined,
-  known?: ServerPeer,
-): Promise<ServerPeer> {
-  const { result } = await control.request({ method: "DISCOVER", path: "/" });
-  const greeting = objectOf(result, "connection");
-  const agentId = textOf(greeting, "server_agent_id");
-  if (expected !== undefined && agentId !== expected) {
-    throw new ParleyError({
-      code: "peer-untrusted",
-      message: "The server is another than expected.",
-      at: agentId,
-    });
-  }
-  control.useNonce(textOf(greeting, "nonce"));
-  const { certificate } = greeting;
-  if (isJsonObject(certificate)) {
-    const { status, flaw = "" } = certificate;
-    if (status === "refused") {
-      const message = "The server does not take this agent's certificate.";
-      throw new ParleyError({ code: "agent-certificate-refused", message, details: { flaw } });
-    }
-    control.becomeCertified();
-  }
-  if (known?.agentId === agentId) return known;
-  const presented = await control.request({ method: "DISCOVER", path: "/genesis" });
-  const bytes = new TextEncoder().encode(textOf(presented.result, "genesis"));
-  return { agentId, key: unwrap(verifyGenesis(bytes, agentId, platform.verifier)).agentKey };
-}
-
 /** What this agent's own documents say: its key, and the widest scope it may claim. */
 function ownFacts(
   identity: AgentIdentity,
@@ -243,13 +208,15 @@ function ownFacts(
 /** Measures this machine's clock against the server's. */
 async function compareClocks(control: ControlChannel, time: MediaTime): Promise<AgentContext["clock"]> {
   const sync = new ClockSync();
+  let before = Number.POSITIVE_INFINITY;
   for (let sample = 0; sample < CLOCK_SAMPLES; sample += 1) {
     const t0 = time.wall();
     const { result } = await control.request({ method: "QUERY", path: "/clock", parameters: { t0 } });
     const { t1, t2 } = result;
     if (typeof t1 === "number" && typeof t2 === "number") sync.add(t0, t1, t2, time.wall());
-    const known = sync.estimate(time.wall());
-    if (known !== undefined && known.uncertainty <= CLOCK_WELL_KNOWN) break;
+    const { uncertainty = Number.POSITIVE_INFINITY } = sync.estimate(time.wall()) ?? {};
+    if (uncertainty <= CLOCK_WELL_KNOWN || uncertainty > CLOCK_GAIN * before) break;
+    before = uncertainty;
   }
   const estimate = sync.estimate(time.wall());
   if (estimate === undefined) {

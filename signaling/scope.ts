@@ -206,6 +206,8 @@ function tokenCovers(grant: string, need: string): boolean {
 
 /** The token whose matches are those of both, or `undefined` when they share none. */
 function tokenMeet(left: string, right: string): string | undefined {
+  if (left === right) return left;
+  if (!left.includes("*") && !right.includes("*")) return undefined;
   const a = left.split(":");
   const b = right.split(":");
   const [shorter, longer] = a.length <= b.length ? [a, b] : [b, a];

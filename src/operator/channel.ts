@@ -1,6 +1,6 @@
-import { meetServer } from "../../agent/connect.ts";
 import { type ControlAnswer, ControlChannel, type ControlRequest } from "../../agent/control.ts";
 import type { AgentIdentity } from "../../agent/identity.ts";
+import { meetServer } from "../../agent/meeting-server.ts";
 import type { AgentPlatform } from "../../agent/platform.ts";
 import { CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
 
