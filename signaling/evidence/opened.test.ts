@@ -70,6 +70,17 @@ function renamed(lines: readonly EvidenceLine[], member: string, was: string, is
   });
 }
 
+function extraOf(line: EvidenceLine | undefined): JsonObject {
+  return (line?.kind === "record" ? must(readRecord(line.jws)).extra : undefined) ?? {};
+}
+
+/** The lines with a record that says more. */
+function withExtra(lines: readonly EvidenceLine[], at: number, more: JsonObject): EvidenceLine[] {
+  const payload = must(readRecord((lines[at] as Extract<EvidenceLine, { kind: "record" }>).jws));
+  const extra = { ...payload.extra, ...more };
+  return lines.with(at, { kind: "record", jws: buildRecord({ ...payload, extra }, SERVER.identity).jws });
+}
+
 /** The nth narrowing said otherwise, and signed by who signed it. */
 function withNarrowing(nth: number, changes: Partial<NarrowingPayload>): EvidenceLine[] {
   const at = placesOf(BARE, "narrowing")[nth] as number;
@@ -211,6 +222,30 @@ describe("a server that seals the file anew", () => {
         expectInvalid(LINES.with(at, { ...line, jws }), line.kind);
       }
     }
+  });
+
+  it("cannot give a change another one's acceptance, nor have later terms come before", () => {
+    const changes = placesOf(BARE, "record").filter((at) =>
+      JSON.stringify(extraOf(BARE[at])).includes("terms_change"),
+    );
+    const [first, , last] = changes as [number, number, number];
+    const named = (at: number) => extraOf(BARE[at]).terms_acceptance as string;
+    const crossed = withExtra(withExtra(BARE, first, { terms_acceptance: named(last) }), last, {
+      terms_acceptance: named(first),
+    });
+    const isOther = expect.stringMatching(
+      /^It names the acceptance of another change\. \[line \d+, record \d+\]$/,
+    );
+    expect(faults(crossed)).toEqual([isOther, isOther]);
+    const isLater = expect.stringMatching(
+      /^It stands after a record of later terms\. \[line \d+, record \d+\]$/,
+    );
+    expect(faults(swapped(BARE, first, last))).toEqual([isLater, isLater]);
+    const [closing, next] = placesOf(BARE, "record").filter((at) => "narrowing" in extraOf(BARE[at])) as [
+      number,
+      number,
+    ];
+    expect(faults(swapped(BARE, closing, next))).toContainEqual(isLater);
   });
 
   it("cannot pass statements of one stream off as another's, nor add those of a stream that never was", () => {

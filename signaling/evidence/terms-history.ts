@@ -24,6 +24,8 @@ interface PlacedStep {
 /** A step that holds, and the terms around it. */
 export interface HistoryStep {
   readonly digest: string;
+  /** Of the acceptance of a change. */
+  readonly acceptance: string | undefined;
   readonly before: Terms;
   readonly taken: TakenStep;
 }
@@ -69,7 +71,8 @@ export function readHistory(input: HistoryInput): TermsHistory {
       findings.fault(message, `line ${each.number}, ${at}`);
       continue;
     }
-    steps.push({ digest: each.digest, before: terms, taken: taken.value });
+    const acceptance = "acceptance" in each.step ? jwsDigest(each.step.acceptance) : undefined;
+    steps.push({ digest: each.digest, acceptance, before: terms, taken: taken.value });
     terms = taken.value.terms;
   }
   return {

@@ -27,8 +27,27 @@ export function checkTerms(input: SteeringInput): void {
     } else tellNarrowing(input, step);
   }
   checkClosedStreams(input);
+  checkRecords(input);
   for (const kind of ["narrowing", "terms-change", "terms-acceptance"] as const)
     checkNamed(input, kind, history.lines[kind]);
+}
+
+/** A record that brings a change into force names its own acceptance, and those of changes, and of narrowings, follow each other as the terms do. */
+function checkRecords({ history, lines, records, findings }: SteeringInput): void {
+  const placed = lines.of("record");
+  for (const member of ["terms_change", "narrowing"] as const) {
+    let newest = 0;
+    for (const [index, { payload }] of records.records.entries()) {
+      const { extra = {} } = payload;
+      const step = history.steps.find(({ digest }) => digest === extra[member]);
+      if (step === undefined) continue;
+      const at = `line ${placed[index]?.number}, record ${index}`;
+      if (step.acceptance !== undefined && extra.terms_acceptance !== step.acceptance)
+        findings.fault("It names the acceptance of another change.", at);
+      if (step.taken.terms.number < newest) findings.fault("It stands after a record of later terms.", at);
+      newest = Math.max(newest, step.taken.terms.number);
+    }
+  }
 }
 
 /** A change comes into force while it is good, or never. */

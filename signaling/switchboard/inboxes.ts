@@ -183,9 +183,15 @@ export class Inboxes {
     return held.some((kept) => kept.sessionId === sessionId && kept.event === event);
   }
 
-  /** Takes back what is no longer news about a session: events named in `events`, where not yet acknowledged. */
-  withdraw(agentId: string, sessionId: string, events: readonly string[]): void {
-    const isNews = (kept: KeptEvent) => kept.sessionId !== sessionId || !events.includes(kept.event);
+  /** Takes back what is no longer news about a session: events named in `events`, where not yet acknowledged; of those only what `isMeant` by what it says. */
+  withdraw(
+    agentId: string,
+    sessionId: string,
+    events: readonly string[],
+    isMeant: (fields: JsonObject) => boolean = () => true,
+  ): void {
+    const isNews = ({ event, fields, ...kept }: KeptEvent) =>
+      kept.sessionId !== sessionId || !events.includes(event) || !isMeant(fields);
     for (const inbox of this.#of(agentId)) this.#change(inbox, () => inbox.queue.keep(isNews));
   }
 

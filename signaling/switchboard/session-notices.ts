@@ -19,7 +19,7 @@ import { peerOf, type Session, type SessionLeg } from "./session.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { StreamEnds } from "./stream-ends.ts";
 
-/** News that make older ones of theirs pointless: of each, the newest alone waits in an inbox. */
+/** News that make older ones of theirs pointless, said by the same about the same: of each, the newest alone waits in an inbox. */
 const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEvent[]>> = {
   bandwidth_estimate: ["bandwidth_estimate"],
   quality_degraded: ["quality_degraded", "quality_restored"],
@@ -28,12 +28,13 @@ const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEven
   unattributed: ["unattributed"],
   pause: ["pause", "resume"],
   resume: ["pause", "resume"],
-  // Of several streams each says something of its own.
-  keyframe_request: [],
-  "stream-muted": [],
-  "stream-held": [],
-  rendition: [],
+  keyframe_request: ["keyframe_request"],
+  "stream-muted": ["stream-muted"],
+  "stream-held": ["stream-held"],
+  rendition: ["rendition"],
 };
+/** What says who says a notice, of which end, and of which stream or picture. */
+const ABOUT = ["by", "leg", "stream", "source"] as const;
 
 /** What the ends, and the relay, tell of how the media comes: to the other end by its inbox, and to the record. */
 export class SessionNotices {
@@ -116,7 +117,8 @@ export class SessionNotices {
 
   #post(to: SessionLeg, sessionId: string, event: SessionNoticeEvent, fields: JsonObject, now: number): void {
     const { inboxes } = this.#desk;
-    inboxes.withdraw(to.agent.agentId, sessionId, SUPERSEDED[event]);
+    const isSame = (older: JsonObject) => ABOUT.every((name) => older[name] === fields[name]);
+    inboxes.withdraw(to.agent.agentId, sessionId, SUPERSEDED[event], isSame);
     inboxes.post(to.agent.agentId, { event, sessionId, fields }, now);
   }
 }
