@@ -361,6 +361,7 @@ export class CallHop {
     units.writer = new UnitWriter<HopDrop>({
       flow: line.flow,
       ssrc,
+      call: this,
       caps,
       open: () => line.openStream(),
       // Layers are left out before they are signed.

@@ -139,8 +139,10 @@ export class MediaPort {
 
   /** Reads one incoming stream to its end: items, or one video unit. */
   async stream(stream: ReceiveStream): Promise<void> {
+    const known = this.#units.await(this.#clock.now(), () => stream.stop(CLOSE_CODES.overloaded));
+    this.#watchUnits();
     const start = await readStreamStart(stream);
-    if (start === undefined) return;
+    if (!known() || start === undefined) return;
     const { flow, bytes } = start;
     if (flow !== undefined && this.#released.has(flow)) {
       this.#unclaimed += new StreamItemReader().push(bytes).items.length;

@@ -72,4 +72,24 @@ describe("a unit reader", () => {
         expect(reader.bytes).toBeLessThanOrEqual(8 * 1024 * 1024);
       }
   });
+
+  it("stops streams of which the flow stays unknown, the oldest of too many and all in time", () => {
+    const reader = new UnitReader();
+    const stopped: number[] = [];
+    const known = Array.from({ length: 33 }, (_, at) => reader.await(at, () => stopped.push(at)));
+    expect(stopped).toEqual([0]);
+    expect([known[0]?.(), known[1]?.(), reader.open]).toEqual([false, true, 31]);
+    reader.tick(5_002);
+    expect(stopped).toEqual([0, 2]);
+    expect(reader.faults).toMatchObject({ "unit-cap": 1, slow: 1 });
+  });
+
+  it("gives up what is one too many of the flow that has most, not of whoever was first", () => {
+    const reader = new UnitReader();
+    const stopped: string[] = [];
+    reader.begin(1, 0, () => stopped.push("first"));
+    for (let flow = 2; flow <= 5; flow += 1)
+      for (let count = 0; count < 32; count += 1) reader.begin(flow, 1, () => stopped.push(`${flow}`));
+    expect([stopped, reader.open]).toEqual([["2"], 128]);
+  });
 });

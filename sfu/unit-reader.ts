@@ -9,6 +9,9 @@ const UNFINISHED_BYTES = 8 * 1024 * 1024;
 /** A unit that is not whole so long after its stream began is worth nothing any more, ms. */
 const UNFINISHED_MS = 5_000;
 
+/** Streams of which the flow is not known yet count as of this one. */
+const UNKNOWN_FLOW = -1;
+
 /** Why a unit's stream was given up: it broke the framing, its peer reset it, it was one too many, or it did not become whole in time. */
 export type UnitFault = "malformed" | "reset" | "unit-cap" | "slow";
 
@@ -54,6 +57,14 @@ export class UnitReader {
     return inlet;
   }
 
+  /** A stream begins of which the flow is not known yet: as few may be so as of one flow, and as long. Returns what is to be called when it is: false where it is not to be read on. */
+  await(now: number, stop: () => void): () => boolean {
+    const inlet = new Inlet(this, new UnitStreamReader(0), UNKNOWN_FLOW, now, stop);
+    this.#open.add(inlet);
+    this.#bound(UNKNOWN_FLOW);
+    return () => inlet.withdraw();
+  }
+
   /** Gives up what has taken too long. */
   tick(now: number): void {
     for (const inlet of this.#open) {
@@ -87,8 +98,15 @@ export class UnitReader {
   #bound(flow: number): void {
     const ofFlow = [...this.#open].filter((inlet) => inlet.flow === flow);
     if (ofFlow.length > UNFINISHED_PER_FLOW) ofFlow[0]?.giveUp("unit-cap");
-    const [oldest] = this.#open;
-    if (this.#open.size > UNFINISHED_PER_CONNECTION) oldest?.giveUp("unit-cap");
+    if (this.#open.size > UNFINISHED_PER_CONNECTION) this.#ofLargest()?.giveUp("unit-cap");
+  }
+
+  /** The oldest of the flow that has most. */
+  #ofLargest(): Inlet | undefined {
+    const flows = new Map<number, number>();
+    for (const { flow } of this.#open) flows.set(flow, (flows.get(flow) ?? 0) + 1);
+    const most = Math.max(...flows.values());
+    return [...this.#open].find(({ flow }) => flows.get(flow) === most);
   }
 }
 
@@ -129,6 +147,13 @@ class Inlet implements UnitInlet {
 
   abort(): void {
     if (!this.isOver) this.#finish("reset");
+  }
+
+  /** It is not for whoever reads units. */
+  withdraw(): boolean {
+    if (this.isOver) return false;
+    this.#finish(undefined);
+    return true;
   }
 
   giveUp(fault: UnitFault): void {

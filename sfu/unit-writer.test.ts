@@ -13,7 +13,7 @@ import { UnitWriter } from "./unit-writer.ts";
 type Fate = string;
 
 /** A writer over a carrier that takes everything at once, until `blocks`. */
-function scene({ rate = 1_000_000, caps = new UnitCaps() } = {}) {
+function scene({ rate = 1_000_000, caps = new UnitCaps(), call = "a" } = {}) {
   const streams: { bytes: number[]; end: "finished" | "reset" | undefined }[] = [];
   const fates = new Map<number, Fate>();
   const abandoned: [number, number][] = [];
@@ -35,7 +35,7 @@ function scene({ rate = 1_000_000, caps = new UnitCaps() } = {}) {
     };
   };
   const writer = new UnitWriter({
-    ...{ flow: 2, ssrc: 9, open, caps, wake: () => {}, rate: () => rate },
+    ...{ flow: 2, ssrc: 9, call, open, caps, wake: () => {}, rate: () => rate },
     abandon: (first, count) => abandoned.push([first, count]),
   });
   const add = (
@@ -155,16 +155,51 @@ describe("at the cap of a flow", () => {
     expect(fates).toEqual(new Map([[1, "unit-cap"]]));
   });
 
-  it("of a connection, too, and a flow that has none of its own gets no more", () => {
+  it("of a connection, too: the flow that has most gives way, deltas first, key frames to a key frame alone", () => {
     const caps = new UnitCaps();
     const flows = [0, 1, 2, 3].map(() => scene({ caps }));
     for (const { add } of flows)
-      for (let sequence = 1; sequence <= OPEN_UNITS_PER_FLOW; sequence += 1) add(sequence, 0, { key: true });
+      for (let sequence = 1; sequence <= OPEN_UNITS_PER_FLOW; sequence += 1)
+        add(sequence, 0, { key: sequence < 16 });
     expect(caps.open).toBe(OPEN_UNITS_PER_CONNECTION);
     const late = scene({ caps });
-    late.add(1, 0, { key: true });
-    expect(late.fates.get(1)).toBe("unit-cap");
-    for (const { writer } of flows) writer.drop("closed");
+    for (let sequence = 1; sequence <= 4; sequence += 1) late.add(sequence, 0);
+    expect(flows.map(({ fates }) => [...fates])).toEqual(flows.map(() => [[16, "unit-cap"]]));
+    late.add(5, 0);
+    expect(late.fates, "its own oldest, and what needs that").toEqual(
+      new Map([
+        [1, "unit-cap"],
+        [2, "dependency"],
+        [3, "dependency"],
+        [4, "dependency"],
+        [5, "dependency"],
+      ]),
+    );
+    for (let sequence = 6; sequence <= 10; sequence += 1) late.add(sequence, 0, { key: true });
+    expect(late.writer.pending).toBe(5);
+    expect(flows.map(({ writer }) => writer.pending)).toEqual([14, 15, 15, 15]);
+    for (const { writer } of [late, ...flows]) writer.drop("closed");
+    expect(caps.open).toBe(0);
+  });
+
+  it("of a connection that carries several calls: one that fills it makes room for another until both have as much", () => {
+    const caps = new UnitCaps();
+    const hogs = [0, 1, 2, 3].map(() => scene({ caps, call: "a" }));
+    for (const { add } of hogs)
+      for (let sequence = 1; sequence <= OPEN_UNITS_PER_FLOW; sequence += 1) add(sequence, 0, { key: true });
+    const others = [0, 1, 2].map(() => scene({ caps, call: "b" }));
+    for (const { add } of others)
+      for (let sequence = 1; sequence <= OPEN_UNITS_PER_FLOW; sequence += 1)
+        add(sequence, 0, { key: sequence === 1 });
+    // A delta takes no key frame's place: those of the first flow go where nothing else does.
+    const had = (scenes: typeof hogs) => scenes.reduce((sum, { writer }) => sum + writer.pending, 0);
+    expect(had(hogs)).toBe(OPEN_UNITS_PER_CONNECTION - had(others));
+    for (let sequence = 17; sequence <= 48; sequence += 1)
+      for (const { add } of others) add(sequence, 0, { key: true });
+    expect([had(hogs), had(others)]).toEqual([32, 32]);
+    for (const { add } of hogs) add(17, 0, { key: true });
+    expect([had(hogs), had(others)]).toEqual([32, 32]);
+    for (const { writer } of [...hogs, ...others]) writer.drop("closed");
     expect(caps.open).toBe(0);
   });
 });
@@ -226,7 +261,7 @@ describe("a carrier", () => {
     };
     const fates: Fate[] = [];
     const writer = new UnitWriter({
-      ...{ flow: 1, ssrc: 1, caps: new UnitCaps(), rate: () => undefined },
+      ...{ flow: 1, ssrc: 1, call: "a", caps: new UnitCaps(), rate: () => undefined },
       ...{ abandon: () => {}, wake: () => {}, open: async () => stopped },
     });
     const settled = (fate: Fate) => fates.push(fate);

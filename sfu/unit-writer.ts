@@ -9,6 +9,7 @@ import {
   OPEN_UNITS_PER_FLOW,
   UNIT_BYTES_PER_FLOW,
   type UnitCaps,
+  type UnitHolder,
 } from "./unit-caps.ts";
 
 /**
@@ -31,6 +32,8 @@ export interface OutgoingUnit<Reason extends string = never> extends UnitPlace {
 export interface UnitWriterOptions {
   readonly flow: number;
   readonly ssrc: number;
+  /** Of which call: those of one connection have their parts of what may be open there. */
+  readonly call: unknown;
   readonly open: () => Promise<SendStream>;
   /** Of the connection. */
   readonly caps: UnitCaps;
@@ -51,7 +54,7 @@ const UPPER_LAYER_BACKLOG_MS = 400;
  * Sends the units of one flow, each on a stream of its own and in pieces as its turn comes. It keeps few: where too many are under way, or
  * nothing moves, the oldest delta goes with everything that needs it, and whatever is on the way of it is reset. `Reason`: why the owner takes units back.
  */
-export class UnitWriter<Reason extends string = never> implements PieceSource {
+export class UnitWriter<Reason extends string = never> implements PieceSource, UnitHolder {
   readonly #options: UnitWriterOptions;
   readonly #lost = new LostUnits();
   /** In the order in which they came. */
@@ -68,6 +71,10 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
 
   constructor(options: UnitWriterOptions) {
     this.#options = options;
+  }
+
+  get call(): unknown {
+    return this.#options.call;
   }
 
   /** Units that wait or are on open streams. */
@@ -105,8 +112,8 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
       this.#keyLeft = { at: Number.POSITIVE_INFINITY, lastPiece: Number.POSITIVE_INFINITY };
       this.#isBroken = false;
     }
-    this.#options.caps.take();
     this.#pending.push(new PendingUnit(unit, item, now));
+    this.#options.caps.take(this);
     this.#bytes += item.length;
   }
 
@@ -193,30 +200,29 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
     return rate !== undefined && this.waitingBytes * 8_000 > UPPER_LAYER_BACKLOG_MS * rate;
   }
 
+  /** Of the flow itself. */
   #isFull(bytes: number): boolean {
     const { length } = this.#pending;
     const isTooMuch = length > 0 && this.#bytes + bytes > UNIT_BYTES_PER_FLOW;
-    return length >= OPEN_UNITS_PER_FLOW || isTooMuch || this.#options.caps.isFull;
+    return length >= OPEN_UNITS_PER_FLOW || isTooMuch;
   }
 
   /** Why there is no room for a unit, whatever gives way. */
   #makeRoom(unit: OutgoingUnit<Reason>, bytes: number): UnitDrop | undefined {
     if (this.#lost.isNeededBy(unit)) return "dependency";
     if (isUpper(unit) && this.#isBehind()) return "layer";
-    while (this.#isFull(bytes)) if (!this.#shed(unit)) return "unit-cap";
+    const { caps } = this.#options;
+    while (this.#isFull(bytes)) if (!this.giveWay(unit.key)) return "unit-cap";
+    while (caps.isFull) if (!caps.makeRoom(this, unit.key) && !this.giveWay(unit.key)) return "unit-cap";
     return this.#lost.isNeededBy(unit) ? "dependency" : undefined;
   }
 
-  /**
-   * The oldest delta of the highest layer gives way, with everything that needs it; where nothing but key frames is left, the oldest one, to
-   * a newer one alone. False where nothing does.
-   */
-  #shed(unit: OutgoingUnit<Reason>): boolean {
+  giveWay(isToKey: boolean): boolean {
     let oldest: PendingUnit<Reason> | undefined;
     for (const pending of this.#pending)
       if (!pending.unit.key && (oldest === undefined || pending.unit.layer > oldest.unit.layer))
         oldest = pending;
-    oldest ??= unit.key ? this.#pending[0] : undefined;
+    oldest ??= isToKey ? this.#pending[0] : undefined;
     if (oldest === undefined) return false;
     this.#dropWithDependents(oldest, "unit-cap");
     return true;
@@ -263,7 +269,7 @@ export class UnitWriter<Reason extends string = never> implements PieceSource {
     pending.isOver = true;
     this.#pending.splice(this.#pending.indexOf(pending), 1);
     this.#bytes -= pending.item.length;
-    this.#options.caps.release();
+    this.#options.caps.release(this);
     pending.unit.settled(fate);
   }
 

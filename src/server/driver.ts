@@ -415,6 +415,7 @@ export class Driver {
     try {
       const unit = (flow: number, stop: () => void) => this.#media.unit(connection, flow, stop);
       const fault = await readStream(stream, {
+        await: (stop) => this.#media.await(connection, stop),
         item: take,
         unit,
         piece: (flow, piece, isTimed) => this.#media.piece(connection, flow, piece, isTimed),

@@ -122,6 +122,11 @@ export class MediaPlane {
     items.send(flow, bytes);
   }
 
+  /** A stream begins of which the flow is not known yet, `stop` ends the reading of it: what is to be called when it is, as in `UnitReader.await`. */
+  await(connection: ConnectionId, stop: () => void): () => boolean {
+    return this.#unitReading.await(connection, stop);
+  }
+
   /** Where a stream of video units is read; `undefined` where the flow carries something else. */
   unit(connection: ConnectionId, flow: number, stop: () => void): UnitInlet | undefined {
     if (this.#relay.row(connection, flow)?.video === undefined) return undefined;

@@ -216,6 +216,7 @@ export class UnitFlows {
     const writer = new UnitWriter<Taken>({
       flow: leg.flow,
       ssrc: row.ssrc,
+      call: row.sessionId,
       caps,
       open: () => outgoing.openStream(),
       rate: () => legs.roomForVideo(leg).bitsPerSecond,

@@ -53,6 +53,15 @@ export class UnitReading {
     return { unitReaders: this.#readers.size };
   }
 
+  /** A stream begins of which the flow is not known yet: what is to be called when it is, as in `UnitReader.await`. */
+  await(connection: ConnectionId, stop: () => void): () => boolean {
+    const units = this.#unitsOf(connection);
+    const known = units.reader.await(this.#options.clock.now(), stop);
+    this.#look(connection, units);
+    this.#schedule(connection, units);
+    return known;
+  }
+
   /** A stream of units begins; `stop`: it is not to be read on. */
   begin(connection: ConnectionId, flow: number, stop: () => void): UnitInlet {
     const { clock, arrived, taken } = this.#options;

@@ -143,6 +143,28 @@ describe("a speaker that sends what is no unit", () => {
     expect(Math.max(...ages.slice(100))).toBeLessThan(400);
   });
 
+  it("streams that never say of what they are: few are kept, the rest is stopped, and others see and hear as before", async () => {
+    const { ages } = await neighbours();
+    await world.clock.advance(1_000);
+    const before = { ...broken() };
+    // The first byte of an identifier of eight.
+    for (let count = 0; count < 60; count += 1) {
+      const stream = await connection.openStream();
+      await stream.write(Uint8Array.of(0xc0));
+      if (count % 10 === 0) await world.clock.advance(100);
+    }
+    await world.clock.advance(200);
+    expect(queues().unfinished_units).toBeLessThanOrEqual(32 + 4);
+    const shed = broken()["unit-cap"] - before["unit-cap"];
+    // A unit of its own that began meanwhile takes a place for a moment.
+    expect(shed).toBeGreaterThanOrEqual(60 - 32);
+    await world.clock.advance(5_000);
+    expect(broken().slow - before.slow).toBe(60 - shed);
+    expect(queues().unfinished_units).toBeLessThan(5);
+    expect(Math.max(...ages.slice(50))).toBeLessThan(400);
+    expect(pair.call.state).toBe("active");
+  });
+
   it("units too large, cut off, with numbers that lie or for flows of others change nothing but counts", async () => {
     const before = broken().malformed;
     const large = await begun(flow, encodeVarint(2 ** 21));
