@@ -1,7 +1,9 @@
 /**
  * Floods a server from a process of its own, so that it disturbs nobody but through the server. Its one argument is JSON:
- * url, certificateHash and what to flood with. Runs until it is told `stop` or loses its parent; says how much it sent.
+ * url, certificateHash and what to flood with. Runs until it is told `stop` or loses its parent; says how much it sent. It gives way to
+ * everything else on the machine, as if it were on another.
  */
+import { constants, setPriority } from "node:os";
 import { systemClock } from "../../platform/node/clock.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
@@ -24,6 +26,7 @@ const BURST = 50;
 /** Exchanges and streams under way at once. */
 const AT_ONCE = 90;
 
+setPriority(constants.priority.PRIORITY_LOW);
 const options = JSON.parse(process.argv[2] ?? "{}") as FlooderOptions;
 const hash = Uint8Array.from(Buffer.from(options.certificateHash, "hex"));
 const random = new SeededRandom(1);
