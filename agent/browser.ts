@@ -1,7 +1,8 @@
 /** Parley agents in browsers: the agent library with the browser's keys, codecs, clock, sound devices and carriers. */
 import type { Clock } from "../codecs/clock.ts";
 import { portableSha256 } from "../codecs/sha256.ts";
-import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
+import { AUDIO_FORMAT_CHOICES } from "../platform/audio-formats.ts";
+import { createAudioCodec, loadOpus } from "../platform/browser/audio-codecs.ts";
 import { createClock } from "../platform/browser/clock.ts";
 import { createIdentityKey, signerOf } from "../platform/browser/identity-key.ts";
 import { type KeptIdentity, keepIdentity, loadIdentity } from "../platform/browser/identity-store.ts";
@@ -75,6 +76,8 @@ export async function browserPlatform(
   } = {},
 ): Promise<AgentPlatform> {
   const { verifier, createSigner, createExchangeKey, frameMac } = await loadSodium();
+  // While the agent comes online. What keeps it away is told to who makes a call.
+  loadOpus().catch(() => {});
   const clock = createClock();
   const { network = (carrier: Carrier) => carrier, ...choice } = wanted;
   return {

@@ -13,6 +13,8 @@ import { build, type Rolldown } from "vite";
 export interface BrowserBundle {
   readonly bytes: number;
   readonly gzipped: number;
+  /** Of it, gzipped: what a page has to load before it runs; the rest comes meanwhile, or on demand. */
+  readonly gzippedFirst: number;
   /** Modules of Node's reached, each with the first module found to reach it. */
   readonly faults: readonly string[];
   /** Those of `NEVER_ENTERED` that were met. */
@@ -92,17 +94,30 @@ export async function bundleForBrowser(entry: string): Promise<BrowserBundle> {
       },
     },
   })) as Rolldown.RolldownOutput[];
-  const code = result
-    .flatMap(({ output }) => output)
-    .map((part) => (part.type === "chunk" ? part.code : part.source));
-  const whole = Buffer.concat(code.map((part) => Buffer.from(part)));
+  const parts = result.flatMap(({ output }) => output);
+  const weighed = (chosen: typeof parts): Buffer =>
+    Buffer.concat(chosen.map((part) => Buffer.from(part.type === "chunk" ? part.code : part.source)));
+  const whole = weighed(parts);
   return {
     bytes: whole.length,
     gzipped: gzipSync(whole).length,
+    gzippedFirst: gzipSync(weighed(parts.filter((part) => first(parts).has(part.fileName)))).length,
     faults: [...faults].sort(),
     excused: [...excused].sort(),
     modules: [...modules].sort(),
   };
+}
+
+/** The files of a bundle that its entry begins with: itself, and what it and those name in plain imports. */
+function first(parts: readonly (Rolldown.OutputChunk | Rolldown.OutputAsset)[]): ReadonlySet<string> {
+  const found = new Set(
+    parts.filter((part) => part.type === "chunk" && part.isEntry).map(({ fileName }) => fileName),
+  );
+  for (const name of found) {
+    const part = parts.find(({ fileName }) => fileName === name);
+    if (part?.type === "chunk") for (const imported of part.imports) found.add(imported);
+  }
+  return found;
 }
 
 function isNodes(id: string): boolean {
@@ -118,7 +133,7 @@ function nameOf(id: string): string {
 }
 
 if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const { bytes, gzipped, faults } = await bundleForBrowser(process.argv[2] ?? SOURCE_ENTRY);
+  const { bytes, gzipped, gzippedFirst, faults } = await bundleForBrowser(process.argv[2] ?? SOURCE_ENTRY);
   if (faults.length > 0) {
     console.error(
       `Not for browsers, and reached from the browser's entry:\n${faults.map((fault) => `  ${fault}`).join("\n")}`,
@@ -127,6 +142,6 @@ if (process.argv[1] !== undefined && realpathSync(process.argv[1]) === fileURLTo
   }
   const kilobytes = (count: number): string => `${(count / 1000).toFixed(0)} kB`;
   console.log(
-    `@parley-rt/parley/agent for browsers: ${kilobytes(bytes)}, ${kilobytes(gzipped)} gzipped, nothing of Node's in it`,
+    `@parley-rt/parley/agent for browsers: ${kilobytes(bytes)}, ${kilobytes(gzipped)} gzipped, ${kilobytes(gzippedFirst)} of it before a page runs, nothing of Node's in it`,
   );
 }

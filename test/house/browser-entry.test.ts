@@ -6,9 +6,10 @@ import { ROOT } from "./tree.ts";
 
 describe("the browser's entry of the agent library", () => {
   it("reaches nothing of Node's, and weighs no more than a page bears", async () => {
-    const { faults, excused, gzipped, modules } = await bundleForBrowser(SOURCE_ENTRY);
+    const { faults, excused, gzipped, gzippedFirst, modules } = await bundleForBrowser(SOURCE_ENTRY);
     expect(faults).toEqual([]);
     expect(excused).toEqual(NEVER_ENTERED);
+    expect(gzippedFirst).toBeLessThan(360_000);
     expect(gzipped).toBeLessThan(540_000);
     expect(modules).toEqual(
       expect.arrayContaining(["agent/browser.ts", "agent/connect.ts", "platform/opus.ts"]),

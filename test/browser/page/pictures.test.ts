@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), "parley-page-pictures-"));
 let browser: Chromium;
 
 beforeAll(async () => {
-  browser = await startChromium();
+  browser = await startChromium({ goesFirst: true });
 });
 afterEach(() => expect(browser.complaints).toEqual([]));
 afterAll(async () => {
