@@ -209,8 +209,10 @@ export class Visitor {
       let [spread, changed, before] = [255, 0, ""];
       for (let look = 0; look < times; look += 1) {
         const { shown } = figure.dataset;
-        // Ten pictures on, something moves.
-        while (Number(figure.dataset.shown) < Number(shown) + 10) await new Promise(requestAnimationFrame);
+        // A few pictures and some time on, something has moved.
+        const from = performance.now();
+        while (Number(figure.dataset.shown) < Number(shown) + 3 || performance.now() < from + 400)
+          await new Promise(requestAnimationFrame);
         small.drawImage(canvas, 0, 0, 32, 18);
         const { data } = small.getImageData(0, 0, 32, 18);
         const greens = Array.from({ length: data.length / 4 }, (_, pixel) => data[4 * pixel + 1] ?? 0);
