@@ -60,7 +60,7 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Chro
     permissions: ["microphone", "camera"],
     acceptDownloads: true,
   });
-  if (options.goesFirst === true) letGoFirst(profile);
+  const goBack = options.goesFirst === true ? letGoFirst(profile) : () => {};
   const complaints: string[] = [];
   context.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
@@ -68,7 +68,10 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Chro
   context.on("weberror", (error) => complaints.push(String(error.error())));
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => {
-    closed ??= context.close().then(() => rmSync(profile, { recursive: true, force: true }));
+    closed ??= context.close().then(() => {
+      goBack();
+      rmSync(profile, { recursive: true, force: true });
+    });
     return closed;
   };
   return {
@@ -84,15 +87,32 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Chro
   };
 }
 
-/** Puts the group of the browser with that profile before others, on systems that have such groups and let this user. */
-function letGoFirst(profile: string): void {
-  if (!existsSync("/proc/self/autogroup")) return;
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+/**
+ * Puts the browser with that profile and this process, with the server in it, before others, on systems that have such groups and let
+ * this user. The function it gives takes that back for this process.
+ */
+function letGoFirst(profile: string): () => void {
+  if (!existsSync("/proc/self/autogroup")) return () => {};
+  const browser = readdirSync("/proc").filter((name) => {
     try {
-      const isBrowser = readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(`--user-data-dir=${profile}`);
-      if (isBrowser) writeFileSync(`/proc/${pid}/autogroup`, GOES_FIRST);
+      return /^\d+$/.test(name) && commandOf(name).includes(`--user-data-dir=${profile}`);
     } catch {
-      // It is gone by now, or this user may not: the browser takes its turn like others.
+      // It is gone by now.
+      return false;
     }
+  });
+  for (const process of ["self", ...browser]) setPlace(process, GOES_FIRST);
+  return () => setPlace("self", "0");
+}
+
+function commandOf(process: string): string {
+  return readFileSync(`/proc/${process}/cmdline`, "utf8");
+}
+
+function setPlace(process: string, place: string): void {
+  try {
+    writeFileSync(`/proc/${process}/autogroup`, place);
+  } catch {
+    // This user may not: it takes its turn like others.
   }
 }

@@ -120,5 +120,6 @@ test("a server whose stop ends calls ends them; the page comes back by itself, g
   await ada.press("Done");
   await talk();
   // Chromium's own word on a server that is not there.
-  for (const complaint of complaints()) expect(complaint).toMatch(/: net::ERR_CONNECTION_(REFUSED|RESET|CLOSED)\.?$/);
+  for (const complaint of complaints())
+    expect(complaint).toMatch(/: net::ERR_CONNECTION_(REFUSED|RESET|CLOSED)\.?$/);
 });
