@@ -38,6 +38,8 @@ const CHANGE_TRIES = 5;
 const REQUEST_TRIES = 4;
 /** How long an end that is asked waits for the terms that the question follows, ms. */
 const CATCH_UP_MS = 1_000;
+/** How long an end that missed the answer to its question waits to be told of what came of it, ms. */
+const TOLD_MS = 2_000;
 /** What an asking end says of a change where nobody says why. */
 const NO_REASON = "unspecified";
 
@@ -223,12 +225,21 @@ export class CallChanges {
       iat: Math.floor(wall() / 1000),
     };
     const change = await makeTermsChange(payload, identity.signer);
+    const digest = termsChangeDigest(change);
+    let mayBeTaken = false;
     this.#options.expected(unwrap(changedTerms(present, settings)));
-    const answer = await this.#request(at, { change }, CHANGE_MS).catch((error: unknown) => {
-      if (error instanceof ParleyError && NOT_TAKEN.has(error.code)) terms.off({ jws: change, payload });
-      throw error;
+    const answer = await this.#request(at, { change }, CHANGE_MS, () => {
+      mayBeTaken = true;
+    }).catch(async (error: unknown) => {
+      if (!(error instanceof ParleyError)) throw error;
+      if (NOT_TAKEN.has(error.code)) terms.off({ jws: change, payload });
+      // What took its place may have followed this very change, its answer not waited for: asked anew, what it opened would be opened twice.
+      if (!mayBeTaken || error.code !== "terms-outdated" || !(await terms.isRecorded(digest))) throw error;
+      await terms.reached(payload.number, TOLD_MS);
+      return undefined;
     });
-    requireRecorded(answer, "accepted_change", termsChangeDigest(change));
+    if (answer === undefined) return;
+    requireRecorded(answer, "accepted_change", digest);
     const { acceptance } = answer.result;
     this.#options.laidOut(answer.result);
     await terms.agreed({ change, acceptance: typeof acceptance === "string" ? acceptance : "" });

@@ -189,7 +189,7 @@ export class CallTerms {
   async #settle(): Promise<void> {
     const { session, identity } = this.#options;
     const asked = this.#unanswered;
-    if (asked === undefined || !(await this.#isRecorded(asked.digest)) || this.#unanswered !== asked) return;
+    if (asked === undefined || !(await this.isRecorded(asked.digest)) || this.#unanswered !== asked) return;
     const { terms, scope } = asked;
     this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: identity.agentId });
   }
@@ -211,6 +211,15 @@ export class CallTerms {
   off({ jws, payload: { iat } }: Pick<TermsChange, "jws" | "payload">): void {
     const good = this.#off.filter((each) => isStillGood(each, this.#options.wall()));
     this.#off = [...good, { digest: termsChangeDigest(jws), iat }].slice(-MAX_OFF);
+  }
+
+  /** Whether the server has it on record that a narrowing or a change came into force, by its digest. Throws as `readRecords`. */
+  async isRecorded(digest: string): Promise<boolean> {
+    const records = await this.#records();
+    return records.some(({ jws }) => {
+      const { narrowing, terms_change: change } = unwrap(readRecord(jws)).extra ?? {};
+      return narrowing === digest || change === digest;
+    });
   }
 
   /** Throws `change-unanswered` unless a change is good: by the clock, or, told late, because a record says that it came into force in time. */
@@ -351,7 +360,7 @@ export class CallTerms {
       } catch (error) {
         if (!(error instanceof ParleyError) || isOver()) throw error;
         // What took its place may be this very narrowing, its answer not waited for.
-        if (mayBeTaken && error.code === "terms-outdated" && (await this.#isRecorded(digest))) return;
+        if (mayBeTaken && error.code === "terms-outdated" && (await this.isRecorded(digest))) return;
         mayBeTaken ||= isUnanswered(error);
         if (!isUnanswered(error) && !isTooEarly(error)) throw error;
         await pauseAfter(error, clock);
@@ -363,11 +372,6 @@ export class CallTerms {
     const { session, control, verifier } = this.#options;
     const server = { control, serverKey: control.serverKey, verifier };
     return await readRecords(server, session.sessionId, undefined);
-  }
-
-  async #isRecorded(digest: string): Promise<boolean> {
-    const records = await this.#records();
-    return records.some(({ jws }) => unwrap(readRecord(jws)).extra?.narrowing === digest);
   }
 
   #adopt(terms: Terms, event: TermsChanged): void {

@@ -49,6 +49,8 @@ export class HostileRelay implements Carrier {
 
   /** How long a request is held up on its way, ms. */
   requestTakes: (request: AgtpRequest) => number = () => 0;
+  /** How long an answer is held up on its way back, ms. */
+  answerTakes: (request: PassingRequest) => number = () => 0;
   /** How long the carrier takes to be done with a stream of the agent's, ms. */
   finishTakes = 0;
 
@@ -140,6 +142,7 @@ export class HostileRelay implements Carrier {
             if (bytes === undefined) return undefined;
             answers.push(bytes);
             const passed: Uint8Array[] = [];
+            await this.#pass(this.answerTakes(passing));
             for (let answer = answers.next(); answer !== undefined; answer = answers.next()) {
               passed.push(serializeResponse(this.#tampered(passing, answer)));
             }

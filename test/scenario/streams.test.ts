@@ -5,6 +5,7 @@ import type { Call } from "../../agent/call.ts";
 import type { CallStream } from "../../agent/call-stream.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { HostileRelay } from "./hostile-relay.ts";
 import { connected, refusal, say } from "./talking.ts";
 import { World } from "./world.ts";
 
@@ -179,6 +180,26 @@ describe("the streams of a call", () => {
       [1, 2, 3, 4],
       [1, 2, 3, 4],
     ]);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("are opened once, though the answer is lost and other terms come into force before the question is put again", async () => {
+    const relay = new HostileRelay(world);
+    const eve = await world.agent("Eve", {}, relay);
+    const { call, answered } = await connected(world, eve, bob, WITH_DATA);
+    const atBob = openedAt(answered);
+    let asked = 0;
+    relay.answerTakes = ({ method }) => (method === "OPEN" && asked++ === 0 ? 20_000 : 0);
+    const opening = call.open({ ...DATA, label: "once" });
+    await world.clock.advance(1_000);
+    await world.during(answered.propose({ streams: [{ bitrate: 64_000, stream: 1 }] }));
+    const stream = await world.during(opening);
+    await world.clock.advance(3_000);
+    expect([asked, stream.id, idsOf(call), idsOf(answered)]).toEqual([2, 3, [1, 2, 3], [1, 2, 3]]);
+    const heard = valuesOf(atBob[0]);
+    await world.during(stream.send("here"));
+    await world.clock.advance(100);
+    expect(heard).toEqual(["here"]);
     expect(world.reported).toEqual([]);
   });
 
