@@ -90,7 +90,7 @@ export interface CallOptions {
    */
   readonly changes?: ChangePolicy;
   /**
-   * Decides on a stream that the other end opens while the call is up. Default: data is taken, unless `data` is false; audio where the call has it
+   * Decides on a stream that the other end opens while the call is up; asked once for a picture, in however many renditions. Default: data is taken, unless `data` is false; audio where the call has it
    * and this machine has the codec.
    */
   readonly streams?: (asked: AskedStream) => boolean | Promise<boolean>;

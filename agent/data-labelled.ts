@@ -41,9 +41,15 @@ export class LabelledStreams {
     void this.#read(stream);
   }
 
-  /** Sends a message, on a stream opened for it where there is none. Throws what opening and sending do, `closed` after the end. */
-  async send(value: unknown): Promise<void> {
-    await (await this.#writable()).send(value);
+  /**
+   * Sends a message, on a stream opened for it where there is none, and resolves with that stream. Throws what opening and sending do, `closed` after the end, or
+   * where the stream ends meanwhile.
+   */
+  async send(value: unknown): Promise<LabelledStream> {
+    const stream = await this.#writable();
+    await stream.send(value);
+    if (this.#streams.has(stream)) return stream;
+    throw new ParleyError({ code: "closed", message: "The stream, or its call, has ended." });
   }
 
   /** Opens nothing any more; the streams end by themselves. */

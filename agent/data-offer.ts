@@ -1,7 +1,12 @@
 import type { DataFormatName } from "../codecs/data-formats.ts";
 import { dataFormat } from "../codecs/data-formats.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { checkDataLabel, type DataDelivery, type DataOfferStream } from "../signaling/data-stream.ts";
+import {
+  checkDataLabel,
+  type DataDelivery,
+  type DataOfferStream,
+  LATEST_DEADLINE_MS,
+} from "../signaling/data-stream.ts";
 import type { Direction } from "../signaling/stream-fields.ts";
 import type { CallOptions } from "./call-options.ts";
 import { unwrap } from "./unwrap.ts";
@@ -10,8 +15,6 @@ import { unwrap } from "./unwrap.ts";
 const FIRST_STREAM = 2;
 /** That of its second; the renditions of a picture lie between. */
 const SECOND_STREAM = 7;
-/** Age at which a latest value is of no use where nobody says, ms. */
-const DEADLINE_MS = 1_000;
 
 /** What the labels of Parley's own streams begin with. */
 const OWN_LABEL_PREFIX = "parley.";
@@ -79,7 +82,7 @@ export function checkLabel(label: string | undefined, at: string): void {
 }
 
 function deliveryOf({ delivery, deadlineMs }: DataStreamOptions): Omit<DataDelivery, "label"> {
-  if (delivery === "latest") return { delivery, deadline_ms: Math.round(deadlineMs ?? DEADLINE_MS) };
+  if (delivery === "latest") return { delivery, deadline_ms: Math.round(deadlineMs ?? LATEST_DEADLINE_MS) };
   if (deadlineMs === undefined) return {};
   const message = "What comes complete and in order has no deadline.";
   throw new ParleyError({ code: "field-invalid", message, at: "data.deadlineMs" });

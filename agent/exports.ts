@@ -40,7 +40,7 @@ export type { RecordingFiles } from "./recording.ts";
 export type { RpcHandler, RpcRequestContext } from "./rpc-answering.ts";
 export type { RpcOptions } from "./rpc-asking.ts";
 export type { SessionListing } from "./session-listing.ts";
-export type { AskedStream, WantedStream } from "./stream-opening.ts";
+export type { AskedPicture, AskedStream, WantedStream } from "./stream-opening.ts";
 export type { HeardText } from "./text-reader.ts";
 export type { TextState, TextWriter } from "./text-writer.ts";
 export { LoudnessDetector } from "./turns/loudness-detector.ts";

@@ -43,14 +43,17 @@ export interface RpcHandledCounters {
 }
 
 interface Running {
+  readonly way: RpcWay;
   readonly abort: AbortController;
   readonly cancelTimer: () => void;
   /** Nobody waits for the answer any more. */
   isAbandoned: boolean;
 }
 
-/** Sends an answer on the stream that the request came on. */
-export type RpcReply = (answer: RpcAnswer) => Promise<void>;
+/** What a request came over: its answer goes there. */
+export interface RpcWay {
+  send(answer: RpcAnswer): Promise<unknown>;
+}
 
 /** The requests of the other end: each has its handler run, and is answered while somebody waits. */
 export class RpcAnswering {
@@ -91,7 +94,7 @@ export class RpcAnswering {
    * A request of the other end, sent `age` milliseconds ago. Resolves when the next one may be taken: a refusal is on its way then, so that who asks too much
    * waits.
    */
-  async take(request: RpcRequest, caller: string, age: number, reply: RpcReply): Promise<void> {
+  async take(request: RpcRequest, caller: string, age: number, way: RpcWay): Promise<void> {
     if (this.#isOver) return;
     if (this.#running.has(request.call)) {
       this.#counted.repeated += 1;
@@ -103,10 +106,10 @@ export class RpcAnswering {
       return;
     }
     if (this.#running.size >= RUNNING_HANDLERS) {
-      await this.#refuse(request.call, "rpc-busy", "Too many requests are being answered.", reply);
+      await this.#refuse(request.call, "rpc-busy", "Too many requests are being answered.", way);
       return;
     }
-    void this.#run(request, caller, left, reply);
+    void this.#run(request, caller, left, way);
   }
 
   /** The other end wants no answer to this any more. */
@@ -114,33 +117,35 @@ export class RpcAnswering {
     this.#abandon(this.#running.get(call), "rpc-cancelled", "The other end took the request back.");
   }
 
-  /** The call, or the stream, is over: what runs is told. Where `isOver`, nothing is taken any more. */
-  cut(isOver: boolean): void {
-    this.#isOver ||= isOver;
-    for (const running of this.#running.values()) this.#abandon(running, "closed", "The call has ended.");
+  /** Nobody waits any more for what was asked over `way`: what runs for it is told. Where none is named, the call is over, and nothing is taken any more. */
+  cut(way: RpcWay | undefined): void {
+    this.#isOver ||= way === undefined;
+    for (const running of this.#running.values())
+      if (way === undefined || running.way === way)
+        this.#abandon(running, "closed", "The stream of the request, or its call, has ended.");
   }
 
-  async #run(request: RpcRequest, caller: string, left: number, reply: RpcReply): Promise<void> {
+  async #run(request: RpcRequest, caller: string, left: number, way: RpcWay): Promise<void> {
     const deadline = this.#clock.now() + left;
     const abort = new AbortController();
     const cancelTimer = this.#clock.at(deadline, () =>
       this.#abandon(running, "rpc-timeout", "The deadline of the request came."),
     );
-    const running: Running = { abort, cancelTimer, isAbandoned: false };
+    const running: Running = { way, abort, cancelTimer, isAbandoned: false };
     this.#running.set(request.call, running);
     try {
       const handler = await this.#handlerOf(request.method, abort.signal);
       if (running.isAbandoned) return;
       if (handler === undefined) {
-        await this.#refuse(request.call, "rpc-unknown-method", `No method ${request.method} here.`, reply);
+        await this.#refuse(request.call, "rpc-unknown-method", `No method ${request.method} here.`, way);
         return;
       }
       const result = await handler(request.params, { caller, signal: abort.signal, deadline });
       if (running.isAbandoned) return;
-      await reply({ answer: request.call, result: (result ?? null) as JsonValue });
+      await way.send({ answer: request.call, result: (result ?? null) as JsonValue });
       this.#counted.handled += 1;
     } catch (error) {
-      if (!running.isAbandoned) await this.#fail(request.call, error, reply);
+      if (!running.isAbandoned) await this.#fail(request.call, error, way);
     } finally {
       cancelTimer();
       this.#running.delete(request.call);
@@ -160,10 +165,10 @@ export class RpcAnswering {
     return this.#handlers.get(method);
   }
 
-  async #fail(call: number, error: unknown, reply: RpcReply): Promise<void> {
+  async #fail(call: number, error: unknown, way: RpcWay): Promise<void> {
     if (!(error instanceof ParleyError)) {
       this.#report(error);
-      await this.#refuse(call, "rpc-failed", "The handler failed.", reply);
+      await this.#refuse(call, "rpc-failed", "The handler failed.", way);
       return;
     }
     // Nothing can be answered when it is the stream that failed.
@@ -175,22 +180,22 @@ export class RpcAnswering {
       : "The handler failed.";
     const details =
       isTold && Object.keys(error.details).length > 0 ? (error.details as JsonValue) : undefined;
-    await this.#refuse(call, "rpc-failed", message, reply, details);
+    await this.#refuse(call, "rpc-failed", message, way, details);
   }
 
   async #refuse(
     call: number,
     code: RpcFailure,
     message: string,
-    reply: RpcReply,
+    way: RpcWay,
     details?: JsonValue,
   ): Promise<void> {
     this.#failed[code] += 1;
     const more = details === undefined ? {} : { details };
     try {
-      await reply({ answer: call, error: { code, message, ...more } });
+      await way.send({ answer: call, error: { code, message, ...more } });
     } catch (error) {
-      if (details !== undefined) await this.#refuse(call, code, message, reply);
+      if (details !== undefined) await this.#refuse(call, code, message, way);
       else if (!(error instanceof ParleyError)) throw error;
     }
   }

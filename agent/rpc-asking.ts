@@ -37,13 +37,15 @@ export interface RpcAskedCounters {
 }
 
 interface OpenCall {
+  /** What it was asked over, as soon as it has gone: its answer comes there. */
+  way: object | undefined;
   readonly settle: (outcome: { readonly result: JsonValue } | { readonly error: ParleyError }) => void;
 }
 
 /** The calls of this end: each is answered once, or fails at its deadline. */
 export class RpcAsking {
   readonly #clock: Clock;
-  readonly #send: (message: RpcRequest | RpcCancel) => Promise<void>;
+  readonly #send: (message: RpcRequest | RpcCancel) => Promise<object>;
   readonly #open = new Map<number, OpenCall>();
   readonly #first: number;
   #next: number;
@@ -54,7 +56,8 @@ export class RpcAsking {
   constructor(options: {
     readonly clock: Clock;
     readonly first: number;
-    readonly send: (message: RpcRequest | RpcCancel) => Promise<void>;
+    /** Resolves with what it went over. */
+    readonly send: (message: RpcRequest | RpcCancel) => Promise<object>;
   }) {
     this.#clock = options.clock;
     this.#send = options.send;
@@ -78,7 +81,8 @@ export class RpcAsking {
     );
     const abort = () => this.#giveUp(id, cancelled());
     signal?.addEventListener("abort", abort, { once: true });
-    this.#open.set(id, {
+    const call: OpenCall = {
+      way: undefined,
       settle: (settled) => {
         this.#open.delete(id);
         cancelTimer();
@@ -86,11 +90,15 @@ export class RpcAsking {
         if ("error" in settled) outcome.reject(settled.error);
         else outcome.resolve(settled.result);
       },
-    });
+    };
+    this.#open.set(id, call);
     const request = { call: id, method, params: (params ?? null) as JsonValue, deadline_ms: due };
-    this.#send(request).catch((error: unknown) => {
-      this.#open.get(id)?.settle({ error: asParleyError(error) });
-    });
+    this.#send(request).then(
+      (way) => {
+        call.way = way;
+      },
+      (error: unknown) => this.#open.get(id)?.settle({ error: asParleyError(error) }),
+    );
     return await outcome.promise;
   }
 
@@ -111,10 +119,11 @@ export class RpcAsking {
     }
   }
 
-  /** No answer can come any more: all that wait fail. Where `isOver`, no call is made again. */
-  cut(failure: ParleyError, isOver: boolean): void {
-    this.#isOver ||= isOver;
-    for (const call of [...this.#open.values()]) call.settle({ error: failure });
+  /** No answer can come over `way` any more: those asked there fail. Where none is named, all of them, and no call is made again. */
+  cut(failure: ParleyError, way: object | undefined): void {
+    this.#isOver ||= way === undefined;
+    for (const call of [...this.#open.values()])
+      if (way === undefined || call.way === way) call.settle({ error: failure });
   }
 
   #check(method: string, deadlineMs: number, signal: AbortSignal | undefined): void {

@@ -200,6 +200,38 @@ describe("a request", () => {
   });
 });
 
+it("that went over one of two streams outlives the other, at both ends", async () => {
+  const stopped: unknown[] = [];
+  const answers: (() => void)[] = [];
+  bob.handle("wait", (name, { signal }) => {
+    signal.addEventListener("abort", () => stopped.push(name));
+    return new Promise((resolve) => answers.push(() => resolve(name)));
+  });
+  const first = outcomeOf(ada.ask("wait", "over the first"));
+  await clock.advance(10);
+  // Both ends opened one at the same moment; the first is closed, and the next request goes over the other.
+  const [second, secondBack] = pipe(clock);
+  ada.add(second);
+  bob.add(secondBack);
+  way.end();
+  back.end();
+  await clock.advance(0);
+  expect([first.value, stopped]).toEqual(["closed", ["over the first"]]);
+  const next = outcomeOf(ada.ask("wait", "over the second"));
+  await clock.advance(10);
+  const [third, thirdBack] = pipe(clock);
+  ada.add(third);
+  bob.add(thirdBack);
+  third.end();
+  thirdBack.end();
+  await clock.advance(0);
+  expect([next.value, stopped]).toEqual(["waiting", ["over the first"]]);
+  answers.at(-1)?.();
+  await clock.advance(0);
+  expect(next.value).toBe("over the second");
+  expect(ada.stats.asked.open).toBe(0);
+});
+
 describe("a hostile end", () => {
   it("asks more than may be open: the rest is refused by name, and it waits for that", async () => {
     bob.handle("wait", () => new Promise(() => undefined));

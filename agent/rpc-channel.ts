@@ -35,7 +35,7 @@ export class RpcChannel {
       open,
       report,
       take: (message, stream) => this.#take(message, stream),
-      gone: () => this.#cut(false),
+      gone: (stream) => this.#cut(stream),
     });
     this.#asking = new RpcAsking({ clock, first, send: (message) => this.#streams.send(message) });
     this.#answering = new RpcAnswering({ clock, report });
@@ -63,7 +63,7 @@ export class RpcChannel {
   /** The call is over. Idempotent. */
   finish(): void {
     this.#streams.finish();
-    this.#cut(true);
+    this.#cut(undefined);
   }
 
   #take({ value, speaker, age }: DataMessage<DataValue>, stream: LabelledStream): Promise<void> | undefined {
@@ -75,16 +75,14 @@ export class RpcChannel {
     const message = read.value;
     if (message.kind === "answer") this.#asking.take(message);
     else if (message.kind === "cancel") this.#answering.cancel(message.cancel);
-    else
-      return this.#answering.take(message, speaker, age, async (answer) => {
-        await stream.send(answer);
-      });
+    else return this.#answering.take(message, speaker, age, stream);
     return undefined;
   }
 
-  #cut(isOver: boolean): void {
+  /** What went over a stream that is gone fails; where none is named, the call is over. */
+  #cut(stream: LabelledStream | undefined): void {
     const failure = new ParleyError({ code: "closed", message: "The stream of the requests has ended." });
-    this.#asking.cut(failure, isOver);
-    this.#answering.cut(isOver);
+    this.#asking.cut(failure, stream);
+    this.#answering.cut(stream);
   }
 }

@@ -1,10 +1,19 @@
 import { dataFormat } from "../codecs/data-formats.ts";
 import { findVideoFormat } from "../codecs/video-formats.ts";
 import type { AnswerStream } from "../signaling/answer.ts";
+import { LATEST_DEADLINE_MS } from "../signaling/data-stream.ts";
 import type { OfferStream } from "../signaling/offer.ts";
 import type { Modality } from "../signaling/scope.ts";
 import type { Direction } from "../signaling/stream-fields.ts";
-import { lastStreamOf, type OpenedStream, streamOf, streamsSentBy, type Terms } from "../signaling/terms.ts";
+import {
+  lastStreamOf,
+  type OpenedStream,
+  streamOf,
+  streamsSentBy,
+  type Terms,
+  type TermsStream,
+} from "../signaling/terms.ts";
+import { isSameSource, type VideoCodec } from "../signaling/video-stream.ts";
 import { offerAudio } from "./audio-offer.ts";
 import type { CallAudioOptions, CallOptions, VideoOptions } from "./call-options.ts";
 import { type DataStreamOptions, offerData } from "./data-offer.ts";
@@ -22,6 +31,21 @@ export interface AskedStream {
   readonly format: string;
   /** What the streams of a call are told apart by, where it has one. */
   readonly label: string | undefined;
+  /** Of data: complete and in order, or the latest value alone, none older than so many milliseconds. */
+  readonly delivery: "reliable" | "latest" | undefined;
+  readonly deadlineMs: number | undefined;
+  /** Of video: what the picture is at most. */
+  readonly picture: AskedPicture | undefined;
+}
+
+/** What a picture that the other end wants to show is at most. */
+export interface AskedPicture {
+  readonly width: number;
+  readonly height: number;
+  /** Pictures a second. */
+  readonly frameRate: number;
+  /** Streams that it takes, the first of them with the `id` that is asked about: 1 where it comes in one size alone. */
+  readonly renditions: number;
 }
 
 /** A stream to be opened while a call is up. */
@@ -84,22 +108,51 @@ export function openedFrom(
   });
 }
 
-/** The streams that `wanted` opens, as the end `leg` is asked for them. */
+/** The streams that `wanted` opens, as the end `leg` is asked for them: a picture once, in however many renditions it comes. */
 export function askedStreams(present: Terms, { opened = [] }: Terms, leg: 0 | 1): AskedStream[] {
   const { opened: before = [] } = present;
-  return opened
+  const agreed = opened
     .filter(({ offer }) => !before.some((known) => known.offer.stream === offer.stream))
-    .map(({ by, offer, answer }) => {
-      const agreed = streamOf(offer, answer, by);
-      return {
-        id: agreed.stream,
-        modality: agreed.modality,
-        direction: agreed.directions[leg],
-        format: agreed.modality === "data" ? agreed.format.name : agreed.codec.name,
-        label: agreed.modality === "data" ? agreed.label : undefined,
-      };
-    });
+    .map(({ by, offer, answer }) => streamOf(offer, answer, by));
+  const isFirst = (stream: TermsStream) => renditionsOf(stream, agreed)[0] === stream;
+  return agreed.filter(isFirst).map((stream) => askedFrom(stream, renditionsOf(stream, agreed), leg));
 }
+
+function askedFrom(stream: TermsStream, renditions: readonly TermsStream[], leg: 0 | 1): AskedStream {
+  const { stream: id, modality, directions } = stream;
+  const asked = { id, modality, direction: directions[leg], ...NOT_SAID };
+  switch (stream.modality) {
+    case "audio":
+      return { ...asked, format: stream.codec.name };
+    case "video": {
+      const codecs = renditions.flatMap((each) => (each.modality === "video" ? [each.codec] : []));
+      const most = (of: (codec: VideoCodec) => number) => Math.max(...codecs.map(of));
+      const picture = {
+        width: most((codec) => codec.max_width),
+        height: most((codec) => codec.max_height),
+        frameRate: most((codec) => codec.max_frame_rate),
+        renditions: codecs.length,
+      };
+      return { ...asked, format: stream.codec.name, picture };
+    }
+    case "data": {
+      const { delivery = "reliable", deadline_ms: deadline, format, label } = stream;
+      const deadlineMs = delivery === "latest" ? (deadline ?? LATEST_DEADLINE_MS) : undefined;
+      return { ...asked, format: format.name, label, delivery, deadlineMs };
+    }
+  }
+}
+
+/** Those of `streams` that show what `stream` shows, itself among them. */
+function renditionsOf(stream: TermsStream, streams: readonly TermsStream[]): readonly TermsStream[] {
+  return streams.filter(
+    (each) =>
+      each === stream ||
+      (stream.modality === "video" && each.modality === "video" && isSameSource(stream, each)),
+  );
+}
+
+const NOT_SAID = { label: undefined, delivery: undefined, deadlineMs: undefined, picture: undefined };
 
 function pairOf(offered: OfferStream, ssrc: number): readonly [OfferStream, AnswerStream] {
   const direction = mirrored(offered.direction);

@@ -51,6 +51,24 @@ function partsOf(text: HeardText): string[] {
   return parts;
 }
 
+it("that goes over one of two streams outlives the other", async () => {
+  const text = ada.write();
+  await text.append("Hel");
+  await clock.advance(20);
+  const heard = await next();
+  const [other, otherBack] = pipe(clock);
+  ada.add(other);
+  bob.add(otherBack);
+  other.end();
+  otherBack.end();
+  await clock.advance(0);
+  expect([text.state, heard.state]).toEqual(["open", "open"]);
+  await text.append("lo");
+  await text.finish();
+  await clock.advance(20);
+  expect([heard.text, heard.state]).toEqual(["Hello", "finished"]);
+});
+
 describe("a text", () => {
   it("opens its stream on first use, once, and arrives as it grows", async () => {
     const [one, two] = [ada.write(), ada.write()];

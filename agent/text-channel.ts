@@ -17,7 +17,8 @@ export class TextChannel {
   readonly #clock: Clock;
   readonly #streams: LabelledStreams;
   readonly #first: number;
-  readonly #writers = new Set<TextWriter>();
+  /** Open texts, and what each goes over since something of it has gone. */
+  readonly #writers = new Map<TextWriter, LabelledStream | undefined>();
   #next: number;
   #isOver = false;
   /** Texts of the other end. */
@@ -36,8 +37,8 @@ export class TextChannel {
     this.#streams = new LabelledStreams({
       open: options.open,
       report: options.report,
-      take: ({ value, speaker }) => this.heard.take(value, speaker),
-      gone: () => this.#gone(),
+      take: ({ value, speaker }, stream) => this.heard.take(value, speaker, stream),
+      gone: (stream) => this.#gone(stream),
     });
   }
 
@@ -62,10 +63,13 @@ export class TextChannel {
     const writer = new TextWriter({
       clock: this.#clock,
       id: this.#next++,
-      send: (message) => this.#streams.send(message),
+      send: async (message) => {
+        const stream = await this.#streams.send(message);
+        if (this.#writers.has(writer)) this.#writers.set(writer, stream);
+      },
       over: () => void this.#writers.delete(writer),
     });
-    this.#writers.add(writer);
+    this.#writers.set(writer, undefined);
     return writer;
   }
 
@@ -73,13 +77,15 @@ export class TextChannel {
   finish(): void {
     this.#isOver = true;
     this.#streams.finish();
-    this.#gone();
+    this.#gone(undefined);
     this.heard.finish();
   }
 
-  #gone(): void {
+  /** What went over a stream that is gone ends there; where none is named, the call is over. */
+  #gone(stream: LabelledStream | undefined): void {
     const failure = new ParleyError({ code: "closed", message: "The stream of the texts has ended." });
-    for (const writer of [...this.#writers]) writer.fail(failure);
-    this.heard.cut("closed");
+    for (const [writer, way] of [...this.#writers])
+      if (stream === undefined || way === stream) writer.fail(failure);
+    this.heard.cut("closed", stream);
   }
 }

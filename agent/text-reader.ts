@@ -103,6 +103,8 @@ export class HeardText {
 /** The texts of the other end, from the messages of their streams. Readers share them: each text goes to one. */
 export class TextReader implements AsyncIterable<HeardText> {
   readonly #open = new Map<number, HeardText>();
+  /** What each of them comes over. */
+  readonly #ways = new WeakMap<HeardText, object>();
   readonly #ended = new Set<number>();
   #unread: HeardText[] = [];
   readonly #readers: PromiseWithResolvers<IteratorResult<HeardText, undefined>>[] = [];
@@ -114,8 +116,8 @@ export class TextReader implements AsyncIterable<HeardText> {
     return { ...this.#counted };
   }
 
-  /** One message; where it returns a promise no more is to be given until that resolves. */
-  take(value: unknown, speaker: string): Promise<void> | undefined {
+  /** One message, and what it came over; where it returns a promise no more is to be given until that resolves. */
+  take(value: unknown, speaker: string, way?: object): Promise<void> | undefined {
     if (this.#isOver) return undefined;
     const read = readTextMessage(value);
     if (!read.ok) {
@@ -124,15 +126,16 @@ export class TextReader implements AsyncIterable<HeardText> {
     }
     const message = read.value;
     const known = this.#open.get(message.text);
-    if (message.begin === true) return this.#begin(message, speaker, known);
+    if (message.begin === true) return this.#begin(message, speaker, known, way);
     if (known === undefined) this.#counted.strays += 1;
     else this.#go(known, message);
     return undefined;
   }
 
-  /** Texts that are open are cancelled: nothing of them can come any more. */
-  cut(reason: string): void {
-    for (const text of [...this.#open.values()]) this.#end(text, "cancelled", reason);
+  /** Nothing can come over `way` any more: texts that are open there are cancelled; where none is named, all. */
+  cut(reason: string, way?: object): void {
+    for (const text of [...this.#open.values()])
+      if (way === undefined || this.#ways.get(text) === way) this.#end(text, "cancelled", reason);
   }
 
   /** Nothing more comes: readers get what waits, then the end. Idempotent. */
@@ -147,7 +150,12 @@ export class TextReader implements AsyncIterable<HeardText> {
     return { next: () => this.#next(), return: async () => ({ done: true, value: undefined }) };
   }
 
-  #begin(message: TextMessage, speaker: string, known: HeardText | undefined): Promise<void> | undefined {
+  #begin(
+    message: TextMessage,
+    speaker: string,
+    known: HeardText | undefined,
+    way: object | undefined,
+  ): Promise<void> | undefined {
     if (known !== undefined || this.#ended.has(message.text)) {
       this.#counted.strays += 1;
       return undefined;
@@ -160,6 +168,7 @@ export class TextReader implements AsyncIterable<HeardText> {
     const text = new HeardText(message.text, speaker);
     this.#counted.begun += 1;
     this.#open.set(text.id, text);
+    if (way !== undefined) this.#ways.set(text, way);
     this.#go(text, message);
     return text.state === "cancelled" ? undefined : this.#push(text);
   }

@@ -32,8 +32,8 @@ export type DataFormat = {
   readonly payload_type: number;
 };
 
-/** Age at which a latest value is of no use any more where the stream's terms do not say, ms: what holds for a conversation. */
-export const LATEST_DEADLINE_MS = 2_000;
+/** Age at which a latest value is of no use any more where nobody says, ms. */
+export const LATEST_DEADLINE_MS = 1_000;
 
 /** Most characters of a label. */
 const MAX_LABEL_CHARACTERS = 64;
@@ -46,7 +46,7 @@ export type DataDelivery = {
    * `latest`: each message in one datagram, which may be lost; a newer one takes the place of one that waits. Absent: complete and in order.
    */
   readonly delivery?: "latest";
-  /** Of `latest`: age at which a message is neither sent nor handed out any more. Absent: none. */
+  /** Of `latest`: age at which a message is neither sent nor handed out any more, ms. Absent: {@link LATEST_DEADLINE_MS}. */
   readonly deadline_ms?: number;
 };
 

@@ -165,9 +165,14 @@ describe("the streams of a call", () => {
     });
     expect(await refusal(world, call.open({ ...DATA, label: "other" }))).toBe("change-rejected");
     expect(asked).toEqual([
-      { id: 3, modality: "data", direction: "sendrecv", format: "json", label: "other" },
+      {
+        ...{ id: 3, modality: "data", direction: "sendrecv", format: "json" },
+        ...{ label: "other", delivery: "reliable" },
+      },
     ]);
-    expect((await world.during(call.open({ ...DATA, label: "wanted" }))).id).toBe(3);
+    const wanted = { ...DATA, label: "wanted", delivery: "latest", format: "text" } as const;
+    expect((await world.during(call.open(wanted))).id).toBe(3);
+    expect(asked[1]).toMatchObject({ format: "text", delivery: "latest", deadlineMs: 1_000 });
     expect(idsOf(answered)).toEqual([1, 2, 3]);
   });
 
