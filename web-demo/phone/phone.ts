@@ -279,6 +279,7 @@ export class Phone implements PageActions {
       this.#online(agent);
       this.#desk?.backOnline();
     });
+    agent.on("carrier-changed", () => this.#online(agent));
     agent.on("server-shutdown", ({ deadline }) => this.#desk?.serverStops(deadline));
     agent.on("closed", ({ reason }) => {
       if (era !== this.#era) return;

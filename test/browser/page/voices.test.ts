@@ -36,19 +36,21 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+async function exchangeData(): Promise<void> {
+  await ada.send("Forty pallets?");
+  await bob.reads("messages", /Verified, from the other end\s*Forty pallets\?/);
+  await bob.send('{"bay": 3}');
+  await ada.reads("messages", /Verified, from the other end\s*\{\s*"bay": 3\s*\}/);
+}
+
 test("voice and data go both ways, and both are told who hung up", async () => {
   await ada.ring("Bob");
   await bob.reads("ringing", /Ada is calling/);
   await bob.press("Accept");
   await Promise.all([ada.phase("up"), bob.phase("up")]);
   expect(await ada.key("peer-key")).toBe(await bob.key("me-key"));
-  await ada.send("Forty pallets?");
-  await bob.reads("messages", /Verified, from the other end\s*Forty pallets\?/);
-  await bob.send('{"bay": 3}');
-  await ada.reads("messages", /Verified, from the other end\s*\{\s*"bay": 3\s*\}/);
   // Ada is done first, then Bob, however late their browsers gave the pages their microphones.
-  await bob.hearsOut();
-  await ada.hearsOut();
+  await Promise.all([bob.hearsOut(), ada.hearsOut(), exchangeData()]);
   for (const one of [ada, bob]) expect(await one.refusals()).toEqual([]);
   await bob.hangUp();
   expect(await bob.outcome()).toEqual(["You hung up.", "hung-up"]);
