@@ -171,7 +171,7 @@ export const SIGNED_OBJECTS: readonly SignedObject[] = [
     envelope: "JWS",
     mark: TERMS_CHANGE.typ,
     key: "agent's identity key",
-    says: "this end wants other terms: profile, rates, pictures, redundancy, further streams",
+    says: "this end wants other terms: profile, rates, video, redundancy, further streams",
     audience: "the other end of one session: session_digest, leg, the number of the terms it makes",
     verifiers: "server at ADJUST, OPEN and CONFIRM, the other end before it accepts, auditor",
     module: "signaling/terms-change.ts",

@@ -84,7 +84,7 @@ describe("a summary", () => {
     );
   });
 
-  it("tells each modality that was sent, and how pictures were seen", () => {
+  it("tells each modality that was sent, and how video was seen", () => {
     const empty = emptyTally();
     const tally = {
       ...TALLY,
@@ -141,7 +141,7 @@ describe("a summary", () => {
     );
   });
 
-  it("says nothing of pictures where nobody watched", () => {
+  it("says nothing of video where nobody watched", () => {
     const { media, video } = summarize(RUN);
     expect({ media, video }).toEqual({ media: {}, video: null });
     expect(tableOf(summarize(RUN)).join("\n")).not.toContain("skew");

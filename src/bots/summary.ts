@@ -120,7 +120,7 @@ function mediaOf({ tally, times, elapsed }: BotsMeasured) {
   ) as Partial<Record<Modality, ReturnType<typeof told>>>;
 }
 
-/** How pictures were seen; `null` where nobody watched. Of skew, each end's own percentiles: the middle end's, and the worst end's. */
+/** How video was seen; `null` where nobody watched. Of skew, each end's own percentiles: the middle end's, and the worst end's. */
 function videoOf({ tally: { video }, times: { skewP50, skewP95 } }: BotsMeasured) {
   if (video.watchedMs === 0) return null;
   return {
@@ -179,7 +179,7 @@ export function tableOf(summary: BotsSummary): string[] {
   return lines;
 }
 
-/** What there is to say by modality, where there is more than one, and of pictures. */
+/** What there is to say by modality, where there is more than one, and of video. */
 function modalityRows({ media, video }: BotsSummary): [string, string][] {
   const rows = Object.entries(media).map(([name, of]): [string, string] => [
     name,
@@ -190,7 +190,7 @@ function modalityRows({ media, video }: BotsSummary): [string, string][] {
   return [
     ...rows,
     [
-      "pictures",
+      "video seen",
       `frozen ${percent(video.frozen_share)} (${video.freezes} times), ${video.key_frame_requests} key frames asked for, ${video.key_frames} sent, ${video.left_out} units left out, ${video.rendition_switches} switches of rendition`,
     ],
     [

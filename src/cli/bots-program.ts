@@ -24,13 +24,13 @@ export function addBots(program: Command, exit: (code: ExitCode) => void): void 
       values.durations,
     )
     .addOption(
-      new Option("--media <kind>", "what the bots say, or show; av: opus and a picture")
+      new Option("--media <kind>", "what the bots say, or show; av: opus and a video")
         .choices(["opus", "g711", "data", "video", "av"])
         .default("opus"),
     )
     .option(
       "--video <file>",
-      "IVF file to show in place of the clip that comes along; again: a smaller rendition of the same picture",
+      "IVF file to show in place of the clip that comes along; again: a smaller rendition of the same video",
       values.collect,
     )
     .option(

@@ -194,7 +194,7 @@ export const VERIFY = `Judge the evidence of a call, offline.
 
 Every line says who vouches for it: issuer-signed, speaker-signed, listener-signed, both, or server-claimed, which is
 nobody but the server. Trust comes from --trust, never from the file. --media proves that kept frames belong to the call,
---wav makes sound of those that do, and --ivf writes their pictures. Frames that were played from an earlier call are
+--wav makes sound of those that do, and --ivf writes their video. Frames that were played from an earlier call are
 marked as recorded; --source and --source-media prove that they are what was said there.`;
 
 export const VERIFY_AFTER = `
@@ -230,7 +230,7 @@ bots and clocks of one machine. A tester whose event loop is late by more than 4
 
 Reliable data is read complete and in order, whatever the network; of latest values older than 500 ms none is sent or read.
 
-A picture is frozen where it stands still for three times its usual pace and 150 ms more, or does not begin within 2 s. A/V skew is told by end: the middle end's p50 and p95,
+Video is frozen where it stands still for three times its usual pace and 150 ms more, or does not begin within 2 s. A/V skew is told by end: the middle end's p50 and p95,
 and the worst end's p95. Adaptations are changes of the terms that both bots of a call agreed on, by why.
 
 Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the bots could not keep their schedule; 2 wrong usage.

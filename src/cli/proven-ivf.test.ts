@@ -80,5 +80,5 @@ it("a kept picture that was altered proves nothing", () => {
 it("of an end that showed nothing there is nothing to write", async () => {
   const { frames } = verifyMedia(kept, evidence, verifier);
   const written = writeProvenIvf(join(folder, "none.ivf"), frames, evidence, "callee");
-  await expect(written).rejects.toThrow("No kept picture of the callee is proven");
+  await expect(written).rejects.toThrow("No kept video of the callee is proven");
 });

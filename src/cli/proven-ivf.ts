@@ -23,7 +23,7 @@ export interface ProvenIvf {
 const ROLES = ["caller", "callee"] as const;
 
 /**
- * Writes the proven pictures of one speaker as the access units that were signed, from the first key frame on, each at the time of its RTP
+ * Writes the proven video of one speaker as the access units that were signed, from the first key frame on, each at the time of its RTP
  * timestamp. Of several streams, the one with the lowest number. Throws `usage` where there is nothing to write, or no telling whose.
  */
 export async function writeProvenIvf(
@@ -66,12 +66,12 @@ function choose(
   const pictures = proven.filter((frame) => codecOf(frame) !== undefined);
   const legs = new Set(pictures.map(({ leg }) => leg));
   if (speaker === undefined && legs.size > 1)
-    throw usageError("The pictures are of both ends; choose with --speaker caller or --speaker callee.");
+    throw usageError("The video is of both ends; choose with --speaker caller or --speaker callee.");
   const leg = speaker === undefined ? [...legs][0] : ROLES.indexOf(speaker);
   const [first] = pictures.filter((frame) => frame.leg === leg);
   const codec = first && codecOf(first);
   if (first === undefined || codec === undefined)
-    throw usageError(`No kept picture${speaker ? ` of the ${speaker}` : ""} is proven.`);
+    throw usageError(`No kept video${speaker ? ` of the ${speaker}` : ""} is proven.`);
   return { frames: pictures.filter((frame) => frame.leg === leg && frame.stream === first.stream), codec };
 }
 

@@ -170,7 +170,7 @@ function describeReport(
       : [
           said(
             "speaker-signed",
-            `${ivf.file}: ${ivf.units} pictures of the ${ivf.speaker}, stream ${ivf.stream}, as signed, from the first key frame on`,
+            `${ivf.file}: ${ivf.units} access units of the ${ivf.speaker}, stream ${ivf.stream}, as signed, from the first key frame on`,
           ),
         ]),
     ...(messages === undefined

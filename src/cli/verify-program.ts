@@ -17,10 +17,10 @@ export function addVerify(program: Command, exit: (code: ExitCode) => void): voi
     .option("--source <file>", "evidence of the call that frames marked as recorded were said in")
     .option("--source-media <file>", "its kept frames: the recorded ones are held against them")
     .option("--wav <file>", "write the proven frames as sound")
-    .option("--ivf <file>", "write the proven pictures as they were signed, as IVF")
+    .option("--ivf <file>", "write the proven video as it was signed, as IVF")
     .option("--messages <file>", "write the proven data messages, one JSON object a line")
     .addOption(
-      new Option("--speaker <end>", "whose sound or pictures, where both were kept").choices([
+      new Option("--speaker <end>", "whose sound or video, where both were kept").choices([
         "caller",
         "callee",
       ]),
