@@ -128,6 +128,28 @@ describe("the streams of a call", () => {
     },
   );
 
+  it("are the call's data as soon as one is there, and the one that was when all are closed", async () => {
+    const { call, answered } = await connected(world, ada, bob, { audio: { codecs: ["pcmu"] }, rpc: true });
+    expect([call.data, answered.data]).toEqual([undefined, undefined]);
+    const [first, second] = [await world.during(call.open(DATA)), await world.during(call.open(DATA))];
+    await world.clock.advance(100);
+    expect([call.data?.id, answered.data?.id]).toEqual([first.id, first.id]);
+    await world.during(first.close());
+    await world.clock.advance(100);
+    expect([call.data?.id, answered.data?.id]).toEqual([second.id, second.id]);
+    const heard = valuesOf(answered.data);
+    await world.during(call.data?.send("over the second") ?? Promise.resolve());
+    await world.during(second.close());
+    await world.clock.advance(100);
+    expect([call.data?.state, answered.data?.state, heard]).toEqual([
+      "closed",
+      "closed",
+      ["over the second"],
+    ]);
+    expect(call.stats().data?.sent?.sent).toBe(1);
+    expect(world.reported).toEqual([]);
+  });
+
   it("say that they are closed from the moment on that the other end closed them, and requests get another one", async () => {
     const { call, answered } = await connected(world, ada, bob, WITH_DATA);
     for (const end of [call, answered]) end.onRpc("name", () => "here");
