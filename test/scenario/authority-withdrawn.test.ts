@@ -283,7 +283,7 @@ describe("frames that wait in a queue when their authority goes", () => {
     expect(heard).toHaveLength(1);
     isOpen = false;
     for (let sent = 0; sent < 40; sent += 1) void call.data?.send("x".repeat(16_000)).catch(() => undefined);
-    await world.clock.advance(1_900);
+    await world.clock.advance(1_000);
     await world.agent("Ada", { identity: renewed(world, identity, SPEAKING), inbox: "desk" });
     isOpen = true;
     await world.clock.advance(5_000);
