@@ -110,11 +110,16 @@ async function establish(
       prove: true,
       timeout: RINGING_TIMEOUT_MS,
     });
+    let rings = false;
     for await (const answer of answers) {
       if (answer.final) return answer.result;
       // Taken back before the server had the offer: it said then that there is none.
       if (withdrawal.isWithdrawn) cancel();
-      else if (isRinging(answer)) options.onRinging?.();
+      // Over TLS it is told now and then.
+      else if (isRinging(answer) && !rings) {
+        rings = true;
+        options.onRinging?.();
+      }
     }
   } catch (error) {
     // The server's word for it; here it is known why.

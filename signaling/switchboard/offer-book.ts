@@ -27,6 +27,8 @@ export interface RingingOffer {
   readonly ringUntil: number;
   /** Exchanges that wait for the answer, at most {@link MAX_WAITERS}; media goes to the connection of the last. */
   waiters: Exchange[];
+  /** Those of them that are told now and then that it still rings. */
+  readonly told: Set<Exchange>;
 }
 
 /** Exchanges that may wait for one offer; the oldest gives way and is answered `idempotency-conflict`. */

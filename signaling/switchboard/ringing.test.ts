@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../codecs/canonical-json.ts";
-import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { overTls, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
 import { Stage, type StageOptions } from "../../test/scenario/signaling-stage.ts";
 import { ALICE, BOB, testAgent } from "../../test/signed-call.ts";
 import { jwsDigest } from "../jws.ts";
 import { DEFAULT_LIMITS } from "./config.ts";
 import { CLOSING_WINDOW } from "./endings.ts";
-import { RETURN_GRACE, RING_TIME } from "./ringing.ts";
+import { RETURN_GRACE, RING_TIME, STILL_RINGING } from "./ringing.ts";
 
 /** Alice and Bob connected, Bob at his inbox. */
 function scene(options: StageOptions = {}) {
@@ -111,6 +111,24 @@ describe("ringing", () => {
     again.drop();
     stage.advance(RETURN_GRACE);
     expect(second.outcome).toBe("callee-unreachable");
+  });
+
+  test("a caller over TLS that wants to hear of it is told over and over that it rings, and is not called for when nobody takes that", () => {
+    const { stage, inbox } = scene();
+    const [told, untold] = [overTls(stage, ALICE), overTls(stage, ALICE)];
+    const offer = told.offer(BOB);
+    const call = told.call(BOB, { offer, more: { provisional: true } });
+    const other = untold.call(BOB, { offer });
+    stage.advance(3 * STILL_RINGING);
+    expect(call.all.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(new Set(call.all.map(({ result }) => result.state))).toEqual(new Set(["ringing"]));
+    expect(other.all).toEqual([]);
+    stage.handle({ kind: "abandoned", connection: untold.connection, exchange: other.exchange });
+    told.drop();
+    stage.advance(RETURN_GRACE);
+    expect(inbox.event("offer-cancelled")).toMatchObject({ reason: "caller-gone" });
+    expect(call.all).toHaveLength(4);
+    stage.checkChain();
   });
 
   test("a caller that goes away while it rings has 5 s to ask again, from a new connection", () => {

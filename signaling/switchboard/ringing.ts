@@ -5,6 +5,7 @@ import { formatScopes } from "../scope.ts";
 import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
 import { mayTakeUp } from "./attaching.ts";
+import { isSeparate } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { type Arrival, answerEstablished, newSessionId } from "./establishing.ts";
 import type { InboxEvent } from "./inbox-queue.ts";
@@ -29,6 +30,12 @@ import type { SessionTable } from "./session-table.ts";
 export const RING_TIME = 45_000;
 /** How long a callee that lost its inbox, or a caller that lost its connection, may take to come back, milliseconds. */
 export const RETURN_GRACE = 5_000;
+
+/**
+ * How often a caller over TLS that wants to hear of it is told that its offer rings, milliseconds. A killed process ends its direction as one does that
+ * awaits its answer: the second word that meets nobody tells them apart.
+ */
+export const STILL_RINGING = 2_000;
 
 /** A connection that is gone, or one exchange of it. */
 export interface LostConnection {
@@ -88,6 +95,7 @@ export class Ringing {
       ttl: Math.min(offer.payload.session.ttl, this.#desk.config.limits.sessionTtl),
       ringUntil: now + RING_TIME,
       waiters: [asked.exchange],
+      told: new Set(),
     };
     this.#book.add(ringing);
     this.#desk.timers.set("ring", key, ringing.ringUntil);
@@ -125,6 +133,15 @@ export class Ringing {
     const ringing = this.#book.get(key);
     if (ringing === undefined) return;
     this.#giveUp(ringing, { code: "no-answer", message: "It rang and nobody answered." }, "no-answer", now);
+  }
+
+  /** Time to say so again. */
+  stillRinging(key: string, now: number): void {
+    const ringing = this.#book.get(key);
+    for (const exchange of ringing?.told ?? []) {
+      if (ringing?.waiters.includes(exchange)) this.#answerRinging(exchange, ringing, now);
+      else ringing?.told.delete(exchange);
+    }
   }
 
   /** The callee did not come back to its inbox. */
@@ -285,7 +302,12 @@ export class Ringing {
 
   #answerRinging(exchange: Exchange, ringing: RingingOffer, now: number): void {
     const result = { state: "ringing", offer_id: ringing.offer.payload.offer_id };
-    this.#desk.replies.answer(exchange, { status: 202, result, final: false, event: "ringing" }, now);
+    const { replies, connections, timers } = this.#desk;
+    replies.answer(exchange, { status: 202, result, final: false, event: "ringing" }, now);
+    const connection = connections.get(exchange.connection);
+    if (connection === undefined || !isSeparate(connection)) return;
+    ringing.told.add(exchange);
+    timers.set("still-ringing", ringing.key, now + STILL_RINGING);
   }
 
   /** Ends an offer without the callee's doing: the callee is told as well. */
@@ -323,7 +345,8 @@ export class Ringing {
   /** Stops the clocks of an offer and tells the inboxes that did not answer it, where one did. */
   #close(ringing: RingingOffer, fault: Fault | undefined, now: number, answer?: OfferAnswer): void {
     const { timers, inboxes } = this.#desk;
-    for (const kind of ["ring", "callee-gone", "caller-gone"] as const) timers.clear(kind, ringing.key);
+    for (const kind of ["ring", "still-ringing", "callee-gone", "caller-gone"] as const)
+      timers.clear(kind, ringing.key);
     this.#book.settle(ringing, fault, now, answer);
     const { sessionId, callee, offer } = ringing;
     inboxes.withdraw(callee.agentId, sessionId, ["offer"]);

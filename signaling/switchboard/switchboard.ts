@@ -289,6 +289,9 @@ export class Switchboard {
       case "ring":
         this.#ringing.ringTimeOver(timer.id, now);
         return;
+      case "still-ringing":
+        this.#ringing.stillRinging(timer.id, now);
+        return;
       case "callee-gone":
         this.#ringing.calleeGone(timer.id, now);
         return;

@@ -2,6 +2,8 @@
 export type TimerKind =
   /** Nobody answered: by offer key. */
   | "ring"
+  /** Who waits for the answer over TLS is told that it still rings: by offer key. */
+  | "still-ringing"
   /** The callee's inbox or the caller's exchange did not come back: by offer key. */
   | "callee-gone"
   | "caller-gone"
