@@ -20,7 +20,7 @@ import type { VideoStream } from "./video-stream.ts";
 /** How long after it could not be agreed on, a plan is asked for again at the earliest, ms. */
 const ASK_AGAIN_MS = 5_000;
 /**
- * Where pictures have no more than so many bits a second, the ends agree on something else so long after the last time at the earliest, ms, but on less than half: what is
+ * Where videos have no more than so many bits a second, the ends agree on something else so long after the last time at the earliest, ms, but on less than half: what is
  * told of new terms has 10 KB, and goes the same way.
  */
 const THIN_PICTURES = 200_000;
@@ -48,7 +48,7 @@ interface VideoAgreementOptions {
 }
 
 /**
- * Keeps the pictures that this end sends within what their way leaves beside voice and data: what is less is sent at once and asked for, what is more
+ * Keeps the videos that this end sends within what their way leaves beside voice and data: what is less is sent at once and asked for, what is more
  * is sent when the other end has agreed. One question at a time; what the plan has become meanwhile is the next one.
  */
 export class VideoAgreement {
@@ -106,7 +106,7 @@ export class VideoAgreement {
     return this.#options.videos.streams.filter(({ sentParts }) => sentParts.length > 0);
   }
 
-  /** What a picture is to be when nothing is in its way. */
+  /** What a video is to be when nothing is in its way. */
   #most(picture: VideoStream): PictureLimits & { readonly most: number } {
     const limits = picture.sentParts.map(({ limits: { width, height, frameRate } }) => ({
       most: usualVideoRate({ width, height, frameRate }),
@@ -120,7 +120,7 @@ export class VideoAgreement {
     };
   }
 
-  /** What each rendition of a picture is to be, on the way: each picture has its share by what it would take at its most. */
+  /** What each rendition of a video is to be, on the way: each video has its share by what it would take at its most. */
   #planOf(picture: VideoStream): readonly RenditionPlan[] {
     const { bitsPerSecond = 0 } = this.#adaptation?.plan ?? {};
     const all = this.#pictures.reduce((sum, one) => sum + this.#most(one).most, 0);

@@ -48,7 +48,7 @@ export interface AdaptedCall extends Pick<AdaptationOptions, "clock" | "report">
 }
 
 /**
- * Lets a call's pictures and its voice follow what is known of their way to the server and beyond: pictures first, and the voice, where its codec has a choice
+ * Lets a call's videos and its voice follow what is known of their way to the server and beyond: videos first, and the voice, where its codec has a choice
  * of rates, when there is nothing left to take from them.
  */
 export function adaptTo({ media, voice, own, pictures }: AdaptedMedia, options: AdaptedCall): void {

@@ -59,7 +59,7 @@ export interface WantedSetting {
   readonly bitrate?: number;
   /** Of audio: earlier payloads that each packet brings once more. */
   readonly redundancy?: 0 | 1 | 2;
-  /** Of video: lines of the picture, and pictures a second, at most. */
+  /** Of video: lines, and frames a second, at most. */
   readonly maxHeight?: number;
   readonly maxFrameRate?: number;
 }

@@ -61,7 +61,7 @@ export type CallEvents = {
    * that stream is played until that changes; or the other one, which says so.
    */
   unattributed: UnattributedTold;
-  /** The other end needs a key frame of a picture that this end sends. */
+  /** The other end needs a key frame of a video that this end sends. */
   "keyframe-wanted": KeyFrameWanted;
   /** A stream was opened, by either end, and flows. */
   "stream-opened": StreamOpened;

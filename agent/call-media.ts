@@ -57,7 +57,7 @@ export class CallMedia extends EveryStream {
   readonly #toCome: StreamsToCome;
   readonly #ending: EndingStreams;
   readonly #watched: FrameWatch | undefined;
-  /** Its pictures. */
+  /** Its video. */
   readonly videos: CallVideos;
   #lines: StreamLine[] = [];
   #hop: CallHop | undefined;

@@ -39,7 +39,7 @@ export interface UnattributedTold {
   readonly by: string;
 }
 
-/** The other end cannot go on with a picture but at a key frame; `VideoStream.wants` asks for it. Nobody signed it. */
+/** The other end cannot go on with a video but at a key frame; `VideoStream.wants` asks for it. Nobody signed it. */
 export interface KeyFrameWanted {
   readonly stream: number;
   readonly by: string;

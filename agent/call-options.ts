@@ -34,7 +34,7 @@ export interface CallAudioOptions extends AudioCodecOptions {
   readonly direction?: "sendrecv" | "sendonly" | "recvonly";
 }
 
-/** What a call's picture may be. */
+/** What a call's video may be. */
 export interface VideoOptions {
   /** Codecs to offer or take, best first. Default: all of them; nothing here codes or decodes. */
   readonly codecs?: readonly VideoFormatName[];
@@ -55,7 +55,7 @@ export type UnattributedRule = "stop" | "go-on";
 export interface CallOptions {
   /** False: no audio. */
   readonly audio?: CallAudioOptions | false;
-  /** Whether the call has a picture, and what it may be. Default: no. */
+  /** Whether the call has video, and what it may be. Default: no. */
   readonly video?: boolean | VideoOptions;
   /**
    * Whether the call has structured data: true, one reliable stream of JSON; or a stream for each of these. Default: a caller offers none, a callee takes what is
@@ -90,7 +90,7 @@ export interface CallOptions {
    */
   readonly changes?: ChangePolicy;
   /**
-   * Decides on a stream that the other end opens while the call is up; asked once for a picture, in however many renditions. Default: data is taken, unless `data` is false; audio where the call has it
+   * Decides on a stream that the other end opens while the call is up; asked once for a video, in however many renditions. Default: data is taken, unless `data` is false; audio where the call has it
    * and this machine has the codec.
    */
   readonly streams?: (asked: AskedStream) => boolean | Promise<boolean>;

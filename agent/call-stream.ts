@@ -19,7 +19,7 @@ export interface StreamControl {
   requestKeyFrame(stream: number): void;
   /** Nothing of the stream is wanted, or it is again; the server and the other end are told. */
   hold(stream: number, isHeld: boolean): void;
-  /** Of a picture in several renditions this one is shown from now on, and the other end is told; `undefined`: the picture is over. */
+  /** Of a video in several renditions this one is shown from now on, and the other end is told; `undefined`: the video is over. */
   show(source: number, rendition: number | undefined): void;
   /** The stream is over, by this end's signature. */
   close(stream: number): Promise<void>;
@@ -105,7 +105,7 @@ export class CallStream implements StreamFacts {
     this.#isOpen = false;
   }
 
-  /** Its stream; of a picture, those of its renditions. */
+  /** Its stream; of a video, those of its renditions. */
   protected get ids(): readonly number[] {
     return [this.id];
   }

@@ -5,16 +5,16 @@ import type { StreamControl, StreamFacts } from "./call-stream.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import { type VideoPart, VideoStream } from "./video-stream.ts";
 
-/** Which picture a stream shows: alone, or as one of several renditions. */
+/** Which video a stream shows: alone, or as one of several renditions. */
 export interface PictureFacts {
   readonly codec: VideoFormatName;
-  /** The same for all renditions of one picture; undefined: it is shown by this stream alone. */
+  /** The same for all renditions of one video; undefined: it is shown by this stream alone. */
   readonly source: number | undefined;
   /** 0 is the best. */
   readonly rendition: number;
 }
 
-/** The pictures of one call, and what they share: the voice that they are shown in step with, and the way that they go. */
+/** The videos of one call, and what they share: the voice that they are shown in step with, and the way that they go. */
 export class CallVideos {
   /** What is shown and heard of the other end, by its capture times as mapped to this machine's. */
   readonly sync = new AvSync();
@@ -41,7 +41,7 @@ export class CallVideos {
     this.sync.heard(capturedAt, playedAt, (pcm.length / channels / clockRate) * 1_000);
   }
 
-  /** The picture that a stream shows: one that has other renditions already, or a new one. */
+  /** The video that a stream shows: one that has other renditions already, or a new one. */
   pictureOf(facts: StreamFacts, { codec, source }: PictureFacts, control: StreamControl): VideoStream {
     const known =
       source === undefined
@@ -62,7 +62,7 @@ export class CallVideos {
     return stream;
   }
 
-  /** A stream of a picture is there. */
+  /** A stream of a video is there. */
   add(picture: VideoStream, part: VideoPart): void {
     picture.add(part);
     this.#tell();

@@ -99,7 +99,7 @@ export class Call {
     return this.#core.media.messages?.data;
   }
 
-  /** The first picture that is open, both ways; undefined while the call has none. Where all are over, the one that was. */
+  /** The first video that is open, both ways; undefined while the call has none. Where all are over, the one that was. */
   get video(): VideoStream | undefined {
     return this.#core.media.videos.streams[0];
   }

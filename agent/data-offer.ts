@@ -13,7 +13,7 @@ import { unwrap } from "./unwrap.ts";
 
 /** Stream id of a call's first data. */
 const FIRST_STREAM = 2;
-/** That of its second; the renditions of a picture lie between. */
+/** That of its second; the renditions of a video lie between. */
 const SECOND_STREAM = 7;
 
 /** What the labels of Parley's own streams begin with. */

@@ -11,10 +11,10 @@ import { offeredData } from "./data-offer.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { offerVideo, videoCapabilities } from "./video-offer.ts";
 
-/** Stream id of a call's picture, and of its best rendition; those of the others follow. */
+/** Stream id of a call's video, and of its best rendition; those of the others follow. */
 const VIDEO_STREAM = 3;
 
-/** The streams a caller offers, pictures under the caps `limits` of its scope. Throws `field-invalid` when there are none, or for audio nothing here can run. */
+/** The streams a caller offers, video under the caps `limits` of its scope. Throws `field-invalid` when there are none, or for audio nothing here can run. */
 export function offerStreams(
   platform: AgentPlatform,
   options: CallOptions,
@@ -49,7 +49,7 @@ export function capabilitiesOf(
   };
 }
 
-/** What a call's picture may be; undefined: it has none. */
+/** What a call's video may be; undefined: it has none. */
 function videoOf({ video = false }: CallOptions): VideoOptions | undefined {
   return video === false ? undefined : video === true ? {} : video;
 }

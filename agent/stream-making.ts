@@ -16,7 +16,7 @@ import type { StreamParameters } from "./stream-parameters.ts";
 import { placeOf } from "./stream-parts.ts";
 import { openVideoMedia } from "./video-media.ts";
 
-/** What a picture may take of a way, of what it takes when nothing is in its way: how much there is room for is not found out with less. */
+/** What a video may take of a way, of what it takes when nothing is in its way: how much there is room for is not found out with less. */
 const VIDEO_HEADROOM = 1.5;
 
 /** The same of reliable data, what goes around its pieces included. */

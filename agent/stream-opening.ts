@@ -34,15 +34,15 @@ export interface AskedStream {
   /** Of data: complete and in order, or the latest value alone, none older than so many milliseconds. */
   readonly delivery: "reliable" | "latest" | undefined;
   readonly deadlineMs: number | undefined;
-  /** Of video: what the picture is at most. */
+  /** Of video: what the video is at most. */
   readonly picture: AskedPicture | undefined;
 }
 
-/** What a picture that the other end wants to show is at most. */
+/** What a video that the other end wants to show is at most. */
 export interface AskedPicture {
   readonly width: number;
   readonly height: number;
-  /** Pictures a second. */
+  /** Frames a second. */
   readonly frameRate: number;
   /** Streams that it takes, the first of them with the `id` that is asked about: 1 where it comes in one size alone. */
   readonly renditions: number;
@@ -108,7 +108,7 @@ export function openedFrom(
   });
 }
 
-/** The streams that `wanted` opens, as the end `leg` is asked for them: a picture once, in however many renditions it comes. */
+/** The streams that `wanted` opens, as the end `leg` is asked for them: a video once, in however many renditions it comes. */
 export function askedStreams(present: Terms, { opened = [] }: Terms, leg: 0 | 1): AskedStream[] {
   const { opened: before = [] } = present;
   const agreed = opened

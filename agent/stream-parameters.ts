@@ -44,7 +44,7 @@ export interface VideoStreamParameters extends FlowParameters {
   readonly maxWidth: number;
   readonly maxHeight: number;
   readonly maxFrameRate: number;
-  /** Of which picture it is a rendition; undefined: it shows one alone. */
+  /** Of which video it is a rendition; undefined: it shows one alone. */
   readonly source: number | undefined;
   /** 0 is the best. */
   readonly rendition: number;

@@ -12,7 +12,7 @@ export interface StreamStatesOptions {
   readonly report: (error: unknown) => void;
 }
 
-/** Whether a stream is muted, or held; which rendition of a picture is shown. */
+/** Whether a stream is muted, or held; which rendition of a video is shown. */
 type State = boolean | number;
 
 interface Told {
@@ -40,7 +40,7 @@ export class StreamStates {
     this.#want(`held ${stream}`, held, (is) => ({ event: "stream-held", stream, held: is === true }));
   }
 
-  /** `undefined`: the picture is over. */
+  /** `undefined`: the video is over. */
   show(source: number, rendition: number | undefined): void {
     const key = `shown ${source}`;
     if (rendition === undefined) this.#states.delete(key);

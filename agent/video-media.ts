@@ -23,11 +23,11 @@ const LONGEST_ROUND_TRIP_MS = 1_000;
 
 type VideoSide = StreamSide<VideoStreamParameters>;
 
-/** One rendition of a picture, both ways. */
+/** One rendition of a video, both ways. */
 export class VideoMedia extends LiveMedia<VideoSender, VideoReceiver> {
   readonly modality = "video";
   readonly handle: CallStream;
-  /** The picture that it is a rendition of. */
+  /** The video that it is a rendition of. */
   readonly picture: VideoStream;
   readonly #over: () => void;
 
@@ -162,7 +162,7 @@ function listenTo(hop: CallHop, { sends, hears }: StreamSides, receiver: VideoRe
     });
     hears.line.listen("checkpoints", { datagram: nothing, item: (bytes) => receiver.checkpoint(bytes) });
   }
-  // The server keeps them as evidence; nothing here goes by how far a picture was watched.
+  // The server keeps them as evidence; nothing here goes by how far a video was watched.
   sends?.line.listen("receipts", { datagram: nothing, item: nothing });
 }
 

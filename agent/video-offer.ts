@@ -10,11 +10,11 @@ import type { ScopeLimits } from "../signaling/scope.ts";
 import type { VideoOfferStream } from "../signaling/video-stream.ts";
 import type { VideoOptions } from "./call-options.ts";
 
-/** What a picture may be where nobody says: what most cameras give, and most machines code as it comes. */
+/** What a video may be where nobody says: what most cameras give, and most machines code as it comes. */
 const USUAL = { maxWidth: 1_280, maxHeight: 720, maxFrameRate: 30 } as const;
 /** Sides of the least rendition, pixels. */
 const LEAST_SIDE = 16;
-/** The source that a call's own picture is where it has several renditions. */
+/** The source that a call's own video is where it has several renditions. */
 const SOURCE = 1;
 
 /** The streams of video that an end offers, from stream id `first` on: one for each rendition, with half the width and height of the one before. Caps of the scope they are sent under hold for all of them. Throws `field-invalid` for what is no codec or no size. */

@@ -31,9 +31,9 @@ interface WaitingUnit extends OrderedUnit {
 
 export interface VideoReceiverOptions extends HeardStreamOptions {
   readonly format: VideoFormatName;
-  /** 0, the best, where the picture comes in one alone. */
+  /** 0, the best, where the video comes in one alone. */
   readonly rendition: number;
-  /** Of the picture: told while something of it is to come in this stream. */
+  /** Of the video: told while something of it is to come in this stream. */
   readonly freezes: FreezeMeter;
   /** Keeps what is shown in step with what is heard. Its times are those of `time`. */
   readonly sync: AvSync;
@@ -45,7 +45,7 @@ export interface VideoReceiverOptions extends HeardStreamOptions {
   readonly roundTrip: () => number;
 }
 
-/** Why nothing of a picture is to come for now: its speaker says so, or this end wants none. */
+/** Why nothing of a video is to come for now: its speaker says so, or this end wants none. */
 export type PictureQuiet = "muted" | "unwanted";
 
 /** One stream of video as this end hears it: each unit is put in order, and handed out when it can be decoded. */
@@ -84,7 +84,7 @@ export class VideoReceiver extends HeardFrames {
     };
   }
 
-  /** How far pictures and voice were apart. */
+  /** How far video and voice were apart. */
   get skew(): SkewStats {
     return this.#options.sync.skew;
   }

@@ -12,11 +12,11 @@ import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from
 import type { StreamPause } from "./two-way-media.ts";
 import { unwrap } from "./unwrap.ts";
 
-/** What an encoder made of one picture. */
+/** What an encoder made of one frame. */
 export interface UnitToSend {
   /** One access unit, as WebCodecs encodes it: a VP8 frame, a VP9 frame, or an AV1 temporal unit. It is copied. */
   readonly data: Uint8Array;
-  /** When the picture was captured, monotonic milliseconds as `performance.now()` counts them. Default: now. */
+  /** When the frame was captured, monotonic milliseconds as `performance.now()` counts them. Default: now. */
   readonly capturedAt?: number | undefined;
   /** Temporal layer, 0 to 3, of an encoder in mode L1T2 or L1T3. Default: what the unit says itself, or 0. */
   readonly layer?: number | undefined;

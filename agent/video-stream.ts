@@ -13,7 +13,7 @@ import type { UnitToSend, VideoSender, VideoSenderCounters } from "./video-sende
 
 /** One access unit for {@link VideoStream.send}. */
 export interface VideoUnitToSend extends UnitToSend {
-  /** Which rendition of the picture it is of; 0, the best, where there is one alone. Default 0. */
+  /** Which rendition of the video it is of; 0, the best, where there is one alone. Default 0. */
   readonly rendition?: number;
 }
 
@@ -27,7 +27,7 @@ export interface RenditionWants extends RenditionPlan {
 export interface VideoWants {
   /** Of all renditions together, bits a second; 0: nothing, for now. */
   readonly bitsPerSecond: number;
-  /** Lines of the best rendition that is wanted, and pictures a second. */
+  /** Lines of the best rendition that is wanted, and frames a second. */
   readonly maxHeight: number;
   readonly maxFrameRate: number;
   /** The next unit of some rendition is to be a key frame. */
@@ -53,11 +53,11 @@ export interface VideoStats {
   readonly frozenMs: number;
   /** Times at which another rendition came. */
   readonly switches: number;
-  /** How far pictures and voice were apart as they were shown. */
+  /** How far video and voice were apart as they were shown. */
   readonly skew: SkewStats;
 }
 
-/** One rendition of a picture at this end. */
+/** One rendition of a video at this end. */
 export interface VideoPart {
   readonly stream: number;
   readonly rendition: number;
@@ -70,7 +70,7 @@ export interface VideoPart {
 /** Units of another rendition that are kept until one is later than what is shown. */
 const MOST_COMING = 16;
 
-/** A picture, both ways: access units in and out, with no encoder or decoder inside. */
+/** A video, both ways: access units in and out, with no encoder or decoder inside. */
 export class VideoStream extends CallStream implements AsyncIterable<HeardVideo> {
   /** What it is coded in. */
   readonly codec: VideoFormatName;
@@ -208,7 +208,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     return open.flatMap((part) => (part.sender === undefined ? [] : [{ ...part, sender: part.sender }]));
   }
 
-  /** @internal A rendition is closed; with the last one the picture is. */
+  /** @internal A rendition is closed; with the last one the video is. */
   closed(stream: number): void {
     this.#closed.add(stream);
     if (this.ids.length === 0) this.ended();

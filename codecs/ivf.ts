@@ -13,7 +13,7 @@ export interface IvfFrame {
 /** A file in memory. */
 export interface Ivf {
   readonly format: VideoFormatName;
-  /** Of the picture, pixels. */
+  /** Of the frame, pixels. */
   readonly width: number;
   readonly height: number;
   /** A unit of time is `scale` / `rate` seconds. */

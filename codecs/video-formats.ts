@@ -30,7 +30,7 @@ export function findVideoFormat(name: string): VideoFormatEntry | undefined {
 export interface VideoUnitFacts {
   /** Whether decoding can begin here. */
   readonly key: boolean;
-  /** Of the picture, pixels; said by key frames. */
+  /** Of the frame, pixels; said by key frames. */
   readonly width?: number;
   readonly height?: number;
   /** Temporal layer, 0 the base, where the bitstream or its descriptor tells layers apart. */

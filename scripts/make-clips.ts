@@ -1,5 +1,5 @@
 /**
- * Makes what bots show: `src/bots/clips/large.ivf`, `small.ivf` and `tiny.ivf`, one picture of 4 s in three sizes. VP8 with a key frame every
+ * Makes what bots show: `src/bots/clips/large.ivf`, `small.ivf` and `tiny.ivf`, one video of 4 s in three sizes. VP8 with a key frame every
  * 2 s and temporal layers 0 2 1 2 and over again. Needs ffmpeg with libvpx; the same version gives the same bytes.
  *
  *     node scripts/make-clips.ts [FOLDER]

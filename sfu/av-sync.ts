@@ -2,34 +2,34 @@ import { DelayEstimator } from "./delay-estimator.ts";
 
 /** Pieces of sound remembered, 2 s at 20 ms: what was heard at a moment is looked up among them. The oldest goes. */
 const PIECES = 128;
-/** Pictures that wait to be compared with what is heard. The oldest goes, uncounted. */
+/** Frames that wait to be compared with what is heard. The oldest goes, uncounted. */
 const PICTURES = 256;
-/** A picture whose place another takes so soon is not seen, ms: units that waited for one that was late come all at once. */
+/** A frame whose place another takes so soon is not seen, ms: units that waited for one that was late come all at once. */
 const UNSEEN_MS = 5;
-/** The voice has to have gone on for so long before a picture is compared with it, ms. */
+/** The voice has to have gone on for so long before a frame is compared with it, ms. */
 const SETTLED_MS = 20;
 /** Differences that the statistics rest on. The oldest gives way. */
 const SKEWS = 1_024;
-/** A voice of which nothing was heard for so long leads no picture, ms. */
+/** A voice of which nothing was heard for so long leads no video, ms. */
 const VOICE_GONE_MS = 10_000;
-/** Between the pictures of a camera, ms: what the delay of pictures without a voice is learned by. */
+/** Between the frames of a camera, ms: what the delay of frames without a voice is learned by. */
 const PICTURE_MS = 33;
-/** Pictures without a voice are shown at most so long after the fastest of them came, ms. */
+/** Frames without a voice are shown at most so long after the fastest of them came, ms. */
 const MOST_DELAY_MS = 250;
 
-/** How far pictures and voice were apart when they were shown, milliseconds. */
+/** How far video and voice were apart when they were shown, milliseconds. */
 export interface SkewStats {
-  /** Pictures that were compared with what was heard as they were shown. */
+  /** Frames that were compared with what was heard as they were shown. */
   readonly compared: number;
   /** Of the differences without their sign; undefined before the first. */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
-  /** The middle one with its sign: above zero the picture is ahead of the voice. */
+  /** The middle one with its sign: above zero the video is ahead of the voice. */
   readonly middle: number | undefined;
 }
 
 /**
- * Lets pictures be shown in step with a voice: as long after their capture as the voice is heard after its own. All times are milliseconds
+ * Lets frames be shown in step with a voice: as long after their capture as the voice is heard after its own. All times are milliseconds
  * on one clock of the listener, capture times as mapped to it.
  */
 export class AvSync {
@@ -46,12 +46,12 @@ export class AvSync {
     this.#settle();
   }
 
-  /** A picture of that capture time came. */
+  /** A frame of that capture time came. */
   came(captured: number, at: number): void {
     this.#own.observe(at - captured, at);
   }
 
-  /** When to show a picture that can be shown from `now` on: never before. */
+  /** When to show a frame that can be shown from `now` on: never before. */
   playAt(captured: number, now: number): number {
     return Math.max(now, captured + this.delay(now));
   }
@@ -63,7 +63,7 @@ export class AvSync {
     return this.#own.offset ?? 0;
   }
 
-  /** A picture is shown at `at`; it is compared when what is heard then is known, unless another takes its place at once. */
+  /** A frame is shown at `at`; it is compared when what is heard then is known, unless another takes its place at once. */
   shown(captured: number, at: number): void {
     const last = this.#pictures.at(-1);
     if (last !== undefined && at - last.at < UNSEEN_MS) this.#pictures.pop();
@@ -93,7 +93,7 @@ export class AvSync {
     if (picture === undefined) return;
     const { at, captured } = picture;
     const piece = this.#pieces.findLast((one) => one.at <= at && at < one.until);
-    // Silence, and what was made up for a loss, is of no moment that a picture could be compared with.
+    // Silence, and what was made up for a loss, is of no moment that a frame could be compared with.
     if (piece === undefined) return;
     this.#compared += 1;
     this.#skews.push(captured - (piece.captured + (at - piece.at)));

@@ -1,13 +1,13 @@
-/** Gaps that are remembered to know a picture's pace. */
+/** Gaps that are remembered to know a video's pace. */
 const PACE_GAPS = 30;
 /** A gap this many times the usual one, and this much longer, ms, is a freeze: as browsers count them (W3C WebRTC statistics, freezeCount). */
 const FREEZE_TIMES = 3;
 const FREEZE_MORE_MS = 150;
-/** A picture that is to begin, or to go on after a pause, and does not for so long, ms, has stood still ever since. */
+/** A video that is to begin, or to go on after a pause, and does not for so long, ms, has stood still ever since. */
 const BEGINS_WITHIN_MS = 2_000;
 
 /**
- * Tells when a picture stands still, by the times at which its units are shown. It counts while something is to come: on at least one of the streams that
+ * Tells when a video stands still, by the times at which its units are shown. It counts while something is to come: on at least one of the streams that
  * show it, one for each rendition. Times are monotonic milliseconds.
  */
 export class FreezeMeter {
@@ -47,7 +47,7 @@ export class FreezeMeter {
     this.#hasBegun = true;
   }
 
-  /** What was counted until `now`: a picture that stands still then counts for as long as it did. */
+  /** What was counted until `now`: a video that stands still then counts for as long as it did. */
   at(now: number): { readonly freezes: number; readonly frozenMs: number } {
     const gap = this.#freezeUntil(now);
     return { freezes: this.#freezes + (gap > 0 ? 1 : 0), frozenMs: this.#frozen + gap };

@@ -152,7 +152,7 @@ export class MediaLeg {
     this.#sendPieces(now);
   }
 
-  /** The items of a reliable stream leave in their turn from now on: after base layers of pictures, before layers that can be spared. */
+  /** The items of a reliable stream leave in their turn from now on: after base layers of video, before layers that can be spared. */
   addItems(stream: StreamSource, ssrc: number): void {
     this.#hop.isReadAtLeisure(ssrc);
     this.#streams.push(stream);

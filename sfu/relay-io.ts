@@ -37,7 +37,7 @@ export interface Egress {
 
 /**
  * What became of an {@link Egress}: what the carrier did with it, why it was taken from a queue or dropped there, or that its listener has
- * no connection for media (`detached`), holds the stream (`held`), or sees another rendition of the picture (`rendition`). All but `sent`
+ * no connection for media (`detached`), holds the stream (`held`), or sees another rendition of the video (`rendition`). All but `sent`
  * are counted as drops under that name.
  */
 export type EgressFate =

@@ -18,7 +18,7 @@ export interface ComingRendition {
 }
 
 /**
- * Chooses which of several renditions of one picture goes on to a listener. It changes at key frames alone: until the chosen one has one, the
+ * Chooses which of several renditions of one video goes on to a listener. It changes at key frames alone: until the chosen one has one, the
  * present one goes on. Steps down soon, up slowly, and one at a time then.
  */
 export class RenditionSwitch {

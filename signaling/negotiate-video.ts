@@ -22,7 +22,7 @@ export interface VideoCapability {
 /** What an end can and may do with video. */
 export interface VideoCapabilities extends Flowing {
   readonly codecs: readonly VideoCapability[];
-  /** Most renditions of one picture that it takes. Default {@link MAX_RENDITIONS}. */
+  /** Most renditions of one video that it takes. Default {@link MAX_RENDITIONS}. */
   readonly renditions?: number | undefined;
   /** Names of codecs that it could run and its policy forbids. */
   readonly forbiddenCodecs?: readonly string[] | undefined;
@@ -37,9 +37,9 @@ export interface PictureLimits {
 }
 
 /**
- * What to answer to the video streams of an offer, by stream: for each picture the first codec in the offer's order that both ends have, cut to
+ * What to answer to the video streams of an offer, by stream: for each video the first codec in the offer's order that both ends have, cut to
  * what this end and both scopes allow. Of several renditions those are taken whose caps need no cut, the best first; where all would have to be cut,
- * the least of them is. Pictures without common ground are left out.
+ * the least of them is. Videos without common ground are left out.
  */
 export function answerVideo(
   offered: readonly VideoOfferStream[],
@@ -94,7 +94,7 @@ interface Rendition {
   readonly codec: VideoCodec;
 }
 
-/** Which streams of one picture are taken, and how: all with one codec. */
+/** Which streams of one video are taken, and how: all with one codec. */
 function takeRenditions(
   renditions: readonly VideoOfferStream[],
   local: VideoCapabilities,
@@ -165,5 +165,5 @@ function isForbidden(name: string, local: VideoCapabilities): boolean {
   return local.forbiddenCodecs?.includes(name) === true;
 }
 
-/** Pixels: below it there is no picture to agree on. */
+/** Pixels: below it there is no video to agree on. */
 const LEAST_HEIGHT = 16;

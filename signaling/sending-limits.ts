@@ -14,7 +14,7 @@ export interface LimitExcess {
 
 /**
  * The first cap that even the least of an offer exceeds, by what its caller would send: the number of streams, their payload with the
- * cheapest codec of each, height and frame rate of its pictures with the one that shows least. Data takes as much as there is to say, so it counts for
+ * cheapest codec of each, height and frame rate of its video with the one that shows least. Data takes as much as there is to say, so it counts for
  * nothing here and is held to the cap while it flows.
  */
 export function excessOfOffer(streams: readonly OfferStream[], limits: ScopeLimits): LimitExcess | undefined {
@@ -23,7 +23,7 @@ export function excessOfOffer(streams: readonly OfferStream[], limits: ScopeLimi
 }
 
 /**
- * The same for what a leg would send under terms. Pictures of streams that are not `fresh` fit any cap that came since: who sends them keeps to it.
+ * The same for what a leg would send under terms. Videos of streams that are not `fresh` fit any cap that came since: who sends them keeps to it.
  */
 export function excessOfTerms(
   terms: Terms,
@@ -61,7 +61,7 @@ export const LIMIT_OF_SETTING = {
   max_frame_rate: "frame-rate",
 } as const satisfies Partial<Record<keyof StreamSetting, LimitName>>;
 
-/** What a picture may be at the most. */
+/** What a video may be at the most. */
 export interface PictureCaps {
   /** Pixels. */
   readonly maxWidth: number;

@@ -44,7 +44,7 @@ export type UnattributedNotice = {
 /** The listener plays nothing of a stream for a moment, or goes on: the speaker holds what it has to say, 2 s at most. */
 export type PauseNotice = { readonly event: "pause" | "resume"; readonly stream: number };
 
-/** The listener cannot go on with a picture but at a key frame. The record of what it asked on the media path, and the way to ask where that is lost. */
+/** The listener cannot go on with a video but at a key frame. The record of what it asked on the media path, and the way to ask where that is lost. */
 export type KeyFrameAsked = { readonly event: "keyframe_request"; readonly stream: number };
 
 /** The speaker says nothing on a stream for now, or goes on: the listener need not wonder. */
@@ -61,7 +61,7 @@ export type HoldNotice = {
   readonly held: boolean;
 };
 
-/** Which rendition of a picture the listener is sent from now on. */
+/** Which rendition of a video the listener is sent from now on. */
 export type RenditionNotice = {
   readonly event: "rendition";
   readonly source: number;

@@ -49,7 +49,7 @@ export function misfitOf(stream: AnswerStream, offered: OfferStream): string | u
   }
 }
 
-/** The first answered stream that has another codec than an earlier one of the same picture. */
+/** The first answered stream that has another codec than an earlier one of the same video. */
 export function strayRendition(streams: readonly AnswerStream[]): number | undefined {
   const stray = streams.findIndex((stream, i) =>
     streams

@@ -5,10 +5,10 @@ import { CODEC_NAME, PAYLOAD_TYPE, type StreamFields, streamFields } from "./str
 /** Most codecs offered for one stream. More are refused (`field-invalid`). */
 const MAX_VIDEO_CODECS = 8;
 
-/** Most renditions of one picture. */
+/** Most renditions of one video. */
 export const MAX_RENDITIONS = 4;
 
-/** Fewest bits of payload a second that a picture is worth sending with: less cannot be agreed on. */
+/** Fewest bits of payload a second that a video is worth sending with: less cannot be agreed on. */
 export const LEAST_VIDEO_BITS_PER_SECOND = 30_000;
 
 /** Most bits of payload a second that can be agreed on. */
@@ -27,7 +27,7 @@ export type VideoCodec = {
   readonly max_frame_rate: number;
 };
 
-/** Which of several streams of a leg show one picture, for listeners to choose from. Both absent: it is shown by this one alone. */
+/** Which of several streams of a leg show one video, for listeners to choose from. Both absent: it is shown by this one alone. */
 export type VideoSource = {
   /** The same for all of them. */
   readonly source?: number;
@@ -59,12 +59,12 @@ export function isOfferedVideo(codec: VideoCodec, offered: VideoOfferStream): bo
   );
 }
 
-/** Whether both streams show the same picture. */
+/** Whether both streams show the same video. */
 export function isSameSource(left: VideoSource, right: VideoSource): boolean {
   return left.source !== undefined && left.source === right.source;
 }
 
-/** Pixels of a side of a picture. */
+/** Pixels of a side of a frame. */
 export const PIXELS: Shape<number> = integer(16, 8192);
 /** Frames a second. */
 export const FRAME_RATE: Shape<number> = integer(1, 240);

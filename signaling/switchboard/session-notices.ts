@@ -33,7 +33,7 @@ const SUPERSEDED: Readonly<Record<SessionNoticeEvent, readonly SessionNoticeEven
   "stream-held": ["stream-held"],
   rendition: ["rendition"],
 };
-/** What says who says a notice, of which end, and of which stream or picture. */
+/** What says who says a notice, of which end, and of which stream or video. */
 const ABOUT = ["by", "leg", "stream", "source"] as const;
 
 /** What the ends, and the relay, tell of how the media comes: to the other end by its inbox, and to the record. */
@@ -130,7 +130,7 @@ function isOfOneFlow(notice: SessionNotice): notice is FlowNotice {
   return ["stream-muted", "stream-held", "keyframe_request"].includes(notice.event);
 }
 
-/** Whether an end is sent a picture in that rendition, or could be. */
+/** Whether an end is sent a video in that rendition, or could be. */
 function isShown({ terms }: Session, { leg }: SessionLeg, { source, rendition }: RenditionNotice): boolean {
   return streamsSentBy(terms, leg === 0 ? 1 : 0).some(
     (each) => each.modality === "video" && each.source === source && each.rendition === rendition,

@@ -18,7 +18,7 @@ export type TimeName = (typeof TIME_NAMES)[number];
 /**
  * Times that bots measure. `setup`: from asking for the call until it was answered and checked. `firstFrame`: from asking until the caller had verified
  * the first frame of the callee. By modality: from a frame's signed capture time until the listener had verified it. `latestAge`: how old latest values were when they were read. `skewP50`, `skewP95`: of each end
- * that watched, how far picture and voice were apart.
+ * that watched, how far video and voice were apart.
  */
 export type BotTimes = Readonly<Record<TimeName, Latencies>>;
 

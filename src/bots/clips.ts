@@ -25,7 +25,7 @@ export interface ClipRendition {
   readonly layers: readonly { readonly bitsPerSecond: number; readonly frameRate: number }[];
 }
 
-/** A picture to show, in one or several sizes. */
+/** A video to show, in one or several sizes. */
 export interface Clip {
   readonly format: VideoFormatName;
   readonly frameRate: number;
@@ -37,11 +37,11 @@ export interface Clip {
 const OWN_CLIPS = ["large.ivf", "small.ivf", "tiny.ivf"];
 /** Their temporal layers, over and over: VP8 does not say them itself. */
 const OWN_LAYERS = [0, 2, 1, 2];
-/** Renditions that one picture has at most. */
+/** Renditions that one video has at most. */
 const MAX_RENDITIONS = 4;
 
 /**
- * The clip in these files, renditions of one picture, largest first; with no files the one that comes with the package. Throws `usage`
+ * The clip in these files, renditions of one video, largest first; with no files the one that comes with the package. Throws `usage`
  * for files that cannot be read or do not belong together.
  */
 export async function readClip(files: readonly string[]): Promise<Clip> {

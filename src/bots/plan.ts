@@ -19,7 +19,7 @@ export interface BotsPlan {
   /** Time over which the calls are placed, evenly, ms. */
   readonly ramp: number;
   readonly media: BotsMedia;
-  /** Paths of IVF files that bots show, renditions of one picture, largest first; empty: the clip that comes with the package. */
+  /** Paths of IVF files that bots show, renditions of one video, largest first; empty: the clip that comes with the package. */
   readonly clips: readonly string[];
   /** Bits a second of what a bot says; G.711 has one rate of its own. */
   readonly rate: Range;
@@ -62,7 +62,7 @@ export function hasTurns(plan: Pick<BotsPlan, "media" | "data">): boolean {
   return hasVoice(plan) || (plan.media === "data" && plan.data.length === 0);
 }
 
-/** Whether bots show a picture. */
+/** Whether bots show a video. */
 export function hasVideo({ media }: Pick<BotsPlan, "media">): boolean {
   return media === "video" || media === "av";
 }

@@ -11,10 +11,10 @@ export interface MediaTally {
   bytes: number;
 }
 
-/** What became of pictures, over all bots that watched. Times are milliseconds. */
+/** What became of video, over all bots that watched. Times are milliseconds. */
 export interface VideoTally {
   watchedMs: number;
-  /** Times at which the picture stood still for longer than its pace lets one expect, and for how long. */
+  /** Times at which the video stood still for longer than its pace lets one expect, and for how long. */
   freezes: number;
   frozenMs: number;
   keyFrames: number;

@@ -6,7 +6,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 /** Pixels that what is shown back may have: more than most screens. */
 const SHOWN = { maxWidth: 1_920, maxHeight: 1_080 } as const;
 
-/** Shows back every picture of `call`, those opened while it is up as well: in its own stream where that goes both ways, else in one that it opens. */
+/** Shows back every video of `call`, those opened while it is up as well: in its own stream where that goes both ways, else in one that it opens. */
 export function echoEveryPicture(call: Call, report: (error: unknown) => void): void {
   const seen = new Set<CallStream>();
   const follow = (stream: CallStream): void => {
@@ -32,7 +32,7 @@ async function echoPicture(call: Call, seen: VideoStream, report: (error: unknow
 }
 
 /**
- * Shows back the pictures that come, unit by unit as they are, signed anew, until they end. Whoever sees them and needs a key frame gets it
+ * Shows back the video that comes, unit by unit as they are, signed anew, until it ends. Whoever sees it and needs a key frame gets it
  * from the one who made them.
  */
 async function echoUnits(

@@ -154,7 +154,7 @@ export async function startResidents(options: {
   return { listings, close };
 }
 
-/** Authority for pictures that are opened later, where the caller offers as much; else what the call begins with is enough. */
+/** Authority for video that is opened later, where the caller offers as much; else what the call begins with is enough. */
 function scopeFor({ offer }: IncomingCall): readonly string[] | undefined {
   const offered = parseScopes(offer.payload.scope);
   return offered.ok && permitsSending(offered.value, "video") ? offer.payload.scope : undefined;

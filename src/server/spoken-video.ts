@@ -38,7 +38,7 @@ export class SpokenVideo {
   }
 }
 
-/** All streams of video that come here, each found by its place, and with those that show the same picture. */
+/** All streams of video that come here, each found by its place, and with those that show the same video. */
 export class SpokenVideos {
   readonly #byPlace = new Map<string, SpokenVideo>();
   readonly #bySource = new Map<string, Map<number, SpokenVideo>>();
@@ -83,7 +83,7 @@ export class SpokenVideos {
   }
 }
 
-/** Names all renditions of one picture; of a stream that is alone, it alone. */
+/** Names all renditions of one video; of a stream that is alone, it alone. */
 export function sourceOf(row: AdmissionRow): string {
   const source = row.video?.source;
   return source === undefined ? placeOf(row) : `${row.sessionId} ${row.leg} source ${source}`;
