@@ -140,6 +140,37 @@ describe("canonical JSON", () => {
     );
   });
 
+  it("takes what another writer wrote exactly where that is the canonical form", () => {
+    let taken = 0;
+    const name = fc.oneof(fc.constantFrom("a", "b", "10", "9", "__proto__", "\ue000", "😀"), fc.string());
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: "small" },
+        fc.jsonValue({ maxDepth: 0 }),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc
+          .array(fc.tuple(name, tie("value")), { maxLength: 4 })
+          .map((entries) => Object.fromEntries(entries)),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (written) => {
+        const text = JSON.stringify(written);
+        const isCanonical = foreign(JSON.parse(text)) === text;
+        taken += Number(isCanonical);
+        expect(parseCanonical(utf8(text)).ok).toBe(isCanonical);
+      }),
+      { numRuns: 500 },
+    );
+    expect(taken).toBeGreaterThan(100);
+  });
+
+  it.each([64, 65])("reads nesting of depth 64 and no deeper: %d", (depth) => {
+    const text = "[".repeat(depth) + "]".repeat(depth);
+    const isRead = depth <= MAX_JSON_DEPTH;
+    expect([parseCanonical(utf8(text)).ok, parseJson(utf8(text)).ok]).toEqual([isRead, isRead]);
+  });
+
   it("agrees with a foreign implementation on any text and any double", () => {
     fc.assert(
       fc.property(

@@ -44,15 +44,22 @@ export function parseCanonical(bytes: Uint8Array): Result<JsonValue> {
   if (!read.ok) {
     return refuse("json-not-canonical", read.message, read.at);
   }
+  const { value, text } = read;
+  // What holds no surrogate by itself `JSON.stringify` writes as this does, but for the order of members: where that is right, too, there is
+  // nothing to write.
+  if (isInOrder(value) && JSON.stringify(value) === text) {
+    return ok(value);
+  }
+  const canonical = canonicalize(value);
   // Fatal decoding is injective, so equal texts mean equal bytes.
-  if (read.canonical !== read.text) {
+  if (canonical !== text) {
     return refuse(
       "json-not-canonical",
       "The bytes differ from the canonical form of the value they hold.",
-      `byte ${firstDifference(read.text, read.canonical)}`,
+      `byte ${firstDifference(text, canonical)}`,
     );
   }
-  return ok(read.value);
+  return ok(value);
 }
 
 /**
@@ -70,7 +77,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 }
 
 type Decoded =
-  | { readonly ok: true; readonly value: JsonValue; readonly text: string; readonly canonical: string }
+  | { readonly ok: true; readonly value: JsonValue; readonly text: string }
   | { readonly ok: false; readonly message: string; readonly at: string };
 
 function decode(bytes: Uint8Array): Decoded {
@@ -86,8 +93,10 @@ function decode(bytes: Uint8Array): Decoded {
   } catch {
     return { ok: false, message: "The text is not JSON.", at: "byte 0" };
   }
+  if (isWritable(value, 0)) return { ok: true, value, text };
   try {
-    return { ok: true, value, text, canonical: canonicalize(value) };
+    canonicalize(value);
+    return { ok: true, value, text };
   } catch (error) {
     if (error instanceof ParleyError) {
       const message = "A lone surrogate, a number beyond binary64, or nesting too deep.";
@@ -95,6 +104,32 @@ function decode(bytes: Uint8Array): Decoded {
     }
     throw error;
   }
+}
+
+/** Whether a value that `JSON.parse` made has a canonical form. */
+function isWritable(value: JsonValue, depth: number): boolean {
+  if (typeof value === "string") return value.isWellFormed();
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || value === null) return true;
+  if (depth === MAX_JSON_DEPTH) return false;
+  if (Array.isArray(value)) return value.every((item) => isWritable(item, depth + 1));
+  const members = value as JsonObject;
+  for (const name in members)
+    if (!name.isWellFormed() || !isWritable(members[name] as JsonValue, depth + 1)) return false;
+  return true;
+}
+
+/** Whether the members of all objects stand in canonical order. */
+function isInOrder(value: JsonValue): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (Array.isArray(value)) return value.every(isInOrder);
+  const members = value as JsonObject;
+  let before: string | undefined;
+  for (const name in members) {
+    if ((before !== undefined && before > name) || !isInOrder(members[name] as JsonValue)) return false;
+    before = name;
+  }
+  return true;
 }
 
 /** Where the writer stands; `undefined` on the first try, which does not keep account for speed. */
