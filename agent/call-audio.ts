@@ -171,8 +171,9 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
       this.#hearSilence();
     }
     if (this.#finished) queue.end();
-    // What was kept for the first reader may hold silence.
-    return options.silence === true ? queue : withoutSilence(queue);
+    // What was kept for the first reader may hold silence; from now on it gets none.
+    if (options.silence !== true) queue.keepOnly(({ kind }) => kind !== "silence");
+    return queue;
   }
 
   /** `heard()` without silence. */
@@ -230,8 +231,4 @@ export class CallAudio implements AsyncIterable<HeardAudio> {
     if (this.#sender !== undefined) return this.#sender;
     throw new ParleyError({ code: "field-invalid", message: "This end of the call does not send audio." });
   }
-}
-
-async function* withoutSilence(all: AsyncIterable<HeardAudio>): AsyncGenerator<HeardAudio, undefined> {
-  for await (const heard of all) if (heard.kind !== "silence") yield heard;
 }

@@ -42,4 +42,24 @@ describe("a bounded queue", () => {
     queue.push(3);
     expect(await read(queue)).toEqual([2]);
   });
+
+  it("answers who asked several times in the order in which they asked", async () => {
+    const queue = new BoundedQueue<number>(4);
+    const reader = queue[Symbol.asyncIterator]();
+    const asked = [reader.next(), reader.next(), reader.next()];
+    queue.push(1);
+    queue.push(2);
+    queue.end();
+    expect((await Promise.all(asked)).map(({ value }) => value)).toEqual([1, 2, undefined]);
+  });
+
+  it("keeps of what waits only what is wanted, and counts the rest as no loss", async () => {
+    const queue = new BoundedQueue<number>(4);
+    for (const item of [1, 2, 3, 4]) queue.push(item);
+    queue.keepOnly((item) => item % 2 === 0);
+    queue.push(5);
+    queue.end();
+    expect(await read(queue)).toEqual([2, 4, 5]);
+    expect(queue.dropped).toBe(0);
+  });
 });

@@ -5,7 +5,8 @@
 export class BoundedQueue<Item> implements AsyncIterable<Item> {
   readonly #capacity: number;
   readonly #items: Item[] = [];
-  #waiting: ((result: IteratorResult<Item, undefined>) => void) | undefined;
+  /** Who asked while there was nothing, in order. */
+  readonly #waiting: ((result: IteratorResult<Item, undefined>) => void)[] = [];
   #ended = false;
   #dropped = 0;
 
@@ -20,9 +21,8 @@ export class BoundedQueue<Item> implements AsyncIterable<Item> {
 
   push(item: Item): void {
     if (this.#ended) return;
-    if (this.#waiting !== undefined) {
-      const deliver = this.#waiting;
-      this.#waiting = undefined;
+    const deliver = this.#waiting.shift();
+    if (deliver !== undefined) {
       deliver({ done: false, value: item });
       return;
     }
@@ -36,8 +36,14 @@ export class BoundedQueue<Item> implements AsyncIterable<Item> {
   /** No more items: readers get what is left, then the end. Idempotent. */
   end(): void {
     this.#ended = true;
-    this.#waiting?.({ done: true, value: undefined });
-    this.#waiting = undefined;
+    for (const deliver of this.#waiting.splice(0)) deliver({ done: true, value: undefined });
+  }
+
+  /** Takes out what waits and is not wanted; it does not count as dropped. */
+  keepOnly(isWanted: (item: Item) => boolean): void {
+    const wanted = this.#items.filter(isWanted);
+    this.#items.length = 0;
+    this.#items.push(...wanted);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Item, undefined> {
@@ -46,9 +52,7 @@ export class BoundedQueue<Item> implements AsyncIterable<Item> {
         const item = this.#items.shift();
         if (item !== undefined) return Promise.resolve({ done: false, value: item });
         if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-        return new Promise((resolve) => {
-          this.#waiting = resolve;
-        });
+        return new Promise((resolve) => this.#waiting.push(resolve));
       },
       return: () => {
         this.end();
