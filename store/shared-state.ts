@@ -154,6 +154,8 @@ class LmdbRates implements RateMemory {
   readonly #fullAt: Database<Uint8Array, string>;
   /** Where the next sweep begins. */
   #cursor = "";
+  /** Times that something was taken since the last sweep. */
+  #unswept = 0;
   readonly #cap: number;
   readonly #countEvery: number;
   #untilCounted = 0;
@@ -187,12 +189,16 @@ class LmdbRates implements RateMemory {
 
   /** Goes round through all names; those whose rate is whole go, and while there is no room any that it meets. */
   #forget(now: number): void {
-    const names = [...this.#fullAt.getRange({ start: this.#cursor, limit: SWEEP })];
-    this.#cursor = names.length < SWEEP ? "" : `${names.at(-1)?.key}\0`;
     if (this.#untilCounted-- <= 0) {
       this.#untilCounted = this.#countEvery - 1;
       this.#isFull = countOf(this.#fullAt) + this.#countEvery > this.#cap;
     }
+    this.#unswept += 1;
+    if (!this.#isFull && this.#unswept < SWEEP_EVERY) return;
+    const limit = SWEEP * this.#unswept;
+    this.#unswept = 0;
+    const names = [...this.#fullAt.getRange({ start: this.#cursor, limit })];
+    this.#cursor = names.length < limit ? "" : `${names.at(-1)?.key}\0`;
     for (const { key, value } of names)
       if (this.#isFull || timeOf(value) <= now) this.#fullAt.removeSync(key);
   }
@@ -247,6 +253,8 @@ const TIME_BYTES = 8;
 const NOTHING = Buffer.of(0);
 /** Entries looked at for their expiry with each `take`. */
 const SWEEP = 4;
+/** Rates are swept so seldom while there is room: to begin a look costs as much as what is looked at. */
+const SWEEP_EVERY = 8;
 /** Entries are counted anew after so many `take`s, or a sixteenth of their cap; several processes may each add as many meanwhile. */
 const COUNT_EVERY = 1_024;
 /** What who is refused for a failing disk is told to wait, milliseconds. */
