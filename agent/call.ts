@@ -134,7 +134,7 @@ export class Call {
   /**
    * Opens a stream, which both ends have from then on beside the others. Resolves once the other end has signed it and it flows here. Throws `change-rejected`
    * where the other end does not want it, `change-unanswered` after 5 s, `scope-violation` or `limit-exceeded` for what a scope does not
-   * cover (16 streams at once at most), `field-invalid` for what is not here, `capacity`, `terms-outdated` when the other end keeps being quicker.
+   * cover (16 streams at once at most), `field-invalid` for what is not here, `capacity`, `closed` where it is closed before it flows, `terms-outdated` when the other end keeps being quicker.
    */
   async open(wanted: { readonly modality: "data" } & WantedStream, reason?: string): Promise<CallData>;
   async open(wanted: { readonly modality: "audio" } & WantedStream, reason?: string): Promise<VoiceStream>;
