@@ -68,11 +68,7 @@ function steepest(pcm: Int16Array): number {
 }
 
 describe("a speaker whose clock runs apart", () => {
-  it.each([200, -200])("is followed for ten minutes at %d ppm, and nobody hears it", (ppm) => {
-    expectNoDrift(10, ppm);
-  });
-
-  it.each([300, -300])("is followed at %d ppm as well", (ppm) => {
+  it.each([300, -300])("is followed at %d ppm, and nobody hears it", (ppm) => {
     expectNoDrift(3, ppm);
   });
 

@@ -232,6 +232,8 @@ test.each([
   [{ frameMs: 15 }, "frameMs"],
   [{ channels: 3 }, "channels"],
   [{ bitrate: 5_999 }, "bitrate"],
+  [{ complexity: 11 }, "complexity"],
+  [{ complexity: 2.5 }, "complexity"],
   [{ bitrate: 32_000.5 }, "bitrate"],
   [{ bitrate: Number.NaN }, "bitrate"],
   [{ expectedLoss: 1.1 }, "expectedLoss"],

@@ -22,7 +22,10 @@ export class SeededRandom {
   /** 32 random bits. */
   u32(): number {
     const s = this.#state;
-    const [a = 0, b = 0, c = 0, d = 0] = s;
+    const a = s[0] as number;
+    const b = s[1] as number;
+    const c = s[2] as number;
+    const d = s[3] as number;
     const result = Math.imul(rotateLeft(Math.imul(b, 5), 7), 9) >>> 0;
     s[2] = c ^ a;
     s[3] = d ^ b;
@@ -45,7 +48,9 @@ export class SeededRandom {
 
   /** Uniform bytes. */
   bytes(length: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length }, () => this.u32() >>> 24);
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += 1) bytes[at] = this.u32() >>> 24;
+    return bytes;
   }
 
   /** Another source that depends on this one's present state: what draws from it does not disturb this one. */

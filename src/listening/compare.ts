@@ -2,6 +2,7 @@
  * Listening with numbers: where a known utterance stands in a recording, how alike the two are, and how long it was silent
  * where the utterance was not. Mono PCM throughout.
  */
+import { slidingProducts } from "./sliding-product.ts";
 
 /** Milliseconds of one step of the loudness contour that finds the rough place. */
 const STEP_MS = 5;
@@ -117,10 +118,11 @@ function bestOf(wanted: Int16Array, recording: Int16Array, from: number, to: num
   const energy = sought.reduce((sum, sample) => sum + sample * sample, 0);
   let found = 0;
   for (let at = 0; at < sought.length; at += 1) found += (there[at] as number) ** 2;
+  const products = slidingProducts(sought, there, places);
   let best = Number.NEGATIVE_INFINITY;
   let place = first;
   for (let index = 0; index < places; index += 1) {
-    const likeness = correlation(productAt(sought, there, index), energy, found);
+    const likeness = correlation(products[index] as number, energy, found);
     if (likeness > best) {
       best = likeness;
       place = first + index * step;
@@ -137,21 +139,6 @@ function everyNth(pcm: Int16Array, from: number, count: number, step: number): F
   const within = Math.min(count, Math.ceil((pcm.length - from) / step));
   for (let index = 0; index < within; index += 1) samples[index] = pcm[from + index * step] as number;
   return samples;
-}
-
-/** Four sums, which a processor makes side by side. */
-function productAt(sought: Float64Array, there: Float64Array, from: number): number {
-  const { length } = sought;
-  let [one, two, three, four] = [0, 0, 0, 0];
-  let at = 0;
-  for (; at + 3 < length; at += 4) {
-    one += (sought[at] as number) * (there[from + at] as number);
-    two += (sought[at + 1] as number) * (there[from + at + 1] as number);
-    three += (sought[at + 2] as number) * (there[from + at + 2] as number);
-    four += (sought[at + 3] as number) * (there[from + at + 3] as number);
-  }
-  for (; at < length; at += 1) one += (sought[at] as number) * (there[from + at] as number);
-  return one + two + three + four;
 }
 
 function correlation(product: number, wanted: number, found: number): number {

@@ -36,7 +36,7 @@ async function scene(
   ways: { readonly toServer: LinkModel; readonly toClient: LinkModel },
   options: OutgoingCallOptions = {},
 ) {
-  const world = new World(ways);
+  const world = new World({ ...ways, opusComplexity: 5 });
   const ada = await world.agent("Ada");
   const bob = await world.agent("Bob");
   const { profile } = options;

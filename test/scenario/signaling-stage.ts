@@ -337,8 +337,9 @@ export class Stage {
     const arrivals = this.#arrivals(exchange);
     if (arrivals.isOver) throw new Error(`a response after the final one on exchange ${exchange}`);
     const auditId = response.headers.get("Audit-ID");
-    const isRecorded = this.log.some((entry) => entry.kind === "record" && entry.auditId === auditId);
-    if (!isRecorded) throw new Error("a response before its record");
+    // Among the last, unless it was answered before.
+    const record = this.log.findLast((entry) => entry.kind === "record" && entry.auditId === auditId);
+    if (record === undefined) throw new Error("a response before its record");
     arrivals.responses.push(response);
     arrivals.isOver = output.final;
   }

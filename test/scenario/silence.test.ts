@@ -26,7 +26,7 @@ function spoken(clockRate: number, dark: number): Int16Array {
 
 async function said(codec: string, dtx: boolean) {
   const toServer = new Link({ delay: 20, jitter: 2 }, new SeededRandom(3));
-  const world = new World({ toServer });
+  const world = new World({ toServer, opusComplexity: 5 });
   const [ada, bob] = [await world.agent("Ada"), await world.agent("Bob")];
   const pair = await connected(world, ada, bob, { audio: { codecs: [codec], dtx } });
   const recording = new Recording(pair.answered);

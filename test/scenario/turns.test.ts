@@ -26,10 +26,9 @@ const PITCHES = [400, 950] as const;
 const AUDIBLE = 500;
 
 function tone(hz: number, seconds: number): Int16Array {
-  return Int16Array.from(
-    { length: seconds * RATE },
-    (_, at) => 10_000 * Math.sin((2 * Math.PI * hz * at) / RATE),
-  );
+  const pcm = new Int16Array(seconds * RATE);
+  for (let at = 0; at < pcm.length; at += 1) pcm[at] = 10_000 * Math.sin((2 * Math.PI * hz * at) / RATE);
+  return pcm;
 }
 
 /** How much of `pcm` is a sine of `hz`: its amplitude. */

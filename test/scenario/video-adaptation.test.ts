@@ -46,7 +46,7 @@ async function scene(toServer: LinkConditions, toClient: LinkConditions = { dela
     new Link(toClient, new SeededRandom(seed + 1)),
   ];
   const good = () => new Link({ delay: 20 }, new SeededRandom(9));
-  const world = new World();
+  const world = new World({ opusComplexity: 5 });
   const ada = await world.agent("Ada", {}, world.way({ toServer: up, toClient: good() }));
   const bob = await world.agent("Bob", {}, world.way({ toServer: good(), toClient: down }));
   const pair = await connected(world, ada, bob, OPTIONS, OPTIONS);
@@ -130,7 +130,7 @@ describe("a way of 600 kbit/s with voice, picture and data on it", () => {
 describe("a picture alone", () => {
   it("is seen again within four seconds after a standstill of ten on the way to its listener", async () => {
     const down = new Link({ delay: 20 }, new SeededRandom(2));
-    const world = new World();
+    const world = new World({ opusComplexity: 5 });
     const ada = await world.agent("Ada");
     const bob = await world.agent("Bob", {}, world.way({ toClient: down }));
     const options = { audio: false, video: { codecs: ["vp8"] } } as const;

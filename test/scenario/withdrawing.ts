@@ -11,13 +11,8 @@ const link = {
   reliable: (_bytes: number, now: number) => now + ONE_WAY,
 };
 
+/** With one connection for requests and media, or with one of its own for media. */
 type Way = "separate" | "network";
-const WAYS: readonly (readonly [Way, Way])[] = [
-  ["network", "network"],
-  ["separate", "network"],
-  ["network", "separate"],
-  ["separate", "separate"],
-];
 
 /** Ada calls Bob, who takes every call; `outcome` is what either is told. */
 async function scene(from: Way, to: Way, signals: { ada?: AbortSignal; bob?: AbortSignal } = {}) {
@@ -44,9 +39,9 @@ async function scene(from: Way, to: Way, signals: { ada?: AbortSignal; bob?: Abo
 
 const up = (agents: readonly Agent[]) => agents.map(({ calls }) => calls.length);
 
-/** Takes calls back at moments so many milliseconds apart, from before the first request until long after the last answer. */
-export function withdrawCalls(momentsApart: number): void {
-  describe.each(WAYS)("a call from %s to %s", (from, to) => {
+/** Takes calls between these back at moments so many milliseconds apart, from before the first request until long after the last answer. */
+export function withdrawCalls(momentsApart: number, ways: readonly (readonly [from: Way, to: Way])[]): void {
+  describe.each(ways)("a call from %s to %s", (from, to) => {
     it("that is taken back at any moment before it is up is up nowhere a moment later", async () => {
       for (let moment = 0; moment <= 260; moment += momentsApart) {
         const abort = new AbortController();

@@ -5,9 +5,10 @@ import type { AgentIdentity } from "../../agent/identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-identity.ts";
 import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
-import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../../platform/audio-codecs.ts";
+import { AUDIO_FORMAT_CHOICES, codecMaker } from "../../platform/audio-formats.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
 import { createExchangeKey, frameMac, random } from "../../platform/node/sodium.ts";
+import { createOpusCodec } from "../../platform/opus.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
@@ -30,6 +31,8 @@ export interface WorldOptions {
   readonly origins?: readonly string[];
   /** What Agent Certificates are judged by. Default: none is looked at. */
   readonly certificates?: CertificateRules;
+  /** What Opus may cost. Default 0, the least: how well it sounds is for the tests of codecs and players. */
+  readonly opusComplexity?: number;
   /** Default: a fresh one in memory. */
   readonly log?: RecordLog;
   /** Default: a fresh one. */
@@ -57,6 +60,7 @@ export class World {
   readonly #origins: readonly string[];
   readonly #certificates: CertificateRules | undefined;
   readonly #way: MemoryOptions;
+  readonly #opusComplexity: number;
   #listeners: readonly Listener[];
   #seed = 1;
 
@@ -69,6 +73,7 @@ export class World {
       fault: (error) => this.reported.push(error),
     };
     this.#way = way;
+    this.#opusComplexity = options.opusComplexity ?? 0;
     this.network = new MemoryNetwork(way);
     this.separate = new SeparateNetwork(way);
     const fresh = this.identity({ name: "Parley test server", scope: ["communication:audio:*"] });
@@ -160,7 +165,9 @@ export class World {
       frameMac,
       sha256,
       audioFormats: AUDIO_FORMAT_CHOICES,
-      createAudioCodec,
+      createAudioCodec: codecMaker((options) =>
+        createOpusCodec({ ...options, complexity: this.#opusComplexity }),
+      ),
       carrier,
     };
   }

@@ -7,16 +7,16 @@ describe("unread bytes", () => {
     const random = new SeededRandom(7);
     for (let run = 0; run < 50; run++) {
       const unread = new UnreadBytes();
-      const [given, got]: [number[], number[]] = [[], []];
+      const [given, got]: [Uint8Array[], Uint8Array[]] = [[], []];
       for (let step = 0; step < 200; step++) {
         const piece = random.bytes(1 + random.integer(random.integer(4) === 0 ? 6_000 : 40));
         unread.add(piece);
-        given.push(...piece);
+        given.push(piece.slice());
         piece.fill(0);
-        if (random.integer(3) === 0) got.push(...(unread.take() ?? []));
+        if (random.integer(3) === 0) got.push(unread.take()?.slice() ?? new Uint8Array());
       }
-      for (let piece = unread.take(); piece !== undefined; piece = unread.take()) got.push(...piece);
-      expect(Buffer.from(got).equals(Buffer.from(given))).toBe(true);
+      for (let piece = unread.take(); piece !== undefined; piece = unread.take()) got.push(piece.slice());
+      expect(Buffer.concat(got).equals(Buffer.concat(given))).toBe(true);
     }
   });
 
