@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { encodeHex } from "../../codecs/hex.ts";
 import { systemClock } from "../../platform/node/clock.ts";
 import {
@@ -14,15 +14,26 @@ import {
 import { storedCertificate } from "../../transports/webtransport/certificate.ts";
 import { listenWebTransport } from "../../transports/webtransport/server.ts";
 import { listenWebSocket } from "../web-socket-server.ts";
-import { startChromium } from "./chromium.ts";
-import { serveModule } from "./module-page.ts";
+import { type Chromium, startChromium } from "./chromium.ts";
+import { type ModulePage, serveModule } from "./module-page.ts";
+
+let served: ModulePage;
+let browser: Chromium;
+beforeAll(async () => {
+  [served, browser] = await Promise.all([
+    serveModule(new URL("./carriers-page.ts", import.meta.url)),
+    startChromium(),
+  ]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await served?.[Symbol.asyncDispose]();
+});
 
 test.each(["webtransport", "websocket"] as const)("%s runs in Chromium", async (kind) => {
   const folder = await mkdtemp(join(tmpdir(), "parley-browser-carrier-"));
   const certificate = await storedCertificate({ folder, now: Date.now() });
   const options = { clock: systemClock };
-  await using served = await serveModule(new URL("./carriers-page.ts", import.meta.url));
-  await using browser = await startChromium();
   const listener =
     kind === "websocket"
       ? await listenWebSocket(options, play)
@@ -45,6 +56,7 @@ test.each(["webtransport", "websocket"] as const)("%s runs in Chromium", async (
     closed: { code: CLOSE_CODES.replaced, reason: "that was all" },
   });
   expect(browser.complaints).toEqual([]);
+  await page.close();
   await listener.close();
   await rm(folder, { recursive: true });
 });
@@ -52,8 +64,6 @@ test.each(["webtransport", "websocket"] as const)("%s runs in Chromium", async (
 test("datagrams go and come while the page is busy: none waits for the one before it, none is pushed out by the next", async () => {
   const folder = await mkdtemp(join(tmpdir(), "parley-browser-busy-"));
   const certificate = await storedCertificate({ folder, now: Date.now() });
-  await using served = await serveModule(new URL("./carriers-page.ts", import.meta.url));
-  await using browser = await startChromium();
   const arrivals: number[] = [];
   const echo = (connection: Connection): ConnectionHandlers => ({
     datagram(bytes) {
@@ -73,6 +83,7 @@ test("datagrams go and come while the page is busy: none waits for the one befor
   ] as const);
   expect(arrivals.filter((at) => at < doneAt)).toHaveLength(50);
   expect(received).toBe(50);
+  await page.close();
   await listener.close();
   await rm(folder, { recursive: true });
 });

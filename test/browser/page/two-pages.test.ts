@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { parley, RunningCommand } from "../../command-line.ts";
+import { RunningCommand } from "../../command-line.ts";
 import { type Chromium, startChromium } from "../chromium.ts";
 import { Visitor } from "./visitor.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "parley-page-two-"));
+/** What is to be said of each call: no anchors are given. */
+const SOUND = { verdict: "unanchored", faults: [] };
 let server: RunningCommand;
 /** Of UDP and of the page, the same after each start. */
 let ports: readonly [string, string] = ["0", "0"];
@@ -82,7 +84,7 @@ test("a page that is reloaded goes on with its call: the other end sees it go an
   for (const one of [ada, bob]) expect(await one.refusals()).toEqual([]);
   await bob.hangUp();
   expect(await ada.outcome()).toEqual(["Bob hung up.", "hung-up"]);
-  expect((await parley("verify", await ada.evidence())).code).toBe(3);
+  expect(await ada.judged()).toEqual(SOUND);
   expect(complaints()).toEqual([]);
 });
 
@@ -100,7 +102,7 @@ test("a server that is killed and starts anew finds the call again: both go on w
   await Promise.all([ada.counts("heard-verified", byAda + 50), bob.counts("heard-verified", byBob + 50)]);
   await ada.hangUp();
   expect(await bob.outcome()).toEqual(["Ada hung up.", "hung-up"]);
-  expect((await parley("verify", await bob.evidence())).code).toBe(3);
+  expect(await bob.judged()).toEqual(SOUND);
 });
 
 test("a server whose stop ends calls ends them; the page comes back by itself, gets the evidence and can call", async () => {
@@ -116,7 +118,7 @@ test("a server whose stop ends calls ends them; the page comes back by itself, g
   await startServer();
   await Promise.all([ada.line("online"), bob.line("online")]);
   // Over a connection that the call never had: consistent, and no anchors were given.
-  expect((await parley("verify", await ada.evidence())).code).toBe(3);
+  expect(await ada.judged()).toEqual(SOUND);
   await ada.press("Done");
   await talk();
   // Chromium's own word on a server that is not there.

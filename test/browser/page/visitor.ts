@@ -5,6 +5,9 @@ import { join } from "node:path";
 import type { Download, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
 import { parseWav, type Wav } from "../../../codecs/wav.ts";
+import { verifier } from "../../../platform/node/sodium.ts";
+import type { EvidenceReport } from "../../../signaling/evidence/report.ts";
+import { verifyEvidence } from "../../../signaling/evidence/verify.ts";
 import type { Chromium } from "../chromium.ts";
 
 /** How long anything on the page may take on a busy machine, ms. */
@@ -245,6 +248,16 @@ export class Visitor {
   /** Path of the evidence that the page downloads. */
   evidence(): Promise<string> {
     return this.#download("Download the evidence");
+  }
+
+  /** What is to be said of that evidence where no anchors are given, and what is wrong with it. */
+  async judged(): Promise<Pick<EvidenceReport, "verdict" | "faults">> {
+    const { verdict, faults } = verifyEvidence(
+      await readFile(await this.evidence()),
+      undefined,
+      verifier,
+    ).report;
+    return { verdict, faults };
   }
 
   /** Waits for something on the page; without it, rejects with all that stands there. */
