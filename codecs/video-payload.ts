@@ -95,6 +95,13 @@ export function parseVideoPayload(format: VideoFormatName, payload: Uint8Array):
   return unitOf(readVp9Picture(picture), picture, descriptor.layer?.temporal);
 }
 
+/** What the access unit of a payload says of itself, nothing of it copied. Fault: `payload-malformed`. */
+export function readPayloadFacts(format: VideoFormatName, payload: Uint8Array): Result<VideoUnitFacts> {
+  if (format !== "av1") return parseVideoPayload(format, payload);
+  const obus = parseAv1Payload(payload);
+  return obus.ok ? readAv1Facts(obus.value) : obus;
+}
+
 /** What an access unit says of itself, as an encoder made it. Fault: `payload-malformed`. */
 export function readVideoUnit(format: VideoFormatName, data: Uint8Array): Result<VideoUnitFacts> {
   if (format === "vp8") return readVp8Frame(data);

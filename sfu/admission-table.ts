@@ -3,9 +3,11 @@ import {
   type AdmissionMessage,
   type AdmissionRow,
   type ConnectionId,
+  type PictureBounds,
   PROFILE_NEWS_MS,
   PROFILE_OVERLAP_MS,
   RELIABLE_FRESHNESS_MS,
+  UNIT_FRESHNESS_MS,
 } from "../signaling/admission.ts";
 import { FlowTally } from "./flow-tally.ts";
 import { type FrameTotals, noFrames } from "./frame-totals.ts";
@@ -53,6 +55,8 @@ export interface FlowEntry {
   row: AdmissionRow;
   /** Frames of this profile pass as well, until then (monotonic milliseconds). */
   besides: { readonly profile: AdmissionRow["profile"]; readonly until: number } | undefined;
+  /** Pictures within these bounds pass as well, until then (monotonic milliseconds). */
+  larger: { readonly bounds: PictureBounds; readonly until: number } | undefined;
   /** Frames of profile `chain` that were let through, to be compared with their checkpoints. Only of a relay. */
   readonly listed: ListedFrames;
   /** Of the key in force. */
@@ -89,12 +93,15 @@ export class AdmissionTable {
         const entry = this.find(message.connection, message.flow);
         if (entry === undefined || message.termsNumber < entry.row.termsNumber) return;
         const { termsNumber, transmitAllowed, bitsPerSecond } = message;
-        const { profile = entry.row.profile, rate = entry.row.rate } = message;
+        const { profile = entry.row.profile, rate = entry.row.rate, picture = entry.row.picture } = message;
         if (!isSameRate(rate, entry.row.rate)) entry.rate = new FrameRate(rate, now);
         if (profile !== entry.row.profile) {
           entry.besides = { profile: entry.row.profile, until: now + PROFILE_OVERLAP_MS };
         }
-        entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond, profile, rate };
+        const before = entry.row.picture;
+        if (before !== undefined && picture !== undefined && before.maxHeight > picture.maxHeight)
+          entry.larger = { bounds: before, until: now + UNIT_FRESHNESS_MS };
+        entry.row = { ...entry.row, termsNumber, transmitAllowed, bitsPerSecond, profile, rate, picture };
         entry.ceiling = ceilingOf(entry.session, entry.row, now);
         return;
       }
@@ -184,6 +191,7 @@ export class AdmissionTable {
         epoch: 0,
         row,
         besides: undefined,
+        larger: undefined,
         listed: new ListedFrames(MAX_UNLISTED_FRAMES),
         generation: generationOf(row),
         context: new FrameSigningContext(row.sessionDigest, row.leg, row.stream),

@@ -1,7 +1,9 @@
 import type { FrameMac } from "../codecs/chain-key.ts";
 import { MAX_DATA_MESSAGE_BYTES } from "../codecs/data-message.ts";
 import type { FrameProfile, FrameView } from "../codecs/frame.ts";
+import type { Result } from "../codecs/result.ts";
 import type { Verifier } from "../codecs/signer.ts";
+import type { VideoFormatName, VideoUnitFacts } from "../codecs/video-formats.ts";
 import { RELIABLE_FRESHNESS_MS, type Refusal, UNIT_FRESHNESS_MS } from "../signaling/admission.ts";
 import { CLOCK_SKEW_SECONDS } from "../signaling/validity.ts";
 import type { FlowEntry } from "./admission-table.ts";
@@ -17,6 +19,9 @@ export const MAX_CLOCK_UNCERTAINTY = 1000;
 /** How a packet came: alone in a datagram, or as one item of a stream. */
 export type Carriage = "datagram" | "stream";
 
+/** Reads what a video payload says of the picture in it. */
+export type PictureReader = (format: VideoFormatName, payload: Uint8Array) => Result<VideoUnitFacts>;
+
 /**
  * Judges parsed frames against their flow, in the order of `design` 5 and of `REFUSALS`: cheap and certain checks
  * first, the signature near the end, and the window moves only for what passed everything.
@@ -25,12 +30,17 @@ export type Carriage = "datagram" | "stream";
 export class FrameGate {
   readonly #verifier: Verifier;
   readonly #mac: FrameMac | undefined;
+  readonly #readPicture: PictureReader | undefined;
   #signed: Uint8Array = EMPTY;
 
-  /** `mac`: of a listener, which must find the tags of profile `chain` to hold. A relay has none, and no keys for it. */
-  constructor(verifier: Verifier, mac?: FrameMac) {
+  /**
+   * `mac`: of a listener, which must find the tags of profile `chain` to hold. A relay has none, and no keys for it. `readPicture`: of whoever
+   * holds pictures against their bounds.
+   */
+  constructor(verifier: Verifier, mac?: FrameMac, readPicture?: PictureReader) {
     this.#verifier = verifier;
     this.#mac = mac;
+    this.#readPicture = readPicture;
   }
 
   /** Signed bytes of the frame that `judge` last let through; valid until the next `judge`. */
@@ -79,11 +89,23 @@ export class FrameGate {
     if (view.epoch !== entry.epoch) return "epoch";
     const signed = entry.context.signedBytes(bytes, view);
     if (!this.#isProved(entry, key, signed, view, bytes)) return "signature";
+    if (!this.#isWithinBounds(entry, view.payload(bytes), now)) return "picture";
     if (carriage === "datagram" && bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
     if (row.reliable === true && view.payload(bytes).length > MAX_DATA_MESSAGE_BYTES) return "too-large";
     windowOf(entry, view.keyGeneration).commit(view.sequence);
     this.#signed = signed;
     return undefined;
+  }
+
+  /** A payload that is no picture of its codec cannot be held against any bounds. */
+  #isWithinBounds({ row: { picture }, larger }: FlowEntry, payload: Uint8Array, now: number): boolean {
+    if (picture === undefined || this.#readPicture === undefined) return true;
+    const facts = this.#readPicture(picture.format, payload);
+    if (!facts.ok) return false;
+    const { width = 0, height = 0 } = facts.value;
+    if (height > (picture.heightLimit ?? Number.POSITIVE_INFINITY)) return false;
+    const bounds = larger !== undefined && now <= larger.until ? larger.bounds : picture;
+    return width <= bounds.maxWidth && height <= Math.max(picture.maxHeight, bounds.maxHeight);
   }
 
   #isProved(

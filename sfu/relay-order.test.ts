@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { writeVp8Payload } from "../codecs/vp8.ts";
 import { type AdmissionMessage, type AdmissionRow, REFUSALS, type Refusal } from "../signaling/admission.ts";
 import { seedSigner } from "../test/keys.ts";
 import {
@@ -14,6 +15,7 @@ import {
   send,
   WALL,
 } from "../test/relay-scene.ts";
+import { vp8Frame } from "../test/vp8-frame.ts";
 import { DATAGRAM_WINDOW } from "./replay-window.ts";
 
 /** How to bring about one fault without touching what the others need. */
@@ -67,6 +69,17 @@ const FAULTS: Record<Refusal, Fault> = {
     message: { kind: "epoch", connection: SPEAKER_CONNECTION, flow: SPEAKER_FLOW, epoch: 1 },
   },
   signature: { frame: { signer: seedSigner(99) } },
+  picture: {
+    message: {
+      kind: "terms",
+      connection: SPEAKER_CONNECTION,
+      flow: SPEAKER_FLOW,
+      termsNumber: 2,
+      transmitAllowed: true,
+      picture: { format: "vp8", maxWidth: 640, maxHeight: 360 },
+    },
+    frame: { payload: writeVp8Payload({}, vp8Frame(true, 100, 361)) },
+  },
   "too-large": { frame: { payload: new Uint8Array(1100) } },
 };
 
@@ -75,6 +88,8 @@ const EXCLUSIVE: readonly (readonly [Refusal, Refusal])[] = [
   ["replayed", "window"],
   // Both are terms of the flow.
   ["scope", "limit"],
+  ["scope", "picture"],
+  ["limit", "picture"],
   ["stale", "early"],
   ["replayed", "key-generation"],
   ["window", "key-generation"],

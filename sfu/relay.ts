@@ -6,7 +6,7 @@ import { MAX_VARINT_BYTES, readVarint, varintLength, varintSize, writeVarint } f
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../signaling/admission.ts";
 import { AdmissionTable, type FlowEntry } from "./admission-table.ts";
 import { MAX_DATAGRAM_BYTES } from "./carrier.ts";
-import { type Carriage, FrameGate } from "./frame-gate.ts";
+import { type Carriage, FrameGate, type PictureReader } from "./frame-gate.ts";
 import type { FrameTotals } from "./frame-totals.ts";
 import { HeldFrames, HOLD_MS } from "./held-frames.ts";
 import type { Egress, EgressFate, RelayEvent, Verdict } from "./relay-io.ts";
@@ -40,10 +40,15 @@ export class Relay {
 
   /**
    * `mac`: of a listener; its rows have `tagKeys`. Without one, frames of profile `chain` are compared with their checkpoints.
-   * `sha256`: default, one in JavaScript.
+   * `sha256`: default, one in JavaScript. `readPicture`: of a relay that holds pictures against their bounds.
    */
-  constructor(options: { readonly verifier: Verifier; readonly mac?: FrameMac; readonly sha256?: Sha256 }) {
-    this.#gate = new FrameGate(options.verifier, options.mac);
+  constructor(options: {
+    readonly verifier: Verifier;
+    readonly mac?: FrameMac;
+    readonly sha256?: Sha256;
+    readonly readPicture?: PictureReader;
+  }) {
+    this.#gate = new FrameGate(options.verifier, options.mac, options.readPicture);
     this.#compares = options.mac === undefined;
     this.#sha256 = options.sha256 ?? portableSha256;
     this.#verdict = {

@@ -1,3 +1,5 @@
+import type { VideoFormatName } from "../codecs/video-formats.ts";
+
 /** Names a connection inside one server process. */
 export type ConnectionId = number;
 
@@ -19,6 +21,7 @@ export const REFUSALS = [
   "expired",
   "epoch",
   "signature",
+  "picture",
   "too-large",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
@@ -34,6 +37,16 @@ export const PROFILE_OVERLAP_MS = 2_000;
 
 /** How long frames of a profile pass at a listener that has agreed to it and waits for the news that it is in force, ms. */
 export const PROFILE_NEWS_MS = 10_000;
+
+/** What the pictures of a stream may be at most, pixels. */
+export interface PictureBounds {
+  readonly format: VideoFormatName;
+  /** As both ends agreed. Where they agree on less, what was agreed before passes for {@link UNIT_FRESHNESS_MS} more: it is on its way. */
+  readonly maxWidth: number;
+  readonly maxHeight: number;
+  /** By the scope of the speaker, at once. Absent: no cap. */
+  readonly heightLimit?: number | undefined;
+}
 
 /** Where admitted frames of a flow leave the relay. */
 export interface EgressLeg {
@@ -89,6 +102,8 @@ export interface AdmissionRow {
    * a listener gets one of them. Absent: no video.
    */
   readonly video?: { readonly source?: number | undefined; readonly rendition: number };
+  /** Of video: what its key frames may be, which is looked at where whoever judges can read them. Absent: it is not looked at. */
+  readonly picture?: PictureBounds | undefined;
   /** False when the effective scope does not let this leg transmit the modality. */
   readonly transmitAllowed: boolean;
   /** Ceiling, with `burst` seconds of credit. */
@@ -138,6 +153,8 @@ export type AdmissionMessage =
       readonly profile?: AdmissionRow["profile"];
       /** Absent: as before. */
       readonly rate?: AdmissionRow["rate"];
+      /** Absent: as before. */
+      readonly picture?: PictureBounds | undefined;
       /** As in the row, in its place. */
       readonly bitsPerSecond?: number | undefined;
     }

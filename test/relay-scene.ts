@@ -1,4 +1,5 @@
 /** One speaker at a relay, with everything about the frame and its row open to change: for tests of admission. */
+
 import {
   buildFrame,
   type FrameFields,
@@ -9,6 +10,7 @@ import {
 import { unixMsToNtp } from "../codecs/ntp.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { encodeVarint } from "../codecs/varint.ts";
+import { readPayloadFacts } from "../codecs/video-payload.ts";
 import { frameMac } from "../platform/node/sodium.ts";
 import { Relay } from "../sfu/relay.ts";
 import type { RelayEvent, Verdict } from "../sfu/relay-io.ts";
@@ -99,7 +101,7 @@ export function datagram(bytes: Uint8Array, flow: number = SPEAKER_FLOW): Uint8A
 
 /** A relay with `rows` installed at time 0. */
 export function relayWith(...rows: readonly AdmissionRow[]): Relay {
-  const relay = new Relay({ verifier: strictVerifier });
+  const relay = new Relay({ verifier: strictVerifier, readPicture: readPayloadFacts });
   for (const installed of rows) relay.apply({ kind: "install", row: installed }, 0);
   return relay;
 }

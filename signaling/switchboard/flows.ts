@@ -1,6 +1,7 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { DATA_CLOCK_RATE } from "../../codecs/data-formats.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
+import { findVideoFormat } from "../../codecs/video-formats.ts";
 import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from "../admission.ts";
 import { DATA_CATCH_UP_SECONDS, DATA_RATE, deliveryOf, LATEST_DEADLINE_MS } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
@@ -229,9 +230,15 @@ export function termsMessage(session: Session, flow: MediaFlow): AdmissionMessag
     flow: flow.ingress.frames,
     termsNumber: session.terms.number,
     profile: session.terms.profile,
-    rate: formatLimits(session, flow).rate,
+    ...boundsOf(session, flow),
     ...permissionOf(session, flow),
   };
+}
+
+/** What of its ceilings other terms may change. */
+function boundsOf(session: Session, flow: MediaFlow): Pick<AdmissionRow, "rate" | "picture"> {
+  const { rate, picture } = formatLimits(session, flow);
+  return { rate, picture };
 }
 
 /** Whether the speaker's scope covers the flow, and how much of it. */
@@ -270,7 +277,7 @@ function formatParameters(agreed: TermsStream): JsonObject {
 function formatLimits(
   { terms, legs }: Session,
   { agreed, speaker, stream }: MediaFlow,
-): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs" | "video"> {
+): Pick<AdmissionRow, "clockRate" | "rate" | "reliable" | "deadlineMs" | "video" | "picture"> {
   if (agreed.modality === "data") {
     if (agreed.delivery !== "latest") {
       return { clockRate: DATA_CLOCK_RATE, reliable: true, rate: DATA_CEILING };
@@ -282,12 +289,16 @@ function formatLimits(
   const bitrate = settingOf(terms, speaker, stream)?.bitrate_bps;
   if (agreed.modality === "video") {
     const { codec, source, rendition = 0 } = agreed;
-    const { maxFrameRate } = pictureCaps(agreed, terms, speaker, legs[speaker].scope.limits);
+    const { limits } = legs[speaker].scope;
+    const format = findVideoFormat(codec.name);
+    const { maxWidth, maxHeight } = pictureCaps(agreed, terms, speaker, {});
+    const { maxFrameRate } = pictureCaps(agreed, terms, speaker, limits);
     return {
       clockRate: codec.clock_rate,
       reliable: false,
       rate: videoRate({ max_frame_rate: maxFrameRate }, bitrate),
       video: { source, rendition },
+      picture: format && { format: format.name, maxWidth, maxHeight, heightLimit: limits.height },
     };
   }
   const { clock_rate: clockRate, frame_ms: frameMs } = agreed.codec;

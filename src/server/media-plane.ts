@@ -4,6 +4,7 @@ import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { readVarint, varintLength } from "../../codecs/varint.ts";
+import { readPayloadFacts } from "../../codecs/video-payload.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import type { FrameTotals } from "../../sfu/frame-totals.ts";
 import { Relay } from "../../sfu/relay.ts";
@@ -79,6 +80,7 @@ export class MediaPlane {
     this.#relay = new Relay({
       verifier: timed(options.verifier, options.clock, options.instruments),
       sha256: options.sha256,
+      readPicture: readPayloadFacts,
     });
     this.#room = new ListenerRoom({
       clock,

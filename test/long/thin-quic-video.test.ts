@@ -7,8 +7,8 @@ import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { settingOf } from "../../signaling/terms-change.ts";
 import { startUdpEmulator } from "../../src/emulation/udp-emulator.ts";
 import { realServer } from "../exchanges/ways.ts";
-import { vp8Frame } from "../scenario/showing.ts";
 import { utterance } from "../scenario/talking.ts";
+import { vp8Frame } from "../vp8-frame.ts";
 import { pause } from "../waiting.ts";
 
 const WIDE = { delay: 20, rate: 2_500_000, queue: 300 };

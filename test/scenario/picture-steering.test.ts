@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import type { AskedStream } from "../../agent/stream-opening.ts";
 import type { VideoStream } from "../../agent/video-stream.ts";
-import { vp8Frame, Watched } from "./showing.ts";
+import { vp8Frame } from "../vp8-frame.ts";
+import { Watched } from "./showing.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
 

@@ -6,6 +6,7 @@ import { unwrap } from "../../agent/unwrap.ts";
 import type { VideoWants } from "../../agent/video-stream.ts";
 import { type Ivf, ivfTimeMs, parseIvf } from "../../codecs/ivf.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
+import { vp8Frame } from "../vp8-frame.ts";
 import type { World } from "./world.ts";
 
 /** One access unit, and when it is captured after the first, ms. */
@@ -141,14 +142,3 @@ export class Camera {
 const FOLLOWS_MS = 100;
 /** How many times a usual frame a key frame has. */
 const KEY_SHARE = 4;
-
-/** A VP8 frame of so many bytes (RFC 6386 section 9.1). */
-export function vp8Frame(key: boolean, bytes: number, height = 360): Uint8Array {
-  const frame = new Uint8Array(bytes).fill(0x5a);
-  frame[0] = key ? 0x10 : 0x11;
-  frame[1] = 0;
-  frame[2] = 0;
-  const width = Math.round((height * 16) / 9);
-  if (key) frame.set([0x9d, 0x01, 0x2a, width & 0xff, width >> 8, height & 0xff, height >> 8], 3);
-  return frame;
-}

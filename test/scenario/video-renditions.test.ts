@@ -6,7 +6,8 @@ import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { Link } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { strictVerifier } from "../keys.ts";
-import { vp8Frame, Watched } from "./showing.ts";
+import { vp8Frame } from "../vp8-frame.ts";
+import { Watched } from "./showing.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
 

@@ -6,7 +6,7 @@ const CAMERA = { width: 1280, height: 720 };
 test.each([
   [CAMERA, 360, { width: 640, height: 360 }],
   [CAMERA, 2_160, { width: 1280, height: 720 }],
-  [{ width: 641, height: 481 }, 1_080, { width: 642, height: 482 }],
+  [{ width: 641, height: 481 }, 1_080, { width: 640, height: 480 }],
   [{ width: 1919, height: 1079 }, 270, { width: 480, height: 270 }],
   [{ width: 720, height: 1280 }, 640, { width: 360, height: 640 }],
 ])("%j within %i lines is %j", (source, maxHeight, size) => {

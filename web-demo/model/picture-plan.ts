@@ -49,5 +49,6 @@ export function isWorthChanging(present: Encoding, next: Encoding): boolean {
 }
 
 function even(length: number): number {
-  return Math.max(EVEN, EVEN * Math.round(length / EVEN));
+  // What was scaled may lie a hair below the number that is meant.
+  return Math.max(EVEN, EVEN * Math.floor(length / EVEN + 1e-6));
 }

@@ -47,6 +47,7 @@ export const FAILED: Readonly<Record<string, string>> = {
 
 const REFUSED: Readonly<Record<string, string>> = {
   signature: "the signature did not hold",
+  picture: "the picture was larger than agreed",
   scope: "the scope does not allow it",
   terms: "it was not sent under the terms in force",
   replayed: "it had been seen before",
