@@ -71,9 +71,9 @@ it("sees a queue before the estimate falls", () => {
 
 it("sees that less comes out than goes in before any queue is reported", () => {
   const video = atMost();
-  const usual = { ...way(4_000_000), leastRoundTrip: 40, inFlight: 45_000 };
+  const usual = { ...way(4_000_000), standing: 16_000 };
   expect(video.observe(usual, beside, 0)).toBeUndefined();
-  expect(video.observe({ ...usual, inFlight: 55_000 }, beside, 50)?.bitsPerSecond).toBe(1_000_000);
+  expect(video.observe({ ...usual, standing: 17_000 }, beside, 50)?.bitsPerSecond).toBe(1_000_000);
 });
 
 it("waits a moment where the lack is small", () => {
@@ -97,6 +97,18 @@ it("comes back from nothing with as much of the way as there is", () => {
   observe(video, way(90_000), 0, 3_000);
   expect(video.plan.bitsPerSecond).toBe(0);
   observe(video, way(180_000), 3_000, 12_000);
+  expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
+});
+
+it("counts a silent voice for what it is where no more of the way is known than is offered", () => {
+  const silent = { ...way(180_000), limited: true, voices: 5_000 };
+  const video = atMost();
+  observe(video, way(185_000), 0, 6_000);
+  expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
+  observe(video, silent, 6_000, 20_000);
+  expect(video.plan.bitsPerSecond).toBe(100_000);
+  // Where the way is used the voice has what is agreed.
+  video.observe({ ...silent, limited: false }, beside, 26_000);
   expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
 });
 

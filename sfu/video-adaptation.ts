@@ -15,7 +15,7 @@ export interface VideoPlan extends PictureLimits {
 }
 
 /** The part of what is known of a way that pictures go by. */
-export type PictureEstimate = PathEstimate & Partial<Pick<HopEstimate, "inFlight" | "leastRoundTrip">>;
+export type PictureEstimate = PathEstimate & Partial<Pick<HopEstimate, "limited" | "standing" | "voices">>;
 
 /** What goes the same way and is not to give way, bits a second. */
 export interface Beside {
@@ -39,8 +39,9 @@ const LACK_MS = 150;
 const FILLING_MS = 80;
 const LESS_WHEN_FILLING = 0.5;
 const DRAIN_MS = 1_000;
-/** What is on its way for longer than the round trip and this, ms, by the rate at which it was sent, stands in a queue of which nothing is known yet. */
-const STANDING_MS = 140;
+/** So much of what is sent, ms of its rate and at least bytes, that was to be heard of long ago stands in a queue of which nothing is known yet. */
+const STANDING_MS = 60;
+const STANDING_BYTES = 4_000;
 /** At the floor nothing is taken from pictures before the way was too thin for so long, ms: what is known of it swings as it empties. */
 const THIN_MS = 2_000;
 /** Packets that wait longer than this leave no room for more, ms. */
@@ -130,15 +131,10 @@ export class VideoAdaptation {
   }
 
   #rate(estimate: PictureEstimate, beside: Beside, now: number): number {
-    const { bitsPerSecond, behind = bitsPerSecond, queueDelay } = estimate;
+    const { bitsPerSecond, behind, queueDelay } = estimate;
     const present = this.#plan.bitsPerSecond;
-    const way = Math.min(bitsPerSecond, behind) * USED;
-    const beyondVoice = Math.max(0, way - beside.voice);
-    const beyondData = Math.max(0, beyondVoice - Math.min(beside.data, beyondVoice * (1 - KEPT_FROM_DATA)));
-    // At the floor all of the way counts: what offers nothing never finds out that there is more.
-    const room = Math.min(bitsPerSecond, behind) - beside.voice;
-    const usable =
-      present <= VIDEO_FLOOR && room >= VIDEO_FLOOR ? Math.max(VIDEO_FLOOR, beyondData) : beyondData;
+    const own = this.#left(bitsPerSecond, { ...beside, voice: this.#voiceOn(estimate, beside.voice) });
+    const usable = behind === undefined ? own : Math.min(own, this.#left(behind, beside));
     const isFilling =
       (queueDelay > FILLING_MS || this.#isStanding(estimate, beside)) && now - this.#loweredAt >= DRAIN_MS;
     if (present > 0 && (usable < present || isFilling)) {
@@ -178,6 +174,22 @@ export class VideoAdaptation {
     return raised;
   }
 
+  /** What a way leaves to pictures. At the floor all of it counts: what offers nothing never finds out that there is more. */
+  #left(bitsPerSecond: number, { voice, data }: Beside): number {
+    const beyondVoice = Math.max(0, bitsPerSecond * USED - voice);
+    const beyondData = Math.max(0, beyondVoice - Math.min(data, beyondVoice * (1 - KEPT_FROM_DATA)));
+    const isFloor = this.#plan.bitsPerSecond <= VIDEO_FLOOR && bitsPerSecond - voice >= VIDEO_FLOOR;
+    return isFloor ? Math.max(VIDEO_FLOOR, beyondData) : beyondData;
+  }
+
+  /**
+   * What the voice takes of its way. Where that has room to spare no more is known of it than is offered, the voice included: a silent one counts for
+   * what it is, or there would never seem to be room.
+   */
+  #voiceOn({ limited = false, queueDelay, voices }: PictureEstimate, agreed: number): number {
+    return limited && queueDelay <= FULL_MS ? Math.min(agreed, voices ?? agreed) : agreed;
+  }
+
   #lowered(usable: number, now: number): number {
     const wasTooEarly = !this.#isStarting && now - this.#raisedAt < SOON_MS;
     this.#isStarting = false;
@@ -191,14 +203,10 @@ export class VideoAdaptation {
     return videoRateWithin(usable, this.#options.most);
   }
 
-  /** More is on its way than a round trip takes: less comes out than goes in, and the reports that say so are yet to come. */
-  #isStanding(
-    { inFlight = 0, leastRoundTrip, roundTrip }: PictureEstimate,
-    { voice, data }: Beside,
-  ): boolean {
+  /** Less comes out than goes in, and the reports that say so are yet to come. */
+  #isStanding({ standing = 0 }: PictureEstimate, { voice, data }: Beside): boolean {
     const sent = this.#plan.bitsPerSecond + voice + data;
-    const known = leastRoundTrip ?? roundTrip;
-    return known !== undefined && (inFlight * 8_000) / sent > known + STANDING_MS;
+    return standing > Math.max(STANDING_BYTES, (STANDING_MS * sent) / 8_000);
   }
 
   #planAt(bitsPerSecond: number): VideoPlan {

@@ -43,4 +43,7 @@ it("finds a rate for small renditions, too", () => {
   const rates = (total: number) => shareAmongRenditions(total, 3, small).map((one) => one.bitsPerSecond);
   expect(rates(1_000_000)).toEqual([700_000, 200_000, 100_000]);
   expect(rates(60_000)).toEqual([0, 0, 60_000]);
+  // What is left is no better picture: it makes the one that is sent better.
+  expect(rates(160_000)).toEqual([0, 0, 160_000]);
+  expect(rates(400_000)).toEqual([0, 300_000, 100_000]);
 });

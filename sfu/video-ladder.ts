@@ -84,24 +84,32 @@ export interface RenditionPlan extends PictureLimits {
 
 /**
  * Shares a rate out among the renditions of one picture, each with half the lines of the one before. The least goes first: it is what everybody can
- * have; a better one pauses where what is left does not make it better than the one below.
+ * have; a better one pauses where what is left does not make it better than the best below it, which has what is left then.
  */
 export function shareAmongRenditions(
   bitsPerSecond: number,
   count: number,
   most: PictureLimits,
 ): readonly RenditionPlan[] {
-  const plans: RenditionPlan[] = [];
+  const shares: { readonly rendition: number; readonly limits: PictureLimits; rate: number }[] = [];
   let left = bitsPerSecond;
+  let best: (typeof shares)[number] | undefined;
   for (let rendition = count - 1; rendition >= 0; rendition -= 1) {
     const lines = Math.max(LEAST_LINES, Math.round(most.maxHeight / 2 ** rendition));
     const limits = { maxHeight: Math.min(most.maxHeight, lines), maxFrameRate: most.maxFrameRate };
     const enough = rendition === 0 ? left : Math.min(left, enoughFor(limits.maxHeight));
-    const isBetter = rendition === count - 1 || enough > 1.5 * (plans.at(-1)?.bitsPerSecond ?? 0);
-    const rate = isBetter && enough >= VIDEO_FLOOR ? enough : 0;
-    left -= rate;
-    plans.push({ rendition, bitsPerSecond: rate, ...pictureAt(rate, limits) });
+    const isBetter = best === undefined || enough > 1.5 * best.rate;
+    const share = { rendition, limits, rate: isBetter && enough >= VIDEO_FLOOR ? enough : 0 };
+    left -= share.rate;
+    if (share.rate > 0) best = share;
+    shares.push(share);
   }
+  if (best !== undefined) best.rate += left;
+  const plans = shares.map((one) => ({
+    rendition: one.rendition,
+    bitsPerSecond: one.rate,
+    ...pictureAt(one.rate, one.limits),
+  }));
   return plans.reverse();
 }
 

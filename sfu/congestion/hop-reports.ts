@@ -28,8 +28,15 @@ export class HopReports implements Settled {
   /** When less than the rate was last offered, and what arrived then, bits a second, smoothed. */
   #limitedAt = Number.NEGATIVE_INFINITY;
   #usual = 0;
+  /** The most that arrived lately, bits a second. */
+  #peak = 0;
   /** How long what follows was on its way says how long the queue is. */
   isDelayTaken = true;
+  /** What follows goes on streams: a carrier sends datagrams before them, and a lost piece once more. */
+  arePieces = false;
+  /** When the piece that was sent last, of those acknowledged, was sent: as of the report before, and by now. */
+  #overtakenBefore = Number.NEGATIVE_INFINITY;
+  #newestPiece = Number.NEGATIVE_INFINITY;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
 
@@ -43,6 +50,7 @@ export class HopReports implements Settled {
     this.freed = 0;
     this.acknowledgedCount = 0;
     this.lostCount = 0;
+    this.#overtakenBefore = this.#newestPiece;
     if (raw === undefined) return this;
     if (this.#lastRaw === undefined) this.#made = raw;
     else {
@@ -64,6 +72,11 @@ export class HopReports implements Settled {
     this.#arrived.add(bytes, arrival);
     if (arrival > this.#newestArrival) this.#newestArrival = arrival;
     if (!this.isDelayTaken) return;
+    if (this.arePieces) {
+      // One that later ones overtook was not held up by a queue: it was lost, and sent once more.
+      if (sentAt < this.#overtakenBefore) return;
+      if (sentAt > this.#newestPiece) this.#newestPiece = sentAt;
+    }
     // Arrivals are what the peer says: one before the packet went is made up, or rounded.
     this.#delay.add(arrival - sentAt, Math.max(0, this.#now - sentAt - before));
   }
@@ -105,10 +118,11 @@ export class HopReports implements Settled {
     if (this.leastRoundTrip === undefined || found.roundTrip < this.leastRoundTrip)
       this.leastRoundTrip = found.roundTrip;
     this.received = this.#arrived.rate(this.#newestArrival, RECEIVED_WINDOW);
+    this.#peak = Math.max(this.received, PEAK_KEPT * this.#peak);
     const isLittle = offered < LIMITED_SHARE * control.bitsPerSecond;
     this.isLimited = !isWaiting && isLittle;
     // Less offered, and less arriving while something else goes by, says nothing of what the way takes: what arrived before does.
-    const isSpared = hasPictures && this.#usual < THIN_WAY && now - this.#limitedAt < SPARED_FOR;
+    const wasLimited = hasPictures && now - this.#limitedAt < SPARED_FOR;
     control.report({
       now,
       queueDelay: found.delay,
@@ -117,8 +131,9 @@ export class HopReports implements Settled {
       lossShare: this.#lossAverage,
       lossCount: this.lostCount,
       packetCount: this.lostCount + this.acknowledgedCount,
-      received: isSpared ? Math.max(this.received, this.#usual) : this.received,
+      received: wasLimited && this.#usual < THIN_WAY ? Math.max(this.received, this.#usual) : this.received,
       isLimited: this.isLimited,
+      isSpared: wasLimited && this.#peak < SPARED_WAY,
     });
     if (!isLittle) return;
     const isFirst = now - this.#limitedAt > SPARED_FOR;
@@ -140,3 +155,6 @@ const SPARED_FOR = 1_000;
 const USUAL_REPORTS = 16;
 /** Bits a second above which what goes by, some 10 KB at once, is no more than a moment's queue. */
 const THIN_WAY = 300_000;
+/** The same above which what no longer arrives tells that the way became less; and how much of the most that arrived is remembered with each report. */
+const SPARED_WAY = 600_000;
+const PEAK_KEPT = 0.98;

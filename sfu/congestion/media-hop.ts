@@ -40,6 +40,10 @@ export interface HopEstimate {
   readonly lossShare: number;
   /** Bytes on their way, nothing heard of them yet. */
   readonly inFlight: number;
+  /** Of these, those that were to be heard of for so long that a carrier's repeating them does not explain it. */
+  readonly standing: number;
+  /** Bits a second that voices take, lately. */
+  readonly voices: number;
   /** Less is offered than may be sent: how much the hop takes is not known beyond that. */
   readonly limited: boolean;
   /** What the other end says that hops behind it take; `undefined` where it says nothing. */
@@ -65,6 +69,8 @@ export class MediaHop {
   readonly #sources = new Map<number, SentPackets>();
   /** Sources of reliable streams. */
   readonly #streams = new Set<number>();
+  /** Sources of which pieces are sent, each unit's on a stream of its own. */
+  readonly #pieces = new Set<number>();
   /** When a report last spoke of something else. */
   #liveHeardAt: number;
   readonly #held: HeldPackets;
@@ -72,6 +78,7 @@ export class MediaHop {
   readonly #least: number;
   readonly #reports: HopReports;
   readonly #offered = new RateMeter();
+  readonly #voices = new RateMeter();
   #inFlight = 0;
   #now: number;
   /** When the pacer lets the next packet go that is no audio. */
@@ -136,6 +143,8 @@ export class MediaHop {
       queueDelay: this.#reports.queueDelay,
       lossShare: this.#reports.lossShare,
       inFlight: this.#inFlight,
+      standing: this.#standing(),
+      voices: this.#voices.rate(this.#now, VOICES_WINDOW),
       limited: this.#reports.isLimited,
       behind: this.#behind,
     };
@@ -199,6 +208,7 @@ export class MediaHop {
     const freed = this.#sources.get(ssrc)?.abandonAll() ?? 0;
     this.#sources.delete(ssrc);
     this.#streams.delete(ssrc);
+    this.#pieces.delete(ssrc);
     this.#inFlight = Math.max(0, this.#inFlight - freed);
   }
 
@@ -303,12 +313,14 @@ export class MediaHop {
     if (source === undefined && this.#sources.size < MAX_SOURCES) {
       source = new SentPackets();
       this.#sources.set(packet.ssrc, source);
+      if (packet.kind === "video" && !this.#streams.has(packet.ssrc)) this.#pieces.add(packet.ssrc);
     }
     if (source !== undefined) this.#inFlight += size - source.record(packet.sequence, size, now);
     this.#offered.add(size, now);
     this.#now = now;
     this.#sentAt = now;
-    if (packet.kind !== "audio") this.#otherSentAt = now;
+    if (packet.kind === "audio") this.#voices.add(size, now);
+    else this.#otherSentAt = now;
     const gap = (size * 8_000) / (this.#control.bitsPerSecond * this.#control.share(now) * PACING_FACTOR);
     this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
   }
@@ -328,6 +340,16 @@ export class MediaHop {
     if (this.#isOverfull && !isCompeting && leastRoundTrip !== undefined)
       return Math.max(LEAST_AUDIO_WINDOW, (OVERFULL_GAIN * received * time) / 8_000);
     return AUDIO_SHARE * window;
+  }
+
+  #standing(): number {
+    const { leastRoundTrip } = this.#reports;
+    if (leastRoundTrip === undefined) return 0;
+    const before = this.#now - REPEATED_ROUND_TRIPS * leastRoundTrip - STANDING;
+    let bytes = 0;
+    for (const [ssrc, source] of this.#sources)
+      if (!this.#streams.has(ssrc)) bytes += source.inFlightSince(before);
+    return bytes;
   }
 
   #streamsInFlight(): number {
@@ -386,6 +408,7 @@ export class MediaHop {
       const isStream = this.#streams.has(ssrc);
       // One piece that is sent again delays those behind it: what is live tells the queue, where there is any.
       settled.isDelayTaken = !isStream || now - this.#liveHeardAt > LIVE_HEARD;
+      settled.arePieces = this.#pieces.has(ssrc);
       const before = settled.acknowledgedCount;
       for (let index = 0; index < packets.length; index += 1) {
         const entry = packets[index] as number;
@@ -457,3 +480,7 @@ const LEAST_PATIENCE = 1_000;
 /** Milliseconds in which the encoder is asked to give what is held time to leave. */
 const CATCH_UP = 500;
 const OFFERED_WINDOW = 500;
+const VOICES_WINDOW = 900;
+/** Round trips, and milliseconds, after which a packet that a carrier sent once more was heard of. */
+const REPEATED_ROUND_TRIPS = 2.5;
+const STANDING = 60;

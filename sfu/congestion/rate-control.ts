@@ -18,6 +18,8 @@ export interface HopReport {
   readonly received: number;
   /** What is offered is less than what may be sent: how much the path takes beyond it is not tried. */
   readonly isLimited: boolean;
+  /** What arrives is no measure of what the path takes: little was offered, as by pictures, which give way by themselves. */
+  readonly isSpared: boolean;
 }
 
 /**
@@ -101,9 +103,10 @@ export class RateControl {
    * Losses with a queue are congestion, as far as there are more than without one. Those without one are the path's own, a radio's
    * say, and borne up to a bound.
    */
-  #lossPenalty({ now, queueDelay, lossShare, lossCount, packetCount }: HopReport): number {
+  #lossPenalty({ now, queueDelay, lossShare, lossCount, packetCount, isSpared }: HopReport): number {
     if (queueDelay > CONGESTED) this.#congestedAt = now;
     if (now - this.#congestedAt < CONGESTED_FOR) {
+      if (isSpared) return 0;
       const excess = Math.max(0, lossShare - OWN_LOSS_FACTOR * this.#ownLoss);
       return Math.min(MOST_PENALTY, LOSS_PENALTY * (excess / LOSS_REFERENCE) ** 2);
     }
@@ -116,14 +119,15 @@ export class RateControl {
   }
 
   /** Up by as much again as feedback can stop in time, until there is a queue that says how much is too much. */
-  #start({ now, queueDelay, received, roundTrip, isLimited }: HopReport): void {
+  #start({ now, queueDelay, received, roundTrip, isLimited, isSpared }: HopReport): void {
     if (queueDelay < START_QUEUE && this.#ownLoss <= LOSS_TOLERANCE) {
       const share = Math.min(MOST_INCREASE, START_BOUND / (roundTrip + FEEDBACK_DELAY));
       if (!isLimited) this.#rate = Math.max(this.#rate, (1 + share) * received);
       return;
     }
     this.#isStarting = false;
-    if (received > 0) this.#rate = Math.min(this.#rate, START_BACK_OFF * received);
+    const least = isSpared ? SPARED_BACK_OFF * this.#rate : 0;
+    if (received > 0) this.#rate = Math.min(this.#rate, Math.max(least, START_BACK_OFF * received));
     this.#drain(now);
   }
 
@@ -134,7 +138,7 @@ export class RateControl {
   }
 
   /** RFC 8698, section 4.3, gradual rate update: towards the queue that the rate wants, against its growth. */
-  #approach({ received, roundTrip, isLimited }: HopReport, signal: number, elapsed: number): void {
+  #approach({ received, roundTrip, isLimited, isSpared }: HopReport, signal: number, elapsed: number): void {
     const tau = TAU * Math.max(1, (roundTrip + FEEDBACK_DELAY) / SHORT_DELAY);
     const offset = signal - wantedDelay(this.#rate);
     const urgency = 1 + Math.min(MOST_URGENCY, Math.max(0, offset) / URGENT_OFFSET);
@@ -142,7 +146,10 @@ export class RateControl {
     const against = SCALE * ETA * ((signal - this.#signal) / tau);
     const changed = this.#rate * (1 - towards - against);
     if (changed > this.#rate) this.#rate = isLimited ? this.#rate : changed;
-    else this.#rate = Math.max(changed, Math.min(this.#rate, MOST_BACK_OFF * received));
+    else {
+      const least = Math.max(MOST_BACK_OFF * received, isSpared ? SPARED_BACK_OFF * this.#rate : 0);
+      this.#rate = Math.max(changed, Math.min(this.#rate, least));
+    }
   }
 
   #drain(now: number): void {
@@ -174,6 +181,8 @@ const URGENT_OFFSET = 50;
 const MOST_URGENCY = 2;
 /** Share of what arrives below which one report does not take the rate: what arrives is what the path takes. */
 const MOST_BACK_OFF = 0.7;
+/** The same of the rate, where what arrives says nothing of the path: a carrier that stands still for a moment does not make it less for good. */
+const SPARED_BACK_OFF = 0.85;
 /** Milliseconds that a report stands for at most. */
 const MAX_INTERVAL = 500;
 

@@ -16,6 +16,14 @@ describe("packets that were sent and not yet heard of", () => {
     expect(told).toEqual(["acknowledged 100 sent at 5", "acknowledged 100 sent at 5"]);
   });
 
+  it("stand on their way from the time at which they were sent, until they are heard of", () => {
+    const { sent, settled } = scene();
+    for (let sequence = 0; sequence < 6; sequence += 1) sent.record(sequence, 100, sequence * 10);
+    expect(sent.inFlightSince(30)).toBe(300);
+    sent.acknowledge(1, HERE, settled);
+    expect([sent.inFlightSince(30), sent.inFlightSince(0), sent.inFlightSince(1_000)]).toEqual([200, 0, 500]);
+  });
+
   it("are lost when three that came overtook them, and may turn up after that", () => {
     const { sent, told, settled } = scene();
     for (let sequence = 10; sequence < 20; sequence += 1) sent.record(sequence, 100, 0);

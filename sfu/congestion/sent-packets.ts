@@ -71,6 +71,19 @@ export class SentPackets {
     return given > 0 ? given : 0;
   }
 
+  /** Bytes on their way that were sent before then. */
+  inFlightSince(sentBefore: number): number {
+    let bytes = 0;
+    if (this.#inFlight === 0) return bytes;
+    for (let sequence = this.#oldest; sequence <= this.#newest; sequence += 1) {
+      const slot = sequence & this.#mask;
+      if (this.#sequences[slot] !== sequence || (this.#bytes[slot] as number) <= 0) continue;
+      if ((this.#sentAt[slot] as number) >= sentBefore) break;
+      bytes += this.#bytes[slot] as number;
+    }
+    return bytes;
+  }
+
   /** Feedback said that it arrived, and it is still remembered. */
   hasArrived(sequence: number): boolean {
     const slot = sequence & this.#mask;

@@ -19,7 +19,7 @@ export interface DueUnit {
 /**
  * Where a clip is in each of its renditions. An encoder makes a key frame when it is asked to; here the clip jumps to its next one. What was not wanted is
  * passed over, and a rendition that comes back begins with a key frame. Where less is wanted than it makes the upper layers stay away, and what needs them until
- * the next key frame.
+ * the next key frame; and a whole rendition where not even its lowest layer fits and a lesser one goes.
  */
 export class ClipPlayer {
   readonly #clip: Clip;
@@ -44,7 +44,10 @@ export class ClipPlayer {
       const clip = this.#clip.renditions[rendition];
       if (clip === undefined) continue;
       const { units } = clip;
-      if (bitsPerSecond === 0) {
+      const isSpared =
+        (clip.layers[0]?.bitsPerSecond ?? 0) > bitsPerSecond &&
+        wanted.some((other) => other.rendition > rendition && other.bitsPerSecond > 0);
+      if (bitsPerSecond === 0 || isSpared) {
         this.#paused[rendition] = true;
         continue;
       }

@@ -110,6 +110,21 @@ describe("showing a clip", () => {
     expect(shown(player, wanted(7))).toEqual([]);
   });
 
+  it("leaves out a rendition of which not even the lowest layer fits, where a lesser one goes", () => {
+    const layers = [{ bitsPerSecond: 200_000, frameRate: 8 }];
+    const both = { ...clip, renditions: clip.renditions.map((one) => ({ ...one, layers })) };
+    const player = new ClipPlayer(both);
+    const wants = (bitsPerSecond: number) =>
+      player
+        .advance([
+          { rendition: 0, bitsPerSecond, maxFrameRate: 30, keyFrame: false },
+          { rendition: 1, bitsPerSecond: 60_000, maxFrameRate: 30, keyFrame: false },
+        ])
+        .map(({ rendition }) => rendition);
+    expect(wants(150_000)).toEqual([1]);
+    expect(wants(250_000)).toEqual([0, 1]);
+  });
+
   it("leaves out upper layers where less is wanted, and what needs them until the next key frame", () => {
     const layered = [0, 2, 1, 2, 0, 2, 1, 2].map((layer, index) => ({ ...unit(index === 0, index), layer }));
     const layers = [1, 2, 4].map((share) => ({ bitsPerSecond: share * 1_000, frameRate: share * 7.5 }));

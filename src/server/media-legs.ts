@@ -3,6 +3,7 @@ import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
+import type { HopEstimate } from "../../sfu/congestion/media-hop.ts";
 import type { PieceSource } from "../../sfu/congestion/piece-turns.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
@@ -247,9 +248,11 @@ export class MediaLegs {
       return { bitsPerSecond: Number.POSITIVE_INFINITY, limited: true };
     let voices = 0;
     for (const { video } of server.heard.values()) if (video === undefined) voices += 1;
-    const { bitsPerSecond, limited, queueDelay, lossShare } = estimate;
-    const isCalm = queueDelay < CALM_QUEUE && lossShare < CALM_LOSS;
-    return { bitsPerSecond: Math.max(0, bitsPerSecond - voices * VOICE_BITS), limited: limited && isCalm };
+    const isCalm = estimate.lossShare < CALM_LOSS;
+    return {
+      bitsPerSecond: Math.max(0, estimate.bitsPerSecond - voices * VOICE_BITS),
+      limited: isUntried(estimate) && isCalm,
+    };
   }
 
   /** To the peer on this flow and back, ms, as far as it is known. */
@@ -397,14 +400,17 @@ export class MediaLegs {
     this.#active.delete(server);
   }
 
-  /** The least that is known of the hops that lead on from here. */
+  /** The least that is known of the hops that lead on from here. How much one takes that little of a picture was tried on is not known. */
   #behind({ spoken }: ServerLeg): number | undefined {
+    const hasPictures = [...spoken.values()].some(({ video }) => video !== undefined);
     let least: number | undefined;
     for (const { egress } of spoken.values())
       for (const { connection, flow } of egress) {
         const estimate = this.#flows.get(connection)?.get(flow)?.server.leg.estimate;
-        const takes = estimate?.bitsPerSecond;
-        if (takes !== undefined && (least === undefined || takes < least)) least = takes;
+        if (estimate === undefined) continue;
+        const { bitsPerSecond } = estimate;
+        if (hasPictures && bitsPerSecond < LITTLE_TRIED && isUntried(estimate)) continue;
+        if (least === undefined || bitsPerSecond < least) least = bitsPerSecond;
       }
     return least;
   }
@@ -466,6 +472,14 @@ export class MediaLegs {
       } else if (due <= now) leg.tick(now);
     }
   }
+}
+
+/** Bits a second below which a way that has room to spare was not tried: a little more than a leg begins with. */
+const LITTLE_TRIED = 350_000;
+
+/** Less is offered than the way is known to take, and nothing waits on it: it may take more. */
+function isUntried({ limited, queueDelay }: HopEstimate): boolean {
+  return limited && queueDelay < CALM_QUEUE;
 }
 
 /** Up to here, milliseconds and share of packets, a way is not full. */
