@@ -1,18 +1,19 @@
 /** Streams that were closed: how long they wait, what they leave behind, and that no restart takes it from them. */
 import { describe, expect, it } from "vitest";
-import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { canonicalBytes, type JsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { checkpointDigest, encodeCheckpoint } from "../../codecs/checkpoint.ts";
 import { encodeHex } from "../../codecs/hex.ts";
-import { receiptDigest } from "../../codecs/receipt.ts";
 import { restarted } from "../../test/scenario/restarted.ts";
 import type { SceneOptions } from "../../test/scenario/signaling-call.ts";
-import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import { type Answers, SignalingPeer } from "../../test/scenario/signaling-peer.ts";
+import type { Stage } from "../../test/scenario/signaling-stage.ts";
 import { Streaming, voice } from "../../test/scenario/streaming-call.ts";
 import { ALICE, BOB, must } from "../../test/signed-call.ts";
 import type { FlowCounters } from "../admission.ts";
 import { readRecord } from "../attribution.ts";
+import type { LogEntry } from "../record-log.ts";
 import { CLOSING_WINDOW, COUNTERS_WAIT } from "./endings.ts";
-import { StatementRoom } from "./statement-room.ts";
+import { LAST_WORDS_ROOM, STATEMENT_BURST } from "./statement-room.ts";
 import { STREAM_CLOSING_WINDOW } from "./stream-ends.ts";
 
 const persistent: SceneOptions = { offer: { session: { model: "persistent", ttl: 3_600 } } };
@@ -111,6 +112,18 @@ describe("a stream that was closed", () => {
     expect(places(scene.finalRecord()?.extra?.counters as JsonObject[])).toEqual(all);
   });
 
+  it("stays until the session is closed where that ended meanwhile", () => {
+    const { scene, close } = closed();
+    scene.count(counted(0, 1, 44));
+    close();
+    scene.alice.hangUp(scene.sessionId, scene.closing(0));
+    scene.stage.advance(CLOSING_WINDOW - 1);
+    expect([scene.lifted, scene.over]).toEqual([[], []]);
+    scene.stage.advance(1);
+    expect(scene.finalRecord()?.extra?.counters).toMatchObject([{ leg: 0, stream: 1, lastSequence: 44 }]);
+    expect([scene.lifted, scene.over]).toEqual([[], []]);
+  });
+
   it("is named on record where the relay does not say how far it had got", () => {
     const { scene, close } = closed();
     close();
@@ -136,6 +149,9 @@ describe("a stream that was closed", () => {
 
   it("goes before its time where too many wait, the longest closed first", () => {
     const scene = new Closing();
+    scene.count(
+      ...Array.from({ length: 46 }, (_, stream) => [counted(0, stream, 7), counted(1, stream, 7)]).flat(),
+    );
     const [first, second, third] = [0, 1, 2].map((round) =>
       Array.from({ length: 15 }, (_, at) => 1 + 15 * round + at),
     ) as [number[], number[], number[]];
@@ -154,46 +170,47 @@ describe("a stream that was closed", () => {
     scene.stage.advance(WINDOW);
     expect(scene.stage.sizes.sessions.flows).toBe(2);
     expect(new Set(scene.over.map(({ stream }) => stream))).toEqual(new Set([...first, ...second, ...third]));
+    const { counters } = scene.alice.query(scene.sessionId).last.result;
+    expect((counters as JsonObject[]).length, "of as many the counters are kept").toBe(64 + 2);
   });
 });
 
 describe("a closing", () => {
-  it("is charged to the end that signs it: where that takes its last room it is in force, and ends the session", () => {
-    const scene = new Closing();
-    const { stage } = scene;
-    const room = new StatementRoom(1, 0, stage.now);
-    const flow = Number(scene.stream(1, "receive").receipt_flow);
-    let previous: Uint8Array = new Uint8Array(32);
-    let index = 0;
-    const receipt = (ranges: number) => {
-      const heard = Array.from({ length: ranges }, (_, at) => ({ first: 2 * at, last: 2 * at }));
-      return scene.receipt(1, { index, previous, received: heard, heard });
-    };
-    const send = (bytes: Uint8Array) => {
-      stage.handle({ kind: "item", connection: scene.bob.connection, flow, bytes });
-      room.left(stage.now);
-      room.take(bytes.length);
-      [index, previous] = [index + 1, receiptDigest(bytes)];
-      stage.now += 50;
-    };
-    const most = receipt(256).length;
-    while (room.fits(most, stage.now)) send(receipt(256));
-    const narrowing = scene.narrowing(1, 2, [0], { scope: scene.agreedScope });
-    // What is left takes less than the closing.
-    let ranges = 256;
-    while (!room.fits(receipt(ranges).length, stage.now)) ranges -= 1;
-    send(receipt(ranges));
-    expect(room.fits(0, stage.now)).toBe(true);
-    expect(room.fits(narrowing.length, stage.now)).toBe(false);
-    const path = `/sessions/${scene.sessionId}/streams/0`;
-    expect(scene.bob.ask("CLOSE", path, { narrowing }).last.result).toMatchObject({ closes: [0], number: 2 });
-    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "statements-exceeded" });
-    expect(scene.recorded("terms-narrowed")).toHaveLength(1);
-    expect(stage.artifacts(scene.sessionId).filter(({ artifact }) => artifact === "narrowing")).toHaveLength(
-      1,
-    );
+  it("is charged to the end that signs it: where that takes its last room it is in force, and ends the session", async () => {
+    const scene = new Closing(persistent);
+    const { sessionId, agreedScope } = scene;
+    const narrowing = scene.narrowing(1, 2, [0], { scope: agreedScope });
+    for (const [left, reason] of [
+      [narrowing.length, undefined],
+      [narrowing.length - 1, "statements-exceeded"],
+    ] as const) {
+      const [stage, alice, bob] = await withRoom(scene, LAST_WORDS_ROOM + left);
+      const answers = bob.ask("CLOSE", `/sessions/${sessionId}/streams/0`, { narrowing });
+      expect(answers.last.result).toMatchObject({ closes: [0], number: 2 });
+      const ended = alice.all.map(({ result }) => result).find(({ event }) => event === "session-ended");
+      expect(ended?.reason).toBe(reason);
+      const events = stage.sessionRecords(sessionId).map((jws) => must(readRecord(jws)).event);
+      expect(events.filter((event) => event === "terms-narrowed")).toHaveLength(1);
+      expect(stage.artifacts(sessionId).filter(({ artifact }) => artifact === "narrowing")).toHaveLength(1);
+    }
   });
 });
+
+/** The session goes on at a server whose log says that Bob has so many bytes left for what it signs; with Alice's inbox. */
+async function withRoom(scene: Closing, left: number): Promise<[Stage, Answers, SignalingPeer]> {
+  const log = scene.stage.log.map((entry): LogEntry => {
+    if (entry.kind !== "session-state") return entry;
+    const state = must(parseJson(entry.bytes)) as { legs: [JsonObject, JsonObject] };
+    const legs = [state.legs[0], { ...state.legs[1], statement_bytes: STATEMENT_BURST - left }];
+    return { ...entry, bytes: canonicalBytes({ ...state, legs }) };
+  });
+  const stage = await restarted({ log, now: scene.stage.now });
+  const [alice, bob] = [new SignalingPeer(stage, ALICE), new SignalingPeer(stage, BOB)];
+  const inbox = alice.subscribe();
+  alice.openMedia(scene.sessionId);
+  bob.openMedia(scene.sessionId);
+  return [stage, inbox, bob];
+}
 
 describe("after a restart of the server", () => {
   it("a stream that was closed a moment ago takes its last words, and is gone then", async () => {

@@ -76,6 +76,17 @@ describe("opening a stream in mid-call", () => {
       status: 456,
       error: { code: "limit-exceeded", details: { limit: "bitrate-bps", cap: 32_000, asked: 48_000 } },
     });
+    // What the other end would send is held to what that one may do.
+    const bob = testAgent("bob", 2, {
+      document: { scope: scopes(`${speaking}, communication:limit:bitrate-bps:32000`) },
+    });
+    const scene = new Streaming({ bob });
+    const settings = { profile: "frame", streams: [{ leg: 1, stream: 0, bitrate_bps: 48_000 }] } as const;
+    const change = scene.change(0, { settings });
+    expect(scene.alice.ask("ADJUST", `/sessions/${scene.sessionId}`, { change }).last).toMatchObject({
+      status: 456,
+      error: { code: "limit-exceeded", details: { leg: 1, cap: 32_000, asked: 48_000 } },
+    });
   });
 
   it.each([

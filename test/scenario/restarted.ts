@@ -5,7 +5,7 @@ import { Stage, type StageOptions } from "./signaling-stage.ts";
 
 /** A switchboard that starts `downtime` ms later with the log of another and nothing else, told of open sessions as a driver tells it. */
 export async function restarted(
-  { log: entries, now }: Stage,
+  { log: entries, now }: Pick<Stage, "log" | "now">,
   options: Omit<StageOptions, "log"> & {
     readonly downtime?: number;
     /** The empty log that what is left goes through. Default: one in memory. */
