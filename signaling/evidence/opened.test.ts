@@ -387,6 +387,17 @@ describe("what both ends and the server together cannot make a file say", () => 
   });
 });
 
+it("no file says that an end was shown a rendition that was never agreed, or found frames unattributed backwards", () => {
+  const rendition = { leg: 0, source: 1, rendition: 0 };
+  expect(faults(withRecord("rendition", rendition))).toEqual([
+    expect.stringMatching(/^It names a rendition that was never agreed/),
+  ]);
+  const unattributed = (first_sequence: number, last_sequence: number) =>
+    faults(withRecord("unattributed", { leg: 0, stream: MUSIC, first_sequence, last_sequence }));
+  expect(unattributed(3, 3)).toEqual([]);
+  expect(unattributed(4, 3)).toEqual([expect.stringMatching(/that this end cannot have heard/)]);
+});
+
 /** One more record before the last, of what a server was told. */
 function withRecord(event: string, extra: JsonObject): EvidenceLine[] {
   const at = placesOf(BARE, "record").at(-1) as number;
