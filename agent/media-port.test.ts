@@ -42,6 +42,19 @@ describe("the media side of a connection", () => {
     return { ...got, release };
   }
 
+  it("stops streams of units that do not become whole in time, and those that never say of what they are", async () => {
+    const units = { unit: () => {}, piece: () => {} };
+    port.claim(4, { datagram: () => {}, item: () => {}, units });
+    const streams = [await server.openStream(), await server.openStream()];
+    await streams[0]?.write(Uint8Array.of(4, 0, 0x44, 0, 1));
+    await streams[1]?.write(Uint8Array.of(0xc0));
+    await clock.advance(4_900);
+    for (const stream of streams) await stream.write(Uint8Array.of(1));
+    await clock.advance(200);
+    for (const stream of streams)
+      await expect(stream.write(Uint8Array.of(1))).rejects.toMatchObject({ code: "connection-lost" });
+  });
+
   it("hands datagrams to whoever claimed their flow", async () => {
     const two = collect(2);
     const four = collect(4);

@@ -4,6 +4,7 @@ import type { SendStream } from "./carrier.ts";
 import {
   DELTA_STALL_MS,
   KEY_STALL_MS,
+  MAX_UNIT_AGE_MS,
   OPEN_UNITS_PER_CONNECTION,
   OPEN_UNITS_PER_FLOW,
   UnitCaps,
@@ -218,6 +219,17 @@ describe("what stands still", () => {
     expect(fates.get(1)).toBe("unit-stalled");
     expect(abandoned).toEqual([[0, 3]]);
     expect(writer.needsKeyFrame).toBe(true);
+  });
+
+  it("or is too old, goes, whatever moves", async () => {
+    const { add, turns, fates, writer } = scene();
+    add(1, 0, { key: true, bytes: 100 * PIECE_BYTES });
+    for (let now = 0; now < MAX_UNIT_AGE_MS; now += 200) await turns(1, now);
+    expect([fates.size, writer.nextTimeout()]).toEqual([0, MAX_UNIT_AGE_MS]);
+    writer.tick(MAX_UNIT_AGE_MS - 1);
+    expect(fates.size).toBe(0);
+    writer.tick(MAX_UNIT_AGE_MS);
+    expect(fates.get(1)).toBe("unit-stalled");
   });
 
   it("is not what waits behind a unit that moves", async () => {
