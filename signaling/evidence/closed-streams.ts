@@ -33,7 +33,7 @@ export function checkClosedStreams(input: SteeringInput): void {
       for (const speaker of [0, 1] as const) {
         if (!sends(directions[speaker])) continue;
         const over = records.find(
-          (each) => each.leg === speaker && each.stream === stream && each.index > since && !known.has(each),
+          (each) => each.leg === speaker && each.stream === stream && each.index > since,
         );
         if (over !== undefined) known.add(over);
         checkDirection(input, step, { closer, speaker, stream }, over);
