@@ -15,6 +15,8 @@ export class HopReports implements Settled {
   #lastReport: number | undefined;
   #newestArrival = 0;
   #lossAverage = 0;
+  /** The report was made after all that came before it. */
+  isNewest = false;
   freed = 0;
   acknowledgedCount = 0;
   lostCount = 0;
@@ -52,11 +54,13 @@ export class HopReports implements Settled {
     this.lostCount = 0;
     this.#overtakenBefore = this.#newestPiece;
     if (raw === undefined) return this;
+    const before = this.#made;
     if (this.#lastRaw === undefined) this.#made = raw;
     else {
       const step = (((raw - this.#lastRaw) % WRAP) + WRAP) % WRAP;
       this.#made += step > WRAP / 2 ? step - WRAP : step;
     }
+    this.isNewest = this.#lastRaw === undefined || this.#made > before;
     this.#lastRaw = raw;
     return this;
   }

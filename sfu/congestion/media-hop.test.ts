@@ -41,6 +41,20 @@ describe("a hop", () => {
     expect(path.hop.estimate.inFlight).toBe(0);
   });
 
+  it("takes a report that tells of nothing new for a standstill, long before reports are overdue", () => {
+    const path = new Path({ delay: 30 });
+    path.speak(0, 10_000);
+    path.run(5_000);
+    path.isDarkThere = true;
+    path.run(6_200);
+    // Two reports at 0.4 s from each other: the first tells of what came before, and the second of nothing that followed.
+    expect(path.held).toBeGreaterThan(15);
+    path.isDarkThere = false;
+    path.run(10_500);
+    expect(path.hop.estimate.inFlight).toBe(0);
+    expect(path.arrived).toBeGreaterThan(500 - 65);
+  });
+
   it("keeps what it found out while its streams take less", () => {
     const path = new Path({ delay: 30 });
     path.speak(0, 2_000);
@@ -143,6 +157,8 @@ class Path {
   readonly hop = new MediaHop({ start: 0, bitrate: BITRATE });
   readonly writer = new FeedbackWriter({ ssrc: 99, start: 0 });
   isDark = false;
+  /** Nothing that is said arrives, and reports do. */
+  isDarkThere = false;
   /** So many of the next reports. */
   losesReports = 0;
   held = 0;
@@ -188,6 +204,7 @@ class Path {
   }
 
   #carry(sent: HopPacket): void {
+    if (this.isDarkThere) return;
     this.#after(this.#there, sent.bytes.length, (at) => {
       this.arrived += 1;
       this.writer.arrived(sent.ssrc, sent.sequence, sent.bytes.length, at);

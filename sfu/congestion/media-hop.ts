@@ -85,6 +85,8 @@ export class MediaHop {
   #paceAt: number;
   /** Milliseconds in which there was something to send since feedback last told of a packet: pauses are no time without an answer. */
   #unanswered = 0;
+  /** A report came since, and told of none of what was to arrive before it was made. */
+  #isNoneTold = false;
   /** When something last wanted to go. */
   #wantedAt = Number.NEGATIVE_INFINITY;
   #expiredAt: number;
@@ -371,6 +373,7 @@ export class MediaHop {
   #isStill(now: number): boolean {
     const { leastRoundTrip, interval, roundTrip = 0 } = this.#reports;
     if (leastRoundTrip === undefined || this.#unanswered === 0) return false;
+    if (this.#isNoneTold) return true;
     const unanswered = this.#unanswered + Math.min(now - this.#wantedAt, LONGEST_GAP);
     return unanswered > Math.max(roundTrip + interval + OVERDUE, OVERDUE_REPORTS * interval + OVERDUE_MARGIN);
   }
@@ -422,11 +425,13 @@ export class MediaHop {
     this.#inFlight = Math.max(0, this.#inFlight - settled.freed);
     if (settled.acknowledgedCount > 0) {
       this.#unanswered = 0;
+      this.#isNoneTold = false;
       const isWaiting = this.#held.length > 0 || this.#awaiting !== undefined;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting, this.#hasPictures);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
-    }
+    } else if (settled.isNewest && this.#unanswered > (this.#reports.roundTrip ?? 0) + NONE_TOLD)
+      this.#isNoneTold = true;
     return { acknowledged: settled.acknowledgedCount, lost: settled.lostCount };
   }
 }
@@ -469,6 +474,8 @@ const OVERDUE = 350;
 /** Intervals, and milliseconds, in which one report may follow another: two between them may be lost. */
 const OVERDUE_REPORTS = 3;
 const OVERDUE_MARGIN = 200;
+/** Milliseconds of sending, beyond the round trip, of which a report tells nothing where it shows that nothing arrives. */
+const NONE_TOLD = 200;
 /** Milliseconds between two packets that want to go which are a pause, as far as they are more. */
 const LONGEST_GAP = 60;
 /** Milliseconds between packets while they are. */
