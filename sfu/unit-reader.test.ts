@@ -41,6 +41,15 @@ describe("a unit reader", () => {
     expect([stopped, reader.faults.slow, reader.nextTimeout()]).toEqual([[0], 1, 9_000]);
   });
 
+  it("gives up what is due at the time that it told, whatever fractions that has", () => {
+    for (let third = 12_000; third < 12_300; third += 1) {
+      const reader = new UnitReader();
+      reader.begin(1, third / 3, () => {});
+      reader.tick(reader.nextTimeout() ?? 0);
+      expect(reader.faults.slow).toBe(1);
+    }
+  });
+
   it("keeps so many of a flow, of all flows, and so many bytes; the oldest goes", () => {
     const reader = new UnitReader();
     const stopped: string[] = [];

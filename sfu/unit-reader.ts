@@ -68,7 +68,7 @@ export class UnitReader {
   /** Gives up what has taken too long. */
   tick(now: number): void {
     for (const inlet of this.#open) {
-      if (now - inlet.since < UNFINISHED_MS) return;
+      if (now < inlet.since + UNFINISHED_MS) return;
       inlet.giveUp("slow");
     }
   }

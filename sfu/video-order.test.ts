@@ -57,6 +57,18 @@ it("waits for a unit that others overtook", () => {
   expect(drain(order, 30)).toEqual([2, 3]);
 });
 
+it("does what is due at the time that it told, whatever fractions that has", () => {
+  for (let third = 0; third < 300; third += 1) {
+    const order = orderOf([unit(1, "key")], third / 3);
+    expect(drain(order, third / 3)).toEqual([1]);
+    order.insert(unit(3, 2), third / 3);
+    expect(drain(order, order.nextTimeout() ?? 0)).toEqual([3]);
+    const broken = orderOf([unit(1)], third / 3);
+    expect(drain(broken, broken.nextTimeout() ?? 0)).toEqual([]);
+    expect(broken.isBroken).toBe(true);
+  }
+});
+
 describe("of a missing unit of a higher layer", () => {
   it("nothing of the lowest layer waits longer than units overtake each other", () => {
     const order = orderOf([unit(1, "key")]);

@@ -87,12 +87,12 @@ export class UnitOrder<Unit extends OrderedUnit> {
         this.#pass(1, now, "undecodable");
         return this.next(now);
       }
-      if (first !== undefined && now - first.arrival >= LOST_AFTER_MS) this.#brokenSince ??= now;
+      if (first !== undefined && now >= first.arrival + LOST_AFTER_MS) this.#brokenSince ??= now;
       return undefined;
     }
     const follows =
       at === 0 && (found.unit.sequence === this.#passed + 1 || this.#passed === Number.NEGATIVE_INFINITY);
-    if (!follows && now - found.arrival < OVERTAKING_MS) return undefined;
+    if (!follows && now < found.arrival + OVERTAKING_MS) return undefined;
     this.#pass(at, now, "undecodable");
     this.#waiting.shift();
     const { unit } = found;

@@ -393,7 +393,7 @@ export class MediaHop {
   }
 
   #expire(now: number): void {
-    if (now - this.#expiredAt < EXPIRY_INTERVAL) return;
+    if (now < this.#expiredAt + EXPIRY_INTERVAL) return;
     this.#expiredAt = now;
     const patience = Math.max(LEAST_PATIENCE, 2 * (this.#reports.roundTrip ?? 0) + this.#reports.interval);
     const settled = this.#reports.begin(now);
