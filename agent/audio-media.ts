@@ -201,16 +201,17 @@ function makeReceiver(
   const { entry } = side;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
   const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };
-  return new AudioReceiver({
+  const receiver = new AudioReceiver({
     ...hearingParts(context, side, { rate }),
     codec,
     epoch: entry.epoch,
     heard: (heard) => {
-      context.heard(heard);
+      receiver.waitFor(context.heard(heard));
       audio.deliver(heard);
     },
     silenceIsHeard: () => audio.silenceIsHeard,
   });
+  return receiver;
 }
 
 function listenTo(

@@ -110,6 +110,11 @@ export class AudioPlayer {
     return this.#playout?.isFading ?? false;
   }
 
+  /** What comes is played so many milliseconds later than it needs itself from now on. */
+  waitFor(wait: number): void {
+    this.#playout?.waitFor(wait);
+  }
+
   /** What is played fades out, and nothing is played until `resume`, for 2 s at most; what comes is kept. Idempotent. */
   pause(): void {
     const now = this.#options.clock.now();

@@ -112,6 +112,11 @@ export class AudioReceiver extends HeardFrames {
     this.#held = false;
   }
 
+  /** It is played so many milliseconds later than it needs itself from now on. */
+  waitFor(wait: number): void {
+    this.#player.waitFor(wait);
+  }
+
   /** What is played fades out, and nothing is played until `resume`, for 2 s at most; what comes is kept. Idempotent. */
   pause(): void {
     this.#player.pause();

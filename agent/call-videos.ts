@@ -34,11 +34,12 @@ export class CallVideos {
     return (open.length > 0 ? open : this.#streams).map(({ stream }) => stream);
   }
 
-  /** A piece of the other end's voice, as it was handed out. */
-  heard(heard: HeardAudio): void {
-    if (heard.kind !== "speech") return;
+  /** A piece of the other end's voice, as it was handed out. Returns how much later than it needs itself that voice is to be played, ms. */
+  heard(heard: HeardAudio): number {
+    if (heard.kind !== "speech") return this.sync.voiceWait(heard.playedAt);
     const { capturedAt, channels, clockRate, pcm, playedAt } = heard;
     this.sync.heard(capturedAt, playedAt, (pcm.length / channels / clockRate) * 1_000);
+    return this.sync.voiceWait(playedAt);
   }
 
   /** The video that a stream shows: one that has other renditions already, or a new one. */

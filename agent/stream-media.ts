@@ -113,8 +113,8 @@ export interface StreamMediaContext extends StreamContext {
   readonly control: StreamControl;
   /** The way of live media to the server. */
   readonly hop: () => CallHop;
-  /** Told of each piece of a voice as it is handed out. */
-  readonly heard: (heard: HeardAudio) => void;
+  /** Told of each piece of a voice as it is handed out. Returns how much later than it needs itself that voice is to be played, ms. */
+  readonly heard: (heard: HeardAudio) => number;
   /** Takes frames of profile `chain` that were not attributed in time. */
   readonly unattributed: (frames: Unattributed) => void;
   /** Takes interrupts that the server hands on beside the statements of a voice, unproved. */

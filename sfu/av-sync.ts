@@ -1,4 +1,6 @@
 import { DelayEstimator } from "./delay-estimator.ts";
+import { quantile } from "./quantile.ts";
+import { VoiceWait } from "./voice-wait.ts";
 
 /** Pieces of sound remembered, 2 s at 20 ms: what was heard at a moment is looked up among them. The oldest goes. */
 const PIECES = 128;
@@ -29,14 +31,15 @@ export interface SkewStats {
 }
 
 /**
- * Lets frames be shown in step with a voice: as long after their capture as the voice is heard after its own. All times are milliseconds
- * on one clock of the listener, capture times as mapped to it.
+ * Lets frames be shown in step with a voice: as long after their capture as the voice is heard after its own, which waits a little for
+ * frames that come later. All times are milliseconds on one clock of the listener, capture times as mapped to it.
  */
 export class AvSync {
   readonly #own = new DelayEstimator({ frameTime: PICTURE_MS, maximumDelay: MOST_DELAY_MS });
   readonly #pieces: { readonly captured: number; readonly at: number; readonly until: number }[] = [];
   readonly #pictures: { readonly captured: number; readonly at: number }[] = [];
   readonly #skews: number[] = [];
+  readonly #wait = new VoiceWait();
   #compared = 0;
 
   /** A piece of the voice captured at `captured` is heard from `at` on for `duration`. Pieces come in order. */
@@ -53,7 +56,14 @@ export class AvSync {
 
   /** When to show a frame that can be shown from `now` on: never before. */
   playAt(captured: number, now: number): number {
-    return Math.max(now, captured + this.delay(now));
+    const due = captured + this.delay(now);
+    this.#wait.ready(captured, now, due);
+    return Math.max(now, due);
+  }
+
+  /** How much later than it needs itself the voice is to be played, ms, so that most of what is seen keeps up with it. */
+  voiceWait(now: number): number {
+    return this.#pieces.length === 0 ? 0 : this.#wait.at(now, this.delay(now));
   }
 
   /** From capture to showing as things are. */
@@ -99,8 +109,4 @@ export class AvSync {
     this.#skews.push(captured - (piece.captured + (at - piece.at)));
     if (this.#skews.length > SKEWS) this.#skews.shift();
   }
-}
-
-function quantile(sorted: readonly number[], share: number): number | undefined {
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)];
 }

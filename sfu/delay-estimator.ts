@@ -42,6 +42,8 @@ export class DelayEstimator {
   #stale = 0;
   #offset: number | undefined;
   #needed: number | undefined;
+  /** What is played waits for something else by so much more. */
+  #wait = 0;
   #lastTransit = 0;
   #lastArrival = Number.NEGATIVE_INFINITY;
 
@@ -83,6 +85,13 @@ export class DelayEstimator {
     return this.#needed;
   }
 
+  /** Frames are played so many milliseconds later than they need themselves: something that comes later is to go with them. */
+  waitFor(wait: number): void {
+    if (wait === this.#wait) return;
+    this.#wait = wait;
+    if (this.#count > 0) this.#recompute();
+  }
+
   /** How long a frame of usual transit waits by `offset`. */
   get usualWait(): number | undefined {
     return this.#offset === undefined ? undefined : this.#offset - this.#at(0.5);
@@ -118,8 +127,9 @@ export class DelayEstimator {
 
   #recompute(): void {
     const ceiling = this.#at(0) + this.#maximum;
-    this.#needed = Math.min(this.#at(ON_TIME_QUANTILE), ceiling);
-    const wanted = Math.max(this.#needed + LATENESS_MARGIN, this.#at(0.5) + this.#minimum);
+    const [late, usual] = [this.#at(ON_TIME_QUANTILE) + this.#wait, this.#at(0.5) + this.#wait];
+    this.#needed = Math.min(late, ceiling);
+    const wanted = Math.max(this.#needed + LATENESS_MARGIN, usual + this.#minimum);
     this.#offset = Math.min(Math.max(wanted, this.#lowered(wanted)), ceiling);
     this.#stale = 0;
   }

@@ -83,6 +83,7 @@ export class JitterBuffer {
   readonly #frameTime: number;
   readonly #delays: ConstructorParameters<typeof DelayEstimator>[0];
   #estimator: DelayEstimator;
+  #wait = 0;
   #seen = new ReplayWindow();
   /** Ascending in sequence. */
   readonly #waiting: { frame: BufferedFrame; arrival: number }[] = [];
@@ -176,6 +177,12 @@ export class JitterBuffer {
     }
   }
 
+  /** Frames are played so many milliseconds later than they need themselves, however they come. */
+  waitFor(wait: number): void {
+    this.#wait = wait;
+    this.#estimator.waitFor(wait);
+  }
+
   /** What to play in the frame time that begins at `at`. Each call uses up one frame time. */
   take(at: number): Slot {
     const offset = this.#estimator.offset;
@@ -225,6 +232,7 @@ export class JitterBuffer {
   /** The same, and forgets what was learned of the frames' numbers and times: another process speaks from now on. */
   restart(): boolean {
     this.#estimator = new DelayEstimator(this.#delays);
+    this.#estimator.waitFor(this.#wait);
     this.#seen = new ReplayWindow();
     this.#next = 0;
     return this.flush();

@@ -113,6 +113,11 @@ export class Playout {
     return this.#buffer.insertCarried(frame, arrival);
   }
 
+  /** Frames are played so many milliseconds later than they need themselves from now on. */
+  waitFor(wait: number): void {
+    this.#buffer.waitFor(wait);
+  }
+
   /** Throws away what waits: an interrupt. Where somebody was speaking the next tick fades the sound out. A pause is over. */
   flush(): void {
     this.#cutOff(this.#buffer.flush());

@@ -1,5 +1,5 @@
 /** Structured data over real sockets: beside a voice, as fast as it may go, and with a reader that stops for a while. */
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { Call } from "../../agent/node.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
@@ -55,8 +55,10 @@ describe("structured data over QUIC", () => {
     const writing = (async () => {
       for (const value of values) await call.data?.send(value);
     })();
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    expect(answered.stats().data?.heard?.unread).toBe(64);
+    const unread = () => answered.stats().data?.heard?.unread;
+    await vi.waitFor(() => expect(unread()).toBe(64), { timeout: 10_000 });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    expect(unread()).toBe(64);
     expect(await read(answered, values.length)).toEqual(values);
     await writing;
     await call.end();

@@ -49,6 +49,7 @@ it("keeps what a call left behind no longer than it says, and nothing else of it
       legs: 0,
       legFlows: 0,
       laid: 0,
+      itemPaces: 0,
       unitWriters: 0,
       spokenVideo: 0,
       busyVideo: 0,
