@@ -26,7 +26,7 @@ test("the camera goes to Echo and comes back: moving, verified, and beside the v
   await ada.call("Echo");
   await ada.press("Camera");
   await ada.reads("picture-mark", /Verified: unit \d+, signed by Echo/);
-  await ada.counts("seen-verified", 10);
+  await ada.counts("seen-verified", 30);
   const { spread, changed } = await ada.watches(5);
   expect(spread).toBeGreaterThan(60);
   expect(changed).toBe(4);
