@@ -72,6 +72,30 @@ describe("one end of a leg", () => {
     expect([sent.length, leg.held, leg.estimate]).toEqual([500, 0, undefined]);
   });
 
+  it("keeps pieces to what may be on its way for two seconds of a peer that never reports, and lets all of them go from then on", () => {
+    let went = 0;
+    const bytes = new Uint8Array(1_100);
+    leg.addSource({
+      next: () =>
+        went === 400
+          ? undefined
+          : {
+              rank: "base",
+              packet: { ssrc: 8, sequence: went, bytes, kind: "video", deadline: Number.POSITIVE_INFINITY },
+            },
+      send: () => {
+        went += 1;
+      },
+    });
+    leg.wake(now);
+    const start = now;
+    for (; now <= start + 2_000; now += 20) leg.tick(now);
+    expect(went).toBeGreaterThan(10);
+    expect(went).toBeLessThan(100);
+    leg.tick(now);
+    expect(went).toBe(400);
+  });
+
   it("holds, and drops by age, what a peer that reported before no longer says it got", () => {
     speak(0, 50, true);
     speak(50, 150, false);

@@ -40,6 +40,23 @@ describe("the turns of pieces", () => {
     expect([...went.values()]).toEqual([100, 100, 100]);
   });
 
+  it("owe nobody for the time in which it had nothing to send", () => {
+    const all = new PieceTurns();
+    const ranks: PieceRank[] = [];
+    const turn = () => {
+      const next = all.next(0);
+      if (next === undefined) throw new Error("nobody's turn");
+      all.went(next.source, next.piece);
+      ranks.push(next.piece.rank);
+    };
+    all.add(source("base", 1));
+    for (let count = 0; count < 100; count += 1) turn();
+    all.add(source("reliable", 2));
+    all.add(source("upper", 3));
+    for (let count = 0; count < 10; count += 1) turn();
+    expect(ranks.slice(100).filter((rank) => rank !== "base").length).toBeLessThanOrEqual(3);
+  });
+
   it("go to who is left", () => {
     expect(turns([source("base", 1, 5), source("upper", 3)], 50)).toEqual(
       new Map([

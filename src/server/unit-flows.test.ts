@@ -1,5 +1,5 @@
 /** What the server does for one picture does not grow with how many others it carries. */
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { Connection, SendStream } from "../../sfu/carrier.ts";
 import type { AdmissionRow } from "../../signaling/admission.ts";
@@ -54,18 +54,31 @@ function pictures(count: number, more: (index: number) => Partial<AdmissionRow>)
     });
   });
   const view = new FrameView();
-  const show = (index: number, sequence: number) => {
+  /** What became of the copies of what was shown, by number; of one that waits nothing is said. */
+  const fates = new Map<number, string>();
+  const read = (sequence: number) => {
     const bytes = packet({ sequence: FIRST_SEQUENCE + sequence, info: { keyFrame: sequence === 0 } });
     parseFrame(bytes, 0, view);
+    return bytes;
+  };
+  const show = (index: number, sequence: number, now: Partial<AdmissionRow> = {}) => {
+    const bytes = read(sequence);
     const shown = rows[index];
-    if (shown !== undefined) flows.forward(shown, view, bytes, () => () => {});
+    if (shown === undefined) return;
+    const as = Object.keys(now).length === 0 ? shown : { ...shown, ...now };
+    flows.forward(as, view, bytes, () => (fate) => fates.set(sequence, fate));
+  };
+  const refuse = (index: number, sequence: number) => {
+    read(sequence);
+    const refused = rows[index];
+    if (refused !== undefined) flows.passOver(refused, view);
   };
   const want = (index: number) => {
     const wanted = rows[index];
     if (wanted !== undefined) flows.keyFrameWanted(wanted, 2 * index + 2);
   };
   const readOfOthers = () => reads.slice(1).reduce((sum, one) => sum + one, 0);
-  return { clock, flows, rows, asked, show, want, readOfOthers };
+  return { clock, flows, rows, asked, fates, show, refuse, want, readOfOthers };
 }
 
 const kinds: [string, (index: number) => Partial<AdmissionRow>][] = [
@@ -108,4 +121,36 @@ it("a key frame is asked for once the one that was let through is no answer, and
   expect(asked).toEqual([0]);
   await clock.advance(600);
   expect(asked).toEqual([0, 0]);
+});
+
+describe("what needs a unit that did not go on does not go either", () => {
+  it("where that came while the listener held the stream", () => {
+    const { show, fates } = pictures(1, () => ({}));
+    show(0, 0);
+    show(0, 1, { held: true });
+    show(0, 2);
+    expect([...fates]).toEqual([
+      [1, "held"],
+      [2, "dependency"],
+    ]);
+  });
+
+  it("where that was refused", () => {
+    const { show, refuse, fates } = pictures(1, () => ({}));
+    show(0, 0);
+    refuse(0, 1);
+    show(0, 2);
+    expect([...fates]).toEqual([[2, "dependency"]]);
+  });
+
+  it("where that overtook the key frame with which its rendition is shown", () => {
+    const { show, fates } = pictures(1, () => ({ video: { source: 1, rendition: 0 } }));
+    show(0, 1);
+    show(0, 0);
+    show(0, 2);
+    expect([...fates]).toEqual([
+      [1, "rendition"],
+      [2, "dependency"],
+    ]);
+  });
 });
