@@ -6,7 +6,7 @@ import { verifyMedia } from "../../signaling/evidence/media.ts";
 import { type JudgedEvidence, verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { strictVerifier } from "../keys.ts";
 import { must } from "../signed-call.ts";
-import { film, LAYERS, show, Watched } from "./showing.ts";
+import { Camera, film, LAYERS, show, Watched } from "./showing.ts";
 import { connected, say } from "./talking.ts";
 import { World } from "./world.ts";
 
@@ -63,4 +63,31 @@ describe.each(["frame", "chain"] as const)("video in profile %s", (profile) => {
     );
     expect(world.reported).toEqual([]);
   });
+});
+
+it("a reader that stands still has 120 units kept for it: when there is no room for more a key frame is asked for, and it goes on from there", async () => {
+  const world = new World();
+  const options = { audio: { codecs: ["pcmu"] }, video: { codecs: ["vp8"] }, adaptation: false } as const;
+  const { call, answered } = await connected(
+    world,
+    await world.agent("Ada"),
+    await world.agent("Bob"),
+    {
+      ...options,
+      video: { ...options.video, direction: "sendonly", maxWidth: 160, maxHeight: 90 },
+    },
+    options,
+  );
+  const camera = new Camera(world, call);
+  const reader = answered.video?.[Symbol.asyncIterator]();
+  const first = await world.during(reader?.next() ?? Promise.reject(new Error("no video")));
+  const last = first.value?.sequence ?? 0;
+  await world.clock.advance(7_800);
+  expect(camera.keyFrames).toBe(1);
+  await world.clock.advance(1_000);
+  expect(camera.keyFrames).toBe(2);
+  const next = await world.during(reader?.next() ?? Promise.reject(new Error("no video")));
+  expect(next.value).toMatchObject({ key: true });
+  expect((next.value?.sequence ?? 0) - last).toBeGreaterThan(115);
+  expect(answered.video?.stats().unread).toBeGreaterThan(100);
 });
