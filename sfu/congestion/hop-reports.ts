@@ -138,6 +138,7 @@ export class HopReports implements Settled {
       received: wasLimited && this.#usual < THIN_WAY ? Math.max(this.received, this.#usual) : this.received,
       isLimited: this.isLimited,
       isSpared: wasLimited && this.#peak < SPARED_WAY,
+      isStepped: hasPictures,
     });
     if (!isLittle) return;
     const isFirst = now - this.#limitedAt > SPARED_FOR;

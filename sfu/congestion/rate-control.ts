@@ -20,6 +20,8 @@ export interface HopReport {
   readonly isLimited: boolean;
   /** What arrives is no measure of what the path takes: little was offered, as by pictures, which give way by themselves. */
   readonly isSpared: boolean;
+  /** What is offered follows the rate in steps, and less than it: as pictures do. */
+  readonly isStepped: boolean;
 }
 
 /**
@@ -88,6 +90,10 @@ export class RateControl {
     else if (this.#competition.isOn(now)) this.#rate = this.#competition.rate(this.#rate, report, elapsed);
     else if (now - this.#troubleAt >= CALM) this.#accelerate(report);
     else if (now >= this.#drainUntil) this.#approach(report, signal, elapsed);
+    // The next step of pictures is further from what arrives than what was found so.
+    const isSlow = !this.#isStarting || this.#rate < STEPPED_START;
+    if (report.isStepped && isSlow && !isLimited && now - this.#troubleAt >= STEPPED_CALM)
+      this.#rate *= 1 + (STEPPED_INCREASE * elapsed) / 1_000;
     if (!isLimited && now - Math.max(report.confirmedAt, this.#drainedAt) > DRAIN_INTERVAL) this.#drain(now);
     this.#signal = signal;
     this.#rate = Math.min(this.#most, Math.max(this.#least, this.#rate));
@@ -197,6 +203,11 @@ const QUEUE_BOUND = 50;
 /** Milliseconds beyond the round trip until a report says what a rate did to the queue; DELTA and DFILT. */
 const FEEDBACK_DELAY = 220;
 const MOST_INCREASE = 0.5;
+/** Milliseconds without queue and losses after which the rate rises to the next step of pictures, and by what share of it each second. */
+const STEPPED_CALM = 2_000;
+const STEPPED_INCREASE = 0.1;
+/** Bits a second up to which it does so at the start. */
+const STEPPED_START = 600_000;
 
 /** As {@link QUEUE_BOUND}, at the start. */
 const START_BOUND = 160;

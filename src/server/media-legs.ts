@@ -255,6 +255,12 @@ export class MediaLegs {
     };
   }
 
+  /** Streams of video that go the same way as this flow, its own among them. */
+  videosBeside({ connection, flow }: EgressLeg): AdmissionRow[] {
+    const heard = this.#flows.get(connection)?.get(flow)?.server.heard.values() ?? [];
+    return [...heard].filter(({ video }) => video !== undefined);
+  }
+
   /** To the peer on this flow and back, ms, as far as it is known. */
   roundTrip({ connection, flow }: EgressLeg): number | undefined {
     const { estimate } = this.#flows.get(connection)?.get(flow)?.server.leg ?? {};

@@ -4,6 +4,7 @@ import type { EgressFate } from "../../sfu/relay-io.ts";
 import { RenditionSwitch } from "../../sfu/rendition-switch.ts";
 import { UnitCaps } from "../../sfu/unit-caps.ts";
 import { UnitWriter } from "../../sfu/unit-writer.ts";
+import { shareAmongVideos } from "../../sfu/video-shares.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { MediaLegs } from "./media-legs.ts";
 import type { OutgoingItems, TakenBack } from "./outgoing-items.ts";
@@ -184,12 +185,27 @@ export class UnitFlows {
     const now = this.#options.clock.now();
     if (now - one.chosenAt >= CHOICE_MS) {
       one.chosenAt = now;
-      const { bitsPerSecond, limited } = this.#options.legs.roomForVideo(leg);
+      const { bitsPerSecond, limited } = this.#roomFor(row, leg, now);
       one.choice.look(this.#spoken.coming(row, now), bitsPerSecond, now, limited);
       const wanted = one.choice.wantsKeyFrameOf;
       if (wanted !== undefined) this.#want(this.#spoken.rendition(row, wanted));
     }
     return one.choice.takes({ rendition: video.rendition, key });
+  }
+
+  /** As in `MediaLegs.roomForVideo`, and of it what this video has beside the others that come and go to the same listener. */
+  #roomFor(row: AdmissionRow, leg: EgressLeg, now: number): { bitsPerSecond: number; limited: boolean } {
+    const { legs } = this.#options;
+    const { bitsPerSecond, limited } = legs.roomForVideo(leg);
+    const own = sourceOf(row);
+    const best = new Map([[own, 0]]);
+    for (const beside of legs.videosBeside(leg)) {
+      const source = sourceOf(beside);
+      const coming = beside.held === true ? undefined : this.#spoken.get(beside)?.coming(now);
+      if (coming !== undefined) best.set(source, Math.max(best.get(source) ?? 0, coming.bitsPerSecond));
+    }
+    const [share = bitsPerSecond] = shareAmongVideos(bitsPerSecond, [...best.values()]);
+    return { bitsPerSecond: share, limited };
   }
 
   /** Time alone changes nothing about it now. */
@@ -206,7 +222,7 @@ export class UnitFlows {
   }
 
   #writerOf(row: AdmissionRow, leg: EgressLeg): UnitWriter<Taken> | undefined {
-    const { items, legs } = this.#options;
+    const { clock, items, legs } = this.#options;
     const present = this.#writers.get(leg.connection)?.get(leg.flow);
     if (present !== undefined) return present;
     const outgoing = items(leg.connection);
@@ -219,7 +235,7 @@ export class UnitFlows {
       call: row.sessionId,
       caps,
       open: () => outgoing.openStream(),
-      rate: () => legs.roomForVideo(leg).bitsPerSecond,
+      rate: () => this.#roomFor(row, leg, clock.now()).bitsPerSecond,
       abandon: (first, count) => legs.abandon(leg, row.ssrc, first, count),
       wake: () => legs.wake(leg),
     });

@@ -58,11 +58,11 @@ export class Watched {
   readonly at: number[] = [];
   ended = false;
 
-  constructor(world: World, call: Call) {
+  constructor(world: World, call: Pick<Call, "video">) {
     void this.#watch(world, call);
   }
 
-  async #watch(world: World, call: Call): Promise<void> {
+  async #watch(world: World, call: Pick<Call, "video">): Promise<void> {
     for await (const unit of call.video ?? []) {
       this.units.push(unit);
       this.at.push(world.clock.now());

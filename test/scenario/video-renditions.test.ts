@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import type { HeardVideo } from "../../agent/heard-video.ts";
+import { VideoStream } from "../../agent/video-stream.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { Link } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
@@ -30,14 +31,14 @@ const KEY_SHARE = 4;
 class Sizes {
   readonly keyFrames: number[] = [];
 
-  constructor(world: World, call: Call, count: number) {
+  constructor(world: World, call: Call, count: number, picture: VideoStream | undefined = call.video) {
     const next = (): void => {
       if (call.state === "ended") return;
       SIZES.slice(0, count).forEach(([rate, height], rendition) => {
-        const key = call.video?.wants.renditions[rendition]?.keyFrame === true;
+        const key = picture?.wants.renditions[rendition]?.keyFrame === true;
         if (key) this.keyFrames[rendition] = (this.keyFrames[rendition] ?? 0) + 1;
         const bytes = Math.round((rate / 8 / FRAME_RATE) * (key ? KEY_SHARE : 1));
-        void call.video?.send({ data: vp8Frame(key, bytes, height), rendition });
+        void picture?.send({ data: vp8Frame(key, bytes, height), rendition });
       });
       world.clock.at(world.clock.now() + 1_000 / FRAME_RATE, next);
     };
@@ -122,4 +123,36 @@ describe.each([
     expect(told.map(Number)).toEqual(shown);
     expect(world.reported).toEqual([]);
   });
+});
+
+it("two videos to one listener have a share of its way each: both in the lesser size where there is no room for two of the best", async () => {
+  const { world, down, call, answered, watched, sizes } = await scene(2);
+  const wanted = {
+    modality: "video",
+    codecs: ["vp8"],
+    maxWidth: 640,
+    maxHeight: 360,
+    renditions: 2,
+  } as const;
+  const second = await world.during(call.open(wanted));
+  await world.clock.advance(200);
+  const there = answered.streams.find(({ id }) => id === second.id);
+  if (!(there instanceof VideoStream)) throw new Error("the second video never opened");
+  const both = [watched, new Watched(world, { video: there })];
+  const cameras = [sizes, new Sizes(world, call, 2, second)];
+  for (const one of both) await untilBest(world, one, NO_TRIAL_S);
+  const narrowAt = world.clock.now();
+  // Each of the best would fit alone, and so would one beside the lesser one of the other.
+  down.change({ ...WIDE, rate: 1_400_000 }, narrowAt);
+  await world.clock.advance(TRIED_MS);
+  for (const { units, at } of both) {
+    const little = units.filter((_, index) => (at[index] ?? 0) - narrowAt > SETTLED_MS);
+    expect(turns(little)).toEqual([1]);
+    expect(little.length).toBeGreaterThan(0.9 * FRAME_RATE * ((TRIED_MS - SETTLED_MS) / 1_000));
+    expect(isDecodable(units)).toBe(true);
+  }
+  down.change(WIDE, world.clock.now());
+  for (const one of both) await untilBest(world, one, 1);
+  for (const { keyFrames } of cameras) expect(keyFrames[0]).toBeGreaterThan(1);
+  expect(world.reported).toEqual([]);
 });
