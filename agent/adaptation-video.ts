@@ -126,7 +126,12 @@ export class VideoAgreement {
     const all = this.#pictures.reduce((sum, one) => sum + this.#most(one).most, 0);
     const { most, ...limits } = this.#most(picture);
     const share = all === 0 ? 0 : Math.min(most, Math.round((bitsPerSecond * most) / all));
-    return shareAmongRenditions(share, picture.sentParts.length, limits);
+    const plans = shareAmongRenditions(share, picture.sentParts.length, limits);
+    if (!picture.keepsSize) return plans;
+    return plans.map((plan, at) => {
+      const { height = plan.maxHeight, frameRate = plan.maxFrameRate } = picture.sentParts[at]?.limits ?? {};
+      return { ...plan, maxHeight: height, maxFrameRate: frameRate };
+    });
   }
 
   /** What is less than agreed holds at once, what is more once it is agreed. */

@@ -98,6 +98,7 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   #coming: HeardVideo[] = [];
   #switches = 0;
   #unread = 0;
+  #keepsSize = false;
 
   /** @internal Streams come from `Call.video`, `Call.streams` and `Call.open`. */
   constructor(
@@ -160,6 +161,19 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
     listener: (event: VideoStreamEvents[Name]) => void,
   ): () => void {
     return this.#events.on(name, listener);
+  }
+
+  /**
+   * What is sent was made elsewhere and goes on as it is: its size and frame rate are no less than was offered and answered whatever the way takes, its
+   * rate alone is agreed anew, and units above that are left out. Tell it before anything is sent.
+   */
+  keepSize(): void {
+    this.#keepsSize = true;
+  }
+
+  /** @internal */
+  get keepsSize(): boolean {
+    return this.#keepsSize;
   }
 
   /** Asks the other end for a key frame, for a decoder that cannot go on; not more often than is of use. What is lost on the way is asked for anyway. */

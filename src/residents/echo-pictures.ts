@@ -40,6 +40,7 @@ async function echoUnits(
   shown: VideoStream,
   report: (error: unknown) => void,
 ): Promise<void> {
+  shown.keepSize();
   const stop = shown.on("wants", ({ keyFrame }) => {
     if (keyFrame) seen.requestKeyFrame();
   });

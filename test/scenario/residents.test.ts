@@ -11,6 +11,9 @@ import { type Agent, createIdentity } from "../../agent/node.ts";
 import type { VideoStream } from "../../agent/video-stream.ts";
 import { parseWav } from "../../codecs/wav.ts";
 import { type Carrier, CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
+import { settingOf } from "../../signaling/terms-change.ts";
+import { Link } from "../../src/emulation/link.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { readersText } from "../../src/residents/reader.ts";
 import { resample } from "../../src/residents/resample.ts";
@@ -23,7 +26,7 @@ import {
   startResidents,
 } from "../../src/residents/residents.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
-import { film, LAYERS, show, Watched } from "./showing.ts";
+import { Camera, film, LAYERS, show, Watched } from "./showing.ts";
 import { Recording, refusal } from "./talking.ts";
 import { ORIGIN, World, type WorldOptions } from "./world.ts";
 
@@ -61,9 +64,9 @@ async function populated(options: WorldOptions & { readonly bounds?: ResidentBou
 }
 
 /** An agent that trusts nobody in particular: it is the server that vouches for its residents. */
-async function caller(world: World): Promise<Agent> {
+async function caller(world: World, way: Carrier = world.network): Promise<Agent> {
   const { identity } = createIdentity({ name: "Ada" });
-  return await world.during(connectAgent(world.platform(), ORIGIN, { identity }));
+  return await world.during(connectAgent(world.platform(way), ORIGIN, { identity }));
 }
 
 function idOf({ listings }: Residents, kind: string): string {
@@ -126,6 +129,28 @@ describe("Echo", () => {
     expect(watched.units.every(({ speaker }) => speaker === echo)).toBe(true);
     await world.during(call.end());
     expect(world.reported).toEqual([]);
+  });
+
+  it("shows it back as large as it comes where the way back is thin: less of it, and none that is refused", async () => {
+    const { world, echo } = await populated();
+    const thin = new Link({ delay: 20, rate: 400_000, queue: 300 }, new SeededRandom(2));
+    const ada = await caller(world, world.way({ toClient: thin }));
+    const options = { audio: { codecs: ["pcmu"] }, video: { codecs: ["vp8"] } } as const;
+    const call = await world.during(ada.call(echo, options));
+    const refused: unknown[] = [];
+    call.on("frames-refused", (frames) => refused.push(frames));
+    const watched = new Watched(world, call);
+    const camera = new Camera(world, call);
+    await world.clock.advance(15_000);
+    const shown = watched.units.length;
+    await world.clock.advance(5_000);
+    expect(watched.units.length - shown).toBeGreaterThan(0);
+    expect([refused, world.reported]).toEqual([[], []]);
+    const { id = 0 } = call.video ?? {};
+    expect(settingOf(call.terms, 1, id)).toMatchObject({ max_height: 720, max_frame_rate: 30 });
+    expect(settingOf(call.terms, 1, id)?.bitrate_bps).toBeLessThan(400_000);
+    camera.off();
+    await world.during(call.end());
   });
 
   it("opens a stream of its own to show back what is opened in mid-call, and closes it with that", async () => {
