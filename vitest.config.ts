@@ -31,7 +31,7 @@ export default defineConfig({
         },
       },
       {
-        // Real browsers and an installed package: their tests wait for events and judge no sound, so three files at a time do, theirs and those of sockets.
+        // Real browsers and an installed package: their tests wait for events and judge no sound, so two files at a time do.
         extends: true,
         test: {
           name: "browser",
@@ -40,7 +40,7 @@ export default defineConfig({
           globalSetup: "test/browser/page/built-page.ts",
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
           isolate: false,
           sequence: { groupOrder: 1 },
         },
@@ -60,16 +60,16 @@ export default defineConfig({
         },
       },
       {
-        // Real processes and sockets that are asked what they answer, or allow for what a busy machine conceals: beside the browsers.
+        // Real processes and sockets that are asked what they answer, or allow for what a busy machine conceals: two files at a time.
         extends: true,
         test: {
           name: "sockets",
           include: WITHOUT_CLOCKS,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 3,
+          maxWorkers: 2,
           isolate: false,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 3 },
         },
       },
       {
@@ -83,7 +83,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           fileParallelism: false,
           isolate: false,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],
