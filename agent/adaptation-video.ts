@@ -128,10 +128,10 @@ export class VideoAgreement {
     const share = all === 0 ? 0 : Math.min(most, Math.round((bitsPerSecond * most) / all));
     const plans = shareAmongRenditions(share, picture.sentParts.length, limits);
     if (!picture.keepsSize) return plans;
-    return plans.map((plan, at) => {
-      const { height = plan.maxHeight, frameRate = plan.maxFrameRate } = picture.sentParts[at]?.limits ?? {};
-      return { ...plan, maxHeight: height, maxFrameRate: frameRate };
-    });
+    return plans.map((plan, at) => ({
+      ...plan,
+      maxHeight: picture.sentParts[at]?.limits.height ?? plan.maxHeight,
+    }));
   }
 
   /** What is less than agreed holds at once, what is more once it is agreed. */

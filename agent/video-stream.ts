@@ -164,8 +164,8 @@ export class VideoStream extends CallStream implements AsyncIterable<HeardVideo>
   }
 
   /**
-   * What is sent was made elsewhere and goes on as it is: its size and frame rate are no less than was offered and answered whatever the way takes, its
-   * rate alone is agreed anew, and units above that are left out. Tell it before anything is sent.
+   * What is sent was made elsewhere and goes on as it is: its height is no less than was offered and answered whatever the way takes, its rate alone is
+   * agreed anew, and units above that are left out. Tell it before anything is sent.
    */
   keepSize(): void {
     this.#keepsSize = true;

@@ -147,7 +147,7 @@ describe("Echo", () => {
     expect(watched.units.length - shown).toBeGreaterThan(0);
     expect([refused, world.reported]).toEqual([[], []]);
     const { id = 0 } = call.video ?? {};
-    expect(settingOf(call.terms, 1, id)).toMatchObject({ max_height: 720, max_frame_rate: 30 });
+    expect(settingOf(call.terms, 1, id)).toMatchObject({ max_height: 720 });
     expect(settingOf(call.terms, 1, id)?.bitrate_bps).toBeLessThan(400_000);
     camera.off();
     await world.during(call.end());

@@ -19,6 +19,7 @@ import { forgetCall, keepCall } from "./kept-call.ts";
 import { SentRate } from "./sent-rate.ts";
 import type { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
+import { Tampering } from "./tampering.ts";
 import { TROUBLES, type TroubleKind } from "./troubles.ts";
 import { watchVoice } from "./voice-news.ts";
 
@@ -45,7 +46,7 @@ export class CallDesk {
   #drawnTo: number | undefined;
   #pictures: CallPictures | undefined;
   #recording: Recording | undefined;
-  #tampering = false;
+  readonly #tampering = new Tampering();
   /** Reasons of refusal that were told already; told again after each deliberate act. */
   readonly #told = new Set<string>();
   #timers: ReturnType<typeof setInterval>[] = [];
@@ -239,7 +240,7 @@ export class CallDesk {
 
   tamper(): void {
     this.#told.clear();
-    this.#tampering = true;
+    this.#tampering.ask();
   }
 
   async send(value: object): Promise<void> {
@@ -320,6 +321,7 @@ export class CallDesk {
   }
 
   #frame({ direction, stream, sequence, fate, reason, level }: FrameFate): void {
+    if (direction === "sent") this.#tampering.sent({ sequence, fate });
     const isPicture = this.#call?.streams.find(({ id }) => id === stream)?.modality === "video";
     // What came of a picture is drawn where it is decoded, with its size.
     if (isPicture && fate === "verified") return;
@@ -340,11 +342,8 @@ export class CallDesk {
   }
 
   #packet(packet: Uint8Array): void {
-    if (!this.#tampering) return;
-    this.#tampering = false;
-    const last = packet.length - 1;
-    packet[last] = (packet[last] as number) ^ 1;
-    this.#notice("One bit of your next frame was flipped, after it was signed.");
+    if (this.#tampering.alter(packet))
+      this.#notice("One bit of your next frame was flipped, after it was signed.");
   }
 
   async #hear(call: Call): Promise<void> {
