@@ -1,10 +1,8 @@
 /** A silence that nobody hears: nobody wakes for it, and what is said after it stands where it would have stood. */
 import { expect, it } from "vitest";
-import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
-import { seedSigner } from "../test/keys.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
-import { LinearCodec } from "../test/playing.ts";
-import { AudioPlayer } from "./audio-player.ts";
+import { LinearCodec, lonePlayer } from "../test/playing.ts";
+import type { AudioPlayer } from "./audio-player.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import { MediaTime } from "./media-time.ts";
 
@@ -21,20 +19,12 @@ function twoTurns(hearsSilence: () => boolean, during: (player: AudioPlayer, clo
   const time = new MediaTime(clock);
   const codec = new LinearCodec(48_000, FRAME_MS);
   const heard: HeardAudio[] = [];
-  const player = new AudioPlayer({
+  const player = lonePlayer({
     clock,
     time,
     codec,
-    receipts: new ReceiptTracker({
-      ...{ sessionDigest: new Uint8Array(32), listenerLeg: 1, speakerLeg: 0, stream: 1, keyGeneration: 0 },
-      ...{ signer: seedSigner(1), start: 0 },
-    }),
-    speaker: "speaker",
-    played: () => {},
     heard: (piece) => heard.push(piece),
     silenceIsHeard: hearsSilence,
-    concealed: () => {},
-    cutOff: () => {},
   });
   const say = (from: number, first: number): void => {
     for (let index = 0; index < TURN_FRAMES; index += 1) {

@@ -1,11 +1,8 @@
 /** A machine that stands still: what came meanwhile is heard, and nothing is made up for it. */
 import { expect, it } from "vitest";
 import type { Clock } from "../codecs/clock.ts";
-import { ReceiptTracker } from "../sfu/receipt-tracker.ts";
-import { seedSigner } from "../test/keys.ts";
 import { VirtualClock } from "../test/net/virtual-clock.ts";
-import { LinearCodec } from "../test/playing.ts";
-import { AudioPlayer } from "./audio-player.ts";
+import { LinearCodec, lonePlayer } from "../test/playing.ts";
 import { MediaTime } from "./media-time.ts";
 
 const FRAME_MS = 20;
@@ -27,20 +24,12 @@ function played(standstill: number) {
   const time = new MediaTime(virtual);
   const codec = new LinearCodec(48_000, FRAME_MS);
   const heard: (number | string)[] = [];
-  const player = new AudioPlayer({
+  const player = lonePlayer({
     clock,
     time,
     codec,
-    receipts: new ReceiptTracker({
-      ...{ sessionDigest: new Uint8Array(32), listenerLeg: 1, speakerLeg: 0, stream: 1, keyGeneration: 0 },
-      ...{ signer: seedSigner(1), start: 0 },
-    }),
-    speaker: "speaker",
-    played: () => {},
     heard: (piece) => heard.push(piece.kind === "speech" ? piece.sequence : piece.kind),
     silenceIsHeard: () => false,
-    concealed: () => {},
-    cutOff: () => {},
   });
   for (let sequence = 0; sequence < FRAMES; sequence += 1) {
     // Where the machine stands still what comes waits at the door, behind a timer that was due before it.

@@ -38,6 +38,26 @@ export class LinearCodec implements AudioCodec {
   close(): void {}
 }
 
+/** A player that belongs to no call: nobody asks how far it played, nor what it made up. */
+export function lonePlayer(
+  parts: Pick<
+    ConstructorParameters<typeof AudioPlayer>[0],
+    "clock" | "time" | "codec" | "heard" | "silenceIsHeard"
+  >,
+): AudioPlayer {
+  return new AudioPlayer({
+    ...parts,
+    receipts: new ReceiptTracker({
+      ...{ sessionDigest: new Uint8Array(32), listenerLeg: 1, speakerLeg: 0, stream: 1, keyGeneration: 0 },
+      ...{ signer: seedSigner(1), start: 0 },
+    }),
+    speaker: "speaker",
+    played: () => {},
+    concealed: () => {},
+    cutOff: () => {},
+  });
+}
+
 export interface PlayedScene {
   readonly seconds: number;
   readonly link: LinkConditions;
@@ -64,28 +84,15 @@ export function playScene(
   const time = new MediaTime(clock);
   const link = new Link(scene.link, new SeededRandom(scene.seed ?? 1));
   const spokenAt = (sequence: number) => ((sequence - FIRST_SEQUENCE) * frameMs) / skew;
-  const player = new AudioPlayer({
+  const player = lonePlayer({
     clock,
     time,
     codec,
-    receipts: new ReceiptTracker({
-      sessionDigest: new Uint8Array(32),
-      listenerLeg: 1,
-      speakerLeg: 0,
-      stream: 1,
-      keyGeneration: 0,
-      signer: seedSigner(1),
-      start: 0,
-    }),
-    speaker: "speaker",
-    played: () => {},
     heard: (piece) => {
       const at = piece.playedAt - time.wallAt(0);
       heard(piece, piece.kind === "speech" ? at - spokenAt(piece.sequence) : undefined);
     },
     silenceIsHeard: () => true,
-    concealed: () => {},
-    cutOff: () => {},
   });
   const frames = Math.floor((scene.seconds * 1000) / frameMs);
   for (let index = 0; index < frames; index += 1) {
