@@ -1,8 +1,20 @@
-/** AV1 as RTP carries it (the AV1 RTP payload specification of the Alliance for Open Media), one temporal unit in one payload. */
+/** AV1 as RTP carries it (the AV1 RTP payload specification of the Alliance for Open Media), a temporal unit in one payload or in several. */
 import { HAS_SIZE, leb128Bytes, OBU_TYPE, type Obu, readLeb128, readObu } from "./av1-obu.ts";
 import { BitReader } from "./bit-reader.ts";
+import { concatBytes } from "./concat-bytes.ts";
 import { ok, type Result, refuse } from "./result.ts";
 import type { VideoUnitFacts } from "./video-formats.ts";
+
+/** What one payload carries, taken apart. */
+export interface Av1Fragment {
+  /** The first element goes on with the last one of the payload before, and the last one goes on in the payload after. */
+  readonly continues: boolean;
+  readonly isContinued: boolean;
+  /** A coded video sequence begins with this payload. */
+  readonly startsSequence: boolean;
+  /** Views: units, or pieces of them. */
+  readonly elements: readonly Uint8Array[];
+}
 
 /** The units of a temporal unit in the low-overhead format (AV1 bitstream specification section 5.2), as views. Fault: `payload-malformed`. */
 export function parseTemporalUnit(bytes: Uint8Array): Result<readonly Obu[]> {
@@ -25,7 +37,7 @@ export function writeTemporalUnit(obus: readonly Obu[]): Uint8Array {
     sized[0] = (sized[0] as number) | HAS_SIZE;
     pieces.push(sized, Uint8Array.from(leb128Bytes(content.length)), content);
   }
-  return concat(pieces);
+  return concatBytes(pieces);
 }
 
 /** Whether decoding can begin here, the picture's size where it can, and the temporal layer where there are any. */
@@ -44,15 +56,9 @@ export function readAv1Facts(obus: readonly Obu[]): Result<VideoUnitFacts> {
 
 /** The payload of one temporal unit, a new array: without temporal delimiters and tile lists, and without sizes inside the units. */
 export function writeAv1Payload(obus: readonly Obu[], startsSequence: boolean): Uint8Array {
-  const elements = obus.filter(({ type }) => !isLeftOut(type));
-  const count = elements.length <= MAX_COUNTED ? elements.length : 0;
-  const pieces: Uint8Array[] = [Uint8Array.of((count << 4) | (startsSequence ? STARTS_SEQUENCE : 0))];
-  elements.forEach(({ header, content }, index) => {
-    const hasLength = count === 0 || index < count - 1;
-    if (hasLength) pieces.push(Uint8Array.from(leb128Bytes(header.length + content.length)));
-    pieces.push(header, content);
-  });
-  return concat(pieces);
+  const told = obus.filter(({ type }) => !isLeftOut(type));
+  const elements = told.map(({ header, content }) => concatBytes([header, content]));
+  return writeAv1Fragment({ continues: false, isContinued: false, startsSequence, elements });
 }
 
 /**
@@ -60,11 +66,23 @@ export function writeAv1Payload(obus: readonly Obu[], startsSequence: boolean): 
  * Temporal delimiters and tile lists are passed over.
  */
 export function parseAv1Payload(payload: Uint8Array): Result<readonly Obu[]> {
+  const fragment = parseAv1Fragment(payload);
+  if (!fragment.ok) return fragment;
+  const { continues, isContinued, elements } = fragment.value;
+  return continues || isContinued
+    ? malformed("not a whole temporal unit", 0)
+    : readAv1Elements(elements, payload);
+}
+
+/**
+ * Takes the payload of a temporal unit, or of a piece of one, apart. Refuses with `payload-malformed` what is cut or has too many elements; what is in
+ * them is not looked at.
+ */
+export function parseAv1Fragment(payload: Uint8Array): Result<Av1Fragment> {
   const aggregation = payload[0];
   if (aggregation === undefined) return malformed("empty", 0);
-  if ((aggregation & (CONTINUES | IS_CONTINUED)) !== 0) return malformed("not a whole temporal unit", 0);
   const count = (aggregation >> 4) & MAX_COUNTED;
-  const obus: Obu[] = [];
+  const elements: Uint8Array[] = [];
   let at = 1;
   for (let index = 1; at < payload.length; index += 1) {
     let end = payload.length;
@@ -76,15 +94,57 @@ export function parseAv1Payload(payload: Uint8Array): Result<readonly Obu[]> {
       end = at + length.value;
     }
     if (index > MAX_OBUS) return malformed("too many units", at);
-    const read = readObu(payload, at, end);
-    if (!read.ok) return read;
-    if (read.value.next !== end) return malformed("more than one unit in an element", at);
-    if (!isLeftOut(read.value.obu.type)) obus.push(read.value.obu);
+    elements.push(payload.subarray(at, end));
     if (end === payload.length && count !== 0 && index < count)
       return malformed("fewer elements than announced", at);
     at = end;
   }
+  return ok({
+    continues: (aggregation & CONTINUES) !== 0,
+    isContinued: (aggregation & IS_CONTINUED) !== 0,
+    startsSequence: (aggregation & STARTS_SEQUENCE) !== 0,
+    elements,
+  });
+}
+
+/**
+ * The units of whole elements, one in each; temporal delimiters and tile lists are passed over. Refuses with `payload-malformed`; the fault counts bytes of
+ * `origin`, where the elements are views on that.
+ */
+export function readAv1Elements(
+  elements: readonly Uint8Array[],
+  origin?: Uint8Array,
+): Result<readonly Obu[]> {
+  if (elements.length > MAX_OBUS) return malformed("too many units", 0);
+  const obus: Obu[] = [];
+  for (const element of elements) {
+    const start = origin === undefined ? 0 : element.byteOffset - origin.byteOffset;
+    const end = start + element.length;
+    const read = readObu(origin ?? element, start, end);
+    if (!read.ok) return read;
+    if (read.value.next !== end) return malformed("more than one unit in an element", start);
+    if (!isLeftOut(read.value.obu.type)) obus.push(read.value.obu);
+  }
   return obus.length === 0 ? malformed("no units", 1) : ok(obus);
+}
+
+/** The payload of whole elements and pieces of elements, a new array: what {@link parseAv1Fragment} reads. */
+export function writeAv1Fragment({
+  continues,
+  isContinued,
+  startsSequence,
+  elements,
+}: Av1Fragment): Uint8Array {
+  const count = elements.length <= MAX_COUNTED ? elements.length : 0;
+  const flags =
+    (continues ? CONTINUES : 0) | (isContinued ? IS_CONTINUED : 0) | (startsSequence ? STARTS_SEQUENCE : 0);
+  const pieces: Uint8Array[] = [Uint8Array.of(flags | (count << 4))];
+  elements.forEach((element, index) => {
+    const hasLength = count === 0 || index < count - 1;
+    if (hasLength) pieces.push(Uint8Array.from(leb128Bytes(element.length)));
+    pieces.push(element);
+  });
+  return concatBytes(pieces);
 }
 
 /** What of a sequence header (section 5.5) matters here; undefined where it is cut. */
@@ -142,16 +202,6 @@ function isShownKeyFrame(content: Uint8Array): boolean {
 /** Of units that senders leave out and receivers pass over (sections 4.4 and 5). */
 function isLeftOut(type: number): boolean {
   return type === OBU_TYPE.temporalDelimiter || type === OBU_TYPE.tileList;
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 function malformed(message: string, offset: number): Result<never> {

@@ -1,4 +1,4 @@
-/** VP8 as RTP carries it (RFC 7741), one frame in one payload, and what a frame says of itself in its first bytes (RFC 6386 section 9.1). */
+/** VP8 as RTP carries it (RFC 7741), a frame in one payload or in several, and what a frame says of itself in its first bytes (RFC 6386 section 9.1). */
 import { type PictureId, pictureIdBytes, readPictureId } from "./picture-id.ts";
 import { ok, type Result, refuse } from "./result.ts";
 import type { VideoUnitFacts } from "./video-formats.ts";
@@ -24,6 +24,14 @@ export interface Vp8Payload {
   readonly frame: Uint8Array;
 }
 
+/** One payload taken apart that may be a piece of a frame. `piece` is a view on it. */
+export interface Vp8Fragment {
+  readonly descriptor: Vp8Descriptor;
+  /** Whether a frame begins here. */
+  readonly begins: boolean;
+  readonly piece: Uint8Array;
+}
+
 /** Key or not, and the size that a key frame has. Refuses with `payload-malformed` what no VP8 frame begins with. */
 export function readVp8Frame(frame: Uint8Array): Result<VideoUnitFacts> {
   if (frame.length < FRAME_TAG_BYTES) return malformed("frame shorter than its tag", frame.length);
@@ -45,6 +53,11 @@ export function readVp8Frame(frame: Uint8Array): Result<VideoUnitFacts> {
 
 /** The payload of one whole frame, a new array. */
 export function writeVp8Payload(descriptor: Vp8Descriptor, frame: Uint8Array): Uint8Array {
+  return writeVp8Fragment(descriptor, frame, true);
+}
+
+/** The payload of a piece of a frame, a new array; `begins`: of its first piece. */
+export function writeVp8Fragment(descriptor: Vp8Descriptor, piece: Uint8Array, begins: boolean): Uint8Array {
   const { pictureId, baseIndex, layer, layerSync = false, keyIndex } = descriptor;
   const extension =
     (pictureId === undefined ? 0 : HAS_PICTURE_ID) |
@@ -52,7 +65,7 @@ export function writeVp8Payload(descriptor: Vp8Descriptor, frame: Uint8Array): U
     (layer === undefined ? 0 : HAS_LAYER) |
     (keyIndex === undefined ? 0 : HAS_KEY_INDEX);
   const head = [
-    START_OF_PARTITION |
+    (begins ? START_OF_PARTITION : 0) |
       (extension === 0 ? 0 : EXTENDED) |
       (descriptor.nonReference === true ? NON_REFERENCE : 0),
   ];
@@ -62,9 +75,9 @@ export function writeVp8Payload(descriptor: Vp8Descriptor, frame: Uint8Array): U
   if (layer !== undefined || keyIndex !== undefined) {
     head.push(((layer ?? 0) << 6) | (layerSync ? LAYER_SYNC : 0) | (keyIndex ?? 0));
   }
-  const payload = new Uint8Array(head.length + frame.length);
+  const payload = new Uint8Array(head.length + piece.length);
   payload.set(head);
-  payload.set(frame, head.length);
+  payload.set(piece, head.length);
   return payload;
 }
 
@@ -73,11 +86,17 @@ export function writeVp8Payload(descriptor: Vp8Descriptor, frame: Uint8Array): U
  * beginning. Bits that RFC 7741 keeps for later are passed over.
  */
 export function parseVp8Payload(payload: Uint8Array): Result<Vp8Payload> {
+  const fragment = parseVp8Fragment(payload);
+  if (!fragment.ok) return fragment;
+  const { begins, descriptor, piece } = fragment.value;
+  return begins ? ok({ descriptor, frame: piece }) : malformed("not the beginning of a frame", 0);
+}
+
+/** Takes the payload of a frame, or of a piece of one, apart. Refuses with `payload-malformed` a descriptor that is cut. */
+export function parseVp8Fragment(payload: Uint8Array): Result<Vp8Fragment> {
   const first = payload[0];
   if (first === undefined) return malformed("empty", 0);
-  if ((first & START_OF_PARTITION) === 0 || (first & PARTITION) !== 0) {
-    return malformed("not the beginning of a frame", 0);
-  }
+  const begins = (first & START_OF_PARTITION) !== 0 && (first & PARTITION) === 0;
   const extended = (first & EXTENDED) !== 0;
   const extension = extended ? payload[1] : 0;
   if (extension === undefined) return cut(1);
@@ -104,7 +123,7 @@ export function parseVp8Payload(payload: Uint8Array): Result<Vp8Payload> {
     if ((extension & HAS_KEY_INDEX) !== 0) descriptor = { ...descriptor, keyIndex: byte & KEY_INDEX };
   }
   if (at >= payload.length) return malformed("no frame behind the descriptor", at);
-  return ok({ descriptor, frame: payload.subarray(at) });
+  return ok({ begins, descriptor, piece: payload.subarray(at) });
 }
 
 function cut(at: number): Result<never> {

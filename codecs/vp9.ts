@@ -1,4 +1,4 @@
-/** VP9 as RTP carries it (RFC 9628), one picture in one payload. */
+/** VP9 as RTP carries it (RFC 9628), a picture in one payload or in several. */
 import { readU16 } from "./big-endian.ts";
 import { BitReader } from "./bit-reader.ts";
 import { type PictureId, pictureIdBytes, readPictureId } from "./picture-id.ts";
@@ -28,6 +28,15 @@ export interface Vp9Payload {
   readonly picture: Uint8Array;
 }
 
+/** One payload taken apart that may be a piece of a picture. `piece` is a view on it. */
+export interface Vp9Fragment {
+  readonly descriptor: Vp9Descriptor;
+  /** Whether a picture begins here, and whether it ends. */
+  readonly begins: boolean;
+  readonly ends: boolean;
+  readonly piece: Uint8Array;
+}
+
 /**
  * Key or not, and the size that a key frame has, from the uncompressed header of the first frame (VP9 bitstream specification section
  * 6.2). Refuses with `payload-malformed` what no VP9 frame begins with.
@@ -54,10 +63,20 @@ export function readVp9Picture(picture: Uint8Array): Result<VideoUnitFacts> {
 
 /** The payload of one whole picture, a new array. */
 export function writeVp9Payload(descriptor: Vp9Descriptor, picture: Uint8Array): Uint8Array {
-  const { pictureId, interPredicted, layer, baseIndex, references, size } = descriptor;
+  return writeVp9Fragment(descriptor, picture, { begins: true, ends: true });
+}
+
+/** The payload of a piece of a picture, a new array. Its size is told by the first piece alone. */
+export function writeVp9Fragment(
+  descriptor: Vp9Descriptor,
+  piece: Uint8Array,
+  { begins, ends }: { readonly begins: boolean; readonly ends: boolean },
+): Uint8Array {
+  const { pictureId, interPredicted, layer, baseIndex, references } = descriptor;
+  const size = begins ? descriptor.size : undefined;
   const head = [
-    BEGINS |
-      ENDS |
+    (begins ? BEGINS : 0) |
+      (ends ? ENDS : 0) |
       (pictureId === undefined ? 0 : HAS_PICTURE_ID) |
       (interPredicted ? INTER_PREDICTED : 0) |
       (layer === undefined ? 0 : HAS_LAYER) |
@@ -78,9 +97,9 @@ export function writeVp9Payload(descriptor: Vp9Descriptor, picture: Uint8Array):
   if (size !== undefined) {
     head.push(HAS_SIZES, size.width >> 8, size.width & 0xff, size.height >> 8, size.height & 0xff);
   }
-  const payload = new Uint8Array(head.length + picture.length);
+  const payload = new Uint8Array(head.length + piece.length);
   payload.set(head);
-  payload.set(picture, head.length);
+  payload.set(piece, head.length);
   return payload;
 }
 
@@ -89,9 +108,16 @@ export function writeVp9Payload(descriptor: Vp9Descriptor, picture: Uint8Array):
  * one of several spatial layers. Bits that RFC 9628 keeps for later are passed over, as is how a group of pictures is built.
  */
 export function parseVp9Payload(payload: Uint8Array): Result<Vp9Payload> {
+  const fragment = parseVp9Fragment(payload);
+  if (!fragment.ok) return fragment;
+  const { begins, ends, descriptor, piece } = fragment.value;
+  return begins && ends ? ok({ descriptor, picture: piece }) : malformed("not a whole picture", 0);
+}
+
+/** Takes the payload of a picture, or of a piece of one, apart, and refuses as {@link parseVp9Payload} does. */
+export function parseVp9Fragment(payload: Uint8Array): Result<Vp9Fragment> {
   const first = payload[0];
   if (first === undefined) return malformed("empty", 0);
-  if ((first & BEGINS) === 0 || (first & ENDS) === 0) return malformed("not a whole picture", 0);
   const isFlexible = (first & FLEXIBLE) !== 0;
   const interPredicted = (first & INTER_PREDICTED) !== 0;
   let descriptor: Vp9Descriptor = {
@@ -133,7 +159,8 @@ export function parseVp9Payload(payload: Uint8Array): Result<Vp9Payload> {
     at = next;
   }
   if (at >= payload.length) return malformed("no picture behind the descriptor", at);
-  return ok({ descriptor, picture: payload.subarray(at) });
+  const [begins, ends] = [(first & BEGINS) !== 0, (first & ENDS) !== 0];
+  return ok({ begins, ends, descriptor, piece: payload.subarray(at) });
 }
 
 /** How many pictures back the references lie: seven bits each, and one that says whether another follows. */

@@ -1,6 +1,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { encodeBase64url } from "../../codecs/base64url.ts";
 import { canonicalize } from "../../codecs/canonical-json.ts";
+import { concatBytes } from "../../codecs/concat-bytes.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Result } from "../../codecs/result.ts";
@@ -61,7 +62,7 @@ export function buildEvidence(input: EvidenceInput, verifier: Verifier): BuiltEv
     )
     .map(({ line }) => encodeLine(line));
   ordered.push(encodeLine({ kind: "index", digests: encodeBase64url(indexLines(ordered)) }));
-  const body = concat(ordered);
+  const body = concatBytes(ordered);
   const seal: SealPayload = {
     session_id: session.sessionId,
     lines: ordered.length,
@@ -69,7 +70,7 @@ export function buildEvidence(input: EvidenceInput, verifier: Verifier): BuiltEv
     iat: Math.floor(input.now / 1000),
   };
   const sealLine = encodeLine({ kind: "seal", jws: signJws(SEAL.typ, seal, input.server.signer) });
-  return { bytes: concat([body, sealLine]), participants };
+  return { bytes: concatBytes([body, sealLine]), participants };
 }
 
 /** How lines of one kind follow each other: server, caller, callee. */
@@ -144,16 +145,6 @@ function must<Value>(result: Result<Value>): Value {
 
 function missing(what: string): ParleyError {
   return new ParleyError({ code: "evidence-invalid", message: `The log lacks ${what}.` });
-}
-
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 }
 
 const OWNERS: readonly LineOwner[] = ["server", "caller", "callee"];

@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parseTemporalUnit, readAv1Facts, writeTemporalUnit } from "../../codecs/av1.ts";
+import { concatBytes } from "../../codecs/concat-bytes.ts";
 import { encodeIvf, type Ivf, parseIvf } from "../../codecs/ivf.ts";
+import { joinVideoFragments, readVideoFragment, splitVideoPayload } from "../../codecs/rtp-fragment.ts";
 import { VIDEO_FORMATS, type VideoFormatName } from "../../codecs/video-formats.ts";
 import { parseVideoPayload, readVideoUnit, VideoPayloadWriter } from "../../codecs/video-payload.ts";
 import type { FuzzTarget } from "./target.ts";
@@ -14,6 +16,7 @@ const CLIPS: Readonly<Record<VideoFormatName, Ivf>> = {
 
 export const VIDEO_TARGETS: readonly FuzzTarget[] = [
   ...VIDEO_FORMATS.map(({ name }) => payloadTarget(name)),
+  ...VIDEO_FORMATS.map(({ name }) => fragmentsTarget(name)),
   {
     name: "av1-temporal-unit",
     examples: CLIPS.av1.frames.slice(0, 4).map(({ data }) => data),
@@ -62,6 +65,40 @@ function payloadTarget(format: VideoFormatName): FuzzTarget {
       if (key !== (width !== undefined && height !== undefined)) throw new Error("a key frame of no size");
       const facts = readVideoUnit(format, data);
       if (!facts.ok || facts.value.key !== key) throw new Error("the unit says otherwise than its payload");
+      return true;
+    },
+  };
+}
+
+/** The payloads of one unit in pieces, each behind its length. */
+function fragmentsTarget(format: VideoFormatName): FuzzTarget {
+  const writer = new VideoPayloadWriter(format, { picture: 0, base: 0 });
+  const examples = CLIPS[format].frames.slice(0, 3).map(({ data }, index) => {
+    const made = writer.write(data, index % 2 === 0 ? 0 : 1);
+    const pieces = made.ok ? splitVideoPayload(format, made.value.payload, 300) : made;
+    if (!pieces.ok) throw new Error(pieces.fault.message);
+    return concatBytes(
+      pieces.value.flatMap((piece) => [Uint8Array.of(piece.length >> 8, piece.length & 0xff), piece]),
+    );
+  });
+  return {
+    name: `${format}-fragments`,
+    examples,
+    tokens: ["\u0090\u00ff", "\u0049\u0083\u0042", "\u0010\u0032", "\u0000\u0001", "\u0001\u002c"],
+    run(input) {
+      const pieces: Uint8Array[] = [];
+      for (let at = 0; at + 2 <= input.length; ) {
+        const end = at + 2 + (((input[at] as number) << 8) | (input[at + 1] as number));
+        pieces.push(input.subarray(at + 2, end));
+        at = end;
+      }
+      for (const piece of pieces) readVideoFragment(format, piece);
+      const unit = joinVideoFragments(format, pieces);
+      if (!unit.ok) return false;
+      const { key, data } = unit.value;
+      if (data.length > 2 * input.length + 8) throw new Error("a unit out of nothing");
+      const facts = readVideoUnit(format, data);
+      if (!facts.ok || facts.value.key !== key) throw new Error("the unit says otherwise than its pieces");
       return true;
     },
   };
