@@ -130,6 +130,8 @@ export interface AccessTokenOptions {
   readonly scope: readonly string[];
   /** Seconds until it runs out, 1 to 3,600. Default 600. */
   readonly lifetime?: number;
+  /** Of a WebRTC peer that is to use it: SHA-256 of its DTLS certificate, 64 hex digits, as `a=fingerprint` has it. Default: any may. */
+  readonly fingerprint?: string;
 }
 
 /** Makes an access token, for backends: their clients bring it as `token` of `Agent.connect`. Throws `field-invalid`, `scope-malformed`. */
@@ -149,6 +151,7 @@ export function createAccessToken({
       audience,
       scope: unwrap(parseScopes(scope)),
       lifetime,
+      fingerprint: options.fingerprint,
       jti: uuidv7(),
       now: Date.now(),
     },

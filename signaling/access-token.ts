@@ -1,9 +1,10 @@
-import { decodeBase64url } from "../codecs/base64url.ts";
+import { decodeBase64url, encodeBase64url } from "../codecs/base64url.ts";
 import { isJsonObject, type JsonObject, parseJson } from "../codecs/canonical-json.ts";
 import { duplicateMember } from "../codecs/duplicate-members.ts";
+import { decodeHex, encodeHex } from "../codecs/hex.ts";
 import { type Fault, ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed } from "../codecs/signer.ts";
-import type { AccessGrant } from "./authority.ts";
+import type { AccessGrant, TokenConfirmation } from "./authority.ts";
 import { signJws } from "./jws.ts";
 import { formatScopes, parseScopes, type ScopeSet } from "./scope.ts";
 import { AGENT_ID, list, object, optional, readShape, SECONDS, type Shape, text } from "./shape.ts";
@@ -13,6 +14,9 @@ import { CLOCK_SKEW_SECONDS, toSeconds } from "./validity.ts";
 const MAX_TOKEN_CHARACTERS = 8_192;
 /** Longest life of an access token, seconds: there is no list of those taken back. */
 const MAX_TOKEN_SECONDS = 3_600;
+
+/** Bytes of a SHA-256 fingerprint. */
+const FINGERPRINT_BYTES = 32;
 
 /** Signature algorithms of access tokens (RFC 7518, RFC 8037). */
 export const TOKEN_ALGORITHMS = ["EdDSA", "ES256", "RS256"] as const;
@@ -41,6 +45,8 @@ export type TokenClaims = {
   readonly nbf?: number;
   readonly jti: string;
   readonly scope: string | readonly string[];
+  /** Binds the token to whoever holds a key (RFC 7800). Of its members Parley reads this one. */
+  readonly cnf?: { readonly "x5t#S256"?: string };
 };
 
 /**
@@ -77,7 +83,7 @@ export function judgeClaims(
   claims: TokenClaims,
   { audiences, now }: { readonly audiences: readonly string[]; readonly now: number },
 ): Result<AccessGrant> {
-  const { iss, sub, aud, exp, iat, nbf, jti } = claims;
+  const { iss, sub, aud, exp, iat, nbf, jti, cnf } = claims;
   const named = typeof aud === "string" ? [aud] : aud;
   if (!named.some((audience) => audiences.includes(audience)))
     return tokenInvalid("aud", "The token is for another server.");
@@ -90,7 +96,12 @@ export function judgeClaims(
   if (seconds >= exp) return tokenExpired();
   const scope = readScope(claims.scope);
   if (!scope.ok) return tokenInvalid("scope", scope.fault.message);
-  return ok({ issuer: iss, tokenId: jti, agentId: sub, scope: scope.value, expiresAt: exp * 1000 });
+  const confirmation = readConfirmation(cnf);
+  if (!confirmation.ok) return confirmation;
+  return ok({
+    ...{ issuer: iss, tokenId: jti, agentId: sub, scope: scope.value, expiresAt: exp * 1000 },
+    ...(confirmation.value === undefined ? {} : { confirmation: confirmation.value }),
+  });
 }
 
 /** What an access token says. */
@@ -105,6 +116,8 @@ export interface AccessTokenInput {
   readonly lifetime: number;
   /** Unique among the issuer's tokens. */
   readonly jti: string;
+  /** SHA-256 of the certificate that its bearer must hold, 64 hex digits. */
+  readonly fingerprint?: string | undefined;
   /** Unix milliseconds. */
   readonly now: number;
 }
@@ -123,6 +136,7 @@ export function makeAccessToken<Key extends IdentitySigner>(
     exp: iat + input.lifetime,
     jti: input.jti,
     scope: formatScopes(input.scope).join(" "),
+    ...(input.fingerprint === undefined ? {} : { cnf: { "x5t#S256": thumbprint(input.fingerprint) } }),
   };
   return signJws(ACCESS_TOKEN.typ, claims, signer);
 }
@@ -130,7 +144,8 @@ export function makeAccessToken<Key extends IdentitySigner>(
 /** Whether a token that was made will be taken: every claim of its form, and no longer life than one may have. Faults: `field-invalid`. */
 export function checkMade(token: string): Result<void> {
   const read = readAccessToken(token);
-  const judged = read.ok ? checkLife(read.value.claims) : read;
+  const lasting = read.ok ? checkLife(read.value.claims) : read;
+  const judged = lasting.ok && read.ok ? readConfirmation(read.value.claims.cnf) : lasting;
   if (judged.ok) return ok(undefined);
   const { message, at } = judged.fault;
   return refuse("field-invalid", message, at);
@@ -181,6 +196,23 @@ function readScope(scope: string | readonly string[]): Result<ScopeSet> {
   return parseScopes(typeof scope === "string" ? scope.replaceAll(",", " ") : scope, "scope");
 }
 
+/** `cnf` as it is checked. Faults: `token-invalid` for a thumbprint of another form. */
+function readConfirmation(cnf: TokenClaims["cnf"]): Result<TokenConfirmation | undefined> {
+  const encoded = cnf?.["x5t#S256"];
+  if (cnf === undefined || encoded === undefined)
+    return ok(cnf === undefined ? undefined : { fingerprint: undefined });
+  const bytes = decodeBase64url(encoded);
+  if (bytes.ok && bytes.value.length === FINGERPRINT_BYTES)
+    return ok({ fingerprint: encodeHex(bytes.value) });
+  return tokenInvalid("cnf", "A thumbprint is base64url of 32 bytes.");
+}
+
+/** Base64url of a fingerprint; as it is where it is none, which {@link checkMade} then says. */
+function thumbprint(fingerprint: string): string {
+  const bytes = decodeHex(fingerprint, FINGERPRINT_BYTES);
+  return bytes.ok ? encodeBase64url(bytes.value) : fingerprint;
+}
+
 function memberOf({ at }: Fault): string {
   return /^token\.([a-z]+)/.exec(at ?? "")?.[1] ?? "payload";
 }
@@ -205,6 +237,9 @@ const CLAIMS: Shape<TokenClaims> = object<TokenClaims>(
     nbf: optional(SECONDS),
     jti: text({ min: 1, max: 256, pattern: /^[!-~]+$/ }),
     scope: oneOrMore(text({ max: 4_096, pattern: /^[ -~]*$/ }), 64),
+    cnf: optional(
+      object<NonNullable<TokenClaims["cnf"]>>({ "x5t#S256": optional(text({ max: 64 })) }, { open: true }),
+    ),
   },
   { open: true },
 );

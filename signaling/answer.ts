@@ -2,11 +2,23 @@ import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { AUDIO_ANSWER_STREAM, type AudioAnswerStream } from "./audio-stream.ts";
 import { DATA_ANSWER_STREAM, type DataAnswerStream } from "./data-stream.ts";
+import { checkStatement, GATEWAY_STATEMENT, type GatewayStatement } from "./gateway.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { MAX_STREAMS, OFFER_LIFETIME_SECONDS, type Offer, scopeCeiling } from "./offer.ts";
 import { missingScopes, parseScopes, type ScopeSet } from "./scope.ts";
-import { AGENT_ID, DIGEST, list, object, oneOf, SECONDS, type Shape, text, variant } from "./shape.ts";
+import {
+  AGENT_ID,
+  DIGEST,
+  list,
+  object,
+  oneOf,
+  optional,
+  SECONDS,
+  type Shape,
+  text,
+  variant,
+} from "./shape.ts";
 import { CLOCK, type ClockStatement, JWS_TEXT, PROFILE, type Profile, SCOPE_LIST } from "./stream-fields.ts";
 import { misfitOf, strayRendition } from "./stream-pairs.ts";
 import { CLOCK_SKEW_SECONDS, isCurrent } from "./validity.ts";
@@ -22,7 +34,10 @@ export type AnswerPayload = {
   /** SHA-256 of the signed offer as the callee received it, 64 hex digits. */
   readonly offer_digest: string;
   readonly caller: string;
+  /** Who was called, whoever signs. */
   readonly callee: string;
+  /** Of an answer that a gateway signs: for whom. Its media key names the gateway. */
+  readonly gateway?: GatewayStatement;
   /** The callee's media-key certificate. */
   readonly media_key: string;
   readonly scope: readonly string[];
@@ -60,8 +75,10 @@ export function readAnswer(jws: string): Result<AnswerPayload> {
 
 /** Who is expected to have signed an answer, and to what. */
 export interface AnswerExpectation {
-  /** The callee's identity key. */
+  /** The identity key of who signs. */
   readonly publicKey: Uint8Array;
+  /** Agent-ID of the gateway that signs for the callee. Absent: the callee itself signs. */
+  readonly gateway?: string | undefined;
   readonly offer: Offer;
   readonly sessionId?: string | undefined;
   /** Unix milliseconds. Absent: times are judged against each other only, as an auditor does. */
@@ -69,7 +86,7 @@ export interface AnswerExpectation {
 }
 
 /**
- * Judges an answer: signature, parties, the digest of the offer, times, the media key's certificate, and that profile,
+ * Judges an answer: signature, parties, whether it may be a gateway's, the digest of the offer, times, the media key's certificate, and that profile,
  * streams, codecs, formats and scope lie within what was offered. Faults: `signature-invalid`, `field-invalid`,
  * `json-not-canonical`, `scope-malformed`, `scope-violation`, `certificate-invalid`, each with its place.
  */
@@ -84,6 +101,8 @@ export function verifyAnswer(jws: string, expected: AnswerExpectation, verifier:
     return invalid("The answer names another caller.", "answer.caller");
   if (payload.callee !== offer.payload.callee)
     return invalid("The answer is another agent's.", "answer.callee");
+  const stated = checkSigner(payload, expected);
+  if (!stated.ok) return stated;
   if (expected.sessionId !== undefined && payload.session_id !== expected.sessionId) {
     return invalid("The answer is for another session.", "answer.session_id");
   }
@@ -110,7 +129,7 @@ export function verifyAnswer(jws: string, expected: AnswerExpectation, verifier:
   const mediaKey = verifyMediaKey(
     payload.media_key,
     {
-      agentId: payload.callee,
+      agentId: expected.gateway ?? payload.callee,
       publicKey: expected.publicKey,
       offerId: offer.payload.offer_id,
       now: expected.now,
@@ -119,6 +138,18 @@ export function verifyAnswer(jws: string, expected: AnswerExpectation, verifier:
   );
   if (!mediaKey.ok) return mediaKey;
   return ok({ jws, digest: jwsDigest(jws), payload, mediaKey: mediaKey.value, scope: scope.value });
+}
+
+/** Who is called answers itself, or has a gateway that the offer takes. */
+function checkSigner(
+  { callee, gateway }: AnswerPayload,
+  { gateway: signer, offer }: Pick<AnswerExpectation, "gateway" | "offer">,
+): Result<void> {
+  if (signer === undefined)
+    return gateway === undefined ? ok(undefined) : invalid("The answer is a gateway's.", AT);
+  if (gateway === undefined) return invalid("The answer does not say for whom a gateway gives it.", AT);
+  if (offer.payload.gateways !== true) return invalid("The caller takes no gateways.", AT);
+  return checkStatement(gateway, { signer, subject: callee }, AT);
 }
 
 /** The first choice of `answer` that `offer` does not hold, by its place; `undefined` when all do. */
@@ -140,6 +171,8 @@ function outsideOffer(answer: AnswerPayload, offer: Offer): string | undefined {
   const stray = strayRendition(answer.streams);
   return stray === undefined ? undefined : `answer.streams[${stray}].codec`;
 }
+
+const AT = "answer.gateway";
 
 function invalid(message: string, at: string): ReturnType<typeof refuse> {
   return refuse("field-invalid", message, at);
@@ -163,6 +196,7 @@ export const ANSWER: SignedForm<AnswerPayload> = {
     offer_digest: DIGEST,
     caller: AGENT_ID,
     callee: AGENT_ID,
+    gateway: optional(GATEWAY_STATEMENT),
     media_key: JWS_TEXT,
     scope: SCOPE_LIST,
     profile: PROFILE,

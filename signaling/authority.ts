@@ -38,6 +38,16 @@ export interface AccessGrant {
   readonly scope: ScopeSet;
   /** Unix milliseconds. */
   readonly expiresAt: number;
+  /** `cnf`: whoever brings it must prove that it holds a key besides; absent for a token without. */
+  readonly confirmation?: TokenConfirmation | undefined;
+  /** SHA-256 of the token's ASCII bytes, 64 hex digits; absent for one that only an earlier process saw. */
+  readonly digest?: string | undefined;
+}
+
+/** What the bearer of a token must hold (RFC 7800). */
+export interface TokenConfirmation {
+  /** `x5t#S256`: SHA-256 of its certificate, 64 hex digits; `undefined` where another kind of proof is named. */
+  readonly fingerprint: string | undefined;
 }
 
 /** What an agent showed beside its documents: each can only narrow what those allow. */

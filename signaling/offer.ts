@@ -2,6 +2,7 @@ import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { IdentitySigner, Signed, Verifier } from "../codecs/signer.ts";
 import { AUDIO_OFFER_STREAM, type AudioOfferStream } from "./audio-stream.ts";
 import { DATA_OFFER_STREAM, type DataOfferStream } from "./data-stream.ts";
+import { checkStatement, GATEWAY_STATEMENT, type GatewayStatement } from "./gateway.ts";
 import { jwsDigest, readSigned, type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { type MediaKey, verifyMediaKey } from "./media-key.ts";
 import { parseScopes, type ScopeSet, sendingScopes, widen } from "./scope.ts";
@@ -12,6 +13,7 @@ import {
   list,
   object,
   oneOf,
+  optional,
   SECONDS,
   type Shape,
   UUID_V7,
@@ -38,8 +40,13 @@ export type OfferStream = AudioOfferStream | VideoOfferStream | DataOfferStream;
 export type OfferPayload = {
   readonly v: 1;
   readonly offer_id: string;
+  /** Who signs: an agent for itself, or a gateway for the agent that `gateway` names. */
   readonly caller: string;
   readonly callee: string;
+  /** Of a caller that is a gateway: for whom it calls. */
+  readonly gateway?: GatewayStatement;
+  /** A gateway may answer for the callee. Absent: the callee alone may. */
+  readonly gateways?: true;
   /** The caller's media-key certificate. */
   readonly media_key: string;
   readonly session: { readonly model: "bounded" | "persistent"; readonly ttl: number };
@@ -100,7 +107,12 @@ export function verifyOffer(jws: string, expected: OfferExpectation, verifier: V
   if (expected.callee !== undefined && payload.callee !== expected.callee) {
     return invalid("The offer is to another agent.", "offer.callee");
   }
-  if (payload.callee === payload.caller) return invalid("An agent does not call itself.", "offer.callee");
+  const { gateway } = payload;
+  const stated =
+    gateway === undefined ? ok(undefined) : checkStatement(gateway, { signer: payload.caller }, AT);
+  if (!stated.ok) return stated;
+  if (payload.callee === payload.caller || payload.callee === gateway?.subject)
+    return invalid("An agent does not call itself.", "offer.callee");
   if (payload.exp <= payload.iat || payload.exp > payload.iat + OFFER_LIFETIME_SECONDS) {
     return invalid(`An offer stands at most ${OFFER_LIFETIME_SECONDS} s.`, "offer.exp");
   }
@@ -136,6 +148,13 @@ function invalid(message: string, at: string): ReturnType<typeof refuse> {
   return refuse("field-invalid", message, at);
 }
 
+/** Agent-ID of the agent that calls, by itself or by a gateway. */
+export function callerOf({ caller, gateway }: OfferPayload): string {
+  return gateway?.subject ?? caller;
+}
+
+const AT = "offer.gateway";
+
 export const OFFER_STREAM: Shape<OfferStream> = variant("modality", {
   audio: AUDIO_OFFER_STREAM,
   video: VIDEO_OFFER_STREAM,
@@ -150,6 +169,8 @@ export const OFFER: SignedForm<OfferPayload> = {
     offer_id: UUID_V7,
     caller: AGENT_ID,
     callee: AGENT_ID,
+    gateway: optional(GATEWAY_STATEMENT),
+    gateways: optional(oneOf(true)),
     media_key: JWS_TEXT,
     session: object<OfferPayload["session"]>({
       model: oneOf("bounded", "persistent"),

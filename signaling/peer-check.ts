@@ -1,12 +1,13 @@
 import type { Fault, Result } from "../codecs/result.ts";
 import { ok, refuse } from "../codecs/result.ts";
 import type { Verifier } from "../codecs/signer.ts";
-import { type Answer, verifyAnswer } from "./answer.ts";
-import { type Genesis, verifyGenesis } from "./genesis.ts";
+import { type Answer, readAnswer, verifyAnswer } from "./answer.ts";
+import { type GatewayStatement, gatewayUnwanted } from "./gateway.ts";
+import { type Genesis, readGenesis, verifyGenesis } from "./genesis.ts";
 import { type IdentityDocument, readIdentityDocument } from "./identity-document.ts";
 import { encodePublicKey, keyFingerprint } from "./keys.ts";
 import type { MediaKey } from "./media-key.ts";
-import { type Offer, readOffer, verifyOffer } from "./offer.ts";
+import { callerOf, type Offer, readOffer, verifyOffer } from "./offer.ts";
 import { effectiveScope, type ScopeSet } from "./scope.ts";
 import { checkSendingAuthority } from "./sending-authority.ts";
 import {
@@ -28,11 +29,16 @@ export interface PeerPresentation {
 export interface OwnIdentity {
   readonly agentId: string;
   readonly publicKey: Uint8Array;
+  /** Of a gateway: Agent-ID of the agent that it acts for here. */
+  readonly onBehalfOf?: string | undefined;
 }
 
-/** The other end, checked. */
+/** The other end, checked: the agent itself, or a gateway that signs for it. */
 export interface CheckedPeer {
+  /** Of who signs. */
   readonly agentId: string;
+  /** For whom it takes part, by its own word, where it is a gateway. */
+  readonly gateway?: GatewayStatement | undefined;
   readonly genesis: Genesis;
   readonly identity: IdentityDocument;
   /** True when the issuer is among the anchors given; false when none were given. */
@@ -88,7 +94,7 @@ export function checkIncomingOffer(input: IncomingOfferInput, verifier: Verifier
   const { genesis, identity } = documents.value;
   const offer = verifyOffer(
     input.offer,
-    { publicKey: genesis.agentKey, caller: genesis.agentId, callee: input.me.agentId, now: input.now },
+    { publicKey: genesis.agentKey, caller: genesis.agentId, callee: nameOf(input.me), now: input.now },
     verifier,
   );
   if (!offer.ok) return offer;
@@ -98,10 +104,15 @@ export function checkIncomingOffer(input: IncomingOfferInput, verifier: Verifier
     genesis: genesis.scope,
   });
   if (!scope.ok) return untrusted(scope.fault);
-  const { mediaKey } = offer.value;
+  const { mediaKey, payload } = offer.value;
+  const { gateway } = payload;
   return ok({
     offer: offer.value,
-    caller: { ...documents.value, agentId: genesis.agentId, mediaKey, scope: scope.value },
+    caller: {
+      ...documents.value,
+      ...{ agentId: genesis.agentId, mediaKey, scope: scope.value },
+      ...(gateway === undefined ? {} : { gateway }),
+    },
   });
 }
 
@@ -110,7 +121,7 @@ export interface SessionInput {
   /** 0 when this end called, 1 when it was called. */
   readonly leg: 0 | 1;
   readonly me: OwnIdentity;
-  /** The Agent-ID dialled (leg 0), or the one that the checked offer named (leg 1). */
+  /** The Agent-ID dialled (leg 0), or the one that the checked offer named (leg 1): of the agent, whoever signs for it. */
   readonly peerAgentId: string;
   /** This end's own signed offer (leg 0) or answer (leg 1) as it was sent; the other one as presented. */
   readonly offer: string;
@@ -129,30 +140,40 @@ export interface SessionInput {
 }
 
 /**
- * What each end checks before it sends or plays a frame. The other end: Genesis hash against the Agent-ID expected,
- * issuer, identity document, authority for what it will send. The agreement: both signatures and media-key
+ * What each end checks before it sends or plays a frame. The other end: Genesis hash against the Agent-ID expected (where a gateway signs for
+ * that agent, and the caller takes gateways: its statement against that Agent-ID), issuer, identity document, authority for what it will send. The agreement: both signatures and media-key
  * certificates, that the answer is to this very offer and chooses within it, that this end's own part is its own. The
  * server: that the core rebuilt here is the one it witnessed.
  *
  * Faults: `peer-untrusted`, `signature-invalid`, `certificate-invalid`, `session-core-mismatch`.
  */
 export function checkSession(input: SessionInput, verifier: Verifier): Result<CheckedSession> {
-  const documents = checkDocuments(input.peer, input.peerAgentId, input.anchors, verifier);
+  const gateway = gatewayOf(input);
+  if (!gateway.ok) return gateway;
+  const signer = gateway.value === undefined ? input.peerAgentId : undefined;
+  const documents = checkDocuments(input.peer, signer, input.anchors, verifier);
   if (!documents.ok) return documents;
   const { genesis, identity } = documents.value;
-  const peerEnd: OwnIdentity = { agentId: genesis.agentId, publicKey: genesis.agentKey };
+  const onBehalfOf = gateway.value?.subject;
+  const peerEnd: OwnIdentity = { agentId: genesis.agentId, publicKey: genesis.agentKey, onBehalfOf };
   const [caller, callee] = input.leg === 0 ? [input.me, peerEnd] : [peerEnd, input.me];
 
   // It was current when it rang; ringing may have taken all of its time since.
   const offer = verifyOffer(
     input.offer,
-    { publicKey: caller.publicKey, caller: caller.agentId, callee: callee.agentId },
+    { publicKey: caller.publicKey, caller: caller.agentId, callee: nameOf(callee) },
     verifier,
   );
   if (!offer.ok) return agreementFault(offer.fault);
+  if (callerOf(offer.value.payload) !== nameOf(caller))
+    return refuse("session-core-mismatch", "A gateway calls for another agent.", "offer.gateway.subject");
   const answer = verifyAnswer(
     input.answer,
-    { publicKey: callee.publicKey, offer: offer.value, sessionId: input.sessionId, now: input.now },
+    {
+      publicKey: callee.publicKey,
+      gateway: callee.onBehalfOf === undefined ? undefined : callee.agentId,
+      ...{ offer: offer.value, sessionId: input.sessionId, now: input.now },
+    },
     verifier,
   );
   if (!answer.ok) return agreementFault(answer.fault);
@@ -180,6 +201,7 @@ export function checkSession(input: SessionInput, verifier: Verifier): Result<Ch
     agentId: genesis.agentId,
     mediaKey: peerSigned.mediaKey,
     scope: scope.value,
+    ...(gateway.value === undefined ? {} : { gateway: gateway.value }),
   };
   const mediaKey = input.leg === 0 ? offer.value.mediaKey : answer.value.mediaKey;
   for (const key of [mediaKey, peer.mediaKey]) {
@@ -203,15 +225,36 @@ export function checkSession(input: SessionInput, verifier: Verifier): Result<Ch
   });
 }
 
+/** What the other end signed of being a gateway, not judged. Faults: `peer-untrusted` where this end called and takes none, or for another agent. */
+function gatewayOf(input: SessionInput): Result<GatewayStatement | undefined> {
+  const offer = readOffer(input.offer);
+  const signed = input.leg === 0 ? readAnswer(input.answer) : offer;
+  // What cannot be read is refused where it is judged.
+  if (!signed.ok || signed.value.gateway === undefined) return ok(undefined);
+  const { gateway } = signed.value;
+  if (input.leg === 0 && offer.ok && offer.value.gateways !== true) return gatewayUnwanted("answer.gateway");
+  if (gateway.subject === input.peerAgentId) return ok(gateway);
+  return refuse("peer-untrusted", "The gateway acts for another agent.", "gateway.subject");
+}
+
+/** The agent that an end is, or acts for. */
+function nameOf({ agentId, onBehalfOf }: OwnIdentity): string {
+  return onBehalfOf ?? agentId;
+}
+
 type CheckedDocuments = Pick<CheckedPeer, "genesis" | "identity" | "anchored">;
 
 function checkDocuments(
   peer: PeerPresentation,
-  agentId: string,
+  agentId: string | undefined,
   anchors: readonly Uint8Array[] | undefined,
   verifier: Verifier,
 ): Result<CheckedDocuments> {
-  const genesis = verifyGenesis(peer.genesis, agentId, verifier);
+  // A gateway's own Agent-ID is expected by nobody: its signatures and its issuer are what count.
+  const genesis =
+    agentId === undefined
+      ? readGenesis(peer.genesis, verifier)
+      : verifyGenesis(peer.genesis, agentId, verifier);
   if (!genesis.ok) return untrusted(genesis.fault);
   const issuer = encodePublicKey(genesis.value.issuerKey);
   if (anchors !== undefined && !anchors.some((anchor) => encodePublicKey(anchor) === issuer)) {

@@ -4,10 +4,22 @@ import { encodeHex } from "../codecs/hex.ts";
 import { ok, type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
 import { type Answer, SESSION_ID } from "./answer.ts";
+import { GATEWAY_BEHALF, GATEWAY_EVIDENCE, type GatewayLeg, gatewayLeg } from "./gateway.ts";
 import { type SignedForm, signJws, verifySigned } from "./jws.ts";
 import { encodePublicKey } from "./keys.ts";
 import type { Offer } from "./offer.ts";
-import { AGENT_ID, DIGEST, list, object, oneOf, readShape, SECONDS, type Shape, text } from "./shape.ts";
+import {
+  AGENT_ID,
+  DIGEST,
+  list,
+  object,
+  oneOf,
+  optional,
+  readShape,
+  SECONDS,
+  type Shape,
+  text,
+} from "./shape.ts";
 import { JWS_TEXT } from "./stream-fields.ts";
 import { toSeconds } from "./validity.ts";
 
@@ -17,12 +29,13 @@ const SESSION_DOMAIN = "parley session v1\0";
 export type CoreLeg = {
   /** 0 caller, 1 callee. */
   readonly leg: 0 | 1;
+  /** Who signs on this leg: the agent, or the gateway that acts for it. */
   readonly agent_id: string;
   /** The leg's media-key certificate of generation 0. */
   readonly media_key: string;
   /** SHA-256 of the signed offer (leg 0) or answer (leg 1), 64 hex digits. */
   readonly signed: string;
-};
+} & Partial<GatewayLeg>;
 
 /** What never changes about a session: who, through which server, agreed by which signatures. */
 export type SessionCorePayload = {
@@ -53,13 +66,16 @@ export function buildSessionCore(server: ServerIdentity, offer: Offer, answer: A
     v: 1,
     session_id: answer.payload.session_id,
     server: { agent_id: server.agentId, key: encodePublicKey(server.key) },
-    legs: [
-      { leg: 0, agent_id: offer.payload.caller, media_key: offer.payload.media_key, signed: offer.digest },
-      { leg: 1, agent_id: answer.payload.callee, media_key: answer.payload.media_key, signed: answer.digest },
-    ],
+    legs: [coreLeg(0, offer), coreLeg(1, answer)],
   };
   const bytes = canonicalBytes(payload);
   return { payload, bytes, digest: sessionDigest(bytes) };
+}
+
+/** The media key names who signs: an agent, or the gateway that acts for it. */
+function coreLeg(leg: 0 | 1, { payload, mediaKey, digest }: Offer | Answer): CoreLeg {
+  const { media_key, gateway } = payload;
+  return { leg, agent_id: mediaKey.agentId, media_key, signed: digest, ...gatewayLeg(gateway) };
 }
 
 /** A core from its exact bytes, as an evidence file keeps it. Faults: `json-not-canonical`, `field-invalid`. */
@@ -71,7 +87,16 @@ export function readSessionCore(bytes: Uint8Array): Result<SessionCore> {
   if (payload.value.legs.some((leg, i) => leg.leg !== i)) {
     return refuse("field-invalid", "Legs are numbered in order.", "core.legs");
   }
+  if (!payload.value.legs.every(isWhole)) {
+    return refuse("field-invalid", "A gateway says for whom it acts, and by what.", "core.legs");
+  }
   return ok({ payload: payload.value, bytes: bytes.slice(), digest: sessionDigest(bytes) });
+}
+
+/** All that makes a gateway of a leg, or nothing of it. */
+function isWhole({ role, on_behalf_of: behalf, evidence }: CoreLeg): boolean {
+  const isGateway = role !== undefined;
+  return (behalf !== undefined) === isGateway && (evidence !== undefined) === isGateway;
 }
 
 /** SHA-256 of {@link SESSION_DOMAIN} and the core's canonical bytes. */
@@ -114,10 +139,18 @@ const CORE: Shape<SessionCorePayload> = object<SessionCorePayload>({
   v: oneOf(1),
   session_id: SESSION_ID,
   server: object<SessionCorePayload["server"]>({ agent_id: AGENT_ID, key: text({ min: 43, max: 43 }) }),
-  legs: list(object<CoreLeg>({ leg: oneOf(0, 1), agent_id: AGENT_ID, media_key: JWS_TEXT, signed: DIGEST }), {
-    min: 2,
-    max: 2,
-  }),
+  legs: list(
+    object<CoreLeg>({
+      leg: oneOf(0, 1),
+      agent_id: AGENT_ID,
+      media_key: JWS_TEXT,
+      signed: DIGEST,
+      role: optional(oneOf("gateway")),
+      on_behalf_of: optional(GATEWAY_BEHALF),
+      evidence: optional(GATEWAY_EVIDENCE),
+    }),
+    { min: 2, max: 2 },
+  ),
 });
 
 export const CORE_WITNESS: SignedForm<CoreWitnessPayload> = {

@@ -98,6 +98,13 @@ export function certificateHashes(text: string, before: readonly string[] | unde
   throw new InvalidArgumentError("It is a SHA-256 of 64 hex digits.");
 }
 
+/** A SHA-256 fingerprint of a certificate, as 64 hex digits or as `a=fingerprint` of SDP writes it. */
+export function fingerprint(text: string): string {
+  const hash = text.replaceAll(":", "");
+  if (HASH.test(hash)) return hash.toLowerCase();
+  throw new InvalidArgumentError("It is a SHA-256 of 64 hex digits.");
+}
+
 /** Names of codecs; given again, one more. */
 export function codecs(text: string, before: readonly string[] | undefined): string[] {
   const name = text.toLowerCase();

@@ -14,6 +14,7 @@ export interface TokenFlags {
   readonly audience?: readonly string[];
   readonly scope?: readonly string[];
   readonly lifetime: number;
+  readonly bindFingerprint?: string;
   readonly jwks?: true;
 }
 
@@ -41,10 +42,11 @@ export async function tokenCommand(
   const own = "agentId" in by ? by.agentId : undefined;
   const agentId = agent ?? own;
   if (agentId === undefined) throw usageError("Name the Agent-ID that the token is for.");
-  const { audience = [DEFAULT_AUDIENCE], scope = DEFAULT_SCOPE, lifetime } = flags;
-  const token = createAccessToken({ by, agentId, audience, scope, lifetime });
+  const { audience = [DEFAULT_AUDIENCE], scope = DEFAULT_SCOPE, lifetime, bindFingerprint } = flags;
+  const bound = bindFingerprint === undefined ? {} : { fingerprint: bindFingerprint };
+  const token = createAccessToken({ by, agentId, audience, scope, lifetime, ...bound });
   output.result(
-    { token, issuer: own ?? (by as Issuer).name, agent_id: agentId, audience, scope, lifetime },
+    { token, issuer: own ?? (by as Issuer).name, agent_id: agentId, audience, scope, lifetime, ...bound },
     token,
   );
   output.note(`for ${agentId} at ${audience.join(", ")}, ${lifetime} s`);

@@ -25,6 +25,11 @@ export function addToken(program: Command, exit: (code: ExitCode) => void): void
       values.collect,
     )
     .option("--lifetime <seconds>", "until it runs out", values.integer(1, 3_600), 600)
+    .option(
+      "--bind-fingerprint <hex>",
+      "SHA-256 of the DTLS certificate that a WebRTC peer must hold to use it",
+      values.fingerprint,
+    )
     .option("--jwks", "print the keys instead that such tokens are verified with, as a JWKS")
     .option("--json", "print one JSON object")
     .addHelpText("after", help.TOKEN_AFTER)

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -78,7 +79,8 @@ describe("a token of a trusted issuer", () => {
     ["ES256", EC],
     ["RS256", RSA],
   ])("signed with %s grants what it says, to whom it says, until it says", async (_, key) => {
-    const judged = await judgeOf().judge(bringing(tokenOf(key)), [ORIGIN], 1);
+    const token = tokenOf(key);
+    const judged = await judgeOf().judge(bringing(token), [ORIGIN], 1);
     expect(judged).toEqual({
       ok: true,
       value: {
@@ -87,6 +89,7 @@ describe("a token of a trusted issuer", () => {
         agentId: ALICE.genesis.agentId,
         scope: { grants: [GRANTED], limits: {} },
         expiresAt: (CALL_SECONDS + 600) * 1_000,
+        digest: createHash("sha256").update(token).digest("hex"),
       },
     });
   });

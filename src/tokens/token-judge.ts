@@ -96,7 +96,8 @@ export class TokenJudge {
     const keys = await this.#keysOf(read.value, request, connection);
     if (!keys.ok) return keys;
     const holds = await this.#isSigned(token, digest, read.value, keys.value);
-    return holds.ok ? grant : holds;
+    if (!holds.ok) return holds;
+    return ok({ ...grant.value, digest: Buffer.from(digest, "base64").toString("hex") });
   }
 
   async #isSigned(
