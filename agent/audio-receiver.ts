@@ -5,6 +5,7 @@ import type { FrameIntakeCounters } from "./frame-intake.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import type { PeerClock } from "./heard-row.ts";
 import { HeardFrames, type HeardStreamOptions } from "./heard-stream.ts";
+import type { VoiceReceiver } from "./voice-ends.ts";
 
 export interface AudioReceiverCounters extends AudioPlayerCounters, FrameIntakeCounters {
   /** Frames among those expected that have not come: losses, until they do. */
@@ -24,7 +25,7 @@ export interface AudioReceiverOptions extends HeardStreamOptions {
 }
 
 /** One heard voice: each frame is played (`AudioPlayer`). How far it was heard is signed to the sample. */
-export class AudioReceiver extends HeardFrames {
+export class AudioReceiver extends HeardFrames implements VoiceReceiver {
   readonly #options: AudioReceiverOptions;
   readonly #player: AudioPlayer;
   #held = false;

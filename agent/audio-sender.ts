@@ -16,6 +16,7 @@ import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from
 import type { TurnDetector } from "./turns/turn-detector.ts";
 import { WrittenTurns } from "./turns/written-turns.ts";
 import type { StreamPause } from "./two-way-media.ts";
+import type { VoiceSender } from "./voice-ends.ts";
 import { WaitingWords, type WaitReason } from "./waiting-words.ts";
 
 /** Seconds of audio that may wait to be sent. A writer that ignores the promise of `write` meets this as `buffer-full`. */
@@ -42,7 +43,7 @@ export interface AudioSenderCounters extends SpokenFrameCounters {
  * One spoken stream: takes PCM as fast as it comes, cuts it into frames, encodes, signs and sends each at its deadline.
  * Deadlines accumulate, so a late timer delays one frame and not the ones after it.
  */
-export class AudioSender {
+export class AudioSender implements VoiceSender {
   readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #codec: AudioCodec;

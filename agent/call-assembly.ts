@@ -166,6 +166,7 @@ export async function makeCall(
     },
     redundancy: own.redundancy,
     turns: audio.turns,
+    voices: options.voices ?? "pcm",
     codecOptions,
     tap: options.tap,
     unattributedRule: options.unattributed ?? "stop",

@@ -1,8 +1,7 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { streamIn, type Terms } from "../signaling/terms.ts";
-import type { AudioReceiver } from "./audio-receiver.ts";
-import type { AudioSender } from "./audio-sender.ts";
-import { CallAudio } from "./call-audio.ts";
+import { silentAudio } from "./audio-making.ts";
+import type { CallAudio } from "./call-audio.ts";
 import type { FramesRefused } from "./call-events.ts";
 import type { CallHop } from "./call-hop.ts";
 import type { StreamControl } from "./call-stream.ts";
@@ -19,6 +18,7 @@ import type { StatementPlace, StreamParameters } from "./stream-parameters.ts";
 import { placeOf, tagKeysOf } from "./stream-parts.ts";
 import type { StreamTotals } from "./stream-totals.ts";
 import { StreamsToCome } from "./streams-to-come.ts";
+import type { VoiceSender } from "./voice-ends.ts";
 
 export interface CallMediaOptions
   extends Omit<
@@ -72,7 +72,7 @@ export class CallMedia extends EveryStream {
   constructor(options: CallMediaOptions) {
     const { tap, watch, outgoing, report, session, platform } = options;
     const { terms, peer } = session;
-    const silent = new CallAudio({ ...NO_VOICE, clock: platform.clock, report });
+    const silent = silentAudio(platform.clock, report);
     super({ terms, key: peer.mediaKey, clock: options.peerClock, silent });
     this.#silent = silent;
     this.#options = options;
@@ -109,13 +109,9 @@ export class CallMedia extends EveryStream {
     });
   }
 
-  /** Of the first voice that is open. */
-  get sender(): AudioSender | undefined {
+  /** Who says the first voice that is open. */
+  get sender(): VoiceSender | undefined {
     return this.voice()?.sender;
-  }
-
-  get receiver(): AudioReceiver | undefined {
-    return this.voice()?.receiver;
   }
 
   /** The way of live media to the server; none in a call without. */
@@ -310,6 +306,3 @@ export class CallMedia extends EveryStream {
     this.#watched?.(fate);
   }
 }
-
-/** Of a voice that flows neither way. */
-const NO_VOICE = { sends: undefined, hears: undefined, sender: undefined, control: undefined };

@@ -51,10 +51,18 @@ export interface VideoOptions {
 /** Whether a stream stops playing while what was played is not attributed. */
 export type UnattributedRule = "stop" | "go-on";
 
+/** What an application writes and hears of voices: sound, which is coded and played here, or frames that are coded and decoded elsewhere. */
+export type VoiceKind = "pcm" | "encoded";
+
 /** How to make or take a call. */
 export interface CallOptions {
   /** False: no audio. */
   readonly audio?: CallAudioOptions | false;
+  /**
+   * `encoded`: in place of `call.audio`, voices are written and heard as frames (`call.voice`), with no codec, pacing or playout here. The other end may do as it
+   * likes. Of `audio`, `bitrate` and `expectedLoss` are then what the encoder is asked for, and `turns` and `dtx` are of no use. Default `pcm`.
+   */
+  readonly voices?: VoiceKind;
   /** Whether the call has video, and what it may be. Default: no. */
   readonly video?: boolean | VideoOptions;
   /**

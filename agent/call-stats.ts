@@ -7,9 +7,9 @@ import type { CallMedia } from "./call-media.ts";
 
 /** What a call counted at this end. */
 export interface CallStats {
-  /** What this end said; undefined when it only listens. */
+  /** What this end said; undefined when it only listens, and of encoded voices: see `EncodedVoice.stats`. */
   readonly sent: AudioSenderCounters | undefined;
-  /** What this end heard; undefined until the first frame. */
+  /** What this end heard; undefined until the first frame, and of encoded voices. */
   readonly heard: AudioReceiverCounters | undefined;
   /** Heard frames that no reader took in time. */
   readonly unread: number;
@@ -22,8 +22,7 @@ export interface CallStats {
 export function callStats(media: CallMedia): CallStats {
   const { audio, messages } = media;
   return {
-    sent: media.sender?.counters,
-    heard: media.receiver?.counters,
+    ...(media.voice()?.counters ?? { sent: undefined, heard: undefined }),
     unread: audio.unread,
     hop: media.hop?.stats,
     data: messages && { sent: messages.sender?.counters, heard: messages.receiver?.counters },

@@ -19,6 +19,7 @@ import type { SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import type { CallStream } from "./call-stream.ts";
 import type { Suspended, SuspendOptions } from "./call-suspension.ts";
+import type { EncodedVoice } from "./encoded-voice.ts";
 import type { InboxEvent } from "./inbox.ts";
 import type { RpcHandler } from "./rpc-answering.ts";
 import type { RpcOptions } from "./rpc-asking.ts";
@@ -92,6 +93,11 @@ export class Call {
   /** The voice, both ways: the first that is open. In a call that has none it flows neither way. Where all are over, this is the one that was. */
   get audio(): CallAudio {
     return this.#core.media.audio;
+  }
+
+  /** The same in frames that are coded elsewhere, where the call was made or taken with `voices: "encoded"`; else undefined. */
+  get voice(): EncodedVoice | undefined {
+    return this.#core.media.encoded;
   }
 
   /** Structured data: the first stream of it that is open and not Parley's own; undefined while the ends agreed on none. Where all are over, the one that was. */

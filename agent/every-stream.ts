@@ -7,6 +7,7 @@ import type { CallAudio } from "./call-audio.ts";
 import type { CallData } from "./call-data.ts";
 import type { DataMedia } from "./data-media.ts";
 import { isOwnLabel } from "./data-offer.ts";
+import type { EncodedVoice } from "./encoded-voice.ts";
 import type { PeerClock } from "./heard-row.ts";
 import type { HeardPlace, StreamMedia } from "./stream-media.ts";
 import type { VideoMedia } from "./video-media.ts";
@@ -67,6 +68,11 @@ export class EveryStream {
   /** Of the first voice; where all are over, of the one that was. */
   get audio(): CallAudio {
     return (this.voice() ?? this.#lastVoice)?.audio ?? this.#silent;
+  }
+
+  /** The same of one that is coded elsewhere. */
+  get encoded(): EncodedVoice | undefined {
+    return (this.voice() ?? this.#lastVoice)?.handle.voice;
   }
 
   /** The first stream of data that is the application's and open; where all are over, the one that was. */

@@ -1,7 +1,7 @@
 import { redundancyWithin, type VoicePlan } from "../sfu/voice-adaptation.ts";
 import type { Terms } from "../signaling/terms.ts";
 import { settingOf } from "../signaling/terms-change.ts";
-import type { AudioSender } from "./audio-sender.ts";
+import type { VoiceSender } from "./voice-ends.ts";
 
 /** How this end sends its voice where nothing else is agreed or advisable. */
 export interface OwnVoice {
@@ -14,13 +14,13 @@ export interface OwnVoice {
 
 /** One end's voice as it is sent: never more than the terms say, and no more than its way takes. */
 export class SentVoice {
-  readonly #sender: AudioSender;
+  readonly #sender: VoiceSender;
   readonly #leg: 0 | 1;
   readonly #own: OwnVoice;
   #terms: Terms;
   #plan: VoicePlan | undefined;
 
-  constructor(sender: AudioSender, leg: 0 | 1, own: OwnVoice, terms: Terms) {
+  constructor(sender: VoiceSender, leg: 0 | 1, own: OwnVoice, terms: Terms) {
     this.#sender = sender;
     this.#leg = leg;
     this.#own = own;

@@ -4,7 +4,7 @@ import { legBitrate } from "../sfu/media-leg.ts";
 import { usualVideoRate } from "../sfu/video-ladder.ts";
 import { DATA_RATE } from "../signaling/data-stream.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
-import { openAudioMedia, RATE_HEADROOM } from "./audio-media.ts";
+import { openAudioMedia, RATE_HEADROOM } from "./audio-making.ts";
 import { CallHop } from "./call-hop.ts";
 import type { StreamFacts } from "./call-stream.ts";
 import type { CallVideos } from "./call-videos.ts";

@@ -5,7 +5,7 @@ import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import type { Modality } from "../signaling/scope.ts";
 import type { CallHop } from "./call-hop.ts";
-import type { UnattributedRule } from "./call-options.ts";
+import type { UnattributedRule, VoiceKind } from "./call-options.ts";
 import type { CallStream, StreamControl } from "./call-stream.ts";
 import type { FrameWatch } from "./frame-fate.ts";
 import type { PacketTap } from "./frame-intake.ts";
@@ -100,6 +100,7 @@ export interface StreamMediaContext extends StreamContext {
   readonly tagKeys: TagKeys;
   readonly speaker: string;
   readonly codecOptions: AudioCodecOptions;
+  readonly voices: VoiceKind;
   readonly unattributedRule: UnattributedRule;
   /** How many of the frames before it each frame sent carries, where that was agreed. */
   readonly redundancy: RedundancyLevel;

@@ -47,6 +47,11 @@ export interface FrameMarks {
   readonly unit?: { readonly keyFrame: boolean; readonly layer: number; readonly needs: number };
   /** Level in -dBov, 0 to 127, and whether it is voice (RFC 6464). */
   readonly audioLevel?: { readonly level: number; readonly voice: boolean };
+  /**
+   * RTP ticks from the first frame to this one, of a source that counts them itself: no less than the one before it ended at. Default: it follows the one
+   * before, or its capture time where that is ahead.
+   */
+  readonly position?: number | undefined;
   /** Where it was said before. It carries no earlier frames then, and none after it carries it: they would not bear this mark. */
   readonly recorded?: Recorded;
 }
@@ -72,7 +77,8 @@ export interface SentFrame {
 /**
  * Turns encoded payloads into frames that prove their speaker: numbers them, places them in time, seals them. Within a
  * talkspurt timestamps are contiguous; where the capture time jumps ahead by more than half a frame the timestamp jumps
- * with it and the marker is set, as it is at the start of a turn (RFC 3551 section 4.1).
+ * with it and the marker is set, as it is at the start of a turn (RFC 3551 section 4.1). A source with a clock of its own says
+ * where its frames stand: then that governs.
  */
 export class FrameSender {
   readonly #options: FrameSenderOptions;
@@ -144,8 +150,9 @@ export class FrameSender {
     const at = Math.max(captured, this.#lastCapture);
     this.#firstCapture ??= at;
     const elapsed = Math.round(((at - this.#firstCapture) * clockRate) / 1000);
-    const jumped = elapsed - this.#due > frameSamples / 2;
-    const position = jumped ? elapsed : this.#due;
+    const isAhead = elapsed - this.#due > frameSamples / 2;
+    const position = Math.max(this.#due, marks.position ?? (isAhead ? elapsed : this.#due));
+    const jumped = position > this.#due;
     const timestamp = (startTimestamp + (position % 2 ** 32)) % 2 ** 32;
     const capture = unixMsToNtp(at);
     const startOfTurn = marks.startOfTurn === true;

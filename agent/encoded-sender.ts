@@ -1,0 +1,271 @@
+import type { AudioFormat, CodecTuning } from "../codecs/audio-codec.ts";
+import type { Clock } from "../codecs/clock.ts";
+import type { FrameSeal } from "../codecs/frame.ts";
+import { ParleyError } from "../codecs/parley-error.ts";
+import type { PlayedPosition } from "../codecs/receipt.ts";
+import type { RedundancyLevel } from "../sfu/redundancy.ts";
+import { type EncodedFormat, encodedFormat, payloadTicks } from "./encoded-format.ts";
+import type { MediaTime } from "./media-time.ts";
+import { SaidTime } from "./said-time.ts";
+import { SourceTime } from "./source-time.ts";
+import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
+import type { StreamPause } from "./two-way-media.ts";
+import { unwrap } from "./unwrap.ts";
+import type { VoiceSender } from "./voice-ends.ts";
+import type { WaitReason } from "./waiting-words.ts";
+
+/** One frame that was coded elsewhere. */
+export interface EncodedFrame {
+  /** As RTP carries it in one packet, of the length that was agreed on. It is copied. */
+  readonly payload: Uint8Array;
+  /**
+   * RTP timestamp that its source gave it, 32 bits: what it is apart from that of the frame before is how far apart both are signed. Default: it follows the one before, or
+   * its capture time where that is more than half a frame ahead.
+   */
+  readonly timestamp?: number | undefined;
+  /** When its first sample was captured, Unix milliseconds by this machine's clock; not in the future. Default: it ends now. */
+  readonly capturedAt?: number | undefined;
+  /** Level, dB below full scale: 0 loudest, 127 silence (RFC 6464), and whether it is voice. Default: none is signed. */
+  readonly level?: number | undefined;
+  readonly voice?: boolean | undefined;
+  /** Default: the first frame, and the first after the end of a turn. */
+  readonly startOfTurn?: boolean | undefined;
+  readonly endOfTurn?: boolean | undefined;
+}
+
+/** Why a frame was not sent: nothing is sent for now; nothing more can be stated; or it is of before one that was. */
+export type EncodedDrop = "muted" | "suspended" | "forbidden" | "absent" | "unstated" | "late";
+
+export interface EncodedSenderCounters extends SpokenFrameCounters {
+  readonly turns: number;
+  /** Frames that were not sent, by reason. */
+  readonly dropped: Readonly<Record<EncodedDrop, number>>;
+}
+
+/** How an encoder elsewhere should run, by the terms and by what the way takes. */
+export type EncodedWants = Omit<CodecTuning, "dtx">;
+
+/**
+ * One spoken stream whose frames are coded elsewhere: each is signed and sent at once, since its source keeps the time. Numbers count what is signed here,
+ * so that nothing reads as withheld; what its source left out, or lost, is a gap of the timestamps.
+ */
+export class EncodedSender implements VoiceSender {
+  readonly format: EncodedFormat;
+  readonly #clock: Clock;
+  readonly #time: MediaTime;
+  readonly #spoken: SpokenFrames;
+  readonly #source: SourceTime;
+  readonly #said = new SaidTime();
+  /** Of its PCM, which receipts count. */
+  readonly #frameSamples: number;
+  readonly #pauses = new Set<StreamPause>();
+  readonly #dropped = { muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 };
+  readonly #wanted: (wants: EncodedWants) => void;
+  #wants: EncodedWants = {};
+  #isTurnOver = true;
+  #endsTurn = false;
+  #turns = 0;
+  #finished = false;
+  permitted = true;
+
+  constructor(
+    options: SpokenFramesOptions & {
+      readonly time: MediaTime;
+      readonly format: AudioFormat;
+      /** Told when `wants` is another than before. */
+      readonly wants: (wants: EncodedWants) => void;
+    },
+  ) {
+    this.#clock = options.clock;
+    this.#time = options.time;
+    this.#wanted = options.wants;
+    this.#spoken = new SpokenFrames(options);
+    this.format = encodedFormat(options.format);
+    this.#frameSamples = options.format.frameSamples;
+    this.#source = new SourceTime(this.format);
+  }
+
+  get counters(): EncodedSenderCounters {
+    return { ...this.#spoken.counters, turns: this.#turns, dropped: { ...this.#dropped } };
+  }
+
+  get stream(): number {
+    return this.#spoken.stream;
+  }
+
+  get epoch(): number {
+    return this.#spoken.epoch;
+  }
+
+  get sentInEpoch(): boolean {
+    return this.#spoken.sentInEpoch;
+  }
+
+  get muted(): boolean {
+    return this.#pauses.has("muted");
+  }
+
+  set muted(muted: boolean) {
+    if (!muted) this.#pauses.delete("muted");
+    else {
+      this.#pauses.add("muted");
+      this.#spoken.discard();
+    }
+  }
+
+  get wants(): EncodedWants {
+    return this.#wants;
+  }
+
+  /**
+   * Signs a frame and sends it. Throws `payload-malformed` for what is no payload of the format, `field-invalid` for one of another length than was
+   * agreed on or for marks out of range, `closed` after the end.
+   */
+  send(frame: EncodedFrame): "sent" | EncodedDrop {
+    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
+    this.#check(frame.payload);
+    const now = this.#clock.now();
+    const wall = this.#time.wallAt(now);
+    const captured = Math.min(frame.capturedAt ?? wall - this.format.frameMs, wall);
+    const endOfTurn = frame.endOfTurn === true || this.#endsTurn;
+    const drop = this.#drop();
+    if (drop !== undefined) return this.#leaveOut(drop, endOfTurn);
+    const { timestamp } = frame;
+    const position = timestamp === undefined ? undefined : this.#source.place(timestamp, captured);
+    if (timestamp !== undefined && position === undefined) return this.#leaveOut("late", false);
+    const { level, voice = false } = frame;
+    const sequence = this.#spoken.send(
+      frame.payload,
+      captured,
+      {
+        startOfTurn: frame.startOfTurn ?? this.#isTurnOver,
+        endOfTurn,
+        position,
+        ...(level === undefined ? {} : { audioLevel: { level, voice } }),
+      },
+      now,
+    );
+    if (this.#isTurnOver) this.#said.endTurn();
+    this.#said.mark(sequence);
+    this.#said.pass(this.format.frameMs);
+    this.#isTurnOver = false;
+    if (endOfTurn) this.#endTurn();
+    return "sent";
+  }
+
+  /** The next frame is the last of a turn. */
+  endTurn(): void {
+    if (!this.#isTurnOver) this.#endsTurn = true;
+  }
+
+  /** Nothing waits here; what is on its way out is not said any more, and what follows begins a turn. */
+  flush(): void {
+    this.#spoken.discard();
+    this.#isTurnOver = true;
+    this.#endsTurn = false;
+  }
+
+  beginEpoch(epoch: number): void {
+    this.flush();
+    this.#spoken.beginEpoch(epoch);
+  }
+
+  returnToEpoch(epoch: number): void {
+    this.#spoken.beginEpoch(epoch);
+  }
+
+  /** A source goes on whatever the other end asks: words that nobody shows to have come go out, and what it pauses it keeps. Nothing goes where nobody can be. */
+  pause(reason: StreamPause | WaitReason): void {
+    if (reason === "muted") this.muted = true;
+    else if (reason === "suspended") {
+      this.#pauses.add(reason);
+      this.flush();
+    } else if (reason === "detached" || reason === "peer-detached") this.#pauses.add(reason);
+  }
+
+  goOn(reason: StreamPause | WaitReason): void {
+    if (reason === "suspended") this.#isTurnOver = true;
+    if (reason !== "paused" && reason !== "peer-silent") this.#pauses.delete(reason);
+  }
+
+  /** What the encoder elsewhere should do: told to whoever runs it. */
+  tune({ bitrate, expectedLoss }: CodecTuning): void {
+    const before = this.#wants;
+    const wants = {
+      ...before,
+      ...(bitrate === undefined ? {} : { bitrate }),
+      ...(expectedLoss === undefined ? {} : { expectedLoss }),
+    };
+    if (wants.bitrate === before.bitrate && wants.expectedLoss === before.expectedLoss) return;
+    this.#wants = wants;
+    this.#wanted(wants);
+  }
+
+  useRedundancy(level: RedundancyLevel): void {
+    this.#spoken.useRedundancy(level);
+  }
+
+  useThinWay(isThin: boolean): void {
+    this.#spoken.useThinWay(isThin);
+  }
+
+  talkingOver(_isHeard: boolean): void {}
+
+  moveTo(flow: number): void {
+    this.#spoken.moveTo(flow);
+  }
+
+  useSeal(seal: FrameSeal): void {
+    this.#spoken.useSeal(seal);
+  }
+
+  saidBy(sequence: number, samples: number): number | undefined {
+    const before = this.#said.before(sequence);
+    return before === undefined ? undefined : before + (samples / this.#frameSamples) * this.format.frameMs;
+  }
+
+  mayBeHeard({ sequence, samples, epoch }: Omit<PlayedPosition, "time">): boolean {
+    const { last = Number.POSITIVE_INFINITY } = this.#said;
+    return sequence <= last && epoch <= this.epoch && samples <= this.#frameSamples;
+  }
+
+  poll(now: number): void {
+    if (!this.#finished) this.#spoken.poll(now);
+  }
+
+  finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#spoken.finish();
+  }
+
+  #check(payload: Uint8Array): void {
+    const { name, frameTicks, frameMs } = this.format;
+    if (unwrap(payloadTicks(name, payload)) === frameTicks) return;
+    throw new ParleyError({
+      code: "field-invalid",
+      message: `Frames of this voice last ${frameMs} ms.`,
+      at: "payload",
+    });
+  }
+
+  #drop(): EncodedDrop | undefined {
+    if (this.#pauses.has("muted")) return "muted";
+    if (this.#pauses.has("suspended")) return "suspended";
+    if (!this.permitted) return "forbidden";
+    if (this.#pauses.size > 0) return "absent";
+    return this.#spoken.hasRoom ? undefined : "unstated";
+  }
+
+  #leaveOut(reason: EncodedDrop, endOfTurn: boolean): EncodedDrop {
+    this.#dropped[reason] += 1;
+    if (endOfTurn) this.#endTurn();
+    return reason;
+  }
+
+  #endTurn(): void {
+    if (!this.#isTurnOver) this.#turns += 1;
+    this.#isTurnOver = true;
+    this.#endsTurn = false;
+  }
+}
