@@ -23,6 +23,8 @@ export interface EncodedFrame {
    * its capture time where that is more than half a frame ahead.
    */
   readonly timestamp?: number | undefined;
+  /** Where its timestamp leaves a gap: what stood there was lost on its way here, and is no silence. Listeners make up for it. Default false. */
+  readonly isAfterLoss?: boolean | undefined;
   /** When its first sample was captured, Unix milliseconds by this machine's clock; not in the future. Default: it ends now. */
   readonly capturedAt?: number | undefined;
   /** Level, dB below full scale: 0 loudest, 127 silence (RFC 6464), and whether it is voice. Default: none is signed. */
@@ -141,6 +143,7 @@ export class EncodedSender implements VoiceSender {
         startOfTurn: frame.startOfTurn ?? this.#isTurnOver,
         endOfTurn,
         position,
+        isAfterLoss: frame.isAfterLoss,
         ...(level === undefined ? {} : { audioLevel: { level, voice } }),
       },
       now,

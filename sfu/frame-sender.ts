@@ -52,6 +52,8 @@ export interface FrameMarks {
    * before, or its capture time where that is ahead.
    */
   readonly position?: number | undefined;
+  /** Where that leaves a gap before it: what stood there was lost, and is no silence. The marker is not set for it. */
+  readonly isAfterLoss?: boolean | undefined;
   /** Where it was said before. It carries no earlier frames then, and none after it carries it: they would not bear this mark. */
   readonly recorded?: Recorded;
 }
@@ -169,7 +171,7 @@ export class FrameSender {
         captureSeconds: capture.seconds,
         captureFraction: capture.fraction,
         payloadType: wrapped?.payloadType ?? this.#options.payloadType,
-        marker: startOfTurn || jumped || marks.marker === true,
+        marker: startOfTurn || (jumped && marks.isAfterLoss !== true) || marks.marker === true,
         timestamp,
         ssrc,
         ...(startOfTurn || endOfTurn || marks.unit !== undefined

@@ -78,6 +78,12 @@ describe("the jitter buffer", () => {
     expect(listen(buffer, 20, 8)).toBe("0 1 . . . . 2 3");
   });
 
+  it("takes it for a loss where its speaker says that it never had what stood there", () => {
+    const buffer = new JitterBuffer(OPTIONS);
+    fill(buffer, frame(0), frame(1), frame(2, 4, { marked: false }), frame(3, 6, { marked: true }));
+    expect(listen(buffer, 20, 7)).toBe("0 1 lost lost:2 2 . 3");
+  });
+
   it("conceals as many frames as are lost in a longer gap and no more", () => {
     const buffer = new JitterBuffer(OPTIONS);
     fill(buffer, frame(0), frame(1), frame(4, 9), frame(5, 10));

@@ -30,6 +30,8 @@ export interface BufferedFrame {
   readonly level?: number | undefined;
   /** The turn begins here (frame info, or the RTP marker). */
   readonly startOfTurn: boolean;
+  /** False: where time is missing before it and no number is, its speaker never had what stood there: a loss, no silence. Default true. */
+  readonly marked?: boolean | undefined;
   /** Nothing follows in this turn: what comes after is silence, not loss. */
   readonly endOfTurn: boolean;
   /** Whether the frame before it, lost, can be recovered from its payload. Default true. */
@@ -196,7 +198,8 @@ export class JitterBuffer {
     const lost = first.sequence - this.#next;
     if ((first.startOfTurn && lost === 0) || ahead < -1) return this.#begin(at, offset);
     if (ahead <= 0) return this.#play(at, offset);
-    if (this.#holes < lost) {
+    const isLostBefore = lost === 0 && first.marked === false;
+    if (this.#holes < lost || isLostBefore) {
       return this.#missing(at, ahead === 1 && first.recovers !== false ? first : undefined);
     }
     // As many slots as frames were lost are empty; what is left of the gap is silence the speaker did not send.

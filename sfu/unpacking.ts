@@ -19,12 +19,13 @@ export function unpackFrames(
   bytes: Uint8Array,
   row: Pick<AdmissionRow, "payloadType" | "redPayloadType" | "clockRate" | "clockOffset">,
 ): UnpackedFrames {
-  const { sequence, timestamp, epoch, startOfTurn, endOfTurn } = view;
+  const { sequence, timestamp, epoch, startOfTurn, endOfTurn, marker: marked } = view;
   const captured = view.captureMs + row.clockOffset;
   const payload = view.payload(bytes).slice();
   const level = view.audioLevel;
   const recorded = view.recorded(bytes);
-  const own = { sequence, timestamp, epoch, captured, payload, level, startOfTurn, endOfTurn, recorded };
+  const turns = { startOfTurn, endOfTurn, marked };
+  const own = { sequence, timestamp, epoch, captured, payload, level, ...turns, recorded };
   if (view.payloadType !== row.redPayloadType) return { own, earlier: [] };
   const unwrapped = unwrapRedundant({ sequence, timestamp, captured, payload }, row);
   // What it carried would be heard without the mark.

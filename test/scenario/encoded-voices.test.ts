@@ -161,6 +161,26 @@ describe("the time of an encoded voice's source", () => {
     expect(pair.call.voice?.stats().sent).toMatchObject({ sent: kept.length, dropped: { late: 1 } });
   });
 
+  it("says where it lost something: who plays it makes up for that as for a loss on the way", async () => {
+    const world = new World();
+    const pair = await connected(world, await codecless(world, "Ada"), await world.agent("Bob"), ENCODED);
+    const recording = new Recording(pair.answered);
+    const { pcm, payloads } = await packets(2);
+    const isLost = (index: number) => index % 20 === 10;
+    await world.during(
+      stream(world, pair.call, payloads, {
+        came: (index) => !isLost(index),
+        marks: (index) => ({ isAfterLoss: isLost(index - 1) }),
+      }),
+    );
+    await world.clock.advance(500);
+    for (const { kind, pcm: made } of recording.frames)
+      if (kind === "concealed") expect(Math.hypot(...made) / Math.sqrt(made.length)).toBeGreaterThan(500);
+    expect(recording.count("concealed")).toBe(5);
+    expect(compareUtterance(pcm, recording.pcm(), 48_000).correlation).toBeGreaterThan(0.9);
+    expect(pair.answered.stats().heard).toMatchObject({ lost: 0, concealed: 5 });
+  });
+
   it("may drift by a tenth of a percent, or begin anew, and nothing is left out for it", async () => {
     const world = new World();
     const pair = await passing(world);
