@@ -61,11 +61,9 @@ export interface RtpHeaderExtension {
   readonly id: number;
 }
 
-/** One RTP stream. Without `ssrc` it is known by the identifier of its section alone. */
+/** One RTP stream. */
 export interface RtpEncoding {
-  readonly ssrc?: number;
-  /** RFC 8852: the one layer that is taken of a simulcast. */
-  readonly rid?: string;
+  readonly ssrc: number;
   readonly rtx?: { readonly ssrc: number };
 }
 
@@ -77,7 +75,7 @@ export interface MediaStreamId {
 
 /** What one end sends in a section. */
 export interface SentMedia {
-  /** One; none where no SSRC and no layer was named. */
+  /** One; none where no SSRC was named, and packets say by their header extension to which section they belong. */
   readonly encodings: readonly RtpEncoding[];
   /** RFC 3550; the same in every section whose streams keep time together. */
   readonly cname?: string;
@@ -91,6 +89,7 @@ export interface MediaSection {
   readonly direction: Direction;
   /** What is taken here of what was named, in the writer's order of preference, each with its `video/rtx` right behind it. */
   readonly codecs: readonly RtpCodec[];
+  /** What is read here in the packets of its writer. */
   readonly headerExtensions: readonly RtpHeaderExtension[];
   /** Where `direction` says that its writer sends. */
   readonly sends?: SentMedia;
@@ -135,6 +134,8 @@ export interface RemoteDescription {
   readonly setup: DtlsSetup;
   /** In the order of the text; all but empty ones share one transport. */
   readonly sections: readonly Section[];
+  /** Every identifier that any section maps, also to what means nothing here: what must not be sent to it in another meaning. */
+  readonly mappedExtensions: readonly RtpHeaderExtension[];
 }
 
 /** What this end says: an offer, or an answer, whose sections stand in the offer's order. */
