@@ -120,6 +120,7 @@ export const ERRORS = {
   "receipt-malformed": { retryable: false, meaning: "The bytes are not a receipt." },
   "mux-malformed": { retryable: false, meaning: "A message of a WebSocket connection, or of a TLS connection for media, is malformed." },
   "interrupt-malformed": { status: 422, retryable: false, meaning: "The bytes are not an interrupt." },
+  "rtp-malformed": { retryable: false, meaning: "The bytes are no RTP packet; `at` names the byte." },
   "rtcp-malformed": { retryable: false, meaning: "The bytes are no RTCP feedback of a kind that this hop reads; `at` names the byte." },
   "stream-malformed": { retryable: false, meaning: "A media stream's framing is broken." },
   "wav-malformed": { retryable: false, meaning: "Not a PCM WAV file Parley reads." },

@@ -7,8 +7,15 @@ import { ok, type Result, refuse } from "./result.ts";
 
 /** Bytes of the header that all RTCP packets have. */
 export const RTCP_HEADER_BYTES = 4;
-/** Packet types that read feedback: about transport (RFC 4585, section 6.2), about a payload (section 6.3). */
-export const RTCP_TYPES = { transportFeedback: 205, payloadFeedback: 206 } as const;
+/** Packet types that are read here: those of RTP itself (RFC 3550, section 12.1), and feedback about transport (RFC 4585, section 6.2) and about a payload (section 6.3). */
+export const RTCP_TYPES = {
+  senderReport: 200,
+  receiverReport: 201,
+  sourceDescription: 202,
+  bye: 203,
+  transportFeedback: 205,
+  payloadFeedback: 206,
+} as const;
 
 /** One packet of a compound, as offsets into its bytes. */
 export interface RtcpPacket {

@@ -1,6 +1,11 @@
+import { concatBytes } from "../../codecs/concat-bytes.ts";
 import { parseRtcp } from "../../codecs/rtcp.ts";
 import { arrivalEntry, encodeArrivalReport, parseArrivalReport } from "../../codecs/rtcp-arrivals.ts";
+import { encodeFullIntra, parseFullIntra } from "../../codecs/rtcp-fir.ts";
+import { encodePictureLoss, parsePictureLoss } from "../../codecs/rtcp-pli.ts";
 import { encodeRemb, parseRemb } from "../../codecs/rtcp-remb.ts";
+import { encodeSenderReport, parseReceiverReport, parseSenderReport } from "../../codecs/rtcp-report.ts";
+import { encodeCanonicalName, encodeGoodbye, parseGoodbye } from "../../codecs/rtcp-source.ts";
 import type { HopPacket } from "../../sfu/congestion/hop-packet.ts";
 import { MediaHop } from "../../sfu/congestion/media-hop.ts";
 import type { FuzzTarget } from "./target.ts";
@@ -15,12 +20,23 @@ const streams = [
 ];
 const arrivals = encodeArrivalReport({ sender: 9, streams, time: 7_000 });
 const remb = encodeRemb({ sender: 9, bitsPerSecond: 1_250_000, streams: [1, 2] });
+const compound = concatBytes([
+  encodeSenderReport({
+    ...{ sender: 9, time: { seconds: 4_004_327_289, fraction: 7 }, timestamp: 8, packets: 2, octets: 90 },
+    blocks: [{ ssrc: 1, fractionLost: 3, lost: -1, highest: 65_540, jitter: 9, lastReport: 1, delay: 2 }],
+  }),
+  encodeCanonicalName({ ssrc: 9, name: "parley" }),
+  encodePictureLoss({ sender: 9, ssrc: 1 }),
+  encodeFullIntra({ sender: 9, streams: [{ ssrc: 1, number: 3 }] }),
+  encodeGoodbye({ streams: [9], reason: "over" }),
+]);
+const OTHER_KINDS = [parseSenderReport, parseReceiverReport, parsePictureLoss, parseFullIntra, parseGoodbye];
 const bitrate = { least: 50_000, most: 2_000_000, first: 300_000 };
 
 export const FEEDBACK_TARGETS: readonly FuzzTarget[] = [
   {
     name: "rtcp",
-    examples: [arrivals, remb, new Uint8Array([...arrivals, ...remb])],
+    examples: [arrivals, remb, new Uint8Array([...arrivals, ...remb]), compound],
     tokens: ["\u0000\u0001", "REMB", "\u0000\u0000\u0000\u0001", "\u007f"],
     run(input) {
       const packets = parseRtcp(input);
@@ -31,7 +47,8 @@ export const FEEDBACK_TARGETS: readonly FuzzTarget[] = [
         end = packet.end;
         const report = parseArrivalReport(input, packet);
         const rate = parseRemb(input, packet);
-        if (report.ok && rate.ok) throw new Error("feedback of two kinds");
+        const kinds = [report, rate, ...OTHER_KINDS.map((parse) => parse(input, packet))];
+        if (kinds.filter(({ ok }) => ok).length > 1) throw new Error("feedback of two kinds");
         if (rate.ok && !Number.isSafeInteger(rate.value.bitsPerSecond))
           throw new Error("a rate that is none");
       }

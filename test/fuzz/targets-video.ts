@@ -1,10 +1,14 @@
 import { readFileSync } from "node:fs";
 import { parseTemporalUnit, readAv1Facts, writeTemporalUnit } from "../../codecs/av1.ts";
+import { readU16 } from "../../codecs/big-endian.ts";
 import { concatBytes } from "../../codecs/concat-bytes.ts";
 import { encodeIvf, type Ivf, parseIvf } from "../../codecs/ivf.ts";
 import { joinVideoFragments, readVideoFragment, splitVideoPayload } from "../../codecs/rtp-fragment.ts";
+import { parseRtpPacket, writeRtpPacket } from "../../codecs/rtp-packet.ts";
 import { VIDEO_FORMATS, type VideoFormatName } from "../../codecs/video-formats.ts";
 import { parseVideoPayload, readVideoUnit, VideoPayloadWriter } from "../../codecs/video-payload.ts";
+import { RtpFrames } from "../../sfu/rtp-frames.ts";
+import { CHROMIUM_VIDEOS, chromiumPackets } from "../generators/chromium-rtp.ts";
 import type { FuzzTarget } from "./target.ts";
 
 /** Short clips of each format, by an encoder that is not ours. */
@@ -17,6 +21,7 @@ const CLIPS: Readonly<Record<VideoFormatName, Ivf>> = {
 export const VIDEO_TARGETS: readonly FuzzTarget[] = [
   ...VIDEO_FORMATS.map(({ name }) => payloadTarget(name)),
   ...VIDEO_FORMATS.map(({ name }) => fragmentsTarget(name)),
+  ...CHROMIUM_VIDEOS.map(({ name, format }) => rtpTarget(name, format)),
   {
     name: "av1-temporal-unit",
     examples: CLIPS.av1.frames.slice(0, 4).map(({ data }) => data),
@@ -86,12 +91,7 @@ function fragmentsTarget(format: VideoFormatName): FuzzTarget {
     examples,
     tokens: ["\u0090\u00ff", "\u0049\u0083\u0042", "\u0010\u0032", "\u0000\u0001", "\u0001\u002c"],
     run(input) {
-      const pieces: Uint8Array[] = [];
-      for (let at = 0; at + 2 <= input.length; ) {
-        const end = at + 2 + (((input[at] as number) << 8) | (input[at + 1] as number));
-        pieces.push(input.subarray(at + 2, end));
-        at = end;
-      }
+      const pieces = piecesOf(input);
       for (const piece of pieces) readVideoFragment(format, piece);
       const unit = joinVideoFragments(format, pieces);
       if (!unit.ok) return false;
@@ -102,6 +102,53 @@ function fragmentsTarget(format: VideoFormatName): FuzzTarget {
       return true;
     },
   };
+}
+
+/** What comes of a source, packet by packet, each behind its length. */
+function rtpTarget(name: string, format: VideoFormatName): FuzzTarget {
+  const packets = chromiumPackets(name).map((bytes) => [
+    Uint8Array.of(bytes.length >> 8, bytes.length & 0xff),
+    bytes,
+  ]);
+  return {
+    name: `rtp-${name}`,
+    examples: [concatBytes(packets.slice(0, 6).flat()), concatBytes(packets.slice(30, 36).flat())],
+    tokens: ["\u0000\u0020", "\u0060", "\u000e", "\u0001\u0000"],
+    run(input) {
+      const frames = new RtpFrames(format);
+      let isRtp = true;
+      let now = 0;
+      for (const bytes of piecesOf(input)) {
+        const packet = parseRtpPacket(bytes);
+        isRtp &&= packet.ok;
+        if (!packet.ok) continue;
+        const again = parseRtpPacket(writeRtpPacket(packet.value));
+        if (!again.ok || again.value.payload.length !== packet.value.payload.length)
+          throw new Error("a packet that is not read as it was written");
+        now += 20;
+        frames.insert(packet.value, now);
+        for (let unit = frames.next(now); unit !== undefined; unit = frames.next(now))
+          if (unit.data.length > 2 * input.length + 8) throw new Error("a unit out of nothing");
+      }
+      for (let due = frames.nextTimeout(); due !== undefined && now < 10_000; due = frames.nextTimeout()) {
+        now = Math.max(now, due);
+        while (frames.next(now) !== undefined);
+        frames.asksKeyFrame(now);
+      }
+      return isRtp;
+    },
+  };
+}
+
+/** What is behind each length. */
+function piecesOf(input: Uint8Array): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at + 2 <= input.length; ) {
+    const end = at + 2 + readU16(input, at);
+    pieces.push(input.subarray(at + 2, end));
+    at = end;
+  }
+  return pieces;
 }
 
 function clip(name: string): Ivf {
