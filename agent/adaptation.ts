@@ -56,7 +56,7 @@ export function adaptTo({ media, voice, own, pictures }: AdaptedMedia, options: 
   const fixed = voice === undefined ? 0 : fixedRate(voice, options.call);
   media.hop?.onEstimate((estimate) => {
     const forVoice = pictures.observe(estimate, adaptation?.wireRate ?? fixed);
-    adaptation?.observe(forVoice);
+    if (voice?.isFollowed === true) adaptation?.observe(forVoice);
   });
 }
 

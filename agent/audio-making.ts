@@ -150,7 +150,12 @@ function makeEncoded({ context, control, sends, hears }: VoiceMaking): MadeVoice
   const { clock } = context.platform;
   const sender =
     sends &&
-    new EncodedSender({ ...sends.parts, format: sends.format, wants: (wants) => voice.wanted(wants) });
+    new EncodedSender({
+      ...sends.parts,
+      format: sends.format,
+      wants: (wants) => voice.wanted(wants),
+      isFollowed: () => voice.isFollowed,
+    });
   const voice: EncodedVoice = new EncodedVoice({ sender, hears: hears?.format, control, clock, report });
   const receiver =
     hears &&

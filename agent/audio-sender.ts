@@ -135,6 +135,10 @@ export class AudioSender implements VoiceSender {
     return this.#spoken.sentInEpoch;
   }
 
+  get isFollowed(): boolean {
+    return true;
+  }
+
   /** While false, due frames are thrown away like muted ones: the terms do not let this end send. */
   get permitted(): boolean {
     return this.#permitted;

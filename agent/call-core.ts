@@ -112,7 +112,8 @@ export class CallCore {
     });
     this.streams = new CallStreams({ ...parts, tell, platform, terms: this.terms, changes: this.changes });
     const { hop } = media;
-    this.#listening = hop && new Listening({ estimator: hop.arrivals, tell, report });
+    this.#listening =
+      hop && new Listening({ estimator: hop.arrivals, bound: () => media.bound, tell, report });
     this.voices = new CallVoices({
       ...parts,
       tell,

@@ -68,6 +68,7 @@ export class CallHop {
   /** Lines of reliable frames that come here: reports go back on one of them where there is no other. */
   readonly #itemsHeard = new Set<StreamLine>();
   #leg: MediaLeg | undefined;
+  #limit: number | undefined;
   #timer: { readonly at: number; readonly cancel: () => void } | undefined;
 
   constructor(options: CallHopOptions) {
@@ -256,6 +257,11 @@ export class CallHop {
     this.#leg?.useStreams(bitsPerSecond);
   }
 
+  /** What comes here goes on over a way that takes so many bits a second: the server is told with each report, and tells who sends it. `undefined`: no bound. */
+  limit(bitsPerSecond: number | undefined): void {
+    this.#limit = bitsPerSecond;
+  }
+
   /** Takes back what waits for its turn on this line. */
   discard(line: StreamLine, reason: HopDrop): void {
     this.#units.get(line)?.writer?.drop(reason);
@@ -298,6 +304,7 @@ export class CallHop {
           if (sent === source)
             keyFrameWanted(this.#leg?.isAnswered(source, writer?.keyLeft, clock.now()) ?? false);
       },
+      behind: () => this.#limit,
       counters: this.#counters,
     });
   }

@@ -61,6 +61,7 @@ export class CallMedia extends EveryStream {
   readonly videos: CallVideos;
   #lines: StreamLine[] = [];
   #hop: CallHop | undefined;
+  #limit: number | undefined;
   /** `undefined` while the call has no connection. */
   #port: MediaPort | undefined;
   readonly #silent: CallAudio;
@@ -117,6 +118,16 @@ export class CallMedia extends EveryStream {
   /** The way of live media to the server; none in a call without. */
   get hop(): CallHop | undefined {
     return this.#hop;
+  }
+
+  /** As much as a further way takes of what is heard here, bits a second; `undefined`: no bound. */
+  get bound(): number | undefined {
+    return this.#limit;
+  }
+
+  limit(bitsPerSecond: number | undefined): void {
+    this.#limit = bitsPerSecond;
+    this.#hop?.limit(bitsPerSecond);
   }
 
   /** What each stream counts, and what those that are over counted. */
@@ -297,7 +308,9 @@ export class CallMedia extends EveryStream {
 
   #liveHop(): CallHop {
     const { leg, platform } = this.#options;
-    this.#hop ??= hopFor(this.terms, leg, platform.clock);
+    if (this.#hop !== undefined) return this.#hop;
+    this.#hop = hopFor(this.terms, leg, platform.clock);
+    this.#hop.limit(this.#limit);
     return this.#hop;
   }
 

@@ -39,6 +39,9 @@ export interface CallPeer {
   readonly anchored: boolean;
 }
 
+/** More than any way takes. */
+const MOST_BITS = 1e12;
+
 /** One call between two agents. */
 export class Call {
   /** Session-ID. */
@@ -93,6 +96,22 @@ export class Call {
   /** The voice, both ways: the first that is open. In a call that has none it flows neither way. Where all are over, this is the one that was. */
   get audio(): CallAudio {
     return this.#core.media.audio;
+  }
+
+  /**
+   * What is heard here goes on over another way that takes so many bits a second, all streams and what is around them together; `undefined`: there is no such
+   * bound. The server is told with the next report, the other end by it (it then sends less, and has that agreed on) and, on record, by the next `bandwidth_estimate`.
+   * Throws `field-invalid`.
+   */
+  limit(bitsPerSecond: number | undefined): void {
+    if (bitsPerSecond !== undefined && !(bitsPerSecond > 0 && bitsPerSecond <= MOST_BITS)) {
+      throw new ParleyError({
+        code: "field-invalid",
+        message: "This is no number of bits a second.",
+        at: "bitsPerSecond",
+      });
+    }
+    this.#core.media.limit(bitsPerSecond);
   }
 
   /** The same in frames that are coded elsewhere, where the call was made or taken with `voices: "encoded"`; else undefined. */

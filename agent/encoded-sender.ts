@@ -63,6 +63,7 @@ export class EncodedSender implements VoiceSender {
   readonly #pauses = new Set<StreamPause>();
   readonly #dropped = { muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 };
   readonly #wanted: (wants: EncodedWants) => void;
+  readonly #isFollowed: () => boolean;
   #wants: EncodedWants = {};
   #isTurnOver = true;
   #endsTurn = false;
@@ -76,11 +77,14 @@ export class EncodedSender implements VoiceSender {
       readonly format: AudioFormat;
       /** Told when `wants` is another than before. */
       readonly wants: (wants: EncodedWants) => void;
+      /** Whether somebody listens to that. */
+      readonly isFollowed: () => boolean;
     },
   ) {
     this.#clock = options.clock;
     this.#time = options.time;
     this.#wanted = options.wants;
+    this.#isFollowed = options.isFollowed;
     this.#spoken = new SpokenFrames(options);
     this.format = encodedFormat(options.format);
     this.#frameSamples = options.format.frameSamples;
@@ -117,6 +121,10 @@ export class EncodedSender implements VoiceSender {
 
   get wants(): EncodedWants {
     return this.#wants;
+  }
+
+  get isFollowed(): boolean {
+    return this.#isFollowed();
   }
 
   /**

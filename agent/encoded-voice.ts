@@ -22,7 +22,7 @@ const HEARD_FRAMES = 500;
 export type EncodedVoiceEvents = {
   /** Either end began to speak, or is done: told by the levels that frames are signed with. */
   speaking: SpeakingChanged;
-  /** The encoder should run otherwise. */
+  /** The encoder should run otherwise. Whoever listens follows it: only then is a lower rate agreed on. */
   wants: EncodedWants;
 };
 
@@ -118,6 +118,11 @@ export class EncodedVoice extends CallVoice implements AsyncIterable<HeardEncode
   /** @internal One frame from the receiver. */
   deliver(heard: HeardEncoded): void {
     this.#readers.push(heard);
+  }
+
+  /** @internal Somebody does as the encoder should. */
+  get isFollowed(): boolean {
+    return this.#events.has("wants");
   }
 
   /** @internal The encoder should run otherwise. */

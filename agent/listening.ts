@@ -20,6 +20,8 @@ const WELL_LOOKS = 4;
 
 export interface ListeningOptions {
   readonly estimator: ArrivalEstimator;
+  /** What a way behind this end takes of it, bits a second, where there is such a bound. */
+  readonly bound: () => number | undefined;
   readonly tell: (notice: SessionNotice) => Promise<void>;
   readonly report: (error: unknown) => void;
 }
@@ -46,8 +48,9 @@ export class Listening {
 
   /** Call it a few times a second. */
   poll(now: number): void {
-    const estimate = this.#options.estimator.look(now);
-    if (estimate === undefined) return;
+    const look = this.#options.estimator.look(now);
+    if (look === undefined) return;
+    const estimate = this.#within(look);
     this.#looks += 1;
     this.#toldAt ??= now;
     if (estimate.queueDelay >= WAITING_MS) this.#waited = this.#looks;
@@ -59,6 +62,11 @@ export class Listening {
   /** The server told both ends that this one hears badly, or well again. */
   toldByServer(isBad: boolean): void {
     this.#isKnownBad = isBad;
+  }
+
+  #within(estimate: ArrivalEstimate): ArrivalEstimate {
+    const bound = this.#options.bound() ?? Number.POSITIVE_INFINITY;
+    return estimate.bitsPerSecond <= bound ? estimate : { ...estimate, bitsPerSecond: Math.floor(bound) };
   }
 
   #note({ bitsPerSecond }: ArrivalEstimate, now: number): void {

@@ -31,6 +31,11 @@ export class SentVoice {
     return this.#sender.stream;
   }
 
+  /** Whether whoever codes it follows what it is asked for. */
+  get isFollowed(): boolean {
+    return this.#sender.isFollowed;
+  }
+
   /** What is agreed of it. */
   get agreed() {
     return settingOf(this.#terms, this.#leg, this.#sender.stream);

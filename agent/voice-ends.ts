@@ -26,6 +26,8 @@ export interface VoiceSender extends LiveSender, EpochEnd {
   goOn(reason: StreamPause | WaitReason): void;
   /** Throws away what waits; what follows begins a turn. */
   flush(): void;
+  /** Whether its encoder does as it is told. */
+  readonly isFollowed: boolean;
   /** How its encoder is to run from the next frame on. Throws `field-invalid`. */
   tune(settings: CodecTuning): void;
   /** Each frame from the next on carries so many of the ones before it. Changes nothing where that was not agreed. */

@@ -249,9 +249,10 @@ export class MediaLegs {
     let voices = 0;
     for (const { video } of server.heard.values()) if (video === undefined) voices += 1;
     const isCalm = estimate.lossShare < CALM_LOSS;
+    const { bitsPerSecond, behind = bitsPerSecond } = estimate;
     return {
-      bitsPerSecond: Math.max(0, estimate.bitsPerSecond - voices * VOICE_BITS),
-      limited: isUntried(estimate) && isCalm,
+      bitsPerSecond: Math.max(0, Math.min(bitsPerSecond, behind) - voices * VOICE_BITS),
+      limited: isUntried(estimate) && isCalm && behind >= bitsPerSecond,
     };
   }
 
@@ -406,7 +407,7 @@ export class MediaLegs {
     this.#active.delete(server);
   }
 
-  /** The least that is known of the hops that lead on from here. How much one takes that little of a picture was tried on is not known. */
+  /** The least that is known of the hops that lead on from here, and of those behind them. How much one takes that little of a picture was tried on is not known. */
   #behind({ spoken }: ServerLeg): number | undefined {
     const hasPictures = [...spoken.values()].some(({ video }) => video !== undefined);
     let least: number | undefined;
@@ -414,9 +415,10 @@ export class MediaLegs {
       for (const { connection, flow } of egress) {
         const estimate = this.#flows.get(connection)?.get(flow)?.server.leg.estimate;
         if (estimate === undefined) continue;
-        const { bitsPerSecond } = estimate;
-        if (hasPictures && bitsPerSecond < LITTLE_TRIED && isUntried(estimate)) continue;
-        if (least === undefined || bitsPerSecond < least) least = bitsPerSecond;
+        const { bitsPerSecond, behind = Number.POSITIVE_INFINITY } = estimate;
+        const isUnknown = hasPictures && bitsPerSecond < LITTLE_TRIED && isUntried(estimate);
+        const takes = Math.min(behind, isUnknown ? Number.POSITIVE_INFINITY : bitsPerSecond);
+        if (takes !== Number.POSITIVE_INFINITY) least = Math.min(least ?? takes, takes);
       }
     return least;
   }
