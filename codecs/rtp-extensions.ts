@@ -3,10 +3,6 @@ import { readU32, writeU32 } from "./big-endian.ts";
 import { LEVEL_VOICE, MAX_AUDIO_LEVEL } from "./frame-layout.ts";
 import type { NtpTime } from "./ntp.ts";
 
-/** As session descriptions name them. */
-export const AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
-export const CAPTURE_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time";
-
 /** RFC 6464. */
 export interface AudioLevel {
   /** In -dBov: 0 is the loudest, 127 silence. */
