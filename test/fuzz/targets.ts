@@ -8,6 +8,7 @@ import { MEDIA_TARGETS } from "./targets-media.ts";
 import { SIGNALING_TARGETS } from "./targets-signaling.ts";
 import { SIGNED_TARGETS } from "./targets-signed.ts";
 import { VIDEO_TARGETS } from "./targets-video.ts";
+import { WEBRTC_TARGETS } from "./targets-webrtc.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...MEDIA_TARGETS,
@@ -18,4 +19,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...SIGNED_TARGETS,
   ...EVIDENCE_TARGETS,
   ...CARRIER_TARGETS,
+  ...WEBRTC_TARGETS,
 ];
