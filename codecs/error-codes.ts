@@ -111,6 +111,8 @@ export const ERRORS = {
   "webrtc-unavailable": { status: 503, retryable: true, meaning: "This server takes no WebRTC peers now: the carrier is off, or its media worker is gone; the message says how to turn it on (`docs/webrtc.md`)." },
   "sdp-malformed": { status: 400, retryable: false, meaning: "The SDP, or the fragment of it, is not of the form that this server takes; `at` names the line or section." },
   "codec-unsupported": { status: 463, retryable: false, meaning: "The peer's description names no format that this server takes, or that the other end of the call agreed to: `details.offered` are the peer's. HTTP 406." },
+  "ice-outdated": { status: 409, retryable: false, meaning: "The candidates are for ICE credentials that a restart took back. HTTP 412." },
+  "if-match-required": { retryable: false, meaning: "HTTP 428: a fragment says by `If-Match` which ICE credentials it is for, or asks by `*` for new ones." },
   "fingerprint-mismatch": { status: 403, retryable: false, meaning: "The access token is bound to another DTLS certificate than the one that the peer's description names." },
   // media formats
   "payload-malformed": { retryable: false, meaning: "A media payload its codec cannot decode." },

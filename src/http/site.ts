@@ -10,6 +10,7 @@ import { object, optional, readShape, text } from "../../signaling/shape.ts";
 import { ASKING_SERVER_OPTIONS, TLS_SERVER_OPTIONS } from "../../transports/tls/server.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
 import { showsToken } from "../events/events-token.ts";
+import type { PeerDesk } from "../gateway/desk.ts";
 import { bare, isLoopback } from "../server/origins.ts";
 import { PROTOCOLS, TlsDoor, type TlsDoorOptions } from "../server/tls-door.ts";
 import type { ConnectInfo } from "./connect-info.ts";
@@ -17,6 +18,7 @@ import { PLAIN_HEADERS, pageHeaders } from "./headers.ts";
 import { cacheControl, UNBUILT_PAGE } from "./page-files.ts";
 import { pageOrigin } from "./page-origin.ts";
 import { HOST_REFUSED, type UpgradeOptions, Upgrades } from "./upgrades.ts";
+import { addWebRtc } from "./webrtc-routes.ts";
 import { addWellKnown, type WellKnownParts } from "./well-known.ts";
 
 /** The page and what it is told. */
@@ -68,6 +70,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> 
   readonly origins: (address: string) => readonly string[];
   readonly page?: PageParts;
   readonly wellKnown?: WellKnownParts;
+  /** Where WebRTC peers are opened that ask by WHIP and WHEP. */
+  readonly desk?: PeerDesk;
   readonly watch?: WatchParts;
 }
 
@@ -84,7 +88,7 @@ export interface Site {
 }
 
 /**
- * Opens one listener of the HTTP side: the page where `page` is given, health and metrics where `watch` is, and WebSockets at `/agtp`.
+ * Opens one listener of the HTTP side: the page where `page` is given, health and metrics where `watch` is, WHIP and WHEP where `desk` is, and WebSockets at `/agtp`.
  * Throws `port-taken` naming the port, `certificate-broken`, or `usage` for an address that cannot be bound.
  */
 export async function openSite(options: SiteOptions): Promise<Site> {
@@ -170,7 +174,7 @@ async function addRoutes(
   options: SiteOptions,
   origins: () => readonly string[],
 ): Promise<void> {
-  const { page, watch, wellKnown } = options;
+  const { addresses, desk, page, unready, watch, wellKnown } = options;
   app.addHook("onRequest", async (request, reply) => {
     reply.headers(PLAIN_HEADERS);
     const secure = options.tls !== undefined;
@@ -196,6 +200,7 @@ async function addRoutes(
   );
   if (watch !== undefined) addWatching(app, watch);
   if (wellKnown !== undefined) addWellKnown(app, wellKnown);
+  if (desk !== undefined) await addWebRtc(app, { desk, addresses, origins, unready });
   if (page !== undefined) await addPage(app, page);
 }
 
@@ -304,7 +309,7 @@ const EVENTS_QUERY = object<{ readonly after?: string; readonly count?: string }
   after: optional(text({ max: 16, pattern: /^(?:-1|\d{1,15})$/ })),
   count: optional(text({ max: 4, pattern: /^[1-9]\d{0,3}$/ })),
 });
-/** No request of this side has a body. */
+/** Only WebRTC peers send bodies, which have a limit of their own. */
 const MAX_BODY_BYTES = 1_024;
 /** Connections beside WebSockets, each for short requests; one more is dropped. */
 const MAX_REQUESTS = 1_000;

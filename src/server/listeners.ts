@@ -11,6 +11,7 @@ import { AGTP_PATH } from "../../transports/url.ts";
 import type { ServerCertificate } from "../../transports/webtransport/certificate.ts";
 import { listenWebTransport, type WebTransportListener } from "../../transports/webtransport/server.ts";
 import type { ServerConfig } from "../config.ts";
+import type { PeerDesk } from "../gateway/desk.ts";
 import { AddressBook } from "../http/address-limits.ts";
 import { agtpUrlOf, connectInfo, originNamed, type ResidentListing } from "../http/connect-info.ts";
 import { pageFolder } from "../http/page-files.ts";
@@ -38,6 +39,8 @@ export interface ListenersOptions {
   readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
+  /** Where WebRTC peers are opened. */
+  readonly desk: PeerDesk;
   /** The server's signed manifest; `undefined` before it is up. */
   readonly manifest: () => Uint8Array | undefined;
   readonly fault: (error: unknown) => void;
@@ -111,6 +114,7 @@ async function openAll(options: ListenersOptions): Promise<Listeners> {
     maxSockets: config.limits.connections,
     unready: () => (isOpen ? options.watch.unready() : "The server starts."),
     accept: options.acceptSocket,
+    desk: options.desk,
     addresses: new AddressBook({ limits: config.addressLimits, clock, rates: options.rates }),
     ...(config.wellKnown
       ? {

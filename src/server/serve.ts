@@ -12,6 +12,7 @@ import { parseServerConfig, type ServerSettings, trustOf } from "../config.ts";
 import { EventFeed } from "../events/event-feed.ts";
 import { eventsToken } from "../events/events-token.ts";
 import { startWebhooks, type Webhooks } from "../events/webhooks.ts";
+import { offDesk } from "../gateway/off-desk.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
 import {
   RESIDENTS_ORIGIN,
@@ -106,6 +107,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     },
     residents: () => residents?.listings ?? [],
     manifest: () => media?.manifest(),
+    desk: offDesk(),
     accept: (connection, origins) => (media as MediaServer).accept(connection, origins),
     acceptSocket: (socket, facts) =>
       void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
