@@ -1,0 +1,264 @@
+import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
+import { MAX_WAITING_BYTES } from "../../transports/webrtc/data-outlet.ts";
+import type { MediaKind } from "../../transports/webrtc/description.ts";
+import type { CaptureReport } from "../../transports/webrtc/peer-incoming.ts";
+import { answerPeer } from "../answered-peer.ts";
+import { DatachannelPeer } from "../foreign/datachannel-peer.ts";
+import { WeriftPeer } from "../foreign/werift-peer.ts";
+import { mediaWorkers } from "../media-workers.ts";
+import { readRtp, rtpPacket } from "../rtp-packet.ts";
+import { vp8Frame } from "../vp8-frame.ts";
+import { pause, until } from "../waiting.ts";
+
+const CHANNELS = ["parley-control", "parley-data"];
+const VOICE = { payloadType: 111, ssrc: 1_111 };
+const PICTURES = { payloadType: 96, ssrc: 2_222 };
+
+const workers = mediaWorkers();
+const closing: (() => void | Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+afterAll(async () => {
+  await workers.close();
+  DatachannelPeer.cleanUp();
+});
+
+describe("a peer on libdatachannel", () => {
+  it("is heard and hears, byte for byte, with its timestamps", async () => {
+    const foreign = datachannelPeer({ audio: VOICE });
+    const { outgoing, packets } = await connect(foreign);
+    const voice = outgoing.get("audio");
+    if (voice === undefined) throw new Error("no way for voice");
+    for (let index = 0; index < 20; index += 1) {
+      const numbers = { sequence: 100 + index, timestamp: 48_000 + 960 * index };
+      foreign.send("audio", rtpPacket({ ...VOICE, ...numbers, payload: Buffer.from([1, index]) }));
+      const { ssrc, payloadType } = voice;
+      voice.write(rtpPacket({ ssrc, payloadType, ...numbers, payload: Buffer.from([2, index]) }));
+    }
+    await until("all voice", () => packets.audio.length === 20 && foreign.packets.audio.length === 20);
+    const expected = (mark: number) =>
+      Array.from({ length: 20 }, (_, index) => ({
+        payloadType: 111,
+        payload: Buffer.from([mark, index]),
+        timestamp: 48_000 + 960 * index,
+      }));
+    expect(packets.audio.map(readRtp)).toMatchObject(expected(1));
+    expect(foreign.packets.audio.map(readRtp)).toMatchObject(expected(2));
+    // On the wire the source is the one that the description names.
+    expect(foreign.packets.audio.map((packet) => readRtp(packet).ssrc)).toEqual(
+      Array.from({ length: 20 }, () => voice.sends.encodings[0]?.ssrc),
+    );
+  });
+
+  it("shows pictures from a key frame on, and asks for one", async () => {
+    const foreign = datachannelPeer({ audio: VOICE, video: PICTURES });
+    const { peer, outgoing, packets, told } = await connect(foreign);
+    const pictures = outgoing.get("video");
+    if (pictures === undefined) throw new Error("no way for pictures");
+    const frame = (index: number) => ({
+      payload: Buffer.concat([VP8_DESCRIPTOR, vp8Frame(index === 2, 200 + index)]),
+      marker: true,
+      sequence: 500 + index,
+      timestamp: 90_000 + 3_000 * index,
+    });
+    for (let index = 0; index < 10; index += 1) {
+      foreign.send("video", rtpPacket({ ...PICTURES, ...frame(index) }));
+      pictures.write(rtpPacket({ ...frame(index), ssrc: pictures.ssrc, payloadType: pictures.payloadType }));
+      if (index === 1) await until("the wish for a key frame", () => told.keyFramesWanted > 0);
+    }
+    await until("all pictures", () => packets.video.length === 8 && foreign.packets.video.length === 8);
+    const payloads = Array.from({ length: 8 }, (_, index) => frame(index + 2).payload);
+    expect(packets.video.map((packet) => readRtp(packet).payload)).toEqual(payloads);
+    expect(foreign.packets.video.map((packet) => readRtp(packet).payload)).toEqual(payloads);
+    expect(foreign.packets.video.map((packet) => readRtp(packet).marker)).not.toContain(false);
+    const asked = keyFramesAsked(foreign);
+    peer.requestKeyFrame();
+    await until("a picture loss indication", () => keyFramesAsked(foreign) > asked);
+  });
+
+  it("speaks on both data channels, in text and in bytes, also empty ones", async () => {
+    const foreign = datachannelPeer({ channels: CHANNELS });
+    const { peer, told } = await connect(foreign);
+    const said = [
+      { stream: 0, message: "{}" },
+      { stream: 1, message: Buffer.from([0, 1, 255]) },
+      { stream: 1, message: "" },
+      { stream: 1, message: Buffer.alloc(60_000, 7) },
+    ];
+    await foreign.open();
+    for (const { stream, message } of said) {
+      foreign.sendMessage(stream, message);
+      expect(peer.sendMessage(stream, message)).toBe(true);
+    }
+    await until("all messages", () => told.messages.length === 4 && foreign.messages.length === 4);
+    const onStream = (messages: readonly Message[], stream: number) =>
+      messages.filter((message) => message.stream === stream);
+    for (const stream of [0, 1]) {
+      const expected = onStream(said, stream).map(asBytes);
+      expect(onStream(told.messages, stream).map(asBytes)).toEqual(expected);
+      expect(onStream(foreign.messages, stream).map(asBytes)).toEqual(expected);
+    }
+  });
+
+  it("keeps what does not go through at once up to a cap, and counts what it drops", async () => {
+    const foreign = datachannelPeer({ channels: CHANNELS });
+    const { peer, told } = await connect(foreign);
+    await foreign.open();
+    const taken = Array.from({ length: 100 }, (_, index) =>
+      peer.sendMessage(1, Buffer.alloc(50_000, index)),
+    ).filter((isTaken) => isTaken).length;
+    expect(taken).toBeGreaterThanOrEqual(Math.floor(MAX_WAITING_BYTES / 50_000));
+    expect(taken).toBeLessThan(100);
+    await until("what was taken", () => foreign.messages.length === taken);
+    const { channels } = await peer.stats();
+    expect(channels[1]).toEqual({ sent: taken, received: 0, dropped: 100 - taken });
+    expect(foreign.messages.map(({ message }) => (message as Buffer)[0])).toEqual(
+      Array.from({ length: taken }, (_, index) => index),
+    );
+    expect(told.end).toBeUndefined();
+  });
+
+  it("gets our sender reports, and we get its own", async () => {
+    const foreign = datachannelPeer({ audio: VOICE });
+    const { outgoing, told } = await connect(foreign);
+    const voice = outgoing.get("audio");
+    if (voice === undefined) throw new Error("no way for voice");
+    const captured = { seconds: 3_900_000_000, fraction: 0 };
+    const report = (sender: number): Uint8Array =>
+      encodeSenderReport({ sender, time: captured, timestamp: 48_000, packets: 1, octets: 2, blocks: [] });
+    let index = 0;
+    await until("reports both ways", async () => {
+      const numbers = { sequence: 100 + index, timestamp: 48_000 + 960 * index };
+      foreign.send("audio", rtpPacket({ ...VOICE, ...numbers, payload: Buffer.from([1]) }));
+      const { ssrc, payloadType } = voice;
+      voice.write(rtpPacket({ ssrc, payloadType, ...numbers, payload: Buffer.from([2]) }));
+      if (index % 10 === 0) {
+        foreign.send("audio", Buffer.from(report(VOICE.ssrc)));
+        voice.report(report(ssrc));
+      }
+      index += 1;
+      await pause(20);
+      return told.reports.length > 0 && foreign.rtcp.some((bytes) => bytes[1] === SENDER_REPORT);
+    });
+    expect(told.reports[0]).toEqual({ time: captured, timestamp: 48_000 });
+  });
+
+  it("ends with its reason when its certificate is another than it named", async () => {
+    const foreign = datachannelPeer({ channels: CHANNELS });
+    const wrong = Array.from({ length: 32 }, () => "AB").join(":");
+    const ended = Promise.withResolvers<string>();
+    const { answer } = await answerPeer(workers, await foreign.offer(), { closed: ended.resolve }, [
+      { algorithm: "sha-256", value: wrong },
+    ]);
+    foreign.accept(answer);
+    expect(await ended.promise).toBe("dtls-failed");
+  });
+
+  it("ends with its reason when the peer leaves", async () => {
+    const foreign = datachannelPeer({ channels: CHANNELS });
+    const { told } = await connect(foreign);
+    await foreign.open();
+    foreign.close();
+    await until("the end", () => told.end !== undefined);
+    expect(told.end).toBe("peer-closed");
+  });
+
+  it("ends with its reason when its worker dies, and the next one is served by another", async () => {
+    const foreign = datachannelPeer({ channels: CHANNELS });
+    const { peer, told } = await connect(foreign);
+    const before = workers.counts;
+    process.kill(peer.workerPid, "SIGKILL");
+    await until("the end", () => told.end !== undefined);
+    expect(told.end).toBe("media-worker-lost");
+    const again = await connect(datachannelPeer({ channels: CHANNELS }));
+    expect(again.peer.workerPid).not.toBe(peer.workerPid);
+    expect(workers.counts.deaths).toBe(before.deaths + 1);
+    expect(workers.counts.peers).toBe(1);
+  });
+});
+
+describe("a peer on werift", () => {
+  it("is heard, seen and read, and hears, sees and reads", async () => {
+    const foreign = new WeriftPeer(["audio", "video"], CHANNELS);
+    closing.push(() => foreign.close());
+    const { peer, outgoing, packets, told } = await connect(foreign);
+    await until("its channels", () => foreign.isOpen);
+    foreign.sendMessage(0, "hello");
+    peer.sendMessage(1, Buffer.from([9]));
+    for (let index = 0; index < 10; index += 1) {
+      for (const kind of ["audio", "video"] as const) {
+        const way = outgoing.get(kind);
+        if (way === undefined) throw new Error(`no way for ${kind}`);
+        const unit = Buffer.concat([VP8_DESCRIPTOR, vp8Frame(index === 0, 100)]);
+        const payload = kind === "audio" ? Buffer.from([index]) : unit;
+        const numbers = { sequence: 100 + index, timestamp: 960 * (index + 1), marker: kind === "video" };
+        const { ssrc, payloadType } = way;
+        foreign.send(kind, rtpPacket({ payloadType, ssrc: 1, ...numbers, payload }));
+        way.write(rtpPacket({ ssrc, payloadType, ...numbers, payload }));
+      }
+    }
+    const isThere = (heard: Readonly<Record<MediaKind, readonly Uint8Array[]>>) =>
+      heard.audio.length === 10 && heard.video.length === 10;
+    await until("all media", () => isThere(packets) && isThere(foreign.packets));
+    await until("messages", () => told.messages.length === 1 && foreign.messages.length === 1);
+    expect(told.messages).toEqual([{ stream: 0, message: "hello" }]);
+    expect(foreign.packets.audio.map((packet) => readRtp(packet).payload[0])).toEqual(
+      packets.audio.map((packet) => readRtp(packet).payload[0]),
+    );
+  });
+});
+
+/** Nothing but that a frame begins here (RFC 7741). */
+const VP8_DESCRIPTOR = Buffer.from([0x10]);
+const SENDER_REPORT = 200;
+
+function asBytes({ message }: { readonly message: string | Uint8Array }): Buffer {
+  return typeof message === "string" ? Buffer.from(`text ${message}`) : Buffer.from(message);
+}
+
+/** Picture loss indications that came to a peer. */
+function keyFramesAsked({ rtcp }: DatachannelPeer): number {
+  return rtcp.filter((bytes) => bytes[1] === 206 && ((bytes[0] as number) & 0x1f) === 1).length;
+}
+
+interface Message {
+  readonly stream: number;
+  readonly message: string | Uint8Array;
+}
+
+type Foreign = DatachannelPeer | WeriftPeer;
+
+function datachannelPeer(options: ConstructorParameters<typeof DatachannelPeer>[0]): DatachannelPeer {
+  const peer = new DatachannelPeer(options);
+  closing.push(() => peer.close());
+  return peer;
+}
+
+async function connect(foreign: Foreign) {
+  const packets: Record<MediaKind, Uint8Array[]> = { audio: [], video: [] };
+  const told = {
+    messages: [] as Message[],
+    reports: [] as CaptureReport[],
+    keyFramesWanted: 0,
+    connected: 0,
+    end: undefined as string | undefined,
+  };
+  const answered = await answerPeer(workers, await foreign.offer(), {
+    connected: () => (told.connected += 1),
+    packet: (kind, packet) => packets[kind].push(packet),
+    senderReport: (_, report) => told.reports.push(report),
+    keyFrameWanted: () => (told.keyFramesWanted += 1),
+    message: (stream, message) => told.messages.push({ stream, message }),
+    closed: (reason) => {
+      told.end = reason;
+    },
+  });
+  closing.push(() => answered.peer.close("done"));
+  await foreign.accept(answered.answer);
+  await until("a connection", () => told.connected > 0 && foreign.state === "connected");
+  return { ...answered, packets, told };
+}
