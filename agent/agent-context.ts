@@ -1,4 +1,6 @@
 import type { Connection } from "../sfu/carrier.ts";
+import type { GatewayStatement } from "../signaling/gateway.ts";
+import type { OwnIdentity } from "../signaling/peer-check.ts";
 import type { ScopeSet } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import type { ServerPeer } from "./answer-records.ts";
@@ -11,7 +13,12 @@ import type { AgentPlatform } from "./platform.ts";
 /** What the calls of one connected agent share. */
 export interface AgentContext {
   readonly platform: AgentPlatform;
+  /** Who signs. */
   readonly identity: AgentIdentity;
+  /** The Agent-ID that this end goes by at the server: its own, or of the agent that it acts for. */
+  readonly agentId: string;
+  /** Of a gateway: for whom it acts, and by what. */
+  readonly onBehalfOf: GatewayStatement | undefined;
   /** Which of the agent's inboxes this is. */
   readonly inbox: string;
   /** The identity key, raw. */
@@ -33,4 +40,9 @@ export interface AgentContext {
   readonly anchors: readonly Uint8Array[] | undefined;
   /** Takes what listeners throw. */
   readonly report: (error: unknown) => void;
+}
+
+/** This end as checks of the other one take it. */
+export function ownIdentity({ identity, publicKey, onBehalfOf }: AgentContext): OwnIdentity {
+  return { agentId: identity.agentId, publicKey, onBehalfOf: onBehalfOf?.subject };
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type AnswerPayload, makeAnswer } from "../signaling/answer.ts";
+import { agentOf } from "../signaling/gateway.ts";
 import { type Choice, negotiate } from "../signaling/negotiation.ts";
 import type { IncomingOffer } from "../signaling/peer-check.ts";
 import { permitsSending } from "../signaling/scope.ts";
@@ -55,7 +56,7 @@ export async function answerCall(
   const answered = {
     sessionId,
     leg: 1,
-    peerAgentId: checked.caller.agentId,
+    peerAgentId: agentOf(checked.caller),
     offer: offer.jws,
     answer,
     peer: { genesis: checked.caller.genesis.bytes, identityDocument: checked.caller.identity.bytes },
@@ -94,7 +95,8 @@ async function signAnswer(
     session_id: sessionId,
     offer_digest: offer.digest,
     caller: checked.caller.agentId,
-    callee: context.identity.agentId,
+    callee: context.agentId,
+    ...(context.onBehalfOf === undefined ? {} : { gateway: context.onBehalfOf }),
     media_key: key.certificate,
     scope: options.scope ?? sendingScope(negotiated.streams),
     profile: negotiated.profile,

@@ -10,7 +10,7 @@ import type { ClockStatement } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import { adaptTo } from "./adaptation.ts";
 import { VideoAgreement } from "./adaptation-video.ts";
-import type { AgentContext } from "./agent-context.ts";
+import { type AgentContext, ownIdentity } from "./agent-context.ts";
 import { Call } from "./call.ts";
 import { withinReach } from "./call-changes.ts";
 import { type CallConnection, openCallConnection } from "./call-connection.ts";
@@ -70,7 +70,7 @@ function checkAnswered(context: AgentContext, answered: AnsweredSession): Checke
     checkSession(
       {
         leg,
-        me: { agentId: context.identity.agentId, publicKey: context.publicKey },
+        me: ownIdentity(context),
         peerAgentId,
         offer,
         answer: answer ?? textOf(result, "answer"),

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../codecs/canonical-json.ts";
 import { CLOSE_CODES, type CloseInfo } from "../sfu/carrier.ts";
+import { agentOf } from "../signaling/gateway.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { SessionNotice } from "../signaling/session-notice.ts";
 import type { AgentContext } from "./agent-context.ts";
@@ -59,6 +60,7 @@ export class CallCore {
       ...options,
       control,
       identity,
+      agentId: context.agentId,
       publicKey: context.publicKey,
       clock,
       wall,
@@ -96,7 +98,6 @@ export class CallCore {
     });
     this.notices = new CallNotices({
       ...parts,
-      agentId: identity.agentId,
       heardAsked: (stream) => this.voices.asked(stream),
       paused: (notice) => this.voices.paused(notice),
       quality: (event) => {
@@ -124,7 +125,6 @@ export class CallCore {
     });
     this.suspension = new CallSuspension({
       ...parts,
-      agentId: identity.agentId,
       suspended: (event) => this.events.emit("suspended", event),
       resumed: (event) => this.events.emit("resumed", event),
     });
@@ -235,7 +235,7 @@ export class CallCore {
       this.#peer.takeKey(present.peer_media_key);
       const { suspension } = present;
       const inForce = isJsonObject(suspension) ? suspension : undefined;
-      this.suspension.caughtUp(inForce, suspendedBefore, this.#session.peer.agentId);
+      this.suspension.caughtUp(inForce, suspendedBefore, agentOf(this.#session.peer));
     } catch (error) {
       this.#context.report(error);
     }

@@ -3,6 +3,7 @@ import type { Clock } from "../codecs/clock.ts";
 import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { makeClosing } from "../signaling/closing.ts";
+import { agentOf } from "../signaling/gateway.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import type { CallRequests } from "./call-control.ts";
 import type { CallMedia } from "./call-media.ts";
@@ -35,7 +36,10 @@ export interface CallEnd {
 export interface CallEndingOptions {
   readonly session: CheckedSession;
   readonly control: CallRequests;
+  /** Signs the closing statement. */
   readonly identity: AgentIdentity;
+  /** As the server names this end. */
+  readonly agentId: string;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
@@ -88,9 +92,9 @@ export class CallEnding {
 
   /** The server says that the session ended. */
   told(fields: JsonObject): void {
-    const { session, identity, report } = this.#options;
+    const { session, agentId, report } = this.#options;
     const reason = typeof fields.reason === "string" ? fields.reason : "unknown";
-    const by = fields.by === session.peer.agentId ? "peer" : fields.by === identity.agentId ? "me" : "server";
+    const by = fields.by === agentOf(session.peer) ? "peer" : fields.by === agentId ? "me" : "server";
     this.#finished({ reason, by });
     this.#leave(async () => {
       await this.#flush();

@@ -13,6 +13,7 @@ import { unixMsToNtp } from "../codecs/ntp.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { type Result, refuse } from "../codecs/result.ts";
 import type { Signer, Verifier } from "../codecs/signer.ts";
+import { agentOf } from "../signaling/gateway.ts";
 import type { CheckedSession } from "../signaling/peer-check.ts";
 import { isInterruptible, type Terms } from "../signaling/terms.ts";
 import { ANSWER_MS, isTooEarly, isUnanswered, pauseAfter } from "./asking-again.ts";
@@ -181,7 +182,7 @@ export class CallInterrupts {
     if (epoch > end.epoch) end.beginEpoch(epoch);
     // Both ends began this epoch: the listener wants none of what the speaker has gone on to say in it.
     else if (epoch === end.epoch && isMine) voice.sender?.flush();
-    if (isMine) interrupted({ stream, epoch, by: session.peer.agentId });
+    if (isMine) interrupted({ stream, epoch, by: agentOf(session.peer) });
   }
 
   /** Tells the server of the epoch that `end` has begun. Where it refuses that for good, `end` goes back to the last that it has. */

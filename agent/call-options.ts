@@ -132,6 +132,11 @@ export interface OutgoingCallOptions extends CallOptions {
    * `persistent`, the server keeps it for as long as its operator says (600 s), also over a restart of the server.
    */
   readonly model?: "bounded" | "persistent";
+  /**
+   * `accept`: a gateway may answer for the agent that is called, whose peer speaks WebRTC alone. It signs what that peer says and hears, so who
+   * that is, is its word: `call.peer.gateway` says so. Default: the agent alone may, and another answer is `peer-untrusted`.
+   */
+  readonly gateways?: "accept" | "refuse";
   /** Called when it rings at the other end. */
   readonly onRinging?: () => void;
 }

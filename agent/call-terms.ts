@@ -4,6 +4,7 @@ import { encodeHex } from "../codecs/hex.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Verifier } from "../codecs/signer.ts";
 import { readRecord } from "../signaling/attribution.ts";
+import { agentOf } from "../signaling/gateway.ts";
 import { readSigned } from "../signaling/jws.ts";
 import {
   numberOf,
@@ -84,6 +85,8 @@ export interface CallTermsOptions {
   readonly identity: AgentIdentity;
   /** Of that identity, raw. */
   readonly publicKey: Uint8Array;
+  /** As the server names this end. */
+  readonly agentId: string;
   readonly clock: Clock;
   /** Unix milliseconds. */
   readonly wall: () => number;
@@ -187,11 +190,11 @@ export class CallTerms {
 
   /** Learns whether a narrowing that was never answered is in force. Throws as `readRecords`; then it is not known yet. */
   async #settle(): Promise<void> {
-    const { session, identity } = this.#options;
+    const { session } = this.#options;
     const asked = this.#unanswered;
     if (asked === undefined || !(await this.isRecorded(asked.digest)) || this.#unanswered !== asked) return;
     const { terms, scope } = asked;
-    this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: identity.agentId });
+    this.#adopt(terms, { number: terms.number, leg: session.leg, scope, by: this.#options.agentId });
   }
 
   /**
@@ -236,10 +239,10 @@ export class CallTerms {
   }
 
   #step(step: TermsStep, leavesOut: boolean): void {
-    const { session, identity, verifier } = this.#options;
+    const { session, verifier } = this.#options;
     const taken = unwrap(takeStep(this.#present, step, this.#owners(), verifier, { leavesOut }));
     const { leg, number } = taken.payload;
-    const by = leg === session.leg ? identity.agentId : session.peer.agentId;
+    const by = leg === session.leg ? this.#options.agentId : agentOf(session.peer);
     const facts = { number, leg, by };
     if (taken.kind === "narrowing") this.#adopt(taken.terms, { ...facts, scope: taken.payload.scope });
     else {
@@ -275,7 +278,7 @@ export class CallTerms {
     const { sessionDigest } = session;
     const expected = { publicKey: peer.genesis.agentKey, sessionDigest, leg, terms: this.#present } as const;
     const { terms, payload } = unwrap(verifyNarrowing(jws, expected, verifier));
-    this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: peer.agentId });
+    this.#adopt(terms, { number: terms.number, leg, scope: payload.scope, by: agentOf(peer) });
   }
 
   /** What the server says when this end's media flows again: what changed that it may not have been told, and what it may do itself. */
@@ -336,7 +339,7 @@ export class CallTerms {
     );
     const asked = { digest: narrowingDigest(narrowing), terms, scope };
     this.#inFlight = this.#insist(narrowing, asked, at).then(() => {
-      this.#adopt(terms, { number: terms.number, leg, scope, by: identity.agentId });
+      this.#adopt(terms, { number: terms.number, leg, scope, by: this.#options.agentId });
     });
     await this.#inFlight;
   }

@@ -15,6 +15,7 @@ import type { CallData } from "./call-data.ts";
 import type { CallEnd } from "./call-ending.ts";
 import type { CallEvents } from "./call-events.ts";
 import type { CallParts } from "./call-parts.ts";
+import { type CallPeer, callPeer } from "./call-peer.ts";
 import type { SessionRecord } from "./call-records.ts";
 import { type CallStats, callStats } from "./call-stats.ts";
 import type { CallStream } from "./call-stream.ts";
@@ -30,14 +31,6 @@ import type { VideoStream } from "./video-stream.ts";
 
 /** `detached`: this end has no connection for it now. */
 export type CallState = "active" | "suspended" | "detached" | "ended";
-
-/** The other end of a call, checked: its Genesis hashes to its Agent-ID and its signatures held. */
-export interface CallPeer {
-  readonly agentId: string;
-  readonly name: string;
-  /** Its issuer is among the trust anchors this agent was given; false also when none were given. */
-  readonly anchored: boolean;
-}
 
 /** More than any way takes. */
 const MOST_BITS = 1e12;
@@ -66,11 +59,7 @@ export class Call {
     this.leg = options.leg;
     this.session = session;
     this.sessionDigest = session.sessionDigest;
-    this.peer = {
-      agentId: session.peer.agentId,
-      name: session.peer.genesis.name,
-      anchored: session.peer.anchored,
-    };
+    this.peer = callPeer(session.peer);
     this.#core = new CallCore(options);
     this.texts = this.#core.channels.texts.heard;
     this.ended = this.#core.ending.ended;

@@ -2,6 +2,7 @@ import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection } from "../sfu/carrier.ts";
 import { ClockSync } from "../sfu/clock-sync.ts";
+import type { GatewayStatement } from "../signaling/gateway.ts";
 import { readGenesis } from "../signaling/genesis.ts";
 import { readIdentityDocument } from "../signaling/identity-document.ts";
 import { effectiveScope } from "../signaling/scope.ts";
@@ -65,21 +66,27 @@ export interface ConnectOptions {
   readonly report?: (error: unknown) => void;
 }
 
+/** How a gateway connects for an agent; its identity is its own, and `token` that of the agent. */
+export interface GatewayOptions extends ConnectOptions {
+  /** For whom it acts there, and by what: it stands in what the gateway signs. */
+  readonly onBehalfOf: GatewayStatement;
+}
+
 /**
- * Connects an agent and brings its inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted` when the server
+ * Connects an agent, or a gateway that acts for one, and brings its inbox up. Throws `connect-timeout`, `connect-refused`, `peer-untrusted` when the server
  * is not who it should be, or the refusal of the inbox (`agent-unknown`, `proof-invalid`, …); also with `reconnect`, which
  * is for connections that were up.
  */
 export async function connectAgent(
   platform: AgentPlatform,
   address: AddressSource,
-  options: ConnectOptions,
+  options: ConnectOptions | GatewayOptions,
 ): Promise<Agent> {
   const { identity, reconnect = false, report = () => {} } = options;
   const delays = typeof reconnect === "boolean" ? {} : reconnect;
   const tokens = options.token === undefined ? undefined : new AccessTokens(options.token, platform.clock);
   const agent = new Agent({
-    id: identity.agentId,
+    id: actsFor(options)?.subject ?? identity.agentId,
     inbox: options.inbox ?? DEFAULT_INBOX,
     platform,
     backOff: reconnect === false ? undefined : { ...DEFAULT_BACK_OFF, ...delays },
@@ -90,11 +97,15 @@ export async function connectAgent(
   return agent;
 }
 
+function actsFor(options: ConnectOptions | GatewayOptions): GatewayStatement | undefined {
+  return "onBehalfOf" in options ? options.onBehalfOf : undefined;
+}
+
 /** Dials once, proves who this is, and brings the inbox up. */
 async function comeOnline(
   platform: AgentPlatform,
   address: AddressSource,
-  options: ConnectOptions & { readonly tokens: AccessTokens | undefined },
+  options: (ConnectOptions | GatewayOptions) & { readonly tokens: AccessTokens | undefined },
   owner: PresenceOwner,
   way: OtherWay | undefined,
 ): Promise<Presence> {
@@ -127,7 +138,7 @@ async function comeOnline(
 
 async function bringUp(
   platform: AgentPlatform,
-  options: ConnectOptions & { readonly tokens: AccessTokens | undefined },
+  options: (ConnectOptions | GatewayOptions) & { readonly tokens: AccessTokens | undefined },
   owner: PresenceOwner,
   parts: {
     readonly connection: Connection;
@@ -155,6 +166,8 @@ async function bringUp(
   const context: AgentContext = {
     platform,
     identity,
+    agentId: actsFor(options)?.subject ?? identity.agentId,
+    onBehalfOf: actsFor(options),
     inbox: options.inbox ?? DEFAULT_INBOX,
     ...ownFacts(identity, platform),
     control,
@@ -172,7 +185,7 @@ async function bringUp(
   }
   const presence = new Presence(context, connection, owner);
   ending.watch((info) => presence.connectionClosed(info));
-  await subscribe(presence, identity, owner);
+  await subscribe(presence, owner);
   if (tokens !== undefined) {
     const stop = tokens.keepFresh(
       () => owner.calls.up.length > 0,
@@ -237,17 +250,19 @@ function round(milliseconds: number): number {
  * Brings the inbox up; when it ends for good while the connection lives, the connection is closed: by the server, which may
  * say why, or else from here.
  */
-async function subscribe(presence: Presence, identity: AgentIdentity, owner: PresenceOwner): Promise<void> {
+async function subscribe(presence: Presence, owner: PresenceOwner): Promise<void> {
   const { connection, context } = presence;
+  const { identity, onBehalfOf } = context;
   const { clock } = context.platform;
   const documents: JsonObject = {
     genesis: new TextDecoder().decode(identity.genesis),
     identity_document: new TextDecoder().decode(identity.identityDocument),
+    ...(onBehalfOf === undefined ? {} : { on_behalf_of: onBehalfOf.subject }),
   };
   const inbox = new Inbox(
     context.control,
     clock,
-    { agentId: identity.agentId, name: context.inbox },
+    { agentId: context.agentId, name: context.inbox },
     owner.inboxCursor,
     documents,
   );

@@ -2,6 +2,7 @@ import { ParleyError } from "../codecs/parley-error.ts";
 import type { IncomingOffer } from "../signaling/peer-check.ts";
 import type { Call } from "./call.ts";
 import type { CallOptions } from "./call-options.ts";
+import { type CallPeer, callPeer } from "./call-peer.ts";
 
 /** Why a call is not taken. */
 export type DeclineReason = "declined" | "busy";
@@ -10,7 +11,7 @@ export type DeclineReason = "declined" | "busy";
 export class IncomingCall {
   readonly sessionId: string;
   readonly offerId: string;
-  readonly caller: { readonly agentId: string; readonly name: string; readonly anchored: boolean };
+  readonly caller: CallPeer;
   /** The signed offer. */
   readonly offer: IncomingOffer["offer"];
   /** Unix milliseconds by the server's clock until which it rings. */
@@ -37,7 +38,7 @@ export class IncomingCall {
     const { offer, caller } = options.checked;
     this.sessionId = options.sessionId;
     this.offerId = offer.payload.offer_id;
-    this.caller = { agentId: caller.agentId, name: caller.genesis.name, anchored: caller.anchored };
+    this.caller = callPeer(caller);
     this.offer = offer;
     this.ringUntil = options.ringUntil;
     this.cancelled = options.cancelled;

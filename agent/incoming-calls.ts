@@ -1,7 +1,8 @@
 import type { JsonObject } from "../codecs/canonical-json.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import { checkIncomingOffer } from "../signaling/peer-check.ts";
-import type { AgentContext } from "./agent-context.ts";
+import { agentOf } from "../signaling/gateway.ts";
+import { checkIncomingOffer, type OwnIdentity } from "../signaling/peer-check.ts";
+import { type AgentContext, ownIdentity } from "./agent-context.ts";
 import { answerCall, declineCall } from "./answering.ts";
 import type { Call } from "./call.ts";
 import { documentsOf, objectOf, textOf } from "./call-assembly.ts";
@@ -33,7 +34,7 @@ interface Ringing {
 /** The calls that ring at one agent: checked, handed to the application, held back while a call to the same agent is placed. */
 export class IncomingCalls {
   readonly #context: AgentContext;
-  readonly #me: { readonly agentId: string; readonly publicKey: Uint8Array };
+  readonly #me: OwnIdentity;
   readonly #bringUp: BringUp;
   readonly #ringing = new Map<string, Ringing>();
   /** Calls being placed, by callee: an offer from that callee waits until ours is decided. */
@@ -47,7 +48,7 @@ export class IncomingCalls {
   constructor(context: AgentContext, handler: () => CallHandler | undefined, bringUp: BringUp) {
     this.#handler = handler;
     this.#context = context;
-    this.#me = { agentId: context.identity.agentId, publicKey: context.publicKey };
+    this.#me = ownIdentity(context);
     this.#bringUp = bringUp;
   }
 
@@ -95,7 +96,7 @@ export class IncomingCalls {
       },
     });
     this.#ringing.set(sessionId, { call, cancel });
-    if (this.#placing.has(call.caller.agentId)) this.#held.add(call);
+    if (this.#placing.has(agentOf(call.caller))) this.#held.add(call);
     else this.#dispatch(call);
   }
 
@@ -126,7 +127,7 @@ export class IncomingCalls {
     }
     this.#placing.delete(agentId);
     for (const call of this.#held) {
-      if (call.caller.agentId !== agentId) continue;
+      if (agentOf(call.caller) !== agentId) continue;
       this.#held.delete(call);
       if (isOpen(call)) this.#dispatch(call);
     }
@@ -141,7 +142,7 @@ export class IncomingCalls {
     const until = clock.now() + SURVIVOR_WAIT_MS;
     while (clock.now() < until) {
       const here = [...this.#held, ...[...this.#ringing.values()].map(({ call }) => call)];
-      const call = here.find((one) => one.offerId === offerId && one.caller.agentId === agentId);
+      const call = here.find((one) => one.offerId === offerId && agentOf(one.caller) === agentId);
       call?.cancelled.throwIfAborted();
       if (call !== undefined) return call.decided ? undefined : call;
       await new Promise<void>((resolve) => clock.at(clock.now() + SURVIVOR_POLL_MS, resolve));

@@ -63,6 +63,8 @@ function offerPayload(
     offer_id: ids.offerId,
     caller: context.identity.agentId,
     callee,
+    ...(context.onBehalfOf === undefined ? {} : { gateway: context.onBehalfOf }),
+    ...(options.gateways === "accept" ? { gateways: true } : {}),
     media_key: ids.mediaKey,
     session: { model: options.model ?? "bounded", ttl: ids.ttl },
     scope: options.scope ?? sendingScope(streams),

@@ -13,6 +13,8 @@ export interface SessionListing {
   readonly model: "bounded" | "persistent";
   /** Agent-ID of the other end. */
   readonly peer: string;
+  /** Agent-ID of the gateway that takes part for this agent, where one does: nobody else takes the session up. */
+  readonly gateway?: string;
   /** Whether a process of this agent has a connection for it now. */
   readonly attached: boolean;
   /** How often such a connection was asked for, at least. */
@@ -51,6 +53,7 @@ function readListing(entry: JsonValue, at: string): SessionListing {
     state: text("state"),
     model: text("model") === "persistent" ? "persistent" : "bounded",
     peer: text("peer"),
+    ...(typeof fields.gateway === "string" ? { gateway: fields.gateway } : {}),
     attached: fields.attached === true,
     attachSeq: count("attach_seq"),
     generation: count("generation"),

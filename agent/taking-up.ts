@@ -5,7 +5,7 @@ import { latestTerms, readSteps } from "../signaling/latest-terms.ts";
 import { type MediaKey, verifyMediaKey } from "../signaling/media-key.ts";
 import { type CheckedSession, checkSession } from "../signaling/peer-check.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
-import type { AgentContext } from "./agent-context.ts";
+import { type AgentContext, ownIdentity } from "./agent-context.ts";
 import type { Call } from "./call.ts";
 import { documentsOf, makeCall, objectOf, refuseSession, textOf } from "./call-assembly.ts";
 import { type ReopenedConnection, reopenCallConnection } from "./call-connection.ts";
@@ -126,7 +126,7 @@ function readTaken(context: AgentContext, listing: SessionListing, agreement: Js
     checkSession(
       {
         leg,
-        me: { agentId: identity.agentId, publicKey },
+        me: ownIdentity(context),
         peerAgentId,
         offer: textOf(agreement, "offer"),
         answer: textOf(agreement, "answer"),

@@ -47,6 +47,7 @@ export const ERRORS = {
   "token-expired": { status: 401, retryable: true, meaning: "The access token has expired: bring a fresh one." },
   "token-required": { status: 401, retryable: true, meaning: "This server takes calls with an access token of an issuer it trusts alone." },
   "token-issuer-unavailable": { status: 503, retryable: true, meaning: "The keys of the token's issuer cannot be fetched now." },
+  "gateway-refused": { status: 403, retryable: false, meaning: "Who says that it acts for another agent is no gateway of this server, or not for that agent; or a gateway asks for what is the agent's alone." },
   "scope-violation": { status: 455, retryable: false, meaning: "The effective scope does not cover what was asked; 451 in the seed dialect." },
   "interrupt-forbidden": { status: 455, retryable: false, meaning: "The speaker of this stream signed that the other end may not interrupt it." },
   "scope-claim-invalid": { status: 262, retryable: false, meaning: "The claim exceeds the identity document; 451 in the seed dialect." },

@@ -27,6 +27,14 @@ export type GatewayLeg = {
   readonly evidence: GatewayEvidence;
 };
 
+/** Agent-ID of the agent that an end is, or acts for: what records and the server's events name it by. */
+export function agentOf(end: {
+  readonly agentId: string;
+  readonly gateway?: Pick<GatewayStatement, "subject"> | undefined;
+}): string {
+  return end.gateway?.subject ?? end.agentId;
+}
+
 /** What `statement` adds to a leg of the session core; nothing for an end that takes part itself. */
 export function gatewayLeg(statement: GatewayStatement | undefined): GatewayLeg | Record<never, never> {
   if (statement === undefined) return {};

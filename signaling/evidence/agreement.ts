@@ -1,7 +1,8 @@
 import { canonicalize } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import type { Verifier } from "../../codecs/signer.ts";
-import { type Answer, verifyAnswer } from "../answer.ts";
+import { type Answer, readAnswer, verifyAnswer } from "../answer.ts";
+import type { GatewayStatement } from "../gateway.ts";
 import { type Offer, verifyOffer } from "../offer.ts";
 import { formatScopes, type ScopeSet } from "../scope.ts";
 import { checkSendingAuthority } from "../sending-authority.ts";
@@ -32,9 +33,12 @@ export function checkAgreement(
   const offerLine = lines.only("offer", findings);
   const answerLine = lines.only("answer", findings);
   if (header === undefined || offerLine === undefined || answerLine === undefined) return undefined;
+  const stated = readAnswer(answerLine.line.jws);
+  const answering = stated.ok ? stated.value.gateway : undefined;
+  const called = answering?.subject ?? callee.agentId;
   const offer = verifyOffer(
     offerLine.line.jws,
-    { publicKey: caller.genesis.agentKey, caller: caller.agentId, callee: callee.agentId },
+    { publicKey: caller.genesis.agentKey, caller: caller.agentId, callee: called },
     verifier,
   );
   if (!offer.ok) {
@@ -43,7 +47,11 @@ export function checkAgreement(
   }
   const answer = verifyAnswer(
     answerLine.line.jws,
-    { publicKey: callee.genesis.agentKey, offer: offer.value, sessionId: header.line.session_id },
+    {
+      publicKey: callee.genesis.agentKey,
+      gateway: answering === undefined ? undefined : callee.agentId,
+      ...{ offer: offer.value, sessionId: header.line.session_id },
+    },
     verifier,
   );
   if (!answer.ok) {
@@ -58,6 +66,8 @@ export function checkAgreement(
   const terms = deriveTerms(offer.value, answer.value);
   checkDerived(lines, core, terms, server, verifier, findings);
   const { profile } = terms;
+  tellGateway(0, caller, offer.value.payload.gateway, findings);
+  tellGateway(1, callee, answer.value.payload.gateway, findings);
   findings.say("both", `session ${header.line.session_id}, digest ${encodeHex(core.digest)}`);
   for (const agreed of terms.streams) {
     findings.say("both", `stream ${agreed.stream}: ${inWords(agreed)}, profile ${profile}`);
@@ -65,6 +75,23 @@ export function checkAgreement(
   checkAuthority(caller, offer.value.scope, terms, 0, findings);
   checkAuthority(callee, answer.value.scope, terms, 1, findings);
   return { sessionId: header.line.session_id, offer: offer.value, answer: answer.value, core, terms };
+}
+
+/** All that is told of an end for which a gateway signs is that gateway's word. */
+function tellGateway(
+  leg: 0 | 1,
+  { role, agentId }: Party,
+  gateway: GatewayStatement | undefined,
+  findings: Findings,
+): void {
+  if (gateway === undefined) return;
+  const { subject, issuer, evidence } = gateway;
+  const { jti, token, fingerprint } = evidence;
+  findings.say(
+    "speaker-signed",
+    `${role}: as stated by gateway ${agentId}, for agent ${subject}, token ${jti} issued by ${issuer} (SHA-256 ${token}), DTLS fingerprint ${fingerprint}; the agent itself signed nothing`,
+  );
+  findings.signedByGateway(leg);
 }
 
 /** What was agreed of a stream: modality, codec or format, and how it comes. */
@@ -96,7 +123,11 @@ function checkAuthority(party: Party, claim: ScopeSet, terms: Terms, leg: 0 | 1,
   const listed = (scope: ScopeSet) => formatScopes(scope).join(", ") || "nothing";
   findings.say("issuer-signed", `${role}: may claim ${listed(identity.scope)}; status ${identity.status}`);
   // The callee's answer names the offer it answers: what the caller claims, both have signed.
-  findings.say(leg === 0 ? "both" : "speaker-signed", `${role}: claims ${listed(claim)}`);
+  findings.say(
+    leg === 0 ? "both" : "speaker-signed",
+    `${role}: claims ${listed(claim)}`,
+    leg === 0 ? [0, 1] : [1],
+  );
   const authority = checkSendingAuthority({ leg, genesis, identity, claim, terms });
   if (!authority.ok) {
     findings.fault(

@@ -6,10 +6,10 @@ import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Result } from "../../codecs/result.ts";
 import type { Signer, Verifier } from "../../codecs/signer.ts";
-import { verifyAnswer } from "../answer.ts";
+import { readAnswer, verifyAnswer } from "../answer.ts";
 import { readGenesis } from "../genesis.ts";
 import { signJws } from "../jws.ts";
-import { verifyOffer } from "../offer.ts";
+import { callerOf, verifyOffer } from "../offer.ts";
 import type { SessionLog } from "../record-log.ts";
 import { deriveTerms } from "../terms.ts";
 import {
@@ -128,14 +128,17 @@ function derived(lines: readonly EvidenceLine[], verifier: Verifier) {
   const caller = keyOf("caller");
   const callee = keyOf("callee");
   const offer = must(
-    verifyOffer(
-      jwsOf("offer"),
-      { publicKey: caller.agentKey, caller: caller.agentId, callee: callee.agentId },
-      verifier,
-    ),
+    verifyOffer(jwsOf("offer"), { publicKey: caller.agentKey, caller: caller.agentId }, verifier),
   );
-  const answer = must(verifyAnswer(jwsOf("answer"), { publicKey: callee.agentKey, offer }, verifier));
-  return { terms: canonicalize(deriveTerms(offer, answer)), participants: [caller.agentId, callee.agentId] };
+  const isGateway = must(readAnswer(jwsOf("answer"))).gateway !== undefined;
+  const gateway = isGateway ? callee.agentId : undefined;
+  const answer = must(
+    verifyAnswer(jwsOf("answer"), { publicKey: callee.agentKey, gateway, offer }, verifier),
+  );
+  return {
+    terms: canonicalize(deriveTerms(offer, answer)),
+    participants: [callerOf(offer.payload), answer.payload.callee],
+  };
 }
 
 function must<Value>(result: Result<Value>): Value {

@@ -29,6 +29,7 @@ export function checkClosedStreams(input: SteeringInput): void {
       input.findings.say(
         "speaker-signed",
         `stream ${stream} (${modality}): closed by the ${ROLES[closer]} from terms ${step.taken.terms.number} on`,
+        [closer],
       );
       for (const speaker of [0, 1] as const) {
         if (!sends(directions[speaker])) continue;

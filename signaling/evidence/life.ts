@@ -224,7 +224,9 @@ class Life {
 
   #roleOf(agentId: JsonValue | undefined): string {
     const { caller, callee } = this.#input.parties;
-    return agentId === caller.agentId ? "caller" : agentId === callee.agentId ? "callee" : "server";
+    // Records name the agents, whoever signs for them.
+    const nameOf = ({ agentId: signer, gateway }: Party) => gateway?.subject ?? signer;
+    return agentId === nameOf(caller) ? "caller" : agentId === nameOf(callee) ? "callee" : "server";
   }
 
   #say({ issuedAt }: Told, text: string): void {

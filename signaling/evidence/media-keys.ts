@@ -72,6 +72,7 @@ export function checkMediaKeys(input: MediaKeyInput): MediaKeys {
       findings.say(
         "speaker-signed",
         `${ROLES[leg]}: signs media with a new key, generation ${key.generation}, by its identity key`,
+        [leg],
       );
       if (since === undefined) continue;
       const when = records.records[since]?.payload.issued_at ?? "an unknown time";

@@ -5,8 +5,7 @@ import type { EvidenceLines } from "./integrity.ts";
 import type { LineOwner } from "./lines.ts";
 import type { EvidenceReport, Findings } from "./report.ts";
 
-/** Whose line a leg's statements are. */
-export const ROLES = ["caller", "callee"] as const;
+export { ROLES } from "./report.ts";
 
 /** Whom the auditor trusts. Never taken from the file. */
 export interface TrustAnchors {

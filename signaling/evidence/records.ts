@@ -4,7 +4,7 @@ import { type SignedRecord, verifyRecord, ZERO_AUDIT_ID } from "../attribution.t
 import { type ClosingPayload, verifyClosing } from "../closing.ts";
 import type { Agreement } from "./agreement.ts";
 import type { EvidenceLines } from "./integrity.ts";
-import type { Party } from "./parties.ts";
+import { type Party, ROLES } from "./parties.ts";
 import type { Findings } from "./report.ts";
 
 /** The session's records and closing statements, judged. */
@@ -34,7 +34,7 @@ export function checkRecords(
   const records = checkChain(lines, agreement, parties.server, verifier, findings);
   lines.none("closing", findings, "server");
   const closings = new Map<0 | 1, ClosingPayload>();
-  const countersigned = { records: 0, by: [] as string[] };
+  const countersigned = { records: 0, by: [] as (typeof ROLES)[number][] };
   for (const [leg, role] of [
     [0, "caller"],
     [1, "callee"],
@@ -75,6 +75,7 @@ export function checkRecords(
     findings.say(
       "speaker-signed",
       `${role}: closed the session (${closing.value.reason}) having seen record ${seen} of ${records.length}`,
+      [leg],
     );
   }
   const by = countersigned.by;
@@ -84,6 +85,7 @@ export function checkRecords(
       (by.length === 0
         ? ": no end countersigned one"
         : `, the last that the ${by.join(" and the ")} countersigned`),
+    ([0, 1] as const).filter((leg) => by.includes(ROLES[leg])),
   );
   const refused = refusedIn(records.at(-1));
   if (refused !== undefined)

@@ -1,5 +1,9 @@
 import type { ErrorCode } from "../../codecs/error-codes.ts";
+import type { GatewayStatement } from "../gateway.ts";
 import type { Modality } from "../scope.ts";
+
+/** Whose line a leg's statements are. */
+export const ROLES = ["caller", "callee"] as const;
 
 /** Whose word a statement is. `issuer-signed` is who vouches for an agent; `server-claimed` nobody but the server signed. */
 export type Voucher = "issuer-signed" | "speaker-signed" | "listener-signed" | "both" | "server-claimed";
@@ -8,6 +12,8 @@ export type Voucher = "issuer-signed" | "speaker-signed" | "listener-signed" | "
 export interface Statement {
   readonly by: Voucher;
   readonly text: string;
+  /** Ends whose part of it a gateway signed, for an agent that signed nothing. Absent: none. */
+  readonly gateways?: readonly (typeof ROLES)[number][];
 }
 
 /** Where the file contradicts itself or was changed. */
@@ -74,6 +80,8 @@ export interface EvidenceReport {
     readonly name: string;
     /** An anchor vouches for it. */
     readonly anchored: boolean;
+    /** It is a gateway, and this is what it states of the agent that it acts for. */
+    readonly gateway?: GatewayStatement;
   }[];
   readonly streams: readonly StreamReport[];
   /** Records of the session, and how many of them an end countersigned. */
@@ -84,13 +92,24 @@ export interface EvidenceReport {
 export class Findings {
   readonly faults: EvidenceFault[] = [];
   readonly statements: Statement[] = [];
+  readonly #gateways = new Set<0 | 1>();
+
+  /** A gateway signs on this leg: whatever its end is told to have signed is from now on told as stated by it. */
+  signedByGateway(leg: 0 | 1): void {
+    this.#gateways.add(leg);
+  }
 
   fault(message: string, at: string, code: ErrorCode = "evidence-invalid"): void {
     this.faults.push({ code, message: printable(message), at: printable(at) });
   }
 
-  say(by: Voucher, text: string): void {
-    this.statements.push({ by, text: printable(text) });
+  /** `signers`: the legs whose word it is, where it is theirs; of `both` it is known. */
+  say(by: Voucher, text: string, signers: readonly (0 | 1)[] = by === "both" ? [0, 1] : []): void {
+    const gateways = signers.filter((leg) => this.#gateways.has(leg)).map((leg) => ROLES[leg]);
+    const stated =
+      gateways.length === 0 ? "" : `, as stated by the gateway of the ${gateways.join(" and that of the ")}`;
+    const attested = gateways.length === 0 ? {} : { gateways };
+    this.statements.push({ by, text: printable(`${text}${stated}`), ...attested });
   }
 }
 

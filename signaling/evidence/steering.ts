@@ -136,10 +136,16 @@ function checkEpochs(
   for (const [at, { interrupt, number }] of inOrder.entries()) {
     if (interrupt.epoch !== at + 1)
       findings.fault(`An interrupt is missing or twice: epoch ${at + 1} is due.`, `line ${number}, ${what}`);
-    const by = ROLES[interrupt.leg as 0 | 1];
+    const signer = interrupt.leg as 0 | 1;
+    const by = ROLES[signer];
     if (interrupt.leg === leg)
-      findings.say("speaker-signed", `${what}: took back what was not yet heard, epoch ${interrupt.epoch}`);
-    else findings.say("listener-signed", `${what}: interrupted by the ${by}, epoch ${interrupt.epoch}`);
+      findings.say("speaker-signed", `${what}: took back what was not yet heard, epoch ${interrupt.epoch}`, [
+        signer,
+      ]);
+    else
+      findings.say("listener-signed", `${what}: interrupted by the ${by}, epoch ${interrupt.epoch}`, [
+        signer,
+      ]);
   }
   let epoch = 0;
   for (const checkpoint of checkpoints) {

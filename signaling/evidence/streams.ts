@@ -67,6 +67,7 @@ interface Said {
 function judgeStream({ leg, session, begun, checkpoints, receipts }: Said, findings: Findings): StreamReport {
   const { stream, modality } = session.agreed;
   const place = `${ROLES[leg]}, stream ${stream} (${modality})`;
+  const [speaker, listener] = leg === 0 ? ([[0], [1]] as const) : ([[1], [0]] as const);
   const last = checkpoints.at(-1);
   const first = checkpoints[0]?.firstSequence ?? 0;
   const end = last === undefined ? 0 : last.firstSequence + last.digests.length;
@@ -89,7 +90,11 @@ function judgeStream({ leg, session, begun, checkpoints, receipts }: Said, findi
     played: playedIn(receipts),
   };
   const open = closedBySpeaker ? "" : "; the speaker never closed it, later frames may exist";
-  findings.say("speaker-signed", `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`);
+  findings.say(
+    "speaker-signed",
+    `${place}: ${frames} frames in ${checkpoints.length} checkpoints${open}`,
+    speaker,
+  );
   const unstated = gapsOf(checkpoints, begun).map((gap) => ({ ...gap, received: receivedIn(gap, receipts) }));
   for (const { first: from, last: to, generation, received } of unstated) {
     findings.say(
@@ -97,11 +102,13 @@ function judgeStream({ leg, session, begun, checkpoints, receipts }: Said, findi
       from === 0
         ? `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames before`
         : `${place}: goes on with frame ${to + 1} and key generation ${generation}; no checkpoint speaks of frames ${from} to ${to}`,
+      speaker,
     );
     if (received > 0)
       findings.say(
         "listener-signed",
         `${place}: received ${received} ${from === 0 ? "before" : `of frames ${from} to ${to}`}`,
+        listener,
       );
   }
   if (totals === undefined) {
@@ -114,10 +121,14 @@ function judgeStream({ leg, session, begun, checkpoints, receipts }: Said, findi
     modality === "audio"
       ? `heard ${heard}, concealed ${concealed}`
       : `${modality === "video" ? "shown" : "read"} ${heard}`;
-  findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`);
+  findings.say("listener-signed", `${place}: received ${received}, ${played}${rest}`, listener);
   for (const { epoch, sequence, samples } of report.played) {
     const turn = report.played.length === 1 && epoch === 0 ? "" : ` of media epoch ${epoch}`;
-    findings.say("listener-signed", `${place}: played up to ${samples} samples of frame ${sequence}${turn}`);
+    findings.say(
+      "listener-signed",
+      `${place}: played up to ${samples} samples of frame ${sequence}${turn}`,
+      listener,
+    );
   }
   const beyond = receipts
     .flatMap((receipt) => receipt.received)

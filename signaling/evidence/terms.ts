@@ -126,7 +126,9 @@ function tellNarrowing(input: SteeringInput, step: HistoryStep): void {
   const kept = scopeOf(taken.terms, leg);
   if (String(kept) !== String(scopeOf(before, leg))) {
     const left = kept.join(", ") || "nothing";
-    findings.say("speaker-signed", `${ROLES[leg]}: gave up scope, from terms ${number} on keeps ${left}`);
+    findings.say("speaker-signed", `${ROLES[leg]}: gave up scope, from terms ${number} on keeps ${left}`, [
+      leg,
+    ]);
   }
   const scope = parseScopes(kept);
   for (const { stream, modality } of streamsSentBy(taken.terms, leg)) {

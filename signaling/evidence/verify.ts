@@ -1,11 +1,12 @@
 import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import type { Verifier } from "../../codecs/signer.ts";
+import type { GatewayStatement } from "../gateway.ts";
 import { type Agreement, checkAgreement } from "./agreement.ts";
 import { checkSeal, readLines } from "./integrity.ts";
 import { tellLife } from "./life.ts";
 import { checkMediaKeys } from "./media-keys.ts";
-import { checkParties, ROLES, type TrustAnchors } from "./parties.ts";
+import { checkParties, type Party, ROLES, type TrustAnchors } from "./parties.ts";
 import { checkRecords } from "./records.ts";
 import { type EvidenceReport, Findings } from "./report.ts";
 import { checkSteering, type EpochStart } from "./steering.ts";
@@ -33,7 +34,7 @@ export function verifyEvidence(
 ): JudgedEvidence {
   const findings = new Findings();
   const { lines, raw } = readLines(bytes, findings);
-  const parties = checkParties(lines, anchors, verifier, findings);
+  const parties = new Map(checkParties(lines, anchors, verifier, findings));
   const server = parties.get("server");
   const caller = parties.get("caller");
   const callee = parties.get("callee");
@@ -42,9 +43,15 @@ export function verifyEvidence(
   let epochs: readonly EpochStart[] = [];
   let records = { count: lines.of("record").length, countersigned: 0 };
   if (server !== undefined && caller !== undefined && callee !== undefined) {
-    const all = { server, caller, callee };
-    agreement = checkAgreement(lines, all, verifier, findings);
+    const signers = { server, caller, callee };
+    agreement = checkAgreement(lines, signers, verifier, findings);
     if (agreement !== undefined) {
+      const all = {
+        server,
+        caller: withGateway(caller, agreement.offer.payload.gateway),
+        callee: withGateway(callee, agreement.answer.payload.gateway),
+      };
+      for (const party of [all.caller, all.callee]) parties.set(party.role, party);
       const checked = checkRecords(lines, agreement, all, verifier, findings);
       records = { count: checked.records.length, countersigned: checked.countersigned };
       const judging = { lines, agreement, parties: all, records: checked, verifier, findings };
@@ -74,16 +81,18 @@ export function verifyEvidence(
       statements: findings.statements,
       sessionId: agreement?.sessionId,
       sessionDigest: agreement === undefined ? undefined : encodeHex(agreement.core.digest),
-      parties: known.map(({ role, agentId, name, anchored: isAnchored }) => ({
-        role,
-        agentId,
-        name,
-        anchored: isAnchored,
+      parties: known.map(({ role, agentId, name, anchored: isAnchored, gateway }) => ({
+        ...{ role, agentId, name, anchored: isAnchored },
+        ...(gateway === undefined ? {} : { gateway }),
       })),
       streams: streams.map(({ report }) => report),
       records,
     },
   };
+}
+
+function withGateway(party: Party, gateway: GatewayStatement | undefined): Party {
+  return gateway === undefined ? party : { ...party, gateway };
 }
 
 /** What came by the relay and is not what the speaker signed that it sent: somebody altered it on the way there, or the server says so. */

@@ -6,6 +6,7 @@ import type { Desk } from "./desk.ts";
 import type { Detaching } from "./detaching.ts";
 import type { Endings } from "./endings.ts";
 import { answerEstablished, establishSession } from "./establishing.ts";
+import { checkStated } from "./gateway-checks.ts";
 import type { OfferBook, RingingOffer } from "./offer-book.ts";
 import type { Ringing } from "./ringing.ts";
 import type { ConfirmParameters } from "./session-parameters.ts";
@@ -97,12 +98,18 @@ export class Answering {
     const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
     const callee = asked.agent;
+    const { gateway } = asked.connection;
+    const signer = gateway ?? callee;
+    if (gateway !== undefined && offer.payload.gateways !== true)
+      return refuse("gateway-refused", "The caller takes no gateways.", "parameters.answer");
     const answer = verifyAnswer(
       jws,
-      { publicKey: callee.genesis.agentKey, offer, sessionId, now },
+      { publicKey: signer.genesis.agentKey, gateway: gateway?.agentId, offer, sessionId, now },
       this.#desk.verifier,
     );
     if (!answer.ok) return answer;
+    const stated = checkStated(answer.value.payload.gateway, asked.connection, "answer.gateway");
+    if (!stated.ok) return stated;
     const scope = this.#desk.registry.scopeOf(callee, answer.value.scope, asked.connection.authority);
     if (!scope.ok) return scope;
     // Much may have changed while it rang.
@@ -111,7 +118,7 @@ export class Answering {
     const session = establishSession(
       this.#desk,
       { offer, answer: answer.value, ttl: ringing.ttl },
-      [caller.value, { agent: callee, connection: asked.connection, scope: scope.value }],
+      [caller.value, { agent: callee, signer, connection: asked.connection, scope: scope.value }],
       now,
     );
     if (!session.ok) return session;
@@ -135,7 +142,7 @@ export class Answering {
     answerEstablished(this.#desk, asked.exchange, session.value, calleeLeg, now);
     this.#desk.outputs.log("info", "session-established", {
       sessionId,
-      caller: offer.payload.caller,
+      caller: ringing.caller.agentId,
       callee: callee.agentId,
       inbox,
       codecs: session.value.terms.streams

@@ -86,7 +86,7 @@ function newKey(
 ): Result<MediaKey | undefined> {
   const present = keyInForce(leg);
   if (jws === undefined || jws === present.jws) return ok(undefined);
-  const { agentId, genesis } = leg.agent;
+  const { agentId, genesis } = leg.signer;
   const { offer_id: offerId } = session.offer.payload;
   const key = verifyMediaKey(jws, { agentId, publicKey: genesis.agentKey, offerId, now }, verifier);
   if (!key.ok) return { ok: false, fault: { ...key.fault, at: `parameters.${key.fault.at ?? "media_key"}` } };

@@ -56,8 +56,8 @@ export class Attaching {
   }
 
   /** The agent's sessions that are not over: what a process that knows of none may take up. */
-  sessionsOf(agentId: string): JsonObject[] {
-    return liveSessions(this.#table.of(agentId), agentId);
+  sessionsOf(agentId: string, gateway: ConnectionState["gateway"]): JsonObject[] {
+    return liveSessions(this.#table.of(agentId), agentId, gateway);
   }
 
   /** OPEN /sessions/{id}/media: this end's media flows on this connection from the answer on, which the relay's counters are waited for. */

@@ -109,12 +109,20 @@ export class Authorities {
       const alive = agent === undefined ? ok(undefined) : registry.alive(agent);
       if (!alive.ok) this.#ringing.agentGone(agentId, alive.fault, now);
       else if (agent !== undefined) this.#ringing.agentChanged(agent, now);
-      for (const session of this.#table.of(agentId)) this.rejudge(session, now);
+      for (const session of this.#affectedBy(agentId)) this.rejudge(session, now);
       if (alive.ok) continue;
       inboxes.end(agentId, alive.fault.code, now);
       const reason = agent?.status === "retired" ? "identity-revoked" : "agent-deactivated";
       this.#desk.outputs.push({ kind: "left-wanted", agentId, reason });
     }
+  }
+
+  /** Sessions that an agent takes part in, or acts in for another one. */
+  #affectedBy(agentId: string): Session[] {
+    const own = this.#table.of(agentId);
+    if (this.#desk.config.gateways?.includes(agentId) !== true) return own;
+    const isSigner = ({ signer }: SessionLeg) => signer.agentId === agentId;
+    return [...own, ...this.#table.all().filter(({ legs }) => legs.some(isSigner))];
   }
 
   /** Judges both ends of a session as they stand: ends it, narrows what an end may do, or leaves everything as it is. */
@@ -123,7 +131,8 @@ export class Authorities {
     let isLess = false;
     for (const leg of session.legs) {
       const agent = this.#desk.registry.get(leg.agent.agentId) ?? leg.agent;
-      const verdict = verdictOn(agent, leg.authority, this.#desk.certification, now);
+      const signer = this.#desk.registry.get(leg.signer.agentId) ?? leg.signer;
+      const verdict = verdictOn(agent, leg.authority, this.#desk.certification, now) ?? standingOf(signer);
       if (verdict !== undefined) {
         this.#end(session, verdict, now);
         return;
@@ -238,8 +247,8 @@ function verdictOn(
   now: number,
 ): Verdict | undefined {
   const { certificate, grant } = authority;
-  if (agent.status === "retired") return { trigger: "identity-revoked" };
-  if (agent.status === "suspended") return { trigger: "agent-deactivated" };
+  const stopped = standingOf(agent);
+  if (stopped !== undefined) return stopped;
   const held = certificate === undefined ? ok(undefined) : certification.holds(certificate, now);
   // `certificate-expired`, `certificate-revoked`.
   if (!held.ok) return { trigger: "identity-revoked", reason: `certificate-${held.fault.details?.flaw}` };
@@ -247,6 +256,11 @@ function verdictOn(
     return { trigger: "scope-violation", reason: "token-expired" };
   }
   return undefined;
+}
+
+function standingOf({ status }: RegisteredAgent): Verdict | undefined {
+  if (status === "retired") return { trigger: "identity-revoked" };
+  return status === "suspended" ? { trigger: "agent-deactivated" } : undefined;
 }
 
 /** The same as far as it lasts longer than what there was. */

@@ -85,7 +85,7 @@ export class Changes {
     const change = verifyTermsChange(
       jws,
       {
-        publicKey: leg.agent.genesis.agentKey,
+        publicKey: leg.signer.genesis.agentKey,
         sessionDigest: session.core.digest,
         leg: leg.leg,
         terms: session.terms,
@@ -140,7 +140,7 @@ export class Changes {
     const opened = openedBy(session.terms, change.terms);
     const accepted = verifyTermsAcceptance(
       acceptance,
-      { publicKey: leg.agent.genesis.agentKey, change },
+      { publicKey: leg.signer.genesis.agentKey, change },
       this.#desk.verifier,
     );
     if (!accepted.ok) return accepted;

@@ -94,6 +94,8 @@ export interface SwitchboardConfig {
   readonly registration: "open" | "token" | "closed";
   /** `required`: calls take an access token that somebody else than the agent has made. Default `optional`. */
   readonly tokens?: "optional" | "required";
+  /** Agent-IDs of the gateways that act here for agents whose tokens they bring. Default: none do. */
+  readonly gateways?: readonly string[];
   /** Scope tokens this server lets anybody use; effective scopes are cut to it. */
   readonly policyScope: readonly string[];
   /** Who may be granted `communication:*`, and so call and be called. */

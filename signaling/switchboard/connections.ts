@@ -5,6 +5,7 @@ import { type AgentCertificate, type Authority, DOCUMENTS_ALONE } from "../autho
 import { type Rate, type RateMemory, tooMany } from "../shared-state.ts";
 import { Allowance } from "./allowance.ts";
 import type { SwitchboardLimits } from "./config.ts";
+import type { RegisteredAgent } from "./registry.ts";
 
 /** Bytes of the nonce every connection is given for its proofs. */
 const NONCE_BYTES = 16;
@@ -40,6 +41,8 @@ export interface ConnectionState {
   readonly nonce: string;
   /** Set by the first valid proof, then never changed. */
   agentId: string | undefined;
+  /** Set with it where a gateway acts for that agent: it proves, and signs, all that comes here. */
+  gateway: RegisteredAgent | undefined;
   /** What its certificates were found to be worth, once that was asked. */
   certified: Result<AgentCertificate | undefined> | undefined;
   /** What the agent showed here beside its documents. */
@@ -103,6 +106,7 @@ export class Connections {
       ...opened,
       nonce: encodeBase64url(this.#random(NONCE_BYTES)),
       agentId: undefined,
+      gateway: undefined,
       certified: undefined,
       authority: DOCUMENTS_ALONE,
       allowance: new Allowance(this.#limits.anonymousRate, now),
@@ -193,6 +197,11 @@ export class Connections {
       ? { counts: this.#perAgent.tls, most: tlsConnectionsPerAgent }
       : { counts: this.#perAgent.other, most: connectionsPerAgent };
   }
+}
+
+/** Agent-ID of who proves and signs what comes on a connection, once that is known. */
+export function signerOf({ agentId, gateway }: ConnectionState): string | undefined {
+  return gateway?.agentId ?? agentId;
 }
 
 /** True for a connection that carries requests one by one, or the media of one session, and not both (`docs/wire-tls.md`). */

@@ -1,4 +1,5 @@
 import { encodeBase64url } from "../../codecs/base64url.ts";
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Answer } from "../answer.ts";
 import { counterProposal } from "../negotiation.ts";
@@ -18,7 +19,7 @@ import { withinLimits } from "./limit-checks.ts";
 import { type RegisteredAgent, statusBytes, warningsOf } from "./registry.ts";
 import { RELAY } from "./relay-capabilities.ts";
 import type { Exchange } from "./replies.ts";
-import { artifact, type LegNumber, type Session, type SessionLeg } from "./session.ts";
+import { artifact, gatewayOf, type LegNumber, type Session, type SessionLeg } from "./session.ts";
 import { newLeg, newSession } from "./session-making.ts";
 import { establishedHeaders, establishedResult } from "./session-results.ts";
 
@@ -27,6 +28,8 @@ const SESSION_ID_BYTES = 32;
 /** One end as it comes into a session. */
 export interface Arrival {
   readonly agent: RegisteredAgent;
+  /** As `SessionLeg.signer`. */
+  readonly signer: RegisteredAgent;
   readonly connection: ConnectionState;
   readonly scope: ScopeSet;
 }
@@ -126,6 +129,7 @@ export function answerEstablished(
       event: "session-established",
       extra: {
         participants: session.legs.map(({ agent }) => agent.agentId),
+        ...gatewaysOf(session),
         leg: leg.leg,
         ...attached,
       },
@@ -136,16 +140,28 @@ export function answerEstablished(
   );
 }
 
+/** Which gateways take part, as a record names them beside the agents. */
+function gatewaysOf({ legs }: Session): JsonObject {
+  const gateways = legs.flatMap((each) => {
+    const gateway = gatewayOf(each);
+    return gateway === undefined ? [] : [{ leg: each.leg, gateway: gateway.agentId }];
+  });
+  return gateways.length === 0 ? {} : { gateways };
+}
+
 function arrivingLeg(
   leg: LegNumber,
-  { agent, connection, scope }: Arrival,
+  { agent, signer, connection, scope }: Arrival,
   signed: Pick<Offer, "mediaKey"> & { readonly payload: { readonly clock: ClockStatement } },
   streams: number,
   now: number,
 ): SessionLeg {
   const overTls = isSeparate(connection);
   return {
-    ...newLeg({ leg, agent, scope, mediaKeys: [signed.mediaKey], clock: signed.payload.clock, streams }, now),
+    ...newLeg(
+      { leg, agent, signer, scope, mediaKeys: [signed.mediaKey], clock: signed.payload.clock, streams },
+      now,
+    ),
     authority: connection.authority,
     connection: connection.id,
     overTls,
@@ -166,11 +182,13 @@ function foundations(desk: Desk, session: Session, now: number): LogEntry[] {
     artifact(session, "genesis", undefined, desk.identity.genesis),
     artifact(session, "identity-document", undefined, desk.identity.identityDocument),
   ];
-  for (const { leg, agent, authority } of session.legs) {
+  for (const each of session.legs) {
+    const { leg, agent, signer, authority } = each;
+    const standing = statusBytes(agent, authority, now, gatewayOf(each));
     entries.push(
-      artifact(session, "genesis", leg, agent.genesis.bytes),
-      artifact(session, "identity-document", leg, agent.document.bytes),
-      artifact(session, "agent-status", leg, statusBytes(agent, authority, now)),
+      artifact(session, "genesis", leg, signer.genesis.bytes),
+      artifact(session, "identity-document", leg, signer.document.bytes),
+      artifact(session, "agent-status", leg, standing),
     );
   }
   entries.push(

@@ -31,7 +31,9 @@ export function grantShown(
     return tokenInvalid(undefined, "The token cannot be read where it stands.");
   }
   if (judged.ok) return judged;
-  return PASSING.has(judged.fault.code) && !TAKING_GRANTS.has(route) ? ok(undefined) : judged;
+  // A gateway is nobody without one.
+  const isNeeded = TAKING_GRANTS.has(route) || parameters.on_behalf_of !== undefined;
+  return PASSING.has(judged.fault.code) && !isNeeded ? ok(undefined) : judged;
 }
 
 /** Whether a grant is another's word for this agent, and not its own. */

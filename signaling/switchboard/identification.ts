@@ -6,8 +6,9 @@ import type { LogEntry } from "../record-log.ts";
 import { readShape } from "../shape.ts";
 import { CLOCK_SKEW_SECONDS } from "../validity.ts";
 import type { AgentRoom } from "./agent-room.ts";
-import type { ConnectionState } from "./connections.ts";
+import { type ConnectionState, signerOf } from "./connections.ts";
 import type { Desk } from "./desk.ts";
+import { findGateway, findSubject } from "./gateway-checks.ts";
 import { isVouchedFor } from "./grants.ts";
 import { FULL_RETRY_MS } from "./load.ts";
 import { CREDENTIALS } from "./parameters.ts";
@@ -32,8 +33,8 @@ export class Identification {
 
   /**
    * The agent that sent this request; `undefined` for an anonymous one. A proof is judged wherever one is sent; where the client showed
-   * an Agent Certificate, that stands for one. `grant`: what its access token says. Faults: `agent-certificate-refused`,
-   * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `capacity`,
+   * an Agent Certificate, that stands for one. Where a gateway proves itself for an agent, it is that agent's request. `grant`: what its access token says. Faults: `agent-certificate-refused`,
+   * `proof-required` with `details.nonce`, `proof-invalid`, `proof-replayed`, `agent-unknown`, `agent-mismatch`, `gateway-refused`, `token-required`, `capacity`,
    * `shared-state-unavailable`, `rate-limited` for a newcomer, `genesis-invalid` and the other identity faults.
    */
   identify(
@@ -54,7 +55,8 @@ export class Identification {
       return this.#certified(connection, exchange, parameters, { certificate, requirement, grant }, now);
     }
     const bound = connection.agentId;
-    if (bound !== undefined && exchange.agentId !== undefined && exchange.agentId !== bound) {
+    const signer = signerOf(connection);
+    if (signer !== undefined && exchange.agentId !== undefined && exchange.agentId !== signer) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "header Agent-ID");
     }
     if (parameters.proof !== undefined) return this.#judge(connection, exchange, parameters, grant, now);
@@ -113,19 +115,23 @@ export class Identification {
   ): Result<RegisteredAgent> {
     const credentials = readShape(CREDENTIALS, parameters, "parameters");
     if (!credentials.ok) return credentials;
-    const { proof = "", genesis, identity_document: document } = credentials.value;
+    const { proof = "", genesis, identity_document: document, on_behalf_of: behalf } = credentials.value;
     const claimed = readProof(proof);
     if (!claimed.ok) return claimed;
     const agentId = exchange.agentId ?? claimed.value.agent_id;
-    if (connection.agentId !== undefined && connection.agentId !== agentId) {
+    const subject = behalf ?? (connection.gateway === undefined ? undefined : connection.agentId);
+    const isOther = connection.agentId !== undefined && connection.agentId !== (subject ?? agentId);
+    if (isOther || (signerOf(connection) ?? agentId) !== agentId) {
       return refuse("agent-mismatch", "The connection speaks for another agent.", "proof.agent_id");
     }
     const { operator } = this.#desk.registry;
     // Nothing but a proof by the server's own key makes an operator.
     const agent =
-      agentId === operator.agentId
-        ? ok(operator)
-        : this.#desk.registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
+      subject !== undefined
+        ? findGateway(this.#desk, { agentId, genesis, document })
+        : agentId === operator.agentId
+          ? ok(operator)
+          : this.#desk.registry.find(agentId, genesis, document, isVouchedFor(agentId, grant));
     if (!agent.ok) return agent;
     const verified = verifyProof(
       proof,
@@ -147,7 +153,25 @@ export class Identification {
     const expires = (verified.value.exp + CLOCK_SKEW_SECONDS) * 1000;
     const fresh = this.#desk.shared.proofs.take(agentId, verified.value.jti, expires, now);
     if (!fresh.ok) return fresh;
+    if (subject !== undefined) return this.#keepGateway(connection, agent.value, subject, grant, now);
     return this.#keep(connection, agent.value, { isOwn: !isVouchedFor(agentId, grant) }, now);
+  }
+
+  /** From now on the connection is `gateway`'s, for `subject`. */
+  #keepGateway(
+    connection: ConnectionState,
+    gateway: RegisteredAgent,
+    subject: string,
+    grant: AccessGrant | undefined,
+    now: number,
+  ): Result<RegisteredAgent> {
+    const agent = findSubject(this.#desk, subject, grant ?? connection.authority.grant);
+    if (!agent.ok) return agent;
+    const entry = this.#desk.registry.admit(gateway, "other");
+    if (entry !== undefined) this.#desk.outputs.push({ kind: "append", entries: [entry] });
+    const kept = this.#keep(connection, agent.value, { isOwn: !isVouchedFor(subject, grant) }, now);
+    if (kept.ok) connection.gateway = gateway;
+    return kept;
   }
 
   /** `isOwn`: nobody vouches for it, by a certificate or an access token. */

@@ -14,6 +14,8 @@ export const EVENT_LIFETIME = 24 * 3_600_000;
 export interface InboxEvent {
   readonly event: string;
   readonly sessionId?: string;
+  /** For the agent itself: inboxes of gateways that act for it are passed over. */
+  readonly isOwn?: true;
   /** The agent that sent it, where one did: see `Inboxes.notify`. */
   readonly from?: NoticeSender;
   /** When it is no news any more, Unix milliseconds; at most {@link EVENT_LIFETIME} from now. */

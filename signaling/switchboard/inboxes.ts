@@ -30,6 +30,8 @@ interface Inbox {
   readonly agentId: string;
   readonly name: string;
   readonly queue: InboxQueue;
+  /** A gateway listens here for the agent. */
+  isGateways: boolean;
   subscription: Exchange | undefined;
   /** When it lost its subscription, or was made without one. */
   leftAt: number;
@@ -46,11 +48,13 @@ interface MessageParts {
   readonly warnings?: readonly string[] | undefined;
 }
 
-/** An agent lost its last subscription. */
+/** An agent lost its last subscription, or the last one of its own. */
 export interface GoneOffline {
   readonly agentId: string;
   /** When one of its inboxes last broke that may still come back, if one did. */
   readonly brokenAt: number | undefined;
+  /** Gateways still listen for it. */
+  readonly hasGateways: boolean;
 }
 
 /**
@@ -72,9 +76,9 @@ export class Inboxes {
     this.#timers = timers;
   }
 
-  /** True while the agent has a live subscription: it can be called. */
-  isOnline(agentId: string): boolean {
-    return this.#of(agentId).some(isSubscribed);
+  /** True while the agent has a live subscription: it can be called. `itself`: subscriptions of gateways that act for it do not count. */
+  isOnline(agentId: string, { itself }: { readonly itself: boolean } = { itself: false }): boolean {
+    return this.#of(agentId).some((inbox) => isSubscribed(inbox) && !(itself && inbox.isGateways));
   }
 
   /** The inbox a request of the agent is from: the one it names, else the one on its connection, else the default. */
@@ -104,7 +108,8 @@ export class Inboxes {
 
   /**
    * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again; `sessions` are greeted with. True for a
-   * subscriber that begins anew: it may not know what this inbox was told before. Fault: `inbox-limit`.
+   * subscriber that begins anew: it may not know what this inbox was told before. Faults: `inbox-limit`; `gateway-refused` for a gateway at an inbox of
+   * the agent's own.
    */
   subscribe(
     exchange: Exchange,
@@ -116,9 +121,14 @@ export class Inboxes {
     }: { readonly name: string; readonly after: number; readonly sessions?: readonly JsonObject[] },
     now: number,
   ): Result<boolean> {
-    const made = this.#open(agentId, name, now);
+    const isGateways = exchange.gateway !== undefined;
+    const isTaken = this.#byAgent.get(agentId)?.get(name)?.isGateways === false;
+    if (isGateways && (isTaken || name === DEFAULT_INBOX))
+      return refuse("gateway-refused", "This inbox is the agent's own.", "parameters.inbox");
+    const made = this.#open(agentId, name, isGateways, now);
     if (!made.ok) return made;
     const { inbox, isNew } = made.value;
+    inbox.isGateways = isGateways;
     this.#endSubscription(inbox, "replaced", now);
     const isFresh = isNew || after < inbox.queue.cursor;
     this.#change(inbox, () => {
@@ -143,17 +153,20 @@ export class Inboxes {
    * the records of its messages.
    */
   post(agentId: string, event: InboxEvent, now: number, link?: SessionLink): void {
-    for (const inbox of this.#ofAny(agentId, now)) this.#post(inbox, event, now, link);
+    for (const inbox of this.#ofAny(agentId, now))
+      if (isFor(inbox, event)) this.#post(inbox, event, now, link);
   }
 
   /** The same for one inbox, if it is there. */
   postTo(agentId: string, name: string, event: InboxEvent, now: number): void {
-    for (const inbox of this.#of(agentId)) if (inbox.name === name) this.#post(inbox, event, now);
+    for (const inbox of this.#of(agentId))
+      if (inbox.name === name && isFor(inbox, event)) this.#post(inbox, event, now);
   }
 
   /** The same for all inboxes of the agent but one. */
   postBeside(agentId: string, name: string, event: InboxEvent, now: number, link?: SessionLink): void {
-    for (const inbox of this.#of(agentId)) if (inbox.name !== name) this.#post(inbox, event, now, link);
+    for (const inbox of this.#of(agentId))
+      if (inbox.name !== name && isFor(inbox, event)) this.#post(inbox, event, now, link);
   }
 
   /** Posts what an agent sends, to every inbox that has room for it. False where none has. */
@@ -248,9 +261,16 @@ export class Inboxes {
       this.#leave(inbox, now);
       inbox.brokenAt = lost.orderly ? undefined : now;
     }
-    if (agentId === undefined || gone.length === 0 || inboxes.some(isSubscribed)) return undefined;
+    // A gateway comes back with another name, or not at all.
+    for (const inbox of gone) if (inbox.isGateways) this.#forget(inbox);
+    const left = inboxes.filter(isSubscribed);
+    const isOnline = gone.some((inbox) => !inbox.isGateways)
+      ? left.some((inbox) => !inbox.isGateways)
+      : left.length > 0;
+    if (agentId === undefined || gone.length === 0 || isOnline) return undefined;
+    const hasGateways = left.length > 0;
     const breaks = inboxes.flatMap(({ brokenAt }) => (brokenAt === undefined ? [] : [brokenAt]));
-    return { agentId, brokenAt: breaks.length === 0 ? undefined : Math.max(...breaks) };
+    return { agentId, hasGateways, brokenAt: breaks.length === 0 ? undefined : Math.max(...breaks) };
   }
 
   /** Tells every subscriber, without keeping it for later. */
@@ -292,13 +312,14 @@ export class Inboxes {
   #open(
     agentId: string,
     name: string,
+    isGateways: boolean,
     now: number,
   ): Result<{ readonly inbox: Inbox; readonly isNew: boolean }> {
     const inboxes = this.#of(agentId);
     const existing = inboxes.find((inbox) => inbox.name === name);
     if (existing !== undefined) return ok({ inbox: existing, isNew: false });
     const left = inboxes.filter((inbox) => !isSubscribed(inbox)).sort((a, b) => a.leftAt - b.leftAt);
-    const waiting = left.length === inboxes.length ? left.at(-1)?.queue.events : undefined;
+    const waiting = left.length === inboxes.length && !isGateways ? left.at(-1)?.queue.events : undefined;
     if (inboxes.length >= MAX_INBOXES) {
       const [oldest] = left;
       if (oldest === undefined)
@@ -315,7 +336,10 @@ export class Inboxes {
 
   #make(agentId: string, name: string, now: number): Inbox {
     const queue = new InboxQueue(now);
-    const inbox: Inbox = { agentId, name, queue, subscription: undefined, leftAt: now, brokenAt: undefined };
+    const inbox: Inbox = {
+      ...{ agentId, name, queue, isGateways: false },
+      ...{ subscription: undefined, leftAt: now, brokenAt: undefined },
+    };
     const byName = this.#byAgent.get(agentId) ?? new Map<string, Inbox>();
     this.#byAgent.set(agentId, byName.set(name, inbox));
     this.#arm(inbox, now);
@@ -415,6 +439,11 @@ export class Inboxes {
     const level = reason === "unacknowledged-cap" ? "warn" : "debug";
     this.#outputs.log(level, "inbox-event-dropped", { agentId, dropped: dropped.event, reason });
   }
+}
+
+/** Whether an event is for who listens at an inbox. */
+function isFor({ isGateways }: Inbox, { isOwn }: InboxEvent): boolean {
+  return !(isGateways && isOwn === true);
 }
 
 function isSubscribed({ subscription }: Inbox): boolean {

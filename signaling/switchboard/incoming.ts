@@ -27,13 +27,14 @@ export function readExchange(connection: ConnectionState, id: ExchangeId, reques
     requestId: short("Request-ID"),
     taskId: short("Task-ID"),
     caller: connection.agentId,
+    gateway: connection.gateway?.agentId,
     assurance: assuranceOf(connection),
   };
 }
 
-/** What it is known by whose a connection is. */
-export function assuranceOf({ agentId, authority }: ConnectionState): Exchange["assurance"] {
-  if (agentId === undefined) return undefined;
+/** What it is known by whose a connection is; nothing of an agent for which a gateway speaks. */
+export function assuranceOf({ agentId, gateway, authority }: ConnectionState): Exchange["assurance"] {
+  if (agentId === undefined || gateway !== undefined) return undefined;
   return authority.certificate === undefined ? "proof-bound" : "certificate-bound";
 }
 

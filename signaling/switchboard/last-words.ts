@@ -29,7 +29,7 @@ export class LastWords {
     return verifyClosing(
       jws,
       {
-        publicKey: leg.agent.genesis.agentKey,
+        publicKey: leg.signer.genesis.agentKey,
         sessionId: session.id,
         sessionDigest: session.core.digest,
         leg: leg.leg,

@@ -3,12 +3,12 @@ import { parseInterrupt } from "../../codecs/interrupt.ts";
 import { parseReceipt, receiptDigest } from "../../codecs/receipt.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Verifier } from "../../codecs/signer.ts";
-import { type Answer, verifyAnswer } from "../answer.ts";
-import { verifyGenesis } from "../genesis.ts";
+import { type Answer, readAnswer, verifyAnswer } from "../answer.ts";
+import { readGenesis, verifyGenesis } from "../genesis.ts";
 import { readIdentityDocument } from "../identity-document.ts";
 import { numberOf, type TermsStep, takeStep } from "../latest-terms.ts";
 import { type MediaKey, verifyMediaKey } from "../media-key.ts";
-import { type Offer, readOffer, verifyOffer } from "../offer.ts";
+import { callerOf, type Offer, readOffer, verifyOffer } from "../offer.ts";
 import { SessionLink } from "../record-chain.ts";
 import type { ArtifactKind, OpenSession, SessionLog } from "../record-log.ts";
 import { parseScopes } from "../scope.ts";
@@ -19,7 +19,7 @@ import type { Desk } from "./desk.ts";
 import { type KeptState, readAuthority, readState } from "./kept-state.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import type { LeftFlow, LeftLeg, LeftSession, LeftStatements } from "./restoring.ts";
-import type { LegNumber, Session, Suspension } from "./session.ts";
+import { gatewayOf, type LegNumber, type Session, type Suspension } from "./session.ts";
 
 /** What the log holds of a session that an earlier process left open: its place in the chains, and its landmarks. */
 export interface LoggedSession extends OpenSession {
@@ -38,15 +38,15 @@ export function readLeftSession(desk: Desk, logged: LoggedSession, mediaAhead: n
   const kept = readState(logged.state);
   if (!kept.ok) return kept;
   const landmarks = new Landmarks(logged.landmarks);
-  const agents = readAgents(desk, landmarks);
-  if (!agents.ok) return agents;
-  const agreed = readAgreed(desk, landmarks, agents.value);
+  const ends = readEnds(desk, landmarks);
+  if (!ends.ok) return ends;
+  const agreed = readAgreed(desk, landmarks, ends.value);
   if (!agreed.ok) return agreed;
-  const narrowed = readTerms(desk, landmarks, agents.value, agreed.value);
+  const narrowed = readTerms(desk, landmarks, ends.value, agreed.value);
   if (!narrowed.ok) return narrowed;
   const legs: LeftLeg[] = [];
   for (const number of [0, 1] as const) {
-    const leg = readLeg(desk, landmarks, kept.value, agreed.value, agents.value[number], number, mediaAhead);
+    const leg = readLeg(desk, landmarks, kept.value, agreed.value, ends.value[number], number, mediaAhead);
     if (!leg.ok) return leg;
     legs.push(leg.value);
   }
@@ -92,25 +92,39 @@ class Landmarks {
   }
 }
 
-type Agents = readonly [RegisteredAgent, RegisteredAgent];
+/** Who takes part at an end, and who signs for it. */
+type End = Pick<LeftLeg, "agent" | "signer">;
+type Ends = readonly [End, End];
 
-/** Both ends with the documents that the session was agreed on; their standing is that of today. */
-function readAgents({ registry, verifier }: Desk, landmarks: Landmarks): Result<Agents> {
+/** Both ends with the documents that the session was agreed on; their standing is that of today. An agent for which a gateway acts is as it is on file. */
+function readEnds({ registry, verifier }: Desk, landmarks: Landmarks): Result<Ends> {
   const offer = readOffer(landmarks.text("offer", 0));
   if (!offer.ok) return offer;
-  const agents: RegisteredAgent[] = [];
-  for (const [leg, agentId] of [
-    [0, offer.value.caller],
-    [1, offer.value.callee],
+  const answer = readAnswer(landmarks.text("answer", 1));
+  if (!answer.ok) return answer;
+  const ends: End[] = [];
+  for (const [leg, agentId, { gateway }] of [
+    [0, callerOf(offer.value), offer.value],
+    [1, offer.value.callee, answer.value],
   ] as const) {
-    const agent = readAgent(registry, verifier, agentId, {
+    const documents = {
       genesis: landmarks.first("genesis", leg),
       document: landmarks.first("identity-document", leg),
-    });
-    if (!agent.ok) return agent;
-    agents.push(agent.value);
+    };
+    const signerId = gateway === undefined ? ok(agentId) : agentIdOf(documents.genesis, verifier);
+    if (!signerId.ok) return signerId;
+    const signer = readAgent(registry, verifier, signerId.value, documents);
+    if (!signer.ok) return signer;
+    const agent = gateway === undefined ? signer.value : registry.get(agentId);
+    if (agent === undefined) return refuse("agent-unknown", "An agent is not known here any more.", "offer");
+    ends.push({ agent, signer: signer.value });
   }
-  return ok(agents as unknown as Agents);
+  return ok(ends as unknown as Ends);
+}
+
+function agentIdOf(genesis: Uint8Array, verifier: Verifier): Result<string> {
+  const read = readGenesis(genesis, verifier);
+  return read.ok ? ok(read.value.agentId) : read;
 }
 
 /** Documents that are still on file were judged when the log was opened. */
@@ -152,17 +166,25 @@ interface Agreed {
 function readAgreed(
   { identity, verifier }: Desk,
   landmarks: Landmarks,
-  [caller, callee]: Agents,
+  [caller, callee]: Ends,
 ): Result<Agreed> {
   const offer = verifyOffer(
     landmarks.text("offer", 0),
-    { publicKey: caller.genesis.agentKey, caller: caller.agentId, callee: callee.agentId },
+    {
+      publicKey: caller.signer.genesis.agentKey,
+      caller: caller.signer.agentId,
+      callee: callee.agent.agentId,
+    },
     verifier,
   );
   if (!offer.ok) return offer;
   const answer = verifyAnswer(
     landmarks.text("answer", 1),
-    { publicKey: callee.genesis.agentKey, offer: offer.value },
+    {
+      publicKey: callee.signer.genesis.agentKey,
+      gateway: gatewayOf(callee)?.agentId,
+      offer: offer.value,
+    },
     verifier,
   );
   if (!answer.ok) return answer;
@@ -180,7 +202,7 @@ type TermsInForce = Pick<LeftSession, "terms" | "narrowings" | "change">;
 function readTerms(
   { verifier }: Desk,
   landmarks: Landmarks,
-  agents: Agents,
+  ends: Ends,
   { offer, answer, core }: Agreed,
 ): Result<TermsInForce> {
   const decoder = new TextDecoder();
@@ -196,7 +218,7 @@ function readTerms(
     if (!number.ok) return number;
     placed.push({ step, number: number.value });
   }
-  const publicKeys = [agents[0].genesis.agentKey, agents[1].genesis.agentKey] as const;
+  const publicKeys = [ends[0].signer.genesis.agentKey, ends[1].signer.genesis.agentKey] as const;
   const owners = { publicKeys, sessionDigest: core.digest };
   const narrowings: Session["narrowings"] = [undefined, undefined];
   let terms = deriveTerms(offer, answer);
@@ -216,7 +238,7 @@ function readLeg(
   landmarks: Landmarks,
   kept: KeptState,
   { offer, answer }: Agreed,
-  agent: RegisteredAgent,
+  { agent, signer }: End,
   number: LegNumber,
   mediaAhead: number,
 ): Result<LeftLeg> {
@@ -230,8 +252,8 @@ function readLeg(
     const key = verifyMediaKey(
       new TextDecoder().decode(jws),
       {
-        agentId: agent.agentId,
-        publicKey: agent.genesis.agentKey,
+        agentId: signer.agentId,
+        publicKey: signer.genesis.agentKey,
         offerId: offer.payload.offer_id,
       },
       verifier,
@@ -241,7 +263,7 @@ function readLeg(
   }
   const { offset_ms: offset, uncertainty_ms } = left.clock;
   return ok({
-    ...{ agent, mediaKeys, scope: scope.value, authority: authority.value },
+    ...{ agent, signer, mediaKeys, scope: scope.value, authority: authority.value },
     attachSeq: left.attach_seq,
     hasHadMedia: left.has_had_media,
     statementBytes: left.statement_bytes,

@@ -120,7 +120,7 @@ export class Notices {
     }
     const { config, identity, replies } = this.#desk;
     const { agentId } = asked.agent;
-    const sessions = liveSessions(this.#table.of(agentId), agentId);
+    const sessions = liveSessions(this.#table.of(agentId), agentId, asked.connection.gateway);
     const result = { server_id: config.serverId, server_agent_id: identity.agentId, time: now, sessions };
     replies.answer(asked.exchange, { result }, now);
     return ok(undefined);

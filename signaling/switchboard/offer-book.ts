@@ -19,6 +19,8 @@ export interface RingingOffer {
   /** Told to the callee only until the call is established. */
   readonly sessionId: string;
   readonly caller: RegisteredAgent;
+  /** Who signed it: the caller, or the gateway that acts for it. */
+  readonly signer: RegisteredAgent;
   readonly callee: RegisteredAgent;
   /** What it may do by what its last request was judged by, or by what changed since. */
   callerScope: ScopeSet;

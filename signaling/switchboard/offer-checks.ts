@@ -11,37 +11,40 @@ import type { Asked } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { checkSending } from "./establishing.ts";
+import { checkStated } from "./gateway-checks.ts";
 import { withinLimits } from "./limit-checks.ts";
 import type { RegisteredAgent } from "./registry.ts";
 import { RELAY } from "./relay-capabilities.ts";
 import type { EstablishParameters } from "./session-parameters.ts";
 
 /**
- * The offer of an ESTABLISH: signed by the caller, to the agent called, of a model and intent we have. Faults:
- * `session-model-unsupported`, `field-invalid`, `signature-invalid`, `certificate-invalid`.
+ * The offer of an ESTABLISH: signed by the caller, or by the gateway that acts for it on this connection, to the agent called, of a model and intent we have. Faults:
+ * `session-model-unsupported`, `field-invalid`, `signature-invalid`, `certificate-invalid`, `gateway-refused`, `fingerprint-mismatch`.
  */
 export function readEstablish(
   desk: Desk,
-  caller: RegisteredAgent,
+  { agent, connection, headers }: Asked,
   parameters: EstablishParameters & { readonly offer: string },
-  headers: Headers,
   now: number,
 ): Result<Offer> {
+  const signer = connection.gateway ?? agent;
   const intended = checkIntent(parameters, headers);
   if (!intended.ok) return intended;
   const model = parameters.session_model;
   const offer = verifyOffer(
     parameters.offer,
     {
-      publicKey: caller.genesis.agentKey,
-      caller: caller.agentId,
+      publicKey: signer.genesis.agentKey,
+      caller: signer.agentId,
       callee: parameters.target_agent_id,
       now,
     },
     desk.verifier,
   );
   if (!offer.ok) return offer;
-  const { session, offer_id: offerId } = offer.value.payload;
+  const { session, offer_id: offerId, gateway } = offer.value.payload;
+  const stated = checkStated(gateway, connection, "offer.gateway");
+  if (!stated.ok) return stated;
   if (model !== undefined && model !== session.model) {
     return refuse("field-invalid", "The offer names another model.", "parameters.session_model");
   }

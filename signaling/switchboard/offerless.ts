@@ -57,7 +57,7 @@ export function judgeWithoutOffer(desk: Desk, asked: Asked, parameters: Establis
   const target = parameters.target_agent_id ?? hinted;
   if (target === undefined)
     return refuse("target-required", "Say whom to call.", "parameters.target_agent_id");
-  const callee = findCallee(desk, target);
+  const callee = findCallee(desk, { callee: target, gateways: true });
   if (!callee.ok) return callee;
   return refuse("offer-required", "A call begins with a signed offer.", "parameters.offer", {
     target_agent_id: target,

@@ -33,9 +33,16 @@ interface CredentialParameters {
   /** Byte-exact documents, for open registration. */
   readonly genesis?: string;
   readonly identity_document?: string;
+  /** Of a gateway: Agent-ID of the agent that it acts for on this connection. */
+  readonly on_behalf_of?: string;
 }
 export const CREDENTIALS: Shape<CredentialParameters> = object<CredentialParameters>(
-  { proof: optional(JWS), genesis: optional(DOCUMENT), identity_document: optional(DOCUMENT) },
+  {
+    proof: optional(JWS),
+    genesis: optional(DOCUMENT),
+    identity_document: optional(DOCUMENT),
+    on_behalf_of: optional(AGENT_ID),
+  },
   OPEN,
 );
 

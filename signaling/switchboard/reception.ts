@@ -9,6 +9,7 @@ import { isProved } from "./asked.ts";
 import type { ConnectionState } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import { ENDPOINTS } from "./endpoints.ts";
+import { checkAsking } from "./gateway-checks.ts";
 import { checkGrant, grantShown, keepGrant } from "./grants.ts";
 import type { Identification } from "./identification.ts";
 import { assuranceOf, checkIdentifiers, isEchoable, readExchange, unreadExchange } from "./incoming.ts";
@@ -212,6 +213,7 @@ export class Reception {
     if (!isProved(asked)) return this.#routing.answerAnybody(routed.value, asked, typed, now);
     const { agentId, genesis } = asked.agent;
     exchange.caller = agentId;
+    exchange.gateway = connection.gateway?.agentId;
     exchange.callerOwner = genesis.ownerId;
     exchange.callerWarning = asked.agent.trust.warning;
     exchange.assurance = assuranceOf(connection);
@@ -229,6 +231,8 @@ export class Reception {
       const alive = this.#desk.registry.alive(asked.agent);
       if (!alive.ok) return alive;
     }
+    const forGateways = checkAsking(this.#desk, route, connection, requirement === "anonymous");
+    if (!forGateways.ok) return forGateways;
     const granted = checkGrant(route, connection, this.#desk.config, now);
     if (!granted.ok) return granted;
     const assured = named === undefined ? ok(undefined) : this.#requests.assured(asked, named, now);

@@ -417,15 +417,24 @@ export function introduce(agent: RegisteredAgent, now: number): JsonObject {
   };
 }
 
-/** The same as one artifact, with the certificate that proved the agent, where one did. */
-export function statusBytes(agent: RegisteredAgent, { certificate }: Authority, now: number): Uint8Array {
+/** The same as one artifact, with the certificate that proved the agent, where one did, and how a gateway that acts for it stands. */
+export function statusBytes(
+  agent: RegisteredAgent,
+  { certificate }: Authority,
+  now: number,
+  gateway?: RegisteredAgent,
+): Uint8Array {
   const shown = certificate && {
     serial: certificate.serial,
     fingerprint: certificate.fingerprint,
     issuer_key: certificate.issuerKeyId,
     not_after: certificate.notAfter,
   };
-  return canonicalBytes({ ...statusOf(agent, now), ...(shown === undefined ? {} : { certificate: shown }) });
+  return canonicalBytes({
+    ...statusOf(agent, now),
+    ...(shown === undefined ? {} : { certificate: shown }),
+    ...(gateway === undefined ? {} : { gateway: statusOf(gateway, now) }),
+  });
 }
 
 function timeOf(text: string): number {

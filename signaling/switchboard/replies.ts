@@ -32,6 +32,8 @@ export interface Exchange {
   /** Whose request it is, once that is proved, and who owns that agent. */
   caller: string | undefined;
   callerOwner?: string;
+  /** Agent-ID of the gateway that asks for that agent, where one does. */
+  gateway?: string | undefined;
   /** What must be said beside the trust in that agent. */
   callerWarning?: string | undefined;
   /** What proved it. */
@@ -283,7 +285,7 @@ export class Replies {
 
 /** What a record says beside its members: the claim of a caller that proved nothing, the owner of one that did. */
 function extraOf(
-  { agentId, caller, callerOwner, assurance }: Exchange,
+  { agentId, caller, callerOwner, gateway: by, assurance }: Exchange,
   extra: JsonObject | undefined,
   isForgotten: (agentId: string) => boolean,
 ): JsonObject | undefined {
@@ -291,7 +293,8 @@ function extraOf(
   const claim = isClaim ? { claimed_agent_id: agentId } : {};
   const owner = callerOwner === undefined ? {} : { counterparty_owner_id: callerOwner };
   const proved = assurance === undefined ? {} : { identity_assurance: assurance };
-  const all = { ...extra, ...claim, ...owner, ...proved };
+  const gateway = by === undefined ? {} : { gateway: by };
+  const all = { ...extra, ...claim, ...owner, ...gateway, ...proved };
   return Object.keys(all).length === 0 ? undefined : all;
 }
 

@@ -53,14 +53,13 @@ function leftSession(changes: Partial<LeftSession> = {}): LeftSession {
     ),
   );
   const nothing = { nextIndex: 0, previous: new Uint8Array(32), isFinal: false };
+  const registered = ({ genesis, document }: typeof ALICE) => ({
+    agentId: genesis.agentId,
+    ...{ genesis, document, status: "active" as const, trust: trustPosture(genesis, document, true) },
+  });
   const leg = (agent: typeof ALICE, signed: typeof offer | typeof answer) => ({
-    agent: {
-      agentId: agent.genesis.agentId,
-      genesis: agent.genesis,
-      document: agent.document,
-      status: "active" as const,
-      trust: trustPosture(agent.genesis, agent.document, true),
-    },
+    agent: registered(agent),
+    signer: registered(agent),
     scope: signed.scope,
     mediaKeys: [signed.mediaKey] as const,
     clock: signed.payload.clock,

@@ -18,6 +18,8 @@ import { newLeg, newSession } from "./session-making.ts";
 /** One end of a session as the log knows it. */
 export interface LeftLeg {
   readonly agent: RegisteredAgent;
+  /** As `SessionLeg.signer`. */
+  readonly signer: RegisteredAgent;
   /** What it had shown beside its documents. */
   readonly authority: Authority;
   /** In force. */
@@ -144,10 +146,14 @@ export function restoreSession(
 }
 
 function restoreLeg({ legs, terms }: LeftSession, number: LegNumber, now: number): SessionLeg {
-  const { agent, scope, mediaKeys, clock, attachSeq, statementBytes, hasClosed, ...left } = legs[number];
+  const { agent, signer, scope, mediaKeys, clock, attachSeq, statementBytes, hasClosed, ...left } =
+    legs[number];
   return {
     ...newLeg(
-      { ...{ leg: number, agent, scope, mediaKeys, clock, statementBytes }, streams: terms.streams.length },
+      {
+        ...{ leg: number, agent, signer, scope, mediaKeys, clock, statementBytes },
+        streams: terms.streams.length,
+      },
       now,
     ),
     ...{ attachSeq, hasClosed, authority: left.authority },

@@ -1,6 +1,6 @@
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
-import type { Offer } from "../offer.ts";
+import { callerOf, type Offer } from "../offer.ts";
 import { formatScopes } from "../scope.ts";
 import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
@@ -65,7 +65,7 @@ export class Ringing {
   establish(asked: Asked, parameters: OfferParameters, now: number): Result<void> {
     const caller = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!caller.ok) return caller;
-    const read = readEstablish(this.#desk, caller.value, parameters, asked.headers, now);
+    const read = readEstablish(this.#desk, { ...asked, agent: caller.value }, parameters, now);
     if (!read.ok) return read;
     const offer = read.value;
     const key = offerKey(caller.value.agentId, offer.payload.offer_id);
@@ -77,7 +77,7 @@ export class Ringing {
 
     const scope = authorizeOffer(this.#desk, asked, offer, parameters);
     if (!scope.ok) return scope;
-    const callee = findCallee(this.#desk, offer.payload.callee);
+    const callee = findCallee(this.#desk, offer.payload);
     if (!callee.ok) return callee;
     const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value, offer);
     if (!room.ok) return room;
@@ -90,6 +90,7 @@ export class Ringing {
       offer,
       sessionId,
       caller: caller.value,
+      signer: asked.connection.gateway ?? caller.value,
       callee: callee.value,
       callerScope: scope.value,
       ttl: Math.min(offer.payload.session.ttl, this.#desk.config.limits.sessionTtl),
@@ -179,9 +180,10 @@ export class Ringing {
   }
 
   /** An agent's last inbox is gone: its ringing offers wait a little for one that broke, unless all were closed on purpose. */
-  calleeLost({ agentId, brokenAt }: GoneOffline, now: number): void {
+  calleeLost({ agentId, brokenAt, hasGateways }: GoneOffline, now: number): void {
     const until = brokenAt === undefined ? now : brokenAt + RETURN_GRACE;
-    for (const { key } of this.#book.to(agentId)) {
+    for (const { key, offer } of this.#book.to(agentId)) {
+      if (hasGateways && offer.payload.gateways === true) continue;
       if (until <= now) this.calleeGone(key, now);
       else this.#desk.timers.set("callee-gone", key, until);
     }
@@ -222,7 +224,7 @@ export class Ringing {
     const scope = authorizeAgain(this.#desk, agent, ringing.offer, connection, now);
     if (scope.ok) {
       ringing.callerScope = scope.value;
-      return ok({ agent, connection, scope: scope.value });
+      return ok({ agent, signer: ringing.signer, connection, scope: scope.value });
     }
     const { code } = scope.fault;
     this.#giveUp(ringing, scope.fault, code, now);
@@ -244,7 +246,8 @@ export class Ringing {
 
   /** Both called each other: the lower offer digest survives. */
   #glare(key: string, sessionId: string, offer: Offer, now: number): Result<void> {
-    const { caller, callee } = offer.payload;
+    const { callee } = offer.payload;
+    const caller = callerOf(offer.payload);
     const opposite = this.#book.from(callee).filter((ringing) => ringing.callee.agentId === caller);
     const stronger = opposite.find((ringing) => ringing.offer.digest < offer.digest);
     if (stronger !== undefined) {
@@ -318,6 +321,7 @@ export class Ringing {
       {
         event: "offer-cancelled",
         sessionId: ringing.sessionId,
+        ...audienceOf(ringing.offer),
         fields: { offer_id: ringing.offer.payload.offer_id, reason },
       },
       now,
@@ -352,12 +356,13 @@ export class Ringing {
     inboxes.withdraw(callee.agentId, sessionId, ["offer"]);
     if (answer === undefined) return;
     const fields = { offer_id: offer.payload.offer_id, ...answer };
-    inboxes.postBeside(callee.agentId, answer.inbox, { event: "offer-answered", sessionId, fields }, now);
+    const event = { event: "offer-answered", sessionId, ...audienceOf(offer), fields };
+    inboxes.postBeside(callee.agentId, answer.inbox, event, now);
   }
 }
 
 function offerEvent(
-  { sessionId, offer, caller, callerScope, ringUntil }: RingingOffer,
+  { sessionId, offer, caller, signer, callerScope, ringUntil }: RingingOffer,
   now: number,
 ): InboxEvent {
   const ring_until = Math.floor(ringUntil / 1000);
@@ -365,13 +370,19 @@ function offerEvent(
     event: "offer",
     sessionId,
     warnings: warningsOf(caller),
+    ...audienceOf(offer),
     fields: {
       offer: offer.jws,
-      caller: introduce(caller, now),
+      caller: introduce(signer, now),
       authority_scope: formatScopes(callerScope),
       ring_until,
     },
   };
+}
+
+/** Whether gateways of the callee hear of an offer. */
+function audienceOf({ payload }: Offer): Pick<InboxEvent, "isOwn"> {
+  return payload.gateways === true ? {} : { isOwn: true };
 }
 
 function glareFault(offerId: string): Fault {

@@ -1,5 +1,5 @@
 import { type Result, refuse } from "../../codecs/result.ts";
-import type { Offer } from "../offer.ts";
+import type { Offer, OfferPayload } from "../offer.ts";
 import type { Desk } from "./desk.ts";
 import { checkLoad, FULL_RETRY_MS, loadOfOffer, noRoom } from "./load.ts";
 import type { OfferBook } from "./offer-book.ts";
@@ -9,8 +9,11 @@ import type { SessionTable } from "./session-table.ts";
 /** Offers that may ring at one callee; beyond: `callee-busy`. */
 const MAX_RINGING_PER_CALLEE = 32;
 
-/** The agent called: known, allowed to talk, and at its inbox. */
-export function findCallee(desk: Desk, agentId: string): Result<RegisteredAgent> {
+/** The agent called: known, allowed to talk, and at its inbox, or that of a gateway where the offer takes one. */
+export function findCallee(
+  desk: Desk,
+  { callee: agentId, gateways }: Pick<OfferPayload, "callee" | "gateways">,
+): Result<RegisteredAgent> {
   const callee = desk.registry.get(agentId);
   if (callee === undefined)
     return refuse("agent-not-found", "The called agent is not known here.", "target_agent_id");
@@ -18,6 +21,14 @@ export function findCallee(desk: Desk, agentId: string): Result<RegisteredAgent>
   if (!standing.ok) return standing;
   if (!desk.inboxes.isOnline(agentId)) {
     return refuse("callee-unreachable", "The called agent has no inbox here now.", "target_agent_id");
+  }
+  if (gateways !== true && !desk.inboxes.isOnline(agentId, { itself: true })) {
+    return refuse(
+      "callee-unreachable",
+      "A gateway alone answers for the called agent now, and the caller takes none.",
+      "target_agent_id",
+      { gateway: true },
+    );
   }
   return standing;
 }

@@ -310,7 +310,8 @@ export class Routing {
     const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
     const { inbox: name = DEFAULT_INBOX, after = 0 } = parameters;
-    const sessions = this.#departments.attaching.sessionsOf(agentId);
+    const { gateway } = asked.connection;
+    const sessions = this.#departments.attaching.sessionsOf(agentId, gateway);
     const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, { name, after, sessions }, now);
     if (!subscribed.ok) return subscribed;
     this.#departments.ringing.calleeBack(agentId, name, subscribed.value, now);

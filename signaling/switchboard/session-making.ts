@@ -12,7 +12,7 @@ const STEERING_RATE = { perSecond: 10, burst: 40 };
 const NOTICE_RATE = { perSecond: 2, burst: 8 };
 
 /** What an end brings into a session. */
-interface LegFacts extends Pick<SessionLeg, "leg" | "agent" | "scope" | "mediaKeys" | "clock"> {
+interface LegFacts extends Pick<SessionLeg, "leg" | "agent" | "signer" | "scope" | "mediaKeys" | "clock"> {
   /** Streams of its session. */
   readonly streams: number;
   /** Of its room for statements, in use already. */

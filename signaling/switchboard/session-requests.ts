@@ -2,6 +2,7 @@ import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
 import { isFinal, step } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
+import { signerOf } from "./connections.ts";
 import type { Desk } from "./desk.ts";
 import type { Endings } from "./endings.ts";
 import type { LastWords } from "./last-words.ts";
@@ -69,11 +70,17 @@ export class SessionRequests {
   }
 
   /**
-   * Refuses a lower assurance than the session began with: who came with an Agent Certificate goes on with one. Fault:
-   * `session-identity-mismatch`.
+   * Refuses a lower assurance than the session began with: who came with an Agent Certificate goes on with one, a gateway has nothing to do with
+   * calls that it does not take part in, and who has one in a call looks at it and ends it, and leaves the rest to that one. Fault: `session-identity-mismatch`.
    */
-  assured({ agent, connection }: Asked, sessionId: string, now: number): Result<void> {
+  assured({ agent, connection, exchange }: Asked, sessionId: string, now: number): Result<void> {
     const found = this.#table.participation(sessionId, agent.agentId, now);
+    if (found.ok && found.value.leg.signer.agentId !== signerOf(connection)) {
+      if (connection.gateway !== undefined)
+        return refuse("session-identity-mismatch", "The agent itself takes part in this session.", "path");
+      if (!OF_AGENTS.has(exchange.method))
+        return refuse("session-identity-mismatch", "A gateway takes part in this session for you.", "path");
+    }
     const isCertified = found.ok && found.value.leg.authority.certificate !== undefined;
     if (!isCertified || connection.authority.certificate !== undefined) return ok(undefined);
     return refuse(
@@ -171,3 +178,6 @@ export class SessionRequests {
     this.#endings.finishIfComplete(session, now);
   }
 }
+
+/** What an agent does with a session in which a gateway takes part for it. */
+const OF_AGENTS: ReadonlySet<string> = new Set(["QUERY", "TERMINATE", "DISCONNECT"]);

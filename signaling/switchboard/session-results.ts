@@ -8,7 +8,7 @@ import { formatUtc } from "../utc-time.ts";
 import type { ServerIdentity } from "./config.ts";
 import { streamParameters, streamParametersHeader } from "./flows.ts";
 import { introduce } from "./registry.ts";
-import { peerOf, type Session, type SessionLeg, type Suspension } from "./session.ts";
+import { gatewayOf, peerOf, type Session, type SessionLeg, type Suspension } from "./session.ts";
 
 /** What an end is told when its session is established: the caller in its 200 to ESTABLISH, the callee to CONFIRM. */
 export function establishedResult(session: Session, leg: SessionLeg, server: ServerIdentity): JsonObject {
@@ -29,7 +29,7 @@ export function establishedResult(session: Session, leg: SessionLeg, server: Ser
   return {
     ...shared,
     answer: session.answer.jws,
-    peer: introduce(peerOf(session, leg).agent, session.establishedAt),
+    peer: introduce(peerOf(session, leg).signer, session.establishedAt),
   };
 }
 
@@ -63,6 +63,7 @@ export function sessionResult(session: Session): JsonObject {
     participants: session.legs.map((leg) => ({
       leg: leg.leg,
       agent_id: leg.agent.agentId,
+      ...gatewayFact(leg),
       authority_scope: formatScopes(leg.scope),
       attached: leg.attached,
     })),
@@ -72,6 +73,12 @@ export function sessionResult(session: Session): JsonObject {
       : {}),
     ...(session.ending === undefined ? {} : { reason: session.ending.reason, by: session.ending.by }),
   };
+}
+
+/** Which gateway acts for the agent of a leg. */
+export function gatewayFact(leg: Pick<SessionLeg, "agent" | "signer">): JsonObject {
+  const gateway = gatewayOf(leg);
+  return gateway === undefined ? {} : { gateway: gateway.agentId };
 }
 
 /** What everybody may know of a suspension: all but its nonce. */

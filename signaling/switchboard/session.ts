@@ -31,6 +31,8 @@ export type LegNumber = 0 | 1;
 export interface SessionLeg {
   readonly leg: LegNumber;
   readonly agent: RegisteredAgent;
+  /** Whose identity key all is checked with that this end signs: its agent, or the gateway that acts for it. */
+  readonly signer: RegisteredAgent;
   /** What its agent showed beside its documents on the connection that it came in on last. */
   authority: Authority;
   /** Its media keys by generation; the last one is in force ({@link keyInForce}). */
@@ -208,6 +210,14 @@ export function takeChange({ steeringAllowance }: SessionLeg, now: number): Resu
 /** The leg of that agent, if it takes part. */
 export function legOf(session: Session, agentId: string): SessionLeg | undefined {
   return session.legs.find((leg) => leg.agent.agentId === agentId);
+}
+
+/** The gateway that acts for the agent of this leg, where one does. */
+export function gatewayOf({
+  agent,
+  signer,
+}: Pick<SessionLeg, "agent" | "signer">): RegisteredAgent | undefined {
+  return signer.agentId === agent.agentId ? undefined : signer;
 }
 
 /** The other end. */

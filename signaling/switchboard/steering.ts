@@ -70,7 +70,7 @@ export class Steering {
     const narrowing = verifyNarrowing(
       jws,
       {
-        publicKey: leg.agent.genesis.agentKey,
+        publicKey: leg.signer.genesis.agentKey,
         sessionDigest: session.core.digest,
         leg: leg.leg,
         terms: session.terms,

@@ -5,7 +5,7 @@ import { isFinal } from "../session-machine.ts";
 import type { ServerIdentity } from "./config.ts";
 import { introduce, type Registry } from "./registry.ts";
 import { keyInForce, legOf, peerOf, type Session, type SessionLeg } from "./session.ts";
-import { suspensionFacts } from "./session-results.ts";
+import { gatewayFact, suspensionFacts } from "./session-results.ts";
 
 /** What a process needs to go on with a session that it knows nothing of but its id, beside its identity key. */
 export function agreementOf(
@@ -15,7 +15,7 @@ export function agreementOf(
   registry: Pick<Registry, "get">,
   now: number,
 ): JsonObject {
-  const peer = peerOf(session, leg).agent;
+  const peer = peerOf(session, leg).signer;
   return {
     offer: session.offer.jws,
     answer: session.answer.jws,
@@ -47,15 +47,21 @@ export function presentState(session: Session, leg: SessionLeg): JsonObject {
   };
 }
 
-/** The agent's sessions that are not over, as the greeting of its inbox lists them. */
-export function liveSessions(sessions: readonly Session[], agentId: string): JsonObject[] {
+/** The agent's sessions that are not over, as the greeting of its inbox lists them: all, or those that `gateway` takes part in for it. */
+export function liveSessions(
+  sessions: readonly Session[],
+  agentId: string,
+  gateway?: { readonly agentId: string },
+): JsonObject[] {
   return sessions.flatMap((session) => {
     const leg = legOf(session, agentId);
     if (leg === undefined || isFinal(session.state)) return [];
+    if (gateway !== undefined && leg.signer.agentId !== gateway.agentId) return [];
     return [
       {
         session_id: session.id,
         leg: leg.leg,
+        ...gatewayFact(leg),
         state: session.state,
         model: session.model,
         peer: peerOf(session, leg).agent.agentId,

@@ -1,5 +1,6 @@
 import {
   Agent,
+  type Call,
   type CallAudioOptions,
   type OutgoingCallOptions,
   type Recording,
@@ -26,6 +27,7 @@ export interface CallFlags extends AgentConnectFlags, AudioFlags {
   readonly replay?: string;
   readonly replayEvidence?: string;
   readonly replaySpeaker?: "caller" | "callee";
+  readonly gateways: "accept" | "refuse";
   readonly linger: number;
   readonly for?: number;
   readonly reason: string;
@@ -49,6 +51,7 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     const options: OutgoingCallOptions = {
       signal: interrupts.signal,
       onRinging: () => output.note("it rings"),
+      gateways: flags.gateways,
       ...profileOption(flags),
       audio: { ...formatOf(recording), ...audioOptions(flags, voice) },
       ...(keep === undefined ? {} : { tap: keep.tap }),
@@ -56,7 +59,8 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
     const dialled = performance.now();
     const call = await agent.call(callee, options);
     const setup = Math.round((performance.now() - dialled) * 10) / 10;
-    output.note(`talking to ${call.peer.name}`);
+    const { name, gateway } = call.peer;
+    output.note(`talking to ${name}${gateway === undefined ? "" : `, a gateway for ${gateway.subject}`}`);
     const report = await converse(call, {
       voice,
       recording,
@@ -69,13 +73,24 @@ export async function callCommand(callee: string, flags: CallFlags, output: Outp
       reason: flags.reason,
       signal: interrupts.signal,
     });
-    const result = { agent_id: agent.id, server_id: agent.serverId, setup_ms: setup, ...report };
+    const result = {
+      agent_id: agent.id,
+      server_id: agent.serverId,
+      setup_ms: setup,
+      ...gatewayOf(call),
+      ...report,
+    };
     output.result(result, ...describeConversation(report));
     return report.ended.reason === "connection-lost" ? EXIT.unreachable : EXIT.done;
   } finally {
     await agent.close();
     interrupts.release();
   }
+}
+
+/** For whom a gateway answered, where one did. */
+function gatewayOf({ peer: { gateway } }: Call) {
+  return gateway === undefined ? {} : { gateway };
 }
 
 /** What is to be played, if the flags name it. Throws `usage`, `evidence-invalid`, `stream-malformed`, `field-invalid`. */

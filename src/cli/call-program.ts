@@ -33,6 +33,14 @@ export function addCall(program: Command, exit: (code: ExitCode) => void): void 
         "callee",
       ]),
     )
+    .addOption(
+      new Option(
+        "--gateways <rule>",
+        "whether a gateway may answer for the agent, whose peer speaks WebRTC alone",
+      )
+        .choices(["accept", "refuse"])
+        .default("refuse"),
+    )
     .option(
       "--linger <seconds>",
       "hang up when nothing was heard for so long after speaking",

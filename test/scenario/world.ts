@@ -1,6 +1,6 @@
 /** A whole Parley on virtual time: a media server and any number of agents over the memory carrier, nothing pretended. */
 import type { Agent } from "../../agent/agent.ts";
-import { type ConnectOptions, connectAgent } from "../../agent/connect.ts";
+import { connectAgent, type GatewayOptions } from "../../agent/connect.ts";
 import type { AgentIdentity } from "../../agent/identity.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "../../agent/new-identity.ts";
 import type { AgentPlatform } from "../../agent/platform.ts";
@@ -173,12 +173,12 @@ export class World {
   }
 
   /** Connects an agent; time passes meanwhile. `carrier` is what it dials through. */
-  async agent(name: string, options: Partial<ConnectOptions> = {}, carrier?: Carrier): Promise<Agent> {
+  async agent(name: string, options: Partial<GatewayOptions> = {}, carrier?: Carrier): Promise<Agent> {
     return await this.during(this.connecting(name, options, carrier));
   }
 
   /** The same, with the time left to the caller. */
-  connecting(name: string, options: Partial<ConnectOptions> = {}, carrier?: Carrier): Promise<Agent> {
+  connecting(name: string, options: Partial<GatewayOptions> = {}, carrier?: Carrier): Promise<Agent> {
     return connectAgent(this.platform(carrier), ORIGIN, {
       identity: this.identity({ name }),
       anchors: [this.issuer.signer.publicKey],
