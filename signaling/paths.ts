@@ -40,6 +40,9 @@ export const ROUTES = [
   "QUERY /sessions/{session_id}/records",
   "QUERY /sessions/{session_id}/evidence",
   "TERMINATE /offers/{offer_id}",
+  "OPEN /webrtc",
+  "ADJUST /webrtc/{peer_id}",
+  "CLOSE /webrtc/{peer_id}",
 ] as const;
 
 /** Name of an exchange, e.g. `QUERY /sessions/{session_id}`. */

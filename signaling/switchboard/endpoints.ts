@@ -2,6 +2,7 @@ import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { ErrorCode } from "../../codecs/error-codes.ts";
 import type { Route } from "../paths.ts";
 import type { Shape } from "../shape.ts";
+import { PEER_ENDPOINTS } from "./peer-endpoints.ts";
 import { SERVICE_ENDPOINTS } from "./service-endpoints.ts";
 import { SESSION_ENDPOINTS } from "./session-endpoints.ts";
 
@@ -32,9 +33,14 @@ export interface Endpoint {
   readonly errors: readonly ErrorCode[];
 }
 
-/** Exchanges about sessions and offers; {@link ServiceRoute} are the others. */
+/** Exchanges about sessions and offers, and about WebRTC peers; {@link ServiceRoute} are the others. */
 export type SessionRoute = Extract<Route, `${string} /sessions${string}` | `${string} /offers${string}`>;
-export type ServiceRoute = Exclude<Route, SessionRoute>;
+export type PeerRoute = Extract<Route, `${string} /webrtc${string}`>;
+export type ServiceRoute = Exclude<Route, SessionRoute | PeerRoute>;
 
 /** Every exchange as the manifest and `DISCOVER /methods` describe it. */
-export const ENDPOINTS: Readonly<Record<Route, Endpoint>> = { ...SERVICE_ENDPOINTS, ...SESSION_ENDPOINTS };
+export const ENDPOINTS: Readonly<Record<Route, Endpoint>> = {
+  ...SERVICE_ENDPOINTS,
+  ...SESSION_ENDPOINTS,
+  ...PEER_ENDPOINTS,
+};

@@ -19,6 +19,7 @@ function ask(route: string, headers: readonly HeaderField[] = []): AgtpResponse 
     .replace("{agent_id}", alice.id)
     .replace("{session_id}", sessionId)
     .replace("{stream}", "1")
+    .replace("{peer_id}", "p1")
     .replace("{offer_id}", alice.newUuid());
   const asked = alice.ask(method, path, parametersOf(method, alice), { proof: true, headers });
   const [answer] = asked.raw;

@@ -8,6 +8,7 @@ import type { ConnectionState } from "./connections.ts";
 
 /** What begins a call, or goes on with one: what an expired token is no good for, and what a server may demand one for. */
 const TAKING_GRANTS: ReadonlySet<Route> = new Set<Route>([
+  "OPEN /webrtc",
   "ESTABLISH /sessions",
   "CONFIRM /sessions/{session_id}",
   "OPEN /sessions/{session_id}/media",

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { AgtpRequest, AgtpResponse, Dialect } from "../../codecs/message.ts";
 import type { Fault, Result } from "../../codecs/result.ts";
 import type { AdmissionMessage, ConnectionId, FlowCounters, Refusal } from "../admission.ts";
@@ -5,6 +6,7 @@ import type { AccessGrant } from "../authority.ts";
 import type { ErasureOutcome, ErasureTarget, LogEntry, OpenSession } from "../record-log.ts";
 import type { QualityReason } from "../session-notice.ts";
 import type { LoggedSession } from "./left-session.ts";
+import type { PeerWish } from "./peer-requests.ts";
 
 /** Names one exchange (a request and its answers) inside one server process. The driver mints it and never uses it twice. */
 export type ExchangeId = number;
@@ -111,6 +113,8 @@ export type SwitchboardInput =
       readonly exchange: ExchangeId;
       readonly evidence: EvidenceFile | "erased" | undefined;
     }
+  /** Answers `peer-wanted`. */
+  | { readonly kind: "peer"; readonly exchange: ExchangeId; readonly outcome: Result<JsonObject> }
   /** What `erase-wanted` asked for is about to begin: nothing stands against it. What this makes to append is durable before. */
   | { readonly kind: "erasing"; readonly target: ErasureTarget }
   /**
@@ -190,6 +194,20 @@ export type SwitchboardOutput =
       readonly request: AgtpRequest;
       readonly early?: boolean;
     }
+  /**
+   * Ask whoever carries WebRTC peers, and hand in `peer` with the same exchange. `agentId` proved itself on the connection, whose client may have
+   * dialled `origins`; `token` is the access token of the request as it came, if any.
+   */
+  | {
+      readonly kind: "peer-wanted";
+      readonly exchange: ExchangeId;
+      readonly agentId: string;
+      readonly origins: readonly string[];
+      readonly token: string | undefined;
+      readonly wish: PeerWish;
+    }
+  /** Nobody waits for the outcome of that `peer-wanted` any more. */
+  | { readonly kind: "peer-unwanted"; readonly exchange: ExchangeId }
   /** Append these together. Nothing but `respond` and what is wanted out of the log waits for it. */
   | { readonly kind: "append"; readonly entries: readonly LogEntry[] }
   /** Apply at once. */

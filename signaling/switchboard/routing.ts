@@ -43,6 +43,8 @@ import {
   SUBSCRIBE,
   type SubscribeParameters,
 } from "./parameters.ts";
+import { ADJUST_PEER, OPEN_PEER } from "./peer-parameters.ts";
+import type { PeerRequests } from "./peer-requests.ts";
 import type { RecordReading } from "./record-reading.ts";
 import { warningsOf } from "./registry.ts";
 import { isRevocation } from "./requirements.ts";
@@ -88,6 +90,7 @@ export interface Departments {
   readonly notices: Notices;
   readonly attaching: Attaching;
   readonly suspending: Suspending;
+  readonly peers: PeerRequests;
 }
 
 /** Hands every request, its form checked, to the part that answers it. */
@@ -278,6 +281,17 @@ export class Routing {
         return requests.query(asked, routed.params.session_id, now);
       case "QUERY /sessions/{session_id}/evidence":
         return evidence.read(asked, routed.params.session_id, now);
+      case "OPEN /webrtc": {
+        const read = readShape(OPEN_PEER, parameters, AT);
+        return read.ok ? this.#departments.peers.open(asked, read.value, parameters) : read;
+      }
+      case "ADJUST /webrtc/{peer_id}": {
+        const read = readShape(ADJUST_PEER, parameters, AT);
+        const { peer_id: id } = routed.params;
+        return read.ok ? this.#departments.peers.adjust(asked, id, read.value, parameters) : read;
+      }
+      case "CLOSE /webrtc/{peer_id}":
+        return this.#departments.peers.close(asked, routed.params.peer_id, parameters);
       default:
         return this.answerAnybody(routed, asked, parameters, now);
     }

@@ -81,6 +81,7 @@ describe("a session comes into being by ESTABLISH and CONFIRM alone", () => {
       .replace("{agent_id}", alice.id)
       .replace("{session_id}", SESSION_ID)
       .replace("{stream}", "1")
+      .replace("{peer_id}", "p1")
       .replace("{offer_id}", alice.newUuid());
     for (const content of notices) {
       const asked = alice.ask(method, path, { ...parameters, offer, content }, { proof: true });

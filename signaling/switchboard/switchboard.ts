@@ -20,6 +20,7 @@ import { LastWords } from "./last-words.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { Notices } from "./notices.ts";
 import { OfferBook } from "./offer-book.ts";
+import { PeerRequests } from "./peer-requests.ts";
 import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
 import { Recovery } from "./recovery.ts";
@@ -76,6 +77,7 @@ export class Switchboard {
   readonly #streamEnds: StreamEnds;
   readonly #sessionNotices: SessionNotices;
   readonly #records: RecordReading;
+  readonly #peers: PeerRequests;
   readonly #reports: RefusalReports;
   readonly #evidence: EvidenceReading;
   readonly #inspection: Inspection;
@@ -117,6 +119,7 @@ export class Switchboard {
     this.#steering = new Steering(this.#desk, this.#table, this.#endings, this.#changes, this.#streamEnds);
     this.#sessionNotices = new SessionNotices(this.#desk, this.#table, this.#streamEnds);
     this.#records = new RecordReading(this.#desk, this.#table);
+    this.#peers = new PeerRequests(this.#desk);
     this.#reports = new RefusalReports(this.#desk, this.#table);
     this.#evidence = new EvidenceReading(this.#desk, this.#table);
     this.#inspection = new Inspection(this.#desk);
@@ -139,6 +142,7 @@ export class Switchboard {
       erasing: this.#erasing,
       authorities: this.#authorities,
       revoking: this.#revoking,
+      peers: this.#peers,
     });
   }
 
@@ -201,7 +205,7 @@ export class Switchboard {
       inboxes: inboxes.sizes(),
       agents: registry.size,
       timers: timers.size,
-      readings: this.#evidence.size + this.#records.size + this.#inspection.size,
+      readings: this.#evidence.size + this.#records.size + this.#inspection.size + this.#peers.size,
       repeats: this.#reception.repeats,
       rates: this.#desk.shared.rates.size,
     };
@@ -255,6 +259,9 @@ export class Switchboard {
       }
       case "records":
         this.#records.deliver(input.exchange, input.records, now);
+        return;
+      case "peer":
+        this.#peers.deliver(input.exchange, input.outcome, now);
         return;
       case "looked-up":
         this.#inspection.deliver(input.exchange, input.found, now);
@@ -415,6 +422,7 @@ export class Switchboard {
     if (agentId !== undefined) this.#ringing.callerLost(agentId, lost, now);
     this.#evidence.drop(id, exchange);
     this.#records.drop(id, exchange);
+    this.#peers.drop(id, exchange);
     this.#inspection.drop(id, exchange);
     if (exchange === undefined) this.#detaching.connectionLost(id, lost, now);
     else this.#endings.exchangeLost(id, exchange);

@@ -70,8 +70,8 @@ export interface SiteOptions extends Omit<UpgradeOptions, "secure" | "origins"> 
   readonly origins: (address: string) => readonly string[];
   readonly page?: PageParts;
   readonly wellKnown?: WellKnownParts;
-  /** Where WebRTC peers are opened that ask by WHIP and WHEP. */
-  readonly desk?: PeerDesk;
+  /** Where WebRTC peers are opened that ask by WHIP and WHEP; asked at each request. */
+  readonly desk?: () => PeerDesk;
   readonly watch?: WatchParts;
 }
 

@@ -71,7 +71,7 @@ async function scene(desk: PeerDesk, options: Partial<SiteOptions> = {}): Promis
     rates: new MemoryRates(),
   });
   const site = await openSite({
-    ...{ host: "127.0.0.1", port: 0, setting: "httpPort", maxSockets: 1, addresses, desk },
+    ...{ host: "127.0.0.1", port: 0, setting: "httpPort", maxSockets: 1, addresses, desk: () => desk },
     origins: (address) => originsOf(address, "http"),
     pageOrigins: () => [],
     unready: () => undefined,

@@ -11,7 +11,7 @@ import { sendProblem } from "./problem.ts";
 
 /** What the routes are for and who may ask. */
 export interface WebRtcParts {
-  readonly desk: PeerDesk;
+  readonly desk: () => PeerDesk;
   /** Who asks too often. */
   readonly addresses: AddressBook;
   /** What clients of this listener may have dialled. */
@@ -73,7 +73,8 @@ class WebRtcRoutes {
   }
 
   async open(way: "whip" | "whep", request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const { desk, unready } = this.#parts;
+    const { unready } = this.#parts;
+    const desk = this.#parts.desk();
     const asked = this.#asked(request);
     if (!asked.ok) return sendProblem(reply, asked.fault);
     const stopping = unready();
@@ -109,7 +110,7 @@ class WebRtcRoutes {
     if (!asked.ok) return sendProblem(reply, asked.fault);
     const peer = peerOf(request, asked.value);
     const body = String(request.body ?? "");
-    if (isOfType(request, SDP)) return settle(reply, await this.#parts.desk.answer(peer, body));
+    if (isOfType(request, SDP)) return settle(reply, await this.#parts.desk().answer(peer, body));
     if (!isOfType(request, FRAGMENT)) return sendProblem(reply, notOf(FRAGMENT));
     const { "if-match": match } = request.headers;
     if (match === undefined)
@@ -121,16 +122,16 @@ class WebRtcRoutes {
     if (!fragment.ok) return sendProblem(reply, fragment.fault);
     if (match.trim() !== "*") {
       const [, tag = ""] = /^"([\w.-]{1,64})"$/.exec(match.trim()) ?? [];
-      return settle(reply, await this.#parts.desk.trickle(peer, fragment.value, tag));
+      return settle(reply, await this.#parts.desk().trickle(peer, fragment.value, tag));
     }
-    const restarted = await this.#parts.desk.restart(peer, fragment.value.ice);
+    const restarted = await this.#parts.desk().restart(peer, fragment.value.ice);
     return restarted.ok ? sendRestarted(reply, restarted.value) : sendProblem(reply, restarted.fault);
   }
 
   async close(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const asked = this.#asked(request);
     if (!asked.ok) return sendProblem(reply, asked.fault);
-    const closed = await this.#parts.desk.close(peerOf(request, asked.value));
+    const closed = await this.#parts.desk().close(peerOf(request, asked.value));
     // Whoever asks twice asks for nothing else than once.
     if (!closed.ok && closed.fault.code !== "not-found") return sendProblem(reply, closed.fault);
     return reply.code(200).send();

@@ -20,6 +20,8 @@ import type {
 } from "../../signaling/switchboard/io.ts";
 import type { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import type { ErasedRecord } from "../../signaling/tombstone.ts";
+import type { PeerDesk } from "../gateway/desk.ts";
+import { DeskExchanges } from "../gateway/desk-exchanges.ts";
 import { networkOfPeer } from "../http/address-limits.ts";
 import type { TokenJudge } from "../tokens/token-judge.ts";
 import { addDrops, type DropsByCarrier } from "./datagram-drops.ts";
@@ -69,6 +71,7 @@ export class Driver {
   readonly #judgeToken: TokenJudge["judge"];
   readonly #evidenceFiles: EvidenceCache;
   readonly #reads: DurableReads;
+  readonly #peerRequests: DeskExchanges;
   readonly #onDrained: () => void;
   readonly #onFatal: (error: unknown) => void;
   readonly #onLifeEvents: () => void;
@@ -100,6 +103,8 @@ export class Driver {
     readonly judgeToken: TokenJudge["judge"];
     /** Builds the evidence file of a session that has its final record. */
     readonly buildEvidence: (sessionId: string) => EvidenceFile | "erased" | undefined;
+    /** Where WebRTC peers are opened that agents ask for. */
+    readonly desk: () => PeerDesk;
     /** Signs what takes an erased record's place. */
     readonly tombstone: (record: ErasedRecord) => string;
     /** Sessions that the log holds open are not taken up: neither judged nor ended, but for those of an agent that is stopped. */
@@ -123,6 +128,10 @@ export class Driver {
     this.#reads = new DurableReads({
       ...options,
       evidence: this.#evidenceFiles,
+      input: (input) => this.#input(input),
+    });
+    this.#peerRequests = new DeskExchanges({
+      desk: options.desk,
       input: (input) => this.#input(input),
     });
     this.#onDrained = options.onDrained;
@@ -320,6 +329,12 @@ export class Driver {
       case "look-up-wanted":
       case "evidence-wanted":
         this.#reads.read(output, this.#durable).catch((error: unknown) => this.#failed(output.kind, error));
+        return;
+      case "peer-wanted":
+        this.#peerRequests.ask(output).catch((error: unknown) => this.#failed(output.kind, error));
+        return;
+      case "peer-unwanted":
+        this.#peerRequests.drop(output.exchange);
         return;
       case "erase-wanted":
         this.#erasures.begin(output.target, output.exchange);

@@ -39,8 +39,8 @@ export interface ListenersOptions {
   readonly accept: (connection: Connection, origins: readonly string[]) => ConnectionHandlers;
   /** Takes a WebSocket that was let in. Not before the listeners are open. */
   readonly acceptSocket: (socket: WebSocket, facts: SocketFacts) => void;
-  /** Where WebRTC peers are opened. */
-  readonly desk: PeerDesk;
+  /** Where WebRTC peers are opened; asked at each request. */
+  readonly desk: () => PeerDesk;
   /** The server's signed manifest; `undefined` before it is up. */
   readonly manifest: () => Uint8Array | undefined;
   readonly fault: (error: unknown) => void;

@@ -9,6 +9,8 @@ import type { SharedState } from "../../signaling/shared-state.ts";
 import type { ServerIdentity, SwitchboardConfig } from "../../signaling/switchboard/config.ts";
 import { Switchboard } from "../../signaling/switchboard/switchboard.ts";
 import { isTombstone, makeTombstone } from "../../signaling/tombstone.ts";
+import type { PeerDesk } from "../gateway/desk.ts";
+import { offDesk } from "../gateway/off-desk.ts";
 import type { TokenIssuer } from "../tokens/token-issuers.ts";
 import { TokenJudge } from "../tokens/token-judge.ts";
 import { Driver } from "./driver.ts";
@@ -34,6 +36,8 @@ export interface MediaServerOptions {
   readonly events: EventLog;
   /** What is measured besides. Default: nothing. */
   readonly instruments?: Instruments;
+  /** Where WebRTC peers are opened that agents ask for; asked at each request. Default: nowhere. */
+  readonly desk?: () => PeerDesk;
   /** Records became durable that tell of a session's or an agent's life: there is news in `log.events`. Default: nobody is told. */
   readonly onLifeEvents?: () => void;
   /**
@@ -95,6 +99,7 @@ export class MediaServer {
         if (session.artifacts.length === 0 && session.records.some(isTombstone)) return "erased";
         return buildEvidence({ session, server: identity, now: options.clock.wall() }, verifier);
       },
+      desk: options.desk ?? (() => offDesk()),
       tombstone: (record) => makeTombstone(record, identity.signer, options.clock.wall()),
       leavesSessions: options.leavesSessions,
       onDrained: () => this.#drained.resolve(),

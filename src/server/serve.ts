@@ -89,6 +89,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
     else events.log("error", "connection-fault", { error: String(error) });
   };
+  const desk = offDesk();
   listeners = await openListeners({
     config,
     clock,
@@ -107,7 +108,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     },
     residents: () => residents?.listings ?? [],
     manifest: () => media?.manifest(),
-    desk: offDesk(),
+    desk: () => desk,
     accept: (connection, origins) => (media as MediaServer).accept(connection, origins),
     acceptSocket: (socket, facts) =>
       void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
@@ -118,6 +119,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const { close, address, bindings } = listeners;
   opened.defer(close);
   media = new MediaServer({
+    desk: () => desk,
     config: {
       serverId: config.serverId ?? address,
       bindings,

@@ -1,5 +1,6 @@
 /** One switchboard on virtual time, with a stand-in for the driver that holds it to its contract. */
 
+import type { JsonObject } from "../../codecs/canonical-json.ts";
 import { type HeaderField, Headers } from "../../codecs/headers.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import {
@@ -9,7 +10,7 @@ import {
   serializeRequest,
   serializeResponse,
 } from "../../codecs/message.ts";
-import type { Result } from "../../codecs/result.ts";
+import { type Result, refuse } from "../../codecs/result.ts";
 import type { AdmissionMessage, FlowCounters } from "../../signaling/admission.ts";
 import type { AccessGrant } from "../../signaling/authority.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
@@ -67,6 +68,11 @@ export class Stage {
   readonly exchanges = new Map<number, Arrivals>();
   /** What the relay will answer to `counters-wanted`; set a session to `undefined` to leave it unanswered. */
   readonly counters = new Map<string, readonly FlowCounters[] | undefined>();
+  /** What the carrier of WebRTC peers says to a request; `undefined`: not yet. */
+  peers: (wanted: Extract<SwitchboardOutput, { kind: "peer-wanted" }>) => Result<JsonObject> | undefined =
+    () => refuse("webrtc-unavailable", "There is no carrier here.");
+  /** Exchanges of such requests that nobody waits for any more. */
+  readonly unwanted: number[] = [];
   isDrained = false;
   /** What the clients of connections that are opened now may have dialled. */
   origins: readonly string[] = [ORIGIN];
@@ -282,6 +288,13 @@ export class Stage {
         const records = this.sessionRecords(sessionId).slice(from, from + count);
         return { kind: "records", exchange, records };
       }
+      case "peer-wanted": {
+        const outcome = this.peers(output);
+        return outcome === undefined ? undefined : { kind: "peer", exchange: output.exchange, outcome };
+      }
+      case "peer-unwanted":
+        this.unwanted.push(output.exchange);
+        return undefined;
       case "look-up-wanted":
         return {
           kind: "looked-up",

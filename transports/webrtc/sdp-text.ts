@@ -62,7 +62,7 @@ export const FRAGMENT_CAPS: SdpCaps = { bytes: 16_384, lines: 512, line: 1_024, 
  */
 export function splitSdp(text: string, caps: SdpCaps): Result<SdpText> {
   if (text.length > caps.bytes) return malformed(`Longer than ${caps.bytes} bytes.`);
-  const lines = text.replace(/(?:\r?\n)+$/, "").split(/\r?\n/, caps.lines + 1);
+  const lines = text.slice(0, endOf(text)).split(/\r?\n/, caps.lines + 1);
   if (lines.length > caps.lines) return malformed(`More than ${caps.lines} lines.`);
   const session = new SdpPart("session");
   const sections: SdpPart[] = [];
@@ -85,6 +85,13 @@ export function splitSdp(text: string, caps: SdpCaps): Result<SdpText> {
       return malformed(`a=${name} stands twice in one part, or beside another direction.`, at);
   }
   return ok({ session, sections });
+}
+
+/** Where the last line ends that is not empty. No regular expression: it would look anew from each of many line ends. */
+function endOf(text: string): number {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === "\n") end -= text[end - 2] === "\r" ? 2 : 1;
+  return end;
 }
 
 /** Refuses with `sdp-malformed`. */
