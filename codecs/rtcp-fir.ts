@@ -5,7 +5,7 @@ import { ok, type Result } from "./result.ts";
 import { malformedRtcp, RTCP_HEADER_BYTES, RTCP_TYPES, type RtcpPacket, writeRtcpHeader } from "./rtcp.ts";
 
 /** The format, FMT, of this feedback among that about a payload. */
-export const FIR_FORMAT = 4;
+const FIR_FORMAT = 4;
 
 export interface FullIntraRequest {
   /** Synchronization source of who asks. */

@@ -8,9 +8,9 @@ import { KeyFrameRequests } from "./video-keyframes.ts";
 export const MISSING_FRAGMENT_MS = 300;
 /** Packets that wait at most, and their bytes: the largest unit has less. Beyond that the oldest unit is given up as if a packet of it were missing. */
 export const MAX_WAITING_FRAGMENTS = 2_048;
-export const MAX_WAITING_FRAGMENT_BYTES = 2_097_152;
+const MAX_WAITING_FRAGMENT_BYTES = 2_097_152;
 /** No unit that Parley carries has more, bytes; a larger one is given up. */
-export const MAX_JOINED_BYTES = 1_000_000;
+const MAX_JOINED_BYTES = 1_000_000;
 
 /** A whole unit of which everything before it that it needs was given out. */
 export interface RtpUnit extends VideoUnit {

@@ -197,9 +197,7 @@ export abstract class ForeignPeer implements AsyncDisposable {
 }
 
 /** The sections of sound and pictures of a description: their names, and the payload type of a format. */
-export function sectionsOf(
-  sdp: string,
-): readonly {
+export function sectionsOf(sdp: string): readonly {
   readonly kind: MediaKind;
   readonly mid: string;
   payloadType(name: string): number | undefined;
