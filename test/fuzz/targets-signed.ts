@@ -117,6 +117,12 @@ const DATA_STREAM = {
   formats: [{ name: "json", payload_type: 98 }],
 } as const;
 
+const GATEWAY = {
+  subject: SERVER.genesis.agentId,
+  issuer: "https://login.example",
+  evidence: { jti: "1", token: "ab".repeat(32), fingerprint: "cd".repeat(32) },
+};
+
 interface SignedKind {
   readonly name: string;
   readonly form: Parameters<typeof readSigned>[1];
@@ -131,6 +137,18 @@ const KINDS: readonly SignedKind[] = [
     name: "offer",
     form: OFFER,
     example: signedOffer({ streams: [...offerPayload().streams, DATA_STREAM] }),
+    signer: ALICE,
+    judge: (jws) =>
+      verifyOffer(
+        jws,
+        { publicKey: ALICE.identity.publicKey, caller: ALICE.genesis.agentId, now: CALL_TIME },
+        strictVerifier,
+      ),
+  },
+  {
+    name: "offer by a gateway",
+    form: OFFER,
+    example: signedOffer({ gateways: true, gateway: GATEWAY }),
     signer: ALICE,
     judge: (jws) =>
       verifyOffer(

@@ -155,6 +155,10 @@ export const SESSION: readonly Row[] = [
           name: "hanging up > only participants may, in sessions that exist",
         },
         {
+          file: "signaling/switchboard/gateways.test.ts",
+          name: "a call in which a gateway acts > is not the business of another gateway's leg, nor of the agent's own calls",
+        },
+        {
           file: "test/exchanges/over-memory.test.ts",
           name: "exchanges over memory, on virtual time > a session with another in the header",
         },
