@@ -1,5 +1,3 @@
-import { encodeBase64url } from "../../codecs/base64url.ts";
-import { decodeHex } from "../../codecs/hex.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { DtlsFingerprint } from "./description.ts";
 
@@ -23,17 +21,16 @@ export function matchesFingerprint(fingerprints: readonly DtlsFingerprint[], fou
 }
 
 /**
- * Holds a certificate to what an access token binds: `confirmation` is its `cnf` (RFC 7800), whose `x5t#S256` is the base64url of the
- * SHA-256 of the DTLS certificate. A token without `cnf` binds nothing. Faults: `fingerprint-mismatch`, also for a `cnf` that binds
- * the token to something else.
+ * Holds a certificate to what an access token binds it to: SHA-256 in 64 lowercase hex digits, `undefined` where the token names another
+ * kind of proof; no confirmation binds nothing. Fault: `fingerprint-mismatch`.
  */
 export function checkConfirmation(
-  confirmation: Readonly<Record<string, unknown>> | undefined,
+  confirmation: { readonly fingerprint: string | undefined } | undefined,
   fingerprints: readonly DtlsFingerprint[],
 ): Result<void> {
   if (confirmation === undefined) return ok(undefined);
-  const digest = decodeHex(sha256Of(fingerprints) ?? "", 32);
-  if (digest.ok && confirmation["x5t#S256"] === encodeBase64url(digest.value)) return ok(undefined);
+  const { fingerprint } = confirmation;
+  if (fingerprint !== undefined && fingerprint === sha256Of(fingerprints)) return ok(undefined);
   return refuse(
     "fingerprint-mismatch",
     "The access token is bound to another certificate than the one this peer connection uses.",
