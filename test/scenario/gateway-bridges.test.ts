@@ -6,6 +6,7 @@ import type { PacketTap } from "../../agent/frame-intake.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import type { VideoFormatName } from "../../codecs/video-formats.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
+import { settingOf } from "../../signaling/terms-change.ts";
 import type { LinkConditions } from "../../src/emulation/link.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { chromiumPackets } from "../generators/chromium-rtp.ts";
@@ -15,6 +16,8 @@ import { GatewayEnd } from "./gateway-wire.ts";
 import { Camera, film, show, Watched } from "./showing.ts";
 import { connected, Recording, say, utterance } from "./talking.ts";
 import { World } from "./world.ts";
+
+const OWN_TURN = '{"type":"end-of-turn","who":"me"}';
 
 interface Scene {
   readonly world: World;
@@ -71,8 +74,8 @@ describe("a voice through two gateways", () => {
     const { correlation, longestGap } = compareUtterance(said, recording.pcm(), 48_000);
     expect(correlation).toBeGreaterThan(0.9);
     expect(longestGap).toBe(0);
-    expect(far.voice?.counters).toMatchObject({ fates: { sent: 101, late: 0 }, unfit: 0, malformed: 0 });
-    expect(near.voice?.counters.toPeer).toMatchObject({ sent: 101, gaps: 0 });
+    expect(far.voice).toMatchObject({ fates: { sent: 101, late: 0 }, unfit: 0, malformed: 0 });
+    expect(near.voice?.toPeer).toMatchObject({ sent: 101, gaps: 0 });
     for (const call of [ada, bob]) {
       await world.during(call.end());
       await world.clock.advance(500);
@@ -88,7 +91,7 @@ describe("a voice through two gateways", () => {
     const recording = new Recording(bob);
     const said = await say(world, ada, 5);
     await world.clock.advance(500);
-    const { order, fates } = far.voice?.counters ?? {};
+    const { order, fates } = far.voice ?? {};
     expect(order?.missing).toBeGreaterThan(3);
     expect(fates).toMatchObject({ sent: order?.received, late: 0 });
     expect(compareUtterance(said, recording.pcm(), 48_000).correlation).toBeGreaterThan(0.8);
@@ -108,13 +111,14 @@ describe("a voice through two gateways", () => {
     await world.clock.advance(1_000);
     const ends = recording.frames.filter((frame) => frame.kind === "speech" && frame.endOfTurn);
     expect(ends).toHaveLength(2);
-    expect(far.turns).toEqual(["me", "me"]);
+    const turns = () => far.notices.filter((notice) => notice.includes("end-of-turn"));
+    expect(turns()).toEqual([OWN_TURN, OWN_TURN]);
     const again = world.during(ada.audio.write(utterance(1, 48_000)));
     await again;
-    far.voice?.endTurn();
+    far.bridge.message(0, '{"type":"end-of-turn"}');
     await world.during(ada.audio.endTurn());
     await world.clock.advance(300);
-    expect(far.turns).toEqual(["me", "me", "me"]);
+    expect(turns()).toEqual([OWN_TURN, OWN_TURN, OWN_TURN]);
     expect(recording.frames.filter((frame) => frame.kind === "speech" && frame.endOfTurn)).toHaveLength(3);
   });
 
@@ -126,7 +130,7 @@ describe("a voice through two gateways", () => {
     await world.during(bob.interrupt());
     await world.clock.advance(500);
     expect(far.notices).toContain('{"type":"interrupted"}');
-    const epochs = far.voice?.counters.fates.sent ?? 0;
+    const epochs = far.voice?.fates.sent ?? 0;
     expect(epochs).toBeGreaterThan(50);
     expect(recording.count("speech")).toBeGreaterThan(50);
   });
@@ -135,11 +139,11 @@ describe("a voice through two gateways", () => {
     const { world, bob, far } = await joined();
     const recording = new Recording(bob);
     for (const packet of chromiumPackets("opus")) {
-      far.voice?.packet(packet);
+      far.bridge.packet("audio", packet);
       await world.clock.advance(20);
     }
     await world.clock.advance(500);
-    const { fates, unfit } = far.voice?.counters ?? {};
+    const { fates, unfit } = far.voice ?? {};
     expect(fates?.sent).toBeGreaterThan(30);
     expect(unfit).toBe(0);
     expect(recording.count("speech")).toBe(fates?.sent);
@@ -162,7 +166,7 @@ describe("a video through two gateways", () => {
     expect(new Set(await show(world, ada, units))).toEqual(new Set(["sent"]));
     await world.clock.advance(1_000);
     expect(hex(watched.units.map(({ data }) => data))).toEqual(hex(units.map(({ data }) => data)));
-    expect(far.video?.counters).toMatchObject({ sent: units.length, dropped: 0, unfit: 0, malformed: 0 });
+    expect(far.video).toMatchObject({ sent: units.length, dropped: 0, unfit: 0, malformed: 0 });
     expect(near.packets.video).toEqual([]);
     expect(world.reported).toEqual([]);
   });
@@ -210,12 +214,30 @@ describe("data through two gateways", () => {
     await world.clock.advance(200);
     expect(heard).toEqual(values);
     expect(near.messages).toEqual(['{"a":[1,null]}', "a text", '"5"', "5", "true"]);
-    far.data.message(new Uint8Array([1, 2, 3]));
-    far.data.message(new Uint8Array(20_000));
-    far.data.message(new Uint8Array([4]));
+    far.bridge.message(1, new Uint8Array([1, 2, 3]));
+    far.bridge.message(1, new Uint8Array(20_000));
+    far.bridge.message(1, new Uint8Array([4]));
     await world.clock.advance(500);
     expect(heard.slice(values.length)).toEqual([new Uint8Array([1, 2, 3]), new Uint8Array([4])]);
-    expect(far.data.counters).toEqual({ fromPeer: 7, toPeer: 0, dropped: { fromPeer: 1, toPeer: 0 } });
+    expect(far.bridge.counters.data).toEqual({ fromPeer: 7, toPeer: 0, dropped: { fromPeer: 1, toPeer: 0 } });
+    expect(world.reported).toEqual([]);
+  });
+});
+
+describe("rates through a gateway", () => {
+  it("pass both ways: the peer makes what the call takes, and the call what the peer's way takes", async () => {
+    const { world, ada, near, far } = await joined();
+    const camera = new Camera(world, ada);
+    await world.clock.advance(6_500);
+    const before = ada.video?.wants.bitsPerSecond ?? 0;
+    expect(before).toBeGreaterThan(150_000);
+    // What is asked of the far gateway's peer, whose video goes on to Bob: more as its call takes more.
+    expect(far.limits.at(-1)).toBeGreaterThan(far.limits[0] ?? 0);
+    near.bridge.bitrate(100_000);
+    await world.clock.advance(1_500);
+    expect(ada.video?.wants.bitsPerSecond).toBeLessThan(100_000);
+    expect(settingOf(ada.terms, 0, ada.video?.id ?? 0)?.bitrate_bps).toBeLessThan(100_000);
+    camera.off();
     expect(world.reported).toEqual([]);
   });
 });
@@ -231,8 +253,32 @@ describe("the control channel of a gateway", () => {
     expect(told).toContainEqual({ type: "speaking", who: "peer", speaking: true });
     expect(told).toContainEqual({ type: "speaking", who: "peer", speaking: false });
     expect(told).toContainEqual({ type: "muted", who: "peer", muted: true });
-    for (let count = 0; count < 50; count += 1) near.control.message('{"type":"interrupt"}');
-    for (const nothing of ["{", '{"type":"dance"}', new Uint8Array(3)]) near.control.message(nothing);
+    for (let count = 0; count < 50; count += 1) near.bridge.message(0, '{"type":"end-of-turn"}');
+    for (const nothing of ["{", '{"type":"dance"}', new Uint8Array(3)]) near.bridge.message(0, nothing);
     expect([near.orders.length, near.control.passedOver]).toEqual([20, 33]);
+  });
+
+  it("interrupts and mutes for the peer", async () => {
+    const { world, ada, bob, near, far } = await joined();
+    const interrupted: unknown[] = [];
+    ada.on("interrupted", (event) => interrupted.push(event));
+    const muted: unknown[] = [];
+    bob.on("stream-muted", (event) => muted.push(event));
+    void ada.audio.write(utterance(4, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    near.bridge.message(0, '{"type":"interrupt"}');
+    far.bridge.message(0, '{"type":"mute","muted":true}');
+    await world.clock.advance(300);
+    expect(interrupted).toHaveLength(1);
+    expect(muted).toEqual([expect.objectContaining({ muted: true })]);
+    const sent = far.voice?.fates.sent;
+    void ada.audio.write(utterance(1, 48_000)).catch(() => undefined);
+    await world.clock.advance(1_000);
+    expect(far.voice?.fates.sent).toBe(sent);
+    expect(far.voice?.fates.muted).toBeGreaterThan(30);
+    far.bridge.message(0, '{"type":"mute","muted":false}');
+    await world.clock.advance(200);
+    expect(muted).toHaveLength(2);
+    expect(world.reported).toEqual([]);
   });
 });
