@@ -11,6 +11,8 @@ export interface AgentListing {
   readonly name: string;
   /** It can be called now. */
   readonly online: boolean;
+  /** Gateways alone would answer for it now: a call takes `gateways: "accept"`. Absent: it is there itself, or not online. */
+  readonly gateway?: true;
 }
 
 /** Every agent the server lists, by ascending Agent-ID. Throws `body-malformed`, or the refusal. */
@@ -33,10 +35,10 @@ export async function listAgents(control: ControlChannel): Promise<AgentListing[
 
 function readListing(entry: JsonValue, at: string): AgentListing {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) throw malformed(at);
-  const { agent_id: agentId, name, online } = entry as Readonly<Record<string, JsonValue>>;
+  const { agent_id: agentId, name, online, gateway } = entry as Readonly<Record<string, JsonValue>>;
   if (typeof agentId !== "string") throw malformed(`${at}.agent_id`);
   if (typeof name !== "string") throw malformed(`${at}.name`);
-  return { agentId, name, online: online === true };
+  return { agentId, name, online: online === true, ...(gateway === true ? { gateway } : {}) };
 }
 
 function malformed(at: string): ParleyError {

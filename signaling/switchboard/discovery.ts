@@ -104,7 +104,7 @@ export function agentList(desk: Desk, asked: AskedByAnybody, after: string | und
     agent_id: agent.agentId,
     name: agent.document.name,
     ...trustFacts(agent),
-    online: desk.inboxes.isOnline(agent.agentId),
+    ...whereabouts(desk, agent.agentId),
     ...(isOperated ? { owner_id: agent.genesis.ownerId, issuer: agent.genesis.issuer } : {}),
     ...(agent.status === "active" ? {} : { status: agent.status }),
   }));
@@ -116,7 +116,13 @@ export function agentDetails(desk: Desk, agentId: string, now: number): Result<J
   const agent: RegisteredAgent | undefined = desk.registry.get(agentId);
   if (agent === undefined) return refuse("agent-not-found", "No such agent is known here.", "path");
   const flag = agent.status === "deprecated" ? { deprecated: true } : {};
-  return ok({ ...introduce(agent, now), agent_id: agentId, online: desk.inboxes.isOnline(agentId), ...flag });
+  return ok({ ...introduce(agent, now), agent_id: agentId, ...whereabouts(desk, agentId), ...flag });
+}
+
+/** Whether an agent can be called now, and whether gateways alone would answer for it. */
+function whereabouts({ inboxes }: Desk, agentId: string): JsonObject {
+  const online = inboxes.isOnline(agentId);
+  return online && !inboxes.isOnline(agentId, { itself: true }) ? { online, gateway: true } : { online };
 }
 
 function methodOf(route: Route): string {

@@ -95,11 +95,15 @@ describe("an agent calls one for which a gateway answers", () => {
     const rangAtGateway: IncomingCall[] = [];
     leg.onCall((incoming) => void rangAtGateway.push(incoming));
     const ada = await world.agent("Ada");
+    const listed = async () =>
+      (await world.during(ada.directory())).find(({ agentId }) => agentId === bob.agentId);
+    expect(await listed()).toMatchObject({ online: true, gateway: true });
     await expect(world.during(ada.call(bob.agentId))).rejects.toMatchObject({
       code: "callee-unreachable",
       details: { gateway: true },
     });
     const own = await world.agent("Bob", { identity: bob });
+    expect(await listed()).toEqual({ agentId: bob.agentId, name: "Bob", online: true });
     const { call } = await connected(world, ada, own);
     expect(call.peer).toMatchObject({ agentId: bob.agentId });
     expect(call.peer).not.toHaveProperty("gateway");
