@@ -88,6 +88,7 @@ function fragmentsTarget(format: VideoFormatName): FuzzTarget {
   });
   return {
     name: `${format}-fragments`,
+    every: 4,
     examples,
     tokens: ["\u0090\u00ff", "\u0049\u0083\u0042", "\u0010\u0032", "\u0000\u0001", "\u0001\u002c"],
     run(input) {
@@ -112,6 +113,7 @@ function rtpTarget(name: string, format: VideoFormatName): FuzzTarget {
   ]);
   return {
     name: `rtp-${name}`,
+    every: 5,
     examples: [concatBytes(packets.slice(0, 6).flat()), concatBytes(packets.slice(30, 36).flat())],
     tokens: ["\u0000\u0020", "\u0060", "\u000e", "\u0001\u0000"],
     run(input) {
