@@ -16,6 +16,7 @@ export async function metricsPage(): Promise<string> {
     overview: () => undefined,
     refused: () => ({}),
     tlsPort: () => undefined,
+    webrtc: () => undefined,
     webhooks: () => [],
   }).list();
   const others = all

@@ -42,6 +42,20 @@ export interface ServerConfig {
   readonly tcpPort: number | "off" | undefined;
   /** TCP port of the plain HTTP side, on 127.0.0.1 whatever `host` is; 0 picks a free one, `off`: none. Default 8480. */
   readonly httpPort: number | "off";
+  /**
+   * Whether WebRTC peers are taken: `auto`: where mediasoup's worker is on this machine (`npm run webrtc:setup`); `on`: the server does not
+   * start without. Default `auto`.
+   */
+  readonly webrtc: "on" | "off" | "auto";
+  /**
+   * UDP and TCP port of WebRTC's first media worker; the next ones have the next. 0: free ones. Default: 10 above the UDP port, 4490; free
+   * ones where that is 0.
+   */
+  readonly webrtcPort: number | undefined;
+  /** What WebRTC peers are told to dial instead of `host`: an IP address or a name. Default: the addresses that are listened on. */
+  readonly webrtcAddress: string | undefined;
+  /** How many media workers may run, 1 to 64. Default: one a core. */
+  readonly webrtcWorkers: number | undefined;
   /** Origins of pages elsewhere that may open WebSockets here, beside the server's own. Default none. */
   readonly allowedOrigins: readonly string[];
   /** Whether the page and `/connect.json` are served. Default true. */
@@ -154,6 +168,10 @@ export const DEFAULT_SERVER_CONFIG: ServerConfig = {
   webTransport: true,
   tcpPort: undefined,
   httpPort: 8480,
+  webrtc: "auto",
+  webrtcPort: undefined,
+  webrtcAddress: undefined,
+  webrtcWorkers: undefined,
   allowedOrigins: [],
   page: true,
   wellKnown: true,
@@ -246,6 +264,7 @@ export async function readConfigFile(path: string): Promise<Readonly<Record<stri
   throw new ParleyError({ code: "usage", message: `The file ${path} is not a JSON object.` });
 }
 
+const MAX_WORKERS = 64;
 const MAX_WEBHOOKS = 8;
 const WEBHOOK_EXPECTED = `It is a list of at most ${MAX_WEBHOOKS} URLs: https, or http on this machine`;
 
@@ -260,6 +279,13 @@ const SETTINGS: Parsers = {
   webTransport: flag,
   tcpPort: portOrOff,
   httpPort: portOrOff,
+  webrtc: (value) => oneOf(value, ["on", "off", "auto"]),
+  webrtcPort: (value) => integer(value, 0, 65_535 - MAX_WORKERS),
+  webrtcAddress: (value) =>
+    typeof value === "string" && /^[\w.:-]{1,255}$/.test(value)
+      ? value
+      : new Wrong("It is an IP address or a name that peers dial"),
+  webrtcWorkers: (value) => integer(value, 1, MAX_WORKERS),
   allowedOrigins: (value) =>
     list(
       value,

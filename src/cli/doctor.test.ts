@@ -37,6 +37,7 @@ it("finds a machine fit on which the tests run, one line each, and leaves nothin
       "lmdb",
       "quic",
       "opus",
+      "webrtc",
       "page",
       "store",
       "certificate",

@@ -26,6 +26,21 @@ export function addServe(program: Command, exit: (code: ExitCode) => void): void
       "TCP port of the page, health and metrics on 127.0.0.1, or off (default: 8480)",
       values.portOrOff,
     )
+    .addOption(
+      new Option(
+        "--webrtc <when>",
+        "take WebRTC peers: auto, where mediasoup's worker is there; on, or do not start; off (default: auto)",
+      ).choices(["on", "off", "auto"]),
+    )
+    .option(
+      "--webrtc-port <number>",
+      "UDP and TCP port of the first media worker, 0 for free ones (default: 10 above the UDP port)",
+      values.integer(0, 65_471),
+    )
+    .option(
+      "--webrtc-address <address>",
+      "address or name that WebRTC peers dial (default: what is listened on)",
+    )
     .option("--no-page", "serve no page")
     .option("--no-well-known", "serve no /.well-known/agtp and no manifest over HTTP")
     .option("--no-residents", "run no resident agents")

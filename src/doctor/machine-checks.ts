@@ -1,4 +1,5 @@
 /** What the machine and the installation bring: Node, native parts, codecs, the clock. */
+import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerConfig } from "../config.ts";
@@ -14,6 +15,7 @@ export function machineChecks(config: ServerConfig): readonly Check[] {
     { name: "lmdb", fix: REINSTALL, look: lmdb },
     { name: "quic", fix: REINSTALL, look: quic },
     { name: "opus", fix: REINSTALL, look: opus },
+    { name: "webrtc", fix: REINSTALL, look: async () => webrtc(config) },
     { name: "page", fix: "npm run build:page", look: async () => page(config) },
   ];
 }
@@ -91,6 +93,25 @@ async function opus() {
   return { state: "ok", found: "Opus (WebAssembly) is there" } as const;
 }
 
+async function webrtc(config: ServerConfig) {
+  if (config.webrtc === "off") return { state: "ok", found: "WebRTC is switched off" } as const;
+  const { findWorker, isWorker } = await import("../../transports/webrtc/worker-binary.ts");
+  const worker = findWorker();
+  if (!isWorker(worker)) {
+    const found = `no WebRTC: ${worker.reason}`;
+    return { state: config.webrtc === "on" ? "failed" : "warning", found, fix: worker.remedy } as const;
+  }
+  // Started without what mediasoup says to it, a worker that runs here leaves with this code.
+  const { status } = spawnSync(worker.path, { stdio: "ignore", env: {}, timeout: START_LIMIT_MS });
+  const found = `mediasoup ${worker.version}, its worker (${worker.origin}) at ${worker.path}`;
+  if (status === NOT_STARTED_BY_MEDIASOUP) return { state: "ok", found } as const;
+  return {
+    state: config.webrtc === "on" ? "failed" : "warning",
+    found: `${found}, which does not run on this machine`,
+    fix: "npm run webrtc:setup",
+  } as const;
+}
+
 function page(config: ServerConfig) {
   if (!config.page) return { state: "ok", found: "the page is switched off" } as const;
   const folder = pageFolder();
@@ -99,6 +120,8 @@ function page(config: ServerConfig) {
 }
 
 const REINSTALL = "npm ci --force, on the machine itself: native parts differ between systems.";
+const NOT_STARTED_BY_MEDIASOUP = 41;
+const START_LIMIT_MS = 2_000;
 const DRIFT_WATCH_MS = 200;
 const DRIFT_LIMIT_MS = 50;
 /** Disks of other machines keep their own time. */

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, type Metric, Registry } from "prom-client";
 import { CATALOG_METHODS } from "../../signaling/methods.ts";
 import { SESSION_STATES } from "../../signaling/session-machine.ts";
 import type { TlsCounters } from "../../transports/tls/counters.ts";
+import type { WorkerCounts } from "../../transports/webrtc/workers.ts";
 import type { WebhookState } from "../events/webhooks.ts";
 import type { Instruments } from "../server/instruments.ts";
 import type { LegsOverview } from "../server/media-legs.ts";
@@ -25,6 +26,8 @@ export interface MetricSources {
   readonly refused: () => RefusedConnections;
   /** `undefined` without such a port. */
   readonly tlsPort: () => TlsPortCounts | undefined;
+  /** `undefined` without that carrier. */
+  readonly webrtc: () => WorkerCounts | undefined;
   readonly webhooks: () => readonly WebhookState[];
 }
 
@@ -136,6 +139,12 @@ export class ServerMetrics implements Instruments {
         return Object.entries(this.#sources.refused()).flatMap(([listener, reasons]) =>
           by("reason", reasons).map(({ labels, value }) => ({ labels: { listener, ...labels }, value })),
         );
+      case "parley_webrtc_workers":
+        return one(this.#sources.webrtc()?.running ?? 0);
+      case "parley_webrtc_peers":
+        return one(this.#sources.webrtc()?.peers ?? 0);
+      case "parley_webrtc_worker_deaths_total":
+        return one(this.#sources.webrtc()?.deaths ?? 0);
       case "parley_tls_handshakes_open":
         return one(this.#sources.tlsPort()?.handshakes ?? 0);
       case "parley_tls_connections_ended_total":

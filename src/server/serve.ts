@@ -33,6 +33,7 @@ import { createPinoLog } from "./pino-log.ts";
 import { writeRunningFile } from "./running-file.ts";
 import { openSharedFolder } from "./shared-folder.ts";
 import { type RunningServer, UpServer } from "./up-server.ts";
+import { openWebRtc } from "./webrtc.ts";
 
 export type { RunningServer } from "./up-server.ts";
 
@@ -45,7 +46,7 @@ export interface ServeOptions extends ServerSettings {
 /**
  * Runs a server: its listeners over a data folder. Throws `usage` for a setting out of range, `data-folder-in-use`,
  * `data-folder-unwritable`, `data-folder-broken`, `key-file-invalid` for the stored identity, `certificate-broken`,
- * `port-taken`, `native-unavailable`; nothing is left open then.
+ * `port-taken`, `native-unavailable`, `webrtc-unavailable` where that is asked for; nothing is left open then.
  */
 export async function serve(options: ServeOptions = {}): Promise<RunningServer> {
   const { events: given, ...settings } = options;
@@ -71,6 +72,8 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     : new Map<ResidentKind, LoadedIdentity>();
   await registerResidents(log, identities.values());
 
+  const webrtc = await openWebRtc(config, events);
+  opened.defer(() => webrtc.workers?.close());
   const over = new Ending(events);
   // Connections come only in later turns, when the media server stands.
   let media: MediaServer | undefined;
@@ -83,13 +86,14 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     overview: () => media?.overview(),
     refused: () => listeners?.refused() ?? {},
     tlsPort: () => listeners?.tlsPort(),
+    webrtc: () => webrtc.workers?.counts,
     webhooks: () => webhooks?.states() ?? [],
   });
   const fault = (error: unknown): void => {
     if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
     else events.log("error", "connection-fault", { error: String(error) });
   };
-  const desk = offDesk();
+  const desk = offDesk(webrtc.off);
   listeners = await openListeners({
     config,
     clock,

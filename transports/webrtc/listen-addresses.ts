@@ -20,7 +20,7 @@ export async function listenAddresses(
 }
 
 /** Addresses of this machine that others may dial; those of one link alone need a zone that no candidate has. */
-export function ownAddresses(): readonly string[] {
+function ownAddresses(): readonly string[] {
   return Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
     .map(({ address }) => address)
