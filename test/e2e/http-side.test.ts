@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
-import { get } from "node:https";
+import { get, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -116,6 +116,18 @@ describe("listeners in any combination", () => {
     expect((await json(`${noPage.httpUrl}/connect.json`)).status).toBe(404);
     expect((await json(`${noPage.httpUrl}/healthz`)).status).toBe(200);
   });
+});
+
+it("WebRTC peers are asked for on the plain side and on TLS, whatever the certificate", async () => {
+  const server = await running({});
+  const plain = await fetch(`${server.httpUrl}/webrtc/whip`, { method: "POST" });
+  const { port } = new URL(server.webSocketUrl as string);
+  const path = "/webrtc/whep";
+  const asked = request({ host: "127.0.0.1", port, path, method: "POST", rejectUnauthorized: false });
+  const [secure] = (await once(asked.end(), "response")) as [IncomingMessage];
+  expect([plain.status, secure.statusCode]).toEqual([401, 401]);
+  const said = [await plain.json(), JSON.parse((await secure.toArray()).join(""))];
+  expect(said.map(({ code }) => code)).toEqual(["token-required", "token-required"]);
 });
 
 it("the page is on TLS, too, with an operator's certificate, which browsers judge themselves", async () => {
