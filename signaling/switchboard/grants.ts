@@ -15,6 +15,13 @@ const TAKING_GRANTS: ReadonlySet<Route> = new Set<Route>([
   "RESUME /sessions/{session_id}",
 ]);
 
+/** What a WebRTC peer's own token comes with: it grants that peer something, and neither gives nor takes anything of the connection it came on. */
+const FOR_PEERS: ReadonlySet<Route> = new Set<Route>([
+  "OPEN /webrtc",
+  "ADJUST /webrtc/{peer_id}",
+  "CLOSE /webrtc/{peer_id}",
+]);
+
 /** Why a token could not be judged this time, which is nothing against who brought it. */
 const PASSING: ReadonlySet<string> = new Set(["token-expired", "token-issuer-unavailable", "capacity"]);
 
@@ -43,10 +50,11 @@ export function isVouchedFor(agentId: string, grant: AccessGrant | undefined): b
 }
 
 /**
- * From now on the connection has this grant, in place of any before. Fault: `token-invalid` for another agent's, and for the agent's own word
+ * From now on the connection has this grant, in place of any before; not one that is for a WebRTC peer. Fault: `token-invalid` for another agent's, and for the agent's own word
  * where somebody else's is demanded: it would stand in for what that one said, and outlast it.
  */
 export function keepGrant(
+  route: Route,
   connection: ConnectionState,
   agentId: string,
   grant: AccessGrant | undefined,
@@ -56,18 +64,23 @@ export function keepGrant(
   if (grant.agentId !== agentId) return tokenInvalid("sub", "The token is another agent's.");
   if (tokens === "required" && !isVouchedFor(agentId, grant))
     return tokenInvalid("iss", "An agent's own tokens do not count here.");
-  connection.authority = { ...connection.authority, grant };
+  if (!FOR_PEERS.has(route)) connection.authority = { ...connection.authority, grant };
   return ok(undefined);
 }
 
-/** Refuses what takes a grant with one that has run out, and without one where the server demands it. Faults: `token-expired`, `token-required`. */
+/**
+ * Refuses what takes a grant with one that has run out, and without one where the server demands it. `shown`: what came with the request. Faults:
+ * `token-expired`, `token-required`.
+ */
 export function checkGrant(
   route: Route,
-  { agentId = "", authority: { grant } }: ConnectionState,
+  { agentId = "", authority }: ConnectionState,
+  shown: AccessGrant | undefined,
   { tokens }: Pick<SwitchboardConfig, "tokens">,
   now: number,
 ): Result<void> {
   if (!TAKING_GRANTS.has(route)) return ok(undefined);
+  const grant = FOR_PEERS.has(route) ? shown : authority.grant;
   if (grant !== undefined && now >= grant.expiresAt) return tokenExpired();
   if (tokens === "required" && !isVouchedFor(agentId, grant)) {
     return refuse(

@@ -48,6 +48,24 @@ describe("a request about a WebRTC peer", () => {
     expect(opening.raw).toHaveLength(1);
   });
 
+  test("leaves the connection it came on as it was: its token is the peer's, and runs out for that peer alone", () => {
+    const { alice, stage } = scene();
+    const grant = {
+      ...{
+        issuer: alice.id,
+        tokenId: "t1",
+        agentId: alice.id,
+        scope: must(parseScopes("communication:data:*")),
+      },
+      expiresAt: stage.now + 60_000,
+    };
+    alice.ask("OPEN", "/webrtc", { ...ALL, access_token: "e30.e30.AA" }, { token: ok(grant) });
+    alice.ask("ADJUST", "/webrtc/p1", { sdp: "v=0", access_token: "e30.e30.AA" }, { token: ok(grant) });
+    stage.advance(61_000);
+    // It rings: neither the scope of that token nor its end is in the way.
+    expect(alice.call(BOB).raw).toHaveLength(0);
+  });
+
   test.each([
     ["an answer", "ADJUST", { sdp: "v=0" }, { kind: "answer", peerId: "p1", sdp: "v=0" }],
     ["candidates", "ADJUST", { fragment: "a=x" }, { kind: "trickle", peerId: "p1", fragment: "a=x" }],

@@ -221,7 +221,7 @@ export class Reception {
     // The first request of a connection: only now it is known whose it is.
     const allowed = wasBound ? ok(undefined) : this.#rates.take(asked.agent, connection, now);
     if (!allowed.ok) return allowed;
-    const kept = keepGrant(connection, agentId, shown, this.#desk.config);
+    const kept = keepGrant(route, connection, agentId, shown, this.#desk.config);
     if (!kept.ok) return kept;
     if (requirement !== "anonymous" && exchange.agentId === undefined) {
       return refuse("agent-id-missing", "Every request names the agent it is from.", "header Agent-ID");
@@ -233,7 +233,7 @@ export class Reception {
     }
     const forGateways = checkAsking(this.#desk, route, connection, requirement === "anonymous");
     if (!forGateways.ok) return forGateways;
-    const granted = checkGrant(route, connection, this.#desk.config, now);
+    const granted = checkGrant(route, connection, shown, this.#desk.config, now);
     if (!granted.ok) return granted;
     const assured = named === undefined ? ok(undefined) : this.#requests.assured(asked, named, now);
     if (!assured.ok) return assured;
