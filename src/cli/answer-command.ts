@@ -102,16 +102,17 @@ class AnsweringDesk {
 
   async take(incoming: IncomingCall): Promise<void> {
     const { busy, decline, once } = this.#flags;
-    const { name, agentId } = incoming.caller;
+    const { name, agentId, gateway } = incoming.caller;
+    const who = `${name} (${agentId})${gateway === undefined ? "" : `, a gateway for ${gateway.subject},`}`;
     const isTaken = this.#current !== undefined || (once === true && this.#taken > 0);
     if (busy === true || decline === true || isTaken || this.#signal.aborted) {
       this.#declined += 1;
-      this.#output.note(`${name} (${agentId}) calls; not taken`);
+      this.#output.note(`${who} calls; not taken`);
       await incoming.decline(decline === true ? "declined" : "busy");
       if (once === true && !isTaken) this.#finish();
       return;
     }
-    this.#output.note(`${name} (${agentId}) calls`);
+    this.#output.note(`${who} calls`);
     this.#taken += 1;
     this.#current = this.#hold(incoming).catch((error: unknown) => {
       this.#failure = error;
