@@ -54,9 +54,7 @@ export class ControlChannel {
     const { voice } = call;
     this.#unwatch = [
       call.on("interrupted", () => this.tell({ type: "interrupted" })),
-      call.on("stream-muted", ({ muted, by }) =>
-        this.tell({ type: "muted", who: by === call.peer.agentId ? "peer" : "me", muted }),
-      ),
+      call.on("stream-muted", ({ muted }) => this.tell({ type: "muted", who: "peer", muted })),
       call.on("frames-refused", ({ reason, count }) => this.tell({ type: "refused", reason, count })),
       voice?.on("speaking", ({ who, speaking }) => this.tell({ type: "speaking", who, speaking })) ??
         (() => {}),

@@ -13,19 +13,23 @@ import type { MediaKind } from "../../transports/webrtc/description.ts";
 import { must } from "../signed-call.ts";
 import type { World } from "./world.ts";
 
-/** Identifier of the audio level on the wire. */
-const LEVEL_ID = 6;
+/** The streams to either end, and the identifier of the audio level in them. */
+export const WIRE_STREAMS = {
+  toPeer: { audio: { ssrc: 1, payloadType: 111 }, video: { ssrc: 2, payloadType: 96 } },
+  levelId: 6,
+} as const;
 
-/** One gateway: a call on one side, the wire on the other. */
-export class GatewayEnd implements PeerMedia {
-  readonly bridge: CallBridge;
-  readonly control: ControlChannel;
+/** What the other end's packets, reports and messages go to. */
+export type WireHandlers = Pick<CallBridge, "packet" | "senderReport" | "keyFrameWanted" | "message">;
+
+/** One end of the wire: a peer connection, as a gateway has it. */
+export class WiredPeer implements PeerMedia {
+  handlers: WireHandlers | undefined;
   /** RTP packets that came here, by kind. */
   readonly packets: Record<MediaKind, Uint8Array[]> = { audio: [], video: [] };
   /** What the peer was told on the control channel, and the messages on the other one. */
   readonly notices: string[] = [];
   readonly messages: (string | Uint8Array)[] = [];
-  readonly orders: GatewayOrder[] = [];
   /** Most bits a second that the peer was to send, each time that it was told. */
   readonly limits: number[] = [];
   keyFramesAsked = 0;
@@ -33,36 +37,14 @@ export class GatewayEnd implements PeerMedia {
   passes: (kind: MediaKind) => boolean = () => true;
   readonly #world: World;
   readonly #link: Link;
-  #other: GatewayEnd | undefined;
+  #other: WiredPeer | undefined;
 
-  constructor(world: World, call: Call, way: LinkConditions, seed: number) {
-    const { clock } = world;
+  constructor(world: World, way: LinkConditions, seed: number) {
     this.#world = world;
     this.#link = new Link(way, new SeededRandom(seed));
-    this.control = new ControlChannel({
-      ...{ clock, media: this },
-      order: (order) => {
-        this.orders.push(order);
-        this.bridge.order(order);
-      },
-    });
-    this.bridge = new CallBridge({
-      ...{ call, clock, random, media: this, control: this.control, levelId: LEVEL_ID },
-      toPeer: { audio: { ssrc: 1, payloadType: 111 }, video: { ssrc: 2, payloadType: 96 } },
-      fromPeer: ["audio", "video"],
-      report: (error) => world.reported.push(error),
-    });
   }
 
-  get voice() {
-    return this.bridge.counters.voice;
-  }
-
-  get video() {
-    return this.bridge.counters.video;
-  }
-
-  joins(other: GatewayEnd): void {
+  joins(other: WiredPeer): void {
     this.#other = other;
     other.#other = this;
   }
@@ -71,7 +53,7 @@ export class GatewayEnd implements PeerMedia {
     if (!this.passes(kind)) return;
     this.#carry(packet.length, (other) => {
       other.packets[kind].push(packet);
-      other.bridge.packet(kind, packet.slice());
+      other.handlers?.packet(kind, packet.slice());
     });
   }
 
@@ -79,12 +61,12 @@ export class GatewayEnd implements PeerMedia {
     const [packet] = must(parseRtcp(rtcp));
     if (packet === undefined) throw new Error("an empty report");
     const told = must(parseSenderReport(rtcp, packet));
-    this.#carry(rtcp.length, (other) => other.bridge.senderReport(kind, told));
+    this.#carry(rtcp.length, (other) => other.handlers?.senderReport(kind, told));
   }
 
   requestKeyFrame(): void {
     this.keyFramesAsked += 1;
-    this.#carry(20, (other) => other.bridge.keyFrameWanted());
+    this.#carry(20, (other) => other.handlers?.keyFrameWanted());
   }
 
   limitIncoming(bitsPerSecond: number): void {
@@ -95,7 +77,7 @@ export class GatewayEnd implements PeerMedia {
     if (stream === 0) this.notices.push(String(message));
     else {
       this.messages.push(message);
-      this.#other?.bridge.message(stream, message);
+      this.#other?.handlers?.message(stream, message);
     }
     return true;
   }
@@ -104,17 +86,50 @@ export class GatewayEnd implements PeerMedia {
     return 0;
   }
 
-  close(): void {
-    this.bridge.close();
-    this.control.close();
-  }
-
-  #carry(bytes: number, arrive: (other: GatewayEnd) => void): void {
+  #carry(bytes: number, arrive: (other: WiredPeer) => void): void {
     const { clock } = this.#world;
     const at = this.#link.datagram(bytes, clock.now());
     if (at === undefined) return;
     clock.at(at, () => {
       if (this.#other !== undefined) arrive(this.#other);
     });
+  }
+}
+
+/** One gateway: a call on one side, the wire on the other. */
+export class GatewayEnd extends WiredPeer {
+  readonly bridge: CallBridge;
+  readonly control: ControlChannel;
+  readonly orders: GatewayOrder[] = [];
+
+  constructor(world: World, call: Call, way: LinkConditions, seed: number) {
+    super(world, way, seed);
+    const { clock } = world;
+    this.control = new ControlChannel({
+      ...{ clock, media: this },
+      order: (order) => {
+        this.orders.push(order);
+        this.bridge.order(order);
+      },
+    });
+    this.bridge = new CallBridge({
+      ...{ call, clock, random, media: this, control: this.control, ...WIRE_STREAMS },
+      fromPeer: ["audio", "video"],
+      report: (error) => world.reported.push(error),
+    });
+    this.handlers = this.bridge;
+  }
+
+  get voice() {
+    return this.bridge.counters.voice;
+  }
+
+  get video() {
+    return this.bridge.counters.video;
+  }
+
+  close(): void {
+    this.bridge.close();
+    this.control.close();
   }
 }

@@ -1,0 +1,223 @@
+import type { Agent } from "../../agent/agent.ts";
+import type { Call } from "../../agent/call.ts";
+import type { CallOptions } from "../../agent/call-options.ts";
+import type { IncomingCall } from "../../agent/incoming-call.ts";
+import type { Clock } from "../../codecs/clock.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
+import type { VideoFormatName } from "../../codecs/video-formats.ts";
+import { agentOf } from "../../signaling/gateway.ts";
+import type { CallNotice, GatewayOrder } from "../../signaling/gateway-channel.ts";
+import type { Direction } from "../../signaling/stream-fields.ts";
+import type { MediaKind } from "../../transports/webrtc/description.ts";
+import { CallBridge, type CallBridgeCounters, type PeerStream } from "./call-bridge.ts";
+import { ControlChannel } from "./control-channel.ts";
+import type { PeerMedia } from "./peer-media.ts";
+
+/** A session that is to be taken has so long to ring here, ms. */
+const TAKE_MS = 5_000;
+
+/** What the peer is there for, as it sees it. */
+export interface LegMedia {
+  readonly audio: Direction | undefined;
+  readonly video: { readonly direction: Direction; readonly codecs: readonly VideoFormatName[] } | undefined;
+  readonly data: boolean;
+}
+
+export interface GatewayLegOptions {
+  /** Online on behalf of whom the peer acts for, for this leg alone. */
+  readonly agent: Agent;
+  readonly media: LegMedia;
+  readonly peer: PeerMedia;
+  /** Agent-ID that signs here. */
+  readonly gatewayId: string;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+  /** The leg is over; `reason` is the peer's, the call's, or why there was none. Told once. */
+  readonly ended: (reason: string) => void;
+  readonly report: (error: unknown) => void;
+}
+
+/** Streams to the peer, once they are there, and what tells in its packets how loud they are. */
+export interface LegStreams {
+  readonly toPeer: Readonly<Partial<Record<MediaKind, PeerStream>>>;
+  readonly levelId: number;
+}
+
+/** One WebRTC peer in one call: the call that is made or taken for it, and what passes between the two. */
+export class GatewayLeg {
+  readonly #options: GatewayLegOptions;
+  readonly #control: ControlChannel;
+  readonly #withdrawn = new AbortController();
+  #call: Call | undefined;
+  #streams: LegStreams | undefined;
+  #bridge: CallBridge | undefined;
+  #isOver = false;
+
+  constructor(options: GatewayLegOptions) {
+    const { clock, peer } = options;
+    this.#options = options;
+    this.#control = new ControlChannel({ clock, media: peer, order: (order) => this.#do(order) });
+  }
+
+  /** The call, once it is up. */
+  get call(): Call | undefined {
+    return this.#call;
+  }
+
+  get counters(): CallBridgeCounters | undefined {
+    return this.#bridge?.counters;
+  }
+
+  /** Calls an agent, itself or where a gateway answers for it; resolves once it has. Throws as `Agent.call`, and the leg is over then. */
+  async dial(to: string): Promise<Call> {
+    const { agent } = this.#options;
+    const onRinging = () => this.#tell({ state: "ringing" });
+    return await this.#begun(agent.call(to, { ...this.#callOptions, gateways: "accept", onRinging }));
+  }
+
+  /** Takes the first call that rings; resolves with it. What rings besides is left to the agent's other inboxes. */
+  async wait(): Promise<Call> {
+    return await this.#begun(this.#taken(() => true));
+  }
+
+  /** Takes the session that rings here by this name, or will within a few seconds. Throws `session-not-found`, and the leg is over then. */
+  async take(sessionId: string): Promise<Call> {
+    const { clock } = this.#options;
+    const taken = this.#taken((incoming) => incoming.sessionId === sessionId);
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = clock.at(clock.now() + TAKE_MS, () =>
+        reject(new ParleyError({ code: "session-not-found", message: "No such session rings here." })),
+      );
+    });
+    return await this.#begun(Promise.race([taken, late]).finally(cancel));
+  }
+
+  /** The peer connection has its streams: what passes, passes once there is a call, too. */
+  join(streams: LegStreams): void {
+    this.#streams = streams;
+    this.#joinBoth();
+  }
+
+  packet(kind: MediaKind, packet: Uint8Array): void {
+    this.#bridge?.packet(kind, packet);
+  }
+
+  senderReport(kind: MediaKind, report: Parameters<CallBridge["senderReport"]>[1]): void {
+    this.#bridge?.senderReport(kind, report);
+  }
+
+  keyFrameWanted(): void {
+    this.#bridge?.keyFrameWanted();
+  }
+
+  bitrate(bitsPerSecond: number): void {
+    this.#bridge?.bitrate(bitsPerSecond);
+  }
+
+  /** A message of the peer. Before the call is up the control channel alone is read. */
+  message(stream: number, message: string | Uint8Array): void {
+    if (this.#bridge !== undefined) this.#bridge.message(stream, message);
+    else if (stream === 0) this.#control.message(message);
+  }
+
+  /** Ends the call, for this reason: the peer is gone, or is to go. Idempotent. */
+  end(reason: string): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#withdrawn.abort();
+    this.#tell({ state: "ended", reason });
+    this.#bridge?.close();
+    this.#control.close();
+    const { agent, ended, report } = this.#options;
+    const ending = this.#call?.end(reason) ?? Promise.resolve();
+    ending.finally(() => agent.close()).catch(report);
+    ended(reason);
+  }
+
+  /** A call is made or taken; where that fails, so does the leg. */
+  async #begun(call: Promise<Call>): Promise<Call> {
+    try {
+      const up = await call;
+      if (this.#isOver) {
+        await up.end();
+        throw new ParleyError({ code: "cancelled", message: "The peer is gone." });
+      }
+      this.#call = up;
+      up.on("ended", ({ reason }) => this.end(reason));
+      this.#tell({ state: "up" });
+      this.#joinBoth();
+      return up;
+    } catch (error) {
+      this.end(error instanceof ParleyError ? error.code : "local-failure");
+      throw error;
+    }
+  }
+
+  #taken(isWanted: (incoming: IncomingCall) => boolean): Promise<Call> {
+    const { agent } = this.#options;
+    let isTaken = false;
+    return new Promise((resolve, reject) => {
+      this.#withdrawn.signal.addEventListener("abort", () =>
+        reject(new ParleyError({ code: "cancelled", message: "The peer is gone." })),
+      );
+      agent.onCall((incoming) => {
+        if (isTaken || this.#isOver || !isWanted(incoming)) return;
+        isTaken = true;
+        this.#tell({ state: "ringing", session_id: incoming.sessionId });
+        incoming.accept(this.#callOptions).then(resolve, (error: unknown) => {
+          // It was taken back, or taken elsewhere: another one may come.
+          if (error instanceof ParleyError && !this.#isOver) isTaken = false;
+          else reject(error);
+        });
+      });
+    });
+  }
+
+  get #callOptions(): CallOptions {
+    const { audio, video, data } = this.#options.media;
+    return {
+      voices: "encoded",
+      audio: audio === undefined ? false : { codecs: ["opus"], direction: audio },
+      video: video === undefined ? false : { codecs: video.codecs, direction: video.direction },
+      data,
+      signal: this.#withdrawn.signal,
+    };
+  }
+
+  #joinBoth(): void {
+    const [call, streams] = [this.#call, this.#streams];
+    if (call === undefined || streams === undefined || this.#bridge !== undefined || this.#isOver) return;
+    const { clock, media, peer, random, report } = this.#options;
+    const sends = (direction: Direction | undefined) => direction === "sendrecv" || direction === "sendonly";
+    const fromPeer: MediaKind[] = [
+      ...(sends(media.audio) ? (["audio"] as const) : []),
+      ...(sends(media.video?.direction) ? (["video"] as const) : []),
+    ];
+    this.#bridge = new CallBridge({
+      ...{ call, clock, random, media: peer, control: this.#control, fromPeer, report },
+      ...streams,
+    });
+  }
+
+  #do(order: GatewayOrder): void {
+    if (order.type === "hang-up") this.end("hung-up");
+    else this.#bridge?.order(order);
+  }
+
+  #tell(notice: Omit<CallNotice, "type">): void {
+    const { gatewayId } = this.#options;
+    const call = this.#call;
+    const facts =
+      call === undefined
+        ? {}
+        : {
+            session_id: call.id,
+            peer: {
+              agent_id: agentOf(call.peer),
+              ...(call.peer.gateway === undefined ? {} : { gateway: call.peer.gateway.agentId }),
+            },
+          };
+    this.#control.tell({ type: "call", ...facts, gateway: { agent_id: gatewayId }, ...notice });
+  }
+}
