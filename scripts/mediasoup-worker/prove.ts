@@ -13,14 +13,14 @@ export async function proveWorker(binary: WorkerBinary): Promise<string> {
     chance: Math.random,
   });
   try {
-    const foreign = await import("../../test/foreign/datachannel-peer.ts").catch(() => undefined);
+    const foreign = await import("../../test/webrtc/data-channel-peer.ts").catch(() => undefined);
     if (foreign === undefined) {
       await workers.take();
       return "It starts and listens; whether a peer comes through was not tried: node-datachannel is not installed.";
     }
     const { answerPeer } = await import("../../test/answered-peer.ts");
     const began = performance.now();
-    const peer = new foreign.DatachannelPeer({ channels: ["parley-control", "parley-data"] });
+    const peer = new foreign.DataChannelPeer({ channels: ["parley-control", "parley-data"] });
     const heard = Promise.withResolvers<void>();
     const { answer, peer: ours } = await answerPeer(workers, await peer.offer(), {
       message: (stream, message) => {
@@ -28,13 +28,13 @@ export async function proveWorker(binary: WorkerBinary): Promise<string> {
       },
       closed: (reason) => heard.reject(new Error(`The connection of a peer ended: ${reason}`)),
     });
-    peer.accept(answer);
-    await peer.open();
-    peer.sendMessage(1, QUESTION);
+    await peer.accept(answer);
+    await peer.connected();
+    peer.message(1, QUESTION);
     await heard.promise;
     const took = Math.round(performance.now() - began);
     ours.close("done");
-    peer.close();
+    await peer.close();
     return `A peer on libdatachannel came by ICE and DTLS and was heard, all in ${took} ms`;
   } finally {
     await workers.close();

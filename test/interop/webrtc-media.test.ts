@@ -16,7 +16,10 @@ import { DataChannelPeer } from "../webrtc/data-channel-peer.ts";
 import { WeriftPeer } from "../webrtc/werift-peer.ts";
 
 const workers = mediaWorkers();
-afterAll(() => workers.close());
+afterAll(async () => {
+  await workers.close();
+  DataChannelPeer.cleanUp();
+});
 
 const WORDS = Array.from({ length: 12 }, (_, index) => Uint8Array.of(0x78, index));
 const FIRST = { sequence: 65_530, timestamp: 2 ** 32 - 2_000 };

@@ -1,19 +1,21 @@
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
+import type { RtpPacket } from "../../codecs/rtp-packet.ts";
 import { MAX_WAITING_BYTES } from "../../transports/webrtc/data-outlet.ts";
 import type { MediaKind } from "../../transports/webrtc/description.ts";
 import type { CaptureReport } from "../../transports/webrtc/peer-incoming.ts";
 import { answerPeer } from "../answered-peer.ts";
-import { DatachannelPeer } from "../foreign/datachannel-peer.ts";
-import { WeriftPeer } from "../foreign/werift-peer.ts";
 import { mediaWorkers } from "../media-workers.ts";
 import { readRtp, rtpPacket } from "../rtp-packet.ts";
 import { vp8Frame } from "../vp8-frame.ts";
 import { pause, until } from "../waiting.ts";
+import { DataChannelPeer } from "../webrtc/data-channel-peer.ts";
+import type { ForeignPeer, ForeignPeerOptions } from "../webrtc/foreign-peer.ts";
+import { WeriftPeer } from "../webrtc/werift-peer.ts";
 
 const CHANNELS = ["parley-control", "parley-data"];
-const VOICE = { payloadType: 111, ssrc: 1_111 };
-const PICTURES = { payloadType: 96, ssrc: 2_222 };
+/** Of what a foreign peer sends. */
+const PLAIN = { marker: false, extensions: [] };
 
 const workers = mediaWorkers();
 const closing: (() => void | Promise<void>)[] = [];
@@ -24,22 +26,22 @@ afterEach(async () => {
 
 afterAll(async () => {
   await workers.close();
-  DatachannelPeer.cleanUp();
+  DataChannelPeer.cleanUp();
 });
 
 describe("a peer on libdatachannel", () => {
   it("is heard and hears, byte for byte, with its timestamps", async () => {
-    const foreign = datachannelPeer({ audio: VOICE });
+    const foreign = datachannelPeer({ audio: "sendrecv" });
     const { outgoing, packets } = await connect(foreign);
     const voice = outgoing.get("audio");
     if (voice === undefined) throw new Error("no way for voice");
     for (let index = 0; index < 20; index += 1) {
       const numbers = { sequence: 100 + index, timestamp: 48_000 + 960 * index };
-      foreign.send("audio", rtpPacket({ ...VOICE, ...numbers, payload: Buffer.from([1, index]) }));
+      foreign.sendRtp("audio", { ...PLAIN, ...numbers, payload: Uint8Array.of(1, index) });
       const { ssrc, payloadType } = voice;
       voice.write(rtpPacket({ ssrc, payloadType, ...numbers, payload: Buffer.from([2, index]) }));
     }
-    await until("all voice", () => packets.audio.length === 20 && foreign.packets.audio.length === 20);
+    await until("all voice", () => packets.audio.length === 20 && foreign.heard.audio.length === 20);
     const expected = (mark: number) =>
       Array.from({ length: 20 }, (_, index) => ({
         payloadType: 111,
@@ -47,15 +49,15 @@ describe("a peer on libdatachannel", () => {
         timestamp: 48_000 + 960 * index,
       }));
     expect(packets.audio.map(readRtp)).toMatchObject(expected(1));
-    expect(foreign.packets.audio.map(readRtp)).toMatchObject(expected(2));
+    expect(foreign.heard.audio.map(plain)).toMatchObject(expected(2));
     // On the wire the source is the one that the description names.
-    expect(foreign.packets.audio.map((packet) => readRtp(packet).ssrc)).toEqual(
+    expect(foreign.heard.audio.map(({ ssrc }) => ssrc)).toEqual(
       Array.from({ length: 20 }, () => voice.sends.encodings[0]?.ssrc),
     );
   });
 
   it("shows pictures from a key frame on, and asks for one", async () => {
-    const foreign = datachannelPeer({ audio: VOICE, video: PICTURES });
+    const foreign = datachannelPeer({ audio: "sendrecv", video: "sendrecv" });
     const { peer, outgoing, packets, told } = await connect(foreign);
     const pictures = outgoing.get("video");
     if (pictures === undefined) throw new Error("no way for pictures");
@@ -66,18 +68,18 @@ describe("a peer on libdatachannel", () => {
       timestamp: 90_000 + 3_000 * index,
     });
     for (let index = 0; index < 10; index += 1) {
-      foreign.send("video", rtpPacket({ ...PICTURES, ...frame(index) }));
+      foreign.sendRtp("video", { ...PLAIN, ...frame(index) });
       pictures.write(rtpPacket({ ...frame(index), ssrc: pictures.ssrc, payloadType: pictures.payloadType }));
       if (index === 1) await until("the wish for a key frame", () => told.keyFramesWanted > 0);
     }
-    await until("all pictures", () => packets.video.length === 8 && foreign.packets.video.length === 8);
+    await until("all pictures", () => packets.video.length === 8 && foreign.heard.video.length === 8);
     const payloads = Array.from({ length: 8 }, (_, index) => frame(index + 2).payload);
     expect(packets.video.map((packet) => readRtp(packet).payload)).toEqual(payloads);
-    expect(foreign.packets.video.map((packet) => readRtp(packet).payload)).toEqual(payloads);
-    expect(foreign.packets.video.map((packet) => readRtp(packet).marker)).not.toContain(false);
-    const asked = keyFramesAsked(foreign);
+    expect(foreign.heard.video.map((packet) => plain(packet).payload)).toEqual(payloads);
+    expect(foreign.heard.video.map(({ marker }) => marker)).not.toContain(false);
+    const asked = foreign.keyFramesAsked;
     peer.requestKeyFrame();
-    await until("a picture loss indication", () => keyFramesAsked(foreign) > asked);
+    await until("a picture loss indication", () => foreign.keyFramesAsked > asked);
   });
 
   it("speaks on both data channels, in text and in bytes, also empty ones", async () => {
@@ -89,9 +91,9 @@ describe("a peer on libdatachannel", () => {
       { stream: 1, message: "" },
       { stream: 1, message: Buffer.alloc(60_000, 7) },
     ];
-    await foreign.open();
+    await foreign.connected();
     for (const { stream, message } of said) {
-      foreign.sendMessage(stream, message);
+      foreign.message(stream, message);
       expect(peer.sendMessage(stream, message)).toBe(true);
     }
     await until("all messages", () => told.messages.length === 4 && foreign.messages.length === 4);
@@ -107,7 +109,7 @@ describe("a peer on libdatachannel", () => {
   it("keeps what does not go through at once up to a cap, and counts what it drops", async () => {
     const foreign = datachannelPeer({ channels: CHANNELS });
     const { peer, told } = await connect(foreign);
-    await foreign.open();
+    await foreign.connected();
     const taken = Array.from({ length: 100 }, (_, index) =>
       peer.sendMessage(1, Buffer.alloc(50_000, index)),
     ).filter((isTaken) => isTaken).length;
@@ -116,14 +118,14 @@ describe("a peer on libdatachannel", () => {
     await until("what was taken", () => foreign.messages.length === taken);
     const { channels } = await peer.stats();
     expect(channels[1]).toEqual({ sent: taken, received: 0, dropped: 100 - taken });
-    expect(foreign.messages.map(({ message }) => (message as Buffer)[0])).toEqual(
+    expect(foreign.messages.map(({ message }) => (message as Uint8Array)[0])).toEqual(
       Array.from({ length: taken }, (_, index) => index),
     );
     expect(told.end).toBeUndefined();
   });
 
   it("gets our sender reports, and we get its own", async () => {
-    const foreign = datachannelPeer({ audio: VOICE });
+    const foreign = datachannelPeer({ audio: "sendrecv" });
     const { outgoing, told } = await connect(foreign);
     const voice = outgoing.get("audio");
     if (voice === undefined) throw new Error("no way for voice");
@@ -133,16 +135,16 @@ describe("a peer on libdatachannel", () => {
     let index = 0;
     await until("reports both ways", async () => {
       const numbers = { sequence: 100 + index, timestamp: 48_000 + 960 * index };
-      foreign.send("audio", rtpPacket({ ...VOICE, ...numbers, payload: Buffer.from([1]) }));
+      foreign.sendRtp("audio", { ...PLAIN, ...numbers, payload: Uint8Array.of(1) });
       const { ssrc, payloadType } = voice;
       voice.write(rtpPacket({ ssrc, payloadType, ...numbers, payload: Buffer.from([2]) }));
       if (index % 10 === 0) {
-        foreign.send("audio", Buffer.from(report(VOICE.ssrc)));
+        foreign.sendRtcp("audio", report(foreign.sourceOf("audio")));
         voice.report(report(ssrc));
       }
       index += 1;
       await pause(20);
-      return told.reports.length > 0 && foreign.rtcp.some((bytes) => bytes[1] === SENDER_REPORT);
+      return told.reports.length > 0 && foreign.reports.length > 0;
     });
     expect(told.reports[0]).toEqual({ time: captured, timestamp: 48_000 });
   });
@@ -154,15 +156,15 @@ describe("a peer on libdatachannel", () => {
     const { answer } = await answerPeer(workers, await foreign.offer(), { closed: ended.resolve }, [
       { algorithm: "sha-256", value: wrong },
     ]);
-    foreign.accept(answer);
+    await foreign.accept(answer);
     expect(await ended.promise).toBe("dtls-failed");
   });
 
   it("ends with its reason when the peer leaves", async () => {
     const foreign = datachannelPeer({ channels: CHANNELS });
     const { told } = await connect(foreign);
-    await foreign.open();
-    foreign.close();
+    await foreign.connected();
+    await foreign.close();
     await until("the end", () => told.end !== undefined);
     expect(told.end).toBe("peer-closed");
   });
@@ -183,11 +185,11 @@ describe("a peer on libdatachannel", () => {
 
 describe("a peer on werift", () => {
   it("is heard, seen and read, and hears, sees and reads", async () => {
-    const foreign = new WeriftPeer(["audio", "video"], CHANNELS);
+    const foreign = new WeriftPeer({ audio: "sendrecv", video: "sendrecv", channels: CHANNELS });
     closing.push(() => foreign.close());
     const { peer, outgoing, packets, told } = await connect(foreign);
-    await until("its channels", () => foreign.isOpen);
-    foreign.sendMessage(0, "hello");
+    await foreign.connected();
+    foreign.message(0, "hello");
     peer.sendMessage(1, Buffer.from([9]));
     for (let index = 0; index < 10; index += 1) {
       for (const kind of ["audio", "video"] as const) {
@@ -197,16 +199,16 @@ describe("a peer on werift", () => {
         const payload = kind === "audio" ? Buffer.from([index]) : unit;
         const numbers = { sequence: 100 + index, timestamp: 960 * (index + 1), marker: kind === "video" };
         const { ssrc, payloadType } = way;
-        foreign.send(kind, rtpPacket({ payloadType, ssrc: 1, ...numbers, payload }));
+        foreign.sendRtp(kind, { ...PLAIN, ...numbers, payload });
         way.write(rtpPacket({ ssrc, payloadType, ...numbers, payload }));
       }
     }
-    const isThere = (heard: Readonly<Record<MediaKind, readonly Uint8Array[]>>) =>
+    const isThere = (heard: Readonly<Record<MediaKind, readonly unknown[]>>) =>
       heard.audio.length === 10 && heard.video.length === 10;
-    await until("all media", () => isThere(packets) && isThere(foreign.packets));
+    await until("all media", () => isThere(packets) && isThere(foreign.heard));
     await until("messages", () => told.messages.length === 1 && foreign.messages.length === 1);
     expect(told.messages).toEqual([{ stream: 0, message: "hello" }]);
-    expect(foreign.packets.audio.map((packet) => readRtp(packet).payload[0])).toEqual(
+    expect(foreign.heard.audio.map(({ payload }) => payload[0])).toEqual(
       packets.audio.map((packet) => readRtp(packet).payload[0]),
     );
   });
@@ -214,15 +216,14 @@ describe("a peer on werift", () => {
 
 /** Nothing but that a frame begins here (RFC 7741). */
 const VP8_DESCRIPTOR = Buffer.from([0x10]);
-const SENDER_REPORT = 200;
 
 function asBytes({ message }: { readonly message: string | Uint8Array }): Buffer {
   return typeof message === "string" ? Buffer.from(`text ${message}`) : Buffer.from(message);
 }
 
-/** Picture loss indications that came to a peer. */
-function keyFramesAsked({ rtcp }: DatachannelPeer): number {
-  return rtcp.filter((bytes) => bytes[1] === 206 && ((bytes[0] as number) & 0x1f) === 1).length;
+/** With its payload as those are that are compared with it. */
+function plain(packet: RtpPacket) {
+  return { ...packet, payload: Buffer.from(packet.payload) };
 }
 
 interface Message {
@@ -230,15 +231,13 @@ interface Message {
   readonly message: string | Uint8Array;
 }
 
-type Foreign = DatachannelPeer | WeriftPeer;
-
-function datachannelPeer(options: ConstructorParameters<typeof DatachannelPeer>[0]): DatachannelPeer {
-  const peer = new DatachannelPeer(options);
+function datachannelPeer(options: ForeignPeerOptions): DataChannelPeer {
+  const peer = new DataChannelPeer(options);
   closing.push(() => peer.close());
   return peer;
 }
 
-async function connect(foreign: Foreign) {
+async function connect(foreign: ForeignPeer) {
   const packets: Record<MediaKind, Uint8Array[]> = { audio: [], video: [] };
   const told = {
     messages: [] as Message[],
@@ -259,6 +258,6 @@ async function connect(foreign: Foreign) {
   });
   closing.push(() => answered.peer.close("done"));
   await foreign.accept(answered.answer);
-  await until("a connection", () => told.connected > 0 && foreign.state === "connected");
+  await until("a connection", () => told.connected > 0 && foreign.isConnected);
   return { ...answered, packets, told };
 }

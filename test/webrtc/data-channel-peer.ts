@@ -1,5 +1,13 @@
 /** A peer made of libdatachannel: its own ICE, DTLS, SRTP and SCTP, in C++. */
-import { Audio, type DataChannel, type Direction, PeerConnection, type Track, Video } from "node-datachannel";
+import {
+  Audio,
+  cleanup,
+  type DataChannel,
+  type Direction,
+  PeerConnection,
+  type Track,
+  Video,
+} from "node-datachannel";
 import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
 import { writeRtpPacket } from "../../codecs/rtp-packet.ts";
 import { until } from "../waiting.ts";
@@ -9,6 +17,7 @@ import {
   type MediaDirection,
   type MediaKind,
   PAYLOAD_TYPES,
+  type PacketToSend,
   sectionsOf,
 } from "./foreign-peer.ts";
 
@@ -58,11 +67,20 @@ export class DataChannelPeer extends ForeignPeer {
       "a connection",
       () => {
         if (GONE.includes(this.#state)) throw new Error(`The connection is ${this.#state}.`);
-        return this.#state === "connected";
+        return this.isConnected;
       },
       CONNECT_MS,
     );
     await until("its data channels", () => this.#channels.every((one) => one.isOpen()), CONNECT_MS);
+  }
+
+  get isConnected(): boolean {
+    return this.#state === "connected";
+  }
+
+  /** What it sends of a kind has this source. */
+  sourceOf(kind: MediaKind): number {
+    return SOURCES[kind];
   }
 
   async ended(): Promise<void> {
@@ -73,6 +91,11 @@ export class DataChannelPeer extends ForeignPeer {
     const channel = this.#channels[stream];
     if (typeof message === "string") channel?.sendMessage(message);
     else channel?.sendMessageBinary(message);
+  }
+
+  /** Ends the library's threads, which would keep the process, once all of its peers are closed. */
+  static cleanUp(): void {
+    cleanup();
   }
 
   async close(): Promise<void> {
@@ -97,7 +120,7 @@ export class DataChannelPeer extends ForeignPeer {
     return await this.#described("answer");
   }
 
-  protected sendRtp(kind: MediaKind, packet: Parameters<ForeignPeer["sendRtp"]>[1]): void {
+  sendRtp(kind: MediaKind, packet: PacketToSend): void {
     const known = this.#tracks.get(kind);
     if (known?.track.isOpen() !== true) return;
     const bytes = writeRtpPacket({ ...packet, ssrc: SOURCES[kind], payloadType: known.payloadType });
@@ -107,12 +130,14 @@ export class DataChannelPeer extends ForeignPeer {
     known.track.sendMessageBinary(Buffer.from(bytes));
   }
 
-  protected sendRtcp(kind: MediaKind, bytes: Uint8Array): void {
+  sendRtcp(kind: MediaKind, bytes: Uint8Array): void {
     const known = this.#tracks.get(kind);
     if (known?.track.isOpen() === true) known.track.sendMessageBinary(Buffer.from(bytes));
   }
 
   #addTrack(kind: MediaKind, mid: string, payloadType: number): void {
+    // A second offer restarts ICE, and has what the first one had.
+    if (this.#tracks.has(kind)) return;
     const { format = "vp8" } = this.options;
     const direction = DIRECTIONS[this.options[kind] ?? "recvonly"];
     let media: Audio | Video;

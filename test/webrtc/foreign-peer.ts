@@ -34,6 +34,9 @@ export const PAYLOAD_TYPES: Readonly<Record<"opus" | VideoFormatName, number>> =
   vp9: 98,
   av1: 45,
 };
+/** A packet as a test has it; the rest is for the peer to fill in. */
+export type PacketToSend = Omit<RtpPacket, "ssrc" | "payloadType">;
+
 /** Bytes of a payload that it sends at most. */
 const MOST_PAYLOAD = 1_100;
 const OPUS_TICKS = 960;
@@ -70,6 +73,8 @@ export abstract class ForeignPeer implements AsyncDisposable {
 
   /** Resolves once media can go both ways; rejects where that fails, or does not come about in time. */
   abstract connected(): Promise<void>;
+
+  abstract get isConnected(): boolean;
 
   /** Resolves once the connection is gone. */
   abstract ended(): Promise<void>;
@@ -117,6 +122,12 @@ export abstract class ForeignPeer implements AsyncDisposable {
     if (ssrc !== undefined) this.sendRtcp("video", encodePictureLoss({ sender: 1, ssrc }));
   }
 
+  /** Sends one packet, under its own source and payload type. */
+  abstract sendRtp(kind: MediaKind, packet: PacketToSend): void;
+
+  /** Sends a packet of RTCP beside its media. What a peer writes itself it leaves out. */
+  abstract sendRtcp(kind: MediaKind, bytes: Uint8Array): void;
+
   /** Sends a message on the channel of that place. */
   abstract message(stream: number, message: string | Uint8Array): void;
 
@@ -137,9 +148,6 @@ export abstract class ForeignPeer implements AsyncDisposable {
 
   protected abstract makeOffer(): Promise<string>;
   protected abstract makeAnswer(offer: string): Promise<string>;
-  /** Sends a packet; its source and payload type are for the peer to fill in. */
-  protected abstract sendRtp(kind: MediaKind, packet: Omit<RtpPacket, "ssrc" | "payloadType">): void;
-  protected abstract sendRtcp(kind: MediaKind, bytes: Uint8Array): void;
 
   /** Takes what came, RTP or RTCP. */
   protected came(kind: MediaKind, bytes: Uint8Array): void {

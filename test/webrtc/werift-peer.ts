@@ -13,7 +13,13 @@ import {
 import { parseRtcp } from "../../codecs/rtcp.ts";
 import { parsePictureLoss } from "../../codecs/rtcp-pli.ts";
 import { until } from "../waiting.ts";
-import { ForeignPeer, type ForeignPeerOptions, type MediaKind, PAYLOAD_TYPES } from "./foreign-peer.ts";
+import {
+  ForeignPeer,
+  type ForeignPeerOptions,
+  type MediaKind,
+  PAYLOAD_TYPES,
+  type PacketToSend,
+} from "./foreign-peer.ts";
 
 const GONE = ["closed", "failed", "disconnected"];
 const CONNECT_MS = 15_000;
@@ -58,6 +64,10 @@ export class WeriftPeer extends ForeignPeer {
     await until("a connection", isUp, CONNECT_MS);
   }
 
+  get isConnected(): boolean {
+    return this.#pc.connectionState === "connected";
+  }
+
   async ended(): Promise<void> {
     await until("an end", () => GONE.includes(this.#pc.connectionState));
   }
@@ -90,14 +100,14 @@ export class WeriftPeer extends ForeignPeer {
     return this.#pc.localDescription?.sdp ?? "";
   }
 
-  protected sendRtp(kind: MediaKind, packet: Parameters<ForeignPeer["sendRtp"]>[1]): void {
+  sendRtp(kind: MediaKind, packet: PacketToSend): void {
     const { marker, sequence, timestamp, payload } = packet;
     const header = new RtpHeader({ marker, sequenceNumber: sequence, timestamp });
     const sender = this.#transceivers.get(kind)?.sender;
     void sender?.sendRtp(new WeriftPacket(header, Buffer.from(payload)));
   }
 
-  protected sendRtcp(kind: MediaKind, bytes: Uint8Array): void {
+  sendRtcp(kind: MediaKind, bytes: Uint8Array): void {
     const packets = parseRtcp(bytes);
     const loss = packets.ok && packets.value[0] ? parsePictureLoss(bytes, packets.value[0]) : undefined;
     if (loss?.ok === true) void this.#transceivers.get(kind)?.receiver.sendRtcpPLI(loss.value.ssrc);
