@@ -10,6 +10,7 @@ import type { Signer } from "../../codecs/signer.ts";
 import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { forgottenMark } from "../../signaling/forgotten.ts";
+import { agentOf } from "../../signaling/gateway.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { parseScopes, permitsSending } from "../../signaling/scope.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
@@ -135,7 +136,8 @@ export async function startResidents(options: {
         });
       };
       agent.onCall(async (incoming) => {
-        const { agentId } = incoming.caller;
+        // Many agents may call through one gateway.
+        const agentId = agentOf(incoming.caller);
         if (own.has(agentId)) return await incoming.decline();
         if (!seats.take(agentId)) return await incoming.decline("busy");
         const scope = scopeFor(incoming);
