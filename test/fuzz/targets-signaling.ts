@@ -138,6 +138,11 @@ const QUESTIONS: readonly { readonly route: Route; readonly parameters: (scene: 
     { route: "DISCOVER /agents", parameters: (scene) => ({ after: scene.alice.id }) },
     { route: "QUERY /sessions/{session_id}", parameters: () => ({}) },
     { route: "QUERY /sessions/{session_id}/evidence", parameters: () => ({}) },
+    {
+      route: "OPEN /webrtc",
+      parameters: (scene) => ({ to: scene.bob.id, audio: "sendrecv", video: "none", data: true }),
+    },
+    { route: "ADJUST /webrtc/{peer_id}", parameters: () => ({ sdp: "v=0" }) },
   ];
 const sample = new CallScene();
 const ASKED = QUESTIONS.map(({ parameters }) => parameters(sample));
@@ -296,7 +301,10 @@ export const SIGNALING_TARGETS: readonly FuzzTarget[] = [
         return false;
       const scene = new CallScene();
       const [method, path] = route.split(" ") as [string, string];
-      const where = path.replace("{agent_id}", scene.alice.id).replace("{session_id}", scene.sessionId);
+      const where = path
+        .replace("{agent_id}", scene.alice.id)
+        .replace("{peer_id}", "p1")
+        .replace("{session_id}", scene.sessionId);
       const parameters = parsed.value as JsonObject;
       if (!canBeSent(parameters)) return false;
       const answers = scene.alice.ask(method, where, parameters, { documents: false });
