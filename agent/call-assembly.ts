@@ -188,7 +188,13 @@ export async function makeCall(
     state,
     peerAttached,
     keepSending: options.keepSending ?? false,
-    changes: options.changes ?? withinReach(own.bitrate * MOST_COPIES, profilesOf(options, [])),
+    changes:
+      options.changes ??
+      withinReach(
+        own.bitrate * MOST_COPIES,
+        profilesOf(options, []),
+        (stream) => media.voice(stream)?.sender?.isFollowed !== false,
+      ),
     takes: async (asked) =>
       isRunnable(context.platform, asked) &&
       (await (options.streams?.(asked) ?? isTakenUnasked(options, asked))),

@@ -369,15 +369,21 @@ export class CallChanges {
 /**
  * Takes what a listener loses nothing by: any rate and redundancy of what the other end sends; of what this end sends, what is no more
  * than now or than `most` bits a second; a profile that stays as it is or is among `profiles`, and the one in which each frame proves itself.
+ * The rate of a stream whose encoder does not follow (`isFollowed`) stays: what it sent beyond another one would be refused.
  */
-export function withinReach(most: number, profiles: readonly Profile[]): ChangePolicy {
+export function withinReach(
+  most: number,
+  profiles: readonly Profile[],
+  isFollowed: (stream: number) => boolean = () => true,
+): ChangePolicy {
   return ({ leg, present, wanted }) => {
     const isKnown = [present.profile, "frame", ...profiles].includes(wanted.profile);
     const own = (terms: Terms) => (terms.settings ?? []).filter((setting) => setting.leg === leg);
     const before = own(present);
     const fits = own(wanted).every(({ stream, bitrate_bps: bitrate }) => {
       const now = before.find((setting) => setting.stream === stream)?.bitrate_bps;
-      return bitrate === undefined || bitrate <= most || (now !== undefined && bitrate <= now);
+      if (bitrate === undefined || bitrate === now) return true;
+      return isFollowed(stream) && (bitrate <= most || (now !== undefined && bitrate <= now));
     });
     return isKnown && fits ? "accept" : "reject";
   };

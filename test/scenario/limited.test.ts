@@ -4,7 +4,7 @@ import type { BandwidthTold } from "../../agent/call-notices.ts";
 import { settingOf } from "../../signaling/terms-change.ts";
 import { codecless, HeardFrames, packets, stream } from "./encoded-source.ts";
 import { Camera, Watched } from "./showing.ts";
-import { connected } from "./talking.ts";
+import { connected, refusal } from "./talking.ts";
 import { World } from "./world.ts";
 
 const WITH_VIDEO = { voices: "encoded", video: { codecs: ["vp8"], maxHeight: 720 } } as const;
@@ -69,6 +69,10 @@ describe("a limit that a listener sets", () => {
         expect(agreed).toBe(wanted.at(-1));
       } else expect(agreed).toBeUndefined();
       expect(call.voice?.wants.bitrate).toBe(agreed ?? 48_000);
+      // So with what the other end asks for: frames beyond what is agreed would be refused.
+      const asked = answered.propose({ streams: [{ leg: 0, stream: 1, bitrate: 12_000 }] }, "thin");
+      expect(await refusal(world, asked)).toBe(isFollowed ? "accepted" : "change-rejected");
+      if (isFollowed) expect(wanted.at(-1)).toBe(12_000);
     }
   });
 
