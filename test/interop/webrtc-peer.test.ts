@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
 import type { RtpPacket } from "../../codecs/rtp-packet.ts";
@@ -217,8 +220,30 @@ describe("a peer on werift", () => {
   });
 });
 
+it("leaves no worker behind when the process that has it is killed", async () => {
+  const owner = spawn(process.execPath, [OWNER], { stdio: ["ignore", "pipe", "inherit"] });
+  closing.push(() => void owner.kill("SIGKILL"));
+  const pid = await new Promise<number>((resolve) => {
+    owner.stdout.once("data", (line: Buffer) => resolve(Number(line.toString())));
+  });
+  expect(isRunning(pid)).toBe(true);
+  owner.kill("SIGKILL");
+  await until("the worker's end", () => !isRunning(pid));
+});
+
 /** Nothing but that a frame begins here (RFC 7741). */
 const VP8_DESCRIPTOR = Buffer.from([0x10]);
+
+const OWNER = fileURLToPath(new URL("../processes/worker-owner.ts", import.meta.url));
+
+/** Whether the process is there; one that is over and was not fetched by anybody is not. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
 
 function asBytes({ message }: { readonly message: string | Uint8Array }): Buffer {
   return typeof message === "string" ? Buffer.from(`text ${message}`) : Buffer.from(message);
