@@ -1,5 +1,6 @@
 /** One WebRTC peer connection: what comes of the peer is handed out as RTP packets and messages, what goes to it is taken as such. */
 import type { types } from "mediasoup";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { DataChannelOutlet, type OutletCounts } from "./data-outlet.ts";
 import type {
   DtlsFingerprint,
@@ -126,6 +127,7 @@ export class PeerConnection {
   ): Promise<PeerConnection> {
     const worker = await workers.take();
     const { router, server } = await worker.openRouter(routerCodecs(settings.codecs));
+    let peer: PeerConnection | undefined;
     try {
       nameRepetitions(router, settings.codecs);
       const channels = settings.channels ?? [];
@@ -144,12 +146,14 @@ export class PeerConnection {
         maxReceiveMessageSize: MAX_MESSAGE_BYTES,
         maxSendMessageSize: MAX_MESSAGE_BYTES,
       });
-      const peer = new PeerConnection({ worker, router, transport, direct, settings, handlers });
+      peer = new PeerConnection({ worker, router, transport, direct, settings, handlers });
       await peer.#openChannels(channels);
       return peer;
-    } catch (error) {
-      router.close();
-      throw error;
+    } catch (cause) {
+      if (peer === undefined) router.close();
+      else peer.close("media-worker-lost");
+      const message = `The media worker did not open a peer: ${(cause as Error).message}`;
+      throw new ParleyError({ code: "webrtc-unavailable", message }, { cause });
     }
   }
 
