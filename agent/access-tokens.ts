@@ -96,20 +96,26 @@ export class AccessTokens {
         message: "The source of tokens gave none.",
         at: "token",
       });
+    const isFresh = token !== this.#token;
     this.#token = token;
-    this.#renewAt = typeof this.#source === "string" ? Number.POSITIVE_INFINITY : renewalOf(token);
+    if (typeof this.#source !== "string")
+      this.#renewAt = renewalOf(token, isFresh ? undefined : this.#clock.wall());
     this.#onFresh();
     return token;
   }
 }
 
-/** When most of its life is over, Unix milliseconds; never for a token that does not tell. */
-function renewalOf(token: string): number {
+/**
+ * When most of its life is over, or, where there was no fresher one at `asked`, half of what was left of it: Unix milliseconds; never for a
+ * token that does not tell.
+ */
+function renewalOf(token: string, asked?: number): number {
   const payload = decodeBase64url(token.split(".")[1] ?? "");
   const claims = payload.ok ? parseJson(payload.value) : payload;
   if (!claims.ok || !isJsonObject(claims.value as never)) return Number.POSITIVE_INFINITY;
   const { iat, exp } = claims.value as { readonly iat?: unknown; readonly exp?: unknown };
   if (typeof iat !== "number" || typeof exp !== "number") return Number.POSITIVE_INFINITY;
+  if (asked !== undefined) return asked + (exp * 1_000 - asked) / 2;
   return (iat + (exp - iat) * RENEW_AFTER) * 1_000;
 }
 

@@ -17,6 +17,7 @@ export async function metricsPage(): Promise<string> {
     refused: () => ({}),
     tlsPort: () => undefined,
     webrtc: () => undefined,
+    webrtcLegs: () => ({}),
     webhooks: () => [],
   }).list();
   const others = all

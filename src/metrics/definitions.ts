@@ -51,6 +51,7 @@ export const METRICS = {
   parley_record_commit_seconds: { type: "histogram", buckets: DISK_BUCKETS, help: "From appending entries to the record log until they are durable." },
   parley_webrtc_workers: { type: "gauge", help: "Media workers that run: processes of mediasoup, started as WebRTC peers come." },
   parley_webrtc_peers: { type: "gauge", help: "WebRTC peer connections that are open." },
+  parley_webrtc_legs: { type: "gauge", labels: ["state"], help: "WebRTC peers at the desk: `opening`, until it is settled what they send and hear; `waiting`, for the peer or its call; `up`, in a call." },
   parley_webrtc_worker_deaths_total: { type: "counter", help: "Media workers that ended by themselves, each with the peers it had." },
   parley_webhook_requests_total: { type: "counter", labels: ["webhook", "outcome"], help: "Requests to receivers of events, by their place in the setting and by whether they were taken." },
   parley_webhook_behind: { type: "gauge", labels: ["webhook"], help: "1 while events wait for the receiver." },

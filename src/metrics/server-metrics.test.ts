@@ -48,6 +48,7 @@ async function scraped(fill: (metrics: ServerMetrics) => void = () => {}): Promi
       endings: { idle: 4, malformed: 3, cutShort: 2, overloaded: 1, brokenOff: 0 },
     }),
     webrtc: () => ({ running: 2, peers: 6, deaths: 1 }),
+    webrtcLegs: () => ({ opening: 1, waiting: 0, up: 5 }),
     webhooks: () => [{ index: 0, delivered: 7, failed: 2, cursor: 40, behind: true }],
   });
   fill(metrics);
@@ -74,6 +75,7 @@ it("reads what the server counts, packets of no flow included", async () => {
     "parley_tls_handshakes_open 5",
     "parley_webrtc_workers 2",
     "parley_webrtc_peers 6",
+    'parley_webrtc_legs{state="up"} 5',
     "parley_webrtc_worker_deaths_total 1",
     'parley_tls_connections_ended_total{reason="idle"} 4',
     'parley_tls_connections_ended_total{reason="cut-short"} 2',

@@ -28,6 +28,8 @@ export interface MetricSources {
   readonly tlsPort: () => TlsPortCounts | undefined;
   /** `undefined` without that carrier. */
   readonly webrtc: () => WorkerCounts | undefined;
+  /** Peers by state; empty without it. */
+  readonly webrtcLegs: () => Readonly<Record<string, number>>;
   readonly webhooks: () => readonly WebhookState[];
 }
 
@@ -143,6 +145,8 @@ export class ServerMetrics implements Instruments {
         return one(this.#sources.webrtc()?.running ?? 0);
       case "parley_webrtc_peers":
         return one(this.#sources.webrtc()?.peers ?? 0);
+      case "parley_webrtc_legs":
+        return by("state", this.#sources.webrtcLegs());
       case "parley_webrtc_worker_deaths_total":
         return one(this.#sources.webrtc()?.deaths ?? 0);
       case "parley_tls_handshakes_open":

@@ -1,7 +1,10 @@
 import type { Clock } from "../../codecs/clock.ts";
+import type { Result } from "../../codecs/result.ts";
 import type { Sha256 } from "../../codecs/sha256.ts";
 import type { Verifier } from "../../codecs/signer.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
+import type { ConnectionId } from "../../signaling/admission.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import { buildEvidence } from "../../signaling/evidence/build.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
@@ -53,6 +56,7 @@ export interface MediaServerOptions {
 export class MediaServer {
   readonly agentId: string;
   readonly #driver: Driver;
+  readonly #tokens: TokenJudge;
   #isDraining = false;
   readonly #drained = Promise.withResolvers<void>();
 
@@ -84,6 +88,7 @@ export class MediaServer {
       failed: (issuer, error) =>
         events.log("warn", "token-keys-not-fetched", { issuer, error: String(error) }),
     });
+    this.#tokens = tokens;
     this.#driver = new Driver({
       switchboard,
       judgeToken: (request, origins, connection) => tokens.judge(request, origins, connection),
@@ -151,6 +156,14 @@ export class MediaServer {
     return this.#driver.accept(connection, origins);
   }
 
+  /**
+   * What an access token grants here that came by another road than a request; `origins` as for {@link accept}. Faults: `token-invalid`,
+   * `token-expired`, `token-issuer-unavailable`, `capacity`. Never rejects.
+   */
+  judgeToken(token: string, origins: readonly string[]): Promise<Result<AccessGrant>> {
+    return this.#tokens.judgeToken(token, origins, BESIDE_CONNECTIONS);
+  }
+
   /** Takes no new calls, ends what is up after `grace` ms, and resolves when every connection was told to close. */
   async drain(grace: number): Promise<void> {
     this.#isDraining = true;
@@ -163,3 +176,6 @@ export class MediaServer {
     return this.#driver.close();
   }
 }
+
+/** Stands for the connection of tokens that come on none: connections are counted from 1. */
+const BESIDE_CONNECTIONS: ConnectionId = 0;

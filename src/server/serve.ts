@@ -12,7 +12,6 @@ import { parseServerConfig, type ServerSettings, trustOf } from "../config.ts";
 import { EventFeed } from "../events/event-feed.ts";
 import { eventsToken } from "../events/events-token.ts";
 import { startWebhooks, type Webhooks } from "../events/webhooks.ts";
-import { offDesk } from "../gateway/off-desk.ts";
 import { ServerMetrics } from "../metrics/server-metrics.ts";
 import {
   RESIDENTS_ORIGIN,
@@ -33,7 +32,7 @@ import { createPinoLog } from "./pino-log.ts";
 import { writeRunningFile } from "./running-file.ts";
 import { openSharedFolder } from "./shared-folder.ts";
 import { type RunningServer, UpServer } from "./up-server.ts";
-import { openWebRtc } from "./webrtc.ts";
+import { openDesk, openWebRtc } from "./webrtc.ts";
 
 export type { RunningServer } from "./up-server.ts";
 
@@ -87,13 +86,18 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     refused: () => listeners?.refused() ?? {},
     tlsPort: () => listeners?.tlsPort(),
     webrtc: () => webrtc.workers?.counts,
+    webrtcLegs: () => desk.counts(),
     webhooks: () => webhooks?.states() ?? [],
   });
   const fault = (error: unknown): void => {
     if (error instanceof ParleyError && error.code === "server-error") over.fail(error);
     else events.log("error", "connection-fault", { error: String(error) });
   };
-  const desk = offDesk(webrtc.off);
+  const desk = await openDesk(webrtc, {
+    ...{ dataFolder, clock, events, identity },
+    name: config.name,
+    media: () => media as MediaServer,
+  });
   listeners = await openListeners({
     config,
     clock,
@@ -112,7 +116,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     },
     residents: () => residents?.listings ?? [],
     manifest: () => media?.manifest(),
-    desk: () => desk,
+    desk: () => desk.desk,
     accept: (connection, origins) => (media as MediaServer).accept(connection, origins),
     acceptSocket: (socket, facts) =>
       void acceptWebSocket(socket, facts, { clock, fault }, (connection) =>
@@ -123,8 +127,9 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
   const { close, address, bindings } = listeners;
   opened.defer(close);
   media = new MediaServer({
-    desk: () => desk,
+    desk: () => desk.desk,
     config: {
+      gateways: desk.gateways,
       serverId: config.serverId ?? address,
       bindings,
       certificateHashes: () => [certificate.hash],
@@ -158,6 +163,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     ...{ clock, random, events },
   });
   opened.defer(webhooks.close);
+  opened.defer(desk.stop);
   const { agentId } = identity;
   if (config.residents) {
     residents = await startResidents({

@@ -1,10 +1,19 @@
 import { availableParallelism } from "node:os";
+import type { AgentIdentity } from "../../agent/identity.ts";
+import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import type { Signer } from "../../codecs/signer.ts";
+import { random } from "../../platform/node/sodium.ts";
 import { listenAddresses } from "../../transports/webrtc/listen-addresses.ts";
 import { findWorker, isWorker } from "../../transports/webrtc/worker-binary.ts";
 import { MediaWorkers } from "../../transports/webrtc/workers.ts";
 import type { ServerConfig } from "../config.ts";
+import type { PeerDesk } from "../gateway/desk.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { connectGateway, gatewayIdentity } from "../gateway/gateway-agent.ts";
+import { offDesk } from "../gateway/off-desk.ts";
 import type { EventLog } from "./event-log.ts";
+import type { MediaServer } from "./media-server.ts";
 
 /** The WebRTC carrier of a server: its media workers, or why there are none, in two sentences for the operator. */
 export type WebRtcCarrier =
@@ -36,6 +45,56 @@ export async function openWebRtc(config: ServerConfig, events: EventLog): Promis
   });
   if (config.webrtc === "on") await workers.take();
   return { workers };
+}
+
+/** The desk of WebRTC peers as the server has it. */
+export interface ServerDesk {
+  readonly desk: PeerDesk;
+  /** Agent-IDs for the switchboard's set of gateways. */
+  readonly gateways: readonly string[];
+  /** Peers by state. */
+  counts(): Readonly<Record<string, number>>;
+  /** Ends the peers that are left; resolves when they are gone. */
+  stop(): Promise<void>;
+}
+
+/** Opens the desk; without a carrier one that refuses. The gateway's identity is in the data folder, made there where there is none. */
+export async function openDesk(
+  carrier: WebRtcCarrier,
+  server: {
+    readonly dataFolder: string;
+    readonly name: string;
+    readonly identity: AgentIdentity<Signer>;
+    readonly clock: Clock;
+    readonly events: EventLog;
+    /** The media server, once it stands. */
+    readonly media: () => MediaServer;
+  },
+): Promise<ServerDesk> {
+  const { workers } = carrier;
+  if (workers === undefined)
+    return { desk: offDesk(carrier.off), gateways: [], counts: () => ({}), stop: async () => {} };
+  const { clock, dataFolder, events, media, name } = server;
+  const identity = await gatewayIdentity(dataFolder, { name, signer: server.identity.signer });
+  const report = (error: unknown) => events.log("error", "gateway-fault", { error: String(error) });
+  const gateway = new Gateway({
+    ...{ workers, clock, random, report },
+    gatewayId: identity.agentId,
+    judge: (token, origins) => media().judgeToken(token, origins),
+    connect: (options) =>
+      connectGateway({
+        ...{ identity, clock, report, serverId: server.identity.agentId },
+        accept: (connection, origins) => media().accept(connection, origins),
+        ...options,
+      }),
+    unready: () => media().unready,
+    told: ({ type, ...fields }) => events.log("info", `webrtc-peer-${type}`, fields),
+  });
+  return {
+    ...{ desk: gateway, gateways: [identity.agentId] },
+    counts: () => gateway.counts,
+    stop: () => gateway.stop(),
+  };
 }
 
 /** The first media worker's port: the one that is set, or one near that of AGTP. */

@@ -75,14 +75,15 @@ export class TokenJudge {
     const presented = presentedToken(request);
     if (!presented.ok) return Promise.resolve(presented);
     if (presented.value === undefined) return undefined;
-    return this.#judge(presented.value, request, origins, connection);
+    return this.judgeToken(presented.value, origins, connection, request);
   }
 
-  async #judge(
+  /** The same for a token that came by another road; `request`: what may bring the key of an agent that is not known yet. */
+  async judgeToken(
     token: string,
-    request: AgtpRequest,
     origins: readonly string[],
     connection: ConnectionId,
+    request?: AgtpRequest,
   ): Promise<Result<AccessGrant>> {
     const { agentId, serverId } = this.#options.server;
     const audiences = [...origins, serverId, agentId];
@@ -126,7 +127,7 @@ export class TokenJudge {
 
   async #keysOf(
     { algorithm, keyId, claims }: ReadToken,
-    request: AgtpRequest,
+    request: AgtpRequest | undefined,
     connection: ConnectionId,
   ): Promise<Result<readonly VerificationKey[]>> {
     const fits = (key: VerificationKey) =>
@@ -139,7 +140,7 @@ export class TokenJudge {
       iss === server.agentId
         ? server.publicKey
         : iss === sub
-          ? (keyOf(iss) ?? broughtKey(request, iss, verifier))
+          ? (keyOf(iss) ?? (request && broughtKey(request, iss, verifier)))
           : undefined;
     if (raw === undefined) return tokenInvalid("iss", "The token's issuer is not trusted here.");
     const own = identityKey(raw, verifier);

@@ -1,0 +1,178 @@
+import type { Agent } from "../../agent/agent.ts";
+import type { Clock } from "../../codecs/clock.ts";
+import { encodeHex } from "../../codecs/hex.ts";
+import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
+import type { GatewayStatement } from "../../signaling/gateway.ts";
+import type { IceCredentials, IceFragment } from "../../transports/webrtc/description.ts";
+import { checkConfirmation } from "../../transports/webrtc/fingerprints.ts";
+import type { MediaWorkers } from "../../transports/webrtc/workers.ts";
+import type { Asker, OpenedPeer, PeerDesk, PeerNamed, PeerOpening } from "./desk.ts";
+import { GatewayPeer, type PeerState } from "./gateway-peer.ts";
+import { wantedMedia } from "./peer-plan.ts";
+
+/** Peers at once; one more is refused with `capacity`. */
+const MAX_PEERS = 512;
+/** Of these, peers of one subject: each holds one of its inboxes, and its own have to fit beside. */
+const MAX_OF_SUBJECT = 6;
+/** When to come again after `capacity`, ms. */
+const RETRY_MS = 5_000;
+
+export interface GatewayOptions {
+  readonly workers: MediaWorkers;
+  readonly clock: Clock;
+  readonly random: (length: number) => Uint8Array;
+  /** Agent-ID that signs here. */
+  readonly gatewayId: string;
+  /** What a token grants; `origins`: audiences that it may name. */
+  readonly judge: (token: string, origins: readonly string[]) => Promise<Result<AccessGrant>>;
+  /** Comes online on behalf of somebody. Throws as `Agent.connect`. */
+  readonly connect: (options: {
+    readonly onBehalfOf: GatewayStatement;
+    readonly token: () => string;
+    readonly origins: readonly string[];
+    readonly inbox: string;
+  }) => Promise<Agent>;
+  /** Why no peers are taken now, if so. */
+  readonly unready: () => string | undefined;
+  /** What becomes of peers, for the log: names and reasons, never what they showed or described. */
+  readonly told: (event: GatewayEvent) => void;
+  readonly report: (error: unknown) => void;
+}
+
+export type GatewayEvent = {
+  /** The beginning of what names the peer; who knows all of it reaches the peer. */
+  readonly peer: string;
+  readonly subject: string;
+} & (
+  | { readonly type: "opened"; readonly way: PeerOpening["way"]; readonly workerPid: number | undefined }
+  | { readonly type: "refused"; readonly way: PeerOpening["way"]; readonly code: string }
+  | { readonly type: "ended"; readonly reason: string; readonly session: string | undefined }
+);
+
+/** The desk of a server that takes WebRTC peers, each in one call on behalf of the agent whose token it shows. */
+export class Gateway implements PeerDesk {
+  readonly #options: GatewayOptions;
+  readonly #peers = new Map<string, GatewayPeer>();
+  /** Those that have ended and have a last word to say. */
+  readonly #leaving = new Set<Promise<void>>();
+  #opened = 0;
+  #isClosed = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  /** Peers by state. */
+  get counts(): Readonly<Record<Exclude<PeerState, "ended">, number>> {
+    const counts = { opening: 0, waiting: 0, up: 0 };
+    for (const { state } of this.#peers.values()) if (state !== "ended") counts[state] += 1;
+    return counts;
+  }
+
+  unavailable(): Fault | undefined {
+    return this.#isClosed ? refuse("webrtc-unavailable", "The server stops.").fault : undefined;
+  }
+
+  async open(opening: PeerOpening): Promise<Result<OpenedPeer>> {
+    const { clock, connect, gatewayId, random, report, told, unready, workers } = this.#options;
+    const stopping = unready();
+    if (stopping !== undefined) return refuse("draining", stopping);
+    const grant = await this.#judge(opening.asker);
+    if (!grant.ok) return grant;
+    const media = wantedMedia(opening);
+    if (!media.ok) return media;
+    if (opening.way !== "exchange") {
+      const bound = checkConfirmation(grant.value.confirmation, opening.offer.fingerprints);
+      if (!bound.ok) return bound;
+    }
+    const subject = grant.value.agentId;
+    const room = this.#room(subject);
+    if (!room.ok) return room;
+    const { origins, token } = opening.asker;
+    this.#opened += 1;
+    const inbox = `webrtc-${this.#opened}-${encodeHex(random(4))}`;
+    const id = encodeHex(random(16));
+    const named = { peer: id.slice(0, SHOWN_DIGITS), subject };
+    const peer = new GatewayPeer({
+      ...{ id, opening, workers, clock, random, gatewayId, report },
+      media: media.value,
+      judged: { token, grant: grant.value },
+      connect: (onBehalfOf, newest) => connect({ onBehalfOf, token: newest, origins, inbox }),
+      ended: (ended, reason) => {
+        this.#peers.delete(id);
+        const leaving = ended.closed.finally(() => this.#leaving.delete(leaving));
+        this.#leaving.add(leaving);
+        told({ type: "ended", ...named, reason, session: ended.sessionId });
+      },
+    });
+    this.#peers.set(id, peer);
+    const opened = await peer.open();
+    if (opened.ok) told({ type: "opened", ...named, way: opening.way, workerPid: peer.workerPid });
+    else told({ type: "refused", ...named, way: opening.way, code: opened.fault.code });
+    return opened;
+  }
+
+  async trickle(named: PeerNamed, _fragment: IceFragment, iceTag: string | undefined): Promise<Result<void>> {
+    const peer = await this.#find(named);
+    return peer.ok ? peer.value.trickle(iceTag) : peer;
+  }
+
+  async restart(named: PeerNamed, ice: IceCredentials | undefined): Promise<Result<Omit<OpenedPeer, "id">>> {
+    const peer = await this.#find(named);
+    return peer.ok ? await peer.value.restart(ice === undefined) : peer;
+  }
+
+  async answer(named: PeerNamed, sdp: string): Promise<Result<void>> {
+    const peer = await this.#find(named);
+    return peer.ok ? await peer.value.answer(sdp) : peer;
+  }
+
+  async close(named: PeerNamed): Promise<Result<void>> {
+    const peer = await this.#find(named);
+    if (!peer.ok) return peer;
+    peer.value.end("peer-closed");
+    return ok(undefined);
+  }
+
+  /** Ends every peer that is left, as the server stops. Resolves when they are gone. */
+  async stop(): Promise<void> {
+    this.#isClosed = true;
+    for (const peer of [...this.#peers.values()]) peer.end("server-shutdown");
+    await Promise.all([...this.#leaving]);
+  }
+
+  async #judge({ token, origins, agentId }: Asker): Promise<Result<AccessGrant>> {
+    const grant = await this.#options.judge(token, origins);
+    if (!grant.ok || agentId === undefined || grant.value.agentId === agentId) return grant;
+    return refuse("token-invalid", "The token is another agent's.", "token.sub", { claim: "sub" });
+  }
+
+  async #find({ id, asker }: PeerNamed): Promise<Result<GatewayPeer>> {
+    const grant = await this.#judge(asker);
+    if (!grant.ok) return grant;
+    const peer = this.#peers.get(id);
+    if (peer === undefined || peer.subject !== grant.value.agentId)
+      return refuse("not-found", "There is no such peer of this subject here, or it is over.");
+    peer.show({ token: asker.token, grant: grant.value });
+    return ok(peer);
+  }
+
+  #room(subject: string): Result<void> {
+    const again = { retry_after_ms: RETRY_MS };
+    if (this.#peers.size >= MAX_PEERS)
+      return refuse("capacity", `${MAX_PEERS} WebRTC peers are here already.`, undefined, again);
+    const own = [...this.#peers.values()].filter((peer) => peer.subject === subject).length;
+    if (own >= MAX_OF_SUBJECT)
+      return refuse(
+        "capacity",
+        `${MAX_OF_SUBJECT} WebRTC peers act for this agent already.`,
+        undefined,
+        again,
+      );
+    return ok(undefined);
+  }
+}
+
+/** Enough to find a peer in the log, and not to reach it. */
+const SHOWN_DIGITS = 8;
