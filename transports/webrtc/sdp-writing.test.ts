@@ -57,6 +57,19 @@ describe("a description of ours", () => {
     });
   });
 
+  it("names no two tracks alike, which Chromium does not take", () => {
+    const section = { direction: "sendrecv", codecs: [VP8], headerExtensions: [] } as const;
+    const sends = { ...PICTURES, stream: { stream: "parley" } };
+    const text = writeDescription({
+      ...{ ...OWN_TRANSPORT, setup: "actpass" },
+      sections: [
+        { ...section, kind: "video", mid: "0", sends },
+        { ...section, kind: "video", mid: "1", sends },
+      ],
+    });
+    expect(text.match(/^a=msid:.*$/gm)).toEqual(["a=msid:parley 0", "a=msid:parley 1"]);
+  });
+
   it("has the lines that other programs look for, ending in CRLF", () => {
     const text = writeDescription(
       answer("simple-whip-client", [{ kind: "audio", payloadType: 111, receives: true }]),

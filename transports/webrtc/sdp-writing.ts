@@ -149,18 +149,16 @@ function writeSection(section: Section, local: LocalDescription): MediaDescripti
     ext: headerExtensions.map(({ id: value, uri }) => ({ value, uri })),
     rtcpMux: "rtcp-mux",
     rtcpRsize: "rtcp-rsize",
-    ...(sends === undefined ? {} : writeSent(sends)),
+    ...(sends === undefined ? {} : writeSent(sends, section.mid)),
   };
 }
 
-function writeSent({ encodings, cname, stream }: SentMedia): Partial<MediaDescription> {
+function writeSent({ encodings, cname, stream }: SentMedia, mid: string): Partial<MediaDescription> {
   const [encoding] = encodings;
   const sources = encoding === undefined ? [] : [encoding.ssrc, ...(encoding.rtx ? [encoding.rtx.ssrc] : [])];
   return {
-    // The library writes no identifier of a stream alone.
-    ...(stream === undefined
-      ? {}
-      : { msid: [{ id: stream.stream, appdata: stream.track ?? stream.stream }] }),
+    // The library writes no identifier of a stream alone; no two sections may have the same.
+    ...(stream === undefined ? {} : { msid: [{ id: stream.stream, appdata: stream.track ?? mid }] }),
     ...(cname === undefined
       ? {}
       : { ssrcs: sources.map((id) => ({ id, attribute: "cname", value: cname })) }),
