@@ -1,6 +1,7 @@
-/** Answers the offer of a foreign WebRTC peer with a peer connection of ours that takes and sends everything that was offered. */
+/** Answers the offer of a foreign WebRTC peer with a peer connection of ours that takes what is sent and sends what is taken. */
 
 import type { MediaKind, RemoteDescription, RtpCodec, SentMedia } from "../transports/webrtc/description.ts";
+import { sentMid } from "../transports/webrtc/header-extensions.ts";
 import { MAX_MESSAGE_BYTES, PeerConnection, type PeerHandlers } from "../transports/webrtc/peer.ts";
 import type { OutgoingMedia } from "../transports/webrtc/peer-outgoing.ts";
 import { readOffer } from "../transports/webrtc/sdp-reading.ts";
@@ -35,11 +36,21 @@ export async function answerPeer(
   const taken: Taken[] = [];
   for (const section of media) {
     if (!("codecs" in section)) continue;
-    await peer.receive(section);
-    const sent = await peer.send({ ...section, codecs: chosen(section.codecs), cname: "parley" });
-    outgoing.set(section.kind, sent);
-    const sends: SentMedia = { ...sent.sends, stream: { stream: "parley" } };
-    taken.push({ kind: section.kind, payloadType: sent.payloadType, receives: true, sends });
+    const { direction, headerExtensions, kind, mid } = section;
+    const kept = chosen(section.codecs);
+    if (direction !== "recvonly") await peer.receive(section);
+    let sends: SentMedia | undefined;
+    if (direction !== "sendonly") {
+      const sent = await peer.send({
+        ...{ kind, headerExtensions, codecs: kept, cname: "parley" },
+        mid: sentMid(mid, offered.mappedExtensions),
+      });
+      outgoing.set(kind, sent);
+      sends = { ...sent.sends, stream: { stream: "parley" } };
+    }
+    const [codec] = kept;
+    if (codec !== undefined)
+      taken.push({ kind, payloadType: codec.payloadType, receives: true, ...(sends && { sends }) });
   }
   const { sctpPort } = peer;
   const data = sctpPort === undefined ? undefined : { sctpPort, maxMessageSize: MAX_MESSAGE_BYTES };

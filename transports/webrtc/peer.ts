@@ -242,6 +242,7 @@ export class PeerConnection {
    */
   async send(taken: {
     readonly kind: MediaKind;
+    /** What its packets are marked with: `sentMid`. */
     readonly mid: string;
     readonly codecs: readonly RtpCodec[];
     readonly headerExtensions: readonly RtpHeaderExtension[];

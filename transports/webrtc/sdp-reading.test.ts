@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OWN_TRANSPORT, offerText, takenOffer } from "../../test/sdp-offers.ts";
 import type { LocalDescription, MediaSection, RemoteDescription } from "./description.ts";
-import { extensionsClash, offeredExtensions } from "./header-extensions.ts";
+import { extensionsClash, offeredExtensions, sentMid } from "./header-extensions.ts";
 import { readAnswer, readOffer } from "./sdp-reading.ts";
 import { writeDescription } from "./sdp-writing.ts";
 
@@ -70,16 +70,32 @@ describe("an offer", () => {
   it("has the header extensions that are read, and tells which identifiers mean something else to its writer", () => {
     expect(section("chromium-whip", 0).headerExtensions.map(({ id }) => id)).toEqual([1, 2, 3, 4]);
     expect(section("chromium-whip", 1).headerExtensions.map(({ id }) => id)).toEqual([2, 3, 4]);
-    const clash = (name: string) => extensionsClash(takenOffer(name).mappedExtensions, ["audio", "video"]);
-    expect(["chromium-whep", "firefox", "gstreamer-whipsink"].map(clash)).toEqual([true, true, true]);
-    expect(["werift-whep", "werift-both", "libdatachannel", "obs-av1"].map(clash)).toEqual([
-      false,
-      false,
-      false,
-      false,
+    const clashes = ["chromium-whep", "chromium-both", "gstreamer-whipsink", "firefox"].map((name) => {
+      const { mappedExtensions } = takenOffer(name);
+      return [
+        extensionsClash(mappedExtensions, ["audio", "video"]),
+        extensionsClash(mappedExtensions, ["video"]),
+      ];
+    });
+    expect(clashes).toEqual([
+      [true, true],
+      [true, true],
+      [false, false],
+      [false, false],
     ]);
-    expect(extensionsClash([{ id: 5, uri: "x" }], ["audio"])).toBe(false);
-    expect(extensionsClash([{ id: 5, uri: "x" }], ["video"])).toBe(true);
+    for (const name of ["werift-whep", "werift-both", "libdatachannel", "obs-av1"])
+      expect(extensionsClash(takenOffer(name).mappedExtensions, ["audio", "video"])).toBe(false);
+    const [voice = ""] = offerText("chromium-whep").replace("BUNDLE 0 1", "BUNDLE 0").split("m=video");
+    const alone = readOffer(voice);
+    expect(alone.ok && extensionsClash(alone.value.mappedExtensions, ["audio"])).toBe(false);
+    const other = (uri: string) => extensionsClash([{ id: 5, uri }], ["video"]);
+    const { mappedExtensions } = takenOffer("chromium-whip");
+    const [level, sendTime, feedback, mid] = mappedExtensions.map(({ uri }) => uri) as string[];
+    expect([level, sendTime, feedback, mid, "urn:of:nobody"].map((uri) => other(uri as string))).toEqual([
+      ...[false, false, false, true, true],
+    ]);
+    expect(sentMid("0", mappedExtensions)).toHaveLength(7);
+    expect(sentMid("0", takenOffer("werift-both").mappedExtensions)).toBe("0");
     for (const kind of ["audio", "video"] as const)
       expect(extensionsClash(offeredExtensions(kind), ["audio", "video"])).toBe(false);
   });
