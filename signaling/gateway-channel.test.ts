@@ -13,7 +13,7 @@ describe("what a gateway says", () => {
       peer: { agent_id: AGENT, gateway: AGENT },
       gateway: { agent_id: AGENT },
     },
-    { type: "call", state: "ended", reason: "hung-up" },
+    { type: "call", state: "ended", reason: "hung-up", by: "peer" },
     { type: "speaking", who: "peer", speaking: true },
     { type: "end-of-turn", who: "me" },
     { type: "interrupted" },

@@ -13,8 +13,9 @@ export type ChannelWho = "me" | "peer";
 export type CallNotice = {
   readonly type: "call";
   readonly state: "ringing" | "up" | "ended";
-  /** Why it ended. */
+  /** Why it ended, and who ended it. */
   readonly reason?: string;
+  readonly by?: ChannelWho | "server";
   readonly session_id?: string;
   /** The other end, with the gateway that signs for it where one does. */
   readonly peer?: { readonly agent_id: string; readonly gateway?: string };
@@ -78,6 +79,7 @@ const NOTICES = new Map<string, Shape<GatewayNotice>>(
         type: IS_TYPED,
         state: oneOf("ringing", "up", "ended"),
         reason: optional(REASON),
+        by: optional(oneOf("me", "peer", "server")),
         session_id: optional(text({ min: 1, max: 128 })),
         peer: optional(object({ agent_id: AGENT_ID, gateway: optional(AGENT_ID) }, OPEN)),
         gateway: optional(object({ agent_id: AGENT_ID }, OPEN)),

@@ -1,5 +1,6 @@
 import type { Agent } from "../../agent/agent.ts";
 import type { Call } from "../../agent/call.ts";
+import type { CallEnd } from "../../agent/call-ending.ts";
 import type { CallOptions } from "../../agent/call-options.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
 import type { Clock } from "../../codecs/clock.ts";
@@ -121,12 +122,12 @@ export class GatewayLeg {
     else if (stream === 0) this.#control.message(message);
   }
 
-  /** Ends the call, for this reason: the peer is gone, or is to go. Idempotent. */
-  end(reason: string): void {
+  /** Ends the call, for this reason: the peer is gone, or is to go; `by`, as the peer sees it, where an end of the call ended it. Idempotent. */
+  end(reason: string, by?: CallEnd["by"]): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#withdrawn.abort();
-    this.#tell({ state: "ended", reason });
+    this.#tell({ state: "ended", reason, ...(by === undefined ? {} : { by }) });
     this.#bridge?.close();
     this.#control.close();
     const { agent, ended, report } = this.#options;
@@ -144,7 +145,7 @@ export class GatewayLeg {
         throw new ParleyError({ code: "cancelled", message: "The peer is gone." });
       }
       this.#call = up;
-      up.on("ended", ({ reason }) => this.end(reason));
+      up.on("ended", ({ reason, by }) => this.end(reason, by));
       this.#tell({ state: "up" });
       this.#joinBoth();
       return up;
@@ -201,7 +202,7 @@ export class GatewayLeg {
   }
 
   #do(order: GatewayOrder): void {
-    if (order.type === "hang-up") this.end("hung-up");
+    if (order.type === "hang-up") this.end("hung-up", "me");
     else this.#bridge?.order(order);
   }
 
