@@ -1,5 +1,6 @@
 import { ParleyError } from "../codecs/parley-error.ts";
 import { CLOSE_CODES, type CloseInfo, type Connection, type DatagramDrops } from "../sfu/carrier.ts";
+import type { AgentContext } from "./agent-context.ts";
 import type { BackOff } from "./back-off.ts";
 import type { Call } from "./call.ts";
 import type { CallOptions, OutgoingCallOptions } from "./call-options.ts";
@@ -134,6 +135,11 @@ export class Agent {
   /** Calls that are up, the detached ones among them. */
   get calls(): readonly Call[] {
     return this.#calls.up;
+  }
+
+  /** @internal What the calls over its connection share. Throws `offline`, `closed`. */
+  get context(): AgentContext {
+    return this.#present().context;
   }
 
   /** Adds a listener; the returned function removes it. */

@@ -15,11 +15,16 @@ import { webSocketCarrier } from "../transports/websocket/browser-client.ts";
 import { hasWebTransport, webTransportCarrier } from "../transports/webtransport/browser-client.ts";
 import type { AddressSource } from "./address.ts";
 import type { Agent as ConnectedAgent } from "./agent.ts";
+import { resolveCallee } from "./callee.ts";
 import { type ConnectOptions, connectAgent } from "./connect.ts";
 import type { AgentIdentity } from "./identity.ts";
+import type { IncomingCall } from "./incoming-call.ts";
 import { type Issuer, type NewIdentity, newIdentity } from "./new-identity.ts";
 import type { AgentPlatform } from "./platform.ts";
 import { type RecordingFiles, readRecording as readRecordingWith } from "./recording.ts";
+import type { GatewayCall } from "./webrtc/gateway-call.ts";
+import type { GatewayCallOptions } from "./webrtc/opening.ts";
+import type { WantedPeer } from "./webrtc/signaling.ts";
 
 export { forgetIdentity } from "../platform/browser/identity-store.ts";
 export {
@@ -30,6 +35,8 @@ export {
 } from "../platform/browser/loudspeaker.ts";
 export { type Microphone, type MicrophoneOptions, openMicrophone } from "../platform/browser/microphone.ts";
 export * from "./exports.ts";
+export type { GatewayCall, GatewayCallEvents, GatewayPeer } from "./webrtc/gateway-call.ts";
+export type { GatewayCallOptions } from "./webrtc/opening.ts";
 
 /** How a browser's agent connects. */
 export interface BrowserConnectOptions extends Omit<ConnectOptions, "identity"> {
@@ -128,4 +135,46 @@ export async function openIdentity(name: string, fields: NewIdentity = { name })
   const sodium = await loadSodium();
   const kept = await loadIdentity(name, sodium);
   return kept ?? (await keepIdentity(name, (await createIdentity(fields)).file, sodium));
+}
+
+/**
+ * Calls an agent over WebRTC: the server's gateway takes part in the call on this agent's behalf, signs with its own key what this page
+ * says, and verifies what it hears; the page itself signs and verifies nothing. Resolves when the call is up. Throws by code what
+ * `Agent.call` throws, and `webrtc-unavailable`, `codec-unsupported`, `fingerprint-mismatch`, `token-required` (where an agent's own token
+ * does not count), `connect-timeout` where no peer connection comes up, `native-unavailable` where the browser has no WebRTC.
+ */
+export async function callThroughGateway(
+  agent: ConnectedAgent,
+  callee: string,
+  options: GatewayCallOptions = {},
+): Promise<GatewayCall> {
+  const { control, connection } = agent.context;
+  const agentId = await resolveCallee(callee, control, connection.url);
+  return await throughGateway(agent, { agentId }, options);
+}
+
+/**
+ * Takes a call that rings here over WebRTC, as {@link callThroughGateway} makes one. The caller must have said that a gateway may answer:
+ * `incoming.offer.payload.gateways`. At this agent's inboxes the call then rings no longer, as answered elsewhere.
+ */
+export async function acceptThroughGateway(
+  agent: ConnectedAgent,
+  incoming: IncomingCall,
+  options: GatewayCallOptions = {},
+): Promise<GatewayCall> {
+  const { sessionId } = incoming;
+  return await incoming.decideThrough(() => throughGateway(agent, { sessionId }, options));
+}
+
+async function throughGateway(
+  agent: ConnectedAgent,
+  to: WantedPeer["to"],
+  options: GatewayCallOptions,
+): Promise<GatewayCall> {
+  // Loaded by who wants it alone.
+  const parts = [import("./webrtc/opening.ts"), import("../platform/browser/web-rtc.ts")] as const;
+  const [{ openGatewayCall }, { webRtc }] = await Promise.all(parts);
+  const call = await openGatewayCall(webRtc, agent.context, to, options);
+  call.whenOver(agent.on("closed", () => void call.hangUp()));
+  return call;
 }

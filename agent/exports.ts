@@ -1,6 +1,14 @@
 /** What both entries of the library export besides their own: the Node one and the browser one. */
 export { ParleyError } from "../codecs/parley-error.ts";
 export type { IdentitySigner, Signer } from "../codecs/signer.ts";
+export type {
+  PeerStats,
+  ReceivedAudioStats,
+  ReceivedStats,
+  ReceivedVideoStats,
+  SentStats,
+  SentVideoStats,
+} from "../sfu/peer-stats.ts";
 export type { RecordedFrame, Recording } from "../signaling/evidence/recording.ts";
 export type { GatewayEvidence, GatewayStatement } from "../signaling/gateway.ts";
 export type { CarrierChoice } from "../transports/choosing.ts";

@@ -71,6 +71,14 @@ export class IncomingCall {
     return declined;
   }
 
+  /** @internal Takes the call in another way, which the server knows of. */
+  decideThrough<Value>(answer: () => Promise<Value>): Promise<Value> {
+    this.#decideOnce();
+    const call = answer();
+    this.#decided = call;
+    return call;
+  }
+
   #decideOnce(): void {
     if (this.#decided === undefined) return;
     throw new ParleyError({ code: "closed", message: "This call was already accepted or declined." });
