@@ -7,7 +7,7 @@ const WITHOUT_CLOCKS = [
   "test/interop/**/*.test.ts",
 ];
 
-const BY_EAR = ["test/browser/page/{echo,voices}.test.ts"];
+const BY_EAR = ["test/browser/page/{echo,voices,webrtc}.test.ts"];
 
 export default defineConfig({
   test: {

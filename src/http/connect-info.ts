@@ -1,3 +1,4 @@
+import type { Fault } from "../../codecs/result.ts";
 import { withToken } from "./url-tokens.ts";
 
 /** An agent that the server itself runs. */
@@ -15,6 +16,8 @@ export interface ConnectInfo {
   readonly websocket: { readonly url: string };
   /** AGTP over TLS, `agtp://host:port`: for programs, not for pages. */
   readonly tls: { readonly url: string; readonly certificate_hashes: readonly string[] } | null;
+  /** Whether WebRTC peers are taken now; `why` not, in a sentence. */
+  readonly webrtc: { readonly available: true } | { readonly available: false; readonly why: string };
   readonly residents: readonly ResidentListing[];
   /** Of Parley. */
   readonly version: string;
@@ -33,13 +36,15 @@ export interface ConnectFacts {
   readonly name: string;
   readonly webTransport: Dialled | undefined;
   readonly tls: Dialled | undefined;
+  /** Why no WebRTC peer is taken now, if so. */
+  readonly webRtcFault: Pick<Fault, "message"> | undefined;
   readonly residents: readonly ResidentListing[];
   readonly version: string;
 }
 
 /** The answer for a page of `origin`, with a fresh `token`. */
 export function connectInfo(facts: ConnectFacts, origin: string, token: string): ConnectInfo {
-  const { webTransport, tls } = facts;
+  const { webTransport, tls, webRtcFault } = facts;
   return {
     server: { agent_id: facts.agentId, name: facts.name },
     webtransport:
@@ -57,6 +62,7 @@ export function connectInfo(facts: ConnectFacts, origin: string, token: string):
             url: agtpUrlNamed(tls.origins, origin),
             certificate_hashes: tls.certificateHashes,
           },
+    webrtc: webRtcFault === undefined ? { available: true } : { available: false, why: webRtcFault.message },
     residents: facts.residents,
     version: facts.version,
   };

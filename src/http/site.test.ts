@@ -42,6 +42,7 @@ const page = (built = true): PageParts => ({
     webtransport: null,
     websocket: { url: `${origin.replace("http", "ws")}/agtp` },
     tls: null,
+    webrtc: { available: true },
     residents: [],
     version: "0.0.0",
   }),

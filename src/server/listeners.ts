@@ -277,6 +277,7 @@ function factsOf(options: ListenersOptions, udp: string | undefined, tcp: string
     name: config.name,
     webTransport: udp === undefined ? undefined : dialledAt(udp),
     tls: tcp === undefined ? undefined : dialledAt(tcp),
+    webRtcFault: options.desk().unavailable(),
     residents: options.residents(),
     version: VERSION,
   };

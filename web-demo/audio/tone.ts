@@ -6,7 +6,7 @@ import type { Voice } from "./voice.ts";
 export const TONE_NOTES_HZ: readonly number[] = [440, 554.37, 659.26];
 const NOTE_MS = 500;
 /** Rest after a turn, ms: an echo says the turn back in it. */
-const REST_MS = 4_000;
+export const REST_MS = 4_000;
 /** Rise and fall of each note, ms, so that none clicks. */
 const EDGE_MS = 15;
 const LOUDNESS = 0.25;
@@ -27,6 +27,11 @@ export function speakTone(audio: CallAudio, report: (error: unknown) => void): V
   };
   run().catch(report);
   return { stop: () => stopped.abort() };
+}
+
+/** One turn of notes as 16-bit samples. */
+export function toneTurn(clockRate: number): Int16Array {
+  return Int16Array.from(TONE_NOTES_HZ.flatMap((hz) => [...note(hz, clockRate)]));
 }
 
 /** One note as 16-bit samples. */

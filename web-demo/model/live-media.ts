@@ -1,4 +1,5 @@
 /** What moves many times a second in a call: painted from here, never through the page's state. */
+import type { PeerStats } from "@parley-rt/parley/agent";
 import { FrameStrip } from "./frame-strip.ts";
 import { LevelMeter } from "./level.ts";
 import { LivePictures } from "./live-pictures.ts";
@@ -14,6 +15,8 @@ export class LiveMedia {
   readonly roundTrip = new Series();
   readonly loss = new Series();
   readonly playoutDelay = new Series();
+  /** What the browser measured last, in a call over WebRTC. */
+  peerConnection: PeerStats | undefined;
   /** Another object with each change. */
   way: WayFacts = {
     heard: undefined,

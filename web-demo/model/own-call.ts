@@ -1,4 +1,4 @@
-import { type CallState, newCall, type PageState } from "./page-state.ts";
+import { type CallState, type CallWay, newCall, type PageState } from "./page-state.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -14,9 +14,10 @@ export class OwnCall {
     store: Store<PageState>,
     peer: { readonly agentId: string; readonly name: string },
     phase?: "calling" | "returning",
+    way?: CallWay,
   ) {
     this.#store = store;
-    this.#mine = newCall(peer.agentId, peer.name, phase);
+    this.#mine = newCall(peer.agentId, peer.name, phase, way);
     store.set({ call: this.#mine });
   }
 

@@ -5,6 +5,7 @@ import {
   isBusy,
   newCall,
   rootFacts,
+  wayOf,
   withMessage,
   withNotice,
 } from "./page-state.ts";
@@ -32,12 +33,13 @@ it("numbers notices and messages, and keeps the newest two hundred", () => {
   expect([call.messages.length, call.messages.at(-1)?.id]).toEqual([200, 250]);
 });
 
-it("tells line, call and carrier for the page's root", () => {
-  expect(rootFacts(FIRST_STATE)).toEqual({ line: "starting", state: "idle", carrier: "none" });
+it("tells line, call, carrier and how calls are made for the page's root", () => {
+  expect(rootFacts(FIRST_STATE)).toEqual({ line: "starting", state: "idle", carrier: "none", way: "signed" });
   const call = { ...newCall("e", "Echo"), phase: "up" as const };
   const line = { kind: "online", carrier: "websocket", why: "" } as const;
   expect(rootFacts({ ...FIRST_STATE, line, call })).toEqual({
     line: "online",
+    way: "signed",
     state: "up",
     carrier: "websocket",
   });
@@ -52,4 +54,12 @@ it("tells who listens of every change, until they leave", () => {
   store.set({ one: 9 });
   expect(seen).toEqual([{ one: 1, two: 3 }]);
   expect(store.state).toEqual({ one: 9, two: 3 });
+});
+
+it("makes calls over WebRTC where people want that and the server does it", () => {
+  const wanted = { ...FIRST_STATE, way: "gateway" } as const;
+  expect(wayOf(wanted)).toBe("gateway");
+  expect(rootFacts({ ...wanted, gatewayOff: "No worker is set up." }).way).toBe("signed");
+  // A call that is up goes on as it was made.
+  expect(rootFacts({ ...wanted, call: newCall("e", "Echo") }).way).toBe("signed");
 });

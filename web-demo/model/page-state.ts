@@ -26,8 +26,8 @@ export type Away = "me" | "peer";
 export interface CallEndpoint {
   readonly name: string;
   readonly agentId: string;
-  /** Public media key, hex: what signs the frames. */
-  readonly mediaKey: string;
+  /** Public media key, hex: what signs the frames. Undefined where the gateway alone knows it. */
+  readonly mediaKey: string | undefined;
   readonly scope: readonly string[];
 }
 
@@ -54,8 +54,40 @@ export interface ShownCapture {
   readonly caption: string;
 }
 
+/** How calls are made: over this page's own carrier, with its own signatures, or over WebRTC through the server's gateway. */
+export type CallWay = "signed" | "gateway";
+
+/** Who signs for this page in a call over WebRTC, and what it says that it verified. */
+export interface OwnGateway {
+  readonly agentId: string;
+  /** SHA-256 of this page's DTLS certificate, hex: what the evidence names. */
+  readonly fingerprint: string;
+  /** Frames of the other end, since the call began. */
+  readonly verified: number;
+  readonly refused: number;
+}
+
+/** Who signs for the other end. */
+export interface PeerGateway {
+  readonly agentId: string;
+  /** Who says that the gateway's peer may act for the other end, where that is known: `iss` of its token. */
+  readonly issuer: string | undefined;
+}
+
+/** The other end's picture as the browser decodes it. */
+export interface ShownPicture {
+  readonly stream: MediaStream;
+  /** Size, rate and codec as it comes now. */
+  readonly caption: string;
+}
+
 export interface CallState {
   readonly phase: CallPhase;
+  readonly way: CallWay;
+  /** Known once a call over WebRTC is up. */
+  readonly gateway: OwnGateway | undefined;
+  /** Undefined where the other end signs for itself. */
+  readonly peerGateway: PeerGateway | undefined;
   readonly peerId: string;
   readonly peerName: string;
   readonly sessionId: string | undefined;
@@ -75,6 +107,8 @@ export interface CallState {
   readonly source: string | undefined;
   readonly hasData: boolean;
   readonly streams: readonly StreamLine[];
+  /** What the other end shows in a call over WebRTC. */
+  readonly picture: ShownPicture | undefined;
   /** What this page shows of its own, oldest first. */
   readonly showing: readonly ShownCapture[];
   /** What people are being asked for, or the other end. */
@@ -98,6 +132,10 @@ export interface Ringing {
   readonly sessionId: string;
   readonly name: string;
   readonly agentId: string;
+  /** Who signs for the caller, where a gateway does. */
+  readonly gateway: PeerGateway | undefined;
+  /** Whether the caller takes an answer by a gateway. */
+  readonly takesGateway: boolean;
   /** What became of it elsewhere, in a sentence: it rings no longer. */
   readonly gone: string | undefined;
 }
@@ -130,6 +168,10 @@ export interface PageState {
   readonly sourceNotice: string | undefined;
   /** Whether calls that come in are to be heard. */
   readonly ringsAloud: boolean;
+  /** How people want their calls made. */
+  readonly way: CallWay;
+  /** Why this server makes none over WebRTC, in a sentence; undefined where it does, or is not known yet. */
+  readonly gatewayOff: string | undefined;
   /** What this page's connections go through. */
   readonly trouble: TroubleKind;
   /** How the next camera or screen is coded. */
@@ -153,6 +195,8 @@ export const FIRST_STATE: PageState = {
   fileName: undefined,
   sourceNotice: undefined,
   ringsAloud: true,
+  way: "signed",
+  gatewayOff: undefined,
   trouble: "none",
   pictureCodec: "vp8",
   renditions: 1,
@@ -163,9 +207,13 @@ export function newCall(
   peerId: string,
   peerName: string,
   phase: "calling" | "returning" = "calling",
+  way: CallWay = "signed",
 ): CallState {
   return {
     phase,
+    way,
+    gateway: undefined,
+    peerGateway: undefined,
     peerId,
     peerName,
     sessionId: undefined,
@@ -182,6 +230,7 @@ export function newCall(
     source: undefined,
     hasData: false,
     streams: [],
+    picture: undefined,
     showing: [],
     opening: undefined,
     away: undefined,
@@ -220,10 +269,16 @@ export function withMessage(call: CallState, message: Omit<DataLine, "id">): Cal
   return { ...call, messages: [...call.messages, { ...message, id }].slice(-LINES) };
 }
 
-/** What stands on the page's root for tests and style sheets: the states of the line and the call, and the carrier. */
-export function rootFacts(state: PageState): Readonly<Record<"line" | "state" | "carrier", string>> {
+/** How the next call is made: over WebRTC where people want that and the server does it. */
+export function wayOf({ way, gatewayOff }: PageState): CallWay {
+  return gatewayOff === undefined ? way : "signed";
+}
+
+/** What stands on the page's root for tests and style sheets: the states of the line and the call, the carrier, and how calls are made. */
+export function rootFacts(state: PageState): Readonly<Record<"line" | "state" | "carrier" | "way", string>> {
   return {
     line: state.line.kind,
+    way: state.call?.way ?? wayOf(state),
     state: state.call?.phase ?? "idle",
     carrier: state.line.kind === "online" ? state.line.carrier : "none",
   };

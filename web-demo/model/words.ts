@@ -12,6 +12,11 @@ const ENDED: Readonly<Record<string, string>> = {
   draining: "the server stopped",
   "detach-expired": "nobody came back to it in time",
   "peer-away": "nobody came back to it in time",
+  "peer-closed": "the peer connection was closed",
+  "ice-failed": "nothing came through any more",
+  "dtls-failed": "the encrypted connection did not come about",
+  "media-worker-lost": "the server's part for WebRTC stopped",
+  "token-expired": "the token had run out",
 };
 
 /** Sentences for error codes of the library. */
@@ -42,6 +47,11 @@ export const FAILED: Readonly<Record<string, string>> = {
   draining: "The server is about to stop and takes no new calls.",
   offline: "This page is offline. Try again when it is back.",
   closed: "This page is offline.",
+  "webrtc-unavailable": "This server takes no calls by WebRTC now.",
+  "codec-unsupported": "The two ends have no format in common.",
+  "fingerprint-mismatch": "The token is for another certificate than this page's, so no call was made.",
+  "token-required": "This server takes calls with an access token of an issuer that it trusts alone.",
+  "native-unavailable": "This browser has no WebRTC.",
   "buffer-full": "More sound waits to be sent than there is room for.",
 };
 

@@ -6,19 +6,19 @@ import { spelledOut } from "../model/scope-tokens.ts";
 /** The two ends: keys from the certificates that each signed, scopes from the terms in force. */
 export function endpointsOf(
   call: Call,
-  myName: string,
+  names: { readonly me: string; readonly peer: string },
 ): { readonly me: CallEndpoint; readonly peer: CallEndpoint } {
   const { session, leg } = call;
   const agentIdOf = (of: number) => session.core.payload.legs.find((one) => one.leg === of)?.agent_id ?? "";
   return {
     me: {
-      name: myName,
+      name: names.me,
       agentId: agentIdOf(leg),
       mediaKey: hex(session.mediaKey.ed25519),
       scope: scopeOf(call, leg),
     },
     peer: {
-      name: call.peer.name,
+      name: names.peer,
       agentId: call.peer.agentId,
       mediaKey: hex(session.peer.mediaKey.ed25519),
       scope: scopeOf(call, leg === 0 ? 1 : 0),

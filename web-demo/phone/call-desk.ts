@@ -1,9 +1,9 @@
 /** One call of this page: from before it is placed, accepted or taken up until its evidence is saved. */
 import { type Call, type CallOptions, type FrameFate, ParleyError } from "@parley-rt/parley/agent";
+import { signedLine } from "../audio/signed-line.ts";
 import { LiveMedia } from "../model/live-media.ts";
 import { OwnCall } from "../model/own-call.ts";
 import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
-import { mergeRecords, type SessionRecord } from "../model/record-line.ts";
 import { EVERYTHING, scopeWithin } from "../model/scope-tokens.ts";
 import { lossBetween } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
@@ -14,8 +14,11 @@ import type { Screen } from "../video/screen.ts";
 import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
 import { CallPictures } from "./call-pictures.ts";
+import type { Desk } from "./desk.ts";
 import { download } from "./download.ts";
+import { saveEvidence, sentenceOf } from "./evidence.ts";
 import { forgetCall, keepCall } from "./kept-call.ts";
+import { RecordReader } from "./record-reader.ts";
 import { SentRate } from "./sent-rate.ts";
 import type { CallSound } from "./sound.ts";
 import { TabSign } from "./tab-sign.ts";
@@ -29,11 +32,12 @@ const RECORDS_MS = 1_000;
 /** How long after the end records are still asked for: the closing statements come then, ms. */
 const LAST_RECORDS_MS = 3_000;
 
-export class CallDesk {
+export class CallDesk implements Desk {
   readonly live = new LiveMedia();
   readonly #store: Store<PageState>;
   readonly #own: OwnCall;
   readonly #sound: CallSound;
+  readonly #records: RecordReader;
   readonly #roundTrip: () => number | undefined;
   readonly #report: (error: unknown) => void;
   readonly #placing = new AbortController();
@@ -52,7 +56,6 @@ export class CallDesk {
   #timers: ReturnType<typeof setInterval>[] = [];
   #counted = { heard: 0, missing: 0 };
   readonly #rates = new SentRate();
-  #askingRecords = false;
 
   constructor(options: {
     readonly store: Store<PageState>;
@@ -70,11 +73,16 @@ export class CallDesk {
     this.#report = options.report;
     this.#over = options.over;
     this.#own = new OwnCall(options.store, options.peer, options.phase);
+    this.#records = new RecordReader(this.#own, options.report);
   }
 
   /** Aborted when people take the call back before it is answered. */
   get placing(): AbortSignal {
     return this.#placing.signal;
+  }
+
+  get sessionId(): string | undefined {
+    return this.#call?.id;
   }
 
   /** What the call is made or taken with. `offered`: the caller's scope, where it is taken. */
@@ -132,30 +140,32 @@ export class CallDesk {
   up(call: Call, since = Date.now()): void {
     this.#call = call;
     this.#recording = new Recording(call.audio.hears?.clockRate ?? 48_000);
-    const { name } = this.#store.state;
+    const { peerName: peer } = this.#own.state;
+    const names = { me: this.#store.state.name, peer };
     this.#update((state) => ({
       ...state,
-      ...endpointsOf(call, name),
+      ...endpointsOf(call, names),
       ...termsFacts(call),
       phase: "up",
       sessionId: call.id,
       since,
       hasData: call.data !== undefined,
+      peerGateway: call.peer.gateway,
     }));
-    call.on("interrupted", () =>
-      this.#notice(`${call.peer.name} interrupted: what waited to be said was dropped.`),
-    );
+    call.on("interrupted", () => this.#notice(`${peer} interrupted: what waited to be said was dropped.`));
     call.on("terms-changed", () =>
-      this.#update((state) => ({ ...state, ...endpointsOf(call, name), ...termsFacts(call) })),
+      this.#update((state) => ({ ...state, ...endpointsOf(call, names), ...termsFacts(call) })),
     );
     this.#watchConnections(call);
     watchVoice(call, {
+      name: peer,
       live: this.live,
       update: (change) => this.#update(change),
       notice: (text, tone) => this.#notice(text, tone),
     });
     this.#pictures = new CallPictures({
       call,
+      peer,
       live: this.live.pictures,
       update: (change) => this.#update(change),
       notice: (text, tone) => this.#notice(text, tone),
@@ -171,10 +181,10 @@ export class CallDesk {
     this.#keep(call);
     this.#timers = [
       setInterval(() => this.#sample(call), SAMPLE_MS),
-      setInterval(() => this.#records(call), RECORDS_MS),
+      setInterval(() => this.#records.ask(call), RECORDS_MS),
     ];
-    this.#records(call);
-    this.#sound.begin(call);
+    this.#records.ask(call);
+    this.#sound.begin(signedLine(call, this.#report));
     this.#hear(call).catch(this.#report);
     this.#readData(call).catch(this.#report);
     void call.ended.then((end) => {
@@ -182,7 +192,7 @@ export class CallDesk {
       this.#pictures?.end();
       void this.#here?.show(false);
       forgetCall();
-      this.#ended(endSentence(end, call.peer.name), end.reason);
+      this.#ended(endSentence(end, peer), end.reason);
     });
   }
 
@@ -225,7 +235,9 @@ export class CallDesk {
     const call = this.#up();
     this.#sound.silence();
     await this.#try(call.interrupt());
-    this.#notice(`You interrupted ${call.peer.name}. What it had said and you had not heard was dropped.`);
+    this.#notice(
+      `You interrupted ${this.#own.state.peerName}. What it had said and you had not heard was dropped.`,
+    );
   }
 
   async narrow(): Promise<void> {
@@ -251,17 +263,7 @@ export class CallDesk {
   }
 
   async saveEvidence(): Promise<void> {
-    const call = this.#call;
-    if (call === undefined) return;
-    this.#update((state) => ({ ...state, evidence: "fetching", evidenceProblem: undefined }));
-    try {
-      const bytes = await call.evidence();
-      if (this.#own.isShown)
-        download(evidenceName(this.#own.state), new Uint8Array(bytes), "application/json");
-      this.#update((now) => ({ ...now, evidence: "saved" }));
-    } catch (error) {
-      this.#update((now) => ({ ...now, evidence: "none", evidenceProblem: sentenceOf(error) }));
-    }
+    if (this.#call !== undefined) await saveEvidence(this.#own, this.#call);
   }
 
   saveSound(): void {
@@ -284,7 +286,7 @@ export class CallDesk {
 
   /** The page is online again: what the server recorded meanwhile can be read now. */
   backOnline(): void {
-    if (this.#call !== undefined) this.#records(this.#call);
+    if (this.#call !== undefined) this.#records.ask(this.#call);
   }
 
   /** Nothing of this call runs or is kept any more. */
@@ -385,31 +387,9 @@ export class CallDesk {
       this.#update((state) => ({ ...state, recordedSeconds }));
   }
 
-  #records(call: Call): void {
-    if (this.#askingRecords) return;
-    this.#askingRecords = true;
-    const after = this.#own.state.records.at(-1)?.seq;
-    call
-      .records(after)
-      .then((records) =>
-        this.#update((state) => ({
-          ...state,
-          records: mergeRecords(state.records, records),
-          since: beganAt(state.since, records),
-        })),
-      )
-      .catch((error: unknown) => {
-        // Asked for again in a moment; a connection that is gone is told elsewhere.
-        if (!(error instanceof ParleyError)) this.#report(error);
-      })
-      .finally(() => {
-        this.#askingRecords = false;
-      });
-  }
-
   /** What becomes of the two ends' connections while it goes on. */
   #watchConnections(call: Call): void {
-    const { name } = call.peer;
+    const { peerName: name } = this.#own.state;
     const away = (who: CallState["away"]) => {
       this.#drawGap();
       this.#drawnTo = who === undefined ? undefined : performance.now();
@@ -450,7 +430,7 @@ export class CallDesk {
   #keep(call: Call): void {
     const { since = Date.now(), me } = this.#own.state;
     if (me === undefined || this.#own.state.phase !== "up") return;
-    const { agentId, name } = call.peer;
+    const { peerId: agentId, peerName: name } = this.#own.state;
     keepCall({
       sessionId: call.id,
       agentId: me.agentId,
@@ -478,16 +458,4 @@ export class CallDesk {
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
   }
-}
-
-/** When the call came up: one that was taken up began with its first record. */
-function beganAt(since: number | undefined, [first]: readonly SessionRecord[]): number | undefined {
-  if (first === undefined || first.seq !== 0) return since;
-  const began = Date.parse(first.at);
-  return since === undefined || Number.isNaN(began) ? since : Math.min(since, began);
-}
-
-function sentenceOf(error: unknown): string {
-  const code = error instanceof ParleyError ? error.code : "unknown";
-  return failureSentence(code, error instanceof Error ? error.message : String(error));
 }

@@ -12,6 +12,8 @@ import { linesOf } from "./stream-lines.ts";
 
 export interface CallPicturesOptions {
   readonly call: Call;
+  /** Name of the other end. */
+  readonly peer: string;
   readonly live: LivePictures;
   readonly update: (change: (call: CallState) => CallState) => void;
   readonly notice: (text: string, tone?: Notice["tone"]) => void;
@@ -26,6 +28,8 @@ export interface CallPicturesOptions {
 interface Showing {
   readonly sender: PictureSender;
   readonly stream: VideoStream;
+  /** It was opened to show this, and goes with it. */
+  readonly isOwn: boolean;
 }
 
 /** A picture of which nothing came for so long is not shown any more, ms. */
@@ -145,22 +149,34 @@ export class CallPictures {
   }
 
   async #open(capture: Capture): Promise<void> {
-    const { call, choice, report } = this.#options;
-    const { codec, renditions } = choice();
-    const { width: maxWidth, height: maxHeight } = capture.size;
-    const wanted = { codecs: [codec], renditions, maxWidth, maxHeight, direction: "sendonly" } as const;
+    const { report } = this.#options;
+    const free = this.#freeStream();
     try {
-      const stream = await call.open({ modality: "video", ...wanted });
+      const stream = free ?? (await this.#openFor(capture));
       // A picture that is made on while its stream ends is no fault.
       const sender = new PictureSender(capture, stream, (error) => {
         if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
       });
-      this.#showing.set(capture.kind, { sender, stream });
+      this.#showing.set(capture.kind, { sender, stream, isOwn: free === undefined });
       capture.whenOver(() => void this.#stop(capture.kind).catch(report));
     } catch (error) {
       capture.stop();
       throw error;
     }
+  }
+
+  /** A video that the call came with goes both ways: what this end shows first goes there. */
+  #freeStream(): VideoStream | undefined {
+    const { video } = this.#options.call;
+    const isUsed = [...this.#showing.values()].some(({ stream }) => stream === video);
+    return video?.direction === "sendrecv" && video.state === "open" && !isUsed ? video : undefined;
+  }
+
+  async #openFor({ size: { width: maxWidth, height: maxHeight } }: Capture): Promise<VideoStream> {
+    const { call, choice } = this.#options;
+    const { codec, renditions } = choice();
+    const wanted = { codecs: [codec], renditions, maxWidth, maxHeight, direction: "sendonly" } as const;
+    return await call.open({ modality: "video", ...wanted });
   }
 
   async #stop(kind: CaptureKind): Promise<void> {
@@ -169,18 +185,18 @@ export class CallPictures {
     this.#showing.delete(kind);
     showing.sender.stop();
     this.follow();
-    await showing.stream.close();
+    if (showing.isOwn) await showing.stream.close();
     this.follow();
   }
 
   #refused(kind: CaptureKind, error: unknown): void {
-    const { call, notice, report } = this.#options;
+    const { peer, notice, report } = this.#options;
     if (error instanceof CaptureRefused) {
       const why = error.code === "refused" ? "was not allowed" : "was not found";
       notice(`Your ${WHAT[kind]} ${why}.`, "warning");
     } else if (error instanceof ParleyError) {
       const sentence = failureSentence(error.code, error.message);
-      notice(`${call.peer.name} does not see your ${WHAT[kind]}: ${sentence}`, "warning");
+      notice(`${peer} does not see your ${WHAT[kind]}: ${sentence}`, "warning");
     } else report(error);
   }
 }

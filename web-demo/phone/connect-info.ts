@@ -4,6 +4,8 @@ export interface ConnectInfo {
   /** `certificate_hashes`: SHA-256 in hex, empty where the browser's own roots vouch. */
   readonly webtransport: { readonly url: string; readonly certificate_hashes: readonly string[] } | null;
   readonly websocket: { readonly url: string };
+  /** Whether the server takes calls over WebRTC, and why it does not, in a sentence. */
+  readonly webrtc: { readonly available: true } | { readonly available: false; readonly why: string };
   readonly residents: readonly { readonly agent_id: string; readonly name: string; readonly kind: string }[];
   readonly version: string;
 }

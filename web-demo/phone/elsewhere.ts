@@ -18,14 +18,15 @@ export class Elsewhere {
     this.#store.set({ elsewhere: [...others, call] });
   }
 
-  /** Asks for them; `names` are of the agents that the server knows. */
+  /** Asks for them; `names` are of the agents that the server knows, `own` is the session that this tab has over WebRTC. */
   async ask(
     agent: Agent,
     names: readonly { readonly agentId: string; readonly name: string }[],
+    own: string | undefined,
   ): Promise<void> {
     const sessions = await agent.sessions();
     if (agent.id !== this.#store.state.agentId) return;
-    const here = new Set(agent.calls.map(({ id }) => id));
+    const here = new Set([own, ...agent.calls.map(({ id }) => id)]);
     const elsewhere = sessions
       .filter(({ sessionId }) => !here.has(sessionId))
       .map(({ sessionId, peer, attached }) => ({

@@ -2,6 +2,8 @@
 import {
   Agent,
   type AgentIdentity,
+  acceptThroughGateway,
+  callThroughGateway,
   forgetIdentity,
   openIdentity,
   ParleyError,
@@ -14,19 +16,24 @@ import type { LiveMedia } from "../model/live-media.ts";
 import { nameFrom } from "../model/own-name.ts";
 import {
   type CallPhase,
+  type CallWay,
   FIRST_STATE,
   isBusy,
   isRingingAloud,
   type PageState,
   type SourceKind,
+  wayOf,
 } from "../model/page-state.ts";
 import { Store } from "../model/store.ts";
 import { failureSentence } from "../model/words.ts";
 import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
+import { keepWay, keptWay } from "./call-way.ts";
 import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
+import type { Desk } from "./desk.ts";
 import { Elsewhere } from "./elsewhere.ts";
+import { GatewayDesk } from "./gateway-desk.ts";
 import { forgetCall, type KeptCall, keptCall } from "./kept-call.ts";
 import {
   forgetGuest,
@@ -58,7 +65,7 @@ export class Phone implements PageActions {
   readonly #sound = new CallSound(this.store, (error) => this.#report(error));
   readonly #ringing = new RingingCalls(this.store, {
     isAnotherFree: async () => (await this.#free?.isShownElsewhere()) === true,
-    takenElsewhere: ({ sessionId, caller }) => this.#elsewhere.taken(sessionId, caller),
+    takenElsewhere: ({ call, caller }) => this.#elsewhere.taken(call.sessionId, caller),
   });
   readonly #elsewhere = new Elsewhere(this.store);
   /** Between this page and every carrier; clear unless people choose trouble. */
@@ -67,7 +74,7 @@ export class Phone implements PageActions {
   /** This tab goes by its name, and could take a call: for the other tabs to see. */
   #present: TabSign | undefined;
   #free: TabSign | undefined;
-  #desk: CallDesk | undefined;
+  #desk: Desk | undefined;
   #residents: ConnectInfo["residents"] = [];
   #hasWebTransport = true;
   /** Rises with every agent that this page begins to be: what an earlier one still brings is dropped. */
@@ -93,7 +100,7 @@ export class Phone implements PageActions {
     this.store.subscribe((state) => {
       void this.#free?.show(state.line.kind === "online" && !isBusy(state));
     });
-    this.store.set({ ringsAloud: ringsAloud() });
+    this.store.set({ ringsAloud: ringsAloud(), way: keptWay(location.search) });
     this.#become(keptName())
       .then(() => this.#forgetGuests(guestsToForget()))
       .catch((error: unknown) => this.#giveUp(error));
@@ -102,11 +109,19 @@ export class Phone implements PageActions {
   call(agentId: string, name: string): void {
     const agent = this.#agent;
     if (agent === undefined || isBusy(this.store.state)) return;
+    if (wayOf(this.store.state) === "gateway") {
+      const desk = this.#newGatewayDesk({ agentId, name });
+      callThroughGateway(agent, agentId, desk.options())
+        .then((call) => desk.up(call))
+        .catch((error: unknown) => desk.failed(error));
+      return;
+    }
     const desk = this.#newDesk({ agentId, name });
     agent
       .call(agentId, {
         ...desk.options(),
         ...wantedProfile(location.search),
+        gateways: "accept",
         model: "persistent",
         signal: desk.placing,
         onRinging: () => desk.ringing(),
@@ -117,10 +132,20 @@ export class Phone implements PageActions {
 
   accept(sessionId: string): void {
     const incoming = this.#ringing.get(sessionId);
-    if (incoming === undefined || isBusy(this.store.state)) return;
-    const desk = this.#newDesk(incoming.caller);
-    incoming
-      .accept(desk.options(incoming.offer.payload.scope))
+    const agent = this.#agent;
+    if (incoming === undefined || agent === undefined || isBusy(this.store.state)) return;
+    const { caller, takesGateway } = incoming;
+    if (takesGateway && wayOf(this.store.state) === "gateway") {
+      const desk = this.#newGatewayDesk(caller);
+      acceptThroughGateway(agent, incoming.call, desk.options())
+        .then((call) => desk.up(call))
+        .catch((error: unknown) => desk.failed(error))
+        .finally(() => this.#ringing.stop(sessionId));
+      return;
+    }
+    const desk = this.#newDesk(caller);
+    incoming.call
+      .accept({ ...desk.options(incoming.call.offer.payload.scope), video: { renditions: 1 } })
       .then((call) => desk.up(call))
       .catch((error: unknown) => desk.failed(error))
       .finally(() => this.#ringing.stop(sessionId));
@@ -129,7 +154,7 @@ export class Phone implements PageActions {
   decline(sessionId: string): void {
     this.#ringing
       .get(sessionId)
-      ?.decline()
+      ?.call.decline()
       .catch((error: unknown) => this.#report(error));
     this.#ringing.stop(sessionId);
   }
@@ -165,23 +190,23 @@ export class Phone implements PageActions {
   }
 
   muteStream(id: number): void {
-    this.#desk?.muteStream(id);
+    this.#signed?.muteStream(id);
   }
 
   holdStream(id: number): void {
-    this.#desk?.holdStream(id);
+    this.#signed?.holdStream(id);
   }
 
   closeStream(id: number): void {
-    this.#desk?.closeStream(id).catch((error: unknown) => this.#report(error));
+    this.#signed?.closeStream(id).catch((error: unknown) => this.#report(error));
   }
 
   narrow(): void {
-    this.#desk?.narrow().catch((error: unknown) => this.#report(error));
+    this.#signed?.narrow().catch((error: unknown) => this.#report(error));
   }
 
   tamper(): void {
-    this.#desk?.tamper();
+    this.#signed?.tamper();
   }
 
   send(typed: string): void {
@@ -224,10 +249,15 @@ export class Phone implements PageActions {
     this.store.set({ ringsAloud: isAloud });
   }
 
+  chooseWay(way: CallWay): void {
+    keepWay(way);
+    this.store.set({ way });
+  }
+
   trouble(kind: TroubleKind): void {
     this.#network.change(TROUBLES[kind].conditions);
     this.store.set({ trouble: kind });
-    this.#desk?.networkChanged(kind);
+    this.#signed?.networkChanged(kind);
   }
 
   chooseSource(kind: SourceKind, file?: File): void {
@@ -317,7 +347,10 @@ export class Phone implements PageActions {
     const info = await fetchConnectInfo();
     this.#residents = info.residents;
     this.#hasWebTransport = info.webtransport !== null;
-    this.store.set({ version: info.version });
+    this.store.set({
+      version: info.version,
+      gatewayOff: info.webrtc.available ? undefined : info.webrtc.why,
+    });
     return addressOf(info);
   }
 
@@ -340,7 +373,7 @@ export class Phone implements PageActions {
           ...this.#residents.map(({ agent_id: agentId, name }) => ({ agentId, name })),
           ...directory,
         ];
-        await this.#elsewhere.ask(agent, names);
+        await this.#elsewhere.ask(agent, names, this.#desk?.sessionId);
       })
       // Asked for again in a moment; a connection that is gone is told by the line.
       .catch((error: unknown) => {
@@ -353,7 +386,7 @@ export class Phone implements PageActions {
     phase: Extract<CallPhase, "calling" | "returning"> = "calling",
   ): CallDesk {
     this.#desk?.leave();
-    this.#desk = new CallDesk({
+    const desk = new CallDesk({
       store: this.store,
       sound: this.#sound,
       peer,
@@ -365,7 +398,26 @@ export class Phone implements PageActions {
       },
       report: (error) => this.#report(error),
     });
-    return this.#desk;
+    this.#desk = desk;
+    return desk;
+  }
+
+  #newGatewayDesk(peer: { readonly agentId: string; readonly name: string }): GatewayDesk {
+    this.#desk?.leave();
+    const desk = new GatewayDesk({
+      store: this.store,
+      sound: this.#sound,
+      peer,
+      over: () => this.#askForLists(),
+      report: (error) => this.#report(error),
+    });
+    this.#desk = desk;
+    return desk;
+  }
+
+  /** The call whose frames this page signs itself. */
+  get #signed(): CallDesk | undefined {
+    return this.#desk instanceof CallDesk ? this.#desk : undefined;
   }
 
   /** Nobody goes by these names any more: their keys are of no use. */

@@ -1,14 +1,24 @@
 /** The calls that ring at this page, and at every other tab of the same agent. */
 import { type IncomingCall, ParleyError } from "@parley-rt/parley/agent";
-import { isBusy, type PageState } from "../model/page-state.ts";
+import { shortFingerprint } from "../model/fingerprint.ts";
+import { isBusy, type PageState, type PeerGateway } from "../model/page-state.ts";
 import type { Store } from "../model/store.ts";
 import { declinedElsewhere } from "../model/words.ts";
 
 /** How long the page says that a call was declined in another tab, ms. */
 const SAID_FOR_MS = 6_000;
 
-interface RingingCall {
+/** A call that rings here. */
+export interface Offered {
   readonly call: IncomingCall;
+  /** Who calls: where a gateway signs for the caller, the one that it signs for. */
+  readonly caller: { readonly agentId: string; readonly name: string };
+  readonly gateway: PeerGateway | undefined;
+  /** Whether the caller takes an answer by a gateway. */
+  readonly takesGateway: boolean;
+}
+
+interface RingingCall extends Offered {
   readonly decided: () => void;
   /** What became of it, once it rings no longer. */
   gone: string | undefined;
@@ -17,7 +27,7 @@ interface RingingCall {
 export class RingingCalls {
   readonly #store: Store<PageState>;
   readonly #isAnotherFree: () => Promise<boolean>;
-  readonly #takenElsewhere: (call: IncomingCall) => void;
+  readonly #takenElsewhere: (call: Offered) => void;
   readonly #ringing = new Map<string, RingingCall>();
 
   constructor(
@@ -26,7 +36,7 @@ export class RingingCalls {
       /** Whether another tab of this agent could take a call now. */
       readonly isAnotherFree: () => Promise<boolean>;
       /** Another tab took a call that rang here. */
-      readonly takenElsewhere: (call: IncomingCall) => void;
+      readonly takenElsewhere: (call: Offered) => void;
     },
   ) {
     this.#store = store;
@@ -42,14 +52,14 @@ export class RingingCalls {
       return;
     }
     const { promise: isDecided, resolve: decided } = Promise.withResolvers<void>();
-    this.#ringing.set(call.sessionId, { call, decided, gone: undefined });
+    this.#ringing.set(call.sessionId, { ...this.#offerOf(call), decided, gone: undefined });
     this.#show();
     call.cancelled.addEventListener("abort", () => this.#cancelled(call));
     await isDecided;
   }
 
-  get(sessionId: string): IncomingCall | undefined {
-    return this.#ringing.get(sessionId)?.call;
+  get(sessionId: string): Offered | undefined {
+    return this.#ringing.get(sessionId);
   }
 
   /** It is decided here, and no longer shown. */
@@ -64,28 +74,43 @@ export class RingingCalls {
   }
 
   #cancelled(call: IncomingCall): void {
-    const { sessionId, caller } = call;
+    const { sessionId } = call;
     const ringing = this.#ringing.get(sessionId);
     const reason: unknown = call.cancelled.reason;
     if (ringing === undefined) return;
     const answer =
       reason instanceof ParleyError && reason.code === "answered-elsewhere" ? reason.details : {};
-    if (answer.status === "accepted") this.#takenElsewhere(call);
+    if (answer.status === "accepted") this.#takenElsewhere(ringing);
     if (answer.status !== "rejected") {
       this.stop(sessionId);
       return;
     }
-    ringing.gone = declinedElsewhere(caller.name);
+    ringing.gone = declinedElsewhere(ringing.caller.name);
     ringing.decided();
     this.#show();
     setTimeout(() => this.stop(sessionId), SAID_FOR_MS);
   }
 
+  #offerOf(call: IncomingCall): Offered {
+    const { gateway, agentId, name } = call.caller;
+    const takesGateway = call.offer.payload.gateways === true;
+    if (gateway === undefined) return { call, caller: { agentId, name }, gateway: undefined, takesGateway };
+    const { subject, issuer } = gateway;
+    const known = this.#store.state.dial.find((entry) => entry.agentId === subject);
+    return {
+      call,
+      caller: { agentId: subject, name: known?.name ?? shortFingerprint(subject) },
+      gateway: { agentId: gateway.agentId, issuer },
+      takesGateway,
+    };
+  }
+
   #show(): void {
-    const incoming = [...this.#ringing.values()].map(({ call, gone }) => ({
+    const incoming = [...this.#ringing.values()].map(({ call, caller, gateway, takesGateway, gone }) => ({
       sessionId: call.sessionId,
-      name: call.caller.name,
-      agentId: call.caller.agentId,
+      ...caller,
+      gateway,
+      takesGateway,
       gone,
     }));
     this.#store.set({ incoming });

@@ -1,8 +1,6 @@
 /** The sound of calls: what this end speaks with, and the loudspeaker. */
-import { type Call, type Loudspeaker, openLoudspeaker, ParleyError } from "@parley-rt/parley/agent";
-import { decodeFile, speakSamples } from "../audio/file.ts";
-import { speakMicrophone } from "../audio/microphone.ts";
-import { speakTone } from "../audio/tone.ts";
+import { type Loudspeaker, openLoudspeaker, ParleyError } from "@parley-rt/parley/agent";
+import type { SoundLine } from "../audio/sound-line.ts";
 import type { Voice } from "../audio/voice.ts";
 import type { PageState, SourceKind } from "../model/page-state.ts";
 import type { Store } from "../model/store.ts";
@@ -10,12 +8,8 @@ import type { Store } from "../model/store.ts";
 export class CallSound {
   readonly #store: Store<PageState>;
   readonly #report: (error: unknown) => void;
-  /** A voice that speaks on while its call ends is no fault. */
-  readonly #lateWord = (error: unknown): void => {
-    if (!(error instanceof ParleyError) || error.code !== "closed") this.#report(error);
-  };
   #file: File | undefined;
-  #call: Call | undefined;
+  #line: SoundLine | undefined;
   #voice: Voice | undefined;
   #loudspeaker: Loudspeaker | undefined;
   /** Rises with every choice: what an earlier one still brings is stopped. */
@@ -34,14 +28,14 @@ export class CallSound {
   }
 
   /** A call is up: speaks into it, and plays it. */
-  begin(call: Call): void {
-    this.#call = call;
+  begin(line: SoundLine): void {
+    this.#line = line;
     this.#speak();
-    const { hears } = call.audio;
-    if (hears === undefined) return;
-    openLoudspeaker({ clockRate: hears.clockRate })
+    const { playedAt: clockRate } = line;
+    if (clockRate === undefined) return;
+    openLoudspeaker({ clockRate })
       .then(async (loudspeaker) => {
-        if (call !== this.#call) {
+        if (line !== this.#line) {
           await loudspeaker.close();
           return;
         }
@@ -68,7 +62,7 @@ export class CallSound {
 
   /** The call is over. Idempotent. */
   end(): void {
-    this.#call = undefined;
+    this.#line = undefined;
     this.#hush();
     this.#loudspeaker?.close().catch(this.#report);
     this.#loudspeaker = undefined;
@@ -76,10 +70,13 @@ export class CallSound {
 
   #speak(): void {
     this.#hush();
-    const call = this.#call;
-    if (call === undefined || call.audio.sends === undefined) return;
+    const { speak } = this.#line ?? {};
+    if (speak === undefined) return;
     const turn = this.#turn;
-    this.#voiceOf(call)
+    const { source } = this.#store.state;
+    if (source === "file" && this.#file !== undefined) this.#store.set({ sourceNotice: undefined });
+    const over = () => this.#store.set({ sourceNotice: "The file is over." });
+    speak(source, this.#file, over)
       .then((voice) => {
         if (turn === this.#turn) this.#voice = voice;
         else voice.stop();
@@ -93,20 +90,6 @@ export class CallSound {
     this.#turn += 1;
     this.#voice?.stop();
     this.#voice = undefined;
-  }
-
-  async #voiceOf({ audio }: Call): Promise<Voice> {
-    const { source } = this.#store.state;
-    if (source === "tone") return speakTone(audio, this.#lateWord);
-    if (source === "file" && this.#file !== undefined) {
-      this.#store.set({ sourceNotice: undefined });
-      const samples = await decodeFile(this.#file, audio.sends?.clockRate ?? 48_000);
-      return speakSamples(audio, samples, {
-        over: () => this.#store.set({ sourceNotice: "The file is over." }),
-        report: this.#lateWord,
-      });
-    }
-    return await speakMicrophone(audio, this.#lateWord);
   }
 
   /** Without the chosen source the call goes on with a tone, and the page says why. */

@@ -1,4 +1,4 @@
-import type { SourceKind } from "../model/page-state.ts";
+import type { CallWay, SourceKind } from "../model/page-state.ts";
 import type { VideoCodecName } from "../model/video-codec.ts";
 import type { TroubleKind } from "../phone/troubles.ts";
 
@@ -37,6 +37,8 @@ export interface PageActions {
   reconnect(): void;
   /** Whether calls that come in are to be heard. */
   ringAloud(isAloud: boolean): void;
+  /** How the next calls are made. */
+  chooseWay(way: CallWay): void;
   /** Sends what goes through this page's connections through such a network from now on. */
   trouble(kind: TroubleKind): void;
   chooseSource(kind: SourceKind, file?: File): void;

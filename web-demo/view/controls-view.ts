@@ -57,8 +57,9 @@ export class ControlsView {
     const isOver = call.phase === "ended" || call.phase === "failed";
     // What is taken up again was up: there is nothing to take back.
     this.element.hidden = isOver || call.phase === "returning";
-    for (const one of [this.#mute, this.#camera, this.#screen, this.#interrupt, this.#narrow, this.#tamper])
-      one.hidden = !isUp;
+    for (const one of [this.#mute, this.#camera, this.#screen, this.#interrupt]) one.hidden = !isUp;
+    // Over WebRTC this page has neither frames to alter nor a signature to give anything up with.
+    for (const one of [this.#narrow, this.#tamper]) one.hidden = !isUp || call.way === "gateway";
     for (const [one, kind] of [
       [this.#camera, "camera"],
       [this.#screen, "screen"],

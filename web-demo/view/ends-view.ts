@@ -56,6 +56,7 @@ interface Verdict {
 
 /** What can be said of the two ends now: this one, then the other. */
 function verdicts(call: CallState, live: LiveMedia, isRecent: boolean): readonly [Verdict, Verdict] {
+  if (call.way === "gateway") return [mineByGateway(call), theirsByGateway(call)];
   const { sent } = live.sent.totals;
   const { verified } = live.heard.totals;
   if (call.phase !== "up") {
@@ -65,6 +66,20 @@ function verdicts(call: CallState, live: LiveMedia, isRecent: boolean): readonly
     ];
   }
   return [mine(call, sent), theirs(call, verified, isRecent)];
+}
+
+function mineByGateway(call: CallState): Verdict {
+  if (call.away === "me") return { text: "No connection: nothing is sent", tone: "bad" };
+  if (call.muted) return { text: "Muted: nothing is sent", tone: "plain" };
+  return { text: "Signed by the gateway, not here", tone: "plain" };
+}
+
+function theirsByGateway({ away, gateway }: CallState): Verdict {
+  if (away === "me") return { text: "No connection: nothing comes", tone: "plain" };
+  const { verified = 0, refused = 0 } = gateway ?? {};
+  if (refused > 0) return { text: `${refused} frames refused by the gateway`, tone: "bad" };
+  if (verified === 0) return { text: "Nothing heard yet", tone: "plain" };
+  return { text: `Verified by the gateway, not here: ${verified} frames`, tone: "plain" };
 }
 
 function mine(call: CallState, sent: number): Verdict {
@@ -82,7 +97,8 @@ function theirs(call: CallState, verified: number, isRecent: boolean): Verdict {
   if (call.away === "peer") return { text: "Away: its connection was lost", tone: "bad" };
   if (verified === 0) return { text: "Nothing heard yet", tone: "plain" };
   if (!isRecent) return { text: "Silent: nothing to verify", tone: "plain" };
-  const how = call.profile === "frame" ? "signed by this key" : "tagged by this key for yours";
+  const whose = call.peerGateway === undefined ? "this key" : "its gateway's key";
+  const how = call.profile === "frame" ? `signed by ${whose}` : `tagged by ${whose} for yours`;
   return { text: `Verified: ${how}`, tone: "good" };
 }
 
@@ -98,6 +114,7 @@ class EndView {
   readonly #mediaKey: KeyDetails;
   readonly #agentId: KeyDetails;
   readonly #scopes: RowList<string>;
+  readonly #scope: HTMLElement;
   #percent = -1;
 
   constructor(id: "me" | "peer", who: string) {
@@ -113,6 +130,7 @@ class EndView {
     this.#speaking.dataset.testid = `${id}-speaking`;
     const scopes = el("ul", { class: "scopes", "data-testid": `${id}-scope` });
     this.#scopes = new RowList(scopes, String, scopeRow);
+    this.#scope = el("div", {}, el("span", { class: "label" }, "Scope communication:"), scopes);
     this.element = el(
       "article",
       { class: `panel end ${id}`, "data-testid": id },
@@ -124,13 +142,7 @@ class EndView {
       ),
       this.#meter,
       this.#verdict,
-      el(
-        "div",
-        { class: "facts" },
-        this.#mediaKey.element,
-        this.#agentId.element,
-        el("div", {}, el("span", { class: "label" }, "Scope communication:"), scopes),
-      ),
+      el("div", { class: "facts" }, this.#mediaKey.element, this.#agentId.element, this.#scope),
     );
   }
 
@@ -147,6 +159,8 @@ class EndView {
     this.#mediaKey.show(end.mediaKey);
     this.#agentId.show(end.agentId);
     this.#scopes.show(end.scope);
+    // What only the gateway signed is in the evidence.
+    this.#scope.hidden = end.mediaKey === undefined;
   }
 
   level(meter: LevelMeter, now: number, isLive: boolean, speaks: boolean): void {

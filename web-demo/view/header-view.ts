@@ -2,7 +2,7 @@
 
 import { LONGEST_NAME } from "../model/own-name.ts";
 import type { Line, PageState } from "../model/page-state.ts";
-import { isBusy } from "../model/page-state.ts";
+import { isBusy, wayOf } from "../model/page-state.ts";
 import { carrierName } from "../model/words.ts";
 import type { PageActions } from "./actions.ts";
 import { button, el, setText } from "./dom.ts";
@@ -82,7 +82,8 @@ export class HeaderView {
     setText(this.#line, lineText(line));
     this.#carrierDetails.hidden = line.kind !== "online";
     if (line.kind === "online") {
-      setText(this.#carrier, `by ${carrierName(line.carrier)}`);
+      const calls = wayOf(state) === "gateway" ? ", calls by WebRTC" : "";
+      setText(this.#carrier, `by ${carrierName(line.carrier)}${calls}`);
       setText(this.#why, line.why);
     }
     this.#who.hidden = state.name === "";

@@ -19,12 +19,13 @@ export class MessagesView {
   readonly #hint = el("p", { class: "hint" });
   readonly #form: HTMLFormElement;
   #shown = 0;
+  #isSigned = true;
 
   constructor(actions: PageActions) {
     this.#rows = new RowList(
       this.#log,
       ({ id }) => String(id),
-      (line) => messageRow(line),
+      (line) => messageRow(line, this.#isSigned),
     );
     this.#form = el(
       "form",
@@ -57,6 +58,7 @@ export class MessagesView {
   }
 
   show(call: CallState, name: string): void {
+    this.#isSigned = call.way === "signed";
     this.element.dataset.peer = name;
     this.#rows.show(call.messages);
     const isUp = call.phase === "up" && call.hasData;
@@ -67,7 +69,9 @@ export class MessagesView {
       call.phase === "up" && !call.hasData
         ? "The other end took no data stream."
         : isUp
-          ? "Messages are signed and checked like the voice, and arrive in order."
+          ? this.#isSigned
+            ? "Messages are signed and checked like the voice, and arrive in order."
+            : "Messages are signed and checked by the gateway, like the voice, and arrive in order."
           : "There were no messages.",
     );
     const newest = call.messages.at(-1)?.id ?? 0;
@@ -78,14 +82,19 @@ export class MessagesView {
   }
 }
 
-function messageRow(line: DataLine): Row<DataLine> {
+function messageRow(line: DataLine, isSigned: boolean): Row<DataLine> {
   const time = new Date(line.at);
   const element = el(
     "li",
     { class: line.mine ? "mine" : "theirs" },
-    el("span", { class: "label" }, line.mine ? "You, signed here" : "Verified, from the other end"),
+    el("span", { class: "label" }, labelOf(line, isSigned)),
     el("pre", {}, messageText(line.value)),
     el("time", { datetime: time.toISOString() }, time.toLocaleTimeString()),
   );
   return { element, update() {} };
+}
+
+function labelOf({ mine }: DataLine, isSigned: boolean): string {
+  if (isSigned) return mine ? "You, signed here" : "Verified, from the other end";
+  return mine ? "You, signed by the gateway" : "From the other end, by the gateway's word";
 }

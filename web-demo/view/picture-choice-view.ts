@@ -31,6 +31,7 @@ export class PictureChoiceView {
   show({ pictureCodec, renditions, call }: PageState): void {
     for (const [codec, radio] of this.#radios) radio.checked = codec === pictureCodec;
     this.#twice.checked = renditions === 2;
-    this.element.hidden = call?.phase !== "up";
+    // Over WebRTC the browser and the gateway settle it.
+    this.element.hidden = call?.phase !== "up" || call.way === "gateway";
   }
 }

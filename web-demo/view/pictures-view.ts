@@ -1,5 +1,5 @@
 /** The pictures of a call: those that come, each with the mark that its units were verified, and one's own. */
-import type { CallState, ShownCapture } from "../model/page-state.ts";
+import type { CallState, ShownCapture, ShownPicture } from "../model/page-state.ts";
 import type { Screen } from "../video/screen.ts";
 import { el, type Row, RowList, setAttribute, setText } from "./dom.ts";
 
@@ -10,8 +10,10 @@ export class PicturesView {
   readonly element: HTMLElement;
   readonly #seen: RowList<Screen>;
   readonly #own: RowList<ShownCapture>;
+  readonly #played: RowList<ShownPicture>;
   readonly #figures = new Map<Screen, SeenFigure>();
   #peer = "";
+  #signer = "";
 
   constructor() {
     const seen = el("div", { class: "pictures-seen" });
@@ -21,18 +23,27 @@ export class PicturesView {
       ({ id }) => String(id),
       (screen) => this.#figure(screen),
     );
+    const played = el("div", { class: "pictures-seen" });
+    this.#played = new RowList(
+      played,
+      ({ stream }) => stream.id,
+      (picture) => playedFigure(picture, this.#peer),
+    );
     this.#own = new RowList(own, ({ stream }) => stream.id, ownFigure);
     this.element = el(
       "section",
       { class: "pictures", "aria-label": "Pictures", "data-testid": "pictures" },
       seen,
+      played,
       own,
     );
   }
 
   show(call: CallState): void {
     this.#peer = call.peerName;
+    this.#signer = call.peerGateway === undefined ? call.peerName : `the gateway of ${call.peerName}`;
     this.#own.show(call.showing);
+    this.#played.show(call.picture === undefined ? [] : [call.picture]);
   }
 
   /** Paints what is due. */
@@ -40,12 +51,13 @@ export class PicturesView {
     for (const known of this.#figures.keys()) if (!screens.includes(known)) this.#figures.delete(known);
     this.#seen.show(screens);
     const isUp = call.phase === "up";
-    this.element.hidden = !isUp || (screens.length === 0 && call.showing.length === 0);
+    const isEmpty = screens.length === 0 && call.showing.length === 0 && call.picture === undefined;
+    this.element.hidden = !isUp || isEmpty;
     for (const screen of screens) this.#figures.get(screen)?.paint(screen, now);
   }
 
   #figure(screen: Screen): Row<Screen> {
-    const figure = new SeenFigure(screen.id, this.#peer);
+    const figure = new SeenFigure(screen.id, this.#peer, this.#signer);
     this.#figures.set(screen, figure);
     return { element: figure.element, update() {} };
   }
@@ -53,15 +65,15 @@ export class PicturesView {
 
 class SeenFigure {
   readonly element: HTMLElement;
-  readonly #peer: string;
+  readonly #signer: string;
   readonly #canvas = el("canvas", { class: "picture-canvas", role: "img" });
   readonly #mark = el("p", { class: "verdict picture-mark", "data-testid": "picture-mark" });
   readonly #caption = el("span", { class: "about", "data-testid": "picture-caption" });
   #saidAt = Number.NEGATIVE_INFINITY;
   #hasPicture = false;
 
-  constructor(id: number, peer: string) {
-    this.#peer = peer;
+  constructor(id: number, peer: string, signer: string) {
+    this.#signer = signer;
     setAttribute(this.#canvas, "aria-label", `Picture of ${peer}`);
     this.element = el(
       "figure",
@@ -98,12 +110,46 @@ class SeenFigure {
       : !this.#hasPicture
         ? ["Waiting for the first picture", "plain"]
         : isRecent
-          ? [`Verified: unit ${units}, signed by ${this.#peer}`, "good"]
+          ? [`Verified: unit ${units}, signed by ${this.#signer}`, "good"]
           : ["Standing still: nothing to verify", "plain"];
     setText(this.#mark, text);
     setAttribute(this.#mark, "data-tone", tone);
     setText(this.#caption, caption);
   }
+}
+
+/** A picture that the browser decodes and plays by itself. */
+function playedFigure({ stream }: ShownPicture, peer: string): Row<ShownPicture> {
+  const player = el("video", { class: "picture-canvas", playsinline: true, tabindex: "-1" });
+  player.muted = true;
+  player.srcObject = stream;
+  player.play().catch(() => {
+    // It was taken away before it began.
+  });
+  setAttribute(player, "aria-label", `Picture of ${peer}`);
+  const caption = el("span", { class: "about", "data-testid": "picture-caption" });
+  const mark = el(
+    "p",
+    { class: "verdict picture-mark", "data-testid": "picture-mark", "data-tone": "plain" },
+    "Verified by the gateway, not here",
+  );
+  const element = el(
+    "figure",
+    { class: "picture-figure", "data-testid": "picture-seen" },
+    el("div", { class: "picture-box" }, player, mark),
+    el("figcaption", {}, el("span", { class: "name" }, peer), caption),
+  );
+  const count = (): void => {
+    element.dataset.shown = String(Number(element.dataset.shown ?? 0) + 1);
+    player.requestVideoFrameCallback(count);
+  };
+  player.requestVideoFrameCallback(count);
+  return {
+    element,
+    update(shown) {
+      setText(caption, shown.caption);
+    },
+  };
 }
 
 function ownFigure({ stream, kind }: ShownCapture): Row<ShownCapture> {

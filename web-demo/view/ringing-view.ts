@@ -32,15 +32,12 @@ function ringingRow(call: Ringing, actions: PageActions): Row<Ringing> {
   const picture = new KeyPicture();
   picture.show(call.agentId);
   const title = el("strong", {});
-  const about = el(
-    "span",
-    { class: "about" },
-    `Agent-ID ${shortFingerprint(call.agentId)}. Its signature on the call was checked.`,
-  );
+  const about = el("span", { class: "about", "data-testid": "ringing-about" });
   const accept = button("Accept", { class: "primary", "data-testid": "accept" }, () =>
     actions.accept(call.sessionId),
   );
   const decline = button("Decline", { "data-testid": "decline" }, () => actions.decline(call.sessionId));
+  setText(about, aboutCaller(call));
   const element = el(
     "div",
     { class: "ringing-call", role: "group", "aria-label": `${call.name} is calling` },
@@ -57,4 +54,10 @@ function ringingRow(call: Ringing, actions: PageActions): Row<Ringing> {
       for (const one of [about, accept, decline]) one.hidden = gone !== undefined;
     },
   };
+}
+
+function aboutCaller({ agentId, gateway }: Ringing): string {
+  const who = `Agent-ID ${shortFingerprint(agentId)}.`;
+  if (gateway === undefined) return `${who} Its signature on the call was checked.`;
+  return `${who} It calls by WebRTC: the gateway ${shortFingerprint(gateway.agentId)} signed for it, and that signature was checked.`;
 }

@@ -1,10 +1,19 @@
 /** The middle of the page: what this is while idle, the call while there is one, and how it ended. */
 import type { LiveMedia } from "../model/live-media.ts";
-import { type CallState, isBusy, type Notice, type PageState } from "../model/page-state.ts";
+import {
+  type CallState,
+  type CallWay,
+  isBusy,
+  type Notice,
+  type PageState,
+  wayOf,
+} from "../model/page-state.ts";
 import { RECORDING_IS_FULL } from "../model/wav.ts";
 import { clockText } from "../model/words.ts";
 import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "./actions.ts";
+import { AttestationView } from "./attestation-view.ts";
+import { CallWayView } from "./call-way-view.ts";
 import { ChartsView } from "./charts-view.ts";
 import { ControlsView } from "./controls-view.ts";
 import { button, el, type Row, RowList, setText } from "./dom.ts";
@@ -24,11 +33,8 @@ export class StageView {
   readonly #title = el("h1", { tabindex: "-1", "data-testid": "call-title" });
   readonly #facts = el("p", { class: "call-facts", "data-testid": "call-facts" });
   readonly #ends = new EndsView();
-  readonly #waiting = el(
-    "p",
-    { class: "lead" },
-    "Both ends sign what they agree on. No frame is sent before this page has checked the other end's signature.",
-  );
+  readonly #waiting = el("p", { class: "lead" });
+  readonly #attestation = new AttestationView();
   readonly #pictures = new PicturesView();
   readonly #strips = new StripsView();
   readonly #pictureStrips = new PictureStripsView();
@@ -51,6 +57,7 @@ export class StageView {
       this.#outcome.element,
       this.#waiting,
       this.#notices,
+      this.#attestation.element,
       this.#pictures.element,
       this.#ends.element,
       this.#strips.element,
@@ -76,9 +83,12 @@ export class StageView {
     this.#controls.show(call);
     this.#outcome.show(state, call);
     const had = call.since !== undefined;
+    const isSigned = call.way === "signed";
     this.#ends.element.hidden = !had;
+    setText(this.#waiting, WAITING[call.way]);
     this.#waiting.hidden = had || call.phase === "failed";
-    this.#strips.element.hidden = !had;
+    this.#attestation.show(call);
+    this.#strips.element.hidden = !had || !isSigned;
     this.#charts.element.hidden = !had;
     this.#way.element.hidden = !had;
     this.#noticeRows.show(call.phase === "up" ? call.notices.slice(-NOTICES) : []);
@@ -90,9 +100,11 @@ export class StageView {
     if (now - this.#paintedAt < FIGURES_MS) return;
     this.#paintedAt = now;
     this.#ends.paint(live, call, now);
-    this.#strips.paint(live);
-    this.#pictureStrips.paint(live);
-    this.#pictureWay.paint(live, now);
+    if (call.way === "signed") {
+      this.#strips.paint(live);
+      this.#pictureStrips.paint(live);
+      this.#pictureWay.paint(live, now);
+    }
     this.#charts.paint(live, now);
     this.#way.paint(call, live);
     this.#factsAt(call);
@@ -104,11 +116,21 @@ export class StageView {
       phaseText(call),
       clock,
       call.codec,
-      call.since === undefined ? undefined : `profile ${call.profile}`,
-      call.since === undefined ? undefined : `terms ${call.terms}`,
+      ...(call.since === undefined ? [] : agreedFacts(call)),
     ];
     setText(this.#facts, facts.filter(Boolean).join(" · "));
   }
+}
+
+const WAITING: Readonly<Record<CallWay, string>> = {
+  signed:
+    "Both ends sign what they agree on. No frame is sent before this page has checked the other end's signature.",
+  gateway:
+    "The server's gateway signs the call for you, by a token that this page has just made. Nothing is sent before the other end has answered.",
+};
+
+function agreedFacts({ way, profile, terms }: CallState): readonly string[] {
+  return way === "gateway" ? ["by WebRTC"] : [`profile ${profile}`, `terms ${terms}`];
 }
 
 /** What the page is, shown while there is no call. */
@@ -120,24 +142,40 @@ export class WelcomeView {
     "Talk to an agent, and see who is speaking",
   );
   readonly #call: HTMLButtonElement;
+  readonly #way: CallWayView;
+  readonly #lead = el("p", { class: "lead" });
+  readonly #points = {
+    signed: point(
+      "Try to cheat",
+      "Flip a bit, or give up your authority and speak on. You see the frame refused, and why.",
+    ),
+    gateway: point(
+      "Know by whose word",
+      "The gateway states what you say and what you hear. Called automatically, this page signs and checks it all itself.",
+    ),
+    proof: point(
+      "Keep the proof",
+      "After the call one file shows who sent which frames, under what authority. Anybody can check it offline.",
+    ),
+    limits: point(
+      "Know the limits",
+      "The server can still listen, delay or drop: voice is encrypted to it, not through it. A signature proves who sent a frame, not what was meant.",
+    ),
+  };
   #first: { readonly agentId: string; readonly name: string } | undefined;
 
   constructor(actions: PageActions, source: HTMLElement) {
     this.#call = button("Call", { class: "primary big", "data-testid": "call-first" }, () => {
       if (this.#first !== undefined) actions.call(this.#first.agentId, this.#first.name);
     });
-    const points = POINTS.map(([title, text]) => el("li", {}, el("h2", {}, title), el("p", {}, text)));
+    this.#way = new CallWayView(actions);
     this.element = el(
       "section",
       { class: "welcome", "aria-labelledby": "welcome-title" },
       this.#title,
-      el(
-        "p",
-        { class: "lead" },
-        "Every 20 milliseconds of voice is signed by the one who sends it. The server checks each of these frames, and this page checks it again before you hear it.",
-      ),
-      el("div", { class: "row begin" }, this.#call, source),
-      el("ul", { class: "points" }, ...points),
+      this.#lead,
+      el("div", { class: "row begin" }, this.#call, source, this.#way.element),
+      el("ul", { class: "points" }, ...Object.values(this.#points)),
     );
   }
 
@@ -148,23 +186,26 @@ export class WelcomeView {
 
   show(state: PageState): void {
     this.element.hidden = state.call !== undefined || state.line.kind === "closed";
+    this.#way.show(state);
+    const way = wayOf(state);
+    setText(this.#lead, LEAD[way]);
+    for (const one of ["signed", "gateway"] as const) this.#points[one].hidden = one !== way;
     this.#first = state.dial.find(({ online }) => online);
     this.#call.disabled = this.#first === undefined || state.line.kind !== "online" || isBusy(state);
     setText(this.#call, `Call ${this.#first?.name ?? "an agent"}`);
   }
 }
 
-const POINTS: readonly (readonly [string, string])[] = [
-  ["Try to cheat", "Flip a bit, or give up your authority and speak on. You see the frame refused, and why."],
-  [
-    "Keep the proof",
-    "After the call one file shows who sent which frames, under what authority. Anybody can check it offline.",
-  ],
-  [
-    "Know the limits",
-    "The server can still listen, delay or drop: voice is encrypted to it, not through it. A signature proves who sent a frame, not what was meant.",
-  ],
-];
+const LEAD: Readonly<Record<CallWay, string>> = {
+  signed:
+    "Every 20 milliseconds of voice is signed by the one who sends it. The server checks each of these frames, and this page checks it again before you hear it.",
+  gateway:
+    "Every 20 milliseconds of voice is signed. By WebRTC this page cannot do that itself: the server's gateway signs for you, and checks for you what you hear.",
+};
+
+function point(title: string, text: string): HTMLElement {
+  return el("li", {}, el("h2", {}, title), el("p", {}, text));
+}
 
 class OutcomeView {
   readonly element: HTMLElement;
@@ -257,7 +298,8 @@ function titleOf(call: CallState): string {
 }
 
 function phaseText(call: CallState): string {
-  if (call.phase === "calling") return "Asking the server";
+  if (call.phase === "calling")
+    return call.way === "gateway" ? "The gateway is calling" : "Asking the server";
   if (call.phase === "ringing") return "It rings";
   if (call.phase === "returning") return "Asking the server";
   if (call.phase === "up" && call.away === "me") return "No connection, trying again";

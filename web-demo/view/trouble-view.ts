@@ -31,7 +31,8 @@ export class TroubleView {
   }
 
   show({ trouble, call }: PageState): void {
-    this.element.hidden = call?.phase !== "up";
+    // What WebRTC sends does not go through this page's own carriers.
+    this.element.hidden = call?.phase !== "up" || call.way === "gateway";
     this.#select.selectedIndex = TROUBLE_KINDS.indexOf(trouble);
     setText(this.#about, TROUBLES[trouble].about);
     this.element.dataset.trouble = trouble;

@@ -205,7 +205,7 @@ export class Visitor {
   async watches(times: number): Promise<{ readonly spread: number; readonly changed: number }> {
     const looking = this.page.evaluate(async (times) => {
       const figure = document.querySelector<HTMLElement>('[data-testid="picture-seen"]');
-      const canvas = figure?.querySelector("canvas");
+      const canvas = figure?.querySelector<HTMLCanvasElement | HTMLVideoElement>("canvas, video");
       if (figure === null || canvas === null || canvas === undefined) throw new Error("There is no picture.");
       const small = new OffscreenCanvas(32, 18).getContext("2d", { willReadFrequently: true });
       if (small === null) throw new Error("There is nothing to look with.");
