@@ -99,16 +99,15 @@ export class DataChannelOutlet {
 
   #flush(): void {
     if (this.#isSending || this.#isClosed || this.#transport.sctpState !== "connected") return;
-    this.#isSending = true;
-    void this.#drain().finally(() => {
-      this.#isSending = false;
-    });
+    void this.#drain();
   }
 
+  /** Whatever comes after its last look finds it at rest. */
   async #drain(): Promise<void> {
+    this.#isSending = true;
     for (;;) {
       const message = this.#queue.shift();
-      if (message === undefined) return;
+      if (message === undefined) break;
       this.#waiting -= sizeOf(message);
       const lows = this.#lows;
       let held: number;
@@ -121,8 +120,9 @@ export class DataChannelOutlet {
       }
       if (held <= HIGH_BYTES) continue;
       const left = await this.#outlet.getBufferedAmount().catch(() => 0);
-      if (left > LOW_BYTES && this.#lows === lows) return;
+      if (left > LOW_BYTES && this.#lows === lows) break;
     }
+    this.#isSending = false;
   }
 }
 

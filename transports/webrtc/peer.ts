@@ -126,13 +126,16 @@ export class PeerConnection {
     handlers: PeerHandlers,
   ): Promise<PeerConnection> {
     const worker = await workers.take();
-    const { router, server } = await worker.openRouter(routerCodecs(settings.codecs));
+    let router: types.Router | undefined;
+    let transport: types.WebRtcTransport | undefined;
     let peer: PeerConnection | undefined;
     try {
+      const opened = await worker.openRouter(routerCodecs(settings.codecs));
+      router = opened.router;
       nameRepetitions(router, settings.codecs);
       const channels = settings.channels ?? [];
-      const transport = await router.createWebRtcTransport({
-        webRtcServer: server,
+      transport = await router.createWebRtcTransport({
+        webRtcServer: opened.server,
         enableUdp: true,
         enableTcp: true,
         preferUdp: true,
@@ -150,8 +153,11 @@ export class PeerConnection {
       await peer.#openChannels(channels);
       return peer;
     } catch (cause) {
-      if (peer === undefined) router.close();
-      else peer.close("media-worker-lost");
+      if (peer !== undefined) peer.close("media-worker-lost");
+      else {
+        transport?.close();
+        router?.close();
+      }
       const message = `The media worker did not open a peer: ${(cause as Error).message}`;
       throw new ParleyError({ code: "webrtc-unavailable", message }, { cause });
     }
@@ -294,6 +300,8 @@ export class PeerConnection {
     this.#worker.peers -= 1;
     this.#path.close();
     for (const channel of this.#channels) channel.close();
+    // First: of transports that close with their router mediasoup's server keeps all it knows, for as long as it runs.
+    this.#transport.close();
     this.#router.close();
     this.#handlers.closed?.(reason);
   }
