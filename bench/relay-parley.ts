@@ -1,7 +1,9 @@
 // A Parley server as `parley serve` runs it, on a free port, its data in the folder given; with a second argument `ws` it takes
 // WebSockets on its plain side as well. Prints its address and certificate.
+import { collectEarly } from "../src/cli/collect-early.ts";
 import { serve } from "../src/server/serve.ts";
 
+collectEarly();
 const withSockets = process.argv[3] === "ws";
 const server = await serve({
   dataFolder: process.argv[2] ?? "",

@@ -110,6 +110,7 @@ export class MessageReader<Kind extends "request" | "response"> {
     // Counted before the line is looked at, so that the verdict does not hang on how the bytes were cut.
     if (this.#blockBytes + this.#heldLength + end - offset > MAX_HEADER_BLOCK_BYTES) {
       const message = `The header block exceeds ${MAX_HEADER_BLOCK_BYTES} octets.`;
+      this.#held = NOTHING;
       this.#fault = fault("header-too-large", message, `line ${this.#lines + 1}`);
       return end;
     }
@@ -248,6 +249,7 @@ function fault(code: Fault["code"], message: string, at: string): Fault {
   return refuse(code, message, at).fault;
 }
 
+const NOTHING = new Uint8Array();
 const LF = 0x0a;
 const DIGITS = /^[0-9]+$/;
 /** Smallest room made for bytes that wait for the rest of their line or body. */

@@ -64,7 +64,8 @@ Addresses of this machine are exempt: everybody behind a proxy here has the same
 as bots on another machine.
 
 tlsLimits bound the TLS port as a whole: handshakes, 512 unfinished ones, of which the oldest of the address that has most goes when
-one more comes; handshakeRate, 250 begun a second after 16 at once, while further ones wait and addresses have their turns; connections,
+one more comes; handshakeRate, 250 begun a second after 16 at once, a third of it where the server is busy, while further ones wait and
+addresses have their turns; connections,
 20,000 of AGTP; idleSeconds, 60 without a request; pressedIdleSeconds, 10 while three quarters of connections are taken. A handshake, and the first line of a client that names no protocol, may take 10 s each.`;
 
 export const TOKEN = `Make an access token.

@@ -1,19 +1,23 @@
 import type { Server } from "node:https";
 import type { Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import type { TLSSocket } from "node:tls";
 import type { Clock } from "../../codecs/clock.ts";
-import { TokenBucket } from "../../sfu/token-bucket.ts";
 import type { Rate } from "../../signaling/shared-state.ts";
 import { AGTP_PROTOCOL } from "../../transports/tls/server.ts";
 import type { AddressBook, Admitted } from "../http/address-limits.ts";
 import { Arrivals } from "./arrivals.ts";
 import { hearFirstLine } from "./first-line.ts";
+import { HandshakePace } from "./handshake-pace.ts";
 
 /** What the TLS port takes; per address see `AddressLimits`. */
 export interface TlsLimits {
   /** Connections whose handshake or first line is not there yet; one more: the oldest of the address that has most goes, counted `handshakes-full`. */
   readonly handshakes: number;
-  /** Handshakes begun a second, and at once: each takes about 1 ms of what frames wait for. Beyond: they wait, each address has its turn. */
+  /**
+   * Handshakes begun a second, and at once: each takes about 1 ms of what frames wait for. Beyond: they wait, each address has its turn. A
+   * third of the rate is left where the event loop is busy.
+   */
   readonly handshakeRate: Rate;
   /** AGTP connections open at once; beyond: dropped after the handshake, counted `agtp-full`. */
   readonly connections: number;
@@ -97,7 +101,7 @@ export class TlsDoor {
   readonly #options: TlsDoorOptions;
   readonly #secure: (socket: Socket) => void;
   readonly #http: (socket: TLSSocket) => void;
-  readonly #pace: TokenBucket;
+  readonly #pace: HandshakePace;
   #cancelPace: (() => void) | undefined;
   /** By the peer's address and port. */
   readonly #arrivals = new Arrivals<Arrival>();
@@ -106,8 +110,7 @@ export class TlsDoor {
   /** `server` offers {@link PROTOCOLS}, pauses its connections, and knows of HTTP alone so far. */
   constructor(server: Server, options: TlsDoorOptions) {
     this.#options = options;
-    const { perSecond, burst } = options.limits.handshakeRate;
-    this.#pace = new TokenBucket(perSecond, burst, options.clock.now());
+    this.#pace = new HandshakePace(options.limits.handshakeRate, options.clock.now(), worked);
     // What makes TLS of a connection costs several times what it takes to look at who is there.
     const [secure] = server.listeners("connection") as ((socket: Socket) => void)[];
     this.#secure = (socket) => secure?.call(server, socket);
@@ -170,17 +173,26 @@ export class TlsDoor {
   #begin(): void {
     const { clock } = this.#options;
     if (this.#cancelPace !== undefined) return;
-    while (this.#pace.has(1, clock.now())) {
-      const arrival = this.#arrivals.next();
-      if (arrival === undefined) return;
-      this.#pace.take(1);
-      this.#secure(arrival.socket);
-    }
-    if (!this.#arrivals.isWaiting) return;
-    this.#cancelPace = clock.at(this.#pace.availableAt(1), () => {
+    while (this.#pace.has(clock.now())) if (!this.#beginNext()) return;
+    if (this.#arrivals.isWaiting) this.#beginLater();
+  }
+
+  /** Begins one handshake at its time; what several at once cost, frames would wait for in one piece. */
+  #beginLater(): void {
+    this.#cancelPace = this.#options.clock.at(this.#pace.nextAt, () => {
       this.#cancelPace = undefined;
-      this.#begin();
+      this.#beginNext();
+      if (this.#arrivals.isWaiting) this.#beginLater();
     });
+  }
+
+  /** Begins the handshake whose turn it is, unless nobody waits. */
+  #beginNext(): boolean {
+    const arrival = this.#arrivals.next();
+    if (arrival === undefined) return false;
+    this.#pace.take(this.#options.clock.now());
+    this.#secure(arrival.socket);
+    return true;
   }
 
   #later(act: () => void): () => void {
@@ -273,6 +285,11 @@ export class TlsDoor {
     const isPressed = this.#agtp.size >= connections * PRESSED_SHARE;
     return 1_000 * (isPressed ? Math.min(pressedIdleSeconds, idleSeconds) : idleSeconds);
   }
+}
+
+/** For how long this process's event loop has been at work, ms. */
+function worked(): number {
+  return performance.eventLoopUtilization().active;
 }
 
 /** The peer's address and port: no other open connection of this port has the same. */

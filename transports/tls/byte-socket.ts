@@ -23,7 +23,7 @@ export const ENDED_STALL_MS = 5_000;
 /** Milliseconds a peer has for its half of the closing; what it still sends is dropped. */
 export const CLOSE_TIMEOUT_MS = 2_000;
 /** Bytes of a peer that are dropped so in that time; what it sends beyond stays unread, for reading it costs as much as using it would. */
-export const CLOSE_DROP_BYTES = 256 * 1024;
+export const CLOSE_DROP_BYTES = 32 * 1024;
 /** Bytes handed to the socket at once: what waits in it for a slow reader. */
 export const WRITE_PIECE_BYTES = 64 * 1024;
 
