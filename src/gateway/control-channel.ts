@@ -5,8 +5,9 @@ import { CHANNELS, type PeerMedia } from "./peer-media.ts";
 
 /** What was verified for the peer is told so often, ms. */
 const VERIFIED_EVERY_MS = 1_000;
-/** Orders of a peer a second, and at once; what is beyond is passed over and counted. */
+/** Messages of a peer a second, and at once; what is beyond is not read, as what is longer than any order, in characters. Both are counted. */
 const ORDERS_PER_SECOND = 20;
+const LONGEST_ORDER = 1_024;
 
 export interface ControlChannelOptions {
   readonly clock: Clock;
@@ -41,12 +42,10 @@ export class ControlChannel {
 
   /** A message of the peer. */
   message(message: string | Uint8Array): void {
-    const order = typeof message === "string" ? readGatewayOrder(message) : undefined;
-    if (this.#isClosed || order?.ok !== true || order.value === undefined || !this.#mayOrder()) {
-      this.#passedOver += 1;
-      return;
-    }
-    this.#options.order(order.value);
+    const isShort = typeof message === "string" && message.length <= LONGEST_ORDER;
+    const order = !this.#isClosed && this.#mayOrder() && isShort ? readGatewayOrder(message) : undefined;
+    if (order?.ok !== true || order.value === undefined) this.#passedOver += 1;
+    else this.#options.order(order.value);
   }
 
   /** The call is up: what happens in it is told from now on. */

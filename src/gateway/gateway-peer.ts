@@ -120,7 +120,7 @@ export class GatewayPeer {
       if (this.#end !== undefined) return refuse("session-terminated", `It is over: ${this.#end}.`);
       return ok({ id, iceTag: this.#link.iceTag, ...described });
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = this.#faultOf(error);
       this.end(fault.code);
       return { ok: false, fault };
     } finally {
@@ -149,7 +149,7 @@ export class GatewayPeer {
       const description = await this.#link.restart(isOffer);
       return ok({ kind: isOffer ? "offer" : "answer", description, iceTag: this.#link.iceTag });
     } catch (error) {
-      return { ok: false, fault: faultOf(error) };
+      return { ok: false, fault: this.#faultOf(error) };
     }
   }
 
@@ -166,7 +166,7 @@ export class GatewayPeer {
       await this.#link.answered(answer.value);
       return ok(undefined);
     } catch (error) {
-      const fault = faultOf(error);
+      const fault = this.#faultOf(error);
       this.end(fault.code);
       return { ok: false, fault };
     }
@@ -257,6 +257,12 @@ export class GatewayPeer {
       this.end(faultOf(error).code);
       throw error;
     }
+  }
+
+  /** What is none of Parley's is the operator's to read, and nobody else's. */
+  #faultOf(error: unknown): Fault {
+    if (!(error instanceof ParleyError)) this.#options.report(error);
+    return faultOf(error);
   }
 
   #over(reason: string): void {

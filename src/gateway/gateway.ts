@@ -76,10 +76,10 @@ export class Gateway implements PeerDesk {
 
   async open(opening: PeerOpening): Promise<Result<OpenedPeer>> {
     const { clock, connect, gatewayId, random, report, told, unready, workers } = this.#options;
-    const stopping = unready();
-    if (stopping !== undefined) return refuse("draining", stopping);
     const grant = await this.#judge(opening.asker);
     if (!grant.ok) return grant;
+    const stopping = this.#isClosed ? "The server stops." : unready();
+    if (stopping !== undefined) return refuse("draining", stopping);
     const media = wantedMedia(opening);
     if (!media.ok) return media;
     if (opening.way !== "exchange") {

@@ -1,5 +1,6 @@
 /** The peer connection of one leg: opened once it is settled what it carries, described as an answer or an offer, closed with a last word. */
 import type { Clock } from "../../codecs/clock.ts";
+import { ParleyError } from "../../codecs/parley-error.ts";
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type {
   LocalDescription,
@@ -245,6 +246,10 @@ export class PeerLink implements PeerMedia {
         },
       },
     );
+    if (this.#isClosed) {
+      connection.close("cancelled");
+      throw new ParleyError({ code: "cancelled", message: "It was ended meanwhile." });
+    }
     this.#connection = connection;
     for (const { stream, message } of this.#early.splice(0)) connection.sendMessage(stream, message);
     return connection;

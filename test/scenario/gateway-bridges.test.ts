@@ -256,6 +256,10 @@ describe("the control channel of a gateway", () => {
     for (let count = 0; count < 50; count += 1) near.bridge.message(0, '{"type":"end-of-turn"}');
     for (const nothing of ["{", '{"type":"dance"}', new Uint8Array(3)]) near.bridge.message(0, nothing);
     expect([near.orders.length, near.control.passedOver]).toEqual([20, 33]);
+    await world.clock.advance(1_000);
+    near.bridge.message(0, JSON.stringify({ type: "end-of-turn", more: "x".repeat(1_024) }));
+    near.bridge.message(0, '{"type":"end-of-turn"}');
+    expect([near.orders.length, near.control.passedOver]).toEqual([21, 34]);
   });
 
   it("interrupts and mutes for the peer", async () => {
