@@ -8,8 +8,9 @@ export type PeerDirection = "sendrecv" | "sendonly" | "recvonly" | "none";
 /** Longest text of SDP or of a fragment of it, characters. */
 const MAX_SDP_CHARACTERS = 65_536;
 
-/** OPEN /webrtc: `to` calls at once, `session_id` takes a call that rings, neither waits for one. */
+/** OPEN /webrtc: `open_id` is what CLOSE takes it back by while it is not answered, unique among the caller's; `to` calls at once, `session_id` takes a call that rings, neither waits for one. */
 export interface OpenPeerParameters {
+  readonly open_id?: string;
   readonly to?: string;
   readonly session_id?: string;
   readonly audio: PeerDirection;
@@ -18,6 +19,7 @@ export interface OpenPeerParameters {
 }
 export const OPEN_PEER: Shape<OpenPeerParameters> = object<OpenPeerParameters>(
   {
+    open_id: optional(text({ min: 1, max: 64 })),
     to: optional(AGENT_ID),
     session_id: optional(text({ min: 1, max: 128 })),
     audio: DIRECTION,

@@ -121,6 +121,20 @@ describe("a request about a WebRTC peer", () => {
     expect(wanted).toHaveLength(2);
   });
 
+  test("to open one is taken back by the name it was given, by the agent that gave it", () => {
+    const { alice, stage } = scene();
+    const opening = alice.ask("OPEN", "/webrtc", { ...ALL, open_id: "first" });
+    expect(alice.ask("OPEN", "/webrtc", { ...ALL, open_id: "first" }).outcome).toBe("field-invalid");
+    expect(alice.ask("CLOSE", "/webrtc/first", {}).last.result).toMatchObject({ peer_id: "first" });
+    expect(stage.unwanted).toEqual([opening.exchange]);
+    const cancelled = refuse("cancelled", "Nobody waits for it any more.");
+    stage.handle({ kind: "peer", exchange: opening.exchange, outcome: cancelled });
+    expect(opening.outcome).toBe("cancelled");
+    // Now it names nothing any more.
+    expect(alice.ask("CLOSE", "/webrtc/first", {}).raw).toHaveLength(0);
+    expect(stage.unwanted).toEqual([opening.exchange]);
+  });
+
   test("finds 256 at most waiting", () => {
     const { alice, stage } = scene();
     const outcomes = Array.from({ length: 257 }, () => {

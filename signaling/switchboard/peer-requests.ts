@@ -26,6 +26,8 @@ export class PeerRequests {
   readonly #desk: Desk;
   /** At most {@link MAX_ASKED}. */
   readonly #asked = new Map<ExchangeId, Exchange>();
+  /** Of these, the openings that have a name, by agent and name. */
+  readonly #openings = new Map<string, ExchangeId>();
 
   constructor(desk: Desk) {
     this.#desk = desk;
@@ -38,7 +40,7 @@ export class PeerRequests {
 
   /** OPEN /webrtc. */
   open(asked: Asked, parameters: OpenPeerParameters, all: JsonObject): Result<void> {
-    const { to, session_id: sessionId, audio, video, data } = parameters;
+    const { open_id: name, to, session_id: sessionId, audio, video, data } = parameters;
     if (to !== undefined && sessionId !== undefined)
       return refuse("field-invalid", "Either `to` or `session_id`, not both.", "parameters");
     if (audio === "none" && video === "none" && data !== true)
@@ -47,7 +49,12 @@ export class PeerRequests {
         "There is nothing to be opened: no audio, no video, no data.",
         "parameters",
       );
-    return this.#ask(asked, { kind: "open", ...parameters }, all);
+    const opening = name === undefined ? undefined : openingOf(asked, name);
+    if (opening !== undefined && this.#openings.has(opening))
+      return refuse("field-invalid", "Another opening has this name.", "parameters.open_id");
+    const wanted = this.#ask(asked, { kind: "open", ...parameters }, all);
+    if (wanted.ok && opening !== undefined) this.#openings.set(opening, asked.exchange.id);
+    return wanted;
   }
 
   /** ADJUST /webrtc/{peer_id}. */
@@ -64,8 +71,14 @@ export class PeerRequests {
     return this.#ask(asked, wish, all);
   }
 
-  /** CLOSE /webrtc/{peer_id}. */
-  close(asked: Asked, peerId: string, all: JsonObject): Result<void> {
+  /** CLOSE /webrtc/{peer_id}; in its place the name of an opening that is not answered, which then is `cancelled`. */
+  close(asked: Asked, peerId: string, all: JsonObject, now: number): Result<void> {
+    const opening = this.#openings.get(openingOf(asked, peerId));
+    if (opening !== undefined) {
+      this.#desk.outputs.push({ kind: "peer-unwanted", exchange: opening });
+      this.#desk.replies.answer(asked.exchange, { result: { peer_id: peerId } }, now);
+      return ok(undefined);
+    }
     return this.#ask(asked, { kind: "close", peerId }, all);
   }
 
@@ -73,7 +86,7 @@ export class PeerRequests {
   deliver(id: ExchangeId, outcome: Result<JsonObject>, now: number): void {
     const exchange = this.#asked.get(id);
     if (exchange === undefined) return;
-    this.#asked.delete(id);
+    this.#forget(id);
     if (outcome.ok) this.#desk.replies.answer(exchange, { result: outcome.value }, now);
     else this.#desk.replies.refuse(exchange, outcome.fault, now);
   }
@@ -82,9 +95,14 @@ export class PeerRequests {
   drop(connection: ConnectionId, exchange?: ExchangeId): void {
     for (const [id, asked] of this.#asked) {
       if (asked.connection !== connection || (exchange !== undefined && id !== exchange)) continue;
-      this.#asked.delete(id);
+      this.#forget(id);
       this.#desk.outputs.push({ kind: "peer-unwanted", exchange: id });
     }
+  }
+
+  #forget(id: ExchangeId): void {
+    this.#asked.delete(id);
+    for (const [opening, of] of this.#openings) if (of === id) this.#openings.delete(opening);
   }
 
   #ask({ exchange, agent, connection, headers }: Asked, wish: PeerWish, all: JsonObject): Result<void> {
@@ -102,4 +120,8 @@ export class PeerRequests {
     });
     return ok(undefined);
   }
+}
+
+function openingOf({ agent }: Asked, name: string): string {
+  return `${agent.agentId} ${name}`;
 }

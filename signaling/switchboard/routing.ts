@@ -291,7 +291,7 @@ export class Routing {
         return read.ok ? this.#departments.peers.adjust(asked, id, read.value, parameters) : read;
       }
       case "CLOSE /webrtc/{peer_id}":
-        return this.#departments.peers.close(asked, routed.params.peer_id, parameters);
+        return this.#departments.peers.close(asked, routed.params.peer_id, parameters, now);
       default:
         return this.answerAnybody(routed, asked, parameters, now);
     }
