@@ -38,8 +38,6 @@ export interface ControlRequest {
   readonly token?: string;
   /** Milliseconds until each answer; `REQUEST_TIMEOUT_MS` when absent. */
   readonly timeout?: number;
-  /** Gives the exchange up: it is reset, and the request fails with `cancelled`. */
-  readonly signal?: AbortSignal;
 }
 
 /** One answer: its result, and the record the server signed over it. */
@@ -291,11 +289,7 @@ export class ControlChannel {
     const timeout = request.timeout ?? REQUEST_TIMEOUT_MS;
     let cancel = () => {};
     const expired = new Promise<never>((_, reject) => {
-      const givenUp = () =>
-        reject(new ParleyError({ code: "cancelled", message: "The request was given up." }));
-      if (request.signal?.aborted === true) givenUp();
-      request.signal?.addEventListener("abort", givenUp);
-      const stop = this.#clock.at(this.#clock.now() + timeout, () =>
+      cancel = this.#clock.at(this.#clock.now() + timeout, () =>
         reject(
           new ParleyError({
             code: "request-timeout",
@@ -303,10 +297,6 @@ export class ControlChannel {
           }),
         ),
       );
-      cancel = () => {
-        stop();
-        request.signal?.removeEventListener("abort", givenUp);
-      };
     });
     try {
       return await Promise.race([answer, expired]);

@@ -58,7 +58,11 @@ async function open(
   const token = async () =>
     (await options.token?.(fingerprint)) ?? (await signOwnToken(context, fingerprint));
   const signaling = new GatewaySignaling(context, token);
-  const { peerId, offer } = await signaling.open({ to, audio, video }, options.signal);
+  const { peerId, offer } = await signaling.open({ to, audio, video }, withdrawal);
+  if (withdrawal.isWithdrawn) {
+    await signaling.close(peerId);
+    throw withdrawal.error;
+  }
   const up = Promise.withResolvers<UpNotice>();
   up.promise.catch(() => {
     // Told to who waits for it, or nobody does any more.

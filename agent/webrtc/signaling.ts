@@ -1,9 +1,13 @@
 import type { JsonObject } from "../../codecs/canonical-json.ts";
 import type { AgentContext } from "../agent-context.ts";
 import { textOf } from "../call-assembly.ts";
+import type { Withdrawal } from "../withdrawal.ts";
 
 /** Longer than ringing lasts (45 s), ms: the server ends the wait, not this end. */
 const RINGING_TIMEOUT_MS = 60_000;
+
+/** Between two tries to take an opening back, ms. */
+const TAKE_BACK_MS = 300;
 
 /** Which way a kind of media is to flow, as this end sees it. */
 export type WantedDirection = "sendrecv" | "sendonly" | "recvonly" | "none";
@@ -39,20 +43,39 @@ export class GatewaySignaling {
     });
   }
 
-  /** Resolves when the call is answered. Throws the refusal by its code, `cancelled` when `signal` is aborted before. */
-  async open({ to, audio, video }: WantedPeer, signal: AbortSignal | undefined): Promise<OfferedPeer> {
+  /** Resolves when the call is answered. Throws the refusal by its code; `cancelled` where `withdrawal` takes it back before. */
+  async open({ to, audio, video }: WantedPeer, withdrawal: Withdrawal): Promise<OfferedPeer> {
+    const control = this.#context.reachable();
+    const name = control.freshId();
     const target = "agentId" in to ? { to: to.agentId } : { session_id: to.sessionId };
-    const { result } = await this.#context.reachable().request({
-      method: "OPEN",
-      path: "/webrtc",
-      // With data there is the control channel, too.
-      parameters: { ...target, audio, video, data: true },
-      token: await this.#token,
-      prove: true,
-      ...(signal === undefined ? {} : { signal }),
-      timeout: RINGING_TIMEOUT_MS,
-    });
-    return { peerId: textOf(result, "peer_id"), offer: textOf(result, "sdp") };
+    let isAnswered = false;
+    const takeBack = async (): Promise<void> => {
+      // It may overtake what it takes back.
+      while (!isAnswered) {
+        const isTaken = await this.close(name).then(
+          () => true,
+          () => false,
+        );
+        if (isTaken) return;
+        await this.#pause(TAKE_BACK_MS);
+      }
+    };
+    const remove = withdrawal.on(() => void takeBack());
+    try {
+      const { result } = await control.request({
+        method: "OPEN",
+        path: "/webrtc",
+        // With data there is the control channel, too.
+        parameters: { ...target, open_id: name, audio, video, data: true },
+        token: await this.#token,
+        prove: true,
+        timeout: RINGING_TIMEOUT_MS,
+      });
+      return { peerId: textOf(result, "peer_id"), offer: textOf(result, "sdp") };
+    } finally {
+      isAnswered = true;
+      remove();
+    }
   }
 
   async answer(peerId: string, sdp: string): Promise<void> {
@@ -72,6 +95,11 @@ export class GatewaySignaling {
   async close(peerId: string): Promise<void> {
     const request = { method: "CLOSE", path: `/webrtc/${peerId}`, token: await this.#token };
     await this.#context.reachable().request(request);
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock } = this.#context.platform;
+    return new Promise((resolve) => clock.at(clock.now() + ms, resolve));
   }
 
   async #adjust(peerId: string, parameters: JsonObject) {

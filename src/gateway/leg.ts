@@ -182,6 +182,8 @@ export class GatewayLeg {
       audio: audio === undefined ? false : { codecs: ["opus"], direction: audio },
       video: video === undefined ? false : { codecs: video.codecs, direction: video.direction },
       data,
+      // What is not agreed from the beginning has no place in the peer's description.
+      streams: ({ modality }) => modality === "data" && data,
       signal: this.#withdrawn.signal,
     };
   }

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
 import type { RtpPacket } from "../../codecs/rtp-packet.ts";
-import { garbageCollector } from "../../src/cli/collect-when-quiet.ts";
 import { MAX_WAITING_BYTES } from "../../transports/webrtc/data-outlet.ts";
 import type { MediaKind } from "../../transports/webrtc/description.ts";
 import type { CaptureReport } from "../../transports/webrtc/peer-incoming.ts";
@@ -218,23 +217,6 @@ describe("a peer on werift", () => {
     expect(foreign.heard.audio.map(({ payload }) => payload[0])).toEqual(
       packets.audio.map((packet) => readRtp(packet).payload[0]),
     );
-  });
-});
-
-it("is let go of once it is closed", async () => {
-  const offer = await datachannelPeer({ audio: "sendonly", channels: CHANNELS }).offer();
-  const closed = await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      const { peer } = await answerPeer(workers, offer, {});
-      peer.close("done");
-      return new WeakRef(peer);
-    }),
-  );
-  const collect = garbageCollector();
-  // What was awaited last is held a little longer.
-  await until("their memory", () => {
-    collect();
-    return closed.every((peer) => peer.deref() === undefined);
   });
 });
 

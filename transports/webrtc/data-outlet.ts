@@ -99,15 +99,16 @@ export class DataChannelOutlet {
 
   #flush(): void {
     if (this.#isSending || this.#isClosed || this.#transport.sctpState !== "connected") return;
-    void this.#drain();
+    this.#isSending = true;
+    void this.#drain().finally(() => {
+      this.#isSending = false;
+    });
   }
 
-  /** Whatever comes after its last look finds it at rest. */
   async #drain(): Promise<void> {
-    this.#isSending = true;
     for (;;) {
       const message = this.#queue.shift();
-      if (message === undefined) break;
+      if (message === undefined) return;
       this.#waiting -= sizeOf(message);
       const lows = this.#lows;
       let held: number;
@@ -120,9 +121,8 @@ export class DataChannelOutlet {
       }
       if (held <= HIGH_BYTES) continue;
       const left = await this.#outlet.getBufferedAmount().catch(() => 0);
-      if (left > LOW_BYTES && this.#lows === lows) break;
+      if (left > LOW_BYTES && this.#lows === lows) return;
     }
-    this.#isSending = false;
   }
 }
 

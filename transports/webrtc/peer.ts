@@ -126,16 +126,13 @@ export class PeerConnection {
     handlers: PeerHandlers,
   ): Promise<PeerConnection> {
     const worker = await workers.take();
-    let router: types.Router | undefined;
-    let transport: types.WebRtcTransport | undefined;
+    const { router, server } = await worker.openRouter(routerCodecs(settings.codecs));
     let peer: PeerConnection | undefined;
     try {
-      const opened = await worker.openRouter(routerCodecs(settings.codecs));
-      router = opened.router;
       nameRepetitions(router, settings.codecs);
       const channels = settings.channels ?? [];
-      transport = await router.createWebRtcTransport({
-        webRtcServer: opened.server,
+      const transport = await router.createWebRtcTransport({
+        webRtcServer: server,
         enableUdp: true,
         enableTcp: true,
         preferUdp: true,
@@ -153,11 +150,8 @@ export class PeerConnection {
       await peer.#openChannels(channels);
       return peer;
     } catch (cause) {
-      if (peer !== undefined) peer.close("media-worker-lost");
-      else {
-        transport?.close();
-        router?.close();
-      }
+      if (peer === undefined) router.close();
+      else peer.close("media-worker-lost");
       const message = `The media worker did not open a peer: ${(cause as Error).message}`;
       throw new ParleyError({ code: "webrtc-unavailable", message }, { cause });
     }
@@ -300,8 +294,6 @@ export class PeerConnection {
     this.#worker.peers -= 1;
     this.#path.close();
     for (const channel of this.#channels) channel.close();
-    // First: of transports that close with their router mediasoup's server keeps all it knows, for as long as it runs.
-    this.#transport.close();
     this.#router.close();
     this.#handlers.closed?.(reason);
   }

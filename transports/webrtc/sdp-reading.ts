@@ -73,8 +73,6 @@ function readDescription(text: string, setups: readonly DtlsSetup[]): Result<Rem
     if (section.value.kind !== "none" && section.value.kind !== "data")
       mappedExtensions.push(...readMappings(media).filter((one) => !isMapped(mappedExtensions, one)));
   }
-  const shared = sharedNumber(sections);
-  if (shared !== undefined) return shared;
   const lacking = lackingKind(sections);
   if (lacking !== undefined) return lacking;
   const used = parts.filter((_part, index) => sections[index]?.kind !== "none");
@@ -149,27 +147,6 @@ function readFingerprints(part: SdpPart): Result<readonly DtlsFingerprint[]> {
       return malformed("Two fingerprints of one hash function.", at);
   }
   return ok(read);
-}
-
-/** One transport carries all sections: a payload type has one meaning there, and a source is of one stream (RFC 8843, section 9). */
-function sharedNumber(sections: readonly Section[]): Result<never> | undefined {
-  const formats = new Map<number, string>();
-  const sources = new Set<number>();
-  for (const [index, section] of sections.entries()) {
-    if (section.kind === "none" || section.kind === "data") continue;
-    const at = `section ${index}`;
-    for (const { payloadType, mimeType } of section.codecs) {
-      if ((formats.get(payloadType) ?? mimeType) !== mimeType)
-        return malformed(`Payload type ${payloadType} stands for two codecs of one bundle.`, at);
-      formats.set(payloadType, mimeType);
-    }
-    for (const ssrc of (section.sends?.encodings ?? []).flatMap(({ ssrc, rtx }) => [ssrc, rtx?.ssrc])) {
-      if (ssrc === undefined) continue;
-      if (sources.has(ssrc)) return malformed(`Source ${ssrc} is of two streams.`, `${at}: a=ssrc`);
-      sources.add(ssrc);
-    }
-  }
-  return undefined;
 }
 
 /** A kind of media of which nothing is taken: who offers it would miss it later, and nobody would say why. */

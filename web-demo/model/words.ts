@@ -47,6 +47,7 @@ export const FAILED: Readonly<Record<string, string>> = {
   draining: "The server is about to stop and takes no new calls.",
   offline: "This page is offline. Try again when it is back.",
   closed: "This page is offline.",
+  "change-rejected": "The other end does not want it.",
   "webrtc-unavailable": "This server takes no calls by WebRTC now.",
   "codec-unsupported": "The two ends have no format in common.",
   "fingerprint-mismatch": "The token is for another certificate than this page's, so no call was made.",

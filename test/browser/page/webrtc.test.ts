@@ -33,7 +33,7 @@ beforeAll(async () => {
     Visitor.arrive(adas, `${site.url}?carrier=webrtc`, folder),
     Visitor.arrive(bobs, site.url, folder),
   ]);
-  await bob.introduce("Bob");
+  await Promise.all([ada.introduce("Ada"), bob.introduce("Bob")]);
 });
 afterAll(async () => {
   await Promise.all(browsers.map((browser) => browser.close()));
@@ -61,6 +61,28 @@ test("Echo says back by WebRTC what was spoken, and the page says by whose word"
   expect(await ada.outcome()).toEqual(["You hung up.", "hung-up"]);
   const heard = melodyIn(await ada.heard());
   expect(heard, `${SUNG} came back as ${heard}`).toBe(SUNG);
+  await ada.press("Done");
+});
+
+test("a page takes a call by WebRTC and goes on from another network; one that it makes is taken back while it rings", async () => {
+  await bob.ring("Ada");
+  await ada.reads("ringing", /Bob is calling/);
+  await ada.press("Accept");
+  await Promise.all([ada.phase("up"), bob.phase("up")]);
+  await ada.reads("peer-verdict", /Verified by the gateway/);
+  const heard = await bob.count("heard-verified");
+  await ada.page.evaluate(() => globalThis.dispatchEvent(new Event("online")));
+  await bob.counts("heard-verified", heard + 50);
+  await bob.press("Camera");
+  await bob.reads("notices", /Ada does not see your camera: The other end does not want it/);
+  await ada.hangUp();
+  expect(await bob.outcome()).toEqual(["Ada hung up.", "hung-up"]);
+  await Promise.all([ada.press("Done"), bob.press("Done")]);
+  await ada.ring("Bob");
+  await bob.reads("ringing", /Ada is calling/);
+  await ada.press("Cancel");
+  expect(await ada.outcome()).toEqual(["You took the call back.", "cancelled"]);
+  await bob.page.getByRole("button", { name: "Accept" }).waitFor({ state: "detached" });
   await ada.press("Done");
 });
 
