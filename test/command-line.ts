@@ -58,6 +58,11 @@ export class RunningCommand {
     }
   }
 
+  /** What it has said so far, for whoever waited in vain. */
+  get said(): string {
+    return `${this.#stdout}\n${this.#stderr}`;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.child.kill(signal);
   }

@@ -55,7 +55,10 @@ export class KilledServer {
   /** Starts it, on the port that it had before; resolves when it serves. */
   async start(): Promise<void> {
     const command = this.begin();
-    const [line] = await within("the server coming up", command.says(/^\{.*"certificate_hash".*\}$/m));
+    const up = command.says(/^\{.*"certificate_hash".*\}$/m);
+    const [line] = await within("the server coming up", up).catch((error: unknown) => {
+      throw new Error(`${String(error)}; it said:\n${command.said}`);
+    });
     const { url, certificate_hash } = JSON.parse(line) as { url: string; certificate_hash: string };
     this.#url = url;
     this.#certificateHash = new Uint8Array(Buffer.from(certificate_hash, "hex"));

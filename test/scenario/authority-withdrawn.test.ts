@@ -30,6 +30,8 @@ import { SILENT } from "../exchanges/ways.ts";
 import { bodyOf } from "../exchanges/wire.ts";
 import { strictVerifier } from "../keys.ts";
 import { must, scopes } from "../signed-call.ts";
+import { vp8Frame } from "../vp8-frame.ts";
+import { Watched } from "./showing.ts";
 import { connected, Recording, utterance } from "./talking.ts";
 import { ORIGIN, World, type WorldOptions } from "./world.ts";
 
@@ -117,13 +119,14 @@ class Told {
   }
 }
 
-/** What the final record says, with the counters of the last stream that Ada sent. */
-async function last(world: World, call: Call) {
+/** What the final record says, with the counters of a stream that Ada sent, the last one by default. */
+async function last(world: World, call: Call, of?: number) {
   await world.clock.advance(8_000);
   const records = await world.during(call.records());
   const { extra } = must(readRecord(records.at(-1)?.jws ?? ""));
   const counters = extra?.counters as readonly JsonObject[];
-  const { refused, dropped } = counters.findLast(({ leg }) => leg === 0) ?? {};
+  const { refused, dropped } =
+    counters.findLast(({ leg, stream }) => leg === 0 && stream === (of ?? stream)) ?? {};
   return { reason: extra?.reason, by: extra?.by, refused, dropped };
 }
 
@@ -307,5 +310,65 @@ describe("a cap on bits a second", () => {
     expect(recording.count("speech"), "what fits is heard").toBeGreaterThan(heard + 60);
     await world.during(call.end());
     expect(await last(world, answered)).toMatchObject({ refused: { limit: expect.any(Number) } });
+  });
+});
+
+describe("a cap on pictures that an issuer lowers in mid-call", () => {
+  const SCOPE = "communication:bilateral";
+  const VIDEO = { codecs: ["vp8"], maxHeight: 360, maxFrameRate: 30 } as const;
+
+  /** Ada shows Bob pictures of any height, any number a second; `show` gives how many of them he saw. */
+  async function showing() {
+    const world = new World();
+    const identity = world.identity({ name: "Ada", scope: [SCOPE] });
+    const ada = await world.agent("Ada", { identity });
+    const bob = await world.agent("Bob");
+    const options = { video: VIDEO, adaptation: false } as const;
+    const { call, answered } = await connected(world, ada, bob, options, options);
+    const ends = [call, answered];
+    const told = new Told(ends);
+    const refusedAt: number[] = [];
+    for (const end of ends) end.on("frames-refused", () => refusedAt.push(end.leg));
+    const watched = new Watched(world, answered);
+    const show = async (height: number, every: number, count: number) => {
+      const before = watched.units.length;
+      for (let shown = 0; shown < count; shown += 1) {
+        await world.clock.advance(every);
+        void call.video?.send({ data: vp8Frame(true, 400, height) });
+      }
+      await world.clock.advance(500);
+      return watched.units.length - before;
+    };
+    const cap = async (limit: string) => {
+      const scope = `${SCOPE}, communication:limit:${limit}`;
+      await world.agent("Ada", { identity: renewed(world, identity, scope), inbox: "desk" });
+      await world.clock.advance(200);
+      expect(told.narrowed).toHaveLength(2);
+    };
+    return { world, call, answered, told, refusedAt, show, cap };
+  }
+
+  it("in height has higher ones refused as `picture`; both ends are told, and it is on record", async () => {
+    const { world, call, answered, told, refusedAt, show, cap } = await showing();
+    expect([await show(360, 40, 25), told.refused]).toEqual([25, []]);
+    await cap("height:180");
+    expect(await show(181, 40, 25)).toBe(0);
+    expect([told.reasons, new Set(refusedAt)]).toEqual([["picture"], new Set([0, 1])]);
+    expect(await show(180, 40, 25)).toBe(25);
+    await world.during(call.end());
+    expect(await last(world, answered, call.video?.id)).toMatchObject({ refused: { picture: 25 } });
+  });
+
+  it("in number has more of them refused as `rate`; both ends are told, and it is on record", async () => {
+    const { world, call, answered, told, refusedAt, show, cap } = await showing();
+    expect([await show(360, 40, 100), told.refused]).toEqual([100, []]);
+    await cap("frame-rate:8");
+    // A quarter more pass, and two seconds of them at once.
+    expect(await show(360, 40, 250)).toBeLessThanOrEqual((10 + 2) * 8 * 1.25);
+    expect([told.reasons, new Set(refusedAt)]).toEqual([["rate"], new Set([0, 1])]);
+    expect(await show(360, 125, 40)).toBe(40);
+    await world.during(call.end());
+    const { refused } = await last(world, answered, call.video?.id);
+    expect(refused).toEqual({ rate: expect.any(Number) });
   });
 });
