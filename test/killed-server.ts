@@ -20,6 +20,9 @@ import { within } from "./waiting.ts";
 /** Silence that means loss, ms: a killed process says no good-bye. */
 const SILENCE = { pingInterval: 200, timeout: 1_000 };
 
+/** A process takes two seconds of a core to be up; on a busy machine it gets few of them. */
+const START_MS = 60_000;
+
 /** Carriers that notice soon, by name. */
 export const QUICK_CARRIERS = {
   webtransport: () => webTransportCarrier({ clock: systemClock, liveness: SILENCE }),
@@ -56,7 +59,7 @@ export class KilledServer {
   async start(): Promise<void> {
     const command = this.begin();
     const up = command.says(/^\{.*"certificate_hash".*\}$/m);
-    const [line] = await within("the server coming up", up).catch((error: unknown) => {
+    const [line] = await within("the server coming up", up, START_MS).catch((error: unknown) => {
       throw new Error(`${String(error)}; it said:\n${command.said}`);
     });
     const { url, certificate_hash } = JSON.parse(line) as { url: string; certificate_hash: string };

@@ -2,9 +2,10 @@ import { describe, expect, test } from "vitest";
 import { strictVerifier } from "../../test/keys.ts";
 import { CallScene } from "../../test/scenario/signaling-call.ts";
 import { SignalingPeer } from "../../test/scenario/signaling-peer.ts";
-import { ALICE, BOB, must, scopes, type TestAgent } from "../../test/signed-call.ts";
+import { ALICE, BOB, must, scopes, type TestAgent, testAgent } from "../../test/signed-call.ts";
 import { readRecord } from "../attribution.ts";
 import { type AgentStatus, createIdentityDocument } from "../identity-document.ts";
+import { DEFAULT_LIMITS } from "./config.ts";
 
 const SPEAKING = "communication:audio:capture, communication:audio:transmit";
 
@@ -88,5 +89,39 @@ describe("an identity document renewed in the middle of a call", () => {
     expect(scene.bobInbox.event("session-ended")).toMatchObject({ reason, by: "server" });
     scene.stage.advance(10_000);
     expect(scene.finalRecord()?.extra).toMatchObject({ reason });
+  });
+});
+
+describe("an end that is away while documents are renewed", () => {
+  const persistent = { offer: { session: { model: "persistent", ttl: 3_600 } } } as const;
+  const back = (scene: CallScene, agent: TestAgent) =>
+    new SignalingPeer(scene.stage, agent).openMedia(scene.sessionId).last;
+
+  test("does not come back where nothing is covered any more: the session stands still until its time is over", () => {
+    const scene = new CallScene(persistent);
+    scene.bob.drop();
+    renew(scene, ALICE, "documents:query");
+    expect(scene.alice.query(scene.sessionId).last.result.state).toBe("detached");
+    renew(scene, BOB, "documents:query");
+    const refused = back(scene, BOB);
+    expect(refused).toMatchObject({ status: 455, error: { code: "scope-violation" } });
+    expect(refused.error?.details).not.toHaveProperty("trust_tier");
+    expect(scene.alice.query(scene.sessionId).last.result.state).toBe("detached");
+    scene.stage.advance(DEFAULT_LIMITS.detachedSeconds * 1_000);
+    expect(scene.aliceInbox.event("session-ended")).toMatchObject({ reason: "detach-expired" });
+  });
+
+  test("does not come back where it is trusted too little by then", () => {
+    const scene = new CallScene({ ...persistent, config: { trustFloor: "org-asserted" } });
+    scene.bob.drop();
+    scene.stage.advance(1_000);
+    const { now } = scene.stage;
+    const lowered = testAgent("bob", 2, { document: { trustTier: 3, issuedAt: now, updatedAt: now } });
+    new SignalingPeer(scene.stage, lowered).ask("QUERY", "/sessions/sess-none", {}, { proof: true });
+    expect(back(scene, lowered)).toMatchObject({
+      status: 455,
+      error: { code: "scope-violation", details: { trust_tier: 3 } },
+    });
+    expect(scene.alice.query(scene.sessionId).last.result.state).toBe("detached");
   });
 });
