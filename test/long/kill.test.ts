@@ -99,7 +99,7 @@ it(`loses nothing it acknowledged in ${KILLS} kills`, async () => {
   const told = async () => (await readTold(server.data, receiver.bodies)).length;
   await until("every event told", async () => (await told()) >= left.lifeEvents.length, 60_000);
   expect(await readTold(server.data, receiver.bodies)).toEqual(left.lifeEvents);
-}, 480_000);
+}, 1_800_000);
 
 function someActs(random: SeededRandom): Act[] {
   return Array.from({ length: 1 + random.integer(3) }, () => ACTS[random.integer(ACTS.length)] as Act);
