@@ -80,6 +80,13 @@ export class WeriftPeer extends ForeignPeer {
     await this.#pc.close();
   }
 
+  /** Its answer to an offer with new ICE credentials; it then looks for the way again, which the library leaves undone where DTLS is up. */
+  async restart(offer: string): Promise<string> {
+    const answer = await this.answer(offer);
+    for (const transport of this.#pc.iceTransports) void transport.start();
+    return answer;
+  }
+
   protected async makeOffer(): Promise<string> {
     for (const kind of ["audio", "video"] as const) {
       const direction = this.options[kind];
