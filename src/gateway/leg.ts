@@ -16,6 +16,8 @@ import type { PeerMedia } from "./peer-media.ts";
 
 /** A session that is to be taken has so long to ring here, ms. */
 const TAKE_MS = 5_000;
+/** Calls that ring here and are not decided on; of more the oldest is passed over, and rings on at the agent's other inboxes. */
+const MOST_RUNG = 8;
 
 /** What the peer is there for, as it sees it. */
 export interface LegMedia {
@@ -53,11 +55,22 @@ export class GatewayLeg {
   #streams: LegStreams | undefined;
   #bridge: CallBridge | undefined;
   #isOver = false;
+  /** What rings and is not decided on, the oldest first. */
+  readonly #rung: IncomingCall[] = [];
+  #wish:
+    | {
+        readonly isWanted: (incoming: IncomingCall) => boolean;
+        readonly resolve: (call: Call) => void;
+        readonly reject: (error: unknown) => void;
+      }
+    | undefined;
+  #isTaking = false;
 
   constructor(options: GatewayLegOptions) {
     const { clock, peer } = options;
     this.#options = options;
     this.#control = new ControlChannel({ clock, media: peer, order: (order) => this.#do(order) });
+    options.agent.onCall((incoming) => this.#rang(incoming));
   }
 
   /** The call, once it is up. */
@@ -156,22 +169,36 @@ export class GatewayLeg {
   }
 
   #taken(isWanted: (incoming: IncomingCall) => boolean): Promise<Call> {
-    const { agent } = this.#options;
-    let isTaken = false;
     return new Promise((resolve, reject) => {
       this.#withdrawn.signal.addEventListener("abort", () =>
         reject(new ParleyError({ code: "cancelled", message: "The peer is gone." })),
       );
-      agent.onCall((incoming) => {
-        if (isTaken || this.#isOver || !isWanted(incoming)) return;
-        isTaken = true;
-        this.#tell({ state: "ringing", session_id: incoming.sessionId });
-        incoming.accept(this.#callOptions).then(resolve, (error: unknown) => {
-          // It was taken back, or taken elsewhere: another one may come.
-          if (error instanceof ParleyError && !this.#isOver) isTaken = false;
-          else reject(error);
-        });
-      });
+      this.#wish = { isWanted, resolve, reject };
+      this.#choose();
+    });
+  }
+
+  /** It rings here: also for a leg that calls itself, or does not take calls yet, and then nobody is declined for it. */
+  #rang(incoming: IncomingCall): void {
+    this.#rung.push(incoming);
+    if (this.#rung.length > MOST_RUNG) this.#rung.shift();
+    this.#choose();
+  }
+
+  /** Takes the first one that is wanted of those that ring. */
+  #choose(): void {
+    const { isWanted, resolve, reject } = this.#wish ?? {};
+    if (this.#isTaking || this.#isOver || isWanted === undefined) return;
+    const at = this.#rung.findIndex((one) => !one.cancelled.aborted && isWanted(one));
+    const [incoming] = at < 0 ? [] : this.#rung.splice(at, 1);
+    if (incoming === undefined) return;
+    this.#isTaking = true;
+    this.#tell({ state: "ringing", session_id: incoming.sessionId });
+    incoming.accept(this.#callOptions).then(resolve, (error: unknown) => {
+      this.#isTaking = false;
+      // It was taken back, or taken elsewhere: another one may come.
+      if (error instanceof ParleyError && !this.#isOver) this.#choose();
+      else reject?.(error);
     });
   }
 

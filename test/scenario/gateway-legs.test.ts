@@ -120,6 +120,23 @@ describe("a leg of a gateway", () => {
     expect(ended).toEqual(["peer-closed"]);
   });
 
+  it("leaves what rings while it calls to its agent's other inboxes", async () => {
+    const scene = new GatewayScene();
+    const { world } = scene;
+    const ada = await scene.known("Ada");
+    const own = await world.agent("Ada", { identity: ada });
+    const [bob, carl] = [await world.agent("Bob"), await world.agent("Carl")];
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    const { leg } = await led(scene, ada);
+    await world.during(leg.dial(bob.id));
+    own.onCall((incoming) => {
+      world.clock.at(world.clock.now() + 5_000, () => void incoming.accept());
+    });
+    const call = await world.during(carl.call(ada.agentId, { gateways: "accept" }));
+    expect(call.peer.gateway).toBeUndefined();
+    leg.end("peer-closed");
+  });
+
   it("is over with a name where there is no call: not there, declined, no such session, the peer gone before", async () => {
     const scene = new GatewayScene();
     const { world } = scene;
