@@ -11,6 +11,7 @@ import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import type { GatewayStatement } from "../../signaling/gateway.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
 import { AGTP_PATH } from "../../transports/url.ts";
+import type { KnownSignatures } from "./known-signatures.ts";
 
 /** What the proofs of the gateway name as their server: an origin that cannot be dialled from outside (RFC 6761 6.4). */
 const GATEWAY_ORIGIN = "https://gateway.invalid";
@@ -41,16 +42,23 @@ export interface GatewayAgentOptions {
   readonly origins: readonly string[];
   /** Its own. */
   readonly inbox: string;
+  /** Shared with the server: what one has checked the other need not. */
+  readonly signatures: KnownSignatures;
   readonly report: (error: unknown) => void;
 }
 
 /** Comes online for one peer. Throws as `Agent.connect`. */
 export async function connectGateway(options: GatewayAgentOptions): Promise<Agent> {
-  const { accept, clock, origins, ...connecting } = options;
+  const { accept, clock, origins, signatures, ...connecting } = options;
+  signatures.remember();
   const network = new MemoryNetwork({ clock, liveness: false });
   network.listen(new URL(GATEWAY_ORIGIN).host, (connection) =>
     accept(connection, [GATEWAY_ORIGIN, ...origins]),
   );
-  const platform = { ...nodePlatform(), clock, carrier: network };
+  const usual = nodePlatform();
+  const platform = {
+    ...{ ...usual, clock, carrier: network, verifier: signatures },
+    createSigner: (seed: Uint8Array) => signatures.signer(usual.createSigner(seed)),
+  };
   return await connectAgent(platform, `${GATEWAY_ORIGIN}${AGTP_PATH}`, connecting);
 }

@@ -10,7 +10,7 @@ import type {
   Section,
 } from "../../transports/webrtc/description.ts";
 import { sha256Of } from "../../transports/webrtc/fingerprints.ts";
-import { offeredExtensions } from "../../transports/webrtc/header-extensions.ts";
+import { offeredExtensions, sentMid } from "../../transports/webrtc/header-extensions.ts";
 import {
   type ChannelSettings,
   MAX_MESSAGE_BYTES,
@@ -120,7 +120,9 @@ export class PeerLink implements PeerMedia {
       if (section === undefined || direction === undefined || codec === undefined) continue;
       const own = { ...section, codecs: codecs.filter(({ mimeType }) => mimeType.startsWith(`${kind}/`)) };
       if (peerSends(direction)) await connection.receive(own);
-      const sends = peerReceives(direction) ? await this.#send(connection, own) : undefined;
+      const sends = peerReceives(direction)
+        ? await this.#send(connection, { ...own, mid: sentMid(own.mid, offer.mappedExtensions) })
+        : undefined;
       const { payloadType } = codec;
       taken.push({ kind, payloadType, receives: peerSends(direction), ...(sends && { sends }) });
     }

@@ -3,7 +3,7 @@ import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
 import type { LoadedIdentity } from "../../platform/node/identity-file.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
-import { random, verifier } from "../../platform/node/sodium.ts";
+import { random } from "../../platform/node/sodium.ts";
 import { isOpenToOthers, prepareFolder } from "../../store/data-folder.ts";
 import { openLmdbLog } from "../../store/lmdb-log.ts";
 import { audienceOf } from "../../transports/url.ts";
@@ -150,7 +150,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     shared,
     tokenIssuers: config.tokenIssuers,
     clock,
-    verifier,
+    verifier: desk.verifier,
     sha256,
     random,
     events,

@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import type { AgentIdentity } from "../../agent/identity.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import type { Signer } from "../../codecs/signer.ts";
-import { random } from "../../platform/node/sodium.ts";
+import type { Signer, Verifier } from "../../codecs/signer.ts";
+import { random, verifier } from "../../platform/node/sodium.ts";
 import { listenAddresses } from "../../transports/webrtc/listen-addresses.ts";
 import { findWorker, isWorker } from "../../transports/webrtc/worker-binary.ts";
 import { MediaWorkers } from "../../transports/webrtc/workers.ts";
@@ -11,6 +11,7 @@ import type { ServerConfig } from "../config.ts";
 import type { PeerDesk } from "../gateway/desk.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { connectGateway, gatewayIdentity } from "../gateway/gateway-agent.ts";
+import { KnownSignatures } from "../gateway/known-signatures.ts";
 import { offDesk } from "../gateway/off-desk.ts";
 import type { EventLog } from "./event-log.ts";
 import type { MediaServer } from "./media-server.ts";
@@ -52,6 +53,8 @@ export interface ServerDesk {
   readonly desk: PeerDesk;
   /** Agent-IDs for the switchboard's set of gateways. */
   readonly gateways: readonly string[];
+  /** What the media server is to check signatures with. */
+  readonly verifier: Verifier;
   /** Peers by state. */
   counts(): Readonly<Record<string, number>>;
   /** Ends the peers that are left; resolves when they are gone. */
@@ -73,17 +76,18 @@ export async function openDesk(
 ): Promise<ServerDesk> {
   const { workers } = carrier;
   if (workers === undefined)
-    return { desk: offDesk(carrier.off), gateways: [], counts: () => ({}), stop: async () => {} };
+    return { desk: offDesk(carrier.off), gateways: [], verifier, counts: () => ({}), stop: async () => {} };
   const { clock, dataFolder, events, media, name } = server;
   const identity = await gatewayIdentity(dataFolder, { name, signer: server.identity.signer });
   const report = (error: unknown) => events.log("error", "gateway-fault", { error: String(error) });
+  const signatures = new KnownSignatures(verifier);
   const gateway = new Gateway({
     ...{ workers, clock, random, report },
     gatewayId: identity.agentId,
     judge: (token, origins) => media().judgeToken(token, origins),
     connect: (options) =>
       connectGateway({
-        ...{ identity, clock, report, serverId: server.identity.agentId },
+        ...{ identity, clock, report, signatures, serverId: server.identity.agentId },
         accept: (connection, origins) => media().accept(connection, origins),
         ...options,
       }),
@@ -91,7 +95,7 @@ export async function openDesk(
     told: ({ type, ...fields }) => events.log("info", `webrtc-peer-${type}`, fields),
   });
   return {
-    ...{ desk: gateway, gateways: [identity.agentId] },
+    ...{ desk: gateway, gateways: [identity.agentId], verifier: signatures },
     counts: () => gateway.counts,
     stop: () => gateway.stop(),
   };
