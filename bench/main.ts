@@ -18,6 +18,7 @@ import { runFan as fan, run as pairs, runSockets as sockets } from "./relay-cost
 import { run as relayPath } from "./relay-path.ts";
 import { type BenchRow, formatRows, meetsTarget } from "./row.ts";
 import { run as verifyThreads } from "./verify-threads.ts";
+import { run as webRtc } from "./webrtc.ts";
 
 const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   "frame-decode": frameDecode,
@@ -33,6 +34,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   sockets,
   flood,
   churn,
+  webrtc: () => webRtc(),
   rfc8867,
   "mouth-to-ear-rough": mouthToEarRough,
   "rfc8867-quic": () => rfc8867Quic(),
@@ -41,6 +43,7 @@ const BENCHES: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
 /** What `--short` measures in the place of these. */
 const SHORT: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   pairs: () => pairs([100]),
+  webrtc: () => webRtc(10),
   "rfc8867-quic": () => rfc8867Quic(70),
 };
 
@@ -57,7 +60,7 @@ is missing is.
 
   NAME     one of: ${Object.keys(BENCHES).join(", ")}; default: all;
            media: ${GROUPS.media?.join(", ")}
-  --short  the first 70 s of rfc8867-quic, and one load beside 50 calls for pairs
+  --short  the first 70 s of rfc8867-quic, one load beside 50 calls for pairs, and 10 s of WebRTC calls
   --json   prints the figures as JSON lines instead of the table
 `;
 

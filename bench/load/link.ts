@@ -38,6 +38,8 @@ export interface LoadTarget {
   readonly certificateHash?: string;
   /** Where a Parley server takes WebSockets, when they are what is measured. */
   readonly webSocketUrl?: string;
+  /** Agent-IDs of those who answer calls there, when their calls are what is measured. */
+  readonly agents?: readonly string[];
 }
 
 /** Runs `make` for 0 to `count` - 1, at most `width` at a time. */

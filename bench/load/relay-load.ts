@@ -17,6 +17,7 @@ import { verifier } from "../../platform/node/sodium.ts";
 import { Latencies, type LatencySummary } from "../../src/bots/latencies.ts";
 import { bareCalls, udpCalls, webSocketCalls } from "./baseline-link.ts";
 import type { LoadCall, LoadEnd, LoadTarget, Refusals } from "./link.ts";
+import { inTurn } from "./pace.ts";
 import { chainCalls, parleyCalls } from "./parley-link.ts";
 
 export type RelayKind = "udp" | "bare" | "parley" | "parley-chain" | "ws" | "parley-ws";
@@ -175,16 +176,10 @@ async function speak(): Promise<void> {
   // Spread over the frame time, as speakers who began at different moments are.
   const spacing = FRAME_MS / speakers.length;
   const start = await prepared(spacing);
-  const total = speakers.length * count;
-  const beginAt = speakers.length * order.warmUpFrames;
-  for (let sent = 0; sent < total; ) {
-    const now = performance.now();
-    for (; sent < total; sent += 1) {
-      const place = sent % speakers.length;
-      const index = (sent - place) / speakers.length;
-      const deadline = start + index * FRAME_MS + place * spacing;
-      if (deadline > now) break;
-      if (sent === beginAt) print({ mark: "begin" });
+  await inTurn({
+    ...{ speakers: speakers.length, frames: count, frameMs: FRAME_MS, start },
+    send(place, index, deadline) {
+      if (place === 0 && index === order.warmUpFrames) print({ mark: "begin" });
       const speaker = speakers[place] as Speaker;
       const at = performance.now();
       speaker.sentAt[index] = at;
@@ -194,10 +189,9 @@ async function speak(): Promise<void> {
         captured: performance.timeOrigin + deadline,
         digest: speaker.digests[index] as Uint8Array,
       });
-      if (sent >= beginAt) lateness.record(at - deadline);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+      if (index >= order.warmUpFrames) lateness.record(at - deadline);
+    },
+  });
   print({ mark: "end" });
   await new Promise((resolve) => setTimeout(resolve, STRAGGLERS_MS));
   const report: LoadReport = {

@@ -2,22 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ControlChannel } from "../../agent/control.ts";
-import { meetServer } from "../../agent/meeting-server.ts";
-import {
-  Agent,
-  type AgentIdentity,
-  createAccessToken,
-  createIdentity,
-  nodePlatform,
-} from "../../agent/node.ts";
-import type { JsonObject } from "../../codecs/canonical-json.ts";
+import { Agent, type AgentIdentity, createAccessToken, createIdentity } from "../../agent/node.ts";
 import type { Signer } from "../../codecs/signer.ts";
-import { systemClock } from "../../platform/node/clock.ts";
-import type { Connection } from "../../sfu/carrier.ts";
 import { type RunningServer, type ServeOptions, serve } from "../../src/server/serve.ts";
-import { webTransportCarrier } from "../../transports/webtransport/client.ts";
 import type { ForeignPeer } from "./foreign-peer.ts";
+import { PeerExchanges } from "./peer-exchanges.ts";
 
 export type Known = AgentIdentity<Signer>;
 
@@ -43,45 +32,12 @@ export interface LoggedEvent {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** Requests about peers in exchanges, each with the token that it is given. */
-export class PeerExchanges {
-  readonly #control: ControlChannel;
-
-  constructor(control: ControlChannel) {
-    this.#control = control;
-  }
-
-  /** Has a peer opened, answers its offer, and resolves with its name once it is connected. */
-  async open(token: string, peer: ForeignPeer, wishes: JsonObject): Promise<string> {
-    const { id, offer } = await this.offered(token, wishes);
-    await this.adjust(token, id, { sdp: await peer.answer(offer) });
-    await peer.connected();
-    return id;
-  }
-
-  async offered(token: string, wishes: JsonObject): Promise<{ readonly id: string; readonly offer: string }> {
-    const parameters = { audio: "sendrecv", video: "none", data: true, ...wishes };
-    const request = { method: "OPEN", path: "/webrtc", parameters, token, prove: true, timeout: 30_000 };
-    const { result } = await this.#control.request(request);
-    return { id: String(result.peer_id), offer: String(result.sdp) };
-  }
-
-  async adjust(token: string, id: string, parameters: JsonObject): Promise<JsonObject> {
-    const path = `/webrtc/${id}`;
-    return (await this.#control.request({ method: "ADJUST", path, parameters, token, prove: true })).result;
-  }
-
-  async close(token: string, id: string): Promise<void> {
-    await this.#control.request({ method: "CLOSE", path: `/webrtc/${id}`, token, prove: true });
-  }
-}
-
 export class PeerServer implements AsyncDisposable {
   readonly server: RunningServer;
   readonly logged: readonly LoggedEvent[];
   readonly #folder: string;
   readonly #agents: Agent[] = [];
-  readonly #connections: Connection[] = [];
+  readonly #exchanges: PeerExchanges[] = [];
   #watcher: Promise<Agent> | undefined;
 
   private constructor(server: RunningServer, folder: string, logged: readonly LoggedEvent[]) {
@@ -103,7 +59,7 @@ export class PeerServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const connection of this.#connections) connection.close(0, "done");
+    for (const exchanges of this.#exchanges) exchanges.disconnect();
     await Promise.all(this.#agents.map((agent) => agent.close()));
     await this.server.stop(0);
     rmSync(this.#folder, { recursive: true, force: true });
@@ -178,17 +134,9 @@ export class PeerServer implements AsyncDisposable {
 
   /** A connection of an agent by QUIC, for requests about peers alone. */
   async exchanges(identity: Known): Promise<PeerExchanges> {
-    const platform = { ...nodePlatform(), carrier: webTransportCarrier({ clock: systemClock }) };
-    const { agentId: serverId, certificateHash, url } = this.server;
-    const certificateHashes = [Buffer.from(certificateHash, "hex")];
-    const connection = await platform.carrier.connect(url, { certificateHashes }, () => SILENT_HANDLERS);
-    this.#connections.push(connection);
-    const control = new ControlChannel({
-      ...{ connection, identity, clock: systemClock, wall: () => Date.now() },
-      ...{ random: platform.random, verifier: platform.verifier },
-    });
-    control.trust(await meetServer(control, platform, serverId));
-    return new PeerExchanges(control);
+    const exchanges = await PeerExchanges.connect(this.server, identity);
+    this.#exchanges.push(exchanges);
+    return exchanges;
   }
 
   /** Names and codes of what became of peers. */
@@ -198,5 +146,3 @@ export class PeerServer implements AsyncDisposable {
       .map(({ fields }) => fields.reason);
   }
 }
-
-const SILENT_HANDLERS = { datagram() {}, stream() {}, exchange() {}, closed() {} };
