@@ -109,6 +109,7 @@ export class GatewayDesk implements Desk {
     this.#watch(call);
     this.#pictures = new GatewayPictures({
       call,
+      peer: this.#own.state.peerName,
       update: (change) => this.#update(change),
       notice: (text, tone) => this.#notice(text, tone),
       report: this.#report,

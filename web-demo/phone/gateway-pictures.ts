@@ -6,6 +6,8 @@ import { type Capture, type CaptureKind, CaptureRefused, openCapture } from "../
 
 export interface GatewayPicturesOptions {
   readonly call: GatewayCall;
+  /** Name of the other end. */
+  readonly peer: string;
   readonly update: (change: (call: CallState) => CallState) => void;
   readonly notice: (text: string, tone?: Notice["tone"]) => void;
   readonly report: (error: unknown) => void;
@@ -55,7 +57,11 @@ export class GatewayPictures {
   }
 
   async #start(kind: CaptureKind): Promise<void> {
-    const { call, update } = this.#options;
+    const { call, notice, peer, update } = this.#options;
+    if (!call.sends("video")) {
+      notice(`${peer} does not see your ${kind}: the call began without pictures.`, "warning");
+      return;
+    }
     update((state) => ({ ...state, opening: kind }));
     try {
       const capture = await openCapture(kind);

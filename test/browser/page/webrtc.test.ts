@@ -73,7 +73,8 @@ test("a page takes a call by WebRTC and goes on from another network; one that i
   const heard = await bob.count("heard-verified");
   await ada.page.evaluate(() => globalThis.dispatchEvent(new Event("online")));
   await bob.counts("heard-verified", heard + 50);
-  await bob.press("Camera");
+  await Promise.all([ada.press("Camera"), bob.press("Camera")]);
+  await ada.reads("notices", /Bob does not see your camera: the call began without pictures/);
   await bob.reads("notices", /Ada does not see your camera: The other end does not want it/);
   await ada.hangUp();
   expect(await bob.outcome()).toEqual(["Ada hung up.", "hung-up"]);
