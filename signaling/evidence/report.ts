@@ -16,6 +16,13 @@ export interface Statement {
   readonly gateways?: readonly (typeof ROLES)[number][];
 }
 
+/** What is added to a statement of which a gateway signed these ends' part. */
+export function asStated(gateways: readonly (typeof ROLES)[number][]): string {
+  return gateways.length === 0
+    ? ""
+    : `, as stated by the gateway of the ${gateways.join(" and that of the ")}`;
+}
+
 /** Where the file contradicts itself or was changed. */
 export interface EvidenceFault {
   readonly code: ErrorCode;
@@ -106,10 +113,8 @@ export class Findings {
   /** `signers`: the legs whose word it is, where it is theirs; of `both` it is known. */
   say(by: Voucher, text: string, signers: readonly (0 | 1)[] = by === "both" ? [0, 1] : []): void {
     const gateways = signers.filter((leg) => this.#gateways.has(leg)).map((leg) => ROLES[leg]);
-    const stated =
-      gateways.length === 0 ? "" : `, as stated by the gateway of the ${gateways.join(" and that of the ")}`;
     const attested = gateways.length === 0 ? {} : { gateways };
-    this.statements.push({ by, text: printable(`${text}${stated}`), ...attested });
+    this.statements.push({ by, text: printable(`${text}${asStated(gateways)}`), ...attested });
   }
 }
 

@@ -4,17 +4,17 @@ import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { dataFormat } from "../../codecs/data-formats.ts";
 import { type DataValue, decodeData } from "../../codecs/data-message.ts";
 import type { ProvenFrame } from "../../signaling/evidence/media.ts";
+import { ROLES } from "../../signaling/evidence/report.ts";
 import type { JudgedEvidence } from "../../signaling/evidence/verify.ts";
 
 /** A file made of proven data messages. */
 export interface ProvenMessages {
   readonly file: string;
   readonly messages: number;
+  readonly speakers: readonly (typeof ROLES)[number][];
   /** Frames of data streams that are not what their format promises; left out. */
   readonly undecodable: number;
 }
-
-const ROLES = ["caller", "callee"] as const;
 
 /** Writes the proven data messages, both ends' one after the other, one JSON object a line; bytes as base64url in `binary`. */
 export async function writeProvenMessages(
@@ -32,11 +32,12 @@ export async function writeProvenMessages(
     const format = dataFormat(formats.get(stream) ?? "");
     const read = format && decodeData(format.name, payload);
     if (read?.ok !== true) return [];
-    const said = { speaker: ROLES[leg], stream, sequence, checkpointed, ...contentOf(read.value) };
+    const said = { speaker: ROLES[leg as 0 | 1], stream, sequence, checkpointed, ...contentOf(read.value) };
     return [`${JSON.stringify(said)}\n`];
   });
   await writeFile(path, lines.join(""));
-  return { file: path, messages: lines.length, undecodable: frames.length - lines.length };
+  const speakers = ROLES.filter((_, leg) => frames.some((frame) => frame.leg === leg));
+  return { file: path, messages: lines.length, speakers, undecodable: frames.length - lines.length };
 }
 
 function contentOf(value: DataValue): { readonly value: JsonValue } | { readonly binary: string } {

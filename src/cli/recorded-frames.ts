@@ -40,15 +40,19 @@ export async function readSource(
 }
 
 /** A line about each stream that was played from, and what of it is proven. */
-export function describeRecorded({ runs }: RecordedReport, source: RecordedCall | undefined): string[] {
+export function describeRecorded(
+  { runs }: RecordedReport,
+  source: RecordedCall | undefined,
+): { readonly run: RecordedRun; readonly text: string }[] {
   const anchored = source?.evidence.report.verdict === "verified" ? "" : ", not anchored";
   return runs.map((run) => {
     const who = run.leg === 0 ? "caller" : "callee";
     const from = `session ${run.sessionDigest.slice(0, 16)}…, stream ${run.stream}, ${run.first} to ${run.last}`;
     const marked = `${who}: ${run.frames} kept frames are marked as recorded in ${from}`;
-    if (source === undefined) return `${marked}: its own word, without --source`;
+    if (source === undefined) return { run, text: `${marked}: its own word, without --source` };
     const again = run.repeated === 0 ? "" : `, ${run.repeated} of them marked as recorded there too`;
-    return `${marked}: ${signers(run, source)}${again}${anchored}, ${run.unknown} not at hand`;
+    const text = `${marked}: ${signers(run, source)}${again}${anchored}, ${run.unknown} not at hand`;
+    return { run, text };
   });
 }
 
@@ -58,7 +62,8 @@ function signers({ signedBy }: RecordedRun, { evidence }: RecordedCall): string 
     const count = signedBy[leg] ?? 0;
     if (count === 0) return [];
     const party = evidence.report.parties.find((one) => one.role === role);
-    return [`${count} are what its ${role} signed there, ${party?.name}, agent ${party?.agentId}`];
+    const behalf = party?.gateway === undefined ? "" : `, a gateway, for agent ${party.gateway.subject}`;
+    return [`${count} are what its ${role} signed there, ${party?.name}, agent ${party?.agentId}${behalf}`];
   });
   return by.length === 0 ? "0 are proven" : by.join("; ");
 }

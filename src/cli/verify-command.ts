@@ -1,19 +1,20 @@
 import { type KeptFrame, parseKeptFrames } from "../../codecs/kept-frames.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { verifier } from "../../platform/node/sodium.ts";
-import { type MediaReport, type ProvenFrame, verifyMedia } from "../../signaling/evidence/media.ts";
-import { checkRecorded, type RecordedCall, type RecordedReport } from "../../signaling/evidence/recorded.ts";
-import type { EvidenceReport, Verdict } from "../../signaling/evidence/report.ts";
+import { verifyMedia } from "../../signaling/evidence/media.ts";
+import { checkRecorded, type RecordedCall } from "../../signaling/evidence/recorded.ts";
+import type { Verdict } from "../../signaling/evidence/report.ts";
 import { type JudgedEvidence, verifyEvidence } from "../../signaling/evidence/verify.ts";
 import { loadTrustFile } from "../trust-file.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { readInput, requireWritable } from "./files.ts";
 import { type Output, usageError } from "./output.ts";
 import { startProgress } from "./progress.ts";
-import { type ProvenIvf, writeProvenIvf } from "./proven-ivf.ts";
-import { type ProvenMessages, writeProvenMessages } from "./proven-messages.ts";
+import { writeProvenIvf } from "./proven-ivf.ts";
+import { writeProvenMessages } from "./proven-messages.ts";
 import { type ProvenWav, writeProvenWav } from "./proven-wav.ts";
-import { describeRecorded, readSource, type SourceFlags } from "./recorded-frames.ts";
+import { readSource, type SourceFlags } from "./recorded-frames.ts";
+import { describeReport, interruptedFrames, type JudgedMedia } from "./verify-lines.ts";
 
 /** Flags of `parley verify`. */
 export interface VerifyFlags extends SourceFlags {
@@ -76,11 +77,6 @@ async function readKept(path: string): Promise<KeptFrame[]> {
   throw usageError(`${path}: ${parsed.fault.message} (${parsed.fault.at})`, new ParleyError(parsed.fault));
 }
 
-/** What kept frames are worth, and what those of them that are marked as recorded. */
-interface JudgedMedia extends MediaReport {
-  readonly recorded: RecordedReport;
-}
-
 function judgeMedia(
   kept: readonly KeptFrame[],
   evidence: JudgedEvidence,
@@ -109,80 +105,6 @@ function mediaSummary(media: JudgedMedia, wav: ProvenWav | undefined) {
   };
 }
 
-/** Kept frames that the relay says it did not let through any more, by stream and epoch. */
-function interruptedFrames({ frames }: MediaReport) {
-  const late = frames.filter(({ interrupted }) => interrupted);
-  const groups = Map.groupBy(late, ({ leg, stream, epoch }) => `${leg}/${stream}/${epoch}`);
-  return [...groups.values()].map((group) => {
-    const [{ leg, stream, epoch, sequence: first }] = group as [ProvenFrame];
-    return { leg, stream, epoch, first, last: group.at(-1)?.sequence ?? first, count: group.length };
-  });
-}
-
-/** Files made of proven frames. */
-interface WrittenFiles {
-  readonly wav: ProvenWav | undefined;
-  readonly ivf: ProvenIvf | undefined;
-  readonly messages: ProvenMessages | undefined;
-}
-
-function describeReport(
-  report: EvidenceReport,
-  media: JudgedMedia | undefined,
-  source: RecordedCall | undefined,
-  { wav, ivf, messages }: WrittenFiles,
-): string[] {
-  const faults = [...report.faults, ...(media?.faults ?? [])];
-  const told = faults.slice(0, FAULT_LINES);
-  const checkpointed = media?.frames.filter((frame) => frame.checkpointed).length;
-  const said = (by: string, text: string) => `${by.padEnd(15)}  ${text}`;
-  return [
-    ...report.statements.map(({ by, text }) => said(by, text)),
-    ...(media === undefined
-      ? []
-      : [
-          said(
-            "speaker-signed",
-            `${media.frames.length} kept frames belong, ${checkpointed} of them in checkpoints`,
-          ),
-        ]),
-    ...(media === undefined
-      ? []
-      : describeRecorded(media.recorded, source).map((line) => said("speaker-signed", line))),
-    ...(media === undefined
-      ? []
-      : interruptedFrames(media).map(({ leg, stream, epoch, first, last, count }) =>
-          said(
-            "server-claimed",
-            `${leg === 0 ? "caller" : "callee"}, stream ${stream}: ${count} kept frames of epoch ${epoch} (${first} to ${last}) not let through: interrupted before`,
-          ),
-        )),
-    ...(wav === undefined
-      ? []
-      : [
-          said(
-            "speaker-signed",
-            `${wav.file}: ${wav.seconds} s of the ${wav.speaker}, ${wav.frames} frames; gaps are silence`,
-          ),
-        ]),
-    ...(ivf === undefined
-      ? []
-      : [
-          said(
-            "speaker-signed",
-            `${ivf.file}: ${ivf.units} access units of the ${ivf.speaker}, stream ${ivf.stream}, as signed, from the first key frame on`,
-          ),
-        ]),
-    ...(messages === undefined
-      ? []
-      : [said("speaker-signed", `${messages.file}: ${messages.messages} data messages`)]),
-    ...told.map(({ code, message, at }) => said("FAULT", `${code}: ${message} (${at})`)),
-    ...(faults.length > told.length
-      ? [said("FAULT", `and ${faults.length - told.length} more; --json lists them`)]
-      : []),
-  ];
-}
-
 function verdictLine(verdict: Verdict, hasAnchors: boolean): string {
   if (verdict === "verified") return "verified";
   if (verdict === "invalid") return "INVALID";
@@ -191,7 +113,5 @@ function verdictLine(verdict: Verdict, hasAnchors: boolean): string {
     : "consistent, not anchored: give anchors with --trust";
 }
 
-/** Faults told to people one by one; the rest are counted. */
-const FAULT_LINES = 20;
 /** Frames between two updates of the progress bar. */
 const PROGRESS_FRAMES = 256;
