@@ -54,8 +54,8 @@ const counters = (call: CallScene, leg: number, lastSequence: number) =>
   ]);
 
 describe("a bounded session whose end is lost", () => {
-  test("goes on when that end comes back in time, on any connection", () => {
-    const call = scene({});
+  test("goes on when that end comes back in time, on any connection and from any address", () => {
+    const call = scene({ shows: { bob: { network: "192.0.2.1" } } });
     call.bob.drop();
     const until = call.stage.now + ATTACH_GRACE;
     expect(call.aliceInbox.event("peer-detached")).toMatchObject({
@@ -63,7 +63,12 @@ describe("a bounded session whose end is lost", () => {
     });
     expect(rowOf(call, 0)?.egress).toEqual([]);
     call.stage.advance(ATTACH_GRACE - 1);
-    const back = overTls(call.stage, BOB);
+    const facts = {
+      carrier: "tls",
+      channelBinding: call.stage.newBinding(),
+      network: "198.51.100.7",
+    } as const;
+    const back = new SignalingPeer(call.stage, BOB, facts);
     expect(back.openMedia(call.sessionId, 1).last.result).toMatchObject({ state: "active", attach_seq: 1 });
     expect(call.aliceInbox.event("peer-attached")).toMatchObject({
       ...{ leg: 1, attach_seq: 1, generation: 0, state: "active" },
