@@ -66,6 +66,12 @@ export class RtpFrames {
   /** Ascending in place. */
   #waiting: Fragment[] = [];
   #bytes = 0;
+  /** Of these, the beginnings of key frames. */
+  #starts = 0;
+  /** So many from the first on belong to the next unit, and do not end it: what comes is looked at once, however much waits. */
+  #joined = 0;
+  /** The first one behind what is missing, and since when that is. Later ones change nothing of it. */
+  #gap: { readonly at: number; readonly since: number } | undefined;
   /** Where the next unit begins; `undefined`: with the next key frame. */
   #next: number | undefined;
   /** Nothing below it is waited for. */
@@ -116,8 +122,12 @@ export class RtpFrames {
       return;
     }
     this.#requests.startOver();
-    this.#waiting.splice(at, 0, { place, packet, facts: read?.value, arrivedAt: now });
+    const fragment = { place, packet, facts: read?.value, arrivedAt: now };
+    this.#waiting.splice(at, 0, fragment);
     this.#bytes += packet.payload.length;
+    if (isStart(fragment)) this.#starts += 1;
+    this.#joined = Math.min(this.#joined, at);
+    if (this.#gap !== undefined && at <= this.#gap.at) this.#gap = undefined;
   }
 
   /** The next unit, where it is whole and can be decoded. */
@@ -170,7 +180,7 @@ export class RtpFrames {
   /** Moves what waits to where a unit begins; false where none does yet. */
   #begin(now: number): boolean {
     if (this.#next === undefined) {
-      const start = this.#waiting.findIndex(({ facts }) => facts?.begins === "yes" && facts.key);
+      const start = this.#starts === 0 ? -1 : this.#waiting.findIndex(isStart);
       if (start < 0) {
         // What belongs to a key frame may come before its beginning does.
         const kept = this.#waiting.findIndex(({ arrivedAt }) => now < arrivedAt + this.#wait);
@@ -201,7 +211,9 @@ export class RtpFrames {
   /** How many packets the next unit has, once all are there. */
   #wholeCount(): number | undefined {
     const [first] = this.#waiting;
-    for (const [index, { place, packet, facts }] of this.#waiting.entries()) {
+    for (; this.#joined < this.#waiting.length; this.#joined += 1) {
+      const index = this.#joined;
+      const { place, packet, facts } = this.#waiting[index] as Fragment;
       if (place !== (this.#next as number) + index) return undefined;
       // A sender that sets no marker still goes on with another time.
       if (facts !== undefined && packet.timestamp !== first?.packet.timestamp) return index;
@@ -233,12 +245,14 @@ export class RtpFrames {
 
   /** Since when something is missing before a packet that is here. */
   #missingSince(): number | undefined {
-    let expected = this.#next as number;
-    let since: number | undefined;
-    for (const { place, arrivedAt } of this.#waiting) {
-      if (place !== expected || since !== undefined) since = Math.min(since ?? arrivedAt, arrivedAt);
-      expected = place + 1;
-    }
+    if (this.#gap !== undefined) return this.#gap.since;
+    let at = this.#joined;
+    while (at < this.#waiting.length && this.#waiting[at]?.place === (this.#next as number) + at) at += 1;
+    if (at === this.#waiting.length) return undefined;
+    const since = this.#waiting
+      .slice(at)
+      .reduce((least, { arrivedAt }) => Math.min(least, arrivedAt), Number.POSITIVE_INFINITY);
+    this.#gap = { at, since };
     return since;
   }
 
@@ -261,6 +275,8 @@ export class RtpFrames {
   #goOn(place: number): void {
     this.#next = place;
     this.#passed = place;
+    this.#joined = 0;
+    this.#gap = undefined;
   }
 
   #lose(): void {
@@ -276,9 +292,16 @@ export class RtpFrames {
   }
 
   #drop(count: number): void {
-    for (const { place, packet } of this.#waiting.splice(0, count)) {
-      this.#passed = place + 1;
-      this.#bytes -= packet.payload.length;
+    for (const fragment of this.#waiting.splice(0, count)) {
+      this.#passed = fragment.place + 1;
+      this.#bytes -= fragment.packet.payload.length;
+      if (isStart(fragment)) this.#starts -= 1;
     }
+    this.#joined = 0;
+    this.#gap = undefined;
   }
+}
+
+function isStart({ facts }: Fragment): boolean {
+  return facts?.begins === "yes" && facts.key;
 }
