@@ -43,6 +43,12 @@ describe("captures of a sender that tells no times", () => {
     );
   });
 
+  it("were not long ago, however late they come", () => {
+    const voice = stream(48_000, 0);
+    expect(captured(voice, 0, 40)).toBe(40);
+    expect(captured(voice, 20, 3_000)).toBe(20 + 3_000 - 1_500);
+  });
+
   it("come to those that came fastest, bit by bit and never backwards", () => {
     const video = stream(90_000, 5);
     let last = captured(video, 0, 200);

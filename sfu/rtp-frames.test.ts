@@ -7,6 +7,7 @@ import type { RtpPacket } from "../codecs/rtp-packet.ts";
 import type { VideoFormatName } from "../codecs/video-formats.ts";
 import { readVideoUnit, VideoPayloadWriter } from "../codecs/video-payload.ts";
 import { CHROMIUM_VIDEOS, chromiumRtp } from "../test/generators/chromium-rtp.ts";
+import { vp8Frame } from "../test/vp8-frame.ts";
 import { MAX_WAITING_FRAGMENTS, MISSING_FRAGMENT_MS, RtpFrames, type RtpUnit } from "./rtp-frames.ts";
 
 const FIRST_TIMESTAMP = 2 ** 32 - 30_000;
@@ -202,6 +203,29 @@ describe("a unit that is not whole", () => {
     expect(most).toBe(MAX_WAITING_FRAGMENTS);
     expect(frames.counters.overflow).toBe(1);
   });
+
+  it("goes with the oldest also before the first key frame", () => {
+    const frames = new RtpFrames(format);
+    const delta = packets.find(({ timestamp }) => timestamp !== packets[0]?.timestamp) as RtpPacket;
+    for (let sequence = 0; sequence < MAX_WAITING_FRAGMENTS + 500; sequence += 1) {
+      frames.insert({ ...delta, sequence, marker: false }, 0);
+      frames.next(0);
+    }
+    expect(frames.size).toBeLessThanOrEqual(MAX_WAITING_FRAGMENTS);
+    expect(frames.counters.passedOver).toBeGreaterThanOrEqual(500);
+  });
+
+  it("was padding alone also where the sender counts its pictures up to 127", () => {
+    // RFC 7741: begins a picture, with a number of 7 bits.
+    const picture = (number: number, sequence: number, isKey: boolean): RtpPacket => ({
+      ...(packets[0] as RtpPacket),
+      ...{ sequence, timestamp: number * 3_000, marker: true },
+      payload: Uint8Array.of(0x90, 0x80, number, ...vp8Frame(isKey, 20)),
+    });
+    const frames = new RtpFrames("vp8");
+    for (const packet of [picture(127, 10, true), picture(0, 12, false)]) frames.insert(packet, 0);
+    expect([frames.next(0), frames.next(0)].map((unit) => unit?.key)).toEqual([true, false]);
+  });
 });
 
 describe("a sender that begins anew", () => {
@@ -217,6 +241,19 @@ describe("a sender that begins anew", () => {
     expect(given.slice(-(units.length - (keys[1] as number))).map(({ data }) => data)).toEqual(
       units.slice(keys[1]).map(({ data }) => data),
     );
+  });
+
+  it("waits for nothing of before", () => {
+    const { format, packets } = clipOf("vp8-layers");
+    const frames = new RtpFrames(format);
+    run(frames, packets.slice(0, 100));
+    const [first] = packets as [RtpPacket];
+    const unit = packets.filter(({ timestamp }) => timestamp === first.timestamp);
+    frames.insert({ ...first, sequence: 29_999 }, 5_000);
+    unit.forEach((packet, at) => {
+      frames.insert({ ...packet, sequence: 30_000 + at }, 5_000);
+    });
+    expect(frames.next(5_000)).toMatchObject({ key: true });
   });
 
   it("is no single packet of an odd number", () => {

@@ -77,4 +77,11 @@ describe("packets that each stand for themselves", () => {
     expect(out).toEqual([0, 1, 2, 30_001, 30_002].map((index) => [index, 0]));
     expect(order.counters).toMatchObject({ restarts: 1, stray: 1 });
   });
+
+  it("begin anew also where its numbers are lower than before", () => {
+    const order = new RtpOrder<ReturnType<typeof packet>>();
+    const out = run(order, [5_000, 5_001, 100, 101, 102]);
+    expect(out.map(([index]) => index)).toEqual([5_000, 5_001, 101, 102]);
+    expect(order.counters).toMatchObject({ restarts: 1, stray: 1 });
+  });
 });

@@ -103,6 +103,22 @@ describe("a voice that goes out", () => {
     expect(out.counters).toMatchObject({ gaps: 0, resumptions: 2 });
   });
 
+  it("does not go back to before a turn for what was overtaken by its first frame", () => {
+    const out = voice();
+    for (let index = 0; index < 5; index += 1) out.send(frame(index));
+    out.send(frame(15, { epoch: 1 }));
+    expect(out.send(frame(14, { epoch: 1 }))).toBeUndefined();
+    expect(out.counters.dropped.late).toBe(1);
+  });
+
+  it("goes on in time where its speaker begins anew with other timestamps", () => {
+    const out = voice();
+    out.send(frame(0));
+    const anew = frame(1, { timestamp: 2 ** 31 });
+    expect(distance(read(out.send(anew)))).toEqual([1, 960]);
+    expect(out.counters.resumptions).toBe(1);
+  });
+
   it("takes a gap that nobody would make up for a pause", () => {
     const out = voice();
     out.send(frame(0));

@@ -209,6 +209,22 @@ describe("what an end checks of a gateway at the other", () => {
     expect(verdict(answered({ peerAgentId: SERVER.genesis.agentId }))).toBe("peer-untrusted");
   });
 
+  it("refuses its own offer where that was made for another agent than it acts for", () => {
+    const offer = must(judgedOffer(offerByGateway()));
+    const answer = makeAnswer(
+      answerPayload({ offer_digest: offer.digest, caller: GATEWAY.genesis.agentId }),
+      BOB.identity,
+    );
+    const { publicKey } = GATEWAY.identity;
+    const own = (subject: TestAgent) =>
+      answered({
+        me: { agentId: GATEWAY.genesis.agentId, publicKey, onBehalfOf: subject.genesis.agentId },
+        ...{ offer: offer.jws, answer, peer: presented(BOB) },
+      });
+    const other = checkSession(own(SERVER), strictVerifier);
+    expect(other.ok ? undefined : other.fault.at).toBe("offer.gateway.subject");
+  });
+
   it("holds it against the anchors by its own issuer", () => {
     expect(verdict(answered({ anchors: [SERVER.identity.publicKey] }))).toBe("held");
     expect(verdict(answered({ anchors: [BOB.identity.publicKey] }))).toBe("peer-untrusted issuer-untrusted");

@@ -129,6 +129,18 @@ describe("who says that it acts for another agent", () => {
     expect(bob.subscribe(undefined, { inbox: "webrtc-1" }).outcome, "the agent may have any").toBe("ok 200");
   });
 
+  it("is not told what waits for the agent itself", () => {
+    const { gateway, stage, alice } = scene();
+    const bob = new SignalingPeer(stage, BOB);
+    const own = bob.subscribe();
+    alice.call(BOB);
+    bob.accept(own.event("offer"));
+    bob.drop();
+    alice.hangUp(String(own.event("offer").session_id));
+    expect(acting(gateway, BOB).events).toEqual(["subscribed"]);
+    expect(new SignalingPeer(stage, BOB).subscribe().events).toContain("session-ended");
+  });
+
   it("calls and is called, and nothing else in the agent's name", () => {
     const { gateway } = scene();
     acting(gateway, BOB);
@@ -227,8 +239,9 @@ describe("a call in which a gateway acts", () => {
     ["the agent is suspended", () => suspended(BOB, "bob", 2), "agent-deactivated"],
     ["the gateway is suspended", () => suspended(GATEWAY, "gateway", 5, SERVER), "agent-deactivated"],
   ])("ends when %s", (_, agent, reason) => {
-    const { stage, alice, gateway, sessionId } = up();
+    const { stage, alice, aliceInbox, gateway, sessionId } = up();
     new SignalingPeer(stage, agent()).subscribe();
+    expect(aliceInbox.event("session-ended")).toMatchObject({ session_id: sessionId, reason });
     expect(alice.query(sessionId).last.result).toMatchObject({ reason });
     expect(gateway.ask("QUERY", "/", {}, { proof: false }).outcome).toBe("agent-suspended");
   });

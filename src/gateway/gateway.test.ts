@@ -5,14 +5,21 @@ import { systemClock } from "../../platform/node/clock.ts";
 import { random } from "../../platform/node/sodium.ts";
 import type { AccessGrant } from "../../signaling/authority.ts";
 import { mediaWorkers } from "../../test/media-workers.ts";
+import { takenOffer } from "../../test/sdp-offers.ts";
 import { until } from "../../test/waiting.ts";
+import { DataChannelPeer } from "../../test/webrtc/data-channel-peer.ts";
+import { sha256Of } from "../../transports/webrtc/fingerprints.ts";
+import { writeDescription } from "../../transports/webrtc/sdp-writing.ts";
 import type { Asker, PeerOpening } from "./desk.ts";
 import { Gateway, type GatewayEvent, type GatewayOptions } from "./gateway.ts";
 
 const [ADA, BOB] = ["aa".repeat(32), "bb".repeat(32)];
 const LONG = Date.now() + 600_000;
 const workers = mediaWorkers();
-afterAll(() => workers.close());
+afterAll(async () => {
+  await workers.close();
+  DataChannelPeer.cleanUp();
+});
 
 /** A token here is the agent's name, and until when it holds. */
 const tokenOf = (agentId: string, expiresAt = LONG) => `${agentId}.${expiresAt}`;
@@ -72,6 +79,30 @@ describe("a peer at the desk", () => {
     const { gateway } = desk();
     const asked = await gateway.open(openingBy(askerOf(tokenOf(ADA), BOB)));
     expect(asked).toMatchObject({ fault: { code: "token-invalid", details: { claim: "sub" } } });
+  });
+
+  it("has the certificate that its token is bound to, and none where it is bound to something else", async () => {
+    const offer = takenOffer("libdatachannel");
+    const own = sha256Of(offer.fingerprints);
+    const asks = async (fingerprint: string | undefined, opening: Partial<PeerOpening>) => {
+      const judge = async (token: string) => {
+        const grant = granted(token);
+        return grant.ok ? ok({ ...grant.value, confirmation: { fingerprint } }) : grant;
+      };
+      const { gateway } = desk({ judge });
+      const usual = openingBy(askerOf(tokenOf(ADA)));
+      const peer = await gateway.open({ ...usual, ...opening } as PeerOpening);
+      if (!peer.ok) return peer.fault.code;
+      await using foreign = new DataChannelPeer({ audio: "sendonly" });
+      const sdp = await foreign.answer(writeDescription(peer.value.description));
+      const answer = await gateway.answer({ id: peer.value.id, asker: usual.asker }, sdp);
+      return answer.ok ? "answered" : answer.fault.code;
+    };
+    const whip = { way: "whip", offer } as const;
+    expect(await asks("ee".repeat(32), whip)).toBe("fingerprint-mismatch");
+    expect(await asks(undefined, whip)).toBe("fingerprint-mismatch");
+    expect(await asks(own, whip), "comes online").toBe("agent-unknown");
+    expect(await asks(undefined, {})).toBe("fingerprint-mismatch");
   });
 
   it("is one of six of its subject at most", async () => {

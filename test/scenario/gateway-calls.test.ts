@@ -242,6 +242,7 @@ describe("what a gateway signs in a call", () => {
     expect(report).toMatchObject({ verdict: "verified", faults: [] });
     const texts = report.statements.map(({ text }) => text).join("\n");
     expect(texts).toMatch(/gave up scope.*as stated by the gateway of the callee/);
+    expect(texts).toMatch(/suspended by the callee/);
     expect(texts).toMatch(/interrupted by the callee, epoch 1, as stated by the gateway of the callee/);
     expect(world.reported).toEqual([]);
   });
