@@ -134,6 +134,61 @@ describe("a call with a peer ends with its name", () => {
     await talk.peer.close();
   });
 
+  it("where its token runs out, unless a fresh one was shown in time", async () => {
+    const bob = await site.online("Bob");
+    const answered = Promise.withResolvers<Call>();
+    bob.onCall((incoming) => incoming.accept({ voices: "encoded" }).then(answered.resolve, answered.reject));
+    const exchanges = await site.exchanges(ada);
+    await using peer = new DataChannelPeer(VOICE);
+    const first = site.tokenOf(ada, { lifetime: 5 });
+    const id = await exchanges.open(first, peer, { to: bob.id, audio: "sendonly" });
+    const call = await within("the call", answered.promise);
+    const began = performance.now();
+    await exchanges.adjust(site.tokenOf(ada, { lifetime: 10 }), id, { restart: true });
+    expect((await within("the end", call.ended)).reason).toBe("token-expired");
+    expect(performance.now() - began).toBeGreaterThan(7_000);
+  });
+
+  it("where the server stops: server-shutdown; a peer that waits is told as well", async () => {
+    await using other = await PeerServer.start();
+    const [eve, mia] = [await other.known("Eve"), await other.known("Mia")];
+    const bob = await other.online("Bob");
+    const answered = Promise.withResolvers<Call>();
+    bob.onCall((incoming) => incoming.accept().then(answered.resolve, answered.reject));
+    await using waiting = new DataChannelPeer(VOICE);
+    await other.open("whip", other.tokenOf(eve), waiting);
+    await using peer = new DataChannelPeer(VOICE);
+    await other.open("whip", other.tokenOf(mia), peer, bob.id);
+    const call = await within("the call", answered.promise);
+    const began = performance.now();
+    const stopped = other.server.stop(0);
+    expect((await within("the end", call.ended)).reason).toBe("server-shutdown");
+    expect(await Promise.all([lastWord(peer), lastWord(waiting)])).toEqual([
+      "server-shutdown",
+      "server-shutdown",
+    ]);
+    await stopped;
+    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(other.ends).toEqual(["server-shutdown", "server-shutdown"]);
+  });
+
+  it("where who asked waits no longer: what rang is taken back", async () => {
+    const bob = await site.online("Bob");
+    const rings = Promise.withResolvers<AbortSignal>();
+    bob.onCall(({ cancelled }) => rings.resolve(cancelled));
+    await using peer = new DataChannelPeer(VOICE);
+    const offer = await peer.offer();
+    const given = new AbortController();
+    const url = new URL(`/webrtc/whip?to=${bob.id}`, site.server.httpUrl);
+    const headers = { authorization: `Bearer ${site.tokenOf(ada)}`, "content-type": "application/sdp" };
+    const asked = fetch(url, { method: "POST", headers, body: offer, signal: given.signal });
+    const refused = expect(asked).rejects.toThrow();
+    const cancelled = await within("ringing", rings.promise);
+    given.abort();
+    await refused;
+    await until("the end of ringing", () => cancelled.aborted);
+  });
+
   it("where the certificate is another than the offer named: dtls-failed", async () => {
     const bob = await site.online("Bob");
     const answered = Promise.withResolvers<Call>();
