@@ -24,16 +24,23 @@ export class CallListener {
 
   /**
    * Everything the other end said, frame after frame as it said it, silence in place of what is missing. Mono. When a busy
-   * machine halts everybody for a while, what is heard pauses; what was said does not.
+   * machine halts everybody for a while, what is heard pauses; what was said does not. A frame that was played longer
+   * than it was said, to wait for the next one, begins and ends where it would have.
    */
   get speech(): Int16Array {
     const frames = this.#heard.filter((heard) => heard.kind === "speech");
     const first = frames[0];
     const last = frames.at(-1);
     if (first === undefined || last === undefined) return new Int16Array(0);
-    const samples = first.pcm.length;
+    const lengths = frames.map(({ pcm }) => pcm.length).sort((a, b) => a - b);
+    const samples = lengths[lengths.length >> 1] as number;
     const speech = new Int16Array((last.sequence - first.sequence + 1) * samples);
-    for (const { sequence, pcm } of frames) speech.set(pcm, (sequence - first.sequence) * samples);
+    for (const { sequence, pcm } of frames) {
+      const at = (sequence - first.sequence) * samples;
+      const half = Math.min(pcm.length, samples) >> 1;
+      speech.set(pcm.subarray(0, half), at);
+      speech.set(pcm.subarray(-half), at + samples - half);
+    }
     return speech;
   }
 
