@@ -137,6 +137,17 @@ describe("a peer at the desk", () => {
     expect(told).toEqual([]);
   });
 
+  it("is refused by that name where the server stops while it comes online", async () => {
+    const online = Promise.withResolvers<never>();
+    const { gateway } = desk({ connect: () => online.promise });
+    const usual = openingBy(askerOf(tokenOf(ADA)));
+    const opening = gateway.open({ ...usual, way: "whip", offer: takenOffer("libdatachannel") });
+    await until("a peer", () => gateway.counts.opening === 1);
+    await gateway.stop();
+    online.reject(new ParleyError({ code: "connection-lost", message: "The connection ended." }));
+    expect(await opening).toMatchObject({ ok: false, fault: { code: "draining" } });
+  });
+
   it("is told to nobody by its whole name", async () => {
     const { gateway, told } = desk();
     const id = await opened(gateway, tokenOf(ADA));

@@ -71,14 +71,14 @@ export class Gateway implements PeerDesk {
   }
 
   unavailable(): Fault | undefined {
-    return this.#isClosed ? refuse("webrtc-unavailable", "The server stops.").fault : undefined;
+    return this.#isClosed ? refuse("webrtc-unavailable", STOPS).fault : undefined;
   }
 
   async open(opening: PeerOpening): Promise<Result<OpenedPeer>> {
     const { clock, connect, gatewayId, random, report, told, unready, workers } = this.#options;
     const grant = await this.#judge(opening.asker);
     if (!grant.ok) return grant;
-    const stopping = this.#isClosed ? "The server stops." : unready();
+    const stopping = this.#isClosed ? STOPS : unready();
     if (stopping !== undefined) return refuse("draining", stopping);
     const media = wantedMedia(opening);
     if (!media.ok) return media;
@@ -107,7 +107,8 @@ export class Gateway implements PeerDesk {
       },
     });
     this.#peers.set(id, peer);
-    const opened = await peer.open();
+    const outcome = await peer.open();
+    const opened = !outcome.ok && this.#isClosed ? refuse("draining", STOPS) : outcome;
     if (opened.ok) told({ type: "opened", ...named, way: opening.way, workerPid: peer.workerPid });
     else told({ type: "refused", ...named, way: opening.way, code: opened.fault.code });
     return opened;
@@ -174,5 +175,6 @@ export class Gateway implements PeerDesk {
   }
 }
 
+const STOPS = "The server stops.";
 /** Enough to find a peer in the log, and not to reach it. */
 const SHOWN_DIGITS = 8;

@@ -7,6 +7,7 @@ import type { RtpPacket } from "../../codecs/rtp-packet.ts";
 import { MAX_WAITING_BYTES } from "../../transports/webrtc/data-outlet.ts";
 import type { MediaKind } from "../../transports/webrtc/description.ts";
 import type { CaptureReport } from "../../transports/webrtc/peer-incoming.ts";
+import type { WorkerEvent } from "../../transports/webrtc/workers.ts";
 import { answerPeer } from "../answered-peer.ts";
 import { mediaWorkers } from "../media-workers.ts";
 import { readRtp, rtpPacket } from "../rtp-packet.ts";
@@ -20,7 +21,8 @@ const CHANNELS = ["parley-control", "parley-data"];
 /** Of what a foreign peer sends. */
 const PLAIN = { marker: false, extensions: [] };
 
-const workers = mediaWorkers();
+const events: WorkerEvent[] = [];
+const workers = mediaWorkers({ told: (event) => events.push(event) });
 const closing: (() => void | Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -182,6 +184,8 @@ describe("a peer on libdatachannel", () => {
     process.kill(peer.workerPid, "SIGKILL");
     await until("the end", () => told.end !== undefined);
     expect(told.end).toBe("media-worker-lost");
+    const died = expect.objectContaining({ type: "died", pid: peer.workerPid, peers: 1 });
+    expect(events).toContainEqual(died);
     const again = await connect(datachannelPeer({ channels: CHANNELS }));
     expect(again.peer.workerPid).not.toBe(peer.workerPid);
     expect(workers.counts.deaths).toBe(before.deaths + 1);

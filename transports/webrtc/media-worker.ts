@@ -32,6 +32,8 @@ export interface WorkerUsage {
 export class MediaWorker {
   /** Peers on it now. */
   peers = 0;
+  /** Peers that it took with it when it died. */
+  lost = 0;
   readonly #worker: types.Worker;
   readonly #server: types.WebRtcServer;
 

@@ -107,7 +107,10 @@ export class PeerConnection {
       disconnected: () => handlers.disconnected?.(),
       ended: (reason) => this.close(reason),
     });
-    router.on("workerclose", () => this.close("media-worker-lost"));
+    router.on("workerclose", () => {
+      if (this.#end === undefined) worker.lost += 1;
+      this.close("media-worker-lost");
+    });
     direct.on("rtcp", (compound) => {
       const video = this.#outgoing.get("video")?.ssrc;
       if (video !== undefined && keyFramesWanted(compound).includes(video)) handlers.keyFrameWanted?.();

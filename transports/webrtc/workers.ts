@@ -106,7 +106,7 @@ export class MediaWorkers {
       died: (worker, reason) => {
         this.#deaths += 1;
         slot.worker = undefined;
-        told?.({ type: "died", pid: worker.pid, peers: worker.peers, reason });
+        told?.({ type: "died", pid: worker.pid, peers: worker.lost, reason });
         this.#again(slot, performance.now() - began);
       },
     });
