@@ -14,6 +14,8 @@ export class LastingCall {
   readonly #heard: [number[], number[]] = [[], []];
   #narrowing: 0 | 1 | undefined;
   #isEnding = false;
+  /** What the last resumption was refused with. */
+  #refusal = "none";
 
   constructor(call: Call, theirs: Call) {
     this.ends = [call, theirs];
@@ -65,7 +67,7 @@ export class LastingCall {
           this.id,
         ).not.toContain("ended");
         const holder = this.ends.find((end) => end.suspended?.nonce !== undefined);
-        if (holder !== undefined && holder.state !== "ended") await holder.resume().catch(ignoreResumed);
+        if (holder !== undefined && holder.state !== "ended") await holder.resume().catch(this.#noteRefusal);
         return isUp();
       },
       RETURN_MS,
@@ -104,10 +106,18 @@ export class LastingCall {
   }
 
   describe(): string {
-    return this.ends
-      .map(({ leg, state, suspended }) => `leg ${leg} ${state}${suspended === undefined ? "" : " suspended"}`)
-      .join(", ");
+    const ends = this.ends.map(({ leg, state, suspended }) => {
+      const nonce = suspended?.nonce === undefined ? "" : " with the nonce";
+      return `leg ${leg} ${state}${nonce}`;
+    });
+    return [...ends, `last refusal ${this.#refusal}`].join(", ");
   }
+
+  /** The other end, or the request before it, was quicker. */
+  readonly #noteRefusal = (error: unknown): void => {
+    if (!(error instanceof ParleyError)) throw error;
+    this.#refusal = error.code;
+  };
 
   #scopeOf(leg: 0 | 1): readonly string[] {
     return this.ends[leg].terms.legs.find((each) => each.leg === leg)?.scope ?? [];
@@ -132,10 +142,4 @@ export class LastingCall {
   async #listen(leg: 0 | 1): Promise<void> {
     for await (const { value } of this.ends[leg].data ?? []) this.#heard[leg].push(Number(value));
   }
-}
-
-/** The other end, or the request before it, was quicker. */
-function ignoreResumed(error: unknown): void {
-  if (error instanceof ParleyError) return;
-  throw error;
 }
