@@ -22,6 +22,8 @@ export function readCodecs(kind: MediaKind, section: MediaDescription, at: strin
   const named: RtpCodec[] = [];
   const offered: string[] = [];
   const seen = new Set<string>();
+  // Once, and not for each format anew.
+  const feedback = Map.groupBy(section.rtcpFb ?? [], ({ payload }) => String(payload));
   for (const format of formats) {
     const payloadType = Number(format);
     if (!/^\d{1,3}$/.test(format) || payloadType > 127 || seen.has(format))
@@ -44,7 +46,10 @@ export function readCodecs(kind: MediaKind, section: MediaDescription, at: strin
       clockRate: Number(rate),
       ...(channels === undefined ? {} : { channels }),
       parameters: parameters.value,
-      rtcpFeedback: feedbackOf(kind, section, payloadType),
+      rtcpFeedback: feedbackOf(kind, [
+        ...(feedback.get("*") ?? []),
+        ...(feedback.get(String(payloadType)) ?? []),
+      ]),
     });
   }
   const taken = named.flatMap((codec) => {
@@ -86,10 +91,7 @@ function parametersOf(section: MediaDescription, payloadType: number): Result<Rt
   return ok({ ...parameters });
 }
 
-function feedbackOf(kind: MediaKind, section: MediaDescription, payloadType: number): RtcpFeedback[] {
-  const named = (section.rtcpFb ?? []).filter(
-    ({ payload }) => String(payload) === "*" || payload === payloadType,
-  );
+function feedbackOf(kind: MediaKind, named: NonNullable<MediaDescription["rtcpFb"]>): RtcpFeedback[] {
   return FEEDBACK[kind].filter(({ type, parameter }) =>
     named.some((line) => String(line.type) === type && line.subtype === parameter),
   );
