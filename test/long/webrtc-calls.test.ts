@@ -7,6 +7,7 @@ import { type Call, createIdentity } from "../../agent/node.ts";
 import { createOpusCodec } from "../../platform/opus.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
 import { parleyAgain } from "../command-line.ts";
+import { WhipClient } from "../foreign/whip-client.ts";
 import { packets } from "../scenario/encoded-source.ts";
 import { vp8Frame } from "../vp8-frame.ts";
 import { pause, until, within } from "../waiting.ts";
@@ -83,6 +84,23 @@ describe("a listener by WHEP hears a publisher by WHIP", () => {
   });
 });
 
+it("Debian's simple-whip-client publishes into a call, and a listener on werift hears its tone", async () => {
+  const [ada, bob] = [await site.known("Ada"), await site.known("Bob")];
+  await using listener = new WeriftPeer({ audio: "recvonly", channels: CHANNELS });
+  await site.open("whep", site.tokenOf(bob), listener);
+  const url = `${site.server.httpUrl}/webrtc/whip?to=${bob.agentId}`;
+  using client = new WhipClient(url, site.tokenOf(ada), 440);
+  await until("the tone", () => listener.heard.audio.length > 100).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n${client.printed}`);
+  });
+  const pcm = await decoded(listener.heard.audio.slice(-50).map(({ payload }) => new Uint8Array(payload)));
+  expect(pitch(pcm.subarray(9_600), 48_000)).toBeCloseTo(440, -1);
+  client.interrupt();
+  await until("the last word", () => notices(listener).some(({ state }) => state === "ended"));
+  expect(notices(listener).find(({ state }) => state === "ended")?.reason).toBe("peer-closed");
+  await within("its end", client.left);
+});
+
 it("a peer and an agent by QUIC see and read each other, the agent hangs up, and the evidence tells who signed", async () => {
   const { identity } = createIdentity({ name: "Ada" });
   await site.online("Ada", identity);
@@ -136,6 +154,13 @@ it("a peer and an agent by QUIC see and read each other, the agent hangs up, and
   expect(stdout).not.toMatch(/FAILED|wrong/i);
   expect(code).toBe(3);
 });
+
+/** Hz: rising passages through zero. */
+function pitch(pcm: Int16Array, rate: number): number {
+  let rises = 0;
+  for (let at = 1; at < pcm.length; at += 1) if ((pcm[at - 1] ?? 0) < 0 && (pcm[at] ?? 0) >= 0) rises += 1;
+  return (rises * rate) / pcm.length;
+}
 
 /** Pictures that need less than any way has. */
 function clip(): readonly Uint8Array[] {

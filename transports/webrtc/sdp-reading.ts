@@ -60,7 +60,9 @@ function readDescription(text: string, setups: readonly DtlsSetup[]): Result<Rem
   if (parts.length === 0) return malformed("There is no section.");
   const groups = session.all("group").filter((group) => group.startsWith("BUNDLE"));
   if (groups.length > 1) return malformed("a=group:BUNDLE stands twice.", "session");
-  const bundled = new Set((groups[0] ?? "").split(" ").slice(1));
+  // One alone has nobody to share its transport with, and need not say so.
+  const alone = groups.length === 0 && parts.length === 1 ? parts[0]?.one("mid") : undefined;
+  const bundled = new Set(alone === undefined ? (groups[0] ?? "").split(" ").slice(1) : [alone]);
   const sections: Section[] = [];
   const mappedExtensions: RtpHeaderExtension[] = [];
   for (const [index, part] of parts.entries()) {
