@@ -106,6 +106,6 @@ function transportOf(transport: types.WebRtcTransport): Omit<LocalDescription, "
       ...{ protocol: candidate.protocol, port: candidate.port, type: candidate.type },
     })),
     fingerprints: transport.dtlsParameters.fingerprints.filter(({ algorithm }) => algorithm === "sha-256"),
-    setup: "active",
+    setup: "passive",
   };
 }
