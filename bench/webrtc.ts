@@ -3,6 +3,7 @@
  * Parley's gateway, between two WebRTC peers and to agents by QUIC.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import type { FrameProfile } from "../codecs/frame.ts";
 import { cpuSecondsOf } from "../src/bots/process-watch.ts";
 import { BenchProcess } from "./bench-process.ts";
 import { withServer } from "./churn.ts";
@@ -17,6 +18,10 @@ export interface WebRtcPoint {
   readonly kind: WebRtcKind;
   readonly peers: number;
   readonly seconds: number;
+  /** Each spoke half of the time. */
+  readonly inTurns: boolean;
+  /** Of the calls, where there were any. */
+  readonly profile: FrameProfile;
   /** Of the process that holds the workers, and of these, while packets counted. */
   readonly cpuSeconds: { readonly server: number; readonly workers: number };
   readonly report: WebRtcLoadReport;
@@ -24,37 +29,35 @@ export interface WebRtcPoint {
   readonly echoed?: EchoCounts;
 }
 
-/** About two and a half minutes; `callSeconds`: of the 50 calls with agents. */
+/** About four minutes; `callSeconds`: of the 50 calls with agents. */
 export async function run(callSeconds = CALL_SECONDS): Promise<BenchRow[]> {
-  const pipe = await relayed("pipe", PEERS, SECONDS);
-  const node = await relayed("node", PEERS, SECONDS);
+  const pipe = await relayed("pipe");
+  const node = await relayed("node");
   const gateway = await withServer(({ certificateHash, pid, url }) =>
-    load("gateway", pid, { address: new URL(url).host, certificateHash }, PEERS, SECONDS),
+    load("gateway", pid, { address: new URL(url).host, certificateHash }, ALL),
   );
-  const agent = await calls(PEERS, callSeconds);
-  return [...[pipe, node, gateway, agent].flatMap((point) => rowsOf(point, pipe))];
+  const turns = await calls({ ...CALLS, seconds: callSeconds });
+  const agent = await calls(ALL);
+  return [pipe, node, gateway, turns, agent].flatMap((point) => rowsOf(point, pipe));
 }
 
-/** So many WebRTC peers, each in a call with an agent by QUIC that says everything back. */
-export async function calls(peers: number, seconds: number): Promise<WebRtcPoint> {
+/** How many speak, for how long, and whether each is silent half of the time. */
+type Speakers = Pick<WebRtcPoint, "peers" | "seconds" | "inTurns" | "profile">;
+
+async function calls(speakers: Speakers): Promise<WebRtcPoint> {
   return await withServer(({ certificateHash, pid, url }) =>
-    callsWith({ address: new URL(url).host, certificateHash }, pid, peers, seconds),
+    callsWith({ address: new URL(url).host, certificateHash }, pid, speakers),
   );
 }
 
-/** The same at a server that is there, whose process `pid` is. */
-export async function callsWith(
-  target: LoadTarget,
-  pid: number,
-  peers: number,
-  seconds: number,
-): Promise<WebRtcPoint> {
+/** WebRTC peers, each in a call with an agent by QUIC that says everything back, at a server whose process `pid` is. */
+export async function callsWith(target: LoadTarget, pid: number, speakers: Speakers): Promise<WebRtcPoint> {
   const echo = new BenchProcess(new URL("./load/webrtc-agents.ts", import.meta.url), [
-    ...[JSON.stringify(target), String(AGENTS)],
+    ...[JSON.stringify(target), String(AGENTS), speakers.profile],
   ]);
   try {
     const { agents } = await echo.next<{ readonly agents: readonly string[] }>(START_TIMEOUT);
-    const point = await load("agent", pid, { ...target, agents }, peers, seconds);
+    const point = await load("agent", pid, { ...target, agents }, speakers);
     echo.tell("stats");
     return { ...point, echoed: await echo.next<EchoCounts>(START_TIMEOUT) };
   } finally {
@@ -62,10 +65,10 @@ export async function callsWith(
   }
 }
 
-async function relayed(kind: "pipe" | "node", peers: number, seconds: number): Promise<WebRtcPoint> {
+async function relayed(kind: "pipe" | "node"): Promise<WebRtcPoint> {
   const relay = new BenchProcess(new URL("./webrtc-relay.ts", import.meta.url), [kind]);
   try {
-    return await load(kind, relay.pid, await relay.next<LoadTarget>(START_TIMEOUT), peers, seconds);
+    return await load(kind, relay.pid, await relay.next<LoadTarget>(START_TIMEOUT), ALL);
   } finally {
     await relay.stop();
   }
@@ -75,11 +78,13 @@ async function load(
   kind: WebRtcKind,
   pid: number,
   target: LoadTarget,
-  peers: number,
-  seconds: number,
+  speakers: Speakers,
 ): Promise<WebRtcPoint> {
-  const frames = seconds * FRAMES_PER_SECOND;
-  const order: WebRtcLoadOrder = { kind, target, peers, warmUpFrames: WARM_UP_FRAMES, frames };
+  const { peers, seconds, inTurns } = speakers;
+  const order: WebRtcLoadOrder = {
+    ...{ kind, target, peers, warmUpFrames: WARM_UP_FRAMES, frames: seconds * FRAMES_PER_SECOND },
+    ...(inTurns ? { turnFrames: FRAMES_PER_SECOND } : {}),
+  };
   const generator = new BenchProcess(new URL("./load/webrtc-load.ts", import.meta.url), [
     JSON.stringify(order),
   ]);
@@ -93,7 +98,7 @@ async function load(
     const report = await generator.next<WebRtcLoadReport>(RUN_TIMEOUT);
     if (report.received === 0) throw new Error(`no packet came through (${kind})`);
     const cpuSeconds = { server: after.server - before.server, workers: after.workers - before.workers };
-    return { kind, peers, seconds, cpuSeconds, report };
+    return { kind, ...speakers, cpuSeconds, report };
   } finally {
     await generator.stop();
   }
@@ -123,17 +128,24 @@ function costs({ cpuSeconds: { server, workers }, kind, report }: WebRtcPoint) {
 }
 
 function rowsOf(point: WebRtcPoint, pipe: WebRtcPoint): BenchRow[] {
-  const { kind, peers, report, seconds } = point;
+  const { inTurns, kind, peers, profile, report, seconds } = point;
   const { ended, lateness, latency, missing, setup } = report;
   const row = (metric: string, value: number, unit: string, note = "", target?: number): BenchRow => ({
-    ...{ name: `WebRTC ${kind}, ${peers} peers`, metric, value, unit, better: "less", note },
+    ...{
+      name: `WebRTC ${kind}, ${peers} peers${inTurns ? " in turns" : ""}`,
+      metric,
+      value,
+      unit,
+      better: "less",
+      note,
+    },
     ...(target === undefined ? {} : { target }),
   });
   const [cost, ofPipe] = [costs(point), costs(pipe)];
   const rows = [
     row(
       ...(["workers CPU", cost.workers / 10, CPU_UNIT] as const),
-      `${LABELS[kind]}; ${seconds} s, ${report.sent} packets; they left ${lateness.p99.toFixed(1)} ms late at p99`,
+      `${LABELS[kind]}${kind === "agent" ? `, profile ${profile}` : ""}; ${seconds} s, ${report.sent} packets; they left ${lateness.p99.toFixed(1)} ms late at p99`,
     ),
     row("server CPU", cost.server / 10, CPU_UNIT),
     row("latency p50", latency.p50, "ms", kind === "agent" ? "there and back" : ""),
@@ -147,7 +159,8 @@ function rowsOf(point: WebRtcPoint, pipe: WebRtcPoint): BenchRow[] {
   if (kind === "node") return [...rows, lost()];
   return [
     ...rows,
-    lost(0),
+    // All at once is more than a conversation, and more than a small machine has beside the peers and the agents themselves.
+    lost(kind === "agent" && !inTurns ? undefined : 0),
     row("later than 200 ms", report.late, "packets"),
     row("ended before their time", ended.length, "peers", ended.join("; "), 0),
     row("call up p99", setup.p99, "ms", `p50 ${setup.p50.toFixed(0)} ms, connecting to the server included`),
@@ -158,13 +171,16 @@ const LABELS: Readonly<Record<WebRtcKind, string>> = {
   pipe: "mediasoup alone, peer to peer",
   node: "each packet through Node and back to the worker, peer to peer",
   gateway: "two gateway legs in a call, profile frame, every signature made and checked in one process",
-  agent: "gateway leg and agent by QUIC, profile frame, and back",
+  agent: "gateway leg to agent by QUIC and back",
 };
 const CPU_UNIT = "CPU-s/100k packets";
 const PEERS = 50;
 const AGENTS = 10;
 const SECONDS = 10;
 const CALL_SECONDS = 60;
+const ALL: Speakers = { peers: PEERS, seconds: SECONDS, inTurns: false, profile: "frame" };
+/** Calls as they are led, with agents that serve many. */
+export const CALLS: Speakers = { peers: PEERS, seconds: CALL_SECONDS, inTurns: true, profile: "chain" };
 const FRAMES_PER_SECOND = 50;
 const WARM_UP_FRAMES = 100;
 const START_TIMEOUT = 60_000;

@@ -1,8 +1,10 @@
-// Agents by QUIC that say back what they hear, frame by frame as it is coded. Argument: a `LoadTarget` as JSON, then how many. Prints
+// Agents by QUIC that say back what they hear, frame by frame as it is coded. Arguments: a `LoadTarget` as JSON, how many, and the profile
+// of the calls that they take. Prints
 // `{"agents": [...]}`, and an `EchoCounts` for the line `stats`. It gives way to the server.
 import { constants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { Agent, createIdentity } from "../../agent/node.ts";
+import type { FrameProfile } from "../../codecs/frame.ts";
 import type { LoadTarget } from "./link.ts";
 
 export interface EchoCounts {
@@ -16,6 +18,7 @@ export interface EchoCounts {
 
 setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
 const { address, certificateHash = "" } = JSON.parse(process.argv[2] ?? "{}") as LoadTarget;
+const profile = process.argv[4] as FrameProfile;
 const fates: Record<string, number> = {};
 const refused: Record<string, number> = {};
 let [calls, heard] = [0, 0];
@@ -27,7 +30,7 @@ const agents = await Promise.all(
       carrier: "webtransport",
     });
     agent.onCall(async (incoming) => {
-      const call = await incoming.accept({ voices: "encoded", audio: { codecs: ["opus"] } });
+      const call = await incoming.accept({ profile, voices: "encoded", audio: { codecs: ["opus"] } });
       const { voice } = call;
       if (voice === undefined) throw new Error("a call without a voice");
       calls += 1;

@@ -17,6 +17,8 @@ export interface WebRtcLoadOrder {
   /** Packets of each peer before those that count. */
   readonly warmUpFrames: number;
   readonly frames: number;
+  /** Each speaks for so many packets and then is silent for as many, half of the peers at a time. Absent: all speak all the time. */
+  readonly turnFrames?: number;
 }
 
 export interface WebRtcLoadReport {
@@ -53,7 +55,7 @@ const count = order.warmUpFrames + order.frames;
 const latency = new Latencies();
 const lateness = new Latencies();
 const setup = new Latencies();
-let [received, duplicates, late] = [0, 0, 0];
+let [sent, received, duplicates, late] = [0, 0, 0, 0];
 
 const lines = await webRtcLines(order.kind, order.target, order.peers);
 for (const line of lines) setup.record(line.setup);
@@ -89,6 +91,7 @@ async function speak(): Promise<void> {
     ...{ speakers: lines.length, frames: count, frameMs: FRAME_MS, start: performance.now() + LEAD_MS },
     send(place, frame, deadline) {
       if (place === 0 && frame === order.warmUpFrames) print({ mark: "begin" });
+      if (!speaks(place, frame)) return;
       const payload = new Uint8Array(PAYLOAD_BYTES);
       payload[0] = OPUS_TOC;
       writeU32(payload, 1, place);
@@ -99,13 +102,15 @@ async function speak(): Promise<void> {
         ...{ marker: frame === 0, sequence: frame & 0xffff, timestamp: (frame * FRAME_TICKS) >>> 0 },
         ...{ extensions: [], payload },
       });
-      if (frame >= order.warmUpFrames) lateness.record(at - deadline);
+      if (frame < order.warmUpFrames) return;
+      sent += 1;
+      lateness.record(at - deadline);
     },
   });
   print({ mark: "end" });
   await new Promise((resolve) => setTimeout(resolve, STRAGGLERS_MS));
   const report: WebRtcLoadReport = {
-    ...{ sent: lines.length * order.frames, received, duplicates, late, missing: missing() },
+    ...{ sent, received, duplicates, late, missing: missing() },
     ended: lines.flatMap((line, place) => {
       const reason = line.ended();
       return reason === undefined ? [] : [`peer ${place}: ${reason}`];
@@ -120,10 +125,17 @@ async function speak(): Promise<void> {
 function missing(): string[] {
   return arrived
     .flatMap((frames, place) => {
-      const lost = [...frames.subarray(order.warmUpFrames)].filter((is) => is === 0).length;
-      return lost === 0 ? [] : [`peer ${place}: ${lost}, from ${frames.indexOf(0, order.warmUpFrames)} on`];
+      const lost = Array.from(frames.keys()).filter(
+        (frame) => frame >= order.warmUpFrames && frames[frame] === 0 && speaks(place, frame),
+      );
+      return lost.length === 0 ? [] : [`peer ${place}: ${lost.length}, from ${lost[0]} on`];
     })
     .slice(0, 10);
+}
+
+function speaks(place: number, frame: number): boolean {
+  const { turnFrames } = order;
+  return turnFrames === undefined || (Math.floor(frame / turnFrames) + place) % 2 === 0;
 }
 
 function print(line: unknown): void {

@@ -86,7 +86,13 @@ export class GatewayLeg {
   async dial(to: string): Promise<Call> {
     const { agent } = this.#options;
     const onRinging = () => this.#tell({ state: "ringing" });
-    return await this.#begun(agent.call(to, { ...this.#callOptions, gateways: "accept", onRinging }));
+    return await this.#begun(
+      agent.call(to, {
+        ...{ ...this.#callOptions, gateways: "accept", onRinging },
+        // Who serves many such callers may choose the one that takes less.
+        profile: ["frame", "chain"],
+      }),
+    );
   }
 
   /** Takes the first call that rings; resolves with it. What rings besides is left to the agent's other inboxes. */
