@@ -282,7 +282,7 @@ export class GatewayPeer {
 }
 
 /** What an error that is none of Parley's comes to, too. */
-export function faultOf(error: unknown): Fault {
+function faultOf(error: unknown): Fault {
   if (!(error instanceof ParleyError))
     return { code: "server-error", message: "The peer connection failed here." };
   const { at, code, details, message } = error;
