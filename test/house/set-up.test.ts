@@ -53,10 +53,10 @@ describe("the set-up of Debian packages", () => {
     writeProgram("apt-get", `echo "$@" >>"${folder}/log"\n${installing()}`);
     expect(setUp()).toMatchObject({
       status: 0,
-      stdout: `Installing for the tests: ${PROGRAMS.join(", ")}\n`,
+      stdout: `Installing for the tests: ${PACKAGES.join(", ")}\n`,
     });
     expect(readFileSync(join(folder, "log"), "utf8")).toMatch(
-      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng openssl\n$/,
+      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng simple-whip-client openssl\n$/,
     );
   });
 
@@ -75,7 +75,7 @@ describe("the set-up of Debian packages", () => {
     expect(setUp()).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
-        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng openssl\n$/,
+        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng simple-whip-client openssl\n$/,
       ),
     });
     writeProgram("apt-get", "exit 100");
@@ -102,5 +102,6 @@ describe("the set-up of Debian packages", () => {
   }
 });
 
-/** What the tests run, by the names of their Debian packages. */
-const PROGRAMS = ["tshark", "chromium", "espeak-ng", "openssl"];
+/** What the tests run, and the Debian packages that bring it. */
+const PROGRAMS = ["tshark", "chromium", "espeak-ng", "whip-client", "openssl"];
+const PACKAGES = ["tshark", "chromium", "espeak-ng", "simple-whip-client", "openssl"];
