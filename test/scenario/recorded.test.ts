@@ -194,7 +194,7 @@ describe("a replay of a replay", () => {
     const all = said.frames.length;
     expect(runs).toMatchObject([{ sessionDigest, proven: all, signedBy: [all, 0], repeated: 0, unknown: 0 }]);
     expect(faults).toEqual([]);
-    expect(lines).toEqual([
+    expect(lines.map(({ text }) => text)).toEqual([
       expect.stringMatching(/are what its caller signed there, Ada, agent [0-9a-f]{64}/),
     ]);
   });
@@ -207,8 +207,8 @@ describe("a replay of a replay", () => {
     const { runs, lines } = against(second);
     const all = said.frames.length;
     expect(runs).toMatchObject([{ proven: all, signedBy: [all, 0], repeated: all }]);
-    expect(lines[0]).toContain(`Carol`);
-    expect(lines[0]).toContain(`${all} of them marked as recorded there too`);
+    expect(lines[0]?.text).toContain(`Carol`);
+    expect(lines[0]?.text).toContain(`${all} of them marked as recorded there too`);
   });
 });
 
