@@ -9,6 +9,7 @@ const NEEDED: readonly { readonly program: string; readonly debianPackage: strin
   { program: "tshark", debianPackage: "tshark" },
   { program: "chromium", debianPackage: "chromium" },
   { program: "espeak-ng", debianPackage: "espeak-ng" },
+  { program: "ffmpeg", debianPackage: "ffmpeg" },
   { program: "whip-client", debianPackage: "simple-whip-client" },
   { program: "openssl", debianPackage: "openssl" },
 ];

@@ -56,7 +56,7 @@ describe("the set-up of Debian packages", () => {
       stdout: `Installing for the tests: ${PACKAGES.join(", ")}\n`,
     });
     expect(readFileSync(join(folder, "log"), "utf8")).toMatch(
-      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng simple-whip-client openssl\n$/,
+      /^-q -y .*install --no-install-recommends tshark chromium espeak-ng ffmpeg simple-whip-client openssl\n$/,
     );
   });
 
@@ -75,7 +75,7 @@ describe("the set-up of Debian packages", () => {
     expect(setUp()).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
-        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng simple-whip-client openssl\n$/,
+        /\n {2}sudo apt-get update && sudo apt-get install -y .*tshark chromium espeak-ng ffmpeg simple-whip-client openssl\n$/,
       ),
     });
     writeProgram("apt-get", "exit 100");
@@ -103,5 +103,5 @@ describe("the set-up of Debian packages", () => {
 });
 
 /** What the tests run, and the Debian packages that bring it. */
-const PROGRAMS = ["tshark", "chromium", "espeak-ng", "whip-client", "openssl"];
-const PACKAGES = ["tshark", "chromium", "espeak-ng", "simple-whip-client", "openssl"];
+const PROGRAMS = ["tshark", "chromium", "espeak-ng", "ffmpeg", "whip-client", "openssl"];
+const PACKAGES = ["tshark", "chromium", "espeak-ng", "ffmpeg", "simple-whip-client", "openssl"];
