@@ -7,29 +7,46 @@ import type { FloodKind, FloodOrder, FloodReport } from "../test/processes/tls-f
 import { BenchProcess } from "./bench-process.ts";
 import type { LoadTarget } from "./load/link.ts";
 import type { LoadOrder, LoadReport } from "./load/relay-load.ts";
+import { median } from "./median.ts";
 import { withParleyServer } from "./parley-server.ts";
 import { type BenchRow, formatRows } from "./row.ts";
 
-/** About two minutes for all: one server, one flood after the other, each from a process of its own, all on loopback. */
+/**
+ * About seven minutes for all: one server, one flood after the other, each from a process of its own, all on loopback. Each is measured
+ * {@link ROUNDS} times, beside the calls without it just before; the median counts.
+ */
 export async function run(kinds: readonly string[] = []): Promise<BenchRow[]> {
   return await withParleyServer(async (server, target) => {
-    const quiet = await underLoad(server, target);
-    const rows = [...quietRows(quiet)];
+    const quiets: Found[] = [];
+    const rows: BenchRow[] = [];
     for (const { kind, connections } of FLOODS) {
       if (kinds.length > 0 && !kinds.includes(kind)) continue;
-      const flooder = new BenchProcess(FLOODER, [JSON.stringify(orderOf(kind, connections, target))]);
-      try {
-        await flooder.mark("flooding", STANDING_TIMEOUT);
-        const flooded = await underLoad(server, target);
-        flooder.tell("stop");
-        rows.push(...floodRows(kind, quiet, flooded, await flooder.next<FloodReport>(RUN_TIMEOUT)));
-      } finally {
-        await flooder.stop();
+      const rounds: Round[] = [];
+      for (let round = 0; round < ROUNDS; round += 1) {
+        const quiet = await underLoad(server, target);
+        quiets.push(quiet);
+        const flooder = new BenchProcess(FLOODER, [JSON.stringify(orderOf(kind, connections, target))]);
+        try {
+          await flooder.mark("flooding", STANDING_TIMEOUT);
+          const flooded = await underLoad(server, target);
+          flooder.tell("stop");
+          rounds.push({ quiet, flooded, report: await flooder.next<FloodReport>(RUN_TIMEOUT) });
+        } finally {
+          await flooder.stop();
+        }
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       }
-      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      rows.push(...floodRows(kind, rounds));
     }
-    return rows;
+    return [...quietRows(quiets), ...rows];
   });
+}
+
+/** One flood, and what there was just before it. */
+interface Round {
+  readonly quiet: Found;
+  readonly flooded: Found;
+  readonly report: FloodReport;
 }
 
 /** What was found while calls were up. */
@@ -102,50 +119,96 @@ function orderOf(kind: FloodKind, connections: number, { address }: LoadTarget):
   return { kind, connections, port, host: "127.0.0.1", origin: `https://${address}`, from: LOOPBACK };
 }
 
-function quietRows({ load, asked, cpu }: Found): BenchRow[] {
+function quietRows(found: readonly Found[]): BenchRow[] {
   const name = "no flood";
+  const of = (value: (one: Found) => number) => median(found.map(value));
   return [
     {
-      ...{ name, metric: "latency p50", value: load.latency.p50, unit: "ms", better: "less" },
-      note: `${CALLS} calls over QUIC, ${load.sent} frames`,
+      ...{
+        name,
+        metric: "latency p50",
+        value: of(({ load }) => load.latency.p50),
+        unit: "ms",
+        better: "less",
+      },
+      note: `median of ${found.length} runs of ${CALLS} calls over QUIC, ${found[0]?.load.sent} frames each`,
     },
-    { name, metric: "latency p99", value: load.latency.p99, unit: "ms", better: "less" },
     {
-      ...{ name, metric: "others answered p50", value: asked.p50, unit: "ms", better: "less" },
+      ...{
+        name,
+        metric: "latency p99",
+        value: of(({ load }) => load.latency.p99),
+        unit: "ms",
+        better: "less",
+      },
+      note: found.map(({ load }) => load.latency.p99.toFixed(1)).join(", "),
+    },
+    {
+      ...{
+        name,
+        metric: "others answered p50",
+        value: of(({ asked }) => asked.p50),
+        unit: "ms",
+        better: "less",
+      },
       note: "dialling, handshake and answer over TLS, a record on disk",
     },
-    { name, metric: "server CPU", value: cpu, unit: "of a core", better: "less", note: "all threads" },
+    {
+      ...{ name, metric: "server CPU", value: of(({ cpu }) => cpu), unit: "of a core", better: "less" },
+      note: "all threads",
+    },
   ];
 }
 
-function floodRows(kind: FloodKind, quiet: Found, found: Found, report: FloodReport): BenchRow[] {
+function floodRows(kind: FloodKind, rounds: readonly Round[]): BenchRow[] {
   const name = `flood: ${kind}`;
-  const { load, asked, unanswered, memory } = found;
-  const about = `${report.opened} connections, ${report.ended} ended, ${mib(report.sent).toFixed(1)} MiB sent`;
+  const of = (value: (round: Round) => number) => median(rounds.map(value));
+  const sum = (value: (round: Round) => number) => rounds.reduce((total, round) => total + value(round), 0);
+  const [opened, ended] = [of(({ report }) => report.opened), of(({ report }) => report.ended)];
+  const about = `${opened} connections, ${ended} ended, ${mib(of(({ report }) => report.sent)).toFixed(1)} MiB sent`;
+  const lateness = of(({ flooded }) => flooded.load.lateness.p99).toFixed(1);
+  const sent = sum(({ flooded }) => flooded.load.sent);
+  const received = sum(({ flooded }) => flooded.load.received);
   return [
-    ...(["p50", "p99"] as const).map(
-      (metric): BenchRow => ({
+    ...(["p50", "p99"] as const).map((metric): BenchRow => {
+      const ratio = ({ quiet, flooded }: Round) => flooded.load.latency[metric] / quiet.load.latency[metric];
+      const pairs = rounds.map(
+        ({ quiet, flooded }) =>
+          `${flooded.load.latency[metric].toFixed(1)}/${quiet.load.latency[metric].toFixed(1)}`,
+      );
+      return {
         ...{ name, metric: `latency ${metric} over none`, unit: "x", better: "less", target: LATENCY_TARGET },
-        value: load.latency[metric] / quiet.load.latency[metric],
-        note: `T5; ${load.latency[metric].toFixed(2)} ms; ${about}; frames left ${load.lateness.p99.toFixed(1)} ms late at p99`,
-      }),
-    ),
+        value: of(ratio),
+        note: `T5; ms ${pairs.join(", ")}; ${about}; frames left ${lateness} ms late at p99`,
+      };
+    }),
     {
-      ...{ name, metric: "lost", value: ((load.sent - load.received) / load.sent) * 100 },
-      ...{ unit: "%", better: "less", target: 0, note: `T5; of ${load.sent} frames` },
+      ...{ name, metric: "lost", value: ((sent - received) / sent) * 100 },
+      ...{ unit: "%", better: "less", target: 0, note: `T5; of ${sent} frames` },
     },
     {
-      ...{ name, metric: "others answered p99", value: asked.p99, unit: "ms", better: "less" },
-      note: `p50 ${asked.p50.toFixed(1)} ms, of ${asked.count}`,
+      ...{ name, metric: "others answered p99", value: of(({ flooded }) => flooded.asked.p99) },
+      ...{ unit: "ms", better: "less", note: `p50 ${of(({ flooded }) => flooded.asked.p50).toFixed(1)} ms` },
     },
     {
-      ...{ name, metric: "server CPU", value: found.cpu, unit: "of a core", better: "less" },
-      note: `${(found.cpu - quiet.cpu).toFixed(2)} beyond the quiet run`,
+      ...{ name, metric: "server CPU", value: of(({ flooded }) => flooded.cpu), unit: "of a core" },
+      ...{
+        better: "less",
+        note: `${of(({ quiet, flooded }) => flooded.cpu - quiet.cpu).toFixed(2)} beyond the quiet runs`,
+      },
     },
-    { name, metric: "others not answered", value: unanswered, unit: "requests", better: "less", target: 0 },
     {
-      ...{ name, metric: "memory", value: mib(memory - quiet.memory), unit: "MiB more", better: "less" },
-      ...{ target: MEMORY_MIB, note: "T5; the server's own, at most, beyond the quiet run" },
+      ...{ name, metric: "others not answered", value: sum(({ flooded }) => flooded.unanswered) },
+      ...{ unit: "requests", better: "less", target: 0 },
+    },
+    {
+      ...{
+        name,
+        metric: "memory",
+        value: mib(Math.max(...rounds.map(({ quiet, flooded }) => flooded.memory - quiet.memory))),
+      },
+      ...{ unit: "MiB more", better: "less", target: MEMORY_MIB },
+      note: "T5; the server's own, at most, beyond the quiet run before",
     },
   ];
 }
@@ -169,6 +232,8 @@ const FLOODS: readonly { readonly kind: FloodKind; readonly connections: number 
 const FLOODER = new URL("../test/processes/tls-flooder.ts", import.meta.url);
 /** Ports are counted for each pair of addresses; limits for one address leave loopback alone, so that those of the port are what holds. */
 const LOOPBACK = Array.from({ length: 20 }, (_, index) => `127.0.0.${index + 2}`);
+/** An odd number. */
+const ROUNDS = 3;
 const CALLS = 10;
 /** Signing takes longer where a flood wants the machine as well. */
 const FRAMES = { warmUpFrames: 50, frames: 250, leadMs: 3_000 } as const;

@@ -17,6 +17,7 @@ import {
 } from "libopus-wasm";
 import OpusScript from "opusscript";
 import { formatMachine, machineFacts } from "./machine.ts";
+import { median } from "./median.ts";
 
 /** One encoder and one decoder of a package, through its own interface: 48 kHz mono, 20 ms. */
 interface Codec {
@@ -314,10 +315,6 @@ function correlate(source: Int16Array, heard: Int16Array): number {
 function toSamples(bytes: Uint8Array): Int16Array {
   // Not bytes.slice(): for a Buffer that is a view on shared memory.
   return new Int16Array(new Uint8Array(bytes).buffer);
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }
 
 const FRAME = 960;

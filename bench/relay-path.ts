@@ -10,6 +10,7 @@ import type { AdmissionRow } from "../signaling/admission.ts";
 import { NO_INSTRUMENTS } from "../src/server/instruments.ts";
 import { MediaPlane } from "../src/server/media-plane.ts";
 import { ServerTime } from "../src/server/server-time.ts";
+import { median } from "./median.ts";
 import { type BenchRow, formatRows } from "./row.ts";
 
 type Profile = "frame" | "chain";
@@ -157,10 +158,6 @@ function framesOf(profile: Profile, row: AdmissionRow) {
     digests.push(sent.digest);
   }
   return { datagrams, digests, first };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
 }
 
 const TRUSTING: Verifier = { verify: () => true, isAcceptableKey: () => true };
