@@ -15,9 +15,8 @@ import { EncodedSender } from "./encoded-sender.ts";
 import { EncodedVoice } from "./encoded-voice.ts";
 import { FirstWords } from "./first-words.ts";
 import type { FrameFate } from "./frame-fate.ts";
-import type { HeardStreamOptions } from "./heard-stream.ts";
-import type { MediaTime } from "./media-time.ts";
-import type { SpokenFramesOptions } from "./spoken-frames.ts";
+import type { HeardVoiceOptions } from "./heard-voice.ts";
+import type { SpokenVoiceOptions } from "./spoken-voice.ts";
 import type { StreamMediaContext, StreamSide, StreamSides } from "./stream-media.ts";
 import type { AudioStreamParameters } from "./stream-parameters.ts";
 import { speakingParts } from "./stream-parts.ts";
@@ -35,8 +34,8 @@ type AudioSide = StreamSide<AudioStreamParameters>;
 interface VoiceMaking {
   readonly context: StreamMediaContext;
   readonly control: VoiceControl;
-  readonly sends: VoiceSide<SpokenFramesOptions & { readonly time: MediaTime }> | undefined;
-  readonly hears: VoiceSide<HeardStreamOptions & { readonly epoch: number | undefined }> | undefined;
+  readonly sends: VoiceSide<SpokenVoiceOptions> | undefined;
+  readonly hears: VoiceSide<HeardVoiceOptions> | undefined;
 }
 
 /** One direction of it. */
@@ -153,6 +152,7 @@ function makeEncoded({ context, control, sends, hears }: VoiceMaking): MadeVoice
     new EncodedSender({
       ...sends.parts,
       format: sends.format,
+      rates: context.rates,
       wants: (wants) => voice.wanted(wants),
       isFollowed: () => voice.isFollowed,
     });
@@ -184,7 +184,7 @@ function spokenParts(
   { entry, line }: AudioSide,
   format: AudioFormat,
   sent: () => void,
-): SpokenFramesOptions & { readonly time: MediaTime } {
+): SpokenVoiceOptions {
   const hop = context.hop();
   return {
     clock: context.platform.clock,
@@ -208,10 +208,7 @@ function spokenParts(
   };
 }
 
-function heardParts(
-  context: StreamMediaContext,
-  side: AudioSide,
-): HeardStreamOptions & { readonly epoch: number | undefined } {
+function heardParts(context: StreamMediaContext, side: AudioSide): HeardVoiceOptions {
   const { entry } = side;
   const framesPerSecond = (1000 / entry.frameMs) * RATE_HEADROOM;
   const rate = { framesPerSecond, bytesPerSecond: framesPerSecond * 1500, burst: RATE_BURST_SECONDS };

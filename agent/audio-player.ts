@@ -10,23 +10,12 @@ import type { ReceiptTracker } from "../sfu/receipt-tracker.ts";
 import { type Adjustment, TimeStretch } from "../sfu/time-stretch.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import type { HeardAudio, HeardPiece, HeardRecording } from "./heard-audio.ts";
+import type { HeardTo } from "./heard-voice.ts";
 import type { MediaTime } from "./media-time.ts";
 
 export interface AudioPlayerCounters extends PlayoutCounters {
   /** Payloads that verified and would not decode; played as concealment. */
   readonly undecodable: number;
-}
-
-/** How far a stream was played. */
-export interface PlayedTo {
-  /** The last frame of it that was played. */
-  readonly sequence: number;
-  /** Its media epoch. */
-  readonly epoch: number;
-  /** How many of its samples. */
-  readonly samples: number;
-  /** When the last of them was, monotonic milliseconds. */
-  readonly at: number;
 }
 
 export interface AudioPlayerOptions {
@@ -93,7 +82,7 @@ export class AudioPlayer {
   }
 
   /** How far the stream was played by `now`, to the sample. */
-  positionAt(now: number): PlayedTo | undefined {
+  positionAt(now: number): HeardTo | undefined {
     if (this.#position === undefined) return undefined;
     const { frame, from, to } = this.#position;
     const share = Math.max(0, Math.min(1, (now - from) / (to - from)));

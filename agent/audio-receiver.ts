@@ -4,8 +4,7 @@ import { AudioPlayer, type AudioPlayerCounters } from "./audio-player.ts";
 import type { FrameIntakeCounters } from "./frame-intake.ts";
 import type { HeardAudio } from "./heard-audio.ts";
 import type { PeerClock } from "./heard-row.ts";
-import { HeardFrames, type HeardStreamOptions } from "./heard-stream.ts";
-import type { VoiceReceiver } from "./voice-ends.ts";
+import { type HeardTo, HeardVoice, type HeardVoiceOptions } from "./heard-voice.ts";
 
 export interface AudioReceiverCounters extends AudioPlayerCounters, FrameIntakeCounters {
   /** Frames among those expected that have not come: losses, until they do. */
@@ -15,27 +14,21 @@ export interface AudioReceiverCounters extends AudioPlayerCounters, FrameIntakeC
   readonly isStopped: boolean;
 }
 
-export interface AudioReceiverOptions extends HeardStreamOptions {
+export interface AudioReceiverOptions extends HeardVoiceOptions {
   readonly codec: AudioCodec;
-  /** Media epoch in force in `admission`. Default 0. */
-  readonly epoch?: number | undefined;
   readonly heard: (heard: HeardAudio) => void;
   /** Whether anybody hears the intervals in which nobody speaks; else they are not made. */
   readonly silenceIsHeard: () => boolean;
 }
 
 /** One heard voice: each frame is played (`AudioPlayer`). How far it was heard is signed to the sample. */
-export class AudioReceiver extends HeardFrames implements VoiceReceiver {
+export class AudioReceiver extends HeardVoice {
   readonly #options: AudioReceiverOptions;
   readonly #player: AudioPlayer;
-  #held = false;
-  #epoch = 0;
-  #heardInEpoch = false;
 
   constructor(options: AudioReceiverOptions) {
     super(options);
     this.#options = options;
-    this.#epoch = options.epoch ?? 0;
     const { attribution, clock } = options;
     this.#player = new AudioPlayer({
       ...options,
@@ -63,54 +56,14 @@ export class AudioReceiver extends HeardFrames implements VoiceReceiver {
     };
   }
 
-  /** Media epoch in force. */
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  /** Whether a frame of it has come. */
-  get heardInEpoch(): boolean {
-    return this.#heardInEpoch;
-  }
-
-  /** Throws away what waits to be played, fades out what is, and refuses frames of epochs below `epoch` from now on. */
-  beginEpoch(epoch: number): void {
-    this.#player.flush();
-    this.#epoch = epoch;
-    this.#heardInEpoch = false;
-    this.intake.useEpoch(epoch, false);
-    // What is still to fade out is stated when it has.
-    if (!this.#player.isFading) this.stateHeard();
-  }
-
-  /** Signs a receipt at once, where something was played: how far. */
-  stateHeard(): void {
-    if (!this.mayState) return;
-    const { now } = this;
-    if (this.#notePosition(now)) this.stateNow(now);
-  }
-
-  /** The server refused the epoch that was begun here: what is said goes on in `epoch`. */
-  returnToEpoch(epoch: number): void {
-    this.#epoch = epoch;
-    this.intake.useEpoch(epoch, true);
-  }
-
   override takeClock(clock: PeerClock): void {
     super.takeClock(clock);
     this.#player.restart();
   }
 
-  /** What waits is thrown away and what is played fades out; what still comes is late until `release`: the call is suspended. Idempotent. */
-  hold(): void {
-    if (this.#held) return;
-    this.#held = true;
-    this.#player.flush();
-  }
-
-  /** The call goes on. */
-  release(): void {
-    this.#held = false;
+  override hold(): void {
+    // A pause that was asked for since then goes on.
+    if (!this.isHeld) super.hold();
   }
 
   /** It is played so many milliseconds later than it needs itself from now on. */
@@ -133,16 +86,8 @@ export class AudioReceiver extends HeardFrames implements VoiceReceiver {
     this.#player.hearSilence();
   }
 
-  protected taken(frames: UnpackedFrames, now: number, held: number): void {
-    const { receipts } = this.#options;
-    const { level, sequence } = frames.own;
-    this.#heardInEpoch = true;
-    receipts.received(sequence);
-    this.attribute(now);
-    const place = this.#held || this.isBroken ? "late" : this.#player.insert(frames, now, held);
-    if (place === "late") receipts.late();
-    this.tell(place === "late" ? "late" : "verified", sequence, now, level === undefined ? {} : { level });
-    this.showPresence(now);
+  protected hear(frames: UnpackedFrames, now: number, held: number): boolean {
+    return this.#player.insert(frames, now, held) !== "late";
   }
 
   /** What waits of the process before is not played, what plays fades out. */
@@ -150,29 +95,20 @@ export class AudioReceiver extends HeardFrames implements VoiceReceiver {
     this.#player.changeSpeaker();
   }
 
-  protected override left(): void {
-    if (this.#options.stopsUnattributed) this.#player.flush();
+  /** What is played fades out. */
+  protected discard(): void {
+    this.#player.flush();
   }
 
-  protected override beforeDue(now: number): void {
-    this.#notePosition(now);
+  protected override get isFading(): boolean {
+    return this.#player.isFading;
   }
 
-  protected override beforeLast(): void {
-    super.beforeLast();
-    this.#notePosition(this.now);
+  protected heardTo(now: number): HeardTo | undefined {
+    return this.#player.positionAt(now);
   }
 
   protected override over(): void {
     this.#player.finish();
-  }
-
-  /** Whether anything was played. */
-  #notePosition(now: number): boolean {
-    const played = this.#player.positionAt(now);
-    if (played === undefined) return false;
-    const { sequence, samples, epoch, at } = played;
-    this.#options.receipts.playedTo({ sequence, samples, epoch, time: this.#options.time.wallAt(at) });
-    return true;
   }
 }

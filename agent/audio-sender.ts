@@ -1,8 +1,6 @@
 import { type AudioCodec, type CodecTuning, rtpTicks } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
-import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { PlayedPosition } from "../codecs/receipt.ts";
 import type { FrameMarks } from "../sfu/frame-sender.ts";
 import { Pacer } from "../sfu/pacer.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
@@ -11,8 +9,8 @@ import { audioLevel as levelOf } from "./audio-level.ts";
 import type { MediaTime } from "./media-time.ts";
 import { PcmQueue } from "./pcm-queue.ts";
 import { ReplayQueue, requireFormat } from "./replay-queue.ts";
-import { SaidTime } from "./said-time.ts";
-import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
+import type { SpokenFrameCounters } from "./spoken-frames.ts";
+import { SpokenVoice, type SpokenVoiceOptions } from "./spoken-voice.ts";
 import type { TurnDetector } from "./turns/turn-detector.ts";
 import { WrittenTurns } from "./turns/written-turns.ts";
 import type { StreamPause } from "./two-way-media.ts";
@@ -43,17 +41,15 @@ export interface AudioSenderCounters extends SpokenFrameCounters {
  * One spoken stream: takes PCM as fast as it comes, cuts it into frames, encodes, signs and sends each at its deadline.
  * Deadlines accumulate, so a late timer delays one frame and not the ones after it.
  */
-export class AudioSender implements VoiceSender {
+export class AudioSender extends SpokenVoice implements VoiceSender {
   readonly #clock: Clock;
   readonly #time: MediaTime;
   readonly #codec: AudioCodec;
-  readonly #spoken: SpokenFrames;
   readonly #frameMs: number;
   readonly #frameValues: number;
   readonly #frame: Int16Array;
   readonly #queue = new PcmQueue();
   readonly #replay: ReplayQueue;
-  readonly #said = new SaidTime();
   readonly #words: WaitingWords;
   readonly #writtenTurns: WrittenTurns;
   #turnEnds = false;
@@ -64,9 +60,7 @@ export class AudioSender implements VoiceSender {
   #cancelTimer: (() => void) | undefined;
   #waiters: { readonly isMet: () => boolean; readonly resolve: () => void }[] = [];
   #muted = false;
-  #permitted = true;
   #held = false;
-  #finished = false;
   #turns = 0;
   #skipped = 0;
   #pauses = 0;
@@ -74,17 +68,16 @@ export class AudioSender implements VoiceSender {
   #pausedAt: number | undefined;
 
   constructor(
-    options: SpokenFramesOptions & {
-      readonly time: MediaTime;
+    options: SpokenVoiceOptions & {
       readonly codec: AudioCodec;
       /** Tells where turns begin and end in what is written. Default: the writer does. */
       readonly turns?: TurnDetector | "loudness" | undefined;
     },
   ) {
+    super(options, options.codec.format);
     this.#clock = options.clock;
     this.#time = options.time;
     this.#codec = options.codec;
-    this.#spoken = new SpokenFrames(options);
     const { frameSamples, clockRate, channels } = options.codec.format;
     this.#frameMs = (frameSamples * 1000) / clockRate;
     this.#frameValues = frameSamples * channels;
@@ -100,7 +93,7 @@ export class AudioSender implements VoiceSender {
 
   get counters(): AudioSenderCounters {
     return {
-      ...this.#spoken.counters,
+      ...this.spoken.counters,
       turns: this.#turns,
       pauses: this.#pauses,
       leftOut: this.#words.leftOut,
@@ -108,44 +101,8 @@ export class AudioSender implements VoiceSender {
     };
   }
 
-  /** Stream id. */
-  get stream(): number {
-    return this.#spoken.stream;
-  }
-
-  /** Milliseconds of its turn said up to the first so many samples of a frame; undefined for one that is not remembered. */
-  saidBy(sequence: number, samples: number): number | undefined {
-    const before = this.#said.before(sequence);
-    return before === undefined ? undefined : before + (samples * 1000) / this.#codec.format.clockRate;
-  }
-
-  /** Whether it can have been played up to there: no frame and no media epoch to come, and no more of a frame than it has. */
-  mayBeHeard({ sequence, samples, epoch }: Omit<PlayedPosition, "time">): boolean {
-    const { last = Number.POSITIVE_INFINITY } = this.#said;
-    return sequence <= last && epoch <= this.epoch && samples <= this.#codec.format.frameSamples;
-  }
-
-  /** Media epoch of what is sent. */
-  get epoch(): number {
-    return this.#spoken.epoch;
-  }
-
-  /** Whether a frame of it has gone. */
-  get sentInEpoch(): boolean {
-    return this.#spoken.sentInEpoch;
-  }
-
   get isFollowed(): boolean {
     return true;
-  }
-
-  /** While false, due frames are thrown away like muted ones: the terms do not let this end send. */
-  get permitted(): boolean {
-    return this.#permitted;
-  }
-
-  set permitted(permitted: boolean) {
-    this.#permitted = permitted;
   }
 
   /**
@@ -169,17 +126,12 @@ export class AudioSender implements VoiceSender {
 
   /** Changes how the voice is coded from the next frame on; what its format has no choice in is ignored. Throws `field-invalid`. */
   tune(settings: CodecTuning): void {
-    if (!this.#finished) this.#codec.tune?.(settings);
+    if (!this.isFinished) this.#codec.tune?.(settings);
   }
 
   /** How many of the frames before it each frame carries once more; 0 where that was not agreed. */
   get redundancy(): RedundancyLevel {
-    return this.#spoken.redundancy;
-  }
-
-  /** Each frame from the next on carries so many of the ones before it. Changes nothing where that was not agreed. */
-  useRedundancy(level: RedundancyLevel): void {
-    this.#spoken.useRedundancy(level);
+    return this.spoken.redundancy;
   }
 
   get muted(): boolean {
@@ -189,7 +141,7 @@ export class AudioSender implements VoiceSender {
   /** While muted, due frames are thrown away instead of sent; the writer's timeline goes on. */
   set muted(muted: boolean) {
     this.#muted = muted;
-    if (muted) this.#spoken.discard();
+    if (muted) this.spoken.discard();
   }
 
   /**
@@ -197,7 +149,7 @@ export class AudioSender implements VoiceSender {
    * like a microphone. Throws `buffer-full` when two minutes wait, `closed` after the end.
    */
   write(pcm: Int16Array): Promise<void> {
-    this.#assertOpen();
+    this.requireOpen();
     const cap = QUEUE_SECONDS * this.#codec.format.clockRate * this.#codec.format.channels;
     if (this.#queue.length + pcm.length > cap) {
       throw new ParleyError({
@@ -217,7 +169,7 @@ export class AudioSender implements VoiceSender {
    * Resolves when it has gone.
    */
   endTurn(): Promise<void> {
-    this.#assertOpen();
+    this.requireOpen();
     this.#turnEnds = true;
     this.#schedule();
     return this.#until(() => this.#queue.length === 0 && !this.#turnEnds);
@@ -229,20 +181,15 @@ export class AudioSender implements VoiceSender {
    * format, `closed` after the end.
    */
   async replay(recording: Recording): Promise<void> {
-    this.#assertOpen();
+    this.requireOpen();
     requireFormat(recording.codec, this.#codec.format);
     const flushes = this.#flushes;
     await this.#until(() => this.#queue.length < this.#frameValues && !this.#turnEnds);
-    this.#assertOpen();
+    this.requireOpen();
     if (this.#flushes !== flushes || recording.frames.length === 0) return;
     this.#replay.push(recording);
     this.#schedule();
     await this.#until(() => this.#replay.isEmpty);
-  }
-
-  /** The way to who hears it takes little, or not any more: its checkpoints are to be small. */
-  useThinWay(isThin: boolean): void {
-    this.#spoken.useThinWay(isThin);
   }
 
   /** The other end is heard, or is not any more: what a microphone picks up of it is no turn. */
@@ -250,25 +197,15 @@ export class AudioSender implements VoiceSender {
     this.#writtenTurns.talkingOver(isHeard);
   }
 
-  /** Frames go on another flow from now on: the call goes on over another connection. */
-  moveTo(flow: number): void {
-    this.#spoken.moveTo(flow);
-  }
-
-  /** What follows is sealed so: the profile changed, or the listener has another key. */
-  useSeal(seal: FrameSeal): void {
-    this.#spoken.useSeal(seal);
-  }
-
   /** Throws away what waits; what is written next begins a turn. Writers and `endTurn` resolve. */
   flush(): void {
     this.#flushes += 1;
-    this.#spoken.discard();
+    this.spoken.discard();
     this.#stopPacing();
     this.#queue.clear();
     this.#replay.clear();
     this.#turnEnds = false;
-    this.#said.endTurn();
+    this.said.endTurn();
     this.#writtenTurns.reset();
     this.#words.flushed();
     this.#settle();
@@ -282,25 +219,19 @@ export class AudioSender implements VoiceSender {
 
   /** The server refused the epoch that was begun here: what follows, and what waits, is of `epoch` again. */
   returnToEpoch(epoch: number): void {
-    if (!this.#finished) this.#sayIn(epoch);
+    if (!this.isFinished) this.#sayIn(epoch);
   }
 
   /** Throws away what waits and stops; signs the final checkpoint. Idempotent. */
-  finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
+  override finish(): void {
+    if (this.isFinished) return;
     this.#cancelTimer?.();
     this.#words.finish();
     this.#queue.clear();
     this.#replay.clear();
-    this.#spoken.finish();
+    super.finish();
     this.#settle();
     this.#codec.close();
-  }
-
-  /** Wakes the checkpointer; the call's timer runs it about once a second. */
-  poll(now: number): void {
-    if (!this.#finished) this.#spoken.poll(now);
   }
 
   #hold(): void {
@@ -310,15 +241,15 @@ export class AudioSender implements VoiceSender {
   }
 
   #wait(reason: WaitReason): void {
-    if (this.#finished) return;
+    if (this.isFinished) return;
     this.#words.begin(reason);
     this.#stopPacing();
     this.#settle();
   }
 
   #sayIn(epoch: number): void {
-    if (!this.#finished) this.#codec.forget?.();
-    this.#spoken.beginEpoch(epoch);
+    if (!this.isFinished) this.#codec.forget?.();
+    this.spoken.beginEpoch(epoch);
   }
 
   #schedule(): void {
@@ -336,15 +267,15 @@ export class AudioSender implements VoiceSender {
   #tick(): void {
     this.#cancelTimer = undefined;
     const pacer = this.#pacer;
-    if (pacer === undefined || this.#finished) return;
+    if (pacer === undefined || this.isFinished) return;
     while (this.#hasDue()) {
       const deadline = pacer.take(this.#clock.now());
       if (deadline === undefined) break;
       this.#resumeBefore = deadline + (SUPPLY_GAP_FRAMES + 1) * this.#frameMs;
       const level = this.#words.catchUp(this.#queue, this.#frame, this.#frameMs);
       const endsTurn = this.#replay.isEmpty ? this.#sayDue(deadline, level) : this.#replayDue(deadline);
-      this.#said.pass(this.#frameMs);
-      if (endsTurn || this.#pacer === undefined) this.#said.endTurn();
+      this.said.pass(this.#frameMs);
+      if (endsTurn || this.#pacer === undefined) this.said.endTurn();
       if (this.#pacer === undefined) break;
     }
     this.#settle();
@@ -419,13 +350,13 @@ export class AudioSender implements VoiceSender {
   }
 
   #maySend(): boolean {
-    return !this.#muted && this.#permitted && !this.#held && this.#spoken.hasRoom;
+    return !this.#muted && this.permitted && !this.#held && this.spoken.hasRoom;
   }
 
   #send(payload: Uint8Array, deadline: number, marks: FrameMarks): void {
     // A frame is complete when its last sample is: its capture time is its first sample's.
     const captured = this.#time.wallAt(deadline - this.#frameMs);
-    this.#said.mark(this.#spoken.send(payload, captured, marks, this.#clock.now()));
+    this.said.mark(this.spoken.send(payload, captured, marks, this.#clock.now()));
   }
 
   #until(isMet: () => boolean): Promise<void> {
@@ -435,13 +366,9 @@ export class AudioSender implements VoiceSender {
 
   #settle(): void {
     this.#waiters = this.#waiters.filter(({ isMet, resolve }) => {
-      const waits = !this.#finished && !isMet();
+      const waits = !this.isFinished && !isMet();
       if (!waits) resolve();
       return waits;
     });
-  }
-
-  #assertOpen(): void {
-    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
   }
 }

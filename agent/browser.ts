@@ -35,7 +35,8 @@ export {
 } from "../platform/browser/loudspeaker.ts";
 export { type Microphone, type MicrophoneOptions, openMicrophone } from "../platform/browser/microphone.ts";
 export * from "./exports.ts";
-export type { GatewayCall, GatewayCallEvents, GatewayPeer } from "./webrtc/gateway-call.ts";
+export type { GatewayCall, GatewayPeer } from "./webrtc/gateway-call.ts";
+export type { GatewayCallEvents } from "./webrtc/gateway-news.ts";
 export type { GatewayCallOptions } from "./webrtc/opening.ts";
 
 /** How a browser's agent connects. */

@@ -5,7 +5,7 @@ import type { Signer } from "../codecs/signer.ts";
 import { CLOSE_CODES } from "../sfu/carrier.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import { type CheckedSession, checkSession, type PeerPresentation } from "../signaling/peer-check.ts";
-import { parseScopes } from "../signaling/scope.ts";
+import { parseScopes, type ScopeLimits } from "../signaling/scope.ts";
 import type { ClockStatement } from "../signaling/stream-fields.ts";
 import { streamsSentBy, type Terms } from "../signaling/terms.ts";
 import { adaptTo } from "./adaptation.ts";
@@ -145,7 +145,8 @@ export async function makeCall(
   const { port, streams } = connection;
   const { sessionId, leg } = session;
   const audio = options.audio || {};
-  const codecOptions = withinCap(audio, authorityScope);
+  const authority = capsOf(authorityScope);
+  const codecOptions = withinCap(audio, authority);
   const own = ownVoice(codecOptions, audio.redundancy || 0, session.terms, leg);
   const media = await openCallMedia({
     platform: context.platform,
@@ -155,6 +156,7 @@ export async function makeCall(
     session,
     sessionId,
     streams,
+    authority,
     statements,
     mediaSigner,
     exchange,
@@ -238,15 +240,22 @@ function ownVoice(
 }
 
 /** How a codec is to be run so that the relay need not refuse what passes this end's cap: below it, since codecs vary. */
-function withinCap(audio: AudioCodecOptions, authorityScope: JsonValue | undefined): AudioCodecOptions {
+function withinCap(
+  audio: AudioCodecOptions,
+  { "bitrate-bps": cap }: Pick<ScopeLimits, "bitrate-bps">,
+): AudioCodecOptions {
+  if (cap === undefined) return audio;
+  const most = Math.max(LEAST_BITRATE, Math.floor(cap * BELOW_CAP));
+  return { ...audio, bitrate: Math.min(audio.bitrate ?? USUAL_BITRATE, most) };
+}
+
+/** The caps of what the server says that an end may do. */
+function capsOf(authorityScope: JsonValue | undefined): ScopeLimits {
   const tokens = Array.isArray(authorityScope)
     ? authorityScope.filter((token) => typeof token === "string")
     : [];
   const scope = parseScopes(tokens);
-  const cap = scope.ok ? scope.value.limits["bitrate-bps"] : undefined;
-  if (cap === undefined) return audio;
-  const most = Math.max(LEAST_BITRATE, Math.floor(cap * BELOW_CAP));
-  return { ...audio, bitrate: Math.min(audio.bitrate ?? USUAL_BITRATE, most) };
+  return scope.ok ? scope.value.limits : {};
 }
 
 /** How often a payload may go at most. */

@@ -1,5 +1,7 @@
 import { ParleyError } from "../codecs/parley-error.ts";
+import type { ScopeLimits } from "../signaling/scope.ts";
 import { streamIn, type Terms } from "../signaling/terms.ts";
+import { AgreedRates } from "./agreed-rates.ts";
 import { silentAudio } from "./audio-making.ts";
 import type { CallAudio } from "./call-audio.ts";
 import type { FramesRefused } from "./call-events.ts";
@@ -26,6 +28,7 @@ export interface CallMediaOptions
     | "tagKeys"
     | "watch"
     | "hop"
+    | "rates"
     | "control"
     | "heard"
     | "unattributed"
@@ -36,6 +39,8 @@ export interface CallMediaOptions
   readonly port: MediaPort;
   /** As the server laid them out; what they repeat of the signed terms is checked against those. */
   readonly streams: readonly StreamParameters[];
+  /** Caps of what the server says that this end may do. */
+  readonly authority: ScopeLimits;
   readonly watch?: FrameWatch | undefined;
 }
 
@@ -56,6 +61,7 @@ export class CallMedia extends EveryStream {
   readonly #context: StreamMediaContext;
   readonly #toCome: StreamsToCome;
   readonly #ending: EndingStreams;
+  readonly #rates: AgreedRates;
   readonly #watched: FrameWatch | undefined;
   /** Its video. */
   readonly videos: CallVideos;
@@ -71,7 +77,7 @@ export class CallMedia extends EveryStream {
 
   /** @internal See {@link openCallMedia}. */
   constructor(options: CallMediaOptions) {
-    const { tap, watch, outgoing, report, session, platform } = options;
+    const { authority, leg, tap, watch, outgoing, report, session, platform } = options;
     const { terms, peer } = session;
     const silent = silentAudio(platform.clock, report);
     super({ terms, key: peer.mediaKey, clock: options.peerClock, silent });
@@ -80,6 +86,7 @@ export class CallMedia extends EveryStream {
     this.#port = options.port;
     this.#watched = watch && guarded(watch, report);
     this.videos = new CallVideos(report, platform.clock);
+    this.#rates = new AgreedRates({ clock: platform.clock, leg, terms, authority });
     this.#context = {
       ...options,
       tagKeys: tagKeysOf(options),
@@ -87,6 +94,7 @@ export class CallMedia extends EveryStream {
       outgoing: outgoing && guarded(outgoing, report),
       watch: (fate) => this.#saw(fate),
       hop: () => this.#liveHop(),
+      rates: this.#rates,
       control: this.#control(),
       heard: (heard) => this.videos.heard(heard),
       slowReader: (stream, isSlow) => this.#watch?.slowReader(stream, isSlow),
@@ -125,6 +133,11 @@ export class CallMedia extends EveryStream {
     return this.#limit;
   }
 
+  /** The server says that this end may do no more than these caps let it. */
+  underAuthority(authority: ScopeLimits): void {
+    this.#rates.underAuthority(authority);
+  }
+
   limit(bitsPerSecond: number | undefined): void {
     this.#limit = bitsPerSecond;
     this.#hop?.limit(bitsPerSecond);
@@ -158,6 +171,7 @@ export class CallMedia extends EveryStream {
     for (const media of this.streams)
       if (streamIn(terms, media.stream) === undefined) this.#end(media, closer === this.#options.leg);
     this.#toCome.dropClosed();
+    this.#rates.underTerms(terms);
     this.#hop?.useStreams(sentBits(terms, this.#options.leg));
     this.#openAll();
   }

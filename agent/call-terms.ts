@@ -306,6 +306,7 @@ export class CallTerms {
     if ((leg !== 0 && leg !== 1) || !isTokens(scope) || typeof expiresAt !== "number") return;
     const left = unwrap(parseScopes(scope, "scope"));
     if (leg === this.#options.session.leg) {
+      this.#options.media.underAuthority(left.limits);
       const lost = MODALITIES.filter((modality) => !permitsSending(left, modality));
       this.#giveUpOnly([...this.#givenUp, ...lost]);
     }

@@ -70,6 +70,8 @@ export interface ConnectOptions {
 export interface GatewayOptions extends ConnectOptions {
   /** For whom it acts there, and by what: it stands in what the gateway signs. */
   readonly onBehalfOf: GatewayStatement;
+  /** Whether calls are taken there; else the agent cannot be called by it, nor looks so to others. Default true. */
+  readonly takesCalls?: boolean;
 }
 
 /**
@@ -151,6 +153,7 @@ async function bringUp(
 ): Promise<Presence> {
   const { connection, time, port, report, ending, way } = parts;
   const { identity, tokens } = options;
+  const takesCalls = !("takesCalls" in options) || options.takesCalls !== false;
   port.attach(connection);
   const control = new ControlChannel({
     connection,
@@ -185,7 +188,7 @@ async function bringUp(
   }
   const presence = new Presence(context, connection, owner);
   ending.watch((info) => presence.connectionClosed(info));
-  await subscribe(presence, owner);
+  await subscribe(presence, owner, takesCalls);
   if (tokens !== undefined) {
     const stop = tokens.keepFresh(
       () => owner.calls.up.length > 0,
@@ -250,7 +253,7 @@ function round(milliseconds: number): number {
  * Brings the inbox up; when it ends for good while the connection lives, the connection is closed: by the server, which may
  * say why, or else from here.
  */
-async function subscribe(presence: Presence, owner: PresenceOwner): Promise<void> {
+async function subscribe(presence: Presence, owner: PresenceOwner, takesCalls: boolean): Promise<void> {
   const { connection, context } = presence;
   const { identity, onBehalfOf } = context;
   const { clock } = context.platform;
@@ -258,6 +261,7 @@ async function subscribe(presence: Presence, owner: PresenceOwner): Promise<void
     genesis: new TextDecoder().decode(identity.genesis),
     identity_document: new TextDecoder().decode(identity.identityDocument),
     ...(onBehalfOf === undefined ? {} : { on_behalf_of: onBehalfOf.subject }),
+    ...(takesCalls ? {} : { calls: false }),
   };
   const inbox = new Inbox(
     context.control,

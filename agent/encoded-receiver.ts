@@ -5,8 +5,7 @@ import { ReplayWindow } from "../sfu/replay-window.ts";
 import type { UnpackedFrames } from "../sfu/unpacking.ts";
 import type { FrameIntakeCounters } from "./frame-intake.ts";
 import type { HeardEncoded } from "./heard-encoded.ts";
-import { HeardFrames, type HeardStreamOptions } from "./heard-stream.ts";
-import type { VoiceReceiver } from "./voice-ends.ts";
+import { type HeardTo, HeardVoice, type HeardVoiceOptions } from "./heard-voice.ts";
 
 /** A pause of the listener is over after this, ms. */
 const MAX_PAUSE_MS = 2_000;
@@ -24,10 +23,8 @@ export interface EncodedReceiverCounters extends FrameIntakeCounters {
   readonly isStopped: boolean;
 }
 
-export interface EncodedReceiverOptions extends HeardStreamOptions {
+export interface EncodedReceiverOptions extends HeardVoiceOptions {
   readonly format: AudioFormat;
-  /** Media epoch in force in `admission`. Default 0. */
-  readonly epoch?: number | undefined;
   readonly heard: (heard: HeardEncoded) => void;
 }
 
@@ -41,23 +38,19 @@ interface PausedFrame {
  * One heard voice that is decoded elsewhere, or nowhere: each frame that verifies is handed out at once, as it comes, and counts as heard then. Nothing is put in
  * order, waited for or made up.
  */
-export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
+export class EncodedReceiver extends HeardVoice {
   readonly #options: EncodedReceiverOptions;
   /** What was handed out: a frame that another one carried is, once. */
   #seen = new ReplayWindow();
-  #held = false;
-  #epoch: number;
-  #heardInEpoch = false;
   #paused: PausedFrame[] | undefined;
   #cancelPause: () => void = () => {};
-  /** The newest that was handed out. */
-  #last: { readonly sequence: number; readonly epoch: number; readonly at: number } | undefined;
+  /** To the end of the newest that was handed out: where it goes is not known here. */
+  #heardTo: HeardTo | undefined;
   readonly #counted = { handed: 0, redundant: 0, late: 0 };
 
   constructor(options: EncodedReceiverOptions) {
     super(options);
     this.#options = options;
-    this.#epoch = options.epoch ?? 0;
   }
 
   get counters(): EncodedReceiverCounters {
@@ -67,42 +60,6 @@ export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
       unattributed: this.#options.attribution.unattributed,
       isStopped: this.isBroken,
     };
-  }
-
-  get epoch(): number {
-    return this.#epoch;
-  }
-
-  get heardInEpoch(): boolean {
-    return this.#heardInEpoch;
-  }
-
-  beginEpoch(epoch: number): void {
-    this.#dropPaused();
-    this.#epoch = epoch;
-    this.#heardInEpoch = false;
-    this.intake.useEpoch(epoch, false);
-    this.stateHeard();
-  }
-
-  returnToEpoch(epoch: number): void {
-    this.#epoch = epoch;
-    this.intake.useEpoch(epoch, true);
-  }
-
-  stateHeard(): void {
-    if (!this.mayState) return;
-    const { now } = this;
-    if (this.#notePosition()) this.stateNow(now);
-  }
-
-  hold(): void {
-    this.#held = true;
-    this.#dropPaused();
-  }
-
-  release(): void {
-    this.#held = false;
   }
 
   pause(): void {
@@ -118,45 +75,41 @@ export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
     for (const { frame, voice } of kept) this.#hand(frame, voice);
   }
 
-  protected taken(frames: UnpackedFrames, now: number, _held: number, view: FrameView): void {
-    const { receipts } = this.#options;
-    const { level, sequence } = frames.own;
-    this.#heardInEpoch = true;
-    receipts.received(sequence);
-    this.attribute(now);
-    const isLate = this.#held || this.isBroken;
-    if (isLate) this.#late();
-    else {
-      for (const earlier of frames.earlier) this.#take(earlier, false);
-      this.#take(frames.own, view.voice);
-    }
-    this.tell(isLate ? "late" : "verified", sequence, now, level === undefined ? {} : { level });
-    this.showPresence(now);
+  protected hear(frames: UnpackedFrames, _now: number, _held: number, view: FrameView): boolean {
+    for (const earlier of frames.earlier) this.#place(earlier, false);
+    this.#place(frames.own, view.voice);
+    return true;
   }
 
   protected speakerChanged(): void {
     this.#seen = new ReplayWindow();
-    this.#dropPaused();
-  }
-
-  protected override left(): void {
-    if (this.#options.stopsUnattributed) this.#dropPaused();
-  }
-
-  protected override beforeDue(): void {
-    this.#notePosition();
+    this.discard();
   }
 
   protected override beforeLast(): void {
+    this.discard();
     super.beforeLast();
-    this.#dropPaused();
-    this.#notePosition();
   }
 
-  #take(frame: BufferedFrame, voice: boolean): void {
+  /** The pause is over, too. */
+  protected discard(): void {
+    for (const _ of this.#paused ?? []) this.late();
+    this.#endPause();
+  }
+
+  protected heardTo(): HeardTo | undefined {
+    return this.#heardTo;
+  }
+
+  protected override late(): void {
+    super.late();
+    this.#counted.late += 1;
+  }
+
+  #place(frame: BufferedFrame, voice: boolean): void {
     if (this.#seen.test(frame.sequence) !== "new") {
       // It came itself, or another one carried it before it did.
-      if (frame.carrier === undefined) this.#late();
+      if (frame.carrier === undefined) this.late();
       return;
     }
     this.#seen.commit(frame.sequence);
@@ -167,12 +120,12 @@ export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
     this.#paused.push({ frame, voice });
     if (this.#paused.length > PAUSED_FRAMES) {
       this.#paused.shift();
-      this.#late();
+      this.late();
     }
   }
 
   #hand(frame: BufferedFrame, voice: boolean): void {
-    const { attribution, heard, receipts, speaker } = this.#options;
+    const { attribution, format, heard, receipts, speaker } = this.#options;
     const { now } = this;
     const {
       sequence,
@@ -189,8 +142,9 @@ export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
     this.#counted.handed += 1;
     if (carrier === undefined) receipts.heard(sequence);
     else this.#counted.redundant += 1;
-    if (this.#last === undefined || epoch > this.#last.epoch || sequence > this.#last.sequence)
-      this.#last = { sequence, epoch, at: now };
+    const last = this.#heardTo;
+    if (last === undefined || epoch > last.epoch || sequence > last.sequence)
+      this.#heardTo = { sequence, epoch, samples: format.frameSamples, at: now };
     heard({
       payload,
       sequence,
@@ -208,29 +162,9 @@ export class EncodedReceiver extends HeardFrames implements VoiceReceiver {
     this.attribute(now);
   }
 
-  #late(): void {
-    this.#counted.late += 1;
-    this.#options.receipts.late();
-  }
-
-  #dropPaused(): void {
-    for (const _ of this.#paused ?? []) this.#late();
-    this.#endPause();
-  }
-
   #endPause(): void {
     this.#cancelPause();
     this.#cancelPause = () => {};
     this.#paused = undefined;
-  }
-
-  /** Whether anything was handed out. What is handed out counts as heard to its end: where it goes is not known here. */
-  #notePosition(): boolean {
-    const last = this.#last;
-    if (last === undefined) return false;
-    const { sequence, epoch, at } = last;
-    const { format, receipts, time } = this.#options;
-    receipts.playedTo({ sequence, samples: format.frameSamples, epoch, time: time.wallAt(at) });
-    return true;
   }
 }

@@ -1,14 +1,12 @@
 import type { AudioFormat, CodecTuning } from "../codecs/audio-codec.ts";
 import type { Clock } from "../codecs/clock.ts";
-import type { FrameSeal } from "../codecs/frame.ts";
 import { ParleyError } from "../codecs/parley-error.ts";
-import type { PlayedPosition } from "../codecs/receipt.ts";
-import type { RedundancyLevel } from "../sfu/redundancy.ts";
+import type { AgreedRates, RateExcess } from "./agreed-rates.ts";
 import { type EncodedFormat, encodedFormat, payloadTicks } from "./encoded-format.ts";
 import type { MediaTime } from "./media-time.ts";
-import { SaidTime } from "./said-time.ts";
 import { SourceTime } from "./source-time.ts";
-import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
+import type { SpokenFrameCounters } from "./spoken-frames.ts";
+import { SpokenVoice, type SpokenVoiceOptions } from "./spoken-voice.ts";
 import type { StreamPause } from "./two-way-media.ts";
 import { unwrap } from "./unwrap.ts";
 import type { VoiceSender } from "./voice-ends.ts";
@@ -35,8 +33,11 @@ export interface EncodedFrame {
   readonly endOfTurn?: boolean | undefined;
 }
 
-/** Why a frame was not sent: nothing is sent for now; nothing more can be stated; or it is of before one that was. */
-export type EncodedDrop = "muted" | "suspended" | "forbidden" | "absent" | "unstated" | "late";
+/**
+ * Why a frame was not sent: nothing is sent for now; nothing more can be stated; it is of before one that was; or it is beyond the agreed rate, or the cap of
+ * this end's scope.
+ */
+export type EncodedDrop = "muted" | "suspended" | "forbidden" | "absent" | "unstated" | "late" | RateExcess;
 
 export interface EncodedSenderCounters extends SpokenFrameCounters {
   readonly turns: number;
@@ -51,60 +52,48 @@ export type EncodedWants = Omit<CodecTuning, "dtx">;
  * One spoken stream whose frames are coded elsewhere: each is signed and sent at once, since its source keeps the time. Numbers count what is signed here,
  * so that nothing reads as withheld; what its source left out, or lost, is a gap of the timestamps.
  */
-export class EncodedSender implements VoiceSender {
+export class EncodedSender extends SpokenVoice implements VoiceSender {
   readonly format: EncodedFormat;
   readonly #clock: Clock;
   readonly #time: MediaTime;
-  readonly #spoken: SpokenFrames;
+  readonly #rates: Pick<AgreedRates, "take">;
   readonly #source: SourceTime;
-  readonly #said = new SaidTime();
-  /** Of its PCM, which receipts count. */
-  readonly #frameSamples: number;
   readonly #pauses = new Set<StreamPause>();
-  readonly #dropped = { muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 };
+  readonly #dropped = {
+    ...{ muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 },
+    ...{ rate: 0, limit: 0 },
+  };
   readonly #wanted: (wants: EncodedWants) => void;
   readonly #isFollowed: () => boolean;
   #wants: EncodedWants = {};
   #isTurnOver = true;
   #endsTurn = false;
+  /** What was said before the next frame was left out. */
+  #isCut = false;
   #turns = 0;
-  #finished = false;
-  permitted = true;
 
   constructor(
-    options: SpokenFramesOptions & {
-      readonly time: MediaTime;
+    options: SpokenVoiceOptions & {
       readonly format: AudioFormat;
+      readonly rates: Pick<AgreedRates, "take">;
       /** Told when `wants` is another than before. */
       readonly wants: (wants: EncodedWants) => void;
       /** Whether somebody listens to that. */
       readonly isFollowed: () => boolean;
     },
   ) {
+    super(options, options.format);
     this.#clock = options.clock;
     this.#time = options.time;
     this.#wanted = options.wants;
     this.#isFollowed = options.isFollowed;
-    this.#spoken = new SpokenFrames(options);
+    this.#rates = options.rates;
     this.format = encodedFormat(options.format);
-    this.#frameSamples = options.format.frameSamples;
     this.#source = new SourceTime(this.format);
   }
 
   get counters(): EncodedSenderCounters {
-    return { ...this.#spoken.counters, turns: this.#turns, dropped: { ...this.#dropped } };
-  }
-
-  get stream(): number {
-    return this.#spoken.stream;
-  }
-
-  get epoch(): number {
-    return this.#spoken.epoch;
-  }
-
-  get sentInEpoch(): boolean {
-    return this.#spoken.sentInEpoch;
+    return { ...this.spoken.counters, turns: this.#turns, dropped: { ...this.#dropped } };
   }
 
   get muted(): boolean {
@@ -115,7 +104,7 @@ export class EncodedSender implements VoiceSender {
     if (!muted) this.#pauses.delete("muted");
     else {
       this.#pauses.add("muted");
-      this.#spoken.discard();
+      this.spoken.discard();
     }
   }
 
@@ -132,7 +121,7 @@ export class EncodedSender implements VoiceSender {
    * agreed on or for marks out of range, `closed` after the end.
    */
   send(frame: EncodedFrame): "sent" | EncodedDrop {
-    if (this.#finished) throw new ParleyError({ code: "closed", message: "The call has ended." });
+    this.requireOpen();
     this.#check(frame.payload);
     const now = this.#clock.now();
     const wall = this.#time.wallAt(now);
@@ -143,22 +132,30 @@ export class EncodedSender implements VoiceSender {
     const { timestamp } = frame;
     const position = timestamp === undefined ? undefined : this.#source.place(timestamp, captured);
     if (timestamp !== undefined && position === undefined) return this.#leaveOut("late", false);
+    const copies = this.spoken.redundancy + 1;
+    const excess = this.#rates.take(this.stream, frame.payload.length * copies);
+    if (excess !== undefined) {
+      this.#isCut = true;
+      return this.#leaveOut(excess, endOfTurn);
+    }
+    const isAfterLoss = frame.isAfterLoss === true || this.#isCut;
+    this.#isCut = false;
     const { level, voice = false } = frame;
-    const sequence = this.#spoken.send(
+    const sequence = this.spoken.send(
       frame.payload,
       captured,
       {
         startOfTurn: frame.startOfTurn ?? this.#isTurnOver,
         endOfTurn,
         position,
-        isAfterLoss: frame.isAfterLoss,
+        isAfterLoss,
         ...(level === undefined ? {} : { audioLevel: { level, voice } }),
       },
       now,
     );
-    if (this.#isTurnOver) this.#said.endTurn();
-    this.#said.mark(sequence);
-    this.#said.pass(this.format.frameMs);
+    if (this.#isTurnOver) this.said.endTurn();
+    this.said.mark(sequence);
+    this.said.pass(this.format.frameMs);
     this.#isTurnOver = false;
     if (endOfTurn) this.#endTurn();
     return "sent";
@@ -171,18 +168,18 @@ export class EncodedSender implements VoiceSender {
 
   /** Nothing waits here; what is on its way out is not said any more, and what follows begins a turn. */
   flush(): void {
-    this.#spoken.discard();
+    this.spoken.discard();
     this.#isTurnOver = true;
     this.#endsTurn = false;
   }
 
   beginEpoch(epoch: number): void {
     this.flush();
-    this.#spoken.beginEpoch(epoch);
+    this.spoken.beginEpoch(epoch);
   }
 
   returnToEpoch(epoch: number): void {
-    this.#spoken.beginEpoch(epoch);
+    this.spoken.beginEpoch(epoch);
   }
 
   /** A source goes on whatever the other end asks: words that nobody shows to have come go out, and what it pauses it keeps. Nothing goes where nobody can be. */
@@ -212,43 +209,7 @@ export class EncodedSender implements VoiceSender {
     this.#wanted(wants);
   }
 
-  useRedundancy(level: RedundancyLevel): void {
-    this.#spoken.useRedundancy(level);
-  }
-
-  useThinWay(isThin: boolean): void {
-    this.#spoken.useThinWay(isThin);
-  }
-
   talkingOver(_isHeard: boolean): void {}
-
-  moveTo(flow: number): void {
-    this.#spoken.moveTo(flow);
-  }
-
-  useSeal(seal: FrameSeal): void {
-    this.#spoken.useSeal(seal);
-  }
-
-  saidBy(sequence: number, samples: number): number | undefined {
-    const before = this.#said.before(sequence);
-    return before === undefined ? undefined : before + (samples / this.#frameSamples) * this.format.frameMs;
-  }
-
-  mayBeHeard({ sequence, samples, epoch }: Omit<PlayedPosition, "time">): boolean {
-    const { last = Number.POSITIVE_INFINITY } = this.#said;
-    return sequence <= last && epoch <= this.epoch && samples <= this.#frameSamples;
-  }
-
-  poll(now: number): void {
-    if (!this.#finished) this.#spoken.poll(now);
-  }
-
-  finish(): void {
-    if (this.#finished) return;
-    this.#finished = true;
-    this.#spoken.finish();
-  }
 
   #check(payload: Uint8Array): void {
     const { name, frameTicks, frameMs } = this.format;
@@ -265,7 +226,7 @@ export class EncodedSender implements VoiceSender {
     if (this.#pauses.has("suspended")) return "suspended";
     if (!this.permitted) return "forbidden";
     if (this.#pauses.size > 0) return "absent";
-    return this.#spoken.hasRoom ? undefined : "unstated";
+    return this.spoken.hasRoom ? undefined : "unstated";
   }
 
   #leaveOut(reason: EncodedDrop, endOfTurn: boolean): EncodedDrop {

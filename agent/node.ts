@@ -1,12 +1,11 @@
 /** Parley agents in Node: the agent library with Node's keys, codecs, clock and carriers. */
-import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { v7 as uuidv7 } from "uuid";
 import { ParleyError } from "../codecs/parley-error.ts";
 import type { Signer } from "../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, createAudioCodec } from "../platform/audio-codecs.ts";
 import { createClock } from "../platform/node/clock.ts";
-import { loadIdentity, type StoredIdentity, saveIdentity } from "../platform/node/identity-file.ts";
+import { keptIdentity, type StoredIdentity } from "../platform/node/identity-file.ts";
 import { sha256 } from "../platform/node/sha256.ts";
 import {
   createExchangeKey,
@@ -168,9 +167,5 @@ export function readRecording(files: RecordingFiles): Recording {
 
 /** The agent of an identity file; makes the file, and the agent, when there is none. Throws `key-file-invalid`. */
 export async function openIdentity(path: string): Promise<AgentIdentity<Signer>> {
-  if (!existsSync(path)) {
-    const made = createIdentity({ name: basename(path, extname(path)) });
-    await saveIdentity(path, made.file);
-  }
-  return await loadIdentity(path);
+  return await keptIdentity(path, () => createIdentity({ name: basename(path, extname(path)) }).file);
 }

@@ -4,6 +4,7 @@ import type { UnattributedFrames } from "../sfu/attribution.ts";
 import type { RedundancyLevel } from "../sfu/redundancy.ts";
 import type { MediaKey } from "../signaling/media-key.ts";
 import type { Modality } from "../signaling/scope.ts";
+import type { AgreedRates } from "./agreed-rates.ts";
 import type { CallHop } from "./call-hop.ts";
 import type { UnattributedRule, VoiceKind } from "./call-options.ts";
 import type { CallStream, StreamControl } from "./call-stream.ts";
@@ -114,6 +115,8 @@ export interface StreamMediaContext extends StreamContext {
   readonly control: StreamControl;
   /** The way of live media to the server. */
   readonly hop: () => CallHop;
+  /** What of it the server lets through. */
+  readonly rates: AgreedRates;
   /** Told of each piece of a voice as it is handed out. Returns how much later than it needs itself that voice is to be played, ms. */
   readonly heard: (heard: HeardAudio) => number;
   /** Takes frames of profile `chain` that were not attributed in time. */

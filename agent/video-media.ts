@@ -111,6 +111,8 @@ function makeSender(
     stream: entry.stream,
     watch: context.watch,
     changed,
+    // Who runs the encoder itself has it follow `wants`.
+    rates: context.voices === "encoded" ? context.rates : undefined,
     outlet: {
       unit: (frame, _, settled) => {
         context.outgoing?.(frame.packet);

@@ -7,6 +7,7 @@ import type { SentFrame } from "../sfu/frame-sender.ts";
 import { distanceTo } from "../sfu/video-chain.ts";
 import { type CutReason, VideoCut } from "../sfu/video-cut.ts";
 import { KeyFrameDue } from "../sfu/video-keyframes.ts";
+import type { AgreedRates } from "./agreed-rates.ts";
 import type { MediaTime } from "./media-time.ts";
 import { type SpokenFrameCounters, SpokenFrames, type SpokenFramesOptions } from "./spoken-frames.ts";
 import type { StreamPause } from "./two-way-media.ts";
@@ -60,6 +61,7 @@ export class VideoSender {
   readonly #frames: SpokenFramesOptions["frames"];
   readonly #spoken: SpokenFrames;
   readonly #outlet: VideoOutlet;
+  readonly #rates: AgreedRates | undefined;
   readonly #cut: VideoCut;
   readonly #keyDue = new KeyFrameDue();
   readonly #pauses = new Set<VideoPause>();
@@ -81,6 +83,8 @@ export class VideoSender {
       /** Bits of payload a second to begin with. */
       readonly bitsPerSecond: number;
       readonly outlet: VideoOutlet;
+      /** What comes from elsewhere is held to them. */
+      readonly rates: AgreedRates | undefined;
       /** Told when `wantsKeyFrame` is another than before. */
       readonly changed: () => void;
     },
@@ -92,6 +96,7 @@ export class VideoSender {
     this.#payloads = new VideoPayloadWriter(options.format, options.first);
     this.#frames = options.frames;
     this.#outlet = outlet;
+    this.#rates = options.rates;
     this.#changed = options.changed;
     this.#cut = new VideoCut({ bitsPerSecond: options.bitsPerSecond, start: clock.now() });
     this.#spoken = new SpokenFrames({
@@ -225,7 +230,11 @@ export class VideoSender {
     // Whoever needs a key frame has no use for what goes before it, and that takes the room for it.
     const isAhead = !facts.key && this.#keyDue.isDue && !this.#hasRoomForKeyFrame();
     if (isAhead) this.#cut.leaveOut(facts);
-    else if (this.#cut.admit({ ...facts, bytes }, now) === "send") return true;
+    else if (this.#cut.admit({ ...facts, bytes }, now) === "send") {
+      const excess = this.#rates?.take(this.stream, bytes, true);
+      if (excess === undefined) return true;
+      this.#cut.leaveOut(facts, excess);
+    }
     if (!this.#cut.chain.isWhole) this.#keyDue.require();
     this.#awaitRoom(now);
     return false;

@@ -1,7 +1,7 @@
 import { joinVideoFragments, readVideoFragment, type VideoFragmentFacts } from "../codecs/rtp-fragment.ts";
 import type { RtpPacket } from "../codecs/rtp-packet.ts";
 import type { VideoFormatName, VideoUnit } from "../codecs/video-formats.ts";
-import { RtpSequence } from "./rtp-sequence.ts";
+import { type RtpArrival, type RtpArrivalCounters, RtpArrivals } from "./rtp-arrivals.ts";
 import { KeyFrameRequests } from "./video-keyframes.ts";
 
 /** So long a packet that is missing is waited for, ms, once a later one has come: it may be sent again. Then its unit is given up. */
@@ -21,15 +21,10 @@ export interface RtpUnit extends VideoUnit {
   readonly wholeAt: number;
 }
 
-export interface RtpFramesCounters {
-  /** Distinct packets that came, those of padding alone among them. */
-  readonly received: number;
+/** Late are packets whose unit was given out or given up before they came. */
+export interface RtpFramesCounters extends RtpArrivalCounters {
+  /** Packets of padding alone. */
   readonly padding: number;
-  readonly duplicate: number;
-  /** Came after their unit was given out or given up. */
-  readonly late: number;
-  /** Of numbers far from all others. */
-  readonly stray: number;
   /** Packets whose payload is none of the format, and whole units that are not. */
   readonly malformed: number;
   /** Units given out. */
@@ -40,16 +35,13 @@ export interface RtpFramesCounters {
   readonly tooLarge: number;
   /** Packets passed over until a key frame came. */
   readonly passedOver: number;
-  readonly restarts: number;
   readonly keyFramesAsked: number;
 }
 
-interface Fragment {
-  readonly place: number;
+interface Fragment extends RtpArrival {
   readonly packet: RtpPacket;
   /** Absent: padding alone. */
   readonly facts: VideoFragmentFacts | undefined;
-  readonly arrivedAt: number;
 }
 
 /**
@@ -61,12 +53,11 @@ interface Fragment {
 export class RtpFrames {
   readonly #format: VideoFormatName;
   readonly #wait: number;
-  readonly #sequence = new RtpSequence();
+  readonly #arrivals = new RtpArrivals<Fragment>();
   readonly #requests = new KeyFrameRequests();
-  /** Ascending in place. */
-  #waiting: Fragment[] = [];
+  /** Of those that wait. */
   #bytes = 0;
-  /** Of these, the beginnings of key frames. */
+  /** Of those that wait, the beginnings of key frames. */
   #starts = 0;
   /** So many from the first on belong to the next unit, and do not end it: what comes is looked at once, however much waits. */
   #joined = 0;
@@ -74,15 +65,13 @@ export class RtpFrames {
   #gap: { readonly at: number; readonly since: number } | undefined;
   /** Where the next unit begins; `undefined`: with the next key frame. */
   #next: number | undefined;
-  /** Nothing below it is waited for. */
-  #passed = 0;
   /** Nothing can be decoded before a key frame. */
   #isLost = true;
   /** Number of the picture that was given out last, where its sender counts. */
   #picture: number | undefined;
   readonly #counters = {
-    ...{ received: 0, padding: 0, duplicate: 0, late: 0, stray: 0, malformed: 0 },
-    ...{ given: 0, incomplete: 0, overflow: 0, tooLarge: 0, passedOver: 0, restarts: 0 },
+    ...{ padding: 0, malformed: 0, passedOver: 0 },
+    ...{ given: 0, incomplete: 0, overflow: 0, tooLarge: 0 },
   };
 
   constructor(format: VideoFormatName, wait: number = MISSING_FRAGMENT_MS) {
@@ -92,28 +81,10 @@ export class RtpFrames {
 
   /** Takes a packet, which is its own from now on. */
   insert(packet: RtpPacket, now: number): void {
-    const placed = this.#sequence.place(packet.sequence);
-    if (placed === undefined) {
-      this.#counters.stray += 1;
-      return;
-    }
-    const { place, isRestart } = placed;
-    if (isRestart) {
-      this.#counters.restarts += 1;
-      this.#drop(this.#waiting.length);
-      this.#lose();
-    }
-    if (place < this.#passed) {
-      this.#counters.late += 1;
-      return;
-    }
-    const at = this.#waiting.findLastIndex((one) => one.place < place) + 1;
-    if (this.#waiting[at]?.place === place) {
-      this.#counters.duplicate += 1;
-      return;
-    }
-    if (this.#counters.received === 0) this.#requests.expect(now);
-    this.#counters.received += 1;
+    const spot = this.#arrivals.place(packet.sequence);
+    if (spot === undefined) return;
+    if (spot.isRestart) this.#beginAnew();
+    if (this.#arrivals.counters.received === 1) this.#requests.expect(now);
     const isPadding = packet.payload.length === 0;
     if (isPadding) this.#counters.padding += 1;
     const read = isPadding ? undefined : readVideoFragment(this.#format, packet.payload);
@@ -122,12 +93,13 @@ export class RtpFrames {
       return;
     }
     this.#requests.startOver();
+    const { index, place } = spot;
     const fragment = { place, packet, facts: read?.value, arrivedAt: now };
-    this.#waiting.splice(at, 0, fragment);
+    this.#arrivals.put(spot, fragment);
     this.#bytes += packet.payload.length;
     if (isStart(fragment)) this.#starts += 1;
-    this.#joined = Math.min(this.#joined, at);
-    if (this.#gap !== undefined && at <= this.#gap.at) this.#gap = undefined;
+    this.#joined = Math.min(this.#joined, index);
+    if (this.#gap !== undefined && index <= this.#gap.at) this.#gap = undefined;
   }
 
   /** The next unit, where it is whole and can be decoded. */
@@ -169,12 +141,17 @@ export class RtpFrames {
   }
 
   get counters(): RtpFramesCounters {
-    return { ...this.#counters, keyFramesAsked: this.#requests.asked };
+    return { ...this.#arrivals.counters, ...this.#counters, keyFramesAsked: this.#requests.asked };
   }
 
   /** Packets that wait. */
   get size(): number {
     return this.#waiting.length;
+  }
+
+  /** Ascending in place. */
+  get #waiting(): readonly Fragment[] {
+    return this.#arrivals.waiting;
   }
 
   /** Moves what waits to where a unit begins; false where none does yet. */
@@ -194,7 +171,7 @@ export class RtpFrames {
     let first = this.#waiting[0];
     for (; first !== undefined && first.place === this.#next && !first.facts; first = this.#waiting[0]) {
       this.#drop(1);
-      this.#goOn(this.#passed);
+      this.#goOn(first.place + 1);
     }
     if (first === undefined) return false;
     if (first.place !== this.#next && this.#isNextPicture(first)) this.#goOn(first.place);
@@ -227,7 +204,7 @@ export class RtpFrames {
     const payloads = parts.flatMap(({ packet, facts }) => (facts === undefined ? [] : [packet.payload]));
     const bytes = payloads.reduce((sum, { length }) => sum + length, 0);
     this.#drop(count);
-    this.#goOn(this.#passed);
+    this.#goOn((this.#next as number) + count);
     const unit = bytes > MAX_JOINED_BYTES ? undefined : joinVideoFragments(this.#format, payloads);
     if (unit?.ok !== true || (this.#isLost && !unit.value.key)) {
       this.#counters[unit === undefined ? "tooLarge" : "malformed"] += 1;
@@ -249,9 +226,7 @@ export class RtpFrames {
     let at = this.#joined;
     while (at < this.#waiting.length && this.#waiting[at]?.place === (this.#next as number) + at) at += 1;
     if (at === this.#waiting.length) return undefined;
-    const since = this.#waiting
-      .slice(at)
-      .reduce((least, { arrivedAt }) => Math.min(least, arrivedAt), Number.POSITIVE_INFINITY);
+    const since = this.#arrivals.earliest(at);
     this.#gap = { at, since };
     return since;
   }
@@ -274,9 +249,16 @@ export class RtpFrames {
   /** The next unit begins there, and what comes from before that is late. */
   #goOn(place: number): void {
     this.#next = place;
-    this.#passed = place;
-    this.#joined = 0;
-    this.#gap = undefined;
+    this.#arrivals.passTo(place);
+    this.#lookAgain();
+  }
+
+  /** The sender did: nothing of before waits. */
+  #beginAnew(): void {
+    this.#bytes = 0;
+    this.#starts = 0;
+    this.#lookAgain();
+    this.#lose();
   }
 
   #lose(): void {
@@ -292,11 +274,15 @@ export class RtpFrames {
   }
 
   #drop(count: number): void {
-    for (const fragment of this.#waiting.splice(0, count)) {
-      this.#passed = fragment.place + 1;
+    for (const fragment of this.#arrivals.take(count)) {
       this.#bytes -= fragment.packet.payload.length;
       if (isStart(fragment)) this.#starts -= 1;
     }
+    this.#lookAgain();
+  }
+
+  /** Other packets wait than before, from the first on. */
+  #lookAgain(): void {
     this.#joined = 0;
     this.#gap = undefined;
   }

@@ -1,4 +1,4 @@
-import { RtpSequence } from "./rtp-sequence.ts";
+import { type RtpArrival, type RtpArrivalCounters, RtpArrivals } from "./rtp-arrivals.ts";
 
 /** Packets that wait for one before them, at most: more than a second of a voice. The oldest goes on without what it waits for. */
 export const MAX_WAITING_PACKETS = 64;
@@ -14,17 +14,13 @@ export interface OrderedPacket<Packet> {
   readonly arrivedAt: number;
 }
 
-export interface RtpOrderCounters {
-  /** Distinct packets that came. */
-  readonly received: number;
-  readonly duplicate: number;
-  /** Came after later ones had gone on. */
-  readonly late: number;
-  /** Of numbers far from all others. */
-  readonly stray: number;
+export interface RtpOrderCounters extends RtpArrivalCounters {
   /** Given up. */
   readonly missing: number;
-  readonly restarts: number;
+}
+
+interface WaitingPacket<Packet> extends RtpArrival {
+  readonly packet: Packet;
 }
 
 /**
@@ -32,12 +28,9 @@ export interface RtpOrderCounters {
  * until it returns `undefined`; times are milliseconds of any one clock.
  */
 export class RtpOrder<Packet extends { readonly sequence: number }> {
-  readonly #sequence = new RtpSequence();
+  readonly #arrivals = new RtpArrivals<WaitingPacket<Packet>>();
   readonly #wait: number;
-  /** Ascending in place. */
-  #waiting: { readonly place: number; readonly packet: Packet; readonly arrivedAt: number }[] = [];
-  #next: number | undefined;
-  readonly #counters = { received: 0, duplicate: 0, late: 0, stray: 0, missing: 0, restarts: 0 };
+  #missing = 0;
 
   constructor(wait: number = MISSING_PACKET_MS) {
     this.#wait = wait;
@@ -45,58 +38,30 @@ export class RtpOrder<Packet extends { readonly sequence: number }> {
 
   /** Takes a packet, which is its own from now on. */
   insert(packet: Packet, now: number): void {
-    const placed = this.#sequence.place(packet.sequence);
-    if (placed === undefined) {
-      this.#counters.stray += 1;
-      return;
-    }
-    const { place, isRestart } = placed;
-    if (isRestart) {
-      this.#counters.restarts += 1;
-      this.#waiting = [];
-      this.#next = undefined;
-    }
-    if (this.#next !== undefined && place < this.#next) {
-      this.#counters.late += 1;
-      return;
-    }
-    const at = this.#waiting.findLastIndex((one) => one.place < place) + 1;
-    if (this.#waiting[at]?.place === place) {
-      this.#counters.duplicate += 1;
-      return;
-    }
-    this.#counters.received += 1;
-    this.#waiting.splice(at, 0, { place, packet, arrivedAt: now });
+    const spot = this.#arrivals.place(packet.sequence);
+    if (spot !== undefined) this.#arrivals.put(spot, { place: spot.place, packet, arrivedAt: now });
   }
 
   /** The next packet, where its turn has come. */
   next(now: number): OrderedPacket<Packet> | undefined {
-    const first = this.#waiting[0];
+    const { passed, waiting } = this.#arrivals;
+    const [first] = waiting;
     if (first === undefined) return undefined;
-    const missing = this.#next === undefined ? 0 : first.place - this.#next;
+    const missing = passed === undefined ? 0 : first.place - passed;
     const isOver =
-      missing === 0 || this.#waiting.length > MAX_WAITING_PACKETS || now >= this.#since + this.#wait;
+      missing === 0 || waiting.length > MAX_WAITING_PACKETS || now >= this.#arrivals.earliest() + this.#wait;
     if (!isOver) return undefined;
-    this.#waiting.shift();
-    this.#next = first.place + 1;
-    this.#counters.missing += missing;
+    this.#arrivals.take(1);
+    this.#missing += missing;
     return { packet: first.packet, missing, arrivedAt: first.arrivedAt };
   }
 
   /** When `next` may have something though nothing more came. */
   nextTimeout(): number | undefined {
-    return this.#waiting.length === 0 ? undefined : this.#since + this.#wait;
+    return this.#arrivals.waiting.length === 0 ? undefined : this.#arrivals.earliest() + this.#wait;
   }
 
   get counters(): RtpOrderCounters {
-    return { ...this.#counters };
-  }
-
-  /** Since when something is waited for. */
-  get #since(): number {
-    return this.#waiting.reduce(
-      (least, { arrivedAt }) => Math.min(least, arrivedAt),
-      Number.POSITIVE_INFINITY,
-    );
+    return { ...this.#arrivals.counters, missing: this.#missing };
   }
 }

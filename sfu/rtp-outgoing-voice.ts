@@ -1,5 +1,6 @@
 import type { SenderReport } from "../codecs/rtcp-report.ts";
 import { RtpOutgoing, type RtpStreamOptions } from "./rtp-outgoing.ts";
+import type { VoiceFrame } from "./voice-frame.ts";
 
 /** A gap of so many frames looks like loss; after a larger one the stream goes on as after a pause: nobody makes up so much. */
 export const MOST_LOST_FRAMES = 200;
@@ -7,22 +8,6 @@ export const MOST_LOST_FRAMES = 200;
 export const MOST_OVERTAKEN = 50;
 /** Timestamps and capture times that part by more than this are of another source than before, ms. */
 const PARTED_MS = 1_000;
-
-/** A frame of an encoded voice, verified: what `EncodedVoice.heard()` hands out. */
-export interface VoiceFrame {
-  readonly payload: Uint8Array;
-  /** 48 bits. */
-  readonly sequence: number;
-  /** RTP timestamp in Parley, 32 bits. */
-  readonly timestamp: number;
-  readonly epoch: number;
-  /** Unix milliseconds. */
-  readonly capturedAt: number;
-  /** As signed, 0 loudest to 127. */
-  readonly level: number | undefined;
-  readonly voice: boolean;
-  readonly startOfTurn: boolean;
-}
 
 export interface OutgoingVoiceOptions extends RtpStreamOptions {
   /** RTP ticks of one frame. */

@@ -9,7 +9,8 @@ import { readVideoUnit } from "../codecs/video-payload.ts";
 import { RtpFrames } from "./rtp-frames.ts";
 import { RtpOrder } from "./rtp-order.ts";
 import { MOST_PACKET_BYTES, OutgoingVideo } from "./rtp-outgoing-video.ts";
-import { MOST_LOST_FRAMES, MOST_OVERTAKEN, OutgoingVoice, type VoiceFrame } from "./rtp-outgoing-voice.ts";
+import { MOST_LOST_FRAMES, MOST_OVERTAKEN, OutgoingVoice } from "./rtp-outgoing-voice.ts";
+import type { VoiceFrame } from "./voice-frame.ts";
 
 const WALL = 1_795_000_000_000;
 const FIRST = { sequence: 65_530, timestamp: 2 ** 32 - 4_000 };

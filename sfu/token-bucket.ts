@@ -59,16 +59,17 @@ export class FrameRate {
 }
 
 /** Seconds of a leg's cap that it may send at once after a pause. */
-const CEILING_BURST = 2;
+export const CEILING_BURST = 2;
 
 /** A cap on the payload that one leg sends, all its streams together. */
 export class LegCeiling {
   readonly bitsPerSecond: number;
   readonly #bytes: TokenBucket;
 
-  constructor(bitsPerSecond: number, now: number) {
+  /** `burst`: seconds of the cap that it may send at once. */
+  constructor(bitsPerSecond: number, now: number, burst: number = CEILING_BURST) {
     this.bitsPerSecond = bitsPerSecond;
-    this.#bytes = new TokenBucket(bitsPerSecond / 8, (bitsPerSecond / 8) * CEILING_BURST, now);
+    this.#bytes = new TokenBucket(bitsPerSecond / 8, (bitsPerSecond / 8) * burst, now);
   }
 
   /**

@@ -112,6 +112,20 @@ it("counts a silent voice for what it is where no more of the way is known than 
   expect(video.plan.bitsPerSecond).toBe(VIDEO_FLOOR);
 });
 
+it("counts a silent voice for what it is while little was sent and nothing has waited, and one that speaks for what is agreed", () => {
+  const begun = { ...way(400_000), beginning: true };
+  const silent = { ...begun, voices: 0 };
+  const spoken = { ...begun, voices: 60_000 };
+  const rateWith = (estimate: typeof silent) => {
+    const video = new VideoAdaptation({ most: 2_000_000, maxHeight: 720, maxFrameRate: 30 });
+    observe(video, estimate, 0, 3_000);
+    return video.plan.bitsPerSecond;
+  };
+  expect(rateWith(silent)).toBe(250_000);
+  expect(rateWith(spoken)).toBe(rateWith(way(400_000) as typeof silent));
+  expect(rateWith({ ...silent, queueDelay: 60 })).toBeLessThan(200_000);
+});
+
 it("keeps half of what the voice leaves from data that would take all of it", () => {
   const video = atMost();
   expect(video.observe(way(1_000_000), { voice: 100_000, data: 2_000_000 }, 0)?.bitsPerSecond).toBe(400_000);

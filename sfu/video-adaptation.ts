@@ -1,4 +1,5 @@
 import type { HopEstimate } from "./congestion/media-hop.ts";
+import { SILENT_VOICES } from "./untried-way.ts";
 import {
   type PictureLimits,
   pictureAt,
@@ -15,7 +16,8 @@ export interface VideoPlan extends PictureLimits {
 }
 
 /** The part of what is known of a way that pictures go by. */
-export type PictureEstimate = PathEstimate & Partial<Pick<HopEstimate, "limited" | "standing" | "voices">>;
+export type PictureEstimate = PathEstimate &
+  Partial<Pick<HopEstimate, "beginning" | "limited" | "standing" | "voices">>;
 
 /** What goes the same way and is not to give way, bits a second. */
 export interface Beside {
@@ -186,8 +188,12 @@ export class VideoAdaptation {
    * What the voice takes of its way. Where that has room to spare no more is known of it than is offered, the voice included: a silent one counts for
    * what it is, or there would never seem to be room.
    */
-  #voiceOn({ limited = false, queueDelay, voices }: PictureEstimate, agreed: number): number {
-    return limited && queueDelay <= FULL_MS ? Math.min(agreed, voices ?? agreed) : agreed;
+  #voiceOn(
+    { beginning = false, limited = false, queueDelay, voices = Number.POSITIVE_INFINITY }: PictureEstimate,
+    agreed: number,
+  ): number {
+    const isUntried = limited || (beginning && voices < SILENT_VOICES);
+    return isUntried && queueDelay <= FULL_MS ? Math.min(agreed, voices) : agreed;
   }
 
   #lowered(usable: number, now: number): number {

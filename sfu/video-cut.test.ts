@@ -24,7 +24,7 @@ const share = (fates: readonly string[], fate: string) =>
 it("lets everything through that keeps to the rate", () => {
   const cut = new VideoCut({ bitsPerSecond: 500_000, start: 0 });
   expect(share(send(cut, 0, 300, 2_000), "send")).toBe(1);
-  expect(cut.leftOut).toEqual({ rate: 0, dependency: 0 });
+  expect(cut.leftOut).toEqual({ rate: 0, dependency: 0, limit: 0 });
 });
 
 it("leaves higher layers out first", () => {

@@ -14,8 +14,8 @@ const MOST_DEBT_MS = 2_000;
 /** Debt at which there is room for one, and for what follows it. */
 const ROOM_DEBT_MS = 100;
 
-/** Why a unit was left out: there is no rate for it, or what it needs was left out. */
-export type CutReason = "rate" | "dependency";
+/** Why a unit was left out: there is no rate for it, what it needs was left out, or it is beyond the cap of its speaker's scope. */
+export type CutReason = "rate" | "dependency" | "limit";
 
 export interface CutUnit {
   readonly key: boolean;
@@ -35,7 +35,7 @@ export class VideoCut {
   #at: number;
   /** When the rate last fell. */
   #fellAt = Number.NEGATIVE_INFINITY;
-  readonly #left: Record<CutReason, number> = { rate: 0, dependency: 0 };
+  readonly #left: Record<CutReason, number> = { rate: 0, dependency: 0, limit: 0 };
 
   constructor(options: { readonly bitsPerSecond: number; readonly start: number }) {
     this.#bitsPerSecond = options.bitsPerSecond;
@@ -75,9 +75,9 @@ export class VideoCut {
     return reason;
   }
 
-  /** Leaves a delta out, whatever room there is for it: the rate is kept for the key frame that is due. */
-  leaveOut(unit: Pick<CutUnit, "key" | "layer">): void {
-    this.#leave(unit, "rate");
+  /** Leaves a unit out, whatever room there is for it: a delta where the rate is kept for the key frame that is due, or what others would not let through. */
+  leaveOut(unit: Pick<CutUnit, "key" | "layer">, reason: CutReason = "rate"): void {
+    this.#leave(unit, reason);
   }
 
   /** When there will be room for a key frame; `undefined` at rate 0. */

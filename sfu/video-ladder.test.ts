@@ -1,10 +1,12 @@
 import { expect, it } from "vitest";
 import {
+  payloadRate,
   pictureAt,
   shareAmongRenditions,
   VIDEO_FLOOR,
   videoRateAbove,
   videoRateWithin,
+  wireRate,
 } from "./video-ladder.ts";
 
 const hd = { maxHeight: 720, maxFrameRate: 30 };
@@ -46,4 +48,10 @@ it("finds a rate for small renditions, too", () => {
   // What is left is no better picture: it makes the one that is sent better.
   expect(rates(160_000)).toEqual([0, 0, 160_000]);
   expect(rates(400_000)).toEqual([0, 300_000, 100_000]);
+});
+
+it("says what goes over the way for a rate of payload, as it said the other way round", () => {
+  for (const rate of [48_000, 100_000, 250_000, 1_000_000, 20_000_000])
+    for (const frameRate of [8, 15, 30, 60])
+      expect(Math.abs(wireRate(payloadRate(rate, frameRate), frameRate) - rate)).toBeLessThan(3);
 });

@@ -75,6 +75,12 @@ export function payloadRate(bitsPerSecond: number, frameRate: number): number {
   return Math.round(Math.max(bitsPerSecond * LEAST_PAYLOAD, bitsPerSecond - around));
 }
 
+/** The other way round: what goes over a way, all that is around it included, where so many bits of payload a second do. */
+export function wireRate(payload: number, frameRate: number): number {
+  const whole = (payload + frameRate * AROUND_UNIT * 8) / (1 - AROUND_PIECES);
+  return Math.round(Math.min(payload / LEAST_PAYLOAD, whole));
+}
+
 /** What one rendition is to be; `bitsPerSecond` 0: it pauses. */
 export interface RenditionPlan extends PictureLimits {
   /** 0 is the best. */

@@ -21,7 +21,7 @@ import { within } from "./waiting.ts";
 const SILENCE = { pingInterval: 200, timeout: 1_000 };
 
 /** A process takes two seconds of a core to be up; on a busy machine it gets few of them. */
-const START_MS = 60_000;
+const START_MS = 20_000;
 
 /** Carriers that notice soon, by name. */
 export const QUICK_CARRIERS = {

@@ -1,25 +1,17 @@
 import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { PeerStats } from "../../sfu/peer-stats.ts";
-import {
-  type CallNotice,
-  type GatewayNotice,
-  type GatewayOrder,
-  readGatewayNotice,
-} from "../../signaling/gateway-channel.ts";
+import type { CallNotice, GatewayOrder } from "../../signaling/gateway-channel.ts";
 import type { AgentContext } from "../agent-context.ts";
 import type { CallEnd } from "../call-ending.ts";
 import { readEvidence } from "../call-evidence.ts";
 import { readRecords, type SessionRecord } from "../call-records.ts";
 import { TypedEvents } from "../typed-events.ts";
+import { type GatewayCallEvents, GatewayNews } from "./gateway-news.ts";
+import { Mending } from "./mending.ts";
 import type { MediaKind, PeerConnection, PeerState } from "./peer.ts";
 import type { GatewaySignaling } from "./signaling.ts";
 
-/** How long a call that is interrupted gets to mend itself before it is mended, and between two tries, ms. */
-const RESTART_AFTER_MS = 500;
-const RESTART_EVERY_MS = 2_000;
-/** How long nothing may come through before this end gives the call up, ms: the server has by then. */
-const GIVE_UP_MS = 20_000;
 /** How long the gateway has for its last word, ms, before the peer connection is closed without. */
 const LAST_WORD_MS = 2_000;
 
@@ -29,23 +21,6 @@ export interface GatewayPeer {
   /** Agent-ID of the gateway that signs for it, where one does. */
   readonly gateway: string | undefined;
 }
-
-export type GatewayCallEvents = {
-  /** Nothing comes through any more, or it does again; the call goes on meanwhile. */
-  connection: { readonly connected: boolean };
-  /** A track of the other end is there, in `incoming`. */
-  track: { readonly track: MediaStreamTrack };
-  speaking: { readonly who: "me" | "peer"; readonly speaking: boolean };
-  "end-of-turn": { readonly who: "me" | "peer" };
-  /** The other end stopped what this one was saying. */
-  interrupted: Record<never, never>;
-  muted: { readonly who: "me" | "peer"; readonly muted: boolean };
-  /** Frames that the gateway signed for this end, and that were refused. */
-  refused: { readonly reason: string; readonly count: number };
-  /** What the gateway verified for this end, once a second. */
-  verified: { readonly frames: number; readonly refused: number };
-  message: { readonly value: JsonValue | Uint8Array<ArrayBuffer> };
-};
 
 /**
  * A call over WebRTC: the server's gateway takes part in it on this agent's behalf, signs what this end says, and verifies what it hears.
@@ -65,18 +40,15 @@ export class GatewayCall {
   readonly #signaling: GatewaySignaling;
   readonly #peerId: string;
   readonly #connection: PeerConnection;
+  readonly #mending: Mending;
   readonly #events: TypedEvents<GatewayCallEvents>;
+  readonly #news: GatewayNews;
   readonly #over = Promise.withResolvers<CallEnd>();
   readonly #cancels: (() => void)[] = [];
   #end: CallEnd | undefined;
   #isMuted = false;
   #voice: MediaStreamTrack | null = null;
-  #speaking = { me: false, peer: false };
-  #verified = { frames: 0, refused: 0 };
-  /** When the peer connection was interrupted, monotonic milliseconds. */
-  #brokenAt: number | undefined;
   #hangingUp: Promise<void> | undefined;
-  #restarting: Promise<void> | undefined;
 
   /** @internal */
   constructor(options: {
@@ -100,6 +72,19 @@ export class GatewayCall {
     this.#connection = options.connection;
     this.#voice = options.voice;
     this.#events = new TypedEvents(context.report);
+    this.#news = new GatewayNews(this.#events, {
+      ended: (end) => this.#finish(end),
+      report: context.report,
+    });
+    this.#mending = new Mending({
+      clock: context.platform.clock,
+      restart: () => this.#renegotiate(),
+      told: {
+        connection: (event) => this.#events.emit("connection", event),
+        lost: (reason) => void this.#giveUp(reason),
+        report: context.report,
+      },
+    });
   }
 
   /** Adds a listener; the returned function removes it. */
@@ -112,7 +97,7 @@ export class GatewayCall {
 
   get state(): "active" | "interrupted" | "ended" {
     if (this.#end !== undefined) return "ended";
-    return this.#brokenAt === undefined ? "active" : "interrupted";
+    return this.#mending.isBroken ? "interrupted" : "active";
   }
 
   /** What the other end says and shows, decoded by the browser: for the `srcObject` of a player. */
@@ -122,12 +107,12 @@ export class GatewayCall {
 
   /** Who speaks, as the gateway hears it. */
   get speaking(): { readonly me: boolean; readonly peer: boolean } {
-    return this.#speaking;
+    return this.#news.speaking;
   }
 
   /** Frames of the other end that the gateway verified, and those that it did not let through. */
   get verified(): { readonly frames: number; readonly refused: number } {
-    return this.#verified;
+    return this.#news.verified;
   }
 
   get muted(): boolean {
@@ -205,9 +190,7 @@ export class GatewayCall {
 
   /** @internal What the gateway says. */
   heardControl(text: string): void {
-    const notice = readGatewayNotice(text);
-    if (!notice.ok) this.#context.report(new ParleyError(notice.fault));
-    else if (notice.value !== undefined) this.#told(notice.value);
+    this.#news.heard(text);
   }
 
   /** @internal */
@@ -227,30 +210,20 @@ export class GatewayCall {
 
   /** @internal The peer connection stands so now. */
   connectionChanged(state: PeerState): void {
-    if (this.#end !== undefined) return;
-    if (state === "connected") {
-      if (this.#brokenAt === undefined) return;
-      this.#brokenAt = undefined;
-      this.#events.emit("connection", { connected: true });
-    } else if (state === "interrupted" && this.#brokenAt === undefined) {
-      this.#brokenAt = this.#context.platform.clock.now();
-      this.#events.emit("connection", { connected: false });
-      this.#mend().catch(this.#context.report);
-    } else if (state === "closed") this.#finish({ reason: "peer-closed", by: "server" });
+    if (state === "connected") this.#mending.connected();
+    else if (state === "interrupted") this.#mending.interrupted();
+    else if (state === "closed") this.#finish({ reason: "peer-closed", by: "server" });
   }
 
-  /** @internal The machine is on another network: what goes over the one before is lost before anybody notices. */
+  /** @internal The machine is on another network. */
   networkChanged(): void {
-    if (this.#end === undefined && this.#brokenAt === undefined)
-      this.#restart().catch(() => {
-        // What does not come through is noticed, and tried again.
-      });
+    this.#mending.networkChanged();
   }
 
   /** @internal A fresh token comes: the gateway is shown it with a new beginning of ICE. */
   async renewed(token: Promise<void>): Promise<void> {
     await token;
-    if (this.#end === undefined) await this.#restart();
+    if (this.#end === undefined) await this.#mending.restart();
   }
 
   /** @internal Calls `stop` when the call is over. */
@@ -258,69 +231,9 @@ export class GatewayCall {
     this.#cancels.push(stop);
   }
 
-  #told(notice: GatewayNotice): void {
-    switch (notice.type) {
-      case "call":
-        if (notice.state === "ended")
-          this.#finish({ reason: notice.reason ?? "done", by: notice.by ?? "server" });
-        break;
-      case "speaking":
-        this.#speaking = { ...this.#speaking, [notice.who]: notice.speaking };
-        this.#events.emit("speaking", { who: notice.who, speaking: notice.speaking });
-        break;
-      case "end-of-turn":
-        this.#events.emit("end-of-turn", { who: notice.who });
-        break;
-      case "interrupted":
-        this.#events.emit("interrupted", {});
-        break;
-      case "muted":
-        this.#events.emit("muted", { who: notice.who, muted: notice.muted });
-        break;
-      case "refused":
-        this.#events.emit("refused", { reason: notice.reason, count: notice.count });
-        break;
-      case "verified":
-        this.#verified = { frames: notice.frames, refused: notice.refused };
-        this.#events.emit("verified", this.#verified);
-        break;
-    }
-  }
-
   /** False where the gateway cannot hear it now. */
   #order(order: GatewayOrder): boolean {
     return this.#connection.sendControl(JSON.stringify(order));
-  }
-
-  /** Begins ICE anew, again and again, until something comes through or too much time has gone. */
-  async #mend(): Promise<void> {
-    const { clock } = this.#context.platform;
-    const brokenAt = this.#brokenAt ?? clock.now();
-    await this.#pause(RESTART_AFTER_MS);
-    while (this.state === "interrupted" && this.#brokenAt === brokenAt) {
-      if (clock.now() - brokenAt > GIVE_UP_MS) {
-        await this.#giveUp("ice-failed");
-        return;
-      }
-      try {
-        await this.#restart();
-      } catch (error) {
-        // The server has no such peer connection any more: its records say why.
-        if (error instanceof ParleyError && GONE.has(error.code)) {
-          await this.#giveUp("peer-closed");
-          return;
-        }
-      }
-      await this.#pause(RESTART_EVERY_MS);
-    }
-  }
-
-  /** Begins ICE anew, once at a time. */
-  #restart(): Promise<void> {
-    this.#restarting ??= this.#renegotiate().finally(() => {
-      this.#restarting = undefined;
-    });
-    return this.#restarting;
   }
 
   async #renegotiate(): Promise<void> {
@@ -328,7 +241,7 @@ export class GatewayCall {
     await this.#signaling.answer(this.#peerId, await this.#connection.answer(offer));
   }
 
-  /** Over, and no word of the gateway came: the call's own record is asked, and `reason` stands where that cannot be had. */
+  /** Over, and no word of the gateway came: the call's own record is asked why, and `reason` stands where that cannot be had. */
   async #giveUp(reason: string): Promise<void> {
     const told = await this.records().catch(() => []);
     const [last] = told.slice(-1);
@@ -338,18 +251,18 @@ export class GatewayCall {
   async #hangUp(): Promise<void> {
     if (this.#end !== undefined) return;
     const isHeard = this.#order({ type: "hang-up" });
-    if (isHeard) await Promise.race([this.ended, this.#pause(LAST_WORD_MS)]);
+    if (isHeard) {
+      const { clock } = this.#context.platform;
+      const late = new Promise<void>((resolve) => clock.at(clock.now() + LAST_WORD_MS, resolve));
+      await Promise.race([this.ended, late]);
+    }
     this.#finish({ reason: "hung-up", by: "me" });
-  }
-
-  #pause(ms: number): Promise<void> {
-    const { clock } = this.#context.platform;
-    return new Promise((resolve) => clock.at(clock.now() + ms, resolve));
   }
 
   #finish(end: CallEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
+    this.#mending.stop();
     for (const cancel of this.#cancels) cancel();
     this.#connection.close();
     this.#signaling.close(this.#peerId).catch(() => {
@@ -361,9 +274,6 @@ export class GatewayCall {
 
 /** The notice with which a call is up: who is in it is known by then. */
 export type UpNotice = CallNotice & Required<Pick<CallNotice, "session_id" | "peer" | "gateway">>;
-
-/** What is asked about a peer connection that is gone is refused with. */
-const GONE: ReadonlySet<string> = new Set(["not-found", "session-terminated", "session-not-found"]);
 
 /** Text that is no JSON is itself. */
 function messageIn(text: string): JsonValue {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createGenesis } from "../../signaling/genesis.ts";
 import { createIdentityDocument } from "../../signaling/identity-document.ts";
 import { parseScopes } from "../../signaling/scope.ts";
-import { loadIdentity, type StoredIdentity, saveIdentity } from "./identity-file.ts";
+import { keptIdentity, loadIdentity, type StoredIdentity, saveIdentity } from "./identity-file.ts";
 import { createSigner, generateSeed, verifier } from "./sodium.ts";
 
 let folder = "";
@@ -51,6 +51,16 @@ test("a file in the way stays, unless replacing is asked for", async () => {
   expect((await loadIdentity(path)).seed).toEqual(bob.seed);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder)).toEqual(["ada.json"]);
+});
+
+test("an identity is made where none is kept, and no other one after it", async () => {
+  const [ada, bob] = [makeIdentity("Ada"), makeIdentity("Bob")];
+  expect((await keptIdentity(path, () => ada)).seed).toEqual(ada.seed);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  expect((await keptIdentity(path, () => bob)).seed).toEqual(ada.seed);
+  writeFileSync(path, "{}");
+  await expect(keptIdentity(path, () => bob)).rejects.toMatchObject({ code: "key-file-invalid" });
+  expect(readFileSync(path, "utf8")).toBe("{}");
 });
 
 test("a folder that is not there is named, and nothing is made", async () => {

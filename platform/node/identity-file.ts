@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { link, open, readFile, rename, stat, unlink } from "node:fs/promises";
 import { decodeBase64url, encodeBase64url } from "../../codecs/base64url.ts";
 import { isJsonObject, parseJson } from "../../codecs/canonical-json.ts";
@@ -98,6 +99,12 @@ export async function loadIdentity(path: string): Promise<LoadedIdentity> {
     genesis: encoder.encode(genesis),
     identityDocument: encoder.encode(document),
   });
+}
+
+/** The identity that is kept in this file; where there is none, one that `make` makes is kept there first. Rejects with `key-file-invalid`. */
+export async function keptIdentity(path: string, make: () => StoredIdentity): Promise<LoadedIdentity> {
+  if (!existsSync(path)) await saveIdentity(path, make());
+  return await loadIdentity(path);
 }
 
 function checkIdentity(path: string, identity: StoredIdentity): LoadedIdentity {

@@ -46,6 +46,8 @@ export interface HopEstimate {
   readonly voices: number;
   /** Less is offered than may be sent: how much the hop takes is not known beyond that. */
   readonly limited: boolean;
+  /** Little was sent so far and none of it has waited: the way takes at least what was found out. */
+  readonly beginning: boolean;
   /** What the other end says that hops behind it take; `undefined` where it says nothing. */
   readonly behind: number | undefined;
 }
@@ -148,6 +150,7 @@ export class MediaHop {
       standing: this.#standing(),
       voices: this.#voices.rate(this.#now, VOICES_WINDOW),
       limited: this.#reports.isLimited,
+      beginning: this.#control.isBeginning,
       behind: this.#behind,
     };
   }

@@ -36,6 +36,7 @@ export class RateControl {
   #reportedAt: number | undefined;
   #signal = 0;
   #isStarting = true;
+  #wasSilent = false;
   /** When there was last a queue, or losses. */
   #troubleAt: number;
   #congestedAt = Number.NEGATIVE_INFINITY;
@@ -59,6 +60,11 @@ export class RateControl {
   /** Bits a second that the path takes. */
   get bitsPerSecond(): number {
     return Math.min(this.#rate, this.#most);
+  }
+
+  /** Little is sent so far, and no queue or silence has shown yet how much is too much. */
+  get isBeginning(): boolean {
+    return this.#isStarting && !this.#wasSilent && this.#rate < STEPPED_START;
   }
 
   /** Share of it that is to be sent at `now`: less while the queue is drained to see how short the way is. */
@@ -101,6 +107,7 @@ export class RateControl {
 
   /** Nothing was heard for long: the lowest rate, until there is feedback again; then up from there as at the start. */
   silence(): void {
+    this.#wasSilent = true;
     this.#rate = this.#least;
     this.#isStarting = true;
   }

@@ -6,22 +6,14 @@ import type { AdmissionMessage, AdmissionRow, ConnectionId, FlowCounters } from 
 import { DATA_CATCH_UP_SECONDS, DATA_RATE, deliveryOf, LATEST_DEADLINE_MS } from "../data-stream.ts";
 import { permitsSending } from "../scope.ts";
 import { permittedStreams, pictureCaps } from "../sending-limits.ts";
+import { audioRate, RATE_BURST, RATE_MARGIN, videoRate } from "../sending-rates.ts";
 import { sends } from "../stream-fields.ts";
 import { payloadTypeOf, redPayloadTypeOf, type Terms, type TermsStream } from "../terms.ts";
 import { settingOf } from "../terms-change.ts";
-import { MOST_VIDEO_BITS_PER_SECOND, type VideoCodec } from "../video-stream.ts";
 import { type ConnectionState, takeFlow } from "./connections.ts";
 import { keyInForce, type LegNumber, type Session } from "./session.ts";
 import { type StatementRoute, statementRoute } from "./statements.ts";
 
-/** How much above its nominal rate a stream may send: clocks drift and a late frame catches up. */
-const RATE_MARGIN = 1.25;
-/** Octets allowed per frame: a packet with its flow identifier in one datagram (`design` 5). */
-const MAX_FRAME_BYTES = 1_150;
-/** Octets allowed around the payload of a frame whose bit rate was agreed: header, elements, signature, flow identifier. */
-const FRAME_OVERHEAD = 192;
-/** Seconds of credit: what a sender may send at once after a pause. */
-const RATE_BURST = 2;
 /**
  * The most uncertainty about a sender's clock that is believed, milliseconds. Freshness is judged within it, so a larger
  * claim would only let older frames in.
@@ -34,25 +26,6 @@ export const DATA_CEILING = {
   bytesPerSecond: DATA_RATE.bytesPerSecond * RATE_MARGIN,
   burst: DATA_CATCH_UP_SECONDS,
 } as const;
-
-/** The most that an audio stream with frames of this length may send; `bitrate`, bits of payload a second, where both ends agreed on one. */
-export function audioRate(frameMs: number, bitrate?: number): AdmissionRow["rate"] {
-  const framesPerSecond = Math.ceil((1000 / frameMs) * RATE_MARGIN);
-  const agreed = bitrate === undefined ? MAX_FRAME_BYTES * framesPerSecond : (bitrate / 8) * RATE_MARGIN;
-  const around = framesPerSecond * FRAME_OVERHEAD;
-  const bytesPerSecond = Math.min(MAX_FRAME_BYTES * framesPerSecond, Math.ceil(agreed) + around);
-  return { framesPerSecond, bytesPerSecond, burst: RATE_BURST };
-}
-
-/** The most that a video stream of this codec may send; `bitrate`, bits of payload a second, where both ends agreed on one. */
-export function videoRate(
-  { max_frame_rate: frameRate }: Pick<VideoCodec, "max_frame_rate">,
-  bitrate = MOST_VIDEO_BITS_PER_SECOND,
-): AdmissionRow["rate"] {
-  const framesPerSecond = Math.ceil(frameRate * RATE_MARGIN);
-  const bytesPerSecond = Math.ceil((bitrate / 8) * RATE_MARGIN) + framesPerSecond * FRAME_OVERHEAD;
-  return { framesPerSecond, bytesPerSecond, burst: RATE_BURST };
-}
 
 /** The three flows of one media stream on one connection. */
 export interface FlowSet {

@@ -151,6 +151,51 @@ describe("who says that it acts for another agent", () => {
   });
 });
 
+describe("a gateway that only calls for its agent", () => {
+  const calling = { calls: false };
+  const listed = (peer: SignalingPeer) => {
+    const { agents } = peer.ask("DISCOVER", "/agents", {}, { proof: false }).last.result;
+    return (agents as readonly JsonObject[]).find((agent) => agent.agent_id === idOf(BOB));
+  };
+
+  it("does not make it look as if it could be called, nor can it be", () => {
+    const { gateway, stage, alice } = scene();
+    const inbox = acting(gateway, BOB, granted(BOB), calling);
+    expect(inbox.events).toEqual(["subscribed"]);
+    expect(listed(alice)).toMatchObject({ online: false });
+    expect(listed(alice)).not.toHaveProperty("gateway");
+    expect(stage.sizes.inboxes.online, "Alice").toBe(1);
+    const refused = alice.call(BOB, { changes: { gateways: true } });
+    expect(refused.last).toMatchObject({ error: { code: "callee-unreachable" } });
+    expect(inbox.events).toEqual(["subscribed"]);
+    acting(new SignalingPeer(stage, GATEWAY), BOB, granted(BOB), { inbox: "webrtc-2" });
+    expect(listed(alice), "another one takes calls").toMatchObject({ online: true, gateway: true });
+  });
+
+  it("keeps nothing ringing that nobody takes", () => {
+    const { gateway, stage, alice } = scene();
+    const bob = new SignalingPeer(stage, BOB);
+    bob.subscribe();
+    acting(gateway, BOB, granted(BOB), calling);
+    expect(listed(alice)).toMatchObject({ online: true });
+    expect(listed(alice)).not.toHaveProperty("gateway");
+    const call = alice.call(BOB, { changes: { gateways: true } });
+    bob.drop(true);
+    expect(call.outcome).toBe("callee-unreachable");
+  });
+
+  it("meets a call of whom it calls: one of both stands", () => {
+    const { gateway, alice, aliceInbox } = scene();
+    const inbox = acting(gateway, BOB, granted(BOB), calling);
+    const theirs = gateway.call(ALICE, { changes: { gateway: stated(BOB) } });
+    expect(aliceInbox.events).toContain("offer");
+    const own = alice.call(BOB, { changes: { gateways: true } });
+    const outcomes = [theirs, own].map((call) => (call.isOver ? call.outcome : "rings"));
+    expect(outcomes.sort()).toEqual(["glare", "rings"]);
+    expect(inbox.events.includes("offer")).toBe(!own.isOver);
+  });
+});
+
 describe("what a gateway signs", () => {
   it.each([
     ["nothing of being one", undefined, "gateway-refused"],

@@ -32,6 +32,8 @@ interface Inbox {
   readonly queue: InboxQueue;
   /** A gateway listens here for the agent. */
   isGateways: boolean;
+  /** Who listens takes calls, and does not only make them. */
+  takesCalls: boolean;
   subscription: Exchange | undefined;
   /** When it lost its subscription, or was made without one. */
   leftAt: number;
@@ -48,7 +50,7 @@ interface MessageParts {
   readonly warnings?: readonly string[] | undefined;
 }
 
-/** An agent lost its last subscription, or the last one of its own. */
+/** An agent lost its last subscription that takes calls, or the last one of its own. */
 export interface GoneOffline {
   readonly agentId: string;
   /** When one of its inboxes last broke that may still come back, if one did. */
@@ -76,9 +78,17 @@ export class Inboxes {
     this.#timers = timers;
   }
 
-  /** True while the agent has a live subscription: it can be called. `itself`: subscriptions of gateways that act for it do not count. */
-  isOnline(agentId: string, { itself }: { readonly itself: boolean } = { itself: false }): boolean {
-    return this.#of(agentId).some((inbox) => isSubscribed(inbox) && !(itself && inbox.isGateways));
+  /**
+   * True while the agent has a live subscription that takes calls: it can be called. `itself`: subscriptions of gateways that act for it do not count; `callers`: those
+   * of who only calls do.
+   */
+  isOnline(
+    agentId: string,
+    { itself = false, callers = false }: { readonly itself?: boolean; readonly callers?: boolean } = {},
+  ): boolean {
+    return this.#of(agentId).some(
+      (inbox) => (callers ? isSubscribed(inbox) : isCallable(inbox)) && !(itself && inbox.isGateways),
+    );
   }
 
   /** The inbox a request of the agent is from: the one it names, else the one on its connection, else the default. */
@@ -93,7 +103,7 @@ export class Inboxes {
     let [online, inboxEvents] = [0, 0];
     for (const agentId of this.#byAgent.keys()) {
       const inboxes = this.#of(agentId);
-      if (inboxes.some(isSubscribed)) online++;
+      if (inboxes.some(isCallable)) online++;
       for (const { queue } of inboxes) inboxEvents += queue.events.length;
     }
     return { online, inboxEvents };
@@ -107,8 +117,8 @@ export class Inboxes {
   }
 
   /**
-   * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again; `sessions` are greeted with. True for a
-   * subscriber that begins anew: it may not know what this inbox was told before. Faults: `inbox-limit`; `gateway-refused` for a gateway at an inbox of
+   * Opens the series of this exchange. `after` acknowledges like {@link acknowledge}; the rest is delivered again; `sessions` are greeted with; `calls` is
+   * false for who only calls. True for a subscriber that begins anew: it may not know what this inbox was told before. Faults: `inbox-limit`; `gateway-refused` for a gateway at an inbox of
    * the agent's own.
    */
   subscribe(
@@ -117,8 +127,14 @@ export class Inboxes {
     {
       name,
       after,
+      calls = true,
       sessions = [],
-    }: { readonly name: string; readonly after: number; readonly sessions?: readonly JsonObject[] },
+    }: {
+      readonly name: string;
+      readonly after: number;
+      readonly calls?: boolean | undefined;
+      readonly sessions?: readonly JsonObject[];
+    },
     now: number,
   ): Result<boolean> {
     const isGateways = exchange.gateway !== undefined;
@@ -129,6 +145,7 @@ export class Inboxes {
     if (!made.ok) return made;
     const { inbox, isNew } = made.value;
     inbox.isGateways = isGateways;
+    inbox.takesCalls = calls;
     this.#endSubscription(inbox, "replaced", now);
     const isFresh = isNew || after < inbox.queue.cursor;
     this.#change(inbox, () => {
@@ -240,7 +257,7 @@ export class Inboxes {
 
   /**
    * The connection (or only this exchange of it) is gone, `orderly` where its client closed it. Tells when the agent has no
-   * subscription any more because of that.
+   * subscription that takes calls any more.
    */
   lost(
     agentId: string | undefined,
@@ -263,7 +280,7 @@ export class Inboxes {
     }
     // A gateway comes back with another name, or not at all.
     for (const inbox of gone) if (inbox.isGateways) this.#forget(inbox);
-    const left = inboxes.filter(isSubscribed);
+    const left = inboxes.filter(isCallable);
     const isOnline = gone.some((inbox) => !inbox.isGateways)
       ? left.some((inbox) => !inbox.isGateways)
       : left.length > 0;
@@ -337,7 +354,7 @@ export class Inboxes {
   #make(agentId: string, name: string, now: number): Inbox {
     const queue = new InboxQueue(now);
     const inbox: Inbox = {
-      ...{ agentId, name, queue, isGateways: false },
+      ...{ agentId, name, queue, isGateways: false, takesCalls: true },
       ...{ subscription: undefined, leftAt: now, brokenAt: undefined },
     };
     const byName = this.#byAgent.get(agentId) ?? new Map<string, Inbox>();
@@ -448,6 +465,10 @@ function isFor({ isGateways }: Inbox, { isOwn }: InboxEvent): boolean {
 
 function isSubscribed({ subscription }: Inbox): boolean {
   return subscription !== undefined;
+}
+
+function isCallable(inbox: Inbox): boolean {
+  return isSubscribed(inbox) && inbox.takesCalls;
 }
 
 /** What the timers of an inbox are by: neither part has a slash. */

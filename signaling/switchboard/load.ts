@@ -1,9 +1,10 @@
 import { ok, type Result, refuse } from "../../codecs/result.ts";
 import type { Offer, OfferStream } from "../offer.ts";
+import { audioRate, videoRate } from "../sending-rates.ts";
 import { sends } from "../stream-fields.ts";
 import type { TermsStream } from "../terms.ts";
 import type { SwitchboardLimits } from "./config.ts";
-import { audioRate, DATA_CEILING, videoRate } from "./flows.ts";
+import { DATA_CEILING } from "./flows.ts";
 import type { Session } from "./session.ts";
 
 /** What who finds the server full is told to wait, milliseconds: about as long as a call takes to end or to be given up. */

@@ -54,7 +54,7 @@ export class Notices {
     const sender = { agentId: from, owner: vouchedOwner(asked.agent) };
     const id = replies.uuid(now);
     const { urgency = "informational" } = parameters;
-    const isOnline = inboxes.isOnline(recipient.agentId);
+    const isOnline = inboxes.isOnline(recipient.agentId, { callers: true });
     const fields = {
       notification_id: id,
       from,

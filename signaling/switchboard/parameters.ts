@@ -3,6 +3,7 @@ import { END_REASON } from "../closing.ts";
 import {
   AGENT_ID,
   anyObject,
+  boolean,
   bounded,
   DIGEST,
   integer,
@@ -246,9 +247,15 @@ export interface SubscribeParameters {
   readonly after?: number;
   /** Default `main`. */
   readonly inbox?: string;
+  /** False: for who only calls, and is not online by it. Default true. */
+  readonly calls?: boolean;
 }
 export const SUBSCRIBE: Shape<SubscribeParameters> = object<SubscribeParameters>(
-  { after: optional(integer(0, Number.MAX_SAFE_INTEGER)), inbox: optional(INBOX) },
+  {
+    after: optional(integer(0, Number.MAX_SAFE_INTEGER)),
+    inbox: optional(INBOX),
+    calls: optional(boolean()),
+  },
   OPEN,
 );
 

@@ -1,6 +1,6 @@
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import type { ConnectionId } from "../admission.ts";
-import { callerOf, type Offer } from "../offer.ts";
+import { callerOf, type Offer, type OfferPayload } from "../offer.ts";
 import { formatScopes } from "../scope.ts";
 import { isFinal } from "../session-machine.ts";
 import type { Asked } from "./asked.ts";
@@ -77,7 +77,8 @@ export class Ringing {
 
     const scope = authorizeOffer(this.#desk, asked, offer, parameters);
     if (!scope.ok) return scope;
-    const callee = findCallee(this.#desk, offer.payload);
+    const isCalling = this.#opposite(offer.payload).length > 0;
+    const callee = findCallee(this.#desk, offer.payload, { isCalling });
     if (!callee.ok) return callee;
     const room = checkRoom(this.#desk, this.#table, this.#book, caller.value, callee.value, offer);
     if (!room.ok) return room;
@@ -244,11 +245,17 @@ export class Ringing {
     }
   }
 
+  /** Offers of the callee that ring at the caller. */
+  #opposite(payload: OfferPayload): readonly RingingOffer[] {
+    const caller = callerOf(payload);
+    return this.#book.from(payload.callee).filter((ringing) => ringing.callee.agentId === caller);
+  }
+
   /** Both called each other: the lower offer digest survives. */
   #glare(key: string, sessionId: string, offer: Offer, now: number): Result<void> {
     const { callee } = offer.payload;
     const caller = callerOf(offer.payload);
-    const opposite = this.#book.from(callee).filter((ringing) => ringing.callee.agentId === caller);
+    const opposite = this.#opposite(offer.payload);
     const stronger = opposite.find((ringing) => ringing.offer.digest < offer.digest);
     if (stronger !== undefined) {
       const refusal = glareFault(stronger.offer.payload.offer_id);

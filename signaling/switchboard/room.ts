@@ -9,20 +9,24 @@ import type { SessionTable } from "./session-table.ts";
 /** Offers that may ring at one callee; beyond: `callee-busy`. */
 const MAX_RINGING_PER_CALLEE = 32;
 
-/** The agent called: known, allowed to talk, and at its inbox, or that of a gateway where the offer takes one. */
+/**
+ * The agent called: known, allowed to talk, and at its inbox, or that of a gateway where the offer takes one. `isCalling`: it calls who calls it,
+ * so that it need take no other calls.
+ */
 export function findCallee(
   desk: Desk,
   { callee: agentId, gateways }: Pick<OfferPayload, "callee" | "gateways">,
+  { isCalling }: { readonly isCalling: boolean } = { isCalling: false },
 ): Result<RegisteredAgent> {
   const callee = desk.registry.get(agentId);
   if (callee === undefined)
     return refuse("agent-not-found", "The called agent is not known here.", "target_agent_id");
   const standing = desk.registry.standing(callee);
   if (!standing.ok) return standing;
-  if (!desk.inboxes.isOnline(agentId)) {
+  if (!desk.inboxes.isOnline(agentId, { callers: isCalling })) {
     return refuse("callee-unreachable", "The called agent has no inbox here now.", "target_agent_id");
   }
-  if (gateways !== true && !desk.inboxes.isOnline(agentId, { itself: true })) {
+  if (gateways !== true && !desk.inboxes.isOnline(agentId, { itself: true, callers: isCalling })) {
     return refuse(
       "callee-unreachable",
       "A gateway alone answers for the called agent now, and the caller takes none.",

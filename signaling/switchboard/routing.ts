@@ -323,12 +323,13 @@ export class Routing {
       return refuse("agent-mismatch", "This is another agent's inbox.", "path");
     const standing = this.#desk.registry.standing(asked.agent, asked.connection.authority);
     if (!standing.ok) return standing;
-    const { inbox: name = DEFAULT_INBOX, after = 0 } = parameters;
+    const { inbox: name = DEFAULT_INBOX, after = 0, calls = true } = parameters;
     const { gateway } = asked.connection;
     const sessions = this.#departments.attaching.sessionsOf(agentId, gateway);
-    const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, { name, after, sessions }, now);
+    const subscription = { name, after, calls, sessions };
+    const subscribed = this.#desk.inboxes.subscribe(asked.exchange, agentId, subscription, now);
     if (!subscribed.ok) return subscribed;
-    this.#departments.ringing.calleeBack(agentId, name, subscribed.value, now);
+    if (calls) this.#departments.ringing.calleeBack(agentId, name, subscribed.value, now);
     return ok(undefined);
   }
 

@@ -25,6 +25,7 @@ import { Reception } from "./reception.ts";
 import { RecordReading } from "./record-reading.ts";
 import { Recovery } from "./recovery.ts";
 import { RefusalReports } from "./refusal-reports.ts";
+import { vouchedOwner } from "./registry.ts";
 import { Revoking } from "./revoking.ts";
 import { type LostConnection, Ringing } from "./ringing.ts";
 import type { Session } from "./session.ts";
@@ -188,6 +189,12 @@ export class Switchboard {
   /** The identity key of a registered agent, raw; `undefined` for one that is not known here. */
   identityKey(agentId: string): Uint8Array | undefined {
     return this.#desk.registry.get(agentId)?.genesis.agentKey;
+  }
+
+  /** The name by which an agent's owner is counted, as its issuer vouches; `undefined` for an agent that is not known here. */
+  ownerOf(agentId: string): string | undefined {
+    const agent = this.#desk.registry.get(agentId);
+    return agent && vouchedOwner(agent);
   }
 
   /** The server's signed manifest: what `DISCOVER /` without an Agent-ID answers. */

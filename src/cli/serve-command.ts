@@ -7,6 +7,7 @@ import { collectWhenQuiet } from "./collect-when-quiet.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { takeInterrupts } from "./interrupts.ts";
 import type { Output } from "./output.ts";
+import { webRtcText } from "./webrtc-text.ts";
 
 /** Flags of `parley serve`: settings, and where more of them are. */
 export interface ServeFlags extends ServerSettings {
@@ -67,6 +68,7 @@ function announce(server: RunningServer, output: Output): void {
       http_url: server.httpUrl,
       websocket_url: server.webSocketUrl,
       agtp_url: server.agtpUrl,
+      webrtc: server.webRtc,
       agent_id: agentId,
       certificate_hash: certificateHash,
       certificate_not_after: new Date(server.certificateNotAfter).toISOString(),
@@ -79,6 +81,7 @@ function announce(server: RunningServer, output: Output): void {
     ...pageLines(server),
     `Parley listens on ${url}`,
     ...(server.agtpUrl === undefined ? [] : [`  AGTP over TLS     ${server.agtpUrl}`]),
+    `  WebRTC            ${webRtcText(server.webRtc)}`,
     `  agent id          ${agentId}`,
     `  certificate hash  ${certificateHash}`,
     `  data folder       ${config.dataFolder}`,

@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parleyAgain, RunningCommand } from "../../test/command-line.ts";
@@ -144,6 +144,7 @@ describe("parley serve", () => {
     expect(up.websocket_url).toBe(up.url.replace("https:", "wss:"));
     expect(up.agtp_url).toBe(`agtp://${new URL(up.url).host}`);
     const named = [new URL(up.url).origin, up.http_url];
+    expect(up.webrtc).toEqual({ ports: Array(availableParallelism()).fill(0) });
     expect(up.origins).toEqual(named.flatMap((name) => [name, name.replace("127.0.0.1", "localhost")]));
     expect(JSON.parse(await readFile(at("trust.json"), "utf8"))).toEqual({
       anchors: [{ type: "agent", value: up.agent_id }],
@@ -174,7 +175,10 @@ describe("parley serve", () => {
   it("leaves its folder free when it is killed, and warns of open registration", async () => {
     await writeFile(
       at("config.json"),
-      JSON.stringify({ registration: "open", port: 1, limits: { sessions: 5 } }),
+      JSON.stringify({
+        ...{ registration: "open", port: 1, limits: { sessions: 5 } },
+        ...{ webrtcPort: 5_004, webrtcWorkers: 2 },
+      }),
     );
     const ports = ["--port", "0", "--http-port", "0"];
     const args = ["serve", ...ports, "--data-folder", at("data"), "--config", at("config.json")];
@@ -185,6 +189,7 @@ describe("parley serve", () => {
     await killed.finished;
     const next = new RunningCommand(args);
     await next.says(/Parley listens on/);
+    await next.says(/^ {2}WebRTC +on, up to 2 workers, UDP and TCP 5004 to 5005$/m);
     next.kill("SIGTERM");
     expect((await next.finished).code).toBe(0);
   });

@@ -1,11 +1,14 @@
 import type { Call } from "../../agent/call.ts";
-import type { VideoWants } from "../../agent/video-stream.ts";
+import type { VideoStream } from "../../agent/video-stream.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { CaptureClock } from "../../sfu/capture-clock.ts";
+import { RateMeter } from "../../sfu/congestion/rate-meter.ts";
 import { FarHopRate, mostIncoming } from "../../sfu/far-hop-rate.ts";
+import { OutgoingVideo } from "../../sfu/rtp-outgoing-video.ts";
 import { SenderClock } from "../../sfu/sender-clock.ts";
 import type { GatewayOrder } from "../../signaling/gateway-channel.ts";
+import type { Direction } from "../../signaling/stream-fields.ts";
 import { settingOf } from "../../signaling/terms-change.ts";
 import type { MediaKind } from "../../transports/webrtc/description.ts";
 import type { PeerHandlers } from "../../transports/webrtc/peer.ts";
@@ -17,6 +20,10 @@ import { VoiceBridge, type VoiceBridgeCounters } from "./voice-bridge.ts";
 
 /** Bits of payload a second that a peer's voice may take where no rate of it is agreed. */
 const USUAL_VOICE = 64_000;
+/** What the peer's voice takes is looked at so often, ms; what is around a packet's payload in it, bytes; a change of less than this share is none. */
+const LOOK_MS = 1_000;
+const RTP_HEADER = 12;
+const VOICE_CHANGE = 0.2;
 /** What a voice needs at its least, bits of payload a second. */
 const LEAST_VOICE = 8_000;
 
@@ -59,17 +66,30 @@ type MediaHandlers = Required<
 export class CallBridge implements MediaHandlers {
   readonly #options: CallBridgeOptions;
   readonly #voice: VoiceBridge | undefined;
-  readonly #video: VideoBridge | undefined;
+  /** As it is counted. */
+  readonly #media: PeerMedia;
+  /** The video that goes to the peer, and the one that the peer's goes into: often the same one. */
+  #seen: VideoBridge | undefined;
+  #shown: VideoBridge | undefined;
+  /** Goes on from one video to the next. */
+  #pictures: OutgoingVideo | undefined;
   readonly #data: DataBridge;
   readonly #times: Readonly<Record<MediaKind, CaptureClock>>;
   readonly #rate: FarHopRate;
   readonly #unwatch: () => void;
+  readonly #spoken = new RateMeter();
+  /** What the peer's voice took as it was last looked at, bits of payload a second; `undefined`: not known yet. */
+  #voiceTakes: number | undefined;
+  #lookedAt: number;
   #cancelTimer: () => void = () => {};
   #isClosed = false;
 
   constructor(options: CallBridgeOptions) {
-    const { call, clock, control, fromPeer, levelId, media, report, toPeer } = options;
+    this.#lookedAt = options.clock.now();
+    const { call, clock, control, levelId, report, toPeer } = options;
     this.#options = options;
+    this.#media = this.#counted(options.media);
+    const media = this.#media;
     const sender = new SenderClock();
     this.#times = {
       audio: new CaptureClock(call.voice?.sends?.clockRate ?? 48_000, sender),
@@ -85,32 +105,35 @@ export class CallBridge implements MediaHandlers {
         told: { turnEnded: (who) => control.tell({ type: "end-of-turn", who }), report },
       });
     }
-    if (video !== undefined) {
-      const stream = this.#streamOf(toPeer.video);
-      this.#video = new VideoBridge({
-        ...{ video, clock, media, times: this.#times.video, fromPeer: fromPeer.includes("video") },
-        toPeer: stream && { ...stream, firstPicture: this.#number(2) & 0x7fff },
-        told: { wants: (wants) => this.#limitPeer(wants), report },
-      });
-    }
+    if (video !== undefined) this.#join(video);
     this.#data = new DataBridge({ call, clock, media, report });
-    this.#unwatch = call.on("terms-changed", () => this.#limitPeer(video?.wants));
+    const unwatch = [
+      call.on("terms-changed", () => this.#limitPeer()),
+      call.on("stream-closed", () => this.#limitPeer()),
+      call.on("stream-opened", ({ stream }) => {
+        if (stream.modality === "video") this.#join(stream as VideoStream);
+      }),
+    ];
+    this.#unwatch = () => {
+      for (const stop of unwatch) stop();
+    };
     control.follow(call);
-    this.#limitPeer(video?.wants);
+    this.#limitPeer();
   }
 
   get counters(): CallBridgeCounters {
     return {
       voice: this.#voice?.counters,
-      video: this.#video?.counters,
+      video: (this.#shown ?? this.#seen)?.counters,
       data: this.#data.counters,
     };
   }
 
   packet(kind: MediaKind, packet: Uint8Array): void {
     if (!this.#options.fromPeer.includes(kind)) return;
+    this.#listen(kind === "audio" ? packet.length - RTP_HEADER : 0);
     if (kind === "audio") this.#voice?.packet(packet);
-    else this.#video?.packet(packet);
+    else this.#shown?.packet(packet);
   }
 
   senderReport(kind: MediaKind, { time, timestamp }: Parameters<MediaHandlers["senderReport"]>[1]): void {
@@ -118,7 +141,7 @@ export class CallBridge implements MediaHandlers {
   }
 
   keyFrameWanted(): void {
-    this.#video?.keyFrameWanted();
+    this.#seen?.keyFrameWanted();
   }
 
   /** Of the control channel, too: what it orders is for {@link order}. */
@@ -149,6 +172,13 @@ export class CallBridge implements MediaHandlers {
     }
   }
 
+  /** Whether a video that flows so, as this end sees it, could be passed on now: there is room for one each way. */
+  hasPlaceFor(direction: Direction): boolean {
+    const { fromPeer, toPeer } = this.#options;
+    if (direction === "sendonly") return fromPeer.includes("video") && this.#shown?.isOpen !== true;
+    return toPeer.video !== undefined && this.#seen?.isOpen !== true;
+  }
+
   /** Nothing is passed on any more; the call and the peer go on. Idempotent. */
   close(): void {
     if (this.#isClosed) return;
@@ -156,9 +186,57 @@ export class CallBridge implements MediaHandlers {
     this.#cancelTimer();
     this.#unwatch();
     this.#voice?.close();
-    this.#video?.close();
+    this.#seen?.close();
+    this.#shown?.close();
     this.#data.close();
     for (const times of Object.values(this.#times)) times.close();
+  }
+
+  /** What goes to the peer is held against what its way is said to take. */
+  #counted(media: PeerMedia): PeerMedia {
+    const { clock } = this.#options;
+    return {
+      write: (kind, packet) => {
+        this.#rate.sent(kind, packet.length, clock.now());
+        media.write(kind, packet);
+      },
+      report: (kind, rtcp) => media.report(kind, rtcp),
+      requestKeyFrame: () => media.requestKeyFrame(),
+      limitIncoming: (bitsPerSecond) => media.limitIncoming(bitsPerSecond),
+      sendMessage: (stream, message) => media.sendMessage(stream, message),
+      waiting: (stream) => media.waiting(stream),
+    };
+  }
+
+  /** A video of the call goes to the peer, or takes what the peer shows, where nothing else does. */
+  #join(video: VideoStream): void {
+    const { clock, fromPeer, report, toPeer } = this.#options;
+    const media = this.#media;
+    if (this.#isClosed) return;
+    const stream = this.#streamOf(toPeer.video);
+    const isSeen = stream !== undefined && video.direction !== "sendonly" && this.#seen?.isOpen !== true;
+    const isShown =
+      fromPeer.includes("video") && video.direction !== "recvonly" && this.#shown?.isOpen !== true;
+    if (!isSeen && !isShown) return;
+    const firstPicture = this.#number(2) & 0x7fff;
+    if (isSeen) {
+      this.#pictures ??= new OutgoingVideo({ ...stream, firstPicture, format: video.codec });
+      this.#pictures.replaced();
+    }
+    const bridge = new VideoBridge({
+      ...{ video, clock, media, times: this.#times.video, fromPeer: isShown },
+      toPeer: isSeen ? this.#pictures : undefined,
+      told: { wants: () => this.#limitPeer(), report },
+    });
+    if (isSeen) {
+      this.#seen?.close();
+      this.#seen = bridge;
+    }
+    if (isShown) {
+      this.#shown?.close();
+      this.#shown = bridge;
+    }
+    this.#limitPeer();
   }
 
   #streamOf(stream: PeerStream | undefined) {
@@ -173,17 +251,33 @@ export class CallBridge implements MediaHandlers {
     return bytes === 2 ? view.getUint16(0) : view.getUint32(0);
   }
 
+  /** The peer has for pictures what its voice leaves: that is what the voice takes, not what it may. */
+  #listen(bytes: number): void {
+    const now = this.#options.clock.now();
+    this.#spoken.add(bytes, now);
+    if (now - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = now;
+    const takes = this.#spoken.rate(now, LOOK_MS);
+    const before = this.#voiceTakes;
+    if (before !== undefined && Math.abs(takes - before) <= VOICE_CHANGE * before) return;
+    this.#voiceTakes = takes;
+    this.#limitPeer();
+  }
+
   /** The peer's encoder is to make no more than the call takes. */
-  #limitPeer(wants: VideoWants | undefined): void {
+  #limitPeer(): void {
     const { call, fromPeer, media } = this.#options;
+    const wants = this.#shown?.wants;
     const { sends } = call.voice ?? {};
     const stream = call.streams.find(({ modality }) => modality === "audio")?.id ?? 0;
-    const bitrate = settingOf(call.terms, call.leg, stream)?.bitrate_bps ?? USUAL_VOICE;
+    const agreed = settingOf(call.terms, call.leg, stream)?.bitrate_bps ?? USUAL_VOICE;
+    const hasPictures = wants !== undefined;
+    const bitrate = hasPictures ? Math.min(agreed, this.#voiceTakes ?? agreed) : agreed;
     media.limitIncoming(
       mostIncoming({
         voices:
           sends === undefined || !fromPeer.includes("audio") ? [] : [{ bitrate, frameMs: sends.frameMs }],
-        videos: wants === undefined || !fromPeer.includes("video") ? [] : [wants.bitsPerSecond],
+        videos: hasPictures ? [wants.bitsPerSecond] : [],
       }),
     );
   }

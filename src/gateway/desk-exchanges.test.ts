@@ -4,12 +4,16 @@ import type { SwitchboardInput } from "../../signaling/switchboard/io.ts";
 import type { PeerWish } from "../../signaling/switchboard/peer-requests.ts";
 import { OWN_TRANSPORT } from "../../test/sdp-offers.ts";
 import { readOffer } from "../../transports/webrtc/sdp-reading.ts";
-import type { PeerDesk, PeerOpening } from "./desk.ts";
+import type { Asker, PeerDesk, PeerOpening } from "./desk.ts";
 import { DeskExchanges } from "./desk-exchanges.ts";
 import { offDesk } from "./off-desk.ts";
 
 const AGENT = "ab".repeat(32);
 const ASKER = { token: "e30.e30.AA", origins: ["https://127.0.0.1:4480"], agentId: AGENT };
+const GRANT = {
+  ...{ agentId: AGENT, issuer: AGENT, tokenId: "t", expiresAt: 2_000_000_000_000 },
+  scope: { grants: [], limits: {} },
+};
 const OPEN: PeerWish = { kind: "open", audio: "sendrecv", video: "none" };
 const section = { kind: "data", mid: "0", sctpPort: 5000, maxMessageSize: 0 } as const;
 const description = { ...OWN_TRANSPORT, setup: "actpass", sections: [section] } as const;
@@ -25,6 +29,7 @@ function told(says: Partial<PeerDesk>) {
     };
   const desk: PeerDesk = {
     unavailable: () => undefined,
+    judge: async (asker: Asker) => ok({ ...asker, grant: GRANT }),
     open: async (opening) => {
       asked.push(opening);
       return ok({ id: "p1", kind: "offer", description, iceTag: "t1" });
@@ -60,7 +65,7 @@ it("has a peer opened, and hands its offer on", async () => {
 
 it("hands on answers, candidates and ends, and has ICE begun anew", async () => {
   const { desk, asked } = told({});
-  const peer = { id: "p1", asker: ASKER };
+  const peer = { id: "p1", asker: { ...ASKER, grant: GRANT } };
   const fragment = "a=ice-ufrag:EsAw\r\na=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1\r\n";
   for (const wish of [
     { kind: "answer", peerId: "p1", sdp: "v=0" },
@@ -82,6 +87,10 @@ it("hands on answers, candidates and ends, and has ICE begun anew", async () => 
 it("says by name that there is no carrier, no token, or what the desk says", async () => {
   expect((await ask(offDesk(), OPEN)).outcome).toMatchObject({ fault: { code: "webrtc-unavailable" } });
   expect((await ask(told({}).desk, OPEN, "")).outcome).toMatchObject({ fault: { code: "token-required" } });
+  const expired = told({ judge: async () => refuse("token-expired", "It ran out.") }).desk;
+  const garbage: PeerWish = { kind: "trickle", peerId: "p1", fragment: "hello" };
+  for (const wish of [OPEN, garbage])
+    expect((await ask(expired, wish)).outcome).toMatchObject({ fault: { code: "token-expired" } });
   const { desk } = told({ open: async () => refuse("callee-busy", "Busy.") });
   expect((await ask(desk, OPEN)).outcome).toMatchObject({ fault: { code: "callee-busy" } });
 });

@@ -4,7 +4,7 @@ import type { ExchangeId, SwitchboardInput, SwitchboardOutput } from "../../sign
 import type { PeerWish } from "../../signaling/switchboard/peer-requests.ts";
 import { readFragment } from "../../transports/webrtc/sdp-fragment.ts";
 import { writeDescription } from "../../transports/webrtc/sdp-writing.ts";
-import type { Asker, PeerDesk } from "./desk.ts";
+import type { JudgedAsker, PeerDesk } from "./desk.ts";
 
 type Wanted = Extract<SwitchboardOutput, { kind: "peer-wanted" }>;
 
@@ -39,7 +39,10 @@ export class DeskExchanges {
           "Bring an access token: the gateway acts by it.",
           "parameters.access_token",
         );
-      else outcome = await outcomeOf(desk, { token, origins, agentId }, wish, abandoned.signal);
+      else {
+        const asker = await desk.judge({ token, origins, agentId });
+        outcome = asker.ok ? await outcomeOf(desk, asker.value, wish, abandoned.signal) : asker;
+      }
     } finally {
       this.#asked.delete(exchange);
       this.#input({ kind: "peer", exchange, outcome });
@@ -54,7 +57,7 @@ export class DeskExchanges {
 
 async function outcomeOf(
   desk: PeerDesk,
-  asker: Asker,
+  asker: JudgedAsker,
   wish: PeerWish,
   abandoned: AbortSignal,
 ): Promise<Result<JsonObject>> {

@@ -1,4 +1,5 @@
 import type { Fault, Result } from "../../codecs/result.ts";
+import type { AccessGrant } from "../../signaling/authority.ts";
 import type {
   Direction,
   IceCredentials,
@@ -7,7 +8,7 @@ import type {
   RemoteDescription,
 } from "../../transports/webrtc/description.ts";
 
-/** Who asks, as the request shows it: the desk says whether that holds. */
+/** Who asks, as the request shows it: the desk says whether that holds, by `judge`. */
 export interface Asker {
   /** The access token, as it came: what a peer acts on behalf of somebody by. */
   readonly token: string;
@@ -17,9 +18,14 @@ export interface Asker {
   readonly agentId?: string;
 }
 
+/** Who asks, once the desk has found that what it shows holds. */
+export interface JudgedAsker extends Asker {
+  readonly grant: AccessGrant;
+}
+
 /** What a WebRTC peer wants to be opened for it. */
 export type PeerOpening = {
-  readonly asker: Asker;
+  readonly asker: JudgedAsker;
   /** Agent-ID to call at once; the peer is answered when that agent answered. */
   readonly to?: string;
   /** Nobody waits for the outcome any more: what is being set up is given up. */
@@ -56,16 +62,18 @@ export interface OpenedPeer {
 /** Which peer connection is meant, and by whom: only who showed a token for the same subject when it was opened reaches it. */
 export interface PeerNamed {
   readonly id: string;
-  readonly asker: Asker;
+  readonly asker: JudgedAsker;
 }
 
 /**
  * Where WebRTC peers are opened and looked after, whatever road their requests come by. Never rejects. Faults: `not-found` for a peer that
- * is not there, or is another subject's; `token-invalid`, `token-expired`; those named below.
+ * is not there, or is another subject's; those named below.
  */
 export interface PeerDesk {
   /** Why no peer can be opened now, if so: `webrtc-unavailable`, whose message says how to turn the carrier on. */
   unavailable(): Fault | undefined;
+  /** Whether the token that is shown holds: asked before anything that came along is read. Faults: `token-invalid`, `token-expired`, `token-issuer-unavailable`. */
+  judge(asker: Asker): Promise<Result<JudgedAsker>>;
   /**
    * Opens a peer connection. Faults besides: `webrtc-unavailable`, `codec-unsupported`, `fingerprint-mismatch`, `capacity`, and what the call
    * itself ends with before it is answered, e.g. `callee-busy`, `declined`, `no-answer`, `scope-violation`.

@@ -1,12 +1,11 @@
 /** The gateway's own identity, and how it comes online on behalf of others: in process, as residents do. */
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Agent } from "../../agent/agent.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import { type AgentIdentity, createIdentity, nodePlatform } from "../../agent/node.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import type { Signer } from "../../codecs/signer.ts";
-import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
+import { keptIdentity, type LoadedIdentity } from "../../platform/node/identity-file.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import type { GatewayStatement } from "../../signaling/gateway.ts";
 import { MemoryNetwork } from "../../transports/memory.ts";
@@ -23,9 +22,8 @@ export async function gatewayIdentity(
   folder: string,
   server: { readonly name: string; readonly signer: Signer },
 ): Promise<LoadedIdentity> {
-  const path = join(folder, IDENTITY_FILE);
-  if (!existsSync(path)) await saveIdentity(path, createIdentity({ name: "WebRTC gateway" }, server).file);
-  return await loadIdentity(path);
+  const make = () => createIdentity({ name: "WebRTC gateway" }, server).file;
+  return await keptIdentity(join(folder, IDENTITY_FILE), make);
 }
 
 export interface GatewayAgentOptions {
@@ -42,6 +40,8 @@ export interface GatewayAgentOptions {
   readonly origins: readonly string[];
   /** Its own. */
   readonly inbox: string;
+  /** Whether it is there to be called. */
+  readonly takesCalls: boolean;
   /** Shared with the server: what one has checked the other need not. */
   readonly signatures: KnownSignatures;
   readonly report: (error: unknown) => void;

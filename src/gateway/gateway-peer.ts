@@ -5,13 +5,12 @@ import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { type Fault, ok, type Result, refuse } from "../../codecs/result.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
-import type { AccessGrant } from "../../signaling/authority.ts";
 import type { GatewayStatement } from "../../signaling/gateway.ts";
 import { checkConfirmation, sha256Of } from "../../transports/webrtc/fingerprints.ts";
 import { extensionsClash } from "../../transports/webrtc/header-extensions.ts";
 import type { PeerEnd } from "../../transports/webrtc/peer.ts";
 import type { MediaWorkers } from "../../transports/webrtc/workers.ts";
-import type { OpenedPeer, PeerOpening } from "./desk.ts";
+import type { JudgedAsker, OpenedPeer, PeerOpening } from "./desk.ts";
 import { GatewayLeg, type LegMedia } from "./leg.ts";
 import { PeerLink, sameCertificate } from "./peer-link.ts";
 import { peerReceives, type SettledMedia, settledAlone, settledWith } from "./peer-plan.ts";
@@ -19,17 +18,10 @@ import { peerReceives, type SettledMedia, settledAlone, settledWith } from "./pe
 /** `opening`: nothing is settled; `waiting`: for its peer, its call, or both; `up`: in a call. */
 export type PeerState = "opening" | "waiting" | "up" | "ended";
 
-/** An access token that was judged. */
-export interface JudgedToken {
-  readonly token: string;
-  readonly grant: AccessGrant;
-}
-
 export interface GatewayPeerOptions {
   readonly id: string;
   readonly opening: PeerOpening;
   readonly media: LegMedia;
-  readonly judged: JudgedToken;
   readonly workers: MediaWorkers;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
@@ -54,7 +46,7 @@ export class GatewayPeer {
   readonly #link: PeerLink;
   /** Of the peer's certificate, once it is known. */
   #fingerprint: string | undefined;
-  #judged: JudgedToken;
+  #judged: JudgedAsker;
   #leg: GatewayLeg | undefined;
   #isSettled = false;
   #isBegun = false;
@@ -63,15 +55,14 @@ export class GatewayPeer {
   #closed: Promise<void> | undefined;
 
   constructor(options: GatewayPeerOptions) {
-    const { clock, id, judged, opening, random, report, workers } = options;
+    const { clock, id, opening, random, report, workers } = options;
+    const { grant } = opening.asker;
     this.id = id;
-    this.subject = judged.grant.agentId;
+    this.subject = grant.agentId;
     this.#options = options;
-    this.#judged = judged;
+    this.#judged = opening.asker;
     this.#fingerprint =
-      opening.way === "exchange"
-        ? judged.grant.confirmation?.fingerprint
-        : sha256Of(opening.offer.fingerprints);
+      opening.way === "exchange" ? grant.confirmation?.fingerprint : sha256Of(opening.offer.fingerprints);
     this.#link = new PeerLink({
       ...{ clock, random, report, workers },
       handlers: {
@@ -129,7 +120,7 @@ export class GatewayPeer {
   }
 
   /** A request about it came by this token: if it lasts longer than the one before, a call that is up may last as long. */
-  show(judged: JudgedToken): void {
+  show(judged: JudgedAsker): void {
     if (this.state !== "up" || judged.grant.expiresAt <= this.#judged.grant.expiresAt) return;
     const bound = judged.grant.confirmation;
     if (bound !== undefined && bound.fingerprint !== this.#fingerprint) return;
@@ -185,7 +176,9 @@ export class GatewayPeer {
     // Not there, stopped, over its limits: told before anything else is done.
     const leg = this.#fingerprint === undefined ? undefined : await this.#online(this.#fingerprint);
     const settled =
-      leg !== undefined && hasCall ? settledWith(media, await this.#begin(leg)) : settledAlone(media);
+      leg !== undefined && hasCall
+        ? settledWith(media, await this.#begin(leg), { reserves: opening.way === "exchange" })
+        : settledAlone(media);
     const described = await this.#describe(opening, settled);
     leg?.join(this.#link.streams);
     return described;

@@ -10,7 +10,7 @@ import { until } from "../../test/waiting.ts";
 import { DataChannelPeer } from "../../test/webrtc/data-channel-peer.ts";
 import { sha256Of } from "../../transports/webrtc/fingerprints.ts";
 import { writeDescription } from "../../transports/webrtc/sdp-writing.ts";
-import type { Asker, PeerOpening } from "./desk.ts";
+import type { JudgedAsker, PeerOpening } from "./desk.ts";
 import { Gateway, type GatewayEvent, type GatewayOptions } from "./gateway.ts";
 
 const [ADA, BOB] = ["aa".repeat(32), "bb".repeat(32)];
@@ -28,11 +28,12 @@ const granted = (token: string): Result<AccessGrant> => {
   const scope = { grants: [], limits: {} };
   return ok({ agentId, issuer: agentId, tokenId: "t", scope, expiresAt: Number(expiresAt) });
 };
-const askerOf = (token: string, agentId?: string): Asker => ({
-  ...{ token, origins: [] },
-  ...(agentId === undefined ? {} : { agentId }),
-});
-const openingBy = (asker: Asker): PeerOpening => ({
+const askerOf = (token: string): JudgedAsker => {
+  const grant = granted(token);
+  if (!grant.ok) throw new Error(grant.fault.message);
+  return { token, origins: [], grant: grant.value };
+};
+const openingBy = (asker: JudgedAsker): PeerOpening => ({
   ...{ way: "exchange", asker, audio: "sendonly", video: "none", data: true },
   abandoned: new AbortController().signal,
 });
@@ -42,6 +43,7 @@ function desk(differs: Partial<GatewayOptions> = {}) {
   const gateway = new Gateway({
     ...{ workers, clock: systemClock, random, gatewayId: "cc".repeat(32) },
     judge: async (token) => granted(token),
+    ownerOf: () => undefined,
     connect: () => Promise.reject(new ParleyError({ code: "agent-unknown", message: "Nobody is online." })),
     unready: () => undefined,
     told: (event) => told.push(event),
@@ -68,29 +70,23 @@ describe("a peer at the desk", () => {
     expect(await gateway.close(other)).toMatchObject(fault);
     expect(await gateway.restart(other, undefined)).toMatchObject(fault);
     expect(await gateway.answer(other, "v=0")).toMatchObject(fault);
-    const named = { id, asker: askerOf(tokenOf(ADA), BOB) };
-    expect(await gateway.close(named)).toMatchObject({ ok: false, fault: { code: "token-invalid" } });
+    const shown = { token: tokenOf(ADA), origins: [] };
+    const byBob = await gateway.judge({ ...shown, agentId: BOB });
+    expect(byBob).toMatchObject({ fault: { code: "token-invalid", details: { claim: "sub" } } });
     expect(gateway.counts.waiting).toBe(1);
-    expect(await gateway.close({ id, asker: askerOf(tokenOf(ADA), ADA) })).toEqual(ok(undefined));
+    const byAda = await gateway.judge({ ...shown, agentId: ADA });
+    if (!byAda.ok) throw new Error(byAda.fault.message);
+    expect(await gateway.close({ id, asker: byAda.value })).toEqual(ok(undefined));
     expect(gateway.counts.waiting).toBe(0);
-  });
-
-  it("is not opened by the token of another agent than who asks", async () => {
-    const { gateway } = desk();
-    const asked = await gateway.open(openingBy(askerOf(tokenOf(ADA), BOB)));
-    expect(asked).toMatchObject({ fault: { code: "token-invalid", details: { claim: "sub" } } });
   });
 
   it("has the certificate that its token is bound to, and none where it is bound to something else", async () => {
     const offer = takenOffer("libdatachannel");
     const own = sha256Of(offer.fingerprints);
     const asks = async (fingerprint: string | undefined, opening: Partial<PeerOpening>) => {
-      const judge = async (token: string) => {
-        const grant = granted(token);
-        return grant.ok ? ok({ ...grant.value, confirmation: { fingerprint } }) : grant;
-      };
-      const { gateway } = desk({ judge });
-      const usual = openingBy(askerOf(tokenOf(ADA)));
+      const { gateway } = desk();
+      const { grant, ...shown } = askerOf(tokenOf(ADA));
+      const usual = openingBy({ ...shown, grant: { ...grant, confirmation: { fingerprint } } });
       const peer = await gateway.open({ ...usual, ...opening } as PeerOpening);
       if (!peer.ok) return peer.fault.code;
       await using foreign = new DataChannelPeer({ audio: "sendonly" });
@@ -115,6 +111,43 @@ describe("a peer at the desk", () => {
     await opened(gateway, tokenOf(ADA));
   });
 
+  it("is one of so many of its owner at most, whichever agent it is for, and of so many in all", async () => {
+    const caps = { all: 5, ofOwner: 3, ofSubject: 2 };
+    const [own, others] = [
+      ["a1", "a2", "a3"],
+      ["b1", "b2"],
+    ].map((names) => names.map((name) => name.repeat(32))) as [string[], string[]];
+    const ownerOf = (agentId: string) => (own.includes(agentId) ? "one key Ann" : undefined);
+    const { gateway } = desk({ caps, ownerOf });
+    const asks = async (agentId = "") => await gateway.open(openingBy(askerOf(tokenOf(agentId))));
+    const refused = (limit: string) => ({
+      fault: { code: "capacity", details: { limit, retry_after_ms: 5_000 } },
+    });
+    expect((await asks(own[0])).ok && (await asks(own[0])).ok).toBe(true);
+    expect(await asks(own[0])).toMatchObject(refused("peersPerAgent"));
+    const third = await opened(gateway, tokenOf(own[1] ?? ""));
+    expect(await asks(own[2])).toMatchObject(refused("peersPerOwner"));
+    expect((await asks(others[0])).ok && (await asks(others[1])).ok, "of nobody in particular").toBe(true);
+    expect(await asks(ADA)).toMatchObject(refused("peers"));
+    await gateway.close({ id: third, asker: askerOf(tokenOf(own[1] ?? "")) });
+    expect((await asks(own[2])).ok).toBe(true);
+  });
+
+  it("is there to be called, but where it calls itself", async () => {
+    const asked: unknown[] = [];
+    const { gateway } = desk({
+      connect: ({ takesCalls }) => {
+        asked.push(takesCalls);
+        return Promise.reject(new ParleyError({ code: "agent-unknown", message: "Nobody is online." }));
+      },
+    });
+    const whip = { way: "whip", offer: takenOffer("libdatachannel") } as const;
+    const usual = { ...openingBy(askerOf(tokenOf(ADA))), ...whip };
+    await gateway.open(usual);
+    await gateway.open({ ...usual, to: BOB });
+    expect(asked).toEqual([true, false]);
+  });
+
   it("is over when its token is, whatever other tokens are shown before there is a call", async () => {
     const { gateway, told } = desk();
     const id = await opened(gateway, tokenOf(ADA, Date.now() + 400));
@@ -128,12 +161,12 @@ describe("a peer at the desk", () => {
   });
 
   it("is not opened once the server stops, though it was asked for before", async () => {
-    const judged = Promise.withResolvers<Result<AccessGrant>>();
-    const { gateway, told } = desk({ judge: () => judged.promise });
-    const opening = gateway.open(openingBy(askerOf(tokenOf(ADA))));
+    const { gateway, told } = desk();
+    const asker = await gateway.judge({ token: tokenOf(ADA), origins: [] });
+    if (!asker.ok) throw new Error(asker.fault.message);
     await gateway.stop();
-    judged.resolve(granted(tokenOf(ADA)));
-    expect(await opening).toMatchObject({ ok: false, fault: { code: "draining" } });
+    const opening = await gateway.open(openingBy(asker.value));
+    expect(opening).toMatchObject({ ok: false, fault: { code: "draining" } });
     expect(told).toEqual([]);
   });
 
@@ -159,12 +192,8 @@ describe("a peer at the desk", () => {
   });
 });
 
-it("a token that does not hold opens nothing and reaches nothing", async () => {
+it("a token that does not hold is no asker's", async () => {
   const bad = refuse("token-expired", "The token has run out.");
-  let isOver = false;
-  const { gateway } = desk({ judge: async (token) => (isOver ? bad : granted(token)) });
-  const id = await opened(gateway, tokenOf(ADA));
-  isOver = true;
-  expect(await gateway.open(openingBy(askerOf(tokenOf(ADA))))).toEqual(bad);
-  expect(await gateway.close({ id, asker: askerOf(tokenOf(ADA)) })).toEqual(bad);
+  const { gateway } = desk({ judge: async () => bad });
+  expect(await gateway.judge({ token: tokenOf(ADA), origins: [] })).toEqual(bad);
 });

@@ -3,6 +3,7 @@ import type { Call } from "../../agent/call.ts";
 import type { CallEnd } from "../../agent/call-ending.ts";
 import type { CallOptions } from "../../agent/call-options.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
+import type { AskedStream } from "../../agent/stream-opening.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { VideoFormatName } from "../../codecs/video-formats.ts";
@@ -43,6 +44,10 @@ export interface GatewayLegOptions {
 /** Streams to the peer, once they are there, and what tells in its packets how loud they are. */
 export interface LegStreams {
   readonly toPeer: Readonly<Partial<Record<MediaKind, PeerStream>>>;
+  /** What comes of the peer. */
+  readonly fromPeer: readonly MediaKind[];
+  /** What pictures are coded in, either way; `undefined`: there is no place for any. */
+  readonly pictures: VideoFormatName | undefined;
   readonly levelId: number;
 }
 
@@ -213,10 +218,9 @@ export class GatewayLeg {
     return {
       voices: "encoded",
       audio: audio === undefined ? false : { codecs: ["opus"], direction: audio },
-      video: video === undefined ? false : { codecs: video.codecs, direction: video.direction },
+      video: video === undefined ? false : { codecs: this.#codecs(video.codecs), direction: video.direction },
       data,
-      // What is not agreed from the beginning has no place in the peer's description.
-      streams: ({ modality }) => modality === "data" && data,
+      streams: (asked) => (asked.modality === "data" ? data : this.#hasPlaceFor(asked)),
       signal: this.#withdrawn.signal,
     };
   }
@@ -224,16 +228,23 @@ export class GatewayLeg {
   #joinBoth(): void {
     const [call, streams] = [this.#call, this.#streams];
     if (call === undefined || streams === undefined || this.#bridge !== undefined || this.#isOver) return;
-    const { clock, media, peer, random, report } = this.#options;
-    const sends = (direction: Direction | undefined) => direction === "sendrecv" || direction === "sendonly";
-    const fromPeer: MediaKind[] = [
-      ...(sends(media.audio) ? (["audio"] as const) : []),
-      ...(sends(media.video?.direction) ? (["video"] as const) : []),
-    ];
+    const { clock, peer, random, report } = this.#options;
     this.#bridge = new CallBridge({
-      ...{ call, clock, random, media: peer, control: this.#control, fromPeer, report },
+      ...{ call, clock, random, media: peer, control: this.#control, report },
       ...streams,
     });
+  }
+
+  /** Where the peer was told before the call: what it was told of. */
+  #codecs(liked: readonly VideoFormatName[]): readonly VideoFormatName[] {
+    const { pictures } = this.#streams ?? {};
+    return pictures === undefined ? liked : [pictures];
+  }
+
+  /** Whether the peer's description has a place for what the other end opens now. */
+  #hasPlaceFor({ direction, format, modality }: AskedStream): boolean {
+    const isKnown = modality === "video" && format === this.#streams?.pictures;
+    return isKnown && this.#bridge?.hasPlaceFor(direction) === true;
   }
 
   #do(order: GatewayOrder): void {

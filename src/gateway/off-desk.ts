@@ -7,6 +7,7 @@ export function offDesk(why: string = NO_CARRIER): PeerDesk {
   const refusing = async (): Promise<Result<never>> => refused;
   return {
     unavailable: () => refused.fault,
+    judge: refusing,
     open: refusing,
     trickle: refusing,
     restart: refusing,

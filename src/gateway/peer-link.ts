@@ -67,6 +67,8 @@ export class PeerLink implements PeerMedia {
   #sections: readonly Section[] = [];
   #offered: LocalDescription | undefined;
   #fingerprint: string | undefined;
+  /** Of what its streams carry. */
+  #settled: SettledMedia | undefined;
   #isConnected = false;
   #isClosed = false;
 
@@ -102,14 +104,21 @@ export class PeerLink implements PeerMedia {
       return outgoing && { ssrc: outgoing.ssrc, payloadType: outgoing.payloadType };
     };
     const [audio, video] = [streamOf("audio"), streamOf("video")];
+    const settled = this.#settled;
     return {
       toPeer: { ...(audio && { audio }), ...(video && { video }) },
+      fromPeer: [
+        ...(peerSends(settled?.audio) ? (["audio"] as const) : []),
+        ...(peerSends(settled?.video?.direction) ? (["video"] as const) : []),
+      ],
+      pictures: settled?.video?.format,
       levelId: EXTENSION_IDS.audioLevel,
     };
   }
 
   /** Opens it for what was offered; gives the answer. Throws `webrtc-unavailable`. */
   async answer(offer: RemoteDescription, settled: SettledMedia): Promise<LocalDescription> {
+    this.#settled = settled;
     const codecs = settledCodecs(offer, settled);
     const connection = await this.#open(codecs, settled.data);
     const taken: Taken[] = [];
@@ -135,6 +144,7 @@ export class PeerLink implements PeerMedia {
 
   /** Opens it for what is to be offered; gives the offer, for {@link answered}. Throws `webrtc-unavailable`. */
   async offer(settled: SettledMedia): Promise<LocalDescription> {
+    this.#settled = settled;
     const codecs = ownCodecs(settled);
     const connection = await this.#open(codecs, settled.data);
     const sections: Section[] = [];

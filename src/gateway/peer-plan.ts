@@ -61,18 +61,28 @@ export function settledAlone({ audio, video, data }: LegMedia): SettledMedia {
   };
 }
 
-/** What the call agreed on of it. */
-export function settledWith({ audio, video, data }: LegMedia, call: Call): SettledMedia {
+/** What the call agreed on of it. `reserves`: where it has no pictures yet, there is a place for those of the other end that come later. */
+export function settledWith(
+  { audio, video, data }: LegMedia,
+  call: Pick<Call, "voice" | "video">,
+  { reserves }: { readonly reserves: boolean },
+): SettledMedia {
   const { voice } = call;
-  const seen = call.video;
   return {
     audio: voice && audio && both(audio, voice.sends !== undefined, voice.hears !== undefined),
-    video:
-      seen === undefined || video === undefined
-        ? undefined
-        : { direction: video.direction, format: seen.codec },
+    video: video && settledPictures(video, call.video?.codec, reserves),
     data,
   };
+}
+
+function settledPictures(
+  { direction, codecs: [likes] }: NonNullable<LegMedia["video"]>,
+  agreed: VideoFormatName | undefined,
+  reserves: boolean,
+): SettledMedia["video"] {
+  if (agreed !== undefined) return { direction, format: agreed };
+  const isReserved = reserves && likes !== undefined && peerReceives(direction);
+  return isReserved ? { direction: "recvonly", format: likes } : undefined;
 }
 
 /** Of what the peer offered, the formats that are settled, each with what repeats it. */

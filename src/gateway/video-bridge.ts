@@ -1,18 +1,11 @@
 import type { VideoStream, VideoWants } from "../../agent/video-stream.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
-import { parseRtpPacket } from "../../codecs/rtp-packet.ts";
 import { RtpFrames, type RtpFramesCounters, type RtpUnit } from "../../sfu/rtp-frames.ts";
-import {
-  OutgoingVideo,
-  type OutgoingVideoCounters,
-  type OutgoingVideoOptions,
-} from "../../sfu/rtp-outgoing-video.ts";
+import type { OutgoingVideo, OutgoingVideoCounters } from "../../sfu/rtp-outgoing-video.ts";
 import type { CaptureTimes, PeerMedia } from "./peer-media.ts";
+import { PeerRtp } from "./peer-rtp.ts";
 
-/** Sender reports go so often, ms. */
-const REPORT_EVERY_MS = 1_000;
 /** A key frame that the call wants is asked of the peer again so often until it came, ms. */
 const ASK_AGAIN_MS = 500;
 
@@ -20,15 +13,15 @@ export interface VideoBridgeOptions {
   readonly video: VideoStream;
   readonly clock: Clock;
   readonly media: Pick<PeerMedia, "write" | "report" | "requestKeyFrame">;
-  /** The stream to the peer; undefined: nothing of the call goes there. */
-  readonly toPeer?: Omit<OutgoingVideoOptions, "format"> | undefined;
+  /** The stream to the peer; undefined: nothing of this video goes there. */
+  readonly toPeer?: OutgoingVideo | undefined;
   /** Whether the peer sends video that goes into the call. */
   readonly fromPeer: boolean;
   /** Of the peer's timestamps. */
   readonly times: CaptureTimes;
   readonly told: {
-    /** What the peer's encoder is to make has changed. */
-    readonly wants: (wants: VideoWants) => void;
+    /** What the peer's encoder is to make has changed: `wants`. */
+    readonly wants: () => void;
     /** Something that should not happen. */
     readonly report: (error: unknown) => void;
   };
@@ -51,14 +44,13 @@ export interface VideoBridgeCounters {
  */
 export class VideoBridge {
   readonly #options: VideoBridgeOptions;
+  readonly #rtp: PeerRtp;
   readonly #frames: RtpFrames;
   readonly #out: OutgoingVideo | undefined;
   readonly #unwatch: () => void;
-  #malformed = 0;
   #unfit = 0;
   #sent = 0;
   #dropped = 0;
-  #reportedAt = Number.NEGATIVE_INFINITY;
   #askedAt = Number.NEGATIVE_INFINITY;
   #cancelTimer: () => void = () => {};
   #cancelAsking: () => void = () => {};
@@ -66,10 +58,11 @@ export class VideoBridge {
 
   constructor(options: VideoBridgeOptions) {
     this.#options = options;
-    const { fromPeer, toPeer, told, video } = options;
+    const { clock, fromPeer, media, toPeer, told, video } = options;
+    this.#rtp = new PeerRtp("video", clock, media);
     this.#frames = new RtpFrames(video.codec);
     if (toPeer !== undefined && video.direction !== "sendonly") {
-      this.#out = new OutgoingVideo({ ...toPeer, format: video.codec });
+      this.#out = toPeer;
       this.#read().catch(told.report);
     }
     if (!fromPeer) {
@@ -82,9 +75,19 @@ export class VideoBridge {
     this.#wanted(video.wants);
   }
 
+  /** Its video goes on. */
+  get isOpen(): boolean {
+    return !this.#isClosed && this.#options.video.state === "open";
+  }
+
+  /** What the peer's encoder is to make; `undefined` where nothing of the peer is taken, or not any more. */
+  get wants(): VideoWants | undefined {
+    return this.#options.fromPeer && this.isOpen ? this.#options.video.wants : undefined;
+  }
+
   get counters(): VideoBridgeCounters {
     return {
-      malformed: this.#malformed,
+      malformed: this.#rtp.malformed,
       unfit: this.#unfit,
       sent: this.#sent,
       dropped: this.#dropped,
@@ -96,12 +99,9 @@ export class VideoBridge {
   /** An RTP packet of the peer, which is the bridge's from now on. */
   packet(bytes: Uint8Array): void {
     if (this.#isClosed || !this.#options.fromPeer) return;
-    const read = parseRtpPacket(bytes);
-    if (!read.ok) {
-      this.#malformed += 1;
-      return;
-    }
-    this.#frames.insert(read.value, this.#options.clock.now());
+    const packet = this.#rtp.read(bytes);
+    if (packet === undefined) return;
+    this.#frames.insert(packet, this.#options.clock.now());
     this.#drain();
   }
 
@@ -149,7 +149,7 @@ export class VideoBridge {
 
   /** The call says what the peer should make. */
   #wanted(wants: VideoWants): void {
-    this.#options.told.wants(wants);
+    this.#options.told.wants();
     if (wants.keyFrame) this.#askUntilThere();
     else this.#cancelAsking();
   }
@@ -169,25 +169,14 @@ export class VideoBridge {
   }
 
   async #read(): Promise<void> {
-    const { media, video } = this.#options;
+    const { video } = this.#options;
     for await (const unit of video) {
       const out = this.#out;
       if (this.#isClosed || out === undefined) return;
       const packets = out.send(unit);
       if (!packets.ok || out.awaitsKey) video.requestKeyFrame();
       if (!packets.ok) continue;
-      for (const packet of packets.value) media.write("video", packet);
-      this.#report();
+      this.#rtp.write(packets.value, out);
     }
-  }
-
-  #report(): void {
-    const { clock, media } = this.#options;
-    const now = clock.now();
-    if (now - this.#reportedAt < REPORT_EVERY_MS) return;
-    const report = this.#out?.report(clock.wall());
-    if (report === undefined) return;
-    this.#reportedAt = now;
-    media.report("video", encodeSenderReport(report));
   }
 }

@@ -3,9 +3,8 @@ import type { EncodedVoice } from "../../agent/encoded-voice.ts";
 import { LoudnessDetector } from "../../agent/turns/loudness-detector.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
-import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
 import { readAudioLevel } from "../../codecs/rtp-extensions.ts";
-import { parseRtpPacket, type RtpPacket } from "../../codecs/rtp-packet.ts";
+import type { RtpPacket } from "../../codecs/rtp-packet.ts";
 import { type OrderedPacket, RtpOrder, type RtpOrderCounters } from "../../sfu/rtp-order.ts";
 import {
   OutgoingVoice,
@@ -13,11 +12,10 @@ import {
   type OutgoingVoiceOptions,
 } from "../../sfu/rtp-outgoing-voice.ts";
 import type { CaptureTimes, PeerMedia } from "./peer-media.ts";
+import { PeerRtp } from "./peer-rtp.ts";
 
 /** So long a packet that is missing is waited for, ms: none of a voice is sent again, so only as long as packets overtake each other. */
 const OVERTAKING_MS = 20;
-/** Sender reports go so often, ms. */
-const REPORT_EVERY_MS = 1_000;
 
 export interface VoiceBridgeOptions {
   readonly voice: EncodedVoice;
@@ -54,30 +52,33 @@ export interface VoiceBridgeCounters {
  */
 export class VoiceBridge {
   readonly #options: VoiceBridgeOptions;
+  readonly #rtp: PeerRtp;
   readonly #order = new RtpOrder<RtpPacket>(OVERTAKING_MS);
   readonly #turns = new LoudnessDetector();
   readonly #out: OutgoingVoice | undefined;
-  readonly #fates = { sent: 0, muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 };
-  #malformed = 0;
+  readonly #fates = {
+    ...{ sent: 0, muted: 0, suspended: 0, forbidden: 0, absent: 0, unstated: 0, late: 0 },
+    ...{ rate: 0, limit: 0 },
+  };
   #unfit = 0;
-  #reportedAt = Number.NEGATIVE_INFINITY;
   #lastLevelAt: number | undefined;
   #cancelTimer: () => void = () => {};
   #isClosed = false;
 
   constructor(options: VoiceBridgeOptions) {
     this.#options = options;
-    const { toPeer, voice, told } = options;
+    const { clock, media, toPeer, voice, told } = options;
+    this.#rtp = new PeerRtp("audio", clock, media);
     const { hears } = voice;
     if (toPeer === undefined || hears === undefined) return;
     const { clockRate, frameTicks } = hears;
     this.#out = new OutgoingVoice({ ...toPeer, clockRate, frameTicks });
-    this.#read().catch(told.report);
+    this.#read(this.#out).catch(told.report);
   }
 
   get counters(): VoiceBridgeCounters {
     return {
-      malformed: this.#malformed,
+      malformed: this.#rtp.malformed,
       unfit: this.#unfit,
       fates: { ...this.#fates },
       order: this.#order.counters,
@@ -88,12 +89,9 @@ export class VoiceBridge {
   /** An RTP packet of the peer, which is the bridge's from now on. */
   packet(bytes: Uint8Array): void {
     if (this.#isClosed || this.#options.voice.sends === undefined) return;
-    const read = parseRtpPacket(bytes);
-    if (!read.ok) {
-      this.#malformed += 1;
-      return;
-    }
-    this.#order.insert(read.value, this.#options.clock.now());
+    const packet = this.#rtp.read(bytes);
+    if (packet === undefined) return;
+    this.#order.insert(packet, this.#options.clock.now());
     this.#drain();
   }
 
@@ -154,25 +152,14 @@ export class VoiceBridge {
     };
   }
 
-  async #read(): Promise<void> {
-    const { media, told, voice } = this.#options;
+  async #read(out: OutgoingVoice): Promise<void> {
+    const { told, voice } = this.#options;
     for await (const frame of voice) {
       if (this.#isClosed) return;
-      const packet = this.#out?.send(frame);
+      const packet = out.send(frame);
       if (packet === undefined) continue;
-      media.write("audio", packet);
-      this.#report();
+      this.#rtp.write([packet], out);
       if (frame.endOfTurn) told.turnEnded("peer");
     }
-  }
-
-  #report(): void {
-    const { clock, media } = this.#options;
-    const now = clock.now();
-    if (now - this.#reportedAt < REPORT_EVERY_MS) return;
-    const report = this.#out?.report(clock.wall());
-    if (report === undefined) return;
-    this.#reportedAt = now;
-    media.report("audio", encodeSenderReport(report));
   }
 }

@@ -6,7 +6,7 @@ import { OWN_TRANSPORT, offerText } from "../../test/sdp-offers.ts";
 import { readFragment } from "../../transports/webrtc/sdp-fragment.ts";
 import { readOffer } from "../../transports/webrtc/sdp-reading.ts";
 import { answeredSections } from "../../transports/webrtc/sdp-writing.ts";
-import type { OpenedPeer, PeerDesk, PeerNamed, PeerOpening } from "../gateway/desk.ts";
+import type { Asker, OpenedPeer, PeerDesk, PeerNamed, PeerOpening } from "../gateway/desk.ts";
 import { offDesk } from "../gateway/off-desk.ts";
 import { originsOf } from "../server/origins.ts";
 import { AddressBook, DEFAULT_ADDRESS_LIMITS } from "./address-limits.ts";
@@ -18,6 +18,12 @@ const AGENT = "ab".repeat(32);
 /** A desk of one place: the peer `p1`, whose ICE session is `t1` until it is restarted. */
 class OnePlace implements PeerDesk {
   readonly openings: PeerOpening[] = [];
+  /** What it was asked to judge, and what its one token grants. */
+  readonly shown: Asker[] = [];
+  readonly granted = {
+    ...{ agentId: AGENT, issuer: AGENT, tokenId: "t", expiresAt: Date.now() + 600_000 },
+    scope: { grants: [], limits: {} },
+  };
   readonly done: string[] = [];
   opened: Awaited<ReturnType<PeerDesk["open"]>> | undefined;
   iceTag = "t1";
@@ -25,6 +31,11 @@ class OnePlace implements PeerDesk {
 
   unavailable() {
     return undefined;
+  }
+  async judge(asker: Asker) {
+    this.shown.push(asker);
+    if (asker.token !== TOKEN) return refuse("token-invalid", "The token does not hold.");
+    return ok({ ...asker, grant: this.granted });
   }
   async open(opening: PeerOpening) {
     this.openings.push(opening);
@@ -56,9 +67,8 @@ class OnePlace implements PeerDesk {
   #described(kind: OpenedPeer["kind"], sections: OpenedPeer["description"]["sections"]) {
     return { kind, description: { ...OWN_TRANSPORT, setup: "passive", sections } } as const;
   }
-  #did({ id, asker }: PeerNamed, what: string) {
+  #did({ id }: PeerNamed, what: string) {
     if (!this.isThere || id !== "p1") return refuse("not-found", "There is no such peer.");
-    if (asker.token !== TOKEN) return refuse("token-invalid", "The token does not hold.");
     this.done.push(what);
     return ok(undefined);
   }
@@ -123,6 +133,28 @@ describe("WHIP and WHEP", () => {
     await fetch(`${origin}/webrtc/whep`, { method: "POST", body: offerText("libdatachannel"), ...SDP });
     expect(desk.openings[1]).toMatchObject({ way: "whep" });
     expect(desk.openings[1]).not.toHaveProperty("to");
+  });
+
+  it("take who asks from the token alone, and hand on nothing that their request's headers say", async () => {
+    const desk = new OnePlace();
+    const origin = await scene(desk);
+    const claims = {
+      ...{ "agent-id": AGENT, "owner-id": "mallory", "authority-scope": "communication:*" },
+      ...{ "session-id": "s1", "on-behalf-of": AGENT, "allow-rcns": "true" },
+    };
+    const url = `${origin}/webrtc/whip?to=${AGENT}`;
+    const { headers } = SDP;
+    const sent = { method: "POST", body: offerText("libdatachannel"), headers: { ...headers, ...claims } };
+    expect((await fetch(url, sent)).status).toBe(201);
+    const [opening] = desk.openings;
+    expect(Object.keys(opening ?? {}).sort()).toEqual(["abandoned", "asker", "offer", "to", "way"]);
+    const shown = { token: TOKEN, origins: [origin, expect.any(String)] };
+    expect(desk.shown).toEqual([shown]);
+    expect(opening?.asker).toEqual({ ...shown, grant: desk.granted });
+    const { authorization: _, ...unnamed } = sent.headers;
+    const refused = await fetch(url, { ...sent, headers: unnamed });
+    expect(await problem(refused)).toMatchObject({ status: 401, code: "token-required" });
+    expect(desk.openings).toHaveLength(1);
   });
 
   it("counter an offer that cannot be answered with 406 and an offer, which PATCH answers", async () => {
@@ -195,6 +227,40 @@ describe("WHIP and WHEP", () => {
       headers: { "content-type": "application/sdp" },
     });
     expect(await problem(opened)).toMatchObject({ status: 401, code: "token-required" });
+  });
+
+  it.each([
+    ["SDP that is none", "POST", "whip", "hello", "application/sdp", "sdp-malformed"],
+    ["a callee that is none", "POST", "whep?to=echo", "hello", "application/sdp", "field-invalid"],
+    [
+      "a body of another type",
+      "POST",
+      "whip",
+      "v",
+      "application/trickle-ice-sdpfrag",
+      "media-type-unsupported",
+    ],
+    [
+      "a body of a type that nobody reads",
+      "POST",
+      "whip",
+      "{}",
+      "application/json",
+      "media-type-unsupported",
+    ],
+    ["a body too long", "POST", "whep", "v=0\r\n".repeat(13_200), "application/sdp", "body-too-large"],
+    ["a fragment that is none", "PATCH", "peers/p1", "v", "application/trickle-ice-sdpfrag", "sdp-malformed"],
+    ["no If-Match", "PATCH", "peers/p1", FRAGMENT, "application/trickle-ice-sdpfrag", "if-match-required"],
+    ["an answer that is none", "PATCH", "peers/p1", "v=0", "application/sdp", "sdp-malformed"],
+  ])("judge the token before anything else: %s", async (_what, method, path, body, type, code) => {
+    const origin = await scene(new OnePlace());
+    const ask = async (token: string) => {
+      const match = code === "if-match-required" ? {} : { "if-match": '"t1"' };
+      const headers = { authorization: `Bearer ${token}`, "content-type": type, ...match };
+      return await problem(await fetch(`${origin}/webrtc/${path}`, { method, body, headers }));
+    };
+    expect(await ask("other")).toMatchObject({ status: 401, code: "token-invalid" });
+    expect(await ask(TOKEN)).toMatchObject({ code });
   });
 
   it.each([

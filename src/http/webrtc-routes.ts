@@ -5,7 +5,7 @@ import { readFragment, writeFragment } from "../../transports/webrtc/sdp-fragmen
 import { readOffer } from "../../transports/webrtc/sdp-reading.ts";
 import { DESCRIPTION_CAPS } from "../../transports/webrtc/sdp-text.ts";
 import { writeDescription } from "../../transports/webrtc/sdp-writing.ts";
-import type { Asker, OpenedPeer, PeerDesk, PeerNamed } from "../gateway/desk.ts";
+import type { Asker, JudgedAsker, OpenedPeer, PeerDesk, PeerNamed } from "../gateway/desk.ts";
 import type { AddressBook } from "./address-limits.ts";
 import { sendProblem } from "./problem.ts";
 
@@ -37,11 +37,11 @@ export async function addWebRtc(app: FastifyInstance, parts: WebRtcParts): Promi
       reply.headers(FOR_ANY_PAGE);
       done();
     });
-    scope.setErrorHandler(
-      (error: { readonly code?: string; readonly statusCode?: number }, _request, reply) =>
-        sendProblem(reply, faultOf(error)),
-    );
     const routes = new WebRtcRoutes(parts);
+    scope.setErrorHandler(
+      async (error: { readonly code?: string; readonly statusCode?: number }, request, reply) =>
+        await routes.unread(faultOf(error), request, reply),
+    );
     for (const way of ["whip", "whep"] as const) {
       const url = `/webrtc/${way}`;
       scope.post(url, (request, reply) => routes.open(way, request, reply));
@@ -75,19 +75,21 @@ class WebRtcRoutes {
   async open(way: "whip" | "whep", request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const { unready } = this.#parts;
     const desk = this.#parts.desk();
-    const asked = this.#asked(request);
-    if (!asked.ok) return sendProblem(reply, asked.fault);
+    const abandoned = new AbortController();
+    reply.raw.once("close", () => abandoned.abort());
+    const shown = this.#shown(request);
+    if (!shown.ok) return sendProblem(reply, shown.fault);
     const stopping = unready();
     if (stopping !== undefined) return sendProblem(reply, refuse("draining", stopping).fault);
     const off = desk.unavailable();
     if (off !== undefined) return sendProblem(reply, off);
+    const asked = await desk.judge(shown.value);
+    if (!asked.ok) return sendProblem(reply, asked.fault);
     const to = calledAgent(request);
     if (!to.ok) return sendProblem(reply, to.fault);
     if (!isOfType(request, SDP)) return sendProblem(reply, notOf(SDP));
     const offer = readOffer(String(request.body ?? ""));
     if (!offer.ok) return sendProblem(reply, offer.fault);
-    const abandoned = new AbortController();
-    reply.raw.once("close", () => abandoned.abort());
     const opened = await desk.open({
       ...{ way, asker: asked.value, offer: offer.value, abandoned: abandoned.signal },
       ...(to.value === undefined ? {} : { to: to.value }),
@@ -106,7 +108,7 @@ class WebRtcRoutes {
   }
 
   async patch(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const asked = this.#asked(request);
+    const asked = await this.#asked(request);
     if (!asked.ok) return sendProblem(reply, asked.fault);
     const peer = peerOf(request, asked.value);
     const body = String(request.body ?? "");
@@ -129,7 +131,7 @@ class WebRtcRoutes {
   }
 
   async close(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    const asked = this.#asked(request);
+    const asked = await this.#asked(request);
     if (!asked.ok) return sendProblem(reply, asked.fault);
     const closed = await this.#parts.desk().close(peerOf(request, asked.value));
     // Whoever asks twice asks for nothing else than once.
@@ -137,8 +139,20 @@ class WebRtcRoutes {
     return reply.code(200).send();
   }
 
-  /** Who asks, where it is not too often: who shows nothing is told so before anything else is looked at. */
-  #asked(request: FastifyRequest): Result<Asker> {
+  /** Its body was not read, for this fault: that is for who shows a token that holds. */
+  async unread(fault: Fault, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const asked = fault.code === "server-error" ? undefined : await this.#asked(request);
+    return sendProblem(reply, asked?.ok === false ? asked.fault : fault);
+  }
+
+  /** Who asks: who shows nothing that holds is told so before anything else of the request is looked at. */
+  async #asked(request: FastifyRequest): Promise<Result<JudgedAsker>> {
+    const shown = this.#shown(request);
+    return shown.ok ? await this.#parts.desk().judge(shown.value) : shown;
+  }
+
+  /** What the request shows, where its address does not ask too often. */
+  #shown(request: FastifyRequest): Result<Asker> {
     const allowed = this.#parts.addresses.takeUpgrade(request.socket.remoteAddress);
     if (!allowed.ok) return allowed;
     const [, token] = BEARER.exec(request.headers.authorization ?? "") ?? [];
@@ -181,7 +195,7 @@ function calledAgent(request: FastifyRequest): Result<string | undefined> {
   return refuse("field-invalid", "`to` is an Agent-ID: 64 hex digits.", "query.to");
 }
 
-function peerOf(request: FastifyRequest, asker: Asker): PeerNamed {
+function peerOf(request: FastifyRequest, asker: JudgedAsker): PeerNamed {
   return { id: (request.params as { readonly id: string }).id, asker };
 }
 

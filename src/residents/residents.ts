@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
@@ -7,7 +6,7 @@ import { type Agent, type AgentIdentity, createIdentity, nodePlatform } from "..
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer } from "../../codecs/signer.ts";
-import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
+import { keptIdentity, type LoadedIdentity } from "../../platform/node/identity-file.ts";
 import type { Connection, ConnectionHandlers } from "../../sfu/carrier.ts";
 import { forgottenMark } from "../../signaling/forgotten.ts";
 import { agentOf } from "../../signaling/gateway.ts";
@@ -56,9 +55,8 @@ export async function residentIdentities(
 ): Promise<ReadonlyMap<ResidentKind, LoadedIdentity>> {
   const identities = new Map<ResidentKind, LoadedIdentity>();
   for (const kind of KINDS) {
-    const path = join(folder, `resident-${kind}.json`);
-    if (!existsSync(path)) await saveIdentity(path, createIdentity({ name: NAMES[kind] }, server).file);
-    identities.set(kind, await loadIdentity(path));
+    const make = () => createIdentity({ name: NAMES[kind] }, server).file;
+    identities.set(kind, await keptIdentity(join(folder, `resident-${kind}.json`), make));
   }
   return identities;
 }

@@ -3,7 +3,6 @@ import type { ArrivedPiece } from "../../codecs/unit-stream.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
-import type { HopEstimate } from "../../sfu/congestion/media-hop.ts";
 import type { PieceSource } from "../../sfu/congestion/piece-turns.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
@@ -16,6 +15,7 @@ import {
 import type { Relay } from "../../sfu/relay.ts";
 import type { Egress, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { UnitWriter } from "../../sfu/unit-writer.ts";
+import { hasRoom, isLittleTried } from "../../sfu/untried-way.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
 import { ItemPaces, type PacedFlow } from "./item-paces.ts";
@@ -248,11 +248,10 @@ export class MediaLegs {
       return { bitsPerSecond: Number.POSITIVE_INFINITY, limited: true };
     let voices = 0;
     for (const { video } of server.heard.values()) if (video === undefined) voices += 1;
-    const isCalm = estimate.lossShare < CALM_LOSS;
     const { bitsPerSecond, behind = bitsPerSecond } = estimate;
     return {
       bitsPerSecond: Math.max(0, Math.min(bitsPerSecond, behind) - voices * VOICE_BITS),
-      limited: isUntried(estimate) && isCalm && behind >= bitsPerSecond,
+      limited: hasRoom(estimate) && behind >= bitsPerSecond,
     };
   }
 
@@ -416,7 +415,7 @@ export class MediaLegs {
         const estimate = this.#flows.get(connection)?.get(flow)?.server.leg.estimate;
         if (estimate === undefined) continue;
         const { bitsPerSecond, behind = Number.POSITIVE_INFINITY } = estimate;
-        const isUnknown = hasPictures && bitsPerSecond < LITTLE_TRIED && isUntried(estimate);
+        const isUnknown = hasPictures && isLittleTried(estimate);
         const takes = Math.min(behind, isUnknown ? Number.POSITIVE_INFINITY : bitsPerSecond);
         if (takes !== Number.POSITIVE_INFINITY) least = Math.min(least ?? takes, takes);
       }
@@ -482,16 +481,5 @@ export class MediaLegs {
   }
 }
 
-/** Bits a second below which a way that has room to spare was not tried: a little more than a leg begins with. */
-const LITTLE_TRIED = 350_000;
-
-/** Less is offered than the way is known to take, and nothing waits on it: it may take more. */
-function isUntried({ limited, queueDelay }: HopEstimate): boolean {
-  return limited && queueDelay < CALM_QUEUE;
-}
-
-/** Up to here, milliseconds and share of packets, a way is not full. */
-const CALM_QUEUE = 30;
-const CALM_LOSS = 0.02;
 /** Who reports, for a server: it is no source of the session's. */
 const SERVER_SSRC = 0;

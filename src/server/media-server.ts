@@ -57,6 +57,7 @@ export class MediaServer {
   readonly agentId: string;
   readonly #driver: Driver;
   readonly #tokens: TokenJudge;
+  readonly #switchboard: Switchboard;
   #isDraining = false;
   readonly #drained = Promise.withResolvers<void>();
 
@@ -89,6 +90,7 @@ export class MediaServer {
         events.log("warn", "token-keys-not-fetched", { issuer, error: String(error) }),
     });
     this.#tokens = tokens;
+    this.#switchboard = switchboard;
     this.#driver = new Driver({
       switchboard,
       judgeToken: (request, origins, connection) => tokens.judge(request, origins, connection),
@@ -162,6 +164,11 @@ export class MediaServer {
    */
   judgeToken(token: string, origins: readonly string[]): Promise<Result<AccessGrant>> {
     return this.#tokens.judgeToken(token, origins, BESIDE_CONNECTIONS);
+  }
+
+  /** The name by which an agent's owner is counted; `undefined` for an agent that is not known here. */
+  ownerOf(agentId: string): string | undefined {
+    return this.#switchboard.ownerOf(agentId);
   }
 
   /** Takes no new calls, ends what is up after `grace` ms, and resolves when every connection was told to close. */

@@ -1,7 +1,6 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createAccessToken, createIdentity } from "../../agent/node.ts";
-import { type LoadedIdentity, loadIdentity, saveIdentity } from "../../platform/node/identity-file.ts";
+import { keptIdentity, type LoadedIdentity } from "../../platform/node/identity-file.ts";
 import {
   givenCertificate,
   type ServerCertificate,
@@ -15,18 +14,14 @@ export const SERVER_IDENTITY_FILE = "server-identity.json";
 
 /** The identity in the data folder; on the first start the server makes itself one that it vouches for. */
 export async function serverIdentity(config: ServerConfig): Promise<LoadedIdentity> {
-  const path = join(config.dataFolder, SERVER_IDENTITY_FILE);
-  if (!existsSync(path)) {
-    const { file } = createIdentity({
-      name: config.name,
-      archetype: "orchestrator",
-      scope: config.policyScope,
-      methods: ["DISCOVER", "DESCRIBE", "ESTABLISH", "CONFIRM", "TERMINATE", "SUBSCRIBE", "NOTIFY", "QUERY"],
-      capabilities: ["media-relay"],
-    });
-    await saveIdentity(path, file);
-  }
-  return await loadIdentity(path);
+  const fields = {
+    name: config.name,
+    archetype: "orchestrator",
+    scope: config.policyScope,
+    methods: ["DISCOVER", "DESCRIBE", "ESTABLISH", "CONFIRM", "TERMINATE", "SUBSCRIBE", "NOTIFY", "QUERY"],
+    capabilities: ["media-relay"],
+  } as const;
+  return await keptIdentity(join(config.dataFolder, SERVER_IDENTITY_FILE), () => createIdentity(fields).file);
 }
 
 /** An access token by which the server lets one of its residents do whatever its documents say. */

@@ -32,7 +32,7 @@ import { createPinoLog } from "./pino-log.ts";
 import { writeRunningFile } from "./running-file.ts";
 import { openSharedFolder } from "./shared-folder.ts";
 import { type RunningServer, UpServer } from "./up-server.ts";
-import { openDesk, openWebRtc } from "./webrtc.ts";
+import { factsOf, openDesk, openWebRtc } from "./webrtc.ts";
 
 export type { RunningServer } from "./up-server.ts";
 
@@ -187,7 +187,10 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
       ...(webSocketUrl === undefined ? {} : { websocket_url: webSocketUrl }),
     }),
   );
-  const up = new UpServer({ config, agentId, certificate, listeners, media, over, events, clock });
+  const up = new UpServer({
+    ...{ config, agentId, certificate, listeners, media, over, events, clock },
+    webRtc: factsOf(webrtc),
+  });
   up.own(opened.move());
   return up;
 }

@@ -7,6 +7,7 @@ import type { Ending } from "./ending.ts";
 import type { EventLog } from "./event-log.ts";
 import type { Listeners } from "./listeners.ts";
 import type { MediaServer } from "./media-server.ts";
+import type { WebRtcFacts } from "./webrtc.ts";
 
 /** A server that is up. */
 export interface RunningServer {
@@ -23,6 +24,8 @@ export interface RunningServer {
   readonly webSocketUrl: string | undefined;
   /** Where AGTP over TLS is, `agtp://127.0.0.1:4480`; `undefined` with `tcpPort: "off"`. */
   readonly agtpUrl: string | undefined;
+  /** Where WebRTC peers are taken: the UDP and TCP port of each media worker that may run, 0 for a free one. Else why not, and how to turn it on. */
+  readonly webRtc: WebRtcFacts;
   /** Every origin that agents may dial. */
   readonly origins: readonly string[];
   /** SHA-256 of the certificate, 64 hex digits: what agents are given to trust. */
@@ -51,6 +54,7 @@ export class UpServer implements RunningServer {
   readonly httpUrl: string | undefined;
   readonly webSocketUrl: string | undefined;
   readonly agtpUrl: string | undefined;
+  readonly webRtc: WebRtcFacts;
   readonly origins: readonly string[];
   readonly certificateHash: string;
   readonly certificateNotAfter: number;
@@ -69,6 +73,7 @@ export class UpServer implements RunningServer {
     readonly agentId: string;
     readonly certificate: ServerCertificate;
     readonly listeners: Listeners;
+    readonly webRtc: WebRtcFacts;
     readonly media: MediaServer;
     readonly over: Ending;
     readonly events: EventLog;
@@ -81,6 +86,7 @@ export class UpServer implements RunningServer {
     this.httpUrl = listeners.httpUrl;
     this.webSocketUrl = listeners.webSocketUrl;
     this.agtpUrl = listeners.agtpUrl;
+    this.webRtc = parts.webRtc;
     this.certificateHash = encodeHex(parts.certificate.hash);
     this.certificateNotAfter = parts.certificate.notAfter;
     this.config = parts.config;

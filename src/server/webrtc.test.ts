@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
-import { DEFAULT_SERVER_CONFIG } from "../config.ts";
+import { DEFAULT_SERVER_CONFIG, type ServerConfig } from "../config.ts";
 import type { EventLog } from "./event-log.ts";
-import { openWebRtc, webrtcPortOf } from "./webrtc.ts";
+import { factsOf, openWebRtc, webrtcPortOf } from "./webrtc.ts";
 
 describe("the WebRTC carrier", () => {
   it("starts no process before the first peer", async () => {
@@ -16,7 +16,9 @@ describe("the WebRTC carrier", () => {
   });
 
   it("is off when it is switched off", async () => {
-    expect((await open("off")).carrier.off).toMatch(/switched off/);
+    const { carrier } = await open("off");
+    expect(carrier.off).toMatch(/switched off/);
+    expect(factsOf(carrier)).toEqual({ off: carrier.off });
   });
 
   it("is off without a worker, and says why and how to turn it on", async () => {
@@ -31,6 +33,13 @@ describe("the WebRTC carrier", () => {
     await expect(open("on")).rejects.toMatchObject({ code: "webrtc-unavailable" });
   });
 
+  it("has a port for each worker that may run, from the first one's on, or free ones", async () => {
+    const free = await open("auto", { webrtcWorkers: 3 });
+    expect(factsOf(free.carrier)).toEqual({ ports: [0, 0, 0] });
+    const set = await open("auto", { webrtcWorkers: 2, webrtcPort: 5_004 });
+    expect(factsOf(set.carrier)).toEqual({ ports: [5_004, 5_005] });
+  });
+
   it("listens near the port of AGTP, and on free ports where that is free", () => {
     expect(webrtcPortOf(DEFAULT_SERVER_CONFIG)).toBe(4490);
     expect(webrtcPortOf({ ...DEFAULT_SERVER_CONFIG, port: 0 })).toBe(0);
@@ -38,10 +47,11 @@ describe("the WebRTC carrier", () => {
   });
 });
 
-async function open(webrtc: "on" | "off" | "auto") {
+async function open(webrtc: "on" | "off" | "auto", settings: Partial<ServerConfig> = {}) {
   const logged: string[] = [];
   const events: EventLog = { log: (_level, event) => logged.push(event) };
-  const carrier = await openWebRtc({ ...DEFAULT_SERVER_CONFIG, webrtc, webrtcPort: 0 }, events);
+  const config = { ...DEFAULT_SERVER_CONFIG, webrtc, webrtcPort: 0, ...settings };
+  const carrier = await openWebRtc(config, events);
   onTestFinished(() => carrier.workers?.close());
   return { carrier, logged };
 }

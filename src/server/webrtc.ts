@@ -21,6 +21,15 @@ export type WebRtcCarrier =
   | { readonly workers: MediaWorkers; readonly off?: never }
   | { readonly workers?: never; readonly off: string };
 
+/** What is told of the carrier: the UDP and TCP port of each worker that may run, 0 for a free one; or why there is none, and how to turn it on. */
+export type WebRtcFacts =
+  | { readonly ports: readonly number[]; readonly off?: never }
+  | { readonly ports?: never; readonly off: string };
+
+export function factsOf({ workers, off }: WebRtcCarrier): WebRtcFacts {
+  return workers === undefined ? { off } : { ports: workers.ports };
+}
+
 /**
  * Looks for the media worker, as the configuration asks. With `auto` none is started before the first peer comes; with `on` one is up, or
  * this throws `webrtc-unavailable` or `port-taken`.
@@ -85,6 +94,7 @@ export async function openDesk(
     ...{ workers, clock, random, report },
     gatewayId: identity.agentId,
     judge: (token, origins) => media().judgeToken(token, origins),
+    ownerOf: (agentId) => media().ownerOf(agentId),
     connect: (options) =>
       connectGateway({
         ...{ identity, clock, report, signatures, serverId: server.identity.agentId },

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { encodeSenderReport } from "../../codecs/rtcp-report.ts";
 import type { RtpPacket } from "../../codecs/rtp-packet.ts";
+import { startUdpEmulator } from "../../src/emulation/udp-emulator.ts";
 import { MAX_WAITING_BYTES } from "../../transports/webrtc/data-outlet.ts";
 import type { MediaKind } from "../../transports/webrtc/description.ts";
 import type { CaptureReport } from "../../transports/webrtc/peer-incoming.ts";
@@ -224,6 +225,57 @@ describe("a peer on werift", () => {
   });
 });
 
+it.each([
+  { name: "chromium-both", repeats: true },
+  { name: "firefox", repeats: true },
+  { name: "obs-av1", repeats: true },
+  { name: "werift-both", repeats: false },
+] as const)(
+  "what $name asks for again goes as rtx under the number that it named: $repeats",
+  async (peer) => {
+    const offer = readFileSync(new URL(`../vectors/sdp/${peer.name}-offer.sdp`, import.meta.url), "utf8");
+    const both = offer.replaceAll("a=sendonly", "a=sendrecv");
+    const answered = await answerPeer(workers, both, {});
+    closing.push(() => answered.peer.close("done"));
+    // A stream under a number that no description names is refused as it is opened.
+    const [encoding] = answered.outgoing.get("video")?.sends.encodings ?? [];
+    expect(encoding?.rtx !== undefined).toBe(peer.repeats);
+    expect(answered.answer.includes(`ssrc-group:FID ${encoding?.ssrc} ${encoding?.rtx?.ssrc}`)).toBe(
+      peer.repeats,
+    );
+  },
+);
+
+it("pictures that are lost on the way are asked for and come again", async () => {
+  const foreign = new WeriftPeer({ video: "recvonly" });
+  closing.push(() => foreign.close());
+  const answered = await answerPeer(workers, await foreign.offer(), {});
+  closing.push(() => answered.peer.close("done"));
+  const { host, port } = placeOf(answered.answer);
+  const emulator = await startUdpEmulator({
+    ...{ target: `${host}:${port}`, seed: 5 },
+    ...{ toServer: { delay: 2 }, toClient: { delay: 2 } },
+  });
+  closing.push(() => emulator.close());
+  await foreign.accept(ledThrough(answered.answer, emulator.address));
+  await foreign.connected();
+  const way = answered.outgoing.get("video");
+  if (way === undefined) throw new Error("no way for pictures");
+  emulator.change({ toServer: { delay: 2 }, toClient: { delay: 2, loss: 0.1, burst: 2 } });
+  const { payloadType, ssrc } = way;
+  for (let index = 0; index < PICTURES; index += 1) {
+    const payload = Buffer.concat([VP8_DESCRIPTOR, vp8Frame(index === 0, 100), Buffer.of(index)]);
+    const numbers = { sequence: 100 + index, timestamp: 1_800 * index, marker: true };
+    way.write(rtpPacket({ ssrc, payloadType, ...numbers, payload }));
+    await pause(10);
+  }
+  const seen = () => new Set(foreign.heard.video.map(({ payload }) => payload.at(-1)));
+  // What follows the last one shows that it is missing.
+  await until("every picture", () => seen().size >= PICTURES - 3);
+  expect(emulator.toClient.lost).toBeGreaterThan(3);
+  expect((await way.stats()).packetsRepeated).toBeGreaterThan(3);
+});
+
 it("leaves no worker behind when the process that has it is killed", async () => {
   const owner = spawn(process.execPath, [OWNER], { stdio: ["ignore", "pipe", "inherit"] });
   closing.push(() => void owner.kill("SIGKILL"));
@@ -234,6 +286,24 @@ it("leaves no worker behind when the process that has it is killed", async () =>
   owner.kill("SIGKILL");
   await until("the worker's end", () => !isRunning(pid));
 });
+
+const PICTURES = 120;
+
+/** Where the first candidate for UDP of a description is. */
+function placeOf(description: string): { readonly host: string; readonly port: string } {
+  const [, host = "", port = ""] = CANDIDATE.exec(description) ?? [];
+  return { host, port };
+}
+
+/** The description with its candidates for UDP somewhere else, and none for TCP. */
+function ledThrough(description: string, place: string): string {
+  const lines = description.split("\r\n").filter((line) => !/^a=candidate:\S+ 1 tcp /i.test(line));
+  return lines
+    .map((line) => line.replace(/^(a=candidate:\S+ 1 udp \d+) \S+ \d+/i, `$1 ${place.replace(":", " ")}`))
+    .join("\r\n");
+}
+
+const CANDIDATE = /^a=candidate:\S+ 1 udp \d+ (\S+) (\d+)/im;
 
 /** Nothing but that a frame begins here (RFC 7741). */
 const VP8_DESCRIPTOR = Buffer.from([0x10]);

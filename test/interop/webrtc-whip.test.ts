@@ -1,6 +1,8 @@
 /** A peer that knows nothing but WHIP, in a call with an agent by QUIC: what it says is heard there, byte for byte. */
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Call } from "../../agent/node.ts";
+import { readRecord } from "../../signaling/attribution.ts";
+import { must } from "../signed-call.ts";
 import { until, within } from "../waiting.ts";
 import { DataChannelPeer } from "../webrtc/data-channel-peer.ts";
 import { PeerServer } from "../webrtc/peer-server.ts";
@@ -36,4 +38,32 @@ it("a publisher calls an agent, which hears every packet of it, and hangs up by 
   expect((await site.about(taken, "DELETE")).status).toBe(200);
   expect((await within("the end", call.ended)).reason).toBe("peer-closed");
   expect((await site.about(taken, "DELETE")).status).toBe(200);
+});
+
+it("the gateway takes part under its own name, for the token's agent, whatever else HTTP says, and the call's records come to an end", async () => {
+  const ada = await site.known("Ada");
+  const bob = await site.online("Bob");
+  const carol = await site.known("Carol");
+  const answered = Promise.withResolvers<Call>();
+  bob.onCall((incoming) => incoming.accept({ voices: "encoded" }).then(answered.resolve, answered.reject));
+  await using peer = new DataChannelPeer({ audio: "sendonly" });
+  const claims = { "agent-id": carol.agentId, "owner-id": "carol", "allow-rcns": "true" };
+  const taken = await site.open("whip", site.tokenOf(ada), peer, bob.id, claims);
+  const call = await within("the call", answered.promise);
+  const { agentId: gateway } = call.peer;
+  expect([ada.agentId, bob.id, carol.agentId, site.server.agentId]).not.toContain(gateway);
+  expect(call.peer.gateway).toMatchObject({ agentId: gateway, subject: ada.agentId, issuer: ada.agentId });
+  expect((await site.about(taken, "DELETE")).status).toBe(200);
+  await within("the end", call.ended);
+  let records = await call.records();
+  await until("the last record", async () => {
+    records = await call.records();
+    return records.some(({ reason }) => reason === "peer-closed");
+  });
+  const named = records.map(({ jws }) => {
+    const { counterparty_agent_id: agent, extra } = must(readRecord(jws));
+    return [agent, extra?.gateway];
+  });
+  expect(named).toContainEqual([ada.agentId, gateway]);
+  expect(named.flat()).not.toContain(carol.agentId);
 });

@@ -84,6 +84,52 @@ describe("a listener by WHEP hears a publisher by WHIP", () => {
   });
 });
 
+describe("a listener by WHEP that would misread what it is sent", () => {
+  it.each([
+    { who: "the publisher", isCalling: true },
+    { who: "nobody, and is called", isCalling: false },
+  ])("is offered to, answers by PATCH, and hears the publisher: it calls $who", async ({ isCalling }) => {
+    const [ada, bob] = [await site.known("Ada"), await site.known("Bob")];
+    await using publisher = new DataChannelPeer({ audio: "sendonly" });
+    await using listener = new WeriftPeer({ audio: "recvonly", channels: CHANNELS, misreads: true });
+    if (isCalling) {
+      await site.open("whip", site.tokenOf(ada), publisher);
+      await until("the publisher is online", () => site.isOnline(ada.agentId));
+    }
+    const token = site.tokenOf(bob);
+    const countered = await site.ask(
+      "whep",
+      token,
+      await listener.offer(),
+      isCalling ? ada.agentId : undefined,
+    );
+    expect([countered.status, countered.headers.get("content-type")]).toEqual([406, "application/sdp"]);
+    expect(countered.headers.get("accept-patch")).toContain("application/sdp");
+    const offer = await countered.text();
+    expect(offer).toMatch(/^a=setup:actpass/m);
+    const location = countered.headers.get("location") ?? "";
+    const peer = { token, location, iceTag: countered.headers.get("etag") ?? "" };
+    const sdp = { "content-type": "application/sdp" };
+    const garbage = await site.about(peer, "PATCH", sdp, "v=0\r\n");
+    expect([garbage.status, (await garbage.json()).code]).toEqual([400, "sdp-malformed"]);
+    const answered = await site.about(peer, "PATCH", sdp, await listener.answer(offer));
+    expect(answered.status, await answered.text()).toBe(204);
+    await listener.connected();
+    if (!isCalling) {
+      await until("the listener is online", () => site.isOnline(bob.agentId));
+      await site.open("whip", site.tokenOf(ada), publisher, bob.agentId);
+    }
+    await until("the call", () => notices(listener).some(({ state }) => state === "up"));
+    await publisher.speak(WORDS);
+    await until("all of it", () => listener.heard.audio.length >= WORDS.length);
+    expect(numbers(listener.heard.audio.map(({ payload }) => payload))).toEqual(numbers(WORDS));
+    const again = await site.about(peer, "PATCH", sdp, "v=0\r\n");
+    expect([again.status, (await again.json()).code]).toEqual([409, "session-state-conflict"]);
+    await site.about(peer, "DELETE");
+    await publisher.ended();
+  });
+});
+
 it("Debian's simple-whip-client publishes into a call, and a listener on werift hears its tone", async () => {
   const [ada, bob] = [await site.known("Ada"), await site.known("Bob")];
   await using listener = new WeriftPeer({ audio: "recvonly", channels: CHANNELS });

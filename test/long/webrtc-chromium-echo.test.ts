@@ -1,4 +1,4 @@
-/** Chromium by WebRTC calls an agent by QUIC that says back what it hears and shows back what it sees. */
+/** Chromium by WebRTC calls an agent by QUIC that says back what it hears and shows back what it sees: on a clean network, and through losses in bursts. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vites
 import type { Agent, Call } from "../../agent/node.ts";
 import { encodeWav } from "../../codecs/wav.ts";
 import { systemClock } from "../../platform/node/clock.ts";
+import { type LinkConditions, PRESETS } from "../../src/emulation/link.ts";
+import { startUdpEmulator, type UdpEmulator } from "../../src/emulation/udp-emulator.ts";
 import { echo } from "../../src/residents/echo.ts";
 import { Mouth } from "../../src/residents/mouth.ts";
 import { type Chromium, startChromium } from "../browser/chromium.ts";
@@ -23,6 +25,10 @@ const SPOKEN_S = 2;
 const HEARD_S = 1.4;
 /** In bursts, what is made up for what was lost may fade as well. */
 const HEARD_IN_BURSTS_S = 0.8;
+/** Longest that the picture may stand, ms: the camera makes one every 50, and the machine may have much else to do. */
+const LONGEST_GAP_MS = 1_000;
+const CLEAN: LinkConditions = { delay: 5 };
+const BURSTS = PRESETS["lossy-wifi"];
 
 const folder = mkdtempSync(join(tmpdir(), "parley-chromium-echo-"));
 let served: ModulePage;
@@ -93,10 +99,11 @@ function microphone(): string {
 }
 
 /** A page in a call with Echo, whose picture has come back. */
-async function call(): Promise<{ page: Page; ear: Ear }> {
+async function call(emulator?: (sdp: string) => Promise<string>): Promise<{ page: Page; ear: Ear }> {
   const page = await browser.open(served.url);
   onTestFinished(() => page.close());
   await page.waitForSelector("body[data-ready]");
+  if (emulator !== undefined) await page.exposeFunction("leadDescription", emulator);
   const before = taken.length;
   const { certificateHash, url } = site.server;
   const asked = { url, hash: certificateHash, callee: echoing.id };
@@ -162,4 +169,76 @@ describe("on a clean network", () => {
     expectTone(back, HEARD_S);
     await hangUp(page, ear);
   });
+
+  it("VP8 goes to Echo by QUIC and back, every picture is decoded and none stands", async () => {
+    const { page, ear } = await call();
+    expect(ear.call.video?.codec).toBe("vp8");
+    const watched = await watch(page, 10_000);
+    const { seen, shown, longestGap } = watched;
+    // Nothing is lost or left out: what is seen goes by the key frame of the beginning.
+    expect(seen).toMatchObject({ packetsLost: 0, framesDropped: 0, keyFramesDecoded: 0, pliCount: 0 });
+    expect(shown).toMatchObject({ keyFramesEncoded: 0, pliCount: 0 });
+    expect(seen.framesDecoded).toBeGreaterThan(100);
+    // What is under way at the beginning and at the end of the look.
+    expect(Math.abs(seen.framesDecoded - shown.framesEncoded)).toBeLessThanOrEqual(4);
+    expect(longestGap).toBeLessThan(LONGEST_GAP_MS);
+    await hangUp(page, ear);
+  });
+});
+
+/** The way between a page and the media worker, which a test makes worse and better. */
+async function emulatedWay(seed: number) {
+  let emulator: UdpEmulator | undefined;
+  onTestFinished(async () => await emulator?.close());
+  return {
+    get emulator(): UdpEmulator {
+      if (emulator === undefined) throw new Error("No description was led.");
+      return emulator;
+    },
+    lead: async (sdp: string): Promise<string> => {
+      const [, host, port] = CANDIDATE.exec(sdp) ?? [];
+      emulator ??= await startUdpEmulator({
+        target: `${host}:${port}`,
+        ...{ toServer: CLEAN, toClient: CLEAN, seed },
+      });
+      const place = emulator.address.replace(":", " ");
+      const lines = sdp.split("\r\n").filter((line) => !/^a=candidate:\S+ 1 tcp /i.test(line));
+      return lines
+        .map((line) => line.replace(/^(a=candidate:\S+ 1 udp \d+) \S+ \d+/i, `$1 ${place}`))
+        .join("\r\n");
+    },
+  };
+}
+const CANDIDATE = /^a=candidate:\S+ 1 udp \d+ (\S+) (\d+)/im;
+
+it("5 % lost in bursts both ways: the picture is decoded in them, is fluent 2 s after, and the voice is heard in them and after", async () => {
+  const way = await emulatedWay(7);
+  const { page, ear } = await call(way.lead);
+  const { emulator } = way;
+  emulator.change({ toServer: BURSTS, toClient: BURSTS });
+  const before = { toServer: emulator.toServer.lost, toClient: emulator.toClient.lost };
+  const talking = talk(page, ear);
+  const during = [await watch(page, 2_000), await watch(page, 2_000), await watch(page, 2_000)];
+  const measure = await talking;
+  emulator.change({ toServer: CLEAN, toClient: CLEAN });
+  const lost = {
+    toServer: emulator.toServer.lost - before.toServer,
+    toClient: emulator.toClient.lost - before.toClient,
+  };
+  await pause(2_000);
+  const after = await watch(page, 4_000);
+  const measureAfter = await talk(page, ear);
+  expect(Math.min(lost.toServer, lost.toClient)).toBeGreaterThan(3);
+  // What is lost comes again when it is asked for: the picture goes on, of 40 in each 2 s.
+  for (const { seen } of during) expect(seen.framesDecoded).toBeGreaterThan(10);
+  expect(during.reduce((sum, { seen }) => sum + seen.framesDecoded, 0)).toBeGreaterThan(60);
+  const asked = during.map(({ seen, shown }) => [seen, shown].map((one) => one.nackCount + one.pliCount));
+  expect(asked.flat().reduce((sum, count) => sum + count)).toBeGreaterThan(0);
+  expect(after.seen).toMatchObject({ packetsLost: 0 });
+  expect(after.longestGap).toBeLessThan(LONGEST_GAP_MS);
+  expect(after.seen.framesDecoded).toBeGreaterThan(40);
+  const [inBursts, clean] = [measure(), measureAfter()];
+  for (const tone of [inBursts.there, inBursts.back]) expectTone(tone, HEARD_IN_BURSTS_S);
+  for (const tone of [clean.there, clean.back]) expectTone(tone, HEARD_S);
+  await hangUp(page, ear);
 });

@@ -210,6 +210,56 @@ describe("the time of an encoded voice's source", () => {
   });
 });
 
+describe("an encoded voice beyond what was agreed", () => {
+  /** Opus of 20 ms each, of so many bits a second. */
+  const large = (seconds: number, bitsPerSecond: number) =>
+    Array.from({ length: seconds * 50 }, () => {
+      const payload = new Uint8Array(bitsPerSecond / 400).fill(1);
+      payload[0] = 0x78;
+      return payload;
+    });
+  const count = (fates: readonly string[], fate: string) => fates.filter((one) => one === fate).length;
+
+  it("is left out before it is signed, and the rest is heard: the server refuses nothing", async () => {
+    const world = new World();
+    const pair = await passing(world);
+    const refused: unknown[] = [];
+    pair.call.on("frames-refused", (event) => refused.push(event));
+    const heard = new HeardFrames(world, pair.answered);
+    const id = pair.call.streams.find(({ modality }) => modality === "audio")?.id ?? -1;
+    await world.during(pair.call.propose({ streams: [{ stream: id, bitrate: 16_000 }] }));
+    const fates = await world.during(stream(world, pair.call, large(6, 300_000)));
+    await world.clock.advance(500);
+    expect(new Set(fates)).toEqual(new Set(["sent", "rate"]));
+    expect(count(fates, "rate")).toBeGreaterThan(100);
+    expect(count(fates, "sent")).toBeGreaterThan(50);
+    expect(pair.call.voice?.stats().sent?.dropped.rate).toBe(count(fates, "rate"));
+    expect(refused).toEqual([]);
+    expect(heard.frames).toHaveLength(count(fates, "sent"));
+    const usual = await world.during(
+      stream(world, pair.call, large(4, 16_000), { timestamp: 4_294_900_000 + 310 * 960 }),
+    );
+    expect(new Set(usual.slice(50)), "within it nothing is").toEqual(new Set(["sent"]));
+    expect(await verdict(world, pair)).toEqual([count(fates, "sent") + count(usual, "sent")]);
+    expect(world.reported).toEqual([]);
+  });
+
+  it("comes on less frames than are agreed on: more a second are left out, too", async () => {
+    const world = new World();
+    const pair = await passing(world);
+    const refused: unknown[] = [];
+    pair.call.on("frames-refused", (event) => refused.push(event));
+    const fates: unknown[] = [];
+    for (const [index, payload] of large(10, 8_000).entries()) {
+      await world.clock.advance(8);
+      fates.push(pair.call.voice?.send({ payload, timestamp: index * 960 }));
+    }
+    await world.clock.advance(500);
+    expect(new Set(fates)).toEqual(new Set(["sent", "rate"]));
+    expect(refused).toEqual([]);
+  });
+});
+
 describe("what ends or stops an encoded voice", () => {
   it("an interrupt: what was said before is refused by its epoch, and what follows begins a turn", async () => {
     const way = () => new Link({ delay: 60, jitter: 0 }, new SeededRandom(1));

@@ -1,8 +1,11 @@
 /** Calls in which a gateway speaks for an agent: what it signs, what the other end is told, and what the evidence says of it. */
 import { describe, expect, it } from "vitest";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
+import { createIdentity } from "../../agent/node.ts";
 import { readRecord } from "../../signaling/attribution.ts";
 import { must } from "../signed-call.ts";
+import { vp8Frame } from "../vp8-frame.ts";
+import { stream } from "./encoded-source.ts";
 import { FINGERPRINT, GatewayScene } from "./gateway-scene.ts";
 import { connected, type Pair, Recording, refusal, say } from "./talking.ts";
 
@@ -202,6 +205,80 @@ describe("a gateway calls for an agent", () => {
     );
     expect(mine.id).toBe(theirs.id);
     expect(new Set([mine.leg, theirs.leg])).toEqual(new Set([0, 1]));
+    expect(world.reported).toEqual([]);
+  });
+});
+
+it("a server counts an owner by its name and by who vouches for it", async () => {
+  const { world } = new GatewayScene();
+  const owned = async (name: string, owner: string) =>
+    (await world.agent(name, { identity: world.identity({ name, owner }) })).id;
+  const [desk, phone, other] = [
+    await owned("Desk", "ann"),
+    await owned("Phone", "ann"),
+    await owned("Bob", "bob"),
+  ];
+  const { identity } = createIdentity({ name: "Eve", owner: "ann" });
+  const claimed = (await world.agent("Eve", { identity })).id;
+  const ann = world.server.ownerOf(desk);
+  expect(world.server.ownerOf(phone)).toBe(ann);
+  expect(new Set([desk, other, claimed].map((id) => world.server.ownerOf(id))).size).toBe(3);
+  expect(world.server.ownerOf("00".repeat(32))).toBeUndefined();
+});
+
+describe("a token with a cap", () => {
+  it("holds the gateway to it: what its peer says beyond it is left out before it is signed", async () => {
+    const scene = new GatewayScene();
+    const { world } = scene;
+    const bob = await scene.known("Bob");
+    const capped = "communication:audio:*, communication:limit:bitrate-bps:24000";
+    const leg = await scene.online(scene.shown(bob, { scope: capped }));
+    const ada = await world.agent("Ada");
+    const { call, answered } = await connected(world, ada, leg, accepting, { voices: "encoded" });
+    const refused: unknown[] = [];
+    answered.on("frames-refused", (event) => refused.push(event));
+    const heard = new Recording(call);
+    const payloads = Array.from({ length: 300 }, () => {
+      const payload = new Uint8Array(120).fill(1);
+      payload[0] = 0x78;
+      return payload;
+    });
+    const fates = await world.during(stream(world, answered, payloads));
+    await world.clock.advance(500);
+    expect(new Set(fates)).toEqual(new Set(["sent", "limit"]));
+    expect(answered.voice?.stats().sent?.dropped.limit).toBe(fates.filter((fate) => fate === "limit").length);
+    expect(refused).toEqual([]);
+    expect(heard.count("speech")).toBe(fates.filter((fate) => fate === "sent").length);
+    expect(world.reported).toEqual([]);
+  });
+
+  it.each([
+    ["limit", "its cap", 60_000, 40],
+    ["rate", "the frame rate that was agreed", 5_000_000, 8],
+  ] as const)("holds pictures to it as well (%s: %s)", async (reason, _what, cap, everyMs) => {
+    const scene = new GatewayScene();
+    const { world } = scene;
+    const bob = await scene.known("Bob");
+    const scope = `communication:bilateral, communication:limit:bitrate-bps:${cap}`;
+    const leg = await scene.online(scene.shown(bob, { scope }));
+    const ada = await world.agent("Ada");
+    const media = { video: true, adaptation: false } as const;
+    const passing = { ...media, voices: "encoded" } as const;
+    const { answered } = await connected(world, ada, leg, { ...media, ...accepting }, passing);
+    const refused: unknown[] = [];
+    answered.on("frames-refused", (event) => refused.push(event));
+    const fates: Promise<unknown>[] = [];
+    for (let index = 0; index < 500; index += 1) {
+      await world.clock.advance(everyMs);
+      const isKey = answered.video?.wants.keyFrame === true;
+      fates.push(answered.video?.send({ data: vp8Frame(isKey, 600) }) ?? Promise.reject());
+    }
+    const became = await world.during(Promise.all(fates));
+    const { leftOut, lost = 0, sent = 0 } = answered.video?.stats().sent[0] ?? {};
+    expect(leftOut?.[reason]).toBeGreaterThan(0);
+    expect(became.filter((fate) => fate === "sent")).toHaveLength(sent - lost);
+    expect(sent).toBeGreaterThan(100);
+    expect(refused).toEqual([]);
     expect(world.reported).toEqual([]);
   });
 });

@@ -1,14 +1,23 @@
 /** WebRTC peers in calls, each by a leg of the gateway's: called, calling, taking what rings, and how that ends. */
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
+import { parseRtpPacket } from "../../codecs/rtp-packet.ts";
 import { random } from "../../platform/node/sodium.ts";
-import { GatewayLeg, type LegMedia } from "../../src/gateway/leg.ts";
+import { RtpFrames } from "../../sfu/rtp-frames.ts";
+import { GatewayLeg, type LegMedia, type LegStreams } from "../../src/gateway/leg.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
+import { must } from "../signed-call.ts";
+import { hex } from "./encoded-source.ts";
 import { GatewayScene, type Known } from "./gateway-scene.ts";
 import { WIRE_STREAMS, WiredPeer } from "./gateway-wire.ts";
+import { film, show } from "./showing.ts";
 import { Recording, refusal, say } from "./talking.ts";
 
 const VOICE: LegMedia = { audio: "sendrecv", video: undefined, data: true };
+const PICTURES: LegMedia = {
+  ...VOICE,
+  video: { direction: "sendrecv", codecs: ["vp8", "vp9", "av1"] },
+};
 
 interface Led {
   readonly leg: GatewayLeg;
@@ -18,9 +27,15 @@ interface Led {
 }
 
 /** A leg for a peer that acts for `subject`. */
-async function led(scene: GatewayScene, subject: Known, media: LegMedia = VOICE): Promise<Led> {
+async function led(
+  scene: GatewayScene,
+  subject: Known,
+  media: LegMedia = VOICE,
+  { takesCalls = true, streams = WIRE_STREAMS }: { takesCalls?: boolean; streams?: LegStreams } = {},
+): Promise<Led> {
   const { world, gateway } = scene;
-  const agent = await scene.online(scene.shown(subject, { scope: "communication:bilateral" }));
+  const shown = scene.shown(subject, { scope: "communication:bilateral" });
+  const agent = await scene.online(shown, { takesCalls });
   const peer = new WiredPeer(world, { delay: 20 }, 5);
   const ended: string[] = [];
   const leg = new GatewayLeg({
@@ -29,7 +44,7 @@ async function led(scene: GatewayScene, subject: Known, media: LegMedia = VOICE)
     report: (error) => world.reported.push(error),
   });
   peer.handlers = leg;
-  leg.join(WIRE_STREAMS);
+  leg.join(streams);
   return { leg, peer, ended };
 }
 
@@ -136,6 +151,94 @@ describe("a leg of a gateway", () => {
     expect(call.peer.gateway).toBeUndefined();
     leg.end("peer-closed");
   });
+
+  it("that only calls does not have its agent look as if it could be called", async () => {
+    const scene = new GatewayScene();
+    const { world } = scene;
+    const ada = await scene.known("Ada");
+    const [bob, carl] = [await world.agent("Bob"), await world.agent("Carl")];
+    bob.onCall(async (incoming) => void (await incoming.accept()));
+    const { leg } = await led(scene, ada, VOICE, { takesCalls: false });
+    const isOnline = async () => {
+      const listed = await world.during(carl.directory());
+      return listed.find(({ agentId }) => agentId === ada.agentId)?.online;
+    };
+    expect(await isOnline()).toBe(false);
+    const call = await world.during(leg.dial(bob.id));
+    expect(await isOnline(), "in its call").toBe(false);
+    const before = world.clock.now();
+    expect(await refusal(world, carl.call(ada.agentId, { gateways: "accept" }))).toBe("callee-unreachable");
+    expect(world.clock.now() - before, "at once").toBeLessThan(1_000);
+    expect(call.state).toBe("active");
+    leg.end("peer-closed");
+    expect(world.reported).toEqual([]);
+  });
+
+  it("shows its peer the pictures that the other end opens in mid-call, where there is a place for them, one after the other", async () => {
+    const scene = new GatewayScene();
+    const { world } = scene;
+    const ada = await scene.known("Ada");
+    const streams = { ...WIRE_STREAMS, fromPeer: ["audio"] } as const;
+    const { leg, peer } = await led(scene, ada, PICTURES, { streams });
+    const sink = new WiredPeer(world, { delay: 20 }, 6);
+    peer.joins(sink);
+    const waited = leg.wait();
+    const carl = await world.agent("Carl");
+    const claimed = ["audio", "video"].flatMap((what) =>
+      ["capture", "transmit"].map((act) => `communication:${what}:${act}`),
+    );
+    const voice = { gateways: "accept", adaptation: false, scope: claimed } as const;
+    const call = await world.during(carl.call(ada.agentId, voice));
+    await world.during(waited);
+    const wanted = { modality: "video", direction: "sendonly", maxHeight: 360 } as const;
+    const { units } = film("vp8-small");
+    const shown = async () => {
+      const picture = await world.during(call.open({ ...wanted, codecs: ["vp8"] }));
+      await show(world, call, units);
+      await world.clock.advance(500);
+      return picture;
+    };
+    const first = await shown();
+    expect(await refusal(world, call.open({ ...wanted, codecs: ["vp8"] })), "there is one").toBe(
+      "change-rejected",
+    );
+    await world.during(first.close());
+    expect(await refusal(world, call.open({ ...wanted, codecs: ["vp9"] }))).toBe("change-rejected");
+    await shown();
+    const packets = sink.packets.video.map((bytes) => must(parseRtpPacket(bytes)));
+    const frames = new RtpFrames("vp8");
+    const seen: Uint8Array[] = [];
+    for (const packet of packets) {
+      frames.insert(packet, 0);
+      for (let unit = frames.next(0); unit !== undefined; unit = frames.next(0)) seen.push(unit.data);
+    }
+    expect(hex(seen)).toEqual(hex([...units, ...units].map(({ data }) => data)));
+    const steps = packets
+      .slice(1)
+      .map(({ sequence }, at) => (sequence - (packets[at]?.sequence ?? 0)) & 0xffff);
+    expect(new Set(steps), "one stream to the peer").toEqual(new Set([1]));
+    expect(peer.keyFramesAsked).toBe(0);
+    leg.end("peer-closed");
+    expect(world.reported).toEqual([]);
+  });
+
+  it.each([
+    [["vp9", "vp8"], "vp8"],
+    [["vp9"], undefined],
+  ] as const)(
+    "whose peer was told of VP8 before the call has no other pictures: a callee with %j",
+    async (codecs, agreed) => {
+      const scene = new GatewayScene();
+      const { world } = scene;
+      const ada = await scene.known("Ada");
+      const { leg } = await led(scene, ada, PICTURES);
+      const carl = await world.agent("Carl");
+      carl.onCall(async (incoming) => void (await incoming.accept({ video: { codecs } })));
+      const call = await world.during(leg.dial(carl.id));
+      expect(call.video?.codec).toBe(agreed);
+      leg.end("peer-closed");
+    },
+  );
 
   it("is over with a name where there is no call: not there, declined, no such session, the peer gone before", async () => {
     const scene = new GatewayScene();

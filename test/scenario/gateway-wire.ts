@@ -16,6 +16,8 @@ import type { World } from "./world.ts";
 /** The streams to either end, and the identifier of the audio level in them. */
 export const WIRE_STREAMS = {
   toPeer: { audio: { ssrc: 1, payloadType: 111 }, video: { ssrc: 2, payloadType: 96 } },
+  fromPeer: ["audio", "video"],
+  pictures: "vp8",
   levelId: 6,
 } as const;
 

@@ -128,6 +128,51 @@ describe("a way of 600 kbit/s with voice, picture and data on it", () => {
   });
 });
 
+describe("a picture beside a voice that is silent", () => {
+  it.each([1, 20])("has what a wide way of %d ms shows that it takes within two seconds", async (delay) => {
+    const link = (seed: number) => new Link({ delay }, new SeededRandom(seed));
+    const world = new World({ opusComplexity: 5 });
+    const ada = await world.agent("Ada", {}, world.way({ toServer: link(1), toClient: link(2) }));
+    const bob = await world.agent("Bob", {}, world.way({ toServer: link(3), toClient: link(4) }));
+    const options = { audio: { codecs: ["opus"] }, video: { codecs: ["vp8"] } } as const;
+    const { call, answered } = await connected(world, ada, bob, options, options);
+    const watched = new Watched(world, answered);
+    const camera = new Camera(world, call);
+    await world.clock.advance(2_000);
+    expect(call.video?.wants.bitsPerSecond).toBeGreaterThan(300_000);
+    // It stays there: what a voice would take is not taken from it before anybody speaks.
+    const from = world.clock.now();
+    for (let second = 0; second < 10; second += 1) {
+      await world.clock.advance(1_000);
+      expect(call.video?.wants.bitsPerSecond).toBeGreaterThan(300_000);
+    }
+    expect(longestGap(watched, from, from + 10_000)).toBeLessThan(500);
+    camera.off();
+    expect(world.reported).toEqual([]);
+  });
+
+  it("gives way at once to a voice on a way that is full of both", async () => {
+    const thin: LinkConditions = { delay: 20, rate: 400_000, queue: 300 };
+    const world = new World({ opusComplexity: 5 });
+    const ada = await world.agent("Ada", {}, world.way({ toServer: new Link(thin, new SeededRandom(1)) }));
+    const bob = await world.agent("Bob");
+    const options = { audio: { codecs: ["opus"] }, video: { codecs: ["vp8"] } } as const;
+    const { call, answered } = await connected(world, ada, bob, options, options);
+    const heard = new Recording(answered);
+    const camera = new Camera(world, call);
+    await world.clock.advance(4_000);
+    const silent = heard.count("concealed");
+    const hush = talk(world, call);
+    await world.clock.advance(6_000);
+    hush();
+    // Of 300 frames.
+    expect(heard.count("concealed") - silent).toBeLessThan(25);
+    expect(voiceAt(answered)).toBeUndefined();
+    camera.off();
+    expect(world.reported).toEqual([]);
+  });
+});
+
 describe("a picture alone", () => {
   it("is seen again within four seconds after a standstill of ten on the way to its listener", async () => {
     const down = new Link({ delay: 20 }, new SeededRandom(2));

@@ -7,18 +7,18 @@ import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, codecMaker } from "../../platform/audio-formats.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
-import { createExchangeKey, frameMac, random } from "../../platform/node/sodium.ts";
+import { createExchangeKey, createSigner, frameMac, random, verifier } from "../../platform/node/sodium.ts";
 import { createOpusCodec } from "../../platform/opus.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
+import { KnownSignatures } from "../../src/gateway/known-signatures.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
 import { MediaServer } from "../../src/server/media-server.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
 import { type LinkModel, MemoryNetwork, type MemoryOptions } from "../../transports/memory.ts";
 import { VirtualClock } from "../net/virtual-clock.ts";
-import { KnownSignatures } from "./known-signatures.ts";
 import { SeparateNetwork } from "./separate-network.ts";
 
 export const ORIGIN = "https://127.0.0.1:4480";
@@ -49,10 +49,12 @@ export class World {
   readonly serverId: string;
   /** The server's own key and documents: what a server gone bad has at hand. */
   readonly serverIdentity: AgentIdentity<Signer>;
-  readonly #signatures = new KnownSignatures();
+  /** What a key of this world signed is not checked at each end once more; everything else is judged as anywhere. */
+  readonly #signatures = new KnownSignatures(verifier);
+  readonly #createSigner = (seed: Uint8Array) => this.#signatures.signer(createSigner(seed));
   readonly issuer: Issuer = {
     name: "registrar.test",
-    signer: this.#signatures.createSigner(new Uint8Array(32).fill(0x77)),
+    signer: this.#createSigner(new Uint8Array(32).fill(0x77)),
   };
   /** What listeners and drivers reported as errors: must stay empty where nothing is wrong. */
   readonly reported: unknown[] = [];
@@ -65,6 +67,7 @@ export class World {
   #seed = 1;
 
   constructor(options: WorldOptions = {}) {
+    this.#signatures.remember();
     this.log = options.log ?? createMemoryLog();
     const way: MemoryOptions = {
       clock: this.clock,
@@ -150,7 +153,7 @@ export class World {
   identity(fields: NewIdentity): AgentIdentity<Signer> {
     const seed = new Uint8Array(32);
     new DataView(seed.buffer).setUint32(0, this.#seed++);
-    const signer = this.#signatures.createSigner(seed);
+    const signer = this.#createSigner(seed);
     return newIdentity(fields, signer, this.issuer, this.clock.wall() - 60_000, this.#signatures);
   }
 
@@ -160,7 +163,7 @@ export class World {
       clock: this.clock,
       random,
       verifier: this.#signatures,
-      createSigner: this.#signatures.createSigner,
+      createSigner: this.#createSigner,
       createExchangeKey,
       frameMac,
       sha256,

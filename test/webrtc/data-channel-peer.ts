@@ -42,7 +42,12 @@ export class DataChannelPeer extends ForeignPeer {
 
   constructor(options: ForeignPeerOptions) {
     super(options);
+    const { certificate } = options;
     this.#pc = new PeerConnection("foreign", {
+      ...(certificate && {
+        certificatePemFile: certificate.certificatePem,
+        keyPemFile: certificate.privateKeyPem,
+      }),
       iceServers: [],
       bindAddress: "127.0.0.1",
       disableAutoNegotiation: true,

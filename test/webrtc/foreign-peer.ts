@@ -23,6 +23,10 @@ export interface ForeignPeerOptions {
   readonly format?: VideoFormatName;
   /** Labels of data channels that are negotiated beforehand: their places are their SCTP streams. Default: none. */
   readonly channels?: readonly string[];
+  /** Of libdatachannel: its DTLS certificate and key, PEM, so that its fingerprint is known before it describes itself. Default: one of its own making. */
+  readonly certificate?: { readonly certificatePem: string; readonly privateKeyPem: string };
+  /** Of werift: where the server names sections in packets of sound, its offer has another meaning, of any length, which such packets would be misread by. */
+  readonly misreads?: boolean;
   /** What it says of its certificate is not true: whoever looks ends the handshake. */
   readonly wrongFingerprint?: boolean;
 }

@@ -102,17 +102,29 @@ export class PeerServer implements AsyncDisposable {
     return residents.find((resident) => resident.kind === kind)?.agent_id ?? "";
   }
 
-  /** Asks for a peer by WHIP or WHEP. */
-  async ask(way: "whip" | "whep", token: string, offer: string, to?: string): Promise<Response> {
+  /** Asks for a peer by WHIP or WHEP. `more`: headers besides. */
+  async ask(
+    way: "whip" | "whep",
+    token: string,
+    offer: string,
+    to?: string,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const url = new URL(`/webrtc/${way}`, this.server.httpUrl);
     if (to !== undefined) url.searchParams.set("to", to);
-    const headers = { authorization: `Bearer ${token}`, "content-type": "application/sdp" };
+    const headers = { ...more, authorization: `Bearer ${token}`, "content-type": "application/sdp" };
     return await fetch(url, { method: "POST", headers, body: offer });
   }
 
   /** Has a peer send, or receive: it is connected then. */
-  async open(way: "whip" | "whep", token: string, peer: ForeignPeer, to?: string): Promise<TakenPeer> {
-    const response = await this.ask(way, token, await peer.offer(), to);
+  async open(
+    way: "whip" | "whep",
+    token: string,
+    peer: ForeignPeer,
+    to?: string,
+    more?: Readonly<Record<string, string>>,
+  ): Promise<TakenPeer> {
+    const response = await this.ask(way, token, await peer.offer(), to, more);
     const sdp = await response.text();
     if (response.status !== 201) throw new Error(`${response.status}: ${sdp}`);
     await peer.accept(sdp);

@@ -6,6 +6,7 @@ import {
   RtpHeader,
   useAV1,
   useOPUS,
+  useSdesRTPStreamId,
   useVP8,
   useVP9,
   RtpPacket as WeriftPacket,
@@ -41,6 +42,8 @@ export class WeriftPeer extends ForeignPeer {
         audio: [useOPUS({ payloadType: PAYLOAD_TYPES.opus })],
         video: [video({ payloadType: PAYLOAD_TYPES[format] })],
       },
+      // Identifiers are given in this order, from 1.
+      ...(options.misreads === true ? { headerExtensions: { audio: [useSdesRTPStreamId()] } } : {}),
     });
     this.#pc.onTransceiverAdded.subscribe((transceiver) => this.#listen(transceiver));
     options.channels?.forEach((label, id) => {

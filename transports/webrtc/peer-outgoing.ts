@@ -2,7 +2,7 @@
 import { randomInt } from "node:crypto";
 import type { types } from "mediasoup";
 import type { MediaKind, RtpCodec, RtpHeaderExtension, SentMedia } from "./description.ts";
-import { EXTENSION_IDS, isRepetition, takenCapabilities } from "./router-codecs.ts";
+import { EXTENSION_IDS, isRepetition, repetitionOf, takenCapabilities } from "./router-codecs.ts";
 
 /** How what goes does, since the beginning; as the peer reports it. */
 export interface OutgoingStats {
@@ -93,7 +93,15 @@ export class OutgoingMedia {
       producerId: producer.id,
       rtpCapabilities: takenCapabilities(codecs, headerExtensions),
       mid,
+      ...(kind === "video" ? { enableRtx: repetitionOf(codecs, headerExtensions) !== "none" } : {}),
     });
+    const unknown = consumer.rtpParameters.codecs.find(({ payloadType: sent }) =>
+      codecs.every((named) => named.payloadType !== sent),
+    );
+    if (unknown !== undefined)
+      throw new TypeError(
+        `The worker would send ${unknown.mimeType} as ${unknown.payloadType}, which no description names.`,
+      );
     return new OutgoingMedia(direct, producer, consumer, { ssrc, payloadType });
   }
 

@@ -18,7 +18,7 @@ import { type CaptureReport, IncomingMedia, type IncomingStats } from "./peer-in
 import { OutgoingMedia, type OutgoingStats } from "./peer-outgoing.ts";
 import { type PeerEnd, PeerPath } from "./peer-path.ts";
 import { keyFramesWanted } from "./peer-rtcp.ts";
-import { nameRepetitions, routerCodecs } from "./router-codecs.ts";
+import { routerCodecs } from "./router-codecs.ts";
 import type { MediaWorkers } from "./workers.ts";
 
 export type { PeerEnd } from "./peer-path.ts";
@@ -132,7 +132,6 @@ export class PeerConnection {
     const { router, server } = await worker.openRouter(routerCodecs(settings.codecs));
     let peer: PeerConnection | undefined;
     try {
-      nameRepetitions(router, settings.codecs);
       const channels = settings.channels ?? [];
       const transport = await router.createWebRtcTransport({
         webRtcServer: server,

@@ -13,23 +13,48 @@ function kindOf({ mimeType }: { readonly mimeType: string }): MediaKind {
   return mimeType.toLowerCase().startsWith("audio/") ? "audio" : "video";
 }
 
-/** What a router is made for: codecs under their own payload types. */
-export function routerCodecs(codecs: readonly RtpCodec[]): types.RouterRtpCodecCapability[] {
-  return codecs.filter((codec) => !isRepetition(codec)).map(capabilityOf);
-}
+/** Payload types in the order in which a router gives them to repetitions (`rtx`), whatever those are called in descriptions. */
+const REPETITION_TYPES = [...range(100, 127), ...range(96, 99)];
 
 /**
- * Gives repetitions the payload types that the descriptions name. mediasoup takes those of codecs and picks these itself; all transports of
- * a router read this one object.
+ * What a router is made for: codecs under their own payload types. Those before the one that the descriptions name for repetitions are taken up by voices that nobody speaks, so that the
+ * router picks that one.
  */
-export function nameRepetitions(router: types.Router, codecs: readonly RtpCodec[]): void {
-  for (const capability of router.rtpCapabilities.codecs ?? []) {
-    if (!isRepetition(capability)) continue;
-    const named = codecs.find(
-      (codec) => isRepetition(codec) && codec.parameters.apt === capability.parameters?.apt,
-    );
-    if (named !== undefined) capability.preferredPayloadType = named.payloadType;
-  }
+export function routerCodecs(codecs: readonly RtpCodec[]): types.RouterRtpCodecCapability[] {
+  const own = codecs.filter((codec) => !isRepetition(codec));
+  const place = REPETITION_TYPES.indexOf(codecs.find(isRepetition)?.payloadType ?? -1);
+  const free = REPETITION_TYPES.filter((type) => own.every(({ payloadType }) => payloadType !== type));
+  const spare = free.slice(0, Math.max(0, free.indexOf(REPETITION_TYPES[place] ?? -1)));
+  return [
+    ...own.filter((codec) => kindOf(codec) === "audio").map(capabilityOf),
+    ...spare.map((payloadType) => ({ ...SPARE, preferredPayloadType: payloadType })),
+    ...own.filter((codec) => kindOf(codec) === "video").map(capabilityOf),
+  ];
+}
+
+const SPARE = { kind: "audio", mimeType: "audio/opus", clockRate: 48_000, channels: 2 } as const;
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+/** Header extensions that are written anew into a packet each time it goes. */
+const REWRITTEN = [
+  "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+  "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
+];
+
+/**
+ * How packets go again that the other end asks for: as `rtx` (RFC 4588) where the worker can name it as the descriptions do; else as they were, unless something in them is another then: one
+ * number of SRTP's must not protect two packets (RFC 3711, 9.1). `none`: a key frame mends what is lost.
+ */
+export function repetitionOf(
+  codecs: readonly RtpCodec[],
+  headerExtensions: readonly RtpHeaderExtension[],
+): "rtx" | "same" | "none" {
+  if (codecs.some((codec) => isRepetition(codec) && REPETITION_TYPES.includes(codec.payloadType)))
+    return "rtx";
+  return headerExtensions.some(({ uri }) => REWRITTEN.includes(uri)) ? "none" : "same";
 }
 
 /** What the writer of a section sends there, in one of its codecs. */
@@ -55,8 +80,9 @@ export function takenCapabilities(
   codecs: readonly RtpCodec[],
   headerExtensions: readonly RtpHeaderExtension[],
 ): types.RtpCapabilities {
+  const repeated = repetitionOf(codecs, headerExtensions);
   return {
-    codecs: codecs.map(capabilityOf),
+    codecs: codecs.filter((codec) => repeated === "rtx" || !isRepetition(codec)).map(capabilityOf),
     headerExtensions: headerExtensions.map(({ uri, id }) => ({
       kind: kindOf(codecs[0] as RtpCodec),
       uri: uri as types.RtpHeaderExtensionUri,

@@ -56,6 +56,11 @@ export class MediaWorkers {
     };
   }
 
+  /** UDP and TCP port of each worker that may run, one number for both; 0: a free one. */
+  get ports(): readonly number[] {
+    return this.#slots.map(({ port }) => port);
+  }
+
   /** The workers that run now. */
   get running(): readonly MediaWorker[] {
     return this.#running();

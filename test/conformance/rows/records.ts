@@ -377,10 +377,27 @@ export const RECORDS: readonly Row[] = [
     level: "MUST",
     binds: "server",
     requirement:
-      "A gateway from HTTP has its own Agent-ID, finishes records, passes on no Allow-RCNS and takes no identity from HTTP.",
+      "A gateway from HTTP, which here is that of WebRTC peers (WHIP and WHEP), has its own Agent-ID, finishes records, passes on no Allow-RCNS and takes no identity from HTTP.",
     source: "COMP",
     proof: {
-      notDone: "there is no such gateway: the HTTP side serves a page and figures, and takes no AGTP",
+      tests: [
+        {
+          file: "test/interop/webrtc-whip.test.ts",
+          name: "the gateway takes part under its own name, for the token's agent, whatever else HTTP says, and the call's records come to an end",
+        },
+        {
+          file: "src/http/webrtc-routes.test.ts",
+          name: "WHIP and WHEP > take who asks from the token alone, and hand on nothing that their request's headers say",
+        },
+        {
+          file: "src/gateway/gateway.test.ts",
+          name: "a token that does not hold is no asker's",
+        },
+        {
+          file: "test/scenario/gateway-calls.test.ts",
+          name: "an agent calls one for which a gateway answers > talks with it, knows that it is a gateway, and the evidence says whose word is whose",
+        },
+      ],
     },
   },
   {
