@@ -80,6 +80,7 @@ globalThis.video = {
       at += 1;
     }
     capture.stop();
+    await capture.stopped;
     encoder.close();
     decoder.close();
     return {

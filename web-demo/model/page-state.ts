@@ -16,6 +16,12 @@ export type Line =
   /** Gave up, or was told to. */
   | { readonly kind: "closed"; readonly why: string; readonly code: string };
 
+/** How something ended or why it failed: in a sentence, and the code. */
+export interface Outcome {
+  readonly sentence: string;
+  readonly code: string;
+}
+
 /** Where a call stands. `returning`: the page takes up one that came up in another tab, or before it was reloaded. */
 export type CallPhase = "calling" | "ringing" | "returning" | "up" | "ending" | "ended" | "failed";
 
@@ -115,8 +121,8 @@ export interface CallState {
   readonly opening: "camera" | "screen" | undefined;
   /** Which end has no connection now: the call waits for it. */
   readonly away: Away | undefined;
-  /** How it ended or why it failed, in a sentence, and the code. */
-  readonly outcome: { readonly sentence: string; readonly code: string } | undefined;
+  /** Undefined until it is over. */
+  readonly outcome: Outcome | undefined;
   readonly records: readonly SessionRecord[];
   readonly messages: readonly DataLine[];
   readonly notices: readonly Notice[];

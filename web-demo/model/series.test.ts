@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { lossBetween, Series } from "./series.ts";
+import { LossMeter, Series } from "./series.ts";
 
 it("keeps the last minute and leaves out what is no number", () => {
   const series = new Series();
@@ -35,9 +35,11 @@ it.each([
 });
 
 it("tells loss by what was missing of what was due", () => {
-  const before = { heard: 100, missing: 2 };
-  expect(lossBetween(before, { heard: 124, missing: 3 })).toBe(4);
-  expect(lossBetween(before, { heard: 150, missing: 2 })).toBe(0);
-  expect(lossBetween(before, { heard: 100, missing: 5 })).toBe(100);
-  expect(lossBetween(before, before)).toBeUndefined();
+  const meter = new LossMeter();
+  expect(meter.look({ heard: 0, missing: 0 })).toBeUndefined();
+  expect(meter.look({ heard: 98, missing: 2 })).toBe(2);
+  expect(meter.look({ heard: 122, missing: 3 })).toBe(4);
+  expect(meter.look({ heard: 150, missing: 3 })).toBe(0);
+  expect(meter.look({ heard: 150, missing: 6 })).toBe(100);
+  expect(meter.look({ heard: 150, missing: 6 })).toBeUndefined();
 });

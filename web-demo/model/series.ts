@@ -50,12 +50,15 @@ export class Series {
   }
 }
 
-/** Share of frames missing between two looks at monotonic counters, in percent; undefined when nothing was due. */
-export function lossBetween(
-  before: { readonly heard: number; readonly missing: number },
-  now: { readonly heard: number; readonly missing: number },
-): number | undefined {
-  const missing = now.missing - before.missing;
-  const due = now.heard - before.heard + missing;
-  return due <= 0 ? undefined : (100 * missing) / due;
+/** Tells loss by counters that only rise. */
+export class LossMeter {
+  #before = { heard: 0, missing: 0 };
+
+  /** Share of what was due since the look before that is missing, in percent; undefined when nothing was due. */
+  look(now: { readonly heard: number; readonly missing: number }): number | undefined {
+    const missing = now.missing - this.#before.missing;
+    const due = now.heard - this.#before.heard + missing;
+    this.#before = now;
+    return due <= 0 ? undefined : (100 * missing) / due;
+  }
 }

@@ -3,20 +3,19 @@ import { type Call, type CallOptions, type FrameFate, ParleyError } from "@parle
 import { signedLine } from "../audio/signed-line.ts";
 import { LiveMedia } from "../model/live-media.ts";
 import { OwnCall } from "../model/own-call.ts";
-import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
+import { type CallState, type PageState, withMessage } from "../model/page-state.ts";
 import { EVERYTHING, scopeWithin } from "../model/scope-tokens.ts";
-import { lossBetween } from "../model/series.ts";
+import { LossMeter } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
-import { RECORDING_IS_FULL, Recording } from "../model/wav.ts";
-import { durationText, endSentence, failureSentence, refusalWords } from "../model/words.ts";
+import { Recording } from "../model/wav.ts";
+import { durationText, endSentence, refusalWords } from "../model/words.ts";
 import type { CaptureKind } from "../video/capture.ts";
 import type { Screen } from "../video/screen.ts";
-import { evidenceName } from "../view/stage-view.ts";
 import { endpointsOf, termsFacts, withoutTransmit } from "./agreed.ts";
 import { CallPictures } from "./call-pictures.ts";
-import type { Desk } from "./desk.ts";
-import { download } from "./download.ts";
-import { saveEvidence, sentenceOf } from "./evidence.ts";
+import type { Desk, DeskParts } from "./desk.ts";
+import { saveEvidence, saveSound } from "./evidence.ts";
+import { failureOf } from "./failure.ts";
 import { forgetCall, keepCall } from "./kept-call.ts";
 import { RecordReader } from "./record-reader.ts";
 import { SentRate } from "./sent-rate.ts";
@@ -26,11 +25,8 @@ import { Tampering } from "./tampering.ts";
 import { TROUBLES, type TroubleKind } from "./troubles.ts";
 import { watchVoice } from "./voice-news.ts";
 
-/** How often counters are read for the charts, and records asked for, ms. */
+/** How often counters are read for the charts, ms. */
 const SAMPLE_MS = 500;
-const RECORDS_MS = 1_000;
-/** How long after the end records are still asked for: the closing statements come then, ms. */
-const LAST_RECORDS_MS = 3_000;
 
 export class CallDesk implements Desk {
   readonly live = new LiveMedia();
@@ -53,20 +49,16 @@ export class CallDesk implements Desk {
   readonly #tampering = new Tampering();
   /** Reasons of refusal that were told already; told again after each deliberate act. */
   readonly #told = new Set<string>();
-  #timers: ReturnType<typeof setInterval>[] = [];
-  #counted = { heard: 0, missing: 0 };
+  #sampling: ReturnType<typeof setInterval> | undefined;
+  readonly #loss = new LossMeter();
   readonly #rates = new SentRate();
 
-  constructor(options: {
-    readonly store: Store<PageState>;
-    readonly sound: CallSound;
-    readonly peer: { readonly agentId: string; readonly name: string };
-    readonly phase: "calling" | "returning";
-    readonly roundTrip: () => number | undefined;
-    /** The call is over here; it may go on in another tab. */
-    readonly over: () => void;
-    readonly report: (error: unknown) => void;
-  }) {
+  constructor(
+    options: DeskParts & {
+      readonly phase: "calling" | "returning";
+      readonly roundTrip: () => number | undefined;
+    },
+  ) {
     this.#store = options.store;
     this.#sound = options.sound;
     this.#roundTrip = options.roundTrip;
@@ -103,18 +95,12 @@ export class CallDesk implements Desk {
   }
 
   ringing(): void {
-    this.#update((state) => ({ ...state, phase: "ringing" }));
+    this.#own.update((state) => ({ ...state, phase: "ringing" }));
   }
 
   /** The call could not be made or taken. */
   failed(error: unknown): void {
-    const code = error instanceof ParleyError ? error.code : "unknown";
-    const message = error instanceof Error ? error.message : String(error);
-    this.#update((state) => ({
-      ...state,
-      phase: "failed",
-      outcome: { sentence: failureSentence(code, message), code },
-    }));
+    this.#own.failed(failureOf(error));
   }
 
   /**
@@ -127,13 +113,13 @@ export class CallDesk implements Desk {
   ): void {
     this.up(call, before.since);
     if (before.at === undefined) {
-      this.#notice("You went on with this call in this tab.");
+      this.#own.notice("You went on with this call in this tab.");
       return;
     }
     const away = Math.max(0, Date.now() - before.at);
     this.live.heard.away(away);
     this.live.sent.away(away);
-    this.#notice(`This page was reloaded. For ${durationText(away)} nothing was said or heard here.`);
+    this.#own.notice(`This page was reloaded. For ${durationText(away)} nothing was said or heard here.`);
   }
 
   /** Both ends agreed: sound, data and records begin. */
@@ -142,7 +128,7 @@ export class CallDesk implements Desk {
     this.#recording = new Recording(call.audio.hears?.clockRate ?? 48_000);
     const { peerName: peer } = this.#own.state;
     const names = { me: this.#store.state.name, peer };
-    this.#update((state) => ({
+    this.#own.update((state) => ({
       ...state,
       ...endpointsOf(call, names),
       ...termsFacts(call),
@@ -152,23 +138,25 @@ export class CallDesk implements Desk {
       hasData: call.data !== undefined,
       peerGateway: call.peer.gateway,
     }));
-    call.on("interrupted", () => this.#notice(`${peer} interrupted: what waited to be said was dropped.`));
+    call.on("interrupted", () =>
+      this.#own.notice(`${peer} interrupted: what waited to be said was dropped.`),
+    );
     call.on("terms-changed", () =>
-      this.#update((state) => ({ ...state, ...endpointsOf(call, names), ...termsFacts(call) })),
+      this.#own.update((state) => ({ ...state, ...endpointsOf(call, names), ...termsFacts(call) })),
     );
     this.#watchConnections(call);
     watchVoice(call, {
       name: peer,
       live: this.live,
-      update: (change) => this.#update(change),
-      notice: (text, tone) => this.#notice(text, tone),
+      update: (change) => this.#own.update(change),
+      notice: (text, tone) => this.#own.notice(text, tone),
     });
     this.#pictures = new CallPictures({
       call,
       peer,
       live: this.live.pictures,
-      update: (change) => this.#update(change),
-      notice: (text, tone) => this.#notice(text, tone),
+      update: (change) => this.#own.update(change),
+      notice: (text, tone) => this.#own.notice(text, tone),
       choice: () => {
         const { pictureCodec, renditions } = this.#store.state;
         return { codec: pictureCodec, renditions };
@@ -179,11 +167,8 @@ export class CallDesk implements Desk {
     this.#here = new TabSign(`call ${call.id}`);
     void this.#here.show(true);
     this.#keep(call);
-    this.#timers = [
-      setInterval(() => this.#sample(call), SAMPLE_MS),
-      setInterval(() => this.#records.ask(call), RECORDS_MS),
-    ];
-    this.#records.ask(call);
+    this.#sampling = setInterval(() => this.#sample(call), SAMPLE_MS);
+    this.#records.begin(call);
     this.#sound.begin(signedLine(call, this.#report));
     this.#hear(call).catch(this.#report);
     this.#readData(call).catch(this.#report);
@@ -192,7 +177,11 @@ export class CallDesk implements Desk {
       this.#pictures?.end();
       void this.#here?.show(false);
       forgetCall();
-      this.#ended(endSentence(end, peer), end.reason);
+      clearInterval(this.#sampling);
+      this.#records.end();
+      const outcome = { sentence: endSentence(end, peer), code: end.reason };
+      this.#own.ended(outcome, this.#recording?.seconds ?? 0);
+      this.#over();
     });
   }
 
@@ -201,7 +190,7 @@ export class CallDesk implements Desk {
       this.#placing.abort();
       return;
     }
-    this.#update((state) => (state.phase === "up" ? { ...state, phase: "ending" } : state));
+    this.#own.ending();
     this.#sound.end();
     this.#call.end("hung-up").catch(this.#report);
   }
@@ -209,7 +198,7 @@ export class CallDesk implements Desk {
   mute(): void {
     const { audio } = this.#up();
     audio.muted = !audio.muted;
-    this.#update((state) => ({ ...state, muted: audio.muted }));
+    this.#own.update((state) => ({ ...state, muted: audio.muted }));
   }
 
   /** Shows the camera or the screen, or no longer. */
@@ -220,7 +209,7 @@ export class CallDesk implements Desk {
   muteStream(id: number): void {
     this.#pictures?.mute(id);
     const { audio } = this.#up();
-    this.#update((state) => ({ ...state, muted: audio.muted }));
+    this.#own.update((state) => ({ ...state, muted: audio.muted }));
   }
 
   holdStream(id: number): void {
@@ -235,7 +224,7 @@ export class CallDesk implements Desk {
     const call = this.#up();
     this.#sound.silence();
     await this.#try(call.interrupt());
-    this.#notice(
+    this.#own.notice(
       `You interrupted ${this.#own.state.peerName}. What it had said and you had not heard was dropped.`,
     );
   }
@@ -243,8 +232,8 @@ export class CallDesk implements Desk {
   async narrow(): Promise<void> {
     const call = this.#up();
     this.#told.clear();
-    this.#update((state) => ({ ...state, narrowed: true }));
-    this.#notice(
+    this.#own.update((state) => ({ ...state, narrowed: true }));
+    this.#own.notice(
       "You gave up the authority to transmit. This page goes on sending, to show what the server does.",
     );
     await this.#try(call.narrow(withoutTransmit(call)));
@@ -259,7 +248,7 @@ export class CallDesk implements Desk {
     const { data } = this.#up();
     if (data === undefined) return;
     await this.#try(data.send(value));
-    this.#update((state) => withMessage(state, { mine: true, value, at: Date.now() }));
+    this.#own.update((state) => withMessage(state, { mine: true, value, at: Date.now() }));
   }
 
   async saveEvidence(): Promise<void> {
@@ -267,44 +256,33 @@ export class CallDesk implements Desk {
   }
 
   saveSound(): void {
-    if (this.#recording === undefined) return;
-    download(evidenceName(this.#own.state).replace(/evidence$/, "wav"), this.#recording.wav(), "audio/wav");
+    if (this.#recording !== undefined) saveSound(this.#own, this.#recording);
   }
 
   /** The server will stop; `deadline` is when it ends the calls that are still up, Unix milliseconds. */
   serverStops(deadline: number | undefined): void {
-    const until =
-      deadline === undefined ? "" : ` This call can go on until ${new Date(deadline).toLocaleTimeString()}.`;
-    if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
+    this.#own.serverStops(deadline);
   }
 
   /** Everything goes through another network from now on. */
   networkChanged(kind: TroubleKind): void {
     const { label, about } = TROUBLES[kind];
-    if (this.#own.state.phase === "up") this.#notice(`Network trouble: ${label}. ${about}`);
+    if (this.#own.state.phase === "up") this.#own.notice(`Network trouble: ${label}. ${about}`);
   }
 
   /** The page is online again: what the server recorded meanwhile can be read now. */
   backOnline(): void {
-    if (this.#call !== undefined) this.#records.ask(this.#call);
+    this.#records.ask();
   }
 
   /** Nothing of this call runs or is kept any more. */
   leave(): void {
     this.#placing.abort();
     void this.#here?.show(false);
-    this.#stopTimers();
+    clearInterval(this.#sampling);
+    this.#records.stop();
     this.#sound.end();
     this.#pictures?.end();
-  }
-
-  /** A sentence about the call, read aloud by screen readers. */
-  #notice(text: string, tone: Notice["tone"] = "plain"): void {
-    this.#update((state) => withNotice(state, text, tone));
-  }
-
-  #update(change: (call: CallState) => CallState): void {
-    this.#own.update(change);
   }
 
   #up(): Call {
@@ -318,7 +296,7 @@ export class CallDesk implements Desk {
       await act;
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      this.#notice(sentenceOf(error), "warning");
+      this.#own.notice(failureOf(error).sentence, "warning");
     }
   }
 
@@ -340,12 +318,12 @@ export class CallDesk implements Desk {
       direction === "sent" ? "of yours was refused by the server" : "of the other end was refused";
     // What an interrupt cut off was meant to be refused.
     const tone = reason === "epoch" ? "plain" : "warning";
-    this.#notice(`${which} ${whose}, reason ${reason}: ${refusalWords(reason)}.`, tone);
+    this.#own.notice(`${which} ${whose}, reason ${reason}: ${refusalWords(reason)}.`, tone);
   }
 
   #packet(packet: Uint8Array): void {
     if (this.#tampering.alter(packet))
-      this.#notice("One bit of your next frame was flipped, after it was signed.");
+      this.#own.notice("One bit of your next frame was flipped, after it was signed.");
   }
 
   async #hear(call: Call): Promise<void> {
@@ -360,7 +338,7 @@ export class CallDesk implements Desk {
   async #readData(call: Call): Promise<void> {
     if (call.data === undefined) return;
     for await (const { value } of call.data)
-      this.#update((state) => withMessage(state, { mine: false, value, at: Date.now() }));
+      this.#own.update((state) => withMessage(state, { mine: false, value, at: Date.now() }));
   }
 
   #sample(call: Call): void {
@@ -374,17 +352,9 @@ export class CallDesk implements Desk {
     this.live.roundTrip.add(now, this.#roundTrip());
     if (heard !== undefined && this.#drawnTo === undefined) {
       this.live.playoutDelay.add(now, heard.delay);
-      const counted = { heard: heard.heard, missing: heard.concealed };
-      this.live.loss.add(now, lossBetween(this.#counted, counted));
-      this.#counted = counted;
+      this.live.loss.add(now, this.#loss.look({ heard: heard.heard, missing: heard.concealed }));
     }
-    if (this.#recording?.overflowed === true && !this.#own.state.recordingFull) {
-      this.#update((state) => ({ ...state, recordingFull: true }));
-      this.#notice(RECORDING_IS_FULL);
-    }
-    const recordedSeconds = Math.floor(this.#recording?.seconds ?? 0);
-    if (recordedSeconds !== this.#own.state.recordedSeconds)
-      this.#update((state) => ({ ...state, recordedSeconds }));
+    if (this.#recording !== undefined) this.#own.recorded(this.#recording);
   }
 
   /** What becomes of the two ends' connections while it goes on. */
@@ -393,28 +363,28 @@ export class CallDesk implements Desk {
     const away = (who: CallState["away"]) => {
       this.#drawGap();
       this.#drawnTo = who === undefined ? undefined : performance.now();
-      this.#update((state) => ({ ...state, away: who }));
+      this.#own.update((state) => ({ ...state, away: who }));
     };
     call.on("detached", () => {
       away("me");
-      this.#notice("This page lost the call's connection, and tries again.", "warning");
+      this.#own.notice("This page lost the call's connection, and tries again.", "warning");
     });
     call.on("reattached", ({ after }) => {
       away(this.#peerLeftAt === undefined ? undefined : "peer");
-      this.#notice(`The call goes on. For ${durationText(after)} nothing was said or heard here.`);
+      this.#own.notice(`The call goes on. For ${durationText(after)} nothing was said or heard here.`);
     });
     call.on("peer-detached", ({ until }) => {
       this.#peerLeftAt = performance.now();
       if (this.#own.state.away === undefined) away("peer");
       const time = new Date(until).toLocaleTimeString();
-      this.#notice(`${name} lost its connection. The call waits for it until ${time}.`, "warning");
+      this.#own.notice(`${name} lost its connection. The call waits for it until ${time}.`, "warning");
     });
     call.on("peer-attached", () => {
       const left = this.#peerLeftAt;
       this.#peerLeftAt = undefined;
       if (this.#own.state.away === "peer") away(undefined);
       if (left === undefined) return;
-      this.#notice(`${name} is back after ${durationText(performance.now() - left)}.`);
+      this.#own.notice(`${name} is back after ${durationText(performance.now() - left)}.`);
     });
   }
 
@@ -438,24 +408,5 @@ export class CallDesk implements Desk {
       since,
       at: Date.now(),
     });
-  }
-
-  #ended(sentence: string, code: string): void {
-    const [sampling] = this.#timers;
-    clearInterval(sampling);
-    setTimeout(() => this.#stopTimers(), LAST_RECORDS_MS);
-    this.#update((state) => ({
-      ...state,
-      phase: "ended",
-      until: Date.now(),
-      outcome: { sentence, code },
-      recordedSeconds: this.#recording?.seconds ?? 0,
-    }));
-    this.#over();
-  }
-
-  #stopTimers(): void {
-    for (const timer of this.#timers) clearInterval(timer);
-    this.#timers = [];
   }
 }

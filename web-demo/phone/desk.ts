@@ -1,7 +1,20 @@
 /** What can be done with a call of this page, however it is made. */
 import type { LiveMedia } from "../model/live-media.ts";
+import type { PageState } from "../model/page-state.ts";
+import type { Store } from "../model/store.ts";
 import type { CaptureKind } from "../video/capture.ts";
 import type { Screen } from "../video/screen.ts";
+import type { CallSound } from "./sound.ts";
+
+/** What a call is led with. */
+export interface DeskParts {
+  readonly store: Store<PageState>;
+  readonly sound: CallSound;
+  readonly peer: { readonly agentId: string; readonly name: string };
+  /** The call is over here; it may go on in another tab. */
+  readonly over: () => void;
+  readonly report: (error: unknown) => void;
+}
 
 export interface Desk {
   readonly live: LiveMedia;

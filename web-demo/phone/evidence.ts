@@ -1,9 +1,9 @@
-/** The evidence of a call, as a download. */
-import { ParleyError } from "@parley-rt/parley/agent";
+/** What is left of a call, as downloads: its evidence, and what was heard. */
 import type { OwnCall } from "../model/own-call.ts";
-import { failureSentence } from "../model/words.ts";
+import type { Recording } from "../model/wav.ts";
 import { evidenceName } from "../view/stage-view.ts";
 import { download } from "./download.ts";
+import { failureOf } from "./failure.ts";
 
 export async function saveEvidence(own: OwnCall, call: { evidence(): Promise<Uint8Array> }): Promise<void> {
   own.update((state) => ({ ...state, evidence: "fetching", evidenceProblem: undefined }));
@@ -12,12 +12,10 @@ export async function saveEvidence(own: OwnCall, call: { evidence(): Promise<Uin
     if (own.isShown) download(evidenceName(own.state), new Uint8Array(bytes), "application/json");
     own.update((now) => ({ ...now, evidence: "saved" }));
   } catch (error) {
-    own.update((now) => ({ ...now, evidence: "none", evidenceProblem: sentenceOf(error) }));
+    own.update((now) => ({ ...now, evidence: "none", evidenceProblem: failureOf(error).sentence }));
   }
 }
 
-/** What went wrong, for people. */
-export function sentenceOf(error: unknown): string {
-  const code = error instanceof ParleyError ? error.code : "unknown";
-  return failureSentence(code, error instanceof Error ? error.message : String(error));
+export function saveSound(own: OwnCall, recording: Recording): void {
+  download(evidenceName(own.state).replace(/evidence$/, "wav"), recording.wav(), "audio/wav");
 }

@@ -1,34 +1,24 @@
 /** One call of this page over WebRTC: the server's gateway signs for it, and verifies what it hears. */
-import {
-  type GatewayCall,
-  type GatewayCallOptions,
-  ParleyError,
-  type PeerStats,
-} from "@parley-rt/parley/agent";
+import { type GatewayCall, type GatewayCallOptions, ParleyError } from "@parley-rt/parley/agent";
 import { gatewayLine } from "../audio/gateway-line.ts";
 import { codecText } from "../model/gateway-facts.ts";
 import { LiveMedia } from "../model/live-media.ts";
 import { OwnCall } from "../model/own-call.ts";
-import { type CallState, type Notice, type PageState, withMessage, withNotice } from "../model/page-state.ts";
-import { lossBetween } from "../model/series.ts";
+import { type PageState, withMessage } from "../model/page-state.ts";
+import { LossMeter } from "../model/series.ts";
 import type { Store } from "../model/store.ts";
-import { RECORDING_IS_FULL } from "../model/wav.ts";
-import { endSentence, failureSentence, refusalWords } from "../model/words.ts";
+import { endSentence, refusalWords } from "../model/words.ts";
 import type { CaptureKind } from "../video/capture.ts";
-import { evidenceName } from "../view/stage-view.ts";
-import type { Desk } from "./desk.ts";
-import { download } from "./download.ts";
-import { saveEvidence, sentenceOf } from "./evidence.ts";
+import type { Desk, DeskParts } from "./desk.ts";
+import { saveEvidence, saveSound } from "./evidence.ts";
+import { failureOf } from "./failure.ts";
 import { GatewayHearing } from "./gateway-hearing.ts";
 import { GatewayPictures } from "./gateway-pictures.ts";
 import { RecordReader } from "./record-reader.ts";
 import type { CallSound } from "./sound.ts";
 
-/** How often what the browser measured is read, and records asked for, ms. */
+/** How often what the browser measured is read, ms. */
 const SAMPLE_MS = 500;
-const RECORDS_MS = 1_000;
-/** How long after the end records are still asked for: the closing statements come then, ms. */
-const LAST_RECORDS_MS = 3_000;
 
 export class GatewayDesk implements Desk {
   readonly live = new LiveMedia();
@@ -45,17 +35,10 @@ export class GatewayDesk implements Desk {
   readonly #told = new Set<string>();
   #call: GatewayCall | undefined;
   #pictures: GatewayPictures | undefined;
-  #counted = { heard: 0, missing: 0 };
-  #timers: ReturnType<typeof setInterval>[] = [];
+  readonly #loss = new LossMeter();
+  #sampling: ReturnType<typeof setInterval> | undefined;
 
-  constructor(options: {
-    readonly store: Store<PageState>;
-    readonly sound: CallSound;
-    readonly peer: { readonly agentId: string; readonly name: string };
-    /** The call is over here. */
-    readonly over: () => void;
-    readonly report: (error: unknown) => void;
-  }) {
+  constructor(options: DeskParts) {
     this.#store = options.store;
     this.#sound = options.sound;
     this.#over = options.over;
@@ -82,10 +65,7 @@ export class GatewayDesk implements Desk {
   }
 
   failed(error: unknown): void {
-    const code = error instanceof ParleyError ? error.code : "unknown";
-    const message = error instanceof Error ? error.message : String(error);
-    const outcome = { sentence: failureSentence(code, message), code };
-    this.#update((state) => ({ ...state, phase: "failed", outcome }));
+    this.#own.failed(failureOf(error));
   }
 
   /** The other end answered, and the peer connection is up. */
@@ -93,7 +73,7 @@ export class GatewayDesk implements Desk {
     this.#call = call;
     const { name, agentId } = this.#store.state;
     const end = { mediaKey: undefined, scope: [] };
-    this.#update((state) => ({
+    this.#own.update((state) => ({
       ...state,
       me: { ...end, name, agentId: agentId ?? "" },
       peer: { ...end, name: state.peerName, agentId: call.peer.agentId },
@@ -110,22 +90,24 @@ export class GatewayDesk implements Desk {
     this.#pictures = new GatewayPictures({
       call,
       peer: this.#own.state.peerName,
-      update: (change) => this.#update(change),
-      notice: (text, tone) => this.#notice(text, tone),
+      update: (change) => this.#own.update(change),
+      notice: (text, tone) => this.#own.notice(text, tone),
       report: this.#report,
     });
     for (const track of call.incoming.getTracks()) this.#follow(track);
     call.on("track", ({ track }) => this.#follow(track));
-    this.#timers = [
-      setInterval(() => void this.#sample(call).catch(this.#report), SAMPLE_MS),
-      setInterval(() => this.#records.ask(call), RECORDS_MS),
-    ];
-    this.#records.ask(call);
+    this.#sampling = setInterval(() => void this.#sample(call).catch(this.#report), SAMPLE_MS);
+    this.#records.begin(call);
     const said = (pcm: Int16Array) => this.live.myLevel.hearPcm(pcm, performance.now());
     this.#sound.begin(gatewayLine(call, { said, report: this.#report }));
     void call.ended.then((end) => {
       this.#stopMedia();
-      this.#ended(endSentence(end, this.#own.state.peerName), end.reason);
+      clearInterval(this.#sampling);
+      this.#records.end();
+      this.#own.update((state) => ({ ...state, away: undefined }));
+      const sentence = endSentence(end, this.#own.state.peerName);
+      this.#own.ended({ sentence, code: end.reason }, this.#hearing.recording.seconds);
+      this.#over();
     });
   }
 
@@ -134,7 +116,7 @@ export class GatewayDesk implements Desk {
       this.#placing.abort();
       return;
     }
-    this.#update((state) => (state.phase === "up" ? { ...state, phase: "ending" } : state));
+    this.#own.ending();
     this.#sound.end();
     this.#call.hangUp().catch(this.#report);
   }
@@ -143,12 +125,12 @@ export class GatewayDesk implements Desk {
     const call = this.#call;
     if (call === undefined) return;
     call.muted = !call.muted;
-    this.#update((state) => ({ ...state, muted: call.muted }));
+    this.#own.update((state) => ({ ...state, muted: call.muted }));
   }
 
   async interrupt(): Promise<void> {
     this.#call?.interrupt();
-    this.#notice(`You asked the gateway to interrupt ${this.#own.state.peerName}.`);
+    this.#own.notice(`You asked the gateway to interrupt ${this.#own.state.peerName}.`);
   }
 
   async show(kind: CaptureKind): Promise<void> {
@@ -158,10 +140,10 @@ export class GatewayDesk implements Desk {
   async send(value: object): Promise<void> {
     try {
       this.#call?.sendMessage(value);
-      this.#update((state) => withMessage(state, { mine: true, value, at: Date.now() }));
+      this.#own.update((state) => withMessage(state, { mine: true, value, at: Date.now() }));
     } catch (error) {
       if (!(error instanceof ParleyError)) throw error;
-      this.#notice(sentenceOf(error), "warning");
+      this.#own.notice(failureOf(error).sentence, "warning");
     }
   }
 
@@ -170,23 +152,21 @@ export class GatewayDesk implements Desk {
   }
 
   saveSound(): void {
-    const name = evidenceName(this.#own.state).replace(/evidence$/, "wav");
-    download(name, this.#hearing.recording.wav(), "audio/wav");
+    saveSound(this.#own, this.#hearing.recording);
   }
 
   serverStops(deadline: number | undefined): void {
-    const until =
-      deadline === undefined ? "" : ` This call can go on until ${new Date(deadline).toLocaleTimeString()}.`;
-    if (this.#own.state.phase === "up") this.#notice(`The server is about to stop.${until}`, "warning");
+    this.#own.serverStops(deadline);
   }
 
   backOnline(): void {
-    if (this.#call !== undefined) this.#records.ask(this.#call);
+    this.#records.ask();
   }
 
   leave(): void {
     this.#placing.abort();
-    this.#stopTimers();
+    clearInterval(this.#sampling);
+    this.#records.stop();
     this.#stopMedia();
     this.#call?.hangUp().catch(this.#report);
   }
@@ -199,14 +179,16 @@ export class GatewayDesk implements Desk {
   #watch(call: GatewayCall): void {
     const name = this.#own.state.peerName;
     call.on("speaking", ({ who, speaking }) =>
-      this.#update((state) => ({ ...state, speaking: { ...state.speaking, [who]: speaking } })),
+      this.#own.update((state) => ({ ...state, speaking: { ...state.speaking, [who]: speaking } })),
     );
-    call.on("interrupted", () => this.#notice(`${name} interrupted: what waited to be said was dropped.`));
+    call.on("interrupted", () =>
+      this.#own.notice(`${name} interrupted: what waited to be said was dropped.`),
+    );
     call.on("muted", ({ who, muted }) => {
-      if (who === "peer") this.#notice(muted ? `${name} is muted.` : `${name} is no longer muted.`);
+      if (who === "peer") this.#own.notice(muted ? `${name} is muted.` : `${name} is no longer muted.`);
     });
     call.on("verified", ({ frames, refused }) =>
-      this.#update((state) => ({
+      this.#own.update((state) => ({
         ...state,
         gateway: state.gateway && { ...state.gateway, verified: frames, refused },
       })),
@@ -216,18 +198,18 @@ export class GatewayDesk implements Desk {
       this.#told.add(reason);
       const which = count === 1 ? "A frame" : `${count} frames`;
       const tone = reason === "epoch" ? "plain" : "warning";
-      this.#notice(
+      this.#own.notice(
         `${which} of yours, signed by the gateway, refused, reason ${reason}: ${refusalWords(reason)}.`,
         tone,
       );
     });
     call.on("connection", ({ connected }) => {
-      this.#update((state) => ({ ...state, away: connected ? undefined : "me" }));
-      if (connected) this.#notice("The call goes on.");
-      else this.#notice("Nothing comes through any more. This page looks for another way.", "warning");
+      this.#own.update((state) => ({ ...state, away: connected ? undefined : "me" }));
+      if (connected) this.#own.notice("The call goes on.");
+      else this.#own.notice("Nothing comes through any more. This page looks for another way.", "warning");
     });
     call.on("message", ({ value }) =>
-      this.#update((state) => withMessage(state, { mine: false, value, at: Date.now() })),
+      this.#own.update((state) => withMessage(state, { mine: false, value, at: Date.now() })),
     );
   }
 
@@ -238,61 +220,18 @@ export class GatewayDesk implements Desk {
     this.#pictures?.measured(stats);
     this.live.roundTrip.add(now, stats.roundTrip);
     this.live.playoutDelay.add(now, stats.heard?.delay);
-    this.live.loss.add(now, this.#lossOf(stats));
-    const codec = stats.heard?.codec ?? stats.spoken?.codec;
-    const { recording } = this.#hearing;
-    const measured = {
-      codec: codec === undefined ? undefined : codecText(codec),
-      recordedSeconds: Math.floor(recording.seconds),
-    };
-    const { state } = this.#own;
-    if (recording.overflowed && !state.recordingFull) {
-      this.#update((before) => ({ ...before, recordingFull: true }));
-      this.#notice(RECORDING_IS_FULL);
-    }
-    if (state.codec !== measured.codec || state.recordedSeconds !== measured.recordedSeconds)
-      this.#update((before) => ({ ...before, ...measured }));
-  }
-
-  #lossOf({ heard }: PeerStats): number | undefined {
-    if (heard === undefined) return undefined;
-    const counted = { heard: heard.packets, missing: heard.lost };
-    const loss = lossBetween(this.#counted, counted);
-    this.#counted = counted;
-    return loss;
-  }
-
-  #notice(text: string, tone: Notice["tone"] = "plain"): void {
-    this.#update((state) => withNotice(state, text, tone));
-  }
-
-  #update(change: (call: CallState) => CallState): void {
-    this.#own.update(change);
-  }
-
-  #ended(sentence: string, code: string): void {
-    const [sampling] = this.#timers;
-    clearInterval(sampling);
-    setTimeout(() => this.#stopTimers(), LAST_RECORDS_MS);
-    this.#update((state) => ({
-      ...state,
-      phase: "ended",
-      away: undefined,
-      until: Date.now(),
-      outcome: { sentence, code },
-      recordedSeconds: this.#hearing.recording.seconds,
-    }));
-    this.#over();
+    const { heard } = stats;
+    if (heard !== undefined)
+      this.live.loss.add(now, this.#loss.look({ heard: heard.packets, missing: heard.lost }));
+    const codec = heard?.codec ?? stats.spoken?.codec;
+    const text = codec === undefined ? undefined : codecText(codec);
+    if (this.#own.state.codec !== text) this.#own.update((state) => ({ ...state, codec: text }));
+    this.#own.recorded(this.#hearing.recording);
   }
 
   #stopMedia(): void {
     this.#sound.end();
     this.#pictures?.end();
     this.#hearing.end();
-  }
-
-  #stopTimers(): void {
-    for (const timer of this.#timers) clearInterval(timer);
-    this.#timers = [];
   }
 }

@@ -25,7 +25,6 @@ import {
   wayOf,
 } from "../model/page-state.ts";
 import { Store } from "../model/store.ts";
-import { failureSentence } from "../model/words.ts";
 import type { Screen } from "../video/screen.ts";
 import type { PageActions } from "../view/actions.ts";
 import { CallDesk } from "./call-desk.ts";
@@ -33,6 +32,7 @@ import { keepWay, keptWay } from "./call-way.ts";
 import { addressOf, type ConnectInfo, fetchConnectInfo } from "./connect-info.ts";
 import type { Desk } from "./desk.ts";
 import { Elsewhere } from "./elsewhere.ts";
+import { failureOf } from "./failure.ts";
 import { GatewayDesk } from "./gateway-desk.ts";
 import { forgetCall, type KeptCall, keptCall } from "./kept-call.ts";
 import {
@@ -450,10 +450,9 @@ export class Phone implements PageActions {
   }
 
   #giveUp(error: unknown): void {
-    const code = error instanceof ParleyError ? error.code : "unknown";
-    const message = error instanceof Error ? error.message : String(error);
+    const { sentence: why, code } = failureOf(error);
     void this.#putSignsAway();
-    this.store.set({ line: { kind: "closed", why: failureSentence(code, message), code } });
+    this.store.set({ line: { kind: "closed", why, code } });
   }
 
   #report(error: unknown): void {

@@ -56,7 +56,7 @@ export function shownFacts({ sender, stream }: OwnPicture): ShownFacts {
     wanted: stream.wants.bitsPerSecond,
     keys: sum(made, ({ keys }) => keys),
     keysAsked: sum(sent, ({ keyFramesAsked }) => keyFramesAsked),
-    leftOut: sum(sent, ({ leftOut }) => leftOut.rate + leftOut.dependency),
+    leftOut: sum(sent, ({ leftOut }) => leftOut.rate + leftOut.limit + leftOut.dependency),
     behind: sum(made, ({ behind }) => behind),
   };
 }

@@ -17,6 +17,9 @@ export class CaptureRefused extends Error {
   }
 }
 
+/** A source that makes no picture for so long, ms, is stopped all the same. */
+const LATEST_STOP_MS = 200;
+
 /** Pictures of one source until it is stopped. */
 export interface Capture {
   readonly kind: CaptureKind;
@@ -27,8 +30,10 @@ export interface Capture {
   frames(): AsyncGenerator<VideoFrame, undefined>;
   /** Calls `over` when people stop it by the browser's own means. */
   whenOver(over: () => void): void;
-  /** Gives the device back. Idempotent. */
+  /** Gives the device back, once the next picture came where they are read. Idempotent. */
   stop(): void;
+  /** Done once `stop` has given the device back. */
+  readonly stopped: Promise<void>;
 }
 
 /** Asks people for their camera or screen. Throws {@link CaptureRefused}. */
@@ -38,17 +43,31 @@ export async function openCapture(kind: CaptureKind): Promise<Capture> {
   if (track === undefined) throw new CaptureRefused("missing", undefined);
   track.contentHint = kind === "screen" ? "detail" : "motion";
   const { width = 640, height = 480 } = track.getSettings();
+  let [isRead, isToStop] = [false, false];
+  const { promise: stopped, resolve } = Promise.withResolvers<void>();
+  const stopNow = (): void => {
+    for (const one of stream.getTracks()) one.stop();
+    resolve();
+  };
+  const came = (): void => {
+    if (isToStop) stopNow();
+  };
   return {
     kind,
     size: { width, height },
     stream,
-    frames: () => framesOf(track, stream),
+    frames() {
+      isRead = true;
+      return framesOf({ track, stream, stopped, came });
+    },
     whenOver: (over) => track.addEventListener("ended", over),
     stop() {
-      for (const one of stream.getTracks()) one.stop();
-      // A track that is stopped from here does not say so.
-      track.dispatchEvent(new Event("stopped"));
+      isToStop = true;
+      // Chromium loses a picture that comes as its track is stopped, and complains of that: there is none under way just after one came.
+      if (isRead) setTimeout(stopNow, LATEST_STOP_MS);
+      else stopNow();
     },
+    stopped,
   };
 }
 
@@ -77,42 +96,57 @@ type TrackProcessorMaker = new (options: {
   readonly maxBufferSize: number;
 }) => TrackProcessor;
 
-function framesOf(track: MediaStreamTrack, stream: MediaStream): AsyncGenerator<VideoFrame, undefined> {
+interface CapturedTrack {
+  readonly track: MediaStreamTrack;
+  readonly stream: MediaStream;
+  /** A track that is stopped from here does not say so itself. */
+  readonly stopped: Promise<void>;
+  /** Told of each picture as it comes. */
+  readonly came: () => void;
+}
+
+function framesOf(captured: CapturedTrack): AsyncGenerator<VideoFrame, undefined> {
   const { MediaStreamTrackProcessor: Processor } = globalThis as {
     MediaStreamTrackProcessor?: TrackProcessorMaker;
   };
   return Processor === undefined
-    ? playedFrames(track, stream)
-    : processedFrames(new Processor({ track, maxBufferSize: 1 }).readable);
+    ? playedFrames(captured)
+    : processedFrames(new Processor({ track: captured.track, maxBufferSize: 1 }).readable, captured.came);
 }
 
-async function* processedFrames(readable: ReadableStream<VideoFrame>): AsyncGenerator<VideoFrame, undefined> {
+async function* processedFrames(
+  readable: ReadableStream<VideoFrame>,
+  came: () => void,
+): AsyncGenerator<VideoFrame, undefined> {
   const reader = readable.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
+      came();
       yield value;
     }
   } finally {
     // What waits is closed one by one until the track stops: to cancel would leave it to the garbage collector.
-    void closeRest(reader);
+    void closeRest(reader, came);
   }
 }
 
-async function closeRest(reader: ReadableStreamDefaultReader<VideoFrame>): Promise<void> {
+async function closeRest(reader: ReadableStreamDefaultReader<VideoFrame>, came: () => void): Promise<void> {
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
     value.close();
+    came();
   }
 }
 
 /** For browsers that give no frames of a track: those that a player shows. */
-async function* playedFrames(
-  track: MediaStreamTrack,
-  stream: MediaStream,
-): AsyncGenerator<VideoFrame, undefined> {
+async function* playedFrames({
+  track,
+  stream,
+  stopped,
+}: CapturedTrack): AsyncGenerator<VideoFrame, undefined> {
   const player = document.createElement("video");
   player.muted = true;
   player.srcObject = stream;
@@ -123,7 +157,8 @@ async function* playedFrames(
     isOver = true;
     wake(undefined);
   };
-  for (const event of ["ended", "stopped"]) track.addEventListener(event, over);
+  track.addEventListener("ended", over);
+  void stopped.then(over);
   try {
     while (!isOver) {
       const at = await new Promise<number | undefined>((resolve) => {

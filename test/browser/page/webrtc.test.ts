@@ -64,7 +64,7 @@ test("Echo says back by WebRTC what was spoken, and the page says by whose word"
   await ada.press("Done");
 });
 
-test("a page takes a call by WebRTC and goes on from another network; one that it makes is taken back while it rings", async () => {
+test("a page takes a call by WebRTC, goes on from another network, and sees the picture that the other end opens; one that it makes is taken back while it rings", async () => {
   await bob.ring("Ada");
   await ada.reads("ringing", /Bob is calling/);
   await ada.press("Accept");
@@ -73,9 +73,13 @@ test("a page takes a call by WebRTC and goes on from another network; one that i
   const heard = await bob.count("heard-verified");
   await ada.page.evaluate(() => globalThis.dispatchEvent(new Event("online")));
   await bob.counts("heard-verified", heard + 50);
+  const seen = ada.page.getByTestId("picture-seen");
+  expect(await seen.count(), "nothing is shown yet").toBe(0);
   await Promise.all([ada.press("Camera"), bob.press("Camera")]);
   await ada.reads("notices", /Bob does not see your camera: the call began without pictures/);
-  await bob.reads("notices", /Ada does not see your camera: The other end does not want it/);
+  await seen.waitFor();
+  await ada.reads("rtc-seen", /\d+ × \d+/);
+  await bob.press("Camera");
   await ada.hangUp();
   expect(await bob.outcome()).toEqual(["Ada hung up.", "hung-up"]);
   await Promise.all([ada.press("Done"), bob.press("Done")]);
