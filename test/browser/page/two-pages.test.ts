@@ -46,6 +46,8 @@ async function startServer(...more: readonly string[]): Promise<void> {
 async function talk(): Promise<void> {
   await ada.ring("Bob");
   await bob.press("Accept");
+  // Until then the counts are those of the call before.
+  await Promise.all([ada.phase("up"), bob.phase("up")]);
   await Promise.all([ada.counts("heard-verified", 25), bob.counts("heard-verified", 25)]);
 }
 
