@@ -1,9 +1,10 @@
 // A Parley server as `parley serve` runs it, on a free port, its data in the folder given; with a second argument `ws` it takes
 // WebSockets on its plain side as well. Prints its address and certificate.
-import { collectEarly } from "../src/cli/collect-early.ts";
+import { systemClock } from "../platform/node/clock.ts";
+import { collectInShort, giveRoomInFloods } from "../src/cli/short-collections.ts";
 import { serve } from "../src/server/serve.ts";
 
-collectEarly();
+collectInShort();
 const withSockets = process.argv[3] === "ws";
 const server = await serve({
   dataFolder: process.argv[2] ?? "",
@@ -13,6 +14,7 @@ const server = await serve({
   registration: "open",
   logLevel: "error",
 });
+giveRoomInFloods(server, systemClock);
 const webSocketUrl = withSockets ? `${server.httpUrl?.replace("http", "ws")}/agtp` : undefined;
 const { certificateHash } = server;
 console.log(JSON.stringify({ address: new URL(server.url).host, certificateHash, webSocketUrl }));

@@ -15,11 +15,7 @@ export interface Busyness {
  * collects when there is something to allocate, so a server that has nothing to do would keep what its last calls left: heap, the
  * young generation at its full size, and what the QUIC binding holds for connections that are over. Returns what ends it.
  */
-export function collectWhenQuiet(
-  server: Busyness,
-  clock: Clock,
-  collect: () => void = garbageCollector(),
-): () => void {
+export function collectWhenQuiet(server: Busyness, clock: Clock, collect: () => void): () => void {
   let [seen, quietSince] = [server.requests, clock.now()];
   let collectedWith = Number.NEGATIVE_INFINITY;
   let cancel = (): void => {};

@@ -2,11 +2,11 @@ import { systemClock } from "../../platform/node/clock.ts";
 import { readConfigFile, type ServerSettings, trustOf } from "../config.ts";
 import { type RunningServer, serve } from "../server/serve.ts";
 import { addToTrustFile } from "../trust-file.ts";
-import { collectEarly } from "./collect-early.ts";
 import { collectWhenQuiet } from "./collect-when-quiet.ts";
 import { EXIT, type ExitCode, exitCodeOf } from "./exit-codes.ts";
 import { takeInterrupts } from "./interrupts.ts";
 import type { Output } from "./output.ts";
+import { collectInShort, giveRoomInFloods } from "./short-collections.ts";
 import { webRtcText } from "./webrtc-text.ts";
 
 /** Flags of `parley serve`: settings, and where more of them are. */
@@ -20,14 +20,15 @@ export interface ServeFlags extends ServerSettings {
 /** `parley serve`: runs a server until a signal stops it. */
 export async function serveCommand(flags: ServeFlags, output: Output): Promise<ExitCode> {
   const { config, trust, ...settings } = flags;
-  collectEarly();
+  const collect = collectInShort();
   const fromFile = config === undefined ? {} : await readConfigFile(config);
   const server = await serve({ ...fromFile, ...settings } as ServerSettings);
   const interrupts = takeInterrupts(() => {
     output.note(`stopping; calls may go on for ${server.config.grace} s, a second signal stops at once`);
     void server.stop();
   });
-  const collectNoMore = collectWhenQuiet(server, systemClock);
+  const collectNoMore = collectWhenQuiet(server, systemClock, collect);
+  const giveNoRoom = giveRoomInFloods(server, systemClock);
   try {
     if (trust !== undefined) await addToTrustFile(trust, { issuerKeys: [], agentIds: [server.agentId] });
     announce(server, output);
@@ -41,6 +42,7 @@ export async function serveCommand(flags: ServeFlags, output: Output): Promise<E
     throw error;
   } finally {
     collectNoMore();
+    giveNoRoom();
     interrupts.release();
   }
 }

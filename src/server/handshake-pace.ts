@@ -1,10 +1,10 @@
 import { TokenBucket } from "../../sfu/token-bucket.ts";
 import type { Rate } from "../../signaling/shared-state.ts";
 
-/** Share of its time that the event loop may be at work before handshakes give way: frames find it free three times in ten. */
-export const BUSY_SHARE = 0.7;
+/** Share of its time that the event loop may be at work before handshakes give way: frames find it free six times in ten. */
+export const BUSY_SHARE = 0.4;
 /** Times as much that a handshake costs at most where the loop is busy: somebody always comes in. */
-export const DEAREST = 3;
+export const DEAREST = 5;
 /** How often the loop is looked at, ms, and by what factor the cost changes each time. */
 export const LOOK_MS = 100;
 const STEP = 1.25;

@@ -16,7 +16,7 @@ export interface TlsLimits {
   readonly handshakes: number;
   /**
    * Handshakes begun a second, and at once: each takes about 1 ms of what frames wait for. Beyond: they wait, each address has its turn. A
-   * third of the rate is left where the event loop is busy.
+   * fifth of the rate is left where the event loop is busy.
    */
   readonly handshakeRate: Rate;
   /** AGTP connections open at once; beyond: dropped after the handshake, counted `agtp-full`. */

@@ -39,6 +39,8 @@ export interface RunningServer {
   readonly calls: number;
   /** Requests taken since the start. */
   readonly requests: number;
+  /** Connections to the TLS port whose handshake or first line is not there yet. */
+  readonly handshakes: number;
   /** Resolves when the server is down: with the error that brought it down, if one did. Never rejects. */
   readonly ended: Promise<ParleyError | undefined>;
   /**
@@ -60,6 +62,7 @@ export class UpServer implements RunningServer {
   readonly certificateNotAfter: number;
   readonly config: ServerConfig;
   readonly #media: MediaServer;
+  readonly #handshakes: () => number;
   readonly #over: Ending;
   readonly #events: EventLog;
   readonly #clock: Clock;
@@ -91,6 +94,7 @@ export class UpServer implements RunningServer {
     this.certificateNotAfter = parts.certificate.notAfter;
     this.config = parts.config;
     this.#media = parts.media;
+    this.#handshakes = () => listeners.tlsPort()?.handshakes ?? 0;
     this.#over = parts.over;
     this.#events = parts.events;
     this.#clock = parts.clock;
@@ -120,6 +124,10 @@ export class UpServer implements RunningServer {
 
   get requests(): number {
     return this.#media.requests;
+  }
+
+  get handshakes(): number {
+    return this.#handshakes();
   }
 
   get ended(): Promise<ParleyError | undefined> {
