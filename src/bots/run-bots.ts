@@ -13,8 +13,11 @@ import { emptyTally, sumTallies, type Tally } from "./tally.ts";
 /** Calls that one process of bots carries before another one is started, as far as there are cores. */
 const CALLS_PER_PROCESS = 50;
 
-/** What frames leave behind is short-lived: with V8's own size it is copied once or twice before it is let go of, at each call's expense. */
-const YOUNG_GENERATION = "--max-semi-space-size=64";
+/**
+ * What frames leave behind is short-lived: in a smaller young generation it is copied once or twice before it is let go of, at each call's
+ * expense, and a larger one stops all calls of a process for longer.
+ */
+const YOUNG_GENERATION = "--max-semi-space-size=16";
 
 export interface RunOptions {
   readonly plan: BotsPlan;
