@@ -28,10 +28,16 @@ it("the young generation stays small, and in a flood everything is collected a q
   expect(flooded.major).toBeLessThanOrEqual(usual.major / 4);
 });
 
-it("left to itself the young generation grows, and stops the process for longer", async () => {
+it("left to itself the young generation grows, and is collected less often in larger pieces", async () => {
   const { minor, youngBytes } = await collected();
   expect(youngBytes).toBeGreaterThan(YOUNG_BYTES);
   expect(minor).toBeLessThan(50);
+});
+
+it("buffers that live for a turn do not have everything collected, as they do left to themselves", async () => {
+  const same = ["--semi-space-growth-factor=1", `--heap-growing-percent=${GROWTH.flooded}`];
+  const [counted, apart] = await Promise.all([collected("short", "flooded"), collected(...same)]);
+  expect(counted.major).toBeLessThan(apart.major);
 });
 
 it("a flood of handshakes gives the heap room until it was calm for a while", async () => {

@@ -28,9 +28,10 @@ const LOOK_EVERY_MS = 250;
  * is 64 MB outside the heap, less than the young generation may have of them: past it everything is collected, 30 to 60 ms of work, for
  * every few megabytes that are read from sockets.
  *
- * Returns what collects everything at once, by `collect`, and leaves the young generation at its size.
+ * Returns what collects everything at once and leaves the young generation at its size.
  */
-export function collectInShort(collect: () => void = garbageCollector()): () => void {
+export function collectInShort(): () => void {
+  const collect = garbageCollector();
   setFlagsFromString("--external-memory-accounted-in-global-limit");
   setHeapGrowth(GROWTH.usual);
   const collectAll = (): void => {
