@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Call } from "../../agent/call.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
-import { type Agent, type AgentIdentity, createIdentity, nodePlatform } from "../../agent/node.ts";
+import { type Agent, type AgentIdentity, createIdentity } from "../../agent/node.ts";
+import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Clock } from "../../codecs/clock.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import type { Signer } from "../../codecs/signer.ts";
@@ -77,7 +78,8 @@ export async function registerResidents(log: RecordLog, identities: Iterable<Age
 export async function startResidents(options: {
   readonly identities: ReadonlyMap<ResidentKind, AgentIdentity>;
   readonly serverId: string;
-  readonly clock: Clock;
+  /** What they run on, but for its carrier. */
+  readonly platform: AgentPlatform;
   /** Takes connections as a listener's. */
   readonly accept: (connection: Connection) => ConnectionHandlers;
   readonly report: (error: unknown) => void;
@@ -86,10 +88,11 @@ export async function startResidents(options: {
   /** Default: 32 calls, 4 of one caller, 15 minutes, one of them for a caller that is away. */
   readonly bounds?: ResidentBounds;
 }): Promise<Residents> {
-  const { clock, report, serverId, token, bounds = BOUNDS } = options;
+  const { report, serverId, token, bounds = BOUNDS } = options;
+  const { clock } = options.platform;
   const network = new MemoryNetwork({ clock, liveness: false });
   const listener = network.listen(new URL(RESIDENTS_ORIGIN).host, options.accept);
-  const platform = { ...nodePlatform(), clock, carrier: network };
+  const platform = { ...options.platform, carrier: network };
   const own = new Set([...options.identities.values()].map(({ agentId }) => agentId));
   const agents: Agent[] = [];
   const listings: ResidentListing[] = [];

@@ -1,3 +1,4 @@
+import { nodePlatform } from "../../agent/node.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
 import { createClock } from "../../platform/node/clock.ts";
@@ -169,7 +170,7 @@ export async function serve(options: ServeOptions = {}): Promise<RunningServer> 
     residents = await startResidents({
       identities,
       serverId: agentId,
-      clock,
+      platform: { ...nodePlatform(), clock },
       accept: (connection) => (media as MediaServer).accept(connection, [RESIDENTS_ORIGIN]),
       ...(config.tokens === "required" ? { token: (resident) => residentToken(identity, resident) } : {}),
       report: (error) => events.log("error", "resident-fault", { error: String(error) }),

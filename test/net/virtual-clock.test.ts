@@ -1,3 +1,4 @@
+import { setTimeout as reallyWait } from "node:timers/promises";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "./virtual-clock.ts";
@@ -53,6 +54,27 @@ describe("virtual clock", () => {
     });
     await clock.advance(0);
     expect(at).toBe(100);
+  });
+
+  test("stands still while real work is done, which is handed out in the order in which it was begun", async () => {
+    const clock = new VirtualClock();
+    const seen: string[] = [];
+    const work = async (name: string, ms: number): Promise<void> => {
+      await clock.real(reallyWait(ms));
+      await Promise.resolve();
+      seen.push(`${name}@${clock.now()}`);
+    };
+    const broken = reallyWait(1).then(() => Promise.reject(new Error("broken")));
+    const failed = expect(clock.real(broken)).rejects.toThrow("broken");
+    clock.at(5, () => {
+      void work("slow", 20);
+      void work("quick", 1);
+    });
+    clock.at(5, () => void seen.push("timer@5"));
+    await Promise.all([clock.run(10), clock.run(10)]);
+    expect(seen).toEqual(["slow@5", "quick@5", "timer@5"]);
+    await failed;
+    expect(clock.now()).toBe(10);
   });
 
   test("cancelling works before, during and after, any number of times", async () => {

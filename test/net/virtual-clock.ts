@@ -7,9 +7,18 @@ interface Timer {
   fire: (() => void) | undefined;
 }
 
+/** Work that takes real time. */
+interface RealWork {
+  /** Settles with it, and never fails. */
+  readonly done: Promise<unknown>;
+  /** Lets whoever asked for it have what it came to. */
+  readonly handOut: () => void;
+}
+
 /**
  * Time that moves only when told to. Timers fire in order of their time, then of being set, and every promise job that a
- * timer causes runs before the next timer: asynchronous code sees the same interleaving in every run.
+ * timer causes runs before the next timer: asynchronous code sees the same interleaving in every run. What takes real time
+ * is no exception where it goes through {@link VirtualClock.real}.
  */
 export class VirtualClock implements Clock {
   #now: number;
@@ -17,6 +26,8 @@ export class VirtualClock implements Clock {
   readonly #heap: Timer[] = [];
   #order = 0;
   #alive = 0;
+  /** In the order in which it was begun. */
+  readonly #realWork: RealWork[] = [];
 
   /** `now` is where the monotonic time starts (default 0), `wall` the Unix time in milliseconds at that instant. */
   constructor(options: { readonly now?: number; readonly wall?: number } = {}) {
@@ -74,10 +85,27 @@ export class VirtualClock implements Clock {
     this.#now = Math.max(this.#now, until);
   }
 
-  /** Runs every promise job there is, without moving time. */
-  settle(): Promise<void> {
-    // The immediate phase begins only when the queues of promise jobs and next ticks are empty.
-    return new Promise((resolve) => setImmediate(resolve));
+  /** Runs every promise job there is, those after real work included, without moving time. */
+  async settle(): Promise<void> {
+    await allJobs();
+    for (let first = this.#realWork[0]; first !== undefined; first = this.#realWork[0]) {
+      await first.done;
+      // Whoever else settles this clock may have handed it out meanwhile.
+      if (first === this.#realWork[0]) this.#realWork.shift()?.handOut();
+      await allJobs();
+    }
+  }
+
+  /**
+   * What `work` comes to that takes real time, as reading a file or compiling does, but none of this clock's: time stands still until it is
+   * done. What was begun first is handed out first, and all that follows from it happens before the next. `settle()` does it, and whatever
+   * moves time; `work` must not wait for other work of this kind.
+   */
+  async real<Result>(work: Promise<Result>): Promise<Result> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#realWork.push({ done: Promise.allSettled([work]), handOut: resolve });
+    await promise;
+    return await work;
   }
 
   #fire(timer: Timer): void {
@@ -131,6 +159,12 @@ export class VirtualClock implements Clock {
     }
     heap[index] = last;
   }
+}
+
+/** Runs every promise job there is. */
+function allJobs(): Promise<void> {
+  // The immediate phase begins only when the queues of promise jobs and next ticks are empty.
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function before(a: Timer, b: Timer): boolean {

@@ -1,8 +1,9 @@
 /** Calls in which a gateway speaks for an agent: what it signs, what the other end is told, and what the evidence says of it. */
 import { describe, expect, it } from "vitest";
 import type { IncomingCall } from "../../agent/incoming-call.ts";
-import { createIdentity } from "../../agent/node.ts";
+import { newIdentity } from "../../agent/new-identity.ts";
 import { readRecord } from "../../signaling/attribution.ts";
+import { seedSigner, strictVerifier } from "../keys.ts";
 import { must } from "../signed-call.ts";
 import { vp8Frame } from "../vp8-frame.ts";
 import { stream } from "./encoded-source.ts";
@@ -218,7 +219,8 @@ it("a server counts an owner by its name and by who vouches for it", async () =>
     await owned("Phone", "ann"),
     await owned("Bob", "bob"),
   ];
-  const { identity } = createIdentity({ name: "Eve", owner: "ann" });
+  const eve = { name: "Eve", owner: "ann" };
+  const identity = newIdentity(eve, seedSigner(5), undefined, world.clock.wall() - 60_000, strictVerifier);
   const claimed = (await world.agent("Eve", { identity })).id;
   const ann = world.server.ownerOf(desk);
   expect(world.server.ownerOf(phone)).toBe(ann);

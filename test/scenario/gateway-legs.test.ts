@@ -2,7 +2,6 @@
 import { describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import { parseRtpPacket } from "../../codecs/rtp-packet.ts";
-import { random } from "../../platform/node/sodium.ts";
 import { RtpFrames } from "../../sfu/rtp-frames.ts";
 import { GatewayLeg, type LegMedia, type LegStreams } from "../../src/gateway/leg.ts";
 import { compareUtterance } from "../../src/listening/compare.ts";
@@ -39,7 +38,7 @@ async function led(
   const peer = new WiredPeer(world, { delay: 20 }, 5);
   const ended: string[] = [];
   const leg = new GatewayLeg({
-    ...{ agent, media, peer, random, gatewayId: gateway.agentId, clock: world.clock },
+    ...{ agent, media, peer, gatewayId: gateway.agentId, clock: world.clock, random: world.random() },
     ended: (reason) => ended.push(reason),
     report: (error) => world.reported.push(error),
   });

@@ -2,7 +2,6 @@
 import type { Call } from "../../agent/call.ts";
 import { parseRtcp } from "../../codecs/rtcp.ts";
 import { parseSenderReport } from "../../codecs/rtcp-report.ts";
-import { random } from "../../platform/node/sodium.ts";
 import type { GatewayOrder } from "../../signaling/gateway-channel.ts";
 import { Link, type LinkConditions } from "../../src/emulation/link.ts";
 import { SeededRandom } from "../../src/emulation/seeded-random.ts";
@@ -115,7 +114,7 @@ export class GatewayEnd extends WiredPeer {
       },
     });
     this.bridge = new CallBridge({
-      ...{ call, clock, random, media: this, control: this.control, ...WIRE_STREAMS },
+      ...{ call, clock, random: world.random(), media: this, control: this.control, ...WIRE_STREAMS },
       fromPeer: ["audio", "video"],
       report: (error) => world.reported.push(error),
     });

@@ -6,7 +6,7 @@ import type { AgentIdentity } from "../../agent/identity.ts";
 import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
 import { encodeHex } from "../../codecs/hex.ts";
 import type { AgtpRequest } from "../../codecs/message.ts";
-import { createSigner, random, verifier } from "../../platform/node/sodium.ts";
+import { createSigner, verifier } from "../../platform/node/sodium.ts";
 import type { Connection } from "../../sfu/carrier.ts";
 import { readResponseBody, refusalFault } from "../../signaling/body.ts";
 import { openExchange } from "../../transports/exchange.ts";
@@ -60,7 +60,7 @@ async function speakerFor(identity: AgentIdentity): Promise<ControlChannel> {
     identity,
     clock: world.clock,
     wall: () => world.clock.wall(),
-    random,
+    random: world.random(),
     verifier,
   });
   const { result } = await world.during(control.request({ method: "DISCOVER", path: "/" }));
@@ -80,14 +80,14 @@ function documents({ genesis, identityDocument }: AgentIdentity): JsonObject {
 
 describe("a possession proof", () => {
   it("passed on to another server with that server's own nonce is refused there: it names whom it was made for", async () => {
-    const other = new World({ origins: [ELSEWHERE] });
+    const other = new World({ origins: [ELSEWHERE], seed: 2 });
     const connection = await openConnection(other);
     const there = new ControlChannel({
       connection,
       identity: other.identity({ name: "Relay" }),
       clock: other.clock,
       wall: () => other.clock.wall(),
-      random,
+      random: other.random(),
       verifier,
     });
     const greeting = await other.during(there.request({ method: "DISCOVER", path: "/" }));

@@ -1,13 +1,15 @@
 /** The agents that live in a server, called over its own switchboard. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempDisposableSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Call } from "../../agent/call.ts";
 import type { CallStream } from "../../agent/call-stream.ts";
 import { connectAgent } from "../../agent/connect.ts";
 import type { HeardVideo } from "../../agent/heard-video.ts";
-import { type Agent, createIdentity } from "../../agent/node.ts";
+import type { AgentIdentity } from "../../agent/identity.ts";
+import { newIdentity } from "../../agent/new-identity.ts";
+import type { Agent } from "../../agent/node.ts";
 import type { VideoStream } from "../../agent/video-stream.ts";
 import { parseWav } from "../../codecs/wav.ts";
 import { type Carrier, CLOSE_CODES, type Connection } from "../../sfu/carrier.ts";
@@ -20,52 +22,56 @@ import { resample } from "../../src/residents/resample.ts";
 import {
   RESIDENTS_ORIGIN,
   type ResidentBounds,
+  type ResidentKind,
   type Residents,
   registerResidents,
   residentIdentities,
   startResidents,
 } from "../../src/residents/residents.ts";
 import { createMemoryLog } from "../../store/memory-log.ts";
+import { seedSigner, strictVerifier } from "../keys.ts";
 import { Camera, film, LAYERS, show, Watched } from "./showing.ts";
 import { Recording, refusal } from "./talking.ts";
 import { ORIGIN, World, type WorldOptions } from "./world.ts";
 
-let folder: string;
+const BEFORE = Date.UTC(2025, 11, 31);
+const SERVER = newIdentity({ name: "Server" }, seedSigner(1), undefined, BEFORE, strictVerifier);
+const RESIDENTS: ReadonlyMap<ResidentKind, AgentIdentity> = new Map([
+  ["echo", vouchedFor("Echo", 2)],
+  ["reader", vouchedFor("Reader", 3)],
+]);
 
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), "parley-residents-"));
-});
+function vouchedFor(name: string, key: number): AgentIdentity {
+  const server = { name: "Server", signer: SERVER.signer };
+  return newIdentity({ name }, seedSigner(key), server, BEFORE, strictVerifier);
+}
 
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+interface Population extends WorldOptions {
+  readonly bounds?: ResidentBounds;
+  readonly identities?: typeof RESIDENTS;
+}
 
-async function populated(options: WorldOptions & { readonly bounds?: ResidentBounds } = {}) {
+async function populated({ bounds, identities = RESIDENTS, ...options }: Population = {}) {
   const log = createMemoryLog();
-  const serverIdentity = createIdentity({ name: "Server" }).identity;
-  const identities = await residentIdentities(folder, { name: "Server", signer: serverIdentity.signer });
   await registerResidents(log, identities.values());
-  const world = new World({
-    ...options,
-    log,
-    serverIdentity,
-  });
+  const world = new World({ ...options, log, serverIdentity: SERVER });
+  // They come online without any virtual time, and a file is read meanwhile, which takes another real time in every run.
   const start = () =>
-    world.during(
-      startResidents({
-        identities,
-        serverId: world.serverId,
-        clock: world.clock,
-        accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
-        report: (error) => world.reported.push(error),
-        ...(options.bounds === undefined ? {} : { bounds: options.bounds }),
-      }),
-    );
+    startResidents({
+      identities,
+      serverId: world.serverId,
+      platform: world.platform(),
+      accept: (connection) => world.server.accept(connection, [RESIDENTS_ORIGIN]),
+      report: (error) => world.reported.push(error),
+      ...(bounds === undefined ? {} : { bounds }),
+    });
   const residents = await start();
   return { world, residents, start, echo: idOf(residents, "echo"), reader: idOf(residents, "reader") };
 }
 
 /** An agent that trusts nobody in particular: it is the server that vouches for its residents. */
 async function caller(world: World, way: Carrier = world.network): Promise<Agent> {
-  const { identity } = createIdentity({ name: "Ada" });
+  const identity = world.identity({ name: "Ada" });
   return await world.during(connectAgent(world.platform(way), ORIGIN, { identity }));
 }
 
@@ -290,7 +296,7 @@ describe("Echo", () => {
       connections.push(connection);
       return connection;
     };
-    const { identity } = createIdentity({ name: "Ada" });
+    const identity = world.identity({ name: "Ada" });
     const ada = await world.during(connectAgent(world.platform({ connect }), ORIGIN, { identity }));
     await world.during(ada.call(echo, { audio: { codecs: ["pcmu"] }, model: "persistent" }));
     connections.at(-1)?.close(CLOSE_CODES.normal, "gone");
@@ -303,7 +309,7 @@ describe("Echo", () => {
 
   it("goes on with its persistent calls in a server that was killed and started anew", async () => {
     const { world, residents, start, echo } = await populated();
-    const { identity } = createIdentity({ name: "Ada" });
+    const identity = world.identity({ name: "Ada" });
     const ada = await world.during(
       connectAgent(world.platform(), ORIGIN, {
         identity,
@@ -359,9 +365,15 @@ describe("Echo", () => {
   });
 
   it("is there also where registration is closed, as the same agent after a restart", async () => {
-    const first = await populated({ config: { registration: "closed" } });
+    using folder = mkdtempDisposableSync(join(tmpdir(), "parley-residents-"));
+    const server = { name: "Server", signer: SERVER.signer };
+    const again = async () => {
+      const identities = await residentIdentities(folder.path, server);
+      return await populated({ config: { registration: "closed" }, identities });
+    };
+    const first = await again();
     await first.residents.close();
-    const { world, residents, echo } = await populated({ config: { registration: "closed" } });
+    const { world, residents, echo } = await again();
     expect(echo).toBe(first.echo);
     expect(residents.listings.map(({ name, kind }) => [name, kind])).toEqual([
       ["Echo", "echo"],
@@ -399,10 +411,8 @@ describe("Reader", () => {
     const messages = call.data?.[Symbol.asyncIterator]();
     const answer = async (message: unknown) => {
       await world.during(call.data?.send(message) ?? Promise.reject());
-      const given = messages?.next();
-      // espeak-ng works in real time.
-      while ((await Promise.race([given, world.clock.advance(5)])) === undefined) {}
-      return (await given)?.value?.value;
+      // espeak-ng takes real time, and nothing here takes virtual time.
+      return (await messages?.next())?.value?.value;
     };
     await world.clock.advance(12_000);
     const recording = new Recording(call);

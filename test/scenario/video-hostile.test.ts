@@ -114,9 +114,9 @@ const OPTIONS = {
 } as const;
 const TAKING = { ...OPTIONS, video: { codecs: ["vp8"] } } as const;
 
-async function scene(profile: "frame" | "chain" = "frame", delay = 0) {
+async function scene(profile: "frame" | "chain" = "frame", delay = 0, seed = 1) {
   const link = (seed: number) => new Link({ delay }, new SeededRandom(seed));
-  const world = new World({ toServer: link(1), toClient: link(2) });
+  const world = new World({ toServer: link(1), toClient: link(2), seed });
   const [speaker, listener] = [new Meddler(world), new Meddler(world)];
   const ada = await world.agent("Ada", {}, speaker);
   const bob = await world.agent("Bob", {}, listener);
@@ -187,7 +187,7 @@ describe.each(["frame", "chain"] as const)("a unit on its way to the listener in
       return [unit];
     };
     await world.clock.advance(200);
-    const other = await scene(profile);
+    const other = await scene(profile, 0, 2);
     other.listener.came = once((unit) => [
       ...kept.map((one) => joined([unit.slice(0, 1), one.slice(1)])),
       unit,

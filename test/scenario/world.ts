@@ -1,4 +1,4 @@
-/** A whole Parley on virtual time: a media server and any number of agents over the memory carrier, nothing pretended. */
+/** A whole Parley on virtual time: a media server and any number of agents over the memory carrier, nothing pretended, and every run the same. */
 import type { Agent } from "../../agent/agent.ts";
 import { connectAgent, type GatewayOptions } from "../../agent/connect.ts";
 import type { AgentIdentity } from "../../agent/identity.ts";
@@ -7,12 +7,13 @@ import type { AgentPlatform } from "../../agent/platform.ts";
 import type { Signer } from "../../codecs/signer.ts";
 import { AUDIO_FORMAT_CHOICES, codecMaker } from "../../platform/audio-formats.ts";
 import { sha256 } from "../../platform/node/sha256.ts";
-import { createExchangeKey, createSigner, frameMac, random, verifier } from "../../platform/node/sodium.ts";
+import { createExchangeKey, createSigner, frameMac, verifier } from "../../platform/node/sodium.ts";
 import { createOpusCodec } from "../../platform/opus.ts";
 import type { Carrier, Connection, Listener } from "../../sfu/carrier.ts";
 import type { CertificateRules } from "../../signaling/certificate/agent-certificate.ts";
 import type { RecordLog } from "../../signaling/record-log.ts";
 import { DEFAULT_LIMITS, type SwitchboardConfig } from "../../signaling/switchboard/config.ts";
+import { SeededRandom } from "../../src/emulation/seeded-random.ts";
 import { KnownSignatures } from "../../src/gateway/known-signatures.ts";
 import { SILENT_LOG } from "../../src/server/event-log.ts";
 import { MediaServer } from "../../src/server/media-server.ts";
@@ -33,10 +34,14 @@ export interface WorldOptions {
   readonly certificates?: CertificateRules;
   /** What Opus may cost. Default 0, the least: how well it sounds is for the tests of codecs and players. */
   readonly opusComplexity?: number;
+  /** Where Opus codecs come from, which takes real time. Default: the platform. */
+  readonly createOpus?: typeof createOpusCodec;
   /** Default: a fresh one in memory. */
   readonly log?: RecordLog;
   /** Default: a fresh one. */
   readonly serverIdentity?: AgentIdentity<Signer>;
+  /** What all keys, identifiers and nonces come of: worlds of one seed have the same. Default 1. */
+  readonly seed?: number;
 }
 
 export class World {
@@ -62,9 +67,10 @@ export class World {
   readonly #origins: readonly string[];
   readonly #certificates: CertificateRules | undefined;
   readonly #way: MemoryOptions;
-  readonly #opusComplexity: number;
+  readonly #opus: Required<Pick<WorldOptions, "opusComplexity" | "createOpus">>;
+  readonly #chance: SeededRandom;
+  readonly #keys: (length: number) => Uint8Array;
   #listeners: readonly Listener[];
-  #seed = 1;
 
   constructor(options: WorldOptions = {}) {
     this.#signatures.remember();
@@ -76,7 +82,10 @@ export class World {
       fault: (error) => this.reported.push(error),
     };
     this.#way = way;
-    this.#opusComplexity = options.opusComplexity ?? 0;
+    const { opusComplexity = 0, createOpus = createOpusCodec } = options;
+    this.#opus = { opusComplexity, createOpus };
+    this.#chance = new SeededRandom(options.seed ?? 1);
+    this.#keys = this.random();
     this.network = new MemoryNetwork(way);
     this.separate = new SeparateNetwork(way);
     const fresh = this.identity({ name: "Parley test server", scope: ["communication:audio:*"] });
@@ -127,7 +136,7 @@ export class World {
       clock: this.clock,
       verifier: this.#signatures,
       sha256,
-      random,
+      random: this.random(),
       events: SILENT_LOG,
       onFatal: (error) => this.reported.push(error),
     });
@@ -151,26 +160,31 @@ export class World {
 
   /** A fresh agent's documents and key. */
   identity(fields: NewIdentity): AgentIdentity<Signer> {
-    const seed = new Uint8Array(32);
-    new DataView(seed.buffer).setUint32(0, this.#seed++);
-    const signer = this.#createSigner(seed);
+    const signer = this.#createSigner(this.#keys(32));
     return newIdentity(fields, signer, this.issuer, this.clock.wall() - 60_000, this.#signatures);
+  }
+
+  /** Random bytes for one who draws them: the same in every run, however many others draw. */
+  random(): (length: number) => Uint8Array {
+    const chance = this.#chance.fork();
+    return (length) => chance.bytes(length);
   }
 
   /** The platform agents of this world run on. */
   platform(carrier: Carrier = this.network): AgentPlatform {
+    const random = this.random();
+    const { createOpus, opusComplexity } = this.#opus;
+    const createAudioCodec = codecMaker((options) => createOpus({ ...options, complexity: opusComplexity }));
     return {
       clock: this.clock,
       random,
       verifier: this.#signatures,
       createSigner: this.#createSigner,
-      createExchangeKey,
+      createExchangeKey: () => createExchangeKey(random(32)),
       frameMac,
       sha256,
       audioFormats: AUDIO_FORMAT_CHOICES,
-      createAudioCodec: codecMaker((options) =>
-        createOpusCodec({ ...options, complexity: this.#opusComplexity }),
-      ),
+      createAudioCodec: (...wanted) => this.clock.real(createAudioCodec(...wanted)),
       carrier,
     };
   }
