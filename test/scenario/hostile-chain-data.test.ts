@@ -5,12 +5,10 @@ import type { JsonValue } from "../../codecs/canonical-json.ts";
 import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { verifier } from "../../platform/node/sodium.ts";
 import { verifyEvidence } from "../../signaling/evidence/verify.ts";
-import { HostileRelay } from "./hostile-relay.ts";
+import { HostileRelay, isFrame } from "./hostile-relay.ts";
 import { connected, type Pair } from "./talking.ts";
 import { World } from "./world.ts";
 
-/** First octet of an RTP packet with an extension: checkpoints and receipts begin otherwise. */
-const FRAME = 0x90;
 /** Time enough for the checkpoints over what was said, and for what a listener gives them besides. */
 const SETTLED_MS = 5_000;
 
@@ -44,7 +42,7 @@ function tamper(
 ): void {
   let index = 0;
   relay.item = (going, _flow, bytes) =>
-    going === way && bytes[0] === FRAME ? change(bytes.slice(), index++) : true;
+    going === way && isFrame(bytes) ? change(bytes.slice(), index++) : true;
 }
 
 async function send(...values: readonly JsonValue[]): Promise<void> {
@@ -120,7 +118,7 @@ it("whose checkpoints are withheld, messages are handed out for 2 s, and then no
   const told: string[] = [];
   pair.call.on("unattributed", () => told.push("Ada"));
   pair.answered.on("unattributed", () => told.push("Bob"));
-  last.item = (way, _flow, bytes) => way !== "to-agent" || bytes[0] === FRAME || bytes.length < 174;
+  last.item = (way, _flow, bytes) => way !== "to-agent" || isFrame(bytes);
   await send("one");
   await send("two", "three");
   // Who waits for the next message already gets it.

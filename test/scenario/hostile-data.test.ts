@@ -7,13 +7,11 @@ import { unixMsToNtp } from "../../codecs/ntp.ts";
 import { encodeStreamItems, encodeStreamStart } from "../../codecs/stream-items.ts";
 import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import { CLOSE_CODES } from "../../sfu/carrier.ts";
-import { HostileRelay } from "./hostile-relay.ts";
+import { HostileRelay, isFrame } from "./hostile-relay.ts";
 import { connected } from "./talking.ts";
 import { World } from "./world.ts";
 
 const DATA_ONLY = { audio: false, data: true } as const;
-/** First octet of an RTP packet with an extension: checkpoints and receipts begin otherwise. */
-const FRAME = 0x90;
 
 let world: World;
 let relay: HostileRelay;
@@ -37,7 +35,7 @@ beforeEach(async () => {
 function tamper(change: (frame: Uint8Array, index: number, flow: number) => readonly Uint8Array[]): void {
   let index = 0;
   relay.item = (way, flow, bytes) =>
-    way === "to-agent" && bytes[0] === FRAME ? change(bytes.slice(), index++, flow) : true;
+    way === "to-agent" && isFrame(bytes) ? change(bytes.slice(), index++, flow) : true;
 }
 
 async function send(...values: readonly JsonValue[]): Promise<void> {
@@ -81,7 +79,7 @@ it("a speaker that opens more streams for one flow is stopped on all but the fir
   })();
   const own: { flow?: number; frame?: Uint8Array } = {};
   sending.item = (way, flow, bytes) => {
-    if (way === "to-server" && bytes[0] === FRAME) Object.assign(own, { flow, frame: bytes.slice() });
+    if (way === "to-server" && isFrame(bytes)) Object.assign(own, { flow, frame: bytes.slice() });
     return true;
   };
   await world.during(pair.call.data?.send("first") ?? Promise.resolve());

@@ -1,5 +1,6 @@
 /** A server gone bad: everything between one agent and the server passes here, with the server's own key at hand. */
 import { canonicalBytes, type JsonObject } from "../../codecs/canonical-json.ts";
+import { FrameView, parseFrame } from "../../codecs/frame.ts";
 import { Headers } from "../../codecs/headers.ts";
 import {
   type AgtpRequest,
@@ -195,6 +196,11 @@ export class HostileRelay implements Carrier {
       },
     };
   }
+}
+
+/** Whether an item of a stream is a frame of data: checkpoints and receipts, which may begin with any octet, have not its form. */
+export function isFrame(item: Uint8Array): boolean {
+  return parseFrame(item, 0, new FrameView()) === undefined;
 }
 
 /** Passes a stream of items on, item by item. */

@@ -99,13 +99,13 @@ describe("a speaker that sends what is no unit", () => {
   beforeEach(async () => {
     const ada = await world.agent("Ada", { reconnect: SOON }, way);
     pair = await connected(world, ada, await world.agent("Bob"), PICTURE, PICTURE);
-    new Camera(world, pair.call);
     connection = opened();
-    await world.clock.advance(1_000);
     flow = await flowOfVideo();
+    new Camera(world, pair.call);
+    await world.clock.advance(1_000);
   });
 
-  /** Where a stream that begins counts as one of units. */
+  /** Where a stream that begins counts as one of units, while there are no true ones. */
   async function flowOfVideo(): Promise<number> {
     for (let candidate = 1; candidate < 30; candidate += 1) {
       const before = queues().unfinished_units;
