@@ -29,6 +29,16 @@ describe("comparing an utterance with a recording", () => {
     expect(found.longestGap).toBe(0);
   });
 
+  it("finds it where the recording lacks its beginning, and hears the rest as it is", () => {
+    const lacking = RATE / 10;
+    const recording = placed(utterance().subarray(lacking), 0, 5 * RATE);
+    const found = compareUtterance(utterance(), recording, RATE);
+    // A piece that is not whole is placed to some milliseconds.
+    expect(Math.abs(found.offset + lacking)).toBeLessThan(RATE / 100);
+    expect(Math.abs(found.longestGap - 100)).toBeLessThanOrEqual(10);
+    expect(found.correlation).toBeGreaterThan(0.95);
+  });
+
   it("tells a hole by its length", () => {
     const recording = placed(utterance(), 4000, 5 * RATE);
     recording.fill(0, 4000 + RATE, 4000 + RATE + RATE / 10);

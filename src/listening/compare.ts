@@ -6,6 +6,8 @@ import { slidingProducts } from "./sliding-product.ts";
 
 /** Milliseconds of one step of the loudness contour that finds the rough place. */
 const STEP_MS = 5;
+/** What a recording may lack of the utterance's beginning, in steps: what was said first may be lost. */
+const LACKING_STEPS = 100;
 /** How far around the rough place the exact one is looked for, ms. */
 const REFINE_MS = 12;
 /** Playout may move inside an utterance as it adapts: pieces of this length are placed each for itself, ms. */
@@ -21,7 +23,7 @@ const HOLE_SHARE = 0.1;
 
 /** How an utterance came through. */
 export interface Comparison {
-  /** Samples into the recording at which the utterance begins. */
+  /** Samples into the recording at which the utterance begins; negative where so much of its beginning is not in it. */
   readonly offset: number;
   /** Normalised correlation over the whole utterance, its pieces aligned each for itself: 1 is the same up to loudness. */
   readonly correlation: number;
@@ -41,23 +43,26 @@ export function compareUtterance(
   from = 0,
 ): Comparison {
   const step = Math.round((clockRate * STEP_MS) / 1000);
-  const rough = from + bestOffset(contour(utterance, step), contour(recording.subarray(from), step)) * step;
+  const lacking = LACKING_STEPS * step;
+  const searched = new Int16Array(lacking + Math.max(0, recording.length - from));
+  searched.set(recording.subarray(from), lacking);
+  const rough = bestOffset(contour(utterance, step), contour(searched, step)) * step;
   const samples = (ms: number) => Math.round((clockRate * ms) / 1000);
-  const offset = bestPlace(utterance, recording, rough, samples(REFINE_MS), clockRate);
-  const pieces = placePieces(utterance, recording, offset, clockRate);
+  const offset = bestPlace(utterance, searched, rough, samples(REFINE_MS), clockRate);
+  const pieces = placePieces(utterance, searched, offset, clockRate);
   const product = new Product();
   const heard = new Int16Array(utterance.length);
   let slips = 0;
   for (const [index, piece] of pieces.entries()) {
     const before = pieces[index - 1];
     if (before !== undefined && Math.abs(piece.offset - before.offset) > samples(SLIP_MS)) slips += 1;
-    product.add(utterance, recording, piece.offset, piece.start, piece.end);
-    heard.set(recording.subarray(piece.offset + piece.start, piece.offset + piece.end), piece.start);
+    product.add(utterance, searched, piece.offset, piece.start, piece.end);
+    heard.set(searched.subarray(piece.offset + piece.start, piece.offset + piece.end), piece.start);
   }
   const rigid = new Product();
-  rigid.add(utterance, recording, offset, 0, utterance.length);
+  rigid.add(utterance, searched, offset, 0, utterance.length);
   return {
-    offset: pieces[0]?.offset ?? offset,
+    offset: (pieces[0]?.offset ?? offset) - lacking + from,
     correlation: product.correlation,
     rigidCorrelation: rigid.correlation,
     slips,
