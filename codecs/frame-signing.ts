@@ -19,6 +19,8 @@ export const FRAME_DOMAIN = "\0parley frame v1\0";
  */
 export class FrameSigningContext {
   #buffer: Uint8Array;
+  /** What was given out last: a voice's frames have one length for long. */
+  #signed: Uint8Array;
 
   /** `sessionDigest` has 32 bytes, `leg` 16 bits, `stream` 32 bits; throws `field-invalid` otherwise. */
   constructor(sessionDigest: Uint8Array, leg: number, stream: number) {
@@ -30,6 +32,7 @@ export class FrameSigningContext {
     this.#buffer.set(sessionDigest, DOMAIN_BYTES.length);
     const at = writeU16(this.#buffer, DOMAIN_BYTES.length + SESSION_DIGEST_BYTES, leg);
     writeU32(this.#buffer, at, stream);
+    this.#signed = this.#buffer;
   }
 
   /**
@@ -43,13 +46,15 @@ export class FrameSigningContext {
     this.#buffer.set(whole ? bytes : bytes.subarray(view.start, view.end), PREFIX_BYTES);
     const tag = PREFIX_BYTES + view.tagOffset - view.start;
     this.#buffer.fill(0, tag, tag + view.tagLength);
-    return this.#buffer.subarray(0, length);
+    if (this.#signed.length !== length) this.#signed = this.#buffer.subarray(0, length);
+    return this.#signed;
   }
 
   #grow(needed: number): void {
     const larger = new Uint8Array(Math.max(needed, Math.min(needed * 2, PREFIX_BYTES + MAX_FRAME_BYTES)));
     larger.set(this.#buffer.subarray(0, PREFIX_BYTES));
     this.#buffer = larger;
+    this.#signed = larger;
   }
 }
 

@@ -71,7 +71,7 @@ export class FrameGate {
     if ((row.reliable === true || isUnit) && carriage === "datagram") return "terms";
     if (!isOfProfile(entry, view.profile, now)) return "profile";
     if (!entry.rate.take(bytes.length, now, isUnit)) return "rate";
-    if (entry.ceiling?.take(view.payload(bytes).length, now, isUnit) === false) return "limit";
+    if (entry.ceiling?.take(view.payloadLength, now, isUnit) === false) return "limit";
     const window = entry.windows[view.keyGeneration];
     const seen = window?.test(view.sequence, carriage === "datagram" ? DATAGRAM_WINDOW : STREAM_WINDOW);
     if (seen === "replayed") return "replayed";
@@ -89,9 +89,9 @@ export class FrameGate {
     if (view.epoch !== entry.epoch) return "epoch";
     const signed = entry.context.signedBytes(bytes, view);
     if (!this.#isProved(entry, key, signed, view, bytes)) return "signature";
-    if (!this.#isWithinBounds(entry, view.payload(bytes), now)) return "picture";
+    if (row.picture !== undefined && !this.#isWithinBounds(entry, view.payload(bytes), now)) return "picture";
     if (carriage === "datagram" && bytes.length > MAX_DATAGRAM_BYTES) return "too-large";
-    if (row.reliable === true && view.payload(bytes).length > MAX_DATA_MESSAGE_BYTES) return "too-large";
+    if (row.reliable === true && view.payloadLength > MAX_DATA_MESSAGE_BYTES) return "too-large";
     windowOf(entry, view.keyGeneration).commit(view.sequence);
     this.#signed = signed;
     return undefined;

@@ -1,3 +1,5 @@
+import { UncoveredFrames } from "./uncovered-frames.ts";
+
 /** What a stretch of a stream's checkpoints says. */
 export interface Listing {
   readonly firstSequence: number;
@@ -35,8 +37,8 @@ export interface ListingVerdict {
  */
 export class ListedFrames {
   readonly #capacity: number;
-  /** Frames seen and not yet listed, in order of arrival. */
-  readonly #uncovered = new Map<number, { digest: Uint8Array; at: number }>();
+  /** Frames seen and not yet listed. */
+  readonly #uncovered = new UncoveredFrames();
   /** Digests listed for frames not yet seen. */
   readonly #unseen = new Map<number, Uint8Array>();
   /** Checkpoints speak of what lies below. */
@@ -55,13 +57,16 @@ export class ListedFrames {
     this.#capacity = capacity;
   }
 
-  /** Takes a frame that arrived at `now`. `contradicted`: a checkpoint that came before says otherwise. */
+  /** Takes a frame that arrived at `now`; `digest`, of 16 bytes, is copied. `contradicted`: a checkpoint that came before says otherwise. */
   note(sequence: number, digest: Uint8Array, now: number): NotedAs {
     this.#seenBelow = Math.max(this.#seenBelow, sequence + 1);
     const covered = this.#end !== undefined && sequence < this.#end;
     if (!covered) {
-      if (this.#uncovered.size >= this.#capacity) this.#forgetOldest(this.#uncovered);
-      this.#uncovered.set(sequence, { digest, at: now });
+      if (this.#uncovered.size >= this.#capacity) {
+        this.#uncovered.dropOldest();
+        this.#forgotten++;
+      }
+      this.#uncovered.add(sequence, digest, now);
       return "uncovered";
     }
     const listed = this.#unseen.get(sequence);
@@ -91,27 +96,24 @@ export class ListedFrames {
     if (between === "lost")
       this.#lost = { from: this.#end ?? 0, below: Math.min(listing.firstSequence, this.#seenBelow) };
     let matched = 0;
-    const seen = new Set<number>();
-    for (const [sequence, { digest }] of this.#uncovered) {
-      if (sequence >= end && !listing.final) continue;
-      this.#uncovered.delete(sequence);
-      seen.add(sequence);
+    const seen = new Uint8Array(listing.digests.length);
+    this.#uncovered.takeBelow(listing.final ? Number.POSITIVE_INFINITY : end, (sequence, place) => {
       if (sequence < lacking) {
         this.#forgotten++;
-        continue;
+        return;
       }
-      const listed = listing.digests[sequence - listing.firstSequence];
-      if (listed !== undefined && sameDigest(listed, digest)) matched++;
+      const index = sequence - listing.firstSequence;
+      const listed = listing.digests[index];
+      if (listed !== undefined) seen[index] = 1;
+      if (listed !== undefined && this.#uncovered.isListed(place, listed)) matched++;
       else contradicted.push(sequence);
-    }
+    });
     let unseen = 0;
     listing.digests.forEach((digest, index) => {
-      const sequence = listing.firstSequence + index;
-      if (seen.has(sequence)) return;
+      if (seen[index] === 1) return;
       unseen++;
-      if (this.#unseen.size >= this.#capacity)
-        this.#unknownBelow = Math.max(this.#unknownBelow, this.#forgetOldest(this.#unseen) + 1);
-      this.#unseen.set(sequence, digest);
+      if (this.#unseen.size >= this.#capacity) this.#forgetUnseen();
+      this.#unseen.set(listing.firstSequence + index, digest);
     });
     this.#end = listing.final ? Number.POSITIVE_INFINITY : end;
     this.#matched += matched;
@@ -122,8 +124,7 @@ export class ListedFrames {
 
   /** When the oldest frame arrived that no checkpoint covers; `undefined` when all are covered. */
   get uncoveredSince(): number | undefined {
-    for (const { at } of this.#uncovered.values()) return at;
-    return undefined;
+    return this.#uncovered.oldestAt;
   }
 
   /** Totals so far. `forgotten`: frames let go unchecked for want of room, or since their checkpoint never came. */
@@ -143,13 +144,13 @@ export class ListedFrames {
     };
   }
 
-  #forgetOldest(frames: Map<number, unknown>): number {
-    for (const sequence of frames.keys()) {
-      frames.delete(sequence);
+  #forgetUnseen(): void {
+    for (const sequence of this.#unseen.keys()) {
+      this.#unseen.delete(sequence);
       this.#forgotten++;
-      return sequence;
+      this.#unknownBelow = Math.max(this.#unknownBelow, sequence + 1);
+      return;
     }
-    return 0;
   }
 }
 

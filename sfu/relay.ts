@@ -35,6 +35,8 @@ export class Relay {
   /** The packet stands at `MAX_VARINT_BYTES`, so that any flow identifier fits right before it. */
   readonly #output = new Uint8Array(MAX_VARINT_BYTES + MAX_DATAGRAM_BYTES);
   #outputLength = 0;
+  /** The view on it that was given out last: a voice's frames have one length for long. */
+  #datagram: Uint8Array = EMPTY;
   #admitted: FlowEntry | undefined;
   #bytes: Uint8Array = EMPTY;
 
@@ -145,7 +147,11 @@ export class Relay {
     }
     const start = MAX_VARINT_BYTES - varintSize(leg.flow);
     writeVarint(this.#output, start, leg.flow);
-    out.bytes = this.#output.subarray(start, MAX_VARINT_BYTES + this.#outputLength);
+    const end = MAX_VARINT_BYTES + this.#outputLength;
+    const before = this.#datagram;
+    if (before.byteOffset !== start || before.length !== end - start)
+      this.#datagram = this.#output.subarray(start, end);
+    out.bytes = this.#datagram;
     return out;
   }
 
