@@ -6,7 +6,7 @@ import { pinOneAtATime } from "../pinning.ts";
 import { dialUrl } from "../url.ts";
 import { canDial, loadBinding } from "./binding.ts";
 import { type SessionFacts, WebTransportConnection } from "./connection.ts";
-import { endOfTurn } from "./end-of-turn.ts";
+import { atEndOfTurn } from "./end-of-turn.ts";
 import type { NativeClient, NativeSession } from "./native.ts";
 import { mostReads } from "./reads-at-once.ts";
 
@@ -47,7 +47,7 @@ export function webTransportCarrier(options: WebTransportCarrierOptions): Carrie
           url: dialled.href,
           pinned,
           choice,
-          beforeNext: endOfTurn,
+          beforeNext: atEndOfTurn,
           mostReads,
         };
         const connection = new WebTransportConnection(session, facts, options);

@@ -62,7 +62,7 @@ describe("WebTransport connection", () => {
         role: "server",
         url: "https://h/agtp",
         mostReads: () => reads,
-        beforeNext: () => new Promise<void>((resolve) => clock.at(clock.now(), resolve)),
+        beforeNext: (next: () => void) => void clock.at(clock.now(), next),
       } as const;
       const connection = new WebTransportConnection(session, facts, { clock });
       let came = 0;

@@ -29,8 +29,8 @@ export interface SessionFacts {
   readonly choice?: string | undefined;
   /** What is dropped before the stack has it. Default: nothing is; the stack drops what waits too long without a word. */
   readonly drops?: Readonly<DatagramDrops> | undefined;
-  /** Waited for before the next datagram is asked for. Default: nothing. */
-  readonly beforeNext?: (() => Promise<void>) | undefined;
+  /** Calls what asks for the next datagrams when they may be asked for. Default: as soon as those that came are done with. */
+  readonly beforeNext?: ((next: () => void) => void) | undefined;
   /** How many datagrams may be asked for at once now. Default: one, which keeps their order. */
   readonly mostReads?: (() => number) | undefined;
 }
@@ -47,7 +47,7 @@ export class WebTransportConnection implements Connection {
   readonly ended: Promise<void>;
   readonly #session: NativeSession;
   readonly #role: "client" | "server";
-  readonly #beforeNext: (() => Promise<void>) | undefined;
+  readonly #beforeNext: (next: () => void) => void;
   readonly #mostReads: () => number;
   readonly #end: ConnectionEnd;
   readonly #streamPort: StreamPort;
@@ -55,9 +55,9 @@ export class WebTransportConnection implements Connection {
   readonly #exchanges: StreamOpener<DuplexStream>;
   /** The peer's transport takes datagrams: one was accepted for sending. */
   #takesDatagrams = false;
-  /** Datagrams asked for that have not come, or are not done with. */
+  /** Datagrams asked for, those that came since the last time included. */
   #asked = 0;
-  /** Of those, the ones that came in this turn. */
+  /** Of those, the ones that came. */
   #came = 0;
   /** How many are asked for at once. */
   #reads = 1;
@@ -65,7 +65,7 @@ export class WebTransportConnection implements Connection {
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
     this.#role = facts.role;
-    this.#beforeNext = facts.beforeNext;
+    this.#beforeNext = facts.beforeNext ?? queueMicrotask;
     this.#mostReads = facts.mostReads ?? (() => 1);
     this.url = facts.url;
     this.pinned = facts.pinned;
@@ -169,27 +169,22 @@ export class WebTransportConnection implements Connection {
     }
   }
 
-  #askForDatagrams(): void {
+  /** These two are made once: a function of its own for each datagram would be one more thing to collect. */
+  readonly #askForDatagrams = (): void => {
+    if (this.#came > 0) this.#reads = readsAfter(this.#came, this.#asked, this.#mostReads());
+    this.#asked -= this.#came;
+    this.#came = 0;
     while (!this.#end.closed && this.#asked < this.#reads) {
       this.#asked += 1;
-      void this.#readDatagram();
+      this.#session.recvDatagram().then(this.#takeDatagram, sessionIsOver);
     }
-  }
+  };
 
-  async #readDatagram(): Promise<void> {
-    try {
-      this.#end.datagram(plainBytes(await this.#session.recvDatagram()));
-      this.#came += 1;
-      await this.#beforeNext?.();
-    } catch {
-      // The session is over: `closed` says why.
-      return;
-    }
-    if (this.#came > 0) this.#reads = readsAfter(this.#came, this.#asked, this.#mostReads());
-    this.#came = 0;
-    this.#asked -= 1;
-    this.#askForDatagrams();
-  }
+  readonly #takeDatagram = (data: Uint8Array): void => {
+    this.#came += 1;
+    if (this.#came === 1) this.#beforeNext(this.#askForDatagrams);
+    this.#end.datagram(plainBytes(data));
+  };
 
   async #pumpStreams(): Promise<void> {
     try {
@@ -209,6 +204,9 @@ export class WebTransportConnection implements Connection {
     }
   }
 }
+
+/** `closed` says why. */
+function sessionIsOver(): void {}
 
 /** What sending says when the peer takes no datagrams, or none as large as a ping. */
 const NO_DATAGRAMS = /datagrams? (not supported|support disabled|too large)/;

@@ -8,7 +8,7 @@ import { isServed, WRONG_PATH, withoutQuery } from "../url.ts";
 import { canDial, loadBinding } from "./binding.ts";
 import type { ServerCertificate } from "./certificate.ts";
 import { WebTransportConnection } from "./connection.ts";
-import { endOfTurn } from "./end-of-turn.ts";
+import { atEndOfTurn } from "./end-of-turn.ts";
 import { bindFault, freePort } from "./free-port.ts";
 import type { NativeBinding, NativeRequest, NativeServer, NativeSession } from "./native.ts";
 import { mostReads } from "./reads-at-once.ts";
@@ -211,7 +211,7 @@ class QuicListener implements WebTransportListener {
     this.counters.accepted++;
     const connection = new WebTransportConnection(
       session,
-      { role: "server", url, beforeNext: endOfTurn, mostReads },
+      { role: "server", url, beforeNext: atEndOfTurn, mostReads },
       this.#options,
     );
     this.#connections.add(connection);
