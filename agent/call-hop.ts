@@ -177,6 +177,9 @@ export class CallHop {
     writer.add({ packet, sequence, key, layer, needs, settled: told }, now);
     isAdding = false;
     this.#wake();
+    // Where nothing comes out of the way any more nothing is reported either.
+    const { estimate } = this.#leg ?? {};
+    if (estimate !== undefined && estimate.standing > 0) this.#tell(estimate);
     return true;
   }
 
@@ -344,8 +347,11 @@ export class CallHop {
     if (leg === undefined || !isRtcp(bytes, offset)) return;
     const taken = leg.takeFeedback(bytes.subarray(offset), this.#options.clock.now());
     this.#schedule();
-    const { estimate } = leg;
-    if (taken?.ok === true && estimate !== undefined) for (const watch of this.#watchers) watch(estimate);
+    if (taken?.ok === true && leg.estimate !== undefined) this.#tell(leg.estimate);
+  }
+
+  #tell(estimate: HopEstimate): void {
+    for (const watch of this.#watchers) watch(estimate);
   }
 
   #report(rtcp: Uint8Array): void {

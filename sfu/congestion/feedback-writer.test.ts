@@ -14,6 +14,19 @@ describe("feedback on what arrived", () => {
     expect(gaps.slice(-10).every((gap) => gap >= 400 && gap <= 420)).toBe(true);
   });
 
+  it("goes out each 25 ms while more than a megabit a second comes", () => {
+    const writer = new FeedbackWriter({ ssrc: 9, start: 0 });
+    const times: number[] = [];
+    // 1.8 Mbit/s for a second, then half of it.
+    for (let at = 0; at < 2_000; at += at < 1_000 ? 5 : 10) {
+      writer.arrived(1, at, 1_100, at);
+      if (writer.report(at) !== undefined) times.push(at);
+    }
+    const between = (from: number, until: number) => times.filter((at) => at >= from && at < until).length;
+    expect(between(500, 1_000)).toBe(20);
+    expect(between(1_500, 2_000)).toBe(10);
+  });
+
   it("goes out less often from an end that is late with it: an overloaded machine is not given more to do", () => {
     const writer = new FeedbackWriter({ ssrc: 9, start: 0 });
     const times: number[] = [];

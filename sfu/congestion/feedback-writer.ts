@@ -20,6 +20,9 @@ const MAX_SOURCES = 16;
 
 /** Milliseconds between reports while there is trouble, or much to report. */
 const BUSY_INTERVAL = 50;
+/** The same where more than so many bits a second come: the sooner the sender knows that the way takes less, the less stands before what it says then. */
+const MUCH_RATE = 1_000_000;
+const MUCH_INTERVAL = 25;
 /** Milliseconds between reports while little comes and all of it in time. */
 const CALM_INTERVAL = 400;
 /** How long reports stay frequent after trouble, milliseconds. */
@@ -51,6 +54,7 @@ export class FeedbackWriter {
   #lastReport: number;
   #bytes = 0;
   #busyUntil: number;
+  #isMuch = false;
   #takes: number | undefined;
   /** By how much reports are made later than they were due, milliseconds. */
   #lateness = 0;
@@ -122,7 +126,9 @@ export class FeedbackWriter {
     if (this.#reportAt === undefined || now < this.#reportAt) return undefined;
     this.#lateness = Math.max(now - this.#reportAt - CALM_LATENESS, this.#lateness * LATENESS_KEPT);
     const elapsed = Math.max(1, now - this.#lastReport);
-    if ((this.#bytes * 8_000) / elapsed > BUSY_RATE) this.#busyUntil = now + BUSY_FOR;
+    const rate = (this.#bytes * 8_000) / elapsed;
+    if (rate > BUSY_RATE) this.#busyUntil = now + BUSY_FOR;
+    this.#isMuch = rate > MUCH_RATE;
     const streams: StreamArrivals[] = [];
     const ssrcs: number[] = [];
     let room = REPORT_BYTES;
@@ -174,7 +180,8 @@ export class FeedbackWriter {
   }
 
   get #busyInterval(): number {
-    return Math.min(CALM_INTERVAL, BUSY_INTERVAL + LATENESS_WEIGHT * this.#lateness);
+    const interval = this.#isMuch ? MUCH_INTERVAL : BUSY_INTERVAL;
+    return Math.min(CALM_INTERVAL, interval + LATENESS_WEIGHT * this.#lateness);
   }
 
   #hurry(at: number, now: number): void {

@@ -37,6 +37,21 @@ it("takes a lost piece that a carrier sent again for what it is, and not for a q
   expect(reports.queueDelay).toBe(0);
 });
 
+it("remembers when something was lost, or sent once more, and not what was read the other way round", () => {
+  const { reports, report, calm } = scene(true);
+  calm(2_000);
+  report(2_000, [{ sentAt: 2_000 - WAY_MS - 60, late: 60 }]);
+  expect(reports.lostAt, "two units were read the other way round").toBe(Number.NEGATIVE_INFINITY);
+  report(2_050, [{ sentAt: 2_050 - WAY_MS - 130, late: 130 }]);
+  expect(reports.lostAt).toBe(2_050);
+  reports.begin(2_100, 2_100);
+  reports.lost(500);
+  expect(reports.lostAt, "a piece is never lost: its carrier sends it once more").toBe(2_050);
+  reports.arePieces = false;
+  reports.lost(500);
+  expect(reports.lostAt).toBe(2_100);
+});
+
 it("takes pieces that come late in their order for a queue", () => {
   const { reports, report, calm } = scene(true);
   calm(2_000);

@@ -41,6 +41,8 @@ export class HopReports implements Settled {
   #newestPiece = Number.NEGATIVE_INFINITY;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
+  /** When a packet was last lost, or a piece sent once more. */
+  lostAt = Number.NEGATIVE_INFINITY;
 
   get lossShare(): number {
     return this.#lossAverage;
@@ -78,7 +80,10 @@ export class HopReports implements Settled {
     if (!this.isDelayTaken) return;
     if (this.arePieces) {
       // One that later ones overtook was not held up by a queue: it was lost, and sent once more.
-      if (sentAt < this.#overtakenBefore) return;
+      if (sentAt < this.#overtakenBefore) {
+        if (this.#overtakenBefore - sentAt > REPEATED) this.lostAt = this.#now;
+        return;
+      }
       if (sentAt > this.#newestPiece) this.#newestPiece = sentAt;
     }
     // Arrivals are what the peer says: one before the packet went is made up, or rounded.
@@ -92,6 +97,7 @@ export class HopReports implements Settled {
   lost(bytes: number): void {
     this.freed += bytes;
     this.lostCount += 1;
+    if (!this.arePieces) this.lostAt = this.#now;
     this.#lossAverage += LOSS_WEIGHT * (1 - this.#lossAverage);
   }
 
@@ -152,6 +158,8 @@ const WRAP = (2 ** 32 * 1_000) / REPORT_TIMES_PER_SECOND;
 /** How much one packet counts in the share of those lost: the last hundred or so make it up. */
 const LOSS_WEIGHT = 0.01;
 const MAX_INTERVAL = 500;
+/** Milliseconds by which a piece that is sent once more comes behind others at least; those of two units may be read the other way round. */
+const REPEATED = 20;
 /** Who offers less than this share of what may be sent does not try how much the hop takes. */
 const LIMITED_SHARE = 0.6;
 const RECEIVED_WINDOW = 300;

@@ -9,6 +9,7 @@ import {
 } from "../../codecs/rtcp-arrivals.ts";
 import { PLI_FORMAT, parsePictureLoss } from "../../codecs/rtcp-pli.ts";
 import { parseRemb, REMB_FORMAT } from "../../codecs/rtcp-remb.ts";
+import { CalmWindow } from "./calm-window.ts";
 import { HeldPackets } from "./held-packets.ts";
 import { type HopDrop, type HopPacket, PACKET_OVERHEAD, type PacketKind } from "./hop-packet.ts";
 import { HopReports } from "./hop-reports.ts";
@@ -103,6 +104,7 @@ export class MediaHop {
   #awaiting: HopPacket | undefined;
   #behind: number | undefined;
   #hasPictures = false;
+  readonly #calm = new CalmWindow();
 
   constructor(options: {
     readonly start: number;
@@ -307,7 +309,10 @@ export class MediaHop {
     const window = this.#window(packet.kind, now);
     if (this.#inFlight > 0 && this.#inFlight + size > window) {
       this.#expire(now);
-      if (this.#inFlight > 0 && this.#inFlight + size > window) return false;
+      if (this.#inFlight > 0 && this.#inFlight + size > window) {
+        if (packet.kind === "video") this.#calm.heldBack(now);
+        return false;
+      }
     }
     return packet.kind === "audio" || now >= this.#paceAt;
   }
@@ -326,6 +331,7 @@ export class MediaHop {
     this.#sentAt = now;
     if (packet.kind === "audio") this.#voices.add(size, now);
     else this.#otherSentAt = now;
+    if (packet.kind === "video") this.#calm.left();
     const gap = (size * 8_000) / (this.#control.bitsPerSecond * this.#control.share(now) * PACING_FACTOR);
     this.#paceAt = Math.max(this.#paceAt, now - PACING_BURST) + gap;
   }
@@ -363,13 +369,13 @@ export class MediaHop {
     return bytes;
   }
 
-  /** Where less than the rate is sent, pictures have little more on their way than that takes: a way that suddenly takes less has less to get rid of. */
   #pictureWindow(window: number, time: number, now: number): number {
+    const { leastRoundTrip, interval, lostAt } = this.#reports;
+    if (leastRoundTrip === undefined) return window;
     const offered = this.#offered.rate(now, OFFERED_WINDOW);
-    const isUsed =
-      this.#reports.leastRoundTrip === undefined || offered > CALM_SHARE * this.#control.bitsPerSecond;
-    if (isUsed) return window;
-    return Math.max(LEAST_WINDOW, Math.min(window, (CALM_GAIN * offered * (time - CALM_MARGIN)) / 8_000));
+    const rate = this.#control.bitsPerSecond;
+    const calm = this.#calm.bytes({ rate, offered, time, interval, lostAt }, now);
+    return Math.max(LEAST_WINDOW, Math.min(window, calm));
   }
 
   /** Reports on what is on its way are overdue: it stands still, or all of it is lost. */
@@ -431,6 +437,7 @@ export class MediaHop {
       this.#isNoneTold = false;
       const isWaiting = this.#held.length > 0 || this.#awaiting !== undefined;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting, this.#hasPictures);
+      this.#calm.reported(this.#reports.queueDelay, now);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     } else if (settled.isNewest && this.#unanswered > (this.#reports.roundTrip ?? 0) + NONE_TOLD)
@@ -458,10 +465,6 @@ const AUDIO_SHARE = 2;
 const STREAM_SHARE = 0.5;
 /** Milliseconds after which live packets no longer tell the queue for the pieces of streams. */
 const LIVE_HEARD = 1_000;
-/** Of the rate, what is offered while less is sent than may be; how much more than that pictures may have on their way, and so many milliseconds less of it than at the rate. */
-const CALM_SHARE = 0.75;
-const CALM_GAIN = 1.1;
-const CALM_MARGIN = 30;
 /** Bytes that audio may have on its way in any case: some frames. */
 const LEAST_AUDIO_WINDOW = 1_500;
 /** Milliseconds of queue from which on audio has to give way too. */

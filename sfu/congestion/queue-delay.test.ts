@@ -29,6 +29,37 @@ describe("waiting in queues", () => {
     }
   });
 
+  it("counts nothing twice where a step and a report that is late come together", () => {
+    for (const step of [500, -500]) {
+      const { report, clock } = scene(0);
+      report(40, 0);
+      clock.offset += step;
+      report(40, 50, 90);
+      expect(report(40, 100)?.delay).toBeLessThan(1);
+      expect(report(70, 150, 10)?.delay).toBeLessThan(31);
+      expect(report(70, 200)?.delay).toBeCloseTo(30);
+    }
+  });
+
+  it("is no step of a clock where reports come late, and packets with them or without", () => {
+    const { queue, report } = scene(0);
+    report(40, 0);
+    // A report late by 200 ms, then packets late by 130 whose report is in time, and the other way round.
+    for (const [delay, late] of [
+      [40, 200],
+      [170, 0],
+      [40, 0],
+      [200, 240],
+      [40, 0],
+      [190, 90],
+      [40, 300],
+    ] as const)
+      report(delay, 50, late);
+    expect(queue.clockSteps).toBe(0);
+    report(40, 100);
+    expect(report(40, 150)?.delay).toBe(0);
+  });
+
   it("is a way that got longer, for a minute", () => {
     const { queue, report } = scene(0);
     report(40, 0);
@@ -61,12 +92,12 @@ describe("waiting in queues", () => {
   });
 });
 
-/** Reports of one packet each, which took `delay` there and 40 ms back. */
+/** Reports of one packet each, which took `delay` there, and back 40 ms and what they were late. */
 function scene(offset: number) {
   const queue = new QueueDelay();
   const clock = { offset };
-  const report = (delay: number, now: number) => {
-    queue.add(delay + clock.offset, delay + 40);
+  const report = (delay: number, now: number, late = 0) => {
+    queue.add(delay + clock.offset, delay + 40 + late);
     return queue.report(now);
   };
   return { queue, report, clock };

@@ -1,9 +1,12 @@
-/** Milliseconds that one slot of the memory for the least delay covers. */
+/** Milliseconds that one slot of the memory for the least delays covers. */
 const SLOT = 5_000;
 /** Slots: what was the least delay so long ago no longer counts, for paths change and clocks drift. */
 const SLOTS = 12;
-/** A change of the one-way delay beyond this, milliseconds, that the round trip does not show is a step of the receiver's clock. */
+/** One-way delays that are off by more than this, milliseconds, by what round trips say, show a step of the receiver's clock. */
 const CLOCK_STEP = 100;
+/** The report that showed it may have been late itself, and hidden a part of the step: for so long a rest of it counts from this on, milliseconds. */
+const STEP_SETTLES = 2_000;
+const REST_OF_STEP = 20;
 
 /** Milliseconds above the least delay that still count as it. */
 const SAME = 3;
@@ -22,14 +25,12 @@ export interface FoundDelay {
  * sender's. Only differences count, so the clocks need not agree; what exceeds the least delay of the last minute is waiting.
  */
 export class QueueDelay {
-  readonly #slots = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
-  #slot = Number.NEGATIVE_INFINITY;
-  #base = Number.POSITIVE_INFINITY;
+  readonly #oneWays = new LeastOfAMinute();
+  readonly #roundTrips = new LeastOfAMinute();
   #least = Number.POSITIVE_INFINITY;
   #leastRoundTrip = Number.POSITIVE_INFINITY;
-  #oneWay: number | undefined;
-  #roundTrip = Number.NaN;
   #steps = 0;
+  #steppedAt = Number.NEGATIVE_INFINITY;
   #before: number | undefined;
   #confirmedAt = Number.NEGATIVE_INFINITY;
 
@@ -50,37 +51,64 @@ export class QueueDelay {
     if (oneWay === Number.POSITIVE_INFINITY) return undefined;
     this.#least = Number.POSITIVE_INFINITY;
     this.#leastRoundTrip = Number.POSITIVE_INFINITY;
-    if (this.#oneWay !== undefined) {
-      const change = oneWay - this.#oneWay;
-      const unseen = change - (roundTrip - this.#roundTrip);
-      if (Math.abs(change) > CLOCK_STEP && Math.abs(unseen) > Math.abs(change) / 2) this.#shift(unseen);
-    }
-    this.#oneWay = oneWay;
-    this.#roundTrip = roundTrip;
-    this.#remember(oneWay, now);
-    if (oneWay <= this.#base + SAME) this.#confirmedAt = now;
-    const delay = Math.max(0, Math.min(oneWay, this.#before ?? oneWay) - this.#base);
+    const step = this.#stepOf(oneWay, roundTrip, now);
+    if (step !== 0) this.#shift(step, now);
+    this.#roundTrips.remember(roundTrip, now);
+    const base = this.#oneWays.remember(oneWay, now);
+    if (oneWay <= base + SAME) this.#confirmedAt = now;
+    const delay = Math.max(0, Math.min(oneWay, this.#before ?? oneWay) - base);
     this.#before = oneWay;
     return { delay, roundTrip, confirmedAt: this.#confirmedAt };
   }
 
-  #remember(oneWay: number, now: number): void {
+  /**
+   * By how much the receiver's clock was set, as far as this report shows. What waits on its way there does so in the round trip as well, however late the report came
+   * back: a one-way delay that grew by more was measured by another clock. One that shrank while the round trip did not was so too, or the way is another.
+   */
+  #stepOf(oneWay: number, roundTrip: number, now: number): number {
+    const [least, leastRoundTrip] = [this.#oneWays.least, this.#roundTrips.least];
+    if (least === Number.POSITIVE_INFINITY) return 0;
+    const longer = oneWay - least;
+    const unseen = longer - (roundTrip - leastRoundTrip);
+    if (longer < -CLOCK_STEP && unseen < longer / 2) return longer;
+    return unseen > (now - this.#steppedAt < STEP_SETTLES ? REST_OF_STEP : CLOCK_STEP) ? unseen : 0;
+  }
+
+  #shift(by: number, now: number): void {
+    this.#steps += 1;
+    this.#steppedAt = now;
+    if (this.#before !== undefined) this.#before += by;
+    this.#oneWays.shift(by);
+  }
+}
+
+/** The least of the values of the last minute. */
+class LeastOfAMinute {
+  readonly #slots = new Float64Array(SLOTS).fill(Number.POSITIVE_INFINITY);
+  #slot = Number.NEGATIVE_INFINITY;
+  /** Infinity before the first. */
+  least = Number.POSITIVE_INFINITY;
+
+  /** Returns the least with this one. */
+  remember(value: number, now: number): number {
+    const slots = this.#slots;
     const slot = Math.floor(now / SLOT);
     if (slot > this.#slot) {
       const cleared = Math.min(SLOTS, slot - this.#slot);
       for (let each = slot - cleared + 1; each <= slot; each += 1)
-        this.#slots[((each % SLOTS) + SLOTS) % SLOTS] = Number.POSITIVE_INFINITY;
+        slots[((each % SLOTS) + SLOTS) % SLOTS] = Number.POSITIVE_INFINITY;
       this.#slot = slot;
     }
     const at = ((slot % SLOTS) + SLOTS) % SLOTS;
-    if (oneWay < (this.#slots[at] as number)) this.#slots[at] = oneWay;
-    this.#base = Number.POSITIVE_INFINITY;
-    for (const least of this.#slots) if (least < this.#base) this.#base = least;
+    if (value < (slots[at] as number)) slots[at] = value;
+    let least = Number.POSITIVE_INFINITY;
+    for (const one of slots) if (one < least) least = one;
+    this.least = least;
+    return least;
   }
 
-  #shift(by: number): void {
-    this.#steps += 1;
-    if (this.#before !== undefined) this.#before += by;
+  shift(by: number): void {
     for (let slot = 0; slot < SLOTS; slot += 1) this.#slots[slot] = (this.#slots[slot] as number) + by;
+    this.least += by;
   }
 }

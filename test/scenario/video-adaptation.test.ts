@@ -115,6 +115,39 @@ describe("a way that falls from 2.5 to 0.3 Mbit/s with voice, picture and data o
   );
 });
 
+describe("the same way, full of a picture at its best", () => {
+  it.each([
+    ["to the server", FULL, { delay: 20 }],
+    ["to the listener", { delay: 20 }, FULL],
+  ] as const)(
+    "%s: what stands on it is the second before both ends agree on less",
+    async (where, toServer, toClient) => {
+      const { world, up, down, call, answered, camera, hush } = await scene(toServer, toClient);
+      const wanted = () => call.video?.wants.bitsPerSecond ?? 0;
+      while (wanted() < 2_300_000 && world.clock.now() < 60_000) await world.clock.advance(100);
+      const [before, from] = [wanted(), world.clock.now()];
+      expect(before).toBeGreaterThan(2_300_000);
+      let [lessAfter, agreedAfter] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+      const since = () => world.clock.now() - from;
+      call.video?.on("wants", ({ bitsPerSecond }) => {
+        if (bitsPerSecond < 0.5 * before) lessAfter = Math.min(lessAfter, since());
+      });
+      answered.on("terms-changed", () => {
+        if ((settingAt(answered)?.bitrate_bps ?? before) < 0.5 * before)
+          agreedAfter = Math.min(agreedAfter, since());
+      });
+      (where === "to the server" ? up : down).change({ ...FULL, rate: 300_000 }, from);
+      await world.clock.advance(2_000);
+      expect(lessAfter).toBeLessThan(400);
+      // 30 KB at 0.3 Mbit/s, a round trip there and one back.
+      expect(agreedAfter).toBeLessThan(1_300);
+      hush();
+      camera.off();
+      expect(world.reported).toEqual([]);
+    },
+  );
+});
+
 describe("a way of 600 kbit/s with voice, picture and data on it", () => {
   it.each(["to the server", "to the listener"] as const)("%s carries all of it steadily", async (where) => {
     const [thin, wide] = [{ ...FULL, rate: 600_000 }, { delay: 20 }];
