@@ -48,7 +48,7 @@ export class SentPackets {
   }
 
   /**
-   * Returns the bytes that are no longer on their way though nothing was heard of them: of a packet given up for this one, or its own
+   * Returns the bytes that are no longer on their way though nothing was heard of them: of packets given up for this one, or its own
    * where its number was used. 0 almost always.
    */
   record(sequence: number, bytes: number, now: number): number {
@@ -59,16 +59,16 @@ export class SentPackets {
       this.#grow();
       slot = sequence & this.#mask;
     }
-    const given = this.#bytes[slot] as number;
+    let given = Math.max(0, this.#bytes[slot] as number);
+    this.#inFlight += bytes - given;
     this.#sequences[slot] = sequence;
     this.#sentAt[slot] = now;
     this.#bytes[slot] = bytes;
     this.#order[slot] = this.#sent++;
     if (sequence > this.#newest) this.#newest = sequence;
     if (sequence < this.#oldest) this.#oldest = sequence;
-    if (this.#newest - this.#oldest > this.#mask) this.#oldest = this.#newest - this.#mask;
-    this.#inFlight += bytes - Math.max(0, given);
-    return given > 0 ? given : 0;
+    given += this.#giveUpBefore(this.#newest - this.#mask);
+    return given;
   }
 
   /** Bytes on their way that were sent before then. */
@@ -158,6 +158,15 @@ export class SentPackets {
     for (let sequence = this.#oldest; sequence <= this.#newest; sequence += 1)
       freed += this.abandon(sequence);
     return freed;
+  }
+
+  /** Numbers may leap, over packets that never left: those further back than so many are remembered have no place any more. Their bytes. */
+  #giveUpBefore(first: number): number {
+    let bytes = 0;
+    const last = Math.min(first, this.#oldest + this.#mask + 1);
+    for (let sequence = this.#oldest; sequence < last; sequence += 1) bytes += this.#takeOff(sequence);
+    this.#oldest = Math.max(this.#oldest, first);
+    return bytes;
   }
 
   /** Takes a packet off its way: its bytes, 0 where it was not on it. */
