@@ -5,12 +5,14 @@ import { parseRemb } from "../../codecs/rtcp-remb.ts";
 import { FeedbackWriter } from "./feedback-writer.ts";
 
 describe("feedback on what arrived", () => {
-  it("goes out at once, then each 50 ms, and each 400 ms once two seconds were calm", () => {
+  it("goes out at once, then each 50 ms, and step by step each 400 ms once two seconds were calm", () => {
     const writer = new FeedbackWriter({ ssrc: 9, start: 0 });
     const times = speak(writer, { packets: 400 });
     expect(times[0]).toBe(0);
     const gaps = times.slice(1).map((at, index) => at - (times[index] as number));
     expect(gaps.slice(0, 35).every((gap) => gap >= 50 && gap <= 70)).toBe(true);
+    const step = gaps.findIndex((gap) => gap > 70);
+    expect(gaps.slice(step, step + 6)).toEqual([75, 113, 170, 255, 383, 400]);
     expect(gaps.slice(-10).every((gap) => gap >= 400 && gap <= 420)).toBe(true);
   });
 

@@ -25,6 +25,8 @@ const MUCH_RATE = 1_000_000;
 const MUCH_INTERVAL = 25;
 /** Milliseconds between reports while little comes and all of it in time. */
 const CALM_INTERVAL = 400;
+/** By how much more time there is between two of them than between the two before as it becomes calm. */
+const CALMING = 1.5;
 /** How long reports stay frequent after trouble, milliseconds. */
 const BUSY_FOR = 2_000;
 /** Bits a second above which reports are frequent, trouble or not. */
@@ -52,6 +54,8 @@ export class FeedbackWriter {
   #unnoted = 0;
   #reportAt: number | undefined;
   #lastReport: number;
+  /** Milliseconds between it and the one before. */
+  #lastInterval = CALM_INTERVAL;
   #bytes = 0;
   #busyUntil: number;
   #isMuch = false;
@@ -149,6 +153,7 @@ export class FeedbackWriter {
     }
     if (isComplete) {
       this.#round += 1;
+      this.#lastInterval = elapsed;
       this.#lastReport = now;
       this.#bytes = 0;
       // What came last is said twice, too: another report follows though nothing more arrives.
@@ -175,8 +180,10 @@ export class FeedbackWriter {
     if (this.#reportAt !== undefined) this.#hurry(now, now);
   }
 
+  /** After trouble reports become less frequent step by step: who waits for them goes by the interval before. */
   #interval(now: number): number {
-    return now < this.#busyUntil ? this.#busyInterval : CALM_INTERVAL;
+    if (now < this.#busyUntil) return this.#busyInterval;
+    return Math.min(CALM_INTERVAL, Math.max(this.#busyInterval, CALMING * this.#lastInterval));
   }
 
   get #busyInterval(): number {

@@ -12,7 +12,6 @@ export class HopReports implements Settled {
   /** When the report was made, by a continuous count of the receiver's clock. */
   #made = 0;
   #lastRaw: number | undefined;
-  #lastReport: number | undefined;
   #newestArrival = 0;
   #lossAverage = 0;
   /** The report was made after all that came before it. */
@@ -41,8 +40,18 @@ export class HopReports implements Settled {
   #newestPiece = Number.NEGATIVE_INFINITY;
   /** Milliseconds between reports, smoothed. */
   interval = 250;
+  /** The same, but more at once: the next report is not late before that. */
+  longInterval = 250;
+  /** When the last one came that told something new. */
+  reportedAt: number | undefined;
   /** When a packet was last lost, or a piece sent once more. */
   lostAt = Number.NEGATIVE_INFINITY;
+
+  /** Milliseconds of sending without a report after which one is overdue: what is on its way stands still, or is lost. */
+  get overdueAfter(): number {
+    const { longInterval, roundTrip = 0 } = this;
+    return Math.max(roundTrip + longInterval + OVERDUE, OVERDUE_REPORTS * longInterval + OVERDUE_MARGIN);
+  }
 
   get lossShare(): number {
     return this.#lossAverage;
@@ -108,9 +117,8 @@ export class HopReports implements Settled {
   /** The report is complete, and something in it was new. */
   end(control: RateControl, offered: number, isWaiting: boolean, hasPictures: boolean): void {
     const now = this.#now;
-    if (this.#lastReport !== undefined)
-      this.interval += (Math.min(now - this.#lastReport, MAX_INTERVAL) - this.interval) / 4;
-    this.#lastReport = now;
+    if (this.reportedAt !== undefined) this.#noteInterval(Math.min(now - this.reportedAt, MAX_INTERVAL));
+    this.reportedAt = now;
     const steps = this.#delay.clockSteps;
     const found = this.#delay.report(now);
     if (found === undefined) return;
@@ -151,10 +159,20 @@ export class HopReports implements Settled {
     this.#limitedAt = now;
     this.#usual = isFirst ? this.received : this.#usual + (this.received - this.#usual) / USUAL_REPORTS;
   }
+
+  #noteInterval(interval: number): void {
+    this.interval += (interval - this.interval) / 4;
+    this.longInterval = Math.max(interval, this.longInterval + (interval - this.longInterval) / 4);
+  }
 }
 
 /** Milliseconds after which the receiver's clock is at the same value again. */
 const WRAP = (2 ** 32 * 1_000) / REPORT_TIMES_PER_SECOND;
+/** Milliseconds that the first report on what was sent may take beyond the round trip and the interval between reports. */
+const OVERDUE = 350;
+/** Intervals, and milliseconds, in which one report may follow another: two between them may be lost. */
+const OVERDUE_REPORTS = 3;
+const OVERDUE_MARGIN = 200;
 /** How much one packet counts in the share of those lost: the last hundred or so make it up. */
 const LOSS_WEIGHT = 0.01;
 const MAX_INTERVAL = 500;

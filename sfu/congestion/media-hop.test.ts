@@ -76,6 +76,19 @@ describe("a hop", () => {
     expect(path.hop.estimate.bitsPerSecond).toBe(BITRATE.first);
   });
 
+  it.each([1_900, 2_000, 2_100, 2_200, 2_400, 2_800, 3_300])(
+    "lets a calm voice go on where a report is lost as they become less frequent, after %i ms",
+    (after) => {
+      const path = new Path({ delay: 30 });
+      path.speak(0, 6_000);
+      path.run(after);
+      path.losesReports = 1;
+      path.run(6_500);
+      expect(path.losesReports).toBe(0);
+      expect(path.held).toBe(0);
+    },
+  );
+
   it.each([30, 150, 300])(
     "lets a turn begin at once though the last frame of the one before was lost, %i ms away",
     (delay) => {

@@ -354,9 +354,10 @@ export class MediaHop {
   }
 
   #standing(): number {
-    const { leastRoundTrip } = this.#reports;
+    const { leastRoundTrip, reportedAt = 0, longInterval } = this.#reports;
     if (leastRoundTrip === undefined) return 0;
-    const before = this.#now - REPEATED_ROUND_TRIPS * leastRoundTrip - STANDING;
+    const untold = Math.min(this.#now - reportedAt, 2 * longInterval);
+    const before = this.#now - REPEATED_ROUND_TRIPS * leastRoundTrip - STANDING - untold;
     let bytes = 0;
     for (const [ssrc, source] of this.#sources)
       if (!this.#streams.has(ssrc)) bytes += source.inFlightSince(before);
@@ -380,11 +381,9 @@ export class MediaHop {
 
   /** Reports on what is on its way are overdue: it stands still, or all of it is lost. */
   #isStill(now: number): boolean {
-    const { leastRoundTrip, interval, roundTrip = 0 } = this.#reports;
-    if (leastRoundTrip === undefined || this.#unanswered === 0) return false;
+    if (this.#reports.leastRoundTrip === undefined || this.#unanswered === 0) return false;
     if (this.#isNoneTold) return true;
-    const unanswered = this.#unanswered + Math.min(now - this.#wantedAt, LONGEST_GAP);
-    return unanswered > Math.max(roundTrip + interval + OVERDUE, OVERDUE_REPORTS * interval + OVERDUE_MARGIN);
+    return this.#unanswered + Math.min(now - this.#wantedAt, LONGEST_GAP) > this.#reports.overdueAfter;
   }
 
   /** Less comes out of the queue than audio alone puts in: it will be long before the reports say so. */
@@ -475,11 +474,6 @@ const FILLING_SHARE = 0.85;
 /** It may then have this much of what gets through, so that it finds out when more does; and all again when none waited for so many milliseconds. */
 const OVERFULL_GAIN = 1.25;
 const ROOMY_FOR = 2_000;
-/** Milliseconds that the first report on what was sent may take beyond the round trip and the interval between reports. */
-const OVERDUE = 350;
-/** Intervals, and milliseconds, in which one report may follow another: two between them may be lost. */
-const OVERDUE_REPORTS = 3;
-const OVERDUE_MARGIN = 200;
 /** Milliseconds of sending, beyond the round trip, of which a report tells nothing where it shows that nothing arrives. */
 const NONE_TOLD = 200;
 /** Milliseconds between two packets that want to go which are a pause, as far as they are more. */
