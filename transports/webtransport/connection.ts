@@ -65,7 +65,8 @@ export class WebTransportConnection implements Connection {
   constructor(session: NativeSession, facts: SessionFacts, options: EndOptions) {
     this.#session = session;
     this.#role = facts.role;
-    this.#beforeNext = facts.beforeNext ?? queueMicrotask;
+    // Browsers have it called on nothing but the global object.
+    this.#beforeNext = facts.beforeNext ?? ((next) => queueMicrotask(next));
     this.#mostReads = facts.mostReads ?? (() => 1);
     this.url = facts.url;
     this.pinned = facts.pinned;
