@@ -3,6 +3,7 @@ import type { CallStream } from "../../agent/call-stream.ts";
 import { VideoStream, type VideoWants } from "../../agent/video-stream.ts";
 import { findAudioFormat } from "../../codecs/audio-formats.ts";
 import { ParleyError } from "../../codecs/parley-error.ts";
+import { hasRoom } from "../../sfu/untried-way.ts";
 import { VIDEO_FLOOR, wireRate } from "../../sfu/video-ladder.ts";
 
 /** Pixels that what is shown back may have: more than most screens. */
@@ -63,6 +64,7 @@ async function echoUnits(
   });
   try {
     for await (const { data, layer } of seen) {
+      wayBack.tell();
       shown.send({ data, layer }).catch((error: unknown) => {
         // The call, or the stream, may end while a unit is on its way.
         if (!(error instanceof ParleyError) || error.code !== "closed") report(error);
@@ -85,17 +87,20 @@ class WayBack {
 
   takes(shown: VideoStream, { bitsPerSecond, maxFrameRate }: VideoWants): void {
     this.#rates.set(shown, Math.max(VIDEO_FLOOR, wireRate(bitsPerSecond, maxFrameRate)));
-    this.#tell();
+    this.tell();
   }
 
   ended(shown: VideoStream): void {
     this.#rates.delete(shown);
-    this.#tell();
+    this.tell();
   }
 
-  #tell(): void {
+  /** As things are. Where less goes than the way is known to take nothing is told: nobody would ever find out that it takes more. */
+  tell(): void {
     const pictures = [...this.#rates.values()].reduce((sum, rate) => sum + rate, 0);
-    this.#call.limit(pictures === 0 ? undefined : Math.round((pictures + this.#voice()) / USED));
+    const estimate = this.#call.stats().hop?.estimate;
+    const isFree = pictures === 0 || (estimate !== undefined && hasRoom(estimate));
+    this.#call.limit(isFree ? undefined : Math.round((pictures + this.#voice()) / USED));
   }
 
   /** What the voice beside them takes: who sends leaves it that, whatever it takes. */
