@@ -48,8 +48,9 @@ it.for([
     const call = await speaker.call(listener.id, VOICE);
     proxy.throttle(THIN);
     const from = Date.now();
-    const said = call.audio.write(utterance(SPEECH_SECONDS, 8_000));
-    await said;
+    await call.audio.write(utterance(SPEECH_SECONDS, 8_000));
+    // What is written before the listener is there waits for it: it has gone when the turn ends.
+    await call.audio.endTurn();
     const most = proxy.mostWaiting()[where === "to the listener" ? "toClient" : "toServer"];
     const learnt = arrivals.filter(({ at }) => at > from + LEARNT_MS).map(({ age }) => age);
     learnt.sort((one, other) => one - other);
