@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { HopEstimate } from "./congestion/media-hop.ts";
-import { hasRoom, isJammed, isLittleTried } from "./untried-way.ts";
+import { hasRoom, isLittleTried } from "./untried-way.ts";
 
 const way: HopEstimate = {
   ...{ bitsPerSecond: 300_000, roundTrip: 20, leastRoundTrip: 20, queueDelay: 0, lossShare: 0 },
@@ -21,10 +21,4 @@ it("what a way takes is not known where little was ever offered, or nobody has s
   expect(isLittleTried(silent)).toBe(true);
   for (const known of [{ beginning: false }, { voices: 20_000 }, { queueDelay: 40 }, { lossShare: 0.05 }])
     expect(isLittleTried({ ...silent, ...known })).toBe(false);
-});
-
-it("a way is jammed where more stands on it than a carrier's repeating explains", () => {
-  expect(isJammed({ ...way, bitsPerSecond: 2_000_000, standing: 9_000 })).toBe(false);
-  expect(isJammed({ ...way, bitsPerSecond: 2_000_000, standing: 11_000 })).toBe(true);
-  expect(isJammed({ ...way, standing: 3_000 }), "a few packets").toBe(false);
 });

@@ -7,9 +7,6 @@ const LITTLE_TRIED = 350_000;
 /** Up to here, milliseconds and share of packets, a way is not full. */
 const CALM_QUEUE = 30;
 const CALM_LOSS = 0.02;
-/** So much of what a way takes, ms and at least bytes. */
-const STANDING_MS = 40;
-const STANDING_BYTES = 4_000;
 
 /** Less is offered than the way is known to take, and nothing waits or is lost on it: it may take more. */
 export function hasRoom(estimate: HopEstimate): boolean {
@@ -24,11 +21,6 @@ export function isLittleTried(estimate: HopEstimate): boolean {
   const { beginning, bitsPerSecond, lossShare, queueDelay, voices } = estimate;
   if (bitsPerSecond < LITTLE_TRIED && isUntried(estimate)) return true;
   return beginning && voices < SILENT_VOICES && queueDelay < CALM_QUEUE && lossShare < CALM_LOSS;
-}
-
-/** More stands on the way than a carrier's repeating explains: it takes less than was found out, and no report says yet how much. */
-export function isJammed({ standing, bitsPerSecond }: HopEstimate): boolean {
-  return standing > Math.max(STANDING_BYTES, (STANDING_MS * bitsPerSecond) / 8_000);
 }
 
 function isUntried({ limited, queueDelay }: HopEstimate): boolean {

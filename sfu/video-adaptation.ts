@@ -1,4 +1,5 @@
 import type { HopEstimate } from "./congestion/media-hop.ts";
+import { isJammedBy } from "./jammed-way.ts";
 import { SILENT_VOICES } from "./untried-way.ts";
 import {
   type PictureLimits,
@@ -41,9 +42,8 @@ const LACK_MS = 150;
 const FILLING_MS = 80;
 const LESS_WHEN_FILLING = 0.5;
 const DRAIN_MS = 1_000;
-/** So much of what is sent, ms of its rate and at least bytes, that was to be heard of long ago stands in a queue of which nothing is known yet. */
+/** So much of what is sent, ms of its rate, that was to be heard of long ago stands in a queue of which nothing is known yet. */
 const STANDING_MS = 60;
-const STANDING_BYTES = 4_000;
 /** At the floor nothing is taken from pictures before the way was too thin for so long, ms: what is known of it swings as it empties. */
 const THIN_MS = 2_000;
 /** Packets that wait longer than this leave no room for more, ms. */
@@ -212,7 +212,7 @@ export class VideoAdaptation {
   /** Less comes out than goes in, and the reports that say so are yet to come. */
   #isStanding({ standing = 0 }: PictureEstimate, { voice, data }: Beside): boolean {
     const sent = this.#plan.bitsPerSecond + voice + data;
-    return standing > Math.max(STANDING_BYTES, (STANDING_MS * sent) / 8_000);
+    return isJammedBy(standing, sent, STANDING_MS);
   }
 
   #planAt(bitsPerSecond: number): VideoPlan {

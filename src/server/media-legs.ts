@@ -4,6 +4,7 @@ import { varintSize, writeVarint } from "../../codecs/varint.ts";
 import type { Connection, DatagramFate } from "../../sfu/carrier.ts";
 import type { HopDrop, HopPacket } from "../../sfu/congestion/hop-packet.ts";
 import type { PieceSource } from "../../sfu/congestion/piece-turns.ts";
+import { stillTakes } from "../../sfu/jammed-way.ts";
 import { LegQuality } from "../../sfu/leg-quality.ts";
 import {
   type FeedbackCounters,
@@ -15,7 +16,7 @@ import {
 import type { Relay } from "../../sfu/relay.ts";
 import type { Egress, RelayEvent, Verdict } from "../../sfu/relay-io.ts";
 import type { UnitWriter } from "../../sfu/unit-writer.ts";
-import { hasRoom, isJammed, isLittleTried } from "../../sfu/untried-way.ts";
+import { hasRoom, isLittleTried } from "../../sfu/untried-way.ts";
 import type { AdmissionRow, ConnectionId, EgressLeg } from "../../signaling/admission.ts";
 import type { Instruments } from "./instruments.ts";
 import { ItemPaces, type PacedFlow } from "./item-paces.ts";
@@ -28,8 +29,6 @@ const SWEEP_MS = 20;
 const PIECE_SWEEP_MS = 5;
 /** Bits a second that are kept for each voice that goes to a listener beside a picture. */
 const VOICE_BITS = 100_000;
-/** A way on which everything stands is told to take this share of what it took, until a report says how much it does. */
-const JAMMED_SHARE = 0.5;
 export interface MediaLegsOptions {
   readonly clock: Clock;
   readonly connection: (id: ConnectionId) => Connection | undefined;
@@ -418,7 +417,7 @@ export class MediaLegs {
         if (estimate === undefined) continue;
         const { bitsPerSecond, behind = Number.POSITIVE_INFINITY } = estimate;
         const isUnknown = hasPictures && isLittleTried(estimate);
-        const known = hasPictures && isJammed(estimate) ? JAMMED_SHARE * bitsPerSecond : bitsPerSecond;
+        const known = hasPictures ? stillTakes(estimate) : bitsPerSecond;
         const takes = Math.min(behind, isUnknown ? Number.POSITIVE_INFINITY : known);
         if (takes !== Number.POSITIVE_INFINITY) least = Math.min(least ?? takes, takes);
       }
