@@ -26,6 +26,8 @@ export interface LinkModel {
   datagram(bytes: number, now: number): number | undefined;
   /** When a piece of a reliable stream offered at `now` arrives, repetitions included. */
   reliable(bytes: number, now: number): number;
+  /** When what was to arrive at `at` does, as the link has become since, where that is later. */
+  revised?(at: number): number;
 }
 
 /** What in-memory connections are made with. Without links everything arrives in the next turn of the event loop's jobs. */
@@ -205,7 +207,7 @@ export class MemoryConnection implements Connection {
     const at = this.#link.datagram(bytes.length, this.#options.clock.now());
     if (at !== undefined) {
       this.#underWay++;
-      this.#options.clock.at(at, arrive);
+      this.#arrives(at, arrive);
     }
     return "sent";
   }
@@ -303,8 +305,17 @@ export class MemoryConnection implements Connection {
       return 0;
     }
     const at = Math.max(earliest, this.#link.reliable(bytes, this.#options.clock.now()));
-    this.#options.clock.at(at, arrive);
+    this.#arrives(at, arrive);
     return at;
+  }
+
+  /** Has something arrive at `at`, or later, where the link has it so by then. */
+  #arrives(at: number, arrive: () => void): void {
+    this.#options.clock.at(at, () => {
+      const revised = this.#link?.revised?.(at) ?? at;
+      if (revised > at) this.#arrives(revised, arrive);
+      else arrive();
+    });
   }
 }
 

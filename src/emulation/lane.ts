@@ -45,8 +45,9 @@ export class Lane {
   }
 
   #at(at: number, deliver: () => void): void {
-    if (at <= this.#clock.now()) deliver();
-    else this.#clock.at(at, deliver);
+    const revised = this.link.revised(at);
+    if (revised <= this.#clock.now()) deliver();
+    else this.#clock.at(revised, () => this.#at(revised, deliver));
   }
 }
 

@@ -81,6 +81,24 @@ describe("link", () => {
     expect(path.datagram(1000, 50)).toBe(170);
   });
 
+  test("what waits as the rate changes arrives at the new rate: later than was told, never sooner", () => {
+    const path = link({ delay: 5, rate: 848_000 });
+    const told = Array.from({ length: 10 }, () => path.datagram(1000, 0) ?? 0);
+    const reliable = path.reliable(1000, 0);
+    path.change({ delay: 5, rate: 424_000 }, 50);
+    expect(told.map((at) => path.revised(at))).toEqual([15, 25, 35, 45, 55, 75, 95, 115, 135, 155]);
+    expect(path.revised(reliable)).toBe(175);
+    const later = path.datagram(1000, 50) ?? 0;
+    expect(later).toBe(195);
+    path.change({ delay: 5, rate: 212_000 }, 80);
+    expect(told.slice(-3).map((at) => path.revised(at))).toEqual([145, 185, 225]);
+    expect(path.revised(later)).toBe(305);
+    // A way that is quick again does not take back what was told.
+    path.change({ delay: 5 }, 100);
+    expect(path.revised(later)).toBe(later);
+    expect(path.backlog(100)).toBe(0);
+  });
+
   test("reliable pieces always arrive, and do not push datagrams out of a full queue's end", () => {
     const path = link({ delay: 10, loss: 0.5, burst: 3, rate: 848_000, queue: 100 });
     const arrivals = Array.from({ length: 50 }, () => path.reliable(1000, 0));

@@ -50,6 +50,10 @@ export class Link implements LinkModel {
   /** When the last reliable piece has left the bottleneck. */
   #reliableFree = Number.NEGATIVE_INFINITY;
   #lastArrival = Number.NEGATIVE_INFINITY;
+  /** What has yet to leave the bottleneck: when it does, and when it arrives then. */
+  #waiting: { readonly sent: number; readonly arrival: number }[] = [];
+  /** Arrivals that were told, and what became of them as the rate changed. */
+  #revised: ReadonlyMap<number, number> = new Map();
   #bad = false;
   #dark = { from: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY };
 
@@ -63,11 +67,30 @@ export class Link implements LinkModel {
     return this.#conditions.rate === undefined ? 0 : Math.max(0, this.#free - now);
   }
 
-  /** New conditions from `now` on. What waits before the bottleneck delays later packets at the new rate. */
+  /** New conditions from `now` on. What waits before the bottleneck leaves it at the new rate, and `revised` tells when it then arrives. */
   change(conditions: LinkConditions, now: number): void {
-    const waiting = this.backlog(now) * (this.#conditions.rate ?? 0);
+    const { rate: before } = this.#conditions;
+    const { rate } = conditions;
     this.#conditions = conditions;
-    this.#free = conditions.rate === undefined ? now : now + waiting / conditions.rate;
+    const stretch = before === undefined || rate === undefined ? 0 : before / rate;
+    const leaves = (sent: number): number => (sent > now ? now + (sent - now) * stretch : sent);
+    this.#free = leaves(this.#free);
+    this.#reliableFree = leaves(this.#reliableFree);
+    const revised = new Map<number, number>();
+    this.#waiting = this.#waiting.flatMap(({ sent, arrival }) => {
+      if (sent <= now) return [];
+      const later = arrival + leaves(sent) - sent;
+      revised.set(arrival, later);
+      return [{ sent: leaves(sent), arrival: later }];
+    });
+    for (const [told, arrival] of this.#revised)
+      if (arrival > now) revised.set(told, revised.get(arrival) ?? arrival);
+    this.#lastArrival = revised.get(this.#lastArrival) ?? this.#lastArrival;
+    this.#revised = revised;
+  }
+
+  revised(arrival: number): number {
+    return Math.max(arrival, this.#revised.get(arrival) ?? arrival);
   }
 
   /** Nothing gets through from `from` until `until`, whatever the conditions are; `Infinity`: ever again. Replaces what was said before. */
@@ -96,9 +119,9 @@ export class Link implements LinkModel {
       return undefined;
     }
     const arrival = sent + this.#propagation();
-    if (reorder) return arrival;
+    if (reorder) return this.#told(sent, arrival, now);
     this.#lastArrival = Math.max(this.#lastArrival, arrival);
-    return this.#lastArrival;
+    return this.#told(sent, this.#lastArrival, now);
   }
 
   /**
@@ -117,13 +140,22 @@ export class Link implements LinkModel {
       this.#reliableFree = sent;
       this.#free = Math.max(this.#free, Math.min(Math.max(now, this.#free) + time, now + queue));
     }
+    const left = sent;
     let isLost = this.#isLost();
     for (let attempt = 1; attempt < MAX_ATTEMPTS && isLost; attempt++) {
       sent += 2 * delay + REPEAT_MARGIN;
       // A round trip later the burst is over: a loss then is another one.
       isLost = this.#random.next() < loss;
     }
-    return sent + this.#propagation();
+    return this.#told(left, sent + this.#propagation(), now);
+  }
+
+  /** Remembers what waits before the bottleneck. */
+  #told(sent: number, arrival: number, now: number): number {
+    if (sent <= now) return arrival;
+    if ((this.#waiting[0]?.sent ?? now) <= now) this.#waiting = this.#waiting.filter((one) => one.sent > now);
+    this.#waiting.push({ sent, arrival });
+    return arrival;
   }
 
   #isDark(at: number): boolean {

@@ -141,13 +141,16 @@ class Emulator implements UdpEmulator {
     const now = performance.now();
     const at = link.datagram(Math.max(0, packet.length - UDP_OVERHEAD), now);
     if (at === undefined) return;
-    if (at <= now) {
-      send();
-      return;
-    }
+    if (at <= now) send();
+    else this.#later(link, at, now, send);
+  }
+
+  #later(link: Link, at: number, now: number, send: () => void): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      if (!this.#closed) send();
+      const revised = link.revised(at);
+      if (revised > at) this.#later(link, revised, performance.now(), send);
+      else if (!this.#closed) send();
     }, at - now);
     this.#timers.add(timer);
   }
