@@ -436,7 +436,7 @@ export class MediaHop {
       this.#isNoneTold = false;
       const isWaiting = this.#held.length > 0 || this.#awaiting !== undefined;
       this.#reports.end(this.#control, this.#offered.rate(now, OFFERED_WINDOW), isWaiting, this.#hasPictures);
-      this.#calm.reported(this.#reports.queueDelay, now);
+      this.#calm.reported(this.#reports.queueDelay, this.#reports.interval, isWaiting, now);
       if (this.#reports.queueDelay > LONG_QUEUE || this.#isFilling(now)) this.#isOverfull = true;
       else if (now - this.#waitedAt > ROOMY_FOR) this.#isOverfull = false;
     } else if (settled.isNewest && this.#unanswered > (this.#reports.roundTrip ?? 0) + NONE_TOLD)
