@@ -71,7 +71,7 @@ function roughRowsOf(spoken: MouthReport, heard: EarReport): BenchRow[] {
     { ...common, metric: "p99", value: all.p99, unit: "ms", target: ROUGH_TARGET_MS, note: "P6" },
     { ...common, metric: "concealed", value: made, unit: "%", target: ROUGH_CONCEALED, note: "P6" },
     {
-      ...{ ...common, metric: "longest made up", value: heard.longestGap, unit: "ms", target: ROUGH_GAP_MS },
+      ...{ ...common, metric: "longest missing", value: heard.longestGap, unit: "ms", target: ROUGH_GAP_MS },
       note: "P6",
     },
   ];

@@ -1,7 +1,7 @@
 // Answers one call and finds the markers in what it hears. Argument: a `LoadTarget` as JSON. Prints `{"agentId":…}`, and an `EarReport`
 // when the call is over.
 import { connectAgent } from "../../agent/connect.ts";
-import type { HeardAudio } from "../../agent/heard-audio.ts";
+import type { HeardAudio, HeardSpeech } from "../../agent/heard-audio.ts";
 import { createIdentity } from "../../agent/node.ts";
 import { preciseWall } from "../../src/bots/bot-platform.ts";
 import { findMarkers, markerTone } from "../marker.ts";
@@ -17,9 +17,11 @@ export interface EarReport {
   readonly captureToPlay: readonly number[];
   readonly concealed: number;
   readonly speech: number;
-  /** Longest time in which everything was made up, ms. */
+  /** Longest time in which nothing of what was said was there, ms. */
   readonly longestGap: number;
 }
+
+const FRAME_MS = 20;
 
 interface Piece {
   readonly heard: HeardAudio;
@@ -37,7 +39,7 @@ const pieces: Piece[] = [];
 const over = new Promise<void>((resolve, reject) => {
   agent.onCall(async (incoming) => {
     try {
-      const call = await incoming.accept({ audio: { codecs: ["opus"], frameMs: 20 } });
+      const call = await incoming.accept({ audio: { codecs: ["opus"], frameMs: FRAME_MS } });
       for await (const heard of call.audio) pieces.push({ heard, at: preciseWall(performance.now()) });
       resolve();
     } catch (error) {
@@ -69,12 +71,19 @@ function report(): EarReport {
   };
 }
 
+/** After the last frame of a turn, lost, sound is made up where nothing was said: of that counts what was lost. */
 function longestGap(): number {
   let [longest, present] = [0, 0];
+  let before: HeardSpeech | undefined;
   for (const { heard } of pieces) {
-    const ms = (heard.pcm.length / heard.channels / heard.clockRate) * 1_000;
-    present = heard.kind === "speech" ? 0 : present + ms;
-    longest = Math.max(longest, present);
+    if (heard.kind !== "speech") {
+      present += (heard.pcm.length / heard.channels / heard.clockRate) * 1_000;
+      continue;
+    }
+    const lost = (heard.sequence - (before?.sequence ?? heard.sequence) - 1) * FRAME_MS;
+    longest = Math.max(longest, heard.startOfTurn ? Math.min(present, lost) : present);
+    present = 0;
+    before = heard;
   }
   return longest;
 }
