@@ -91,9 +91,11 @@ function readAuthority(text: string): Result<AgtpAuthority> {
 
 function isHost(host: string): boolean {
   if (host.startsWith("[")) return IPV6.test(host) && URL.canParse(`https://${host}`);
-  // A last label of digits alone makes it an address.
-  if (/(?:^|\.)\d+$/.test(host)) return IPV4.test(host);
-  return host.length <= MAX_HOST && host.split(".").every((label) => LABEL.test(label));
+  if (IPV4.test(host)) return true;
+  const isName = host.length <= MAX_HOST && host.split(".").every((label) => LABEL.test(label));
+  // Readers of URLs take other ways of writing a number for an address, too (WHATWG URL, section 3.5).
+  const url = `https://${host}`;
+  return isName && URL.canParse(url) && new URL(url).hostname === host;
 }
 
 function decoded(segment: string): string | undefined {
@@ -112,7 +114,7 @@ const AGENT_LIKE = /^[0-9a-f]{64}$/i;
 /** A port at the end of an authority, be it one or not. */
 const PORT = /:([^:\]]*)$/;
 const LABEL = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 const IPV6 = /^\[[0-9a-f:.]*:[0-9a-f:.]*\]$/;
 const NAMED_PATH = /^\/agents\/([^/]{1,256})$/;
 /** Slashes and control characters have no place in a name. */
