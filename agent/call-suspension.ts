@@ -71,21 +71,20 @@ export class CallSuspension {
   async suspend({ reason, resumeBy, checkpoint }: SuspendOptions): Promise<Suspended> {
     const { media, control } = this.#options;
     if (this.#present !== undefined || this.#isAsking) throw isSuspended();
-    this.#isAsking = true;
     media.hold();
+    const id = control.freshId();
     try {
-      const { result } = await this.#insist("SUSPEND", {
-        suspension_id: control.freshId(),
+      return await this.#ask({
+        suspension_id: id,
         ...(reason === undefined ? {} : { reason }),
         ...(resumeBy === undefined ? {} : { resume_by: formatUtc(resumeBy) }),
         ...(checkpoint === undefined ? {} : { checkpoint }),
       });
-      return this.#begin(result);
     } catch (error) {
+      // Taken the first time, as this end was told since: without the nonce nobody could end it.
+      if (this.#lacksNonce(id)) return await this.#ask({ suspension_id: id });
       if (this.#present === undefined) media.release();
       throw error;
-    } finally {
-      this.#isAsking = false;
     }
   }
 
@@ -114,7 +113,28 @@ export class CallSuspension {
   caughtUp(fields: JsonObject | undefined, before: Suspended | undefined, peer: string): void {
     if (fields !== undefined) {
       if (this.#present?.id !== fields.suspension_id) this.#begin(fields);
+      const id = this.#present?.id;
+      // A later look at how the call stands asks again.
+      if (id !== undefined && this.#lacksNonce(id)) this.#ask({ suspension_id: id }).catch(() => undefined);
     } else if (before !== undefined) this.#end(before.id, peer, undefined);
+  }
+
+  /** For a suspension, or once more for one of this end that is in force, whose nonce the answer gives. */
+  async #ask(parameters: JsonObject): Promise<Suspended> {
+    this.#isAsking = true;
+    try {
+      const { result } = await this.#insist("SUSPEND", parameters);
+      return this.#begin(result);
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+
+  /** This end suspended the call, and cannot resume it: the answer to its request never came. */
+  #lacksNonce(id: string): boolean {
+    const { present } = this;
+    const isOwn = present?.id === id && present.by === this.#options.agentId;
+    return isOwn && present.nonce === undefined && !this.#isAsking;
   }
 
   #begin(fields: JsonObject): Suspended {
