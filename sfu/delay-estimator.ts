@@ -26,6 +26,9 @@ const FAR_TIME = 1_000;
  */
 const BURST_DELAY = 60;
 
+/** What comes so soon after a standstill, milliseconds, and later than usual, was held up by it alone: it says nothing of how frames come after it. */
+const STANDSTILL_BEHIND = 1_000;
+
 /**
  * Learns how long after its capture a frame should be played, from the transit times of past frames: arrival by the
  * local clock minus capture by the speaker's. Only differences matter, so the clocks need not agree; a slow drift
@@ -46,6 +49,7 @@ export class DelayEstimator {
   #wait = 0;
   #lastTransit = 0;
   #lastArrival = Number.NEGATIVE_INFINITY;
+  #stoodStillUntil = Number.NEGATIVE_INFINITY;
 
   /** Delays, and the time from one frame to the next (20 unless told otherwise), in milliseconds. */
   constructor(
@@ -65,7 +69,15 @@ export class DelayEstimator {
     const isBehind = arrival - this.#lastArrival < this.#frameTime / 2 && transit <= this.#lastTransit;
     this.#lastTransit = transit;
     this.#lastArrival = arrival;
-    this.#learn(isBehind ? Math.min(transit, this.#at(0.5) + BURST_DELAY) : transit);
+    const most = this.#at(0.5) + BURST_DELAY;
+    if (transit <= most) this.#stoodStillUntil = Number.NEGATIVE_INFINITY;
+    const isHeldUp = isBehind || arrival - this.#stoodStillUntil < STANDSTILL_BEHIND;
+    this.#learn(isHeldUp ? Math.min(transit, most) : transit);
+  }
+
+  /** The way stood still until `arrival`: much of what was sent before never came. */
+  stoodStill(arrival: number): void {
+    if (this.#count > 0) this.#stoodStillUntil = arrival;
   }
 
   #learn(transit: number): void {

@@ -51,6 +51,28 @@ describe("the jitter buffer", () => {
     expect(buffer.target).toBe(15);
   });
 
+  it.each([
+    ["plans for frames that come late in pieces", 0, 300, 500],
+    ["does not where most of what was said is missing before them: the way stood still", 250, 0, 75],
+  ] as const)("%s", (_what, lost, least, most) => {
+    const buffer = new JitterBuffer(OPTIONS);
+    let index = 0;
+    const comes = (transit: number): void => {
+      const next = frame(index);
+      buffer.insert(next, next.captured + transit);
+      index += 1;
+    };
+    while (index < 250) comes(5);
+    index += lost;
+    for (const transit of [400, 400, 360, 360, 320, 320]) comes(transit);
+    for (let at = 0; at < 50; at += 1) comes(5);
+    expect(buffer.targetDelay).toBeGreaterThan(least);
+    expect(buffer.targetDelay).toBeLessThan(most);
+    // What comes late later on is planned for as ever.
+    for (const transit of [300, 300, 300]) comes(transit);
+    expect(buffer.targetDelay).toBeGreaterThan(250);
+  });
+
   it("plays what came before anybody could take it from the first frame on, and all that follows after it", () => {
     const buffer = new JitterBuffer(OPTIONS);
     const behind = 2_000;

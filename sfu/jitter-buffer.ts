@@ -10,6 +10,9 @@ export const MAX_BUFFERED_FRAMES = 256;
 /** Frames this far past their time are dropped without regard to the interval, milliseconds: latency never grows further. */
 export const MAXIMUM_EXCESS = 500;
 
+/** Where so much is missing in a row, milliseconds, the way stood still. */
+const STANDSTILL = 500;
+
 /** A verified frame waiting to be played. */
 export interface BufferedFrame {
   /** 48 bits. */
@@ -101,6 +104,8 @@ export class JitterBuffer {
   #speaking = false;
   /** Everything below this sequence number has been played or given up. */
   #next = 0;
+  /** Highest sequence number that came. */
+  #newest = Number.POSITIVE_INFINITY;
   /** RTP timestamp and capture time of the slot to be filled next, within a talkspurt. */
   #cursor = 0;
   #cursorCaptured = 0;
@@ -146,6 +151,9 @@ export class JitterBuffer {
       return "duplicate";
     }
     this.#counters.received++;
+    const missing = frame.sequence - this.#newest - 1;
+    if (missing * this.#frameTime >= STANDSTILL) this.#estimator.stoodStill(arrival);
+    this.#newest = Number.isFinite(this.#newest) ? Math.max(this.#newest, frame.sequence) : frame.sequence;
     this.#estimator.observe(arrival - placed(frame), arrival);
     this.#reopen(frame);
     if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
@@ -238,6 +246,7 @@ export class JitterBuffer {
     this.#estimator.waitFor(this.#wait);
     this.#seen = new ReplayWindow();
     this.#next = 0;
+    this.#newest = Number.POSITIVE_INFINITY;
     return this.flush();
   }
 
