@@ -47,7 +47,7 @@ it("compares each picture with what is heard as it is shown", () => {
   sync.shown(500, 600);
   sync.shown(500, 630);
   sync.shown(980, 1_081);
-  expect(sync.skew).toEqual({ compared: 3, p50: 1, p95: 30, middle: -1 });
+  expect(sync.skew).toEqual({ compared: 3, apart: 0, p50: 1, p95: 30, middle: -1 });
 });
 
 it("waits for what is heard later, and compares nothing with silence", () => {
@@ -56,7 +56,7 @@ it("waits for what is heard later, and compares nothing with silence", () => {
   sync.shown(40, 500);
   expect(sync.skew.compared).toBe(0);
   voice(sync, 0, 140, 100);
-  expect(sync.skew).toEqual({ compared: 1, p50: 10, p95: 10, middle: -10 });
+  expect(sync.skew).toEqual({ compared: 1, apart: 0, p50: 10, p95: 10, middle: -10 });
   voice(sync, 1_000, 1_020, 100);
   expect(sync.skew.compared).toBe(1);
 });
@@ -68,6 +68,7 @@ it("leaves out pictures whose place another takes at once: they are not seen", (
   sync.shown(440, 610);
   sync.shown(480, 612);
   sync.shown(520, 640);
+  sync.shown(600, 660);
   voice(sync, 500, 1_000, 100);
-  expect(sync.skew).toMatchObject({ compared: 2, p95: 32 });
+  expect(sync.skew).toMatchObject({ compared: 3, apart: 1, p95: 40 });
 });

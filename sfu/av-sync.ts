@@ -12,6 +12,8 @@ const UNSEEN_MS = 5;
 const SETTLED_MS = 20;
 /** Differences that the statistics rest on. The oldest gives way. */
 const SKEWS = 1_024;
+/** Who looks and listens notices no less, ms. */
+const NOTICED_MS = 40;
 /** A voice of which nothing was heard for so long leads no video, ms. */
 const VOICE_GONE_MS = 10_000;
 /** Between the frames of a camera, ms: what the delay of frames without a voice is learned by. */
@@ -23,7 +25,9 @@ const MOST_DELAY_MS = 250;
 export interface SkewStats {
   /** Frames that were compared with what was heard as they were shown. */
   readonly compared: number;
-  /** Of the differences without their sign; undefined before the first. */
+  /** Of those, apart by 40 ms or more, which is noticed. */
+  readonly apart: number;
+  /** Of the last 1,024 differences without their sign; undefined before the first. */
   readonly p50: number | undefined;
   readonly p95: number | undefined;
   /** The middle one with its sign: above zero the video is ahead of the voice. */
@@ -41,6 +45,7 @@ export class AvSync {
   readonly #skews: number[] = [];
   readonly #wait = new VoiceWait();
   #compared = 0;
+  #apart = 0;
 
   /** A piece of the voice captured at `captured` is heard from `at` on for `duration`. Pieces come in order. */
   heard(captured: number, at: number, duration: number): void {
@@ -87,6 +92,7 @@ export class AvSync {
     const sizes = this.#skews.map(Math.abs).sort((a, b) => a - b);
     return {
       compared: this.#compared,
+      apart: this.#apart,
       p50: quantile(sizes, 0.5),
       p95: quantile(sizes, 0.95),
       middle: quantile(signed, 0.5),
@@ -106,7 +112,9 @@ export class AvSync {
     // Silence, and what was made up for a loss, is of no moment that a frame could be compared with.
     if (piece === undefined) return;
     this.#compared += 1;
-    this.#skews.push(captured - (piece.captured + (at - piece.at)));
+    const skew = captured - (piece.captured + (at - piece.at));
+    if (Math.abs(skew) >= NOTICED_MS) this.#apart += 1;
+    this.#skews.push(skew);
     if (this.#skews.length > SKEWS) this.#skews.shift();
   }
 }

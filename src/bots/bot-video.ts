@@ -85,7 +85,9 @@ export class Watcher {
       counts.keyFrames += keyFrames;
       counts.leftOut += total(leftOut) + lost;
     }
-    const { compared, p50, p95 } = stats.skew;
+    const { compared, apart, p50, p95 } = stats.skew;
+    counts.compared += compared;
+    counts.apart += apart;
     if (compared === 0 || p50 === undefined || p95 === undefined) return;
     times.skewP50.record(p50);
     times.skewP95.record(p95);

@@ -95,7 +95,7 @@ describe("a summary", () => {
       },
       video: {
         ...{ watchedMs: 8_000, freezes: 2, frozenMs: 400, keyFrames: 5 },
-        ...{ keyFrameRequests: 3, switches: 1, leftOut: 7 },
+        ...{ keyFrameRequests: 3, switches: 1, leftOut: 7, compared: 150, apart: 3 },
       },
       adaptations: { capacity: 4 },
     };
@@ -114,11 +114,17 @@ describe("a summary", () => {
     });
     expect(summary.video).toEqual({
       ...{ freezes: 2, frozen_ms: 400, frozen_share: 0.05, key_frames: 5, key_frame_requests: 3 },
-      ...{ rendition_switches: 1, left_out: 7, skew_ms: { ends: 2, p50: 3, p95: 8, worst_p95: 31 } },
+      ...{
+        rendition_switches: 1,
+        left_out: 7,
+        skew_ms: { ends: 2, p50: 3, p95: 8, worst_p95: 31, apart_share: 0.02 },
+      },
     });
     const table = tableOf(summary).join("\n");
     expect(table).toContain("frozen 5.00 % (2 times), 3 key frames asked for");
-    expect(table).toContain("p50 3.0, p95 8.0 ms at the middle end, p95 31.0 ms at the worst");
+    expect(table).toContain(
+      "p50 3.0, p95 8.0 ms at the middle end, p95 31.0 ms at the worst; 2.00 % of all apart by 40 ms or more",
+    );
     expect(table).toMatch(/^adaptations +4 capacity$/m);
   });
 

@@ -120,7 +120,7 @@ function mediaOf({ tally, times, elapsed }: BotsMeasured) {
   ) as Partial<Record<Modality, ReturnType<typeof told>>>;
 }
 
-/** How video was seen; `null` where nobody watched. Of skew, each end's own percentiles: the middle end's, and the worst end's. */
+/** How video was seen; `null` where nobody watched. Of skew, each end's own percentiles: the middle end's, and the worst end's; and the share of all ends' units that were 40 ms or more apart from the voice. */
 function videoOf({ tally: { video }, times: { skewP50, skewP95 } }: BotsMeasured) {
   if (video.watchedMs === 0) return null;
   return {
@@ -131,7 +131,13 @@ function videoOf({ tally: { video }, times: { skewP50, skewP95 } }: BotsMeasured
     key_frame_requests: video.keyFrameRequests,
     rendition_switches: video.switches,
     left_out: video.leftOut,
-    skew_ms: { ends: skewP50.count, p50: skewP50.p50, p95: skewP95.p50, worst_p95: skewP95.max },
+    skew_ms: {
+      ends: skewP50.count,
+      p50: skewP50.p50,
+      p95: skewP95.p50,
+      worst_p95: skewP95.max,
+      apart_share: share(video.apart, video.compared),
+    },
   };
 }
 
@@ -197,7 +203,7 @@ function modalityRows({ media, video }: BotsSummary): [string, string][] {
       "A/V skew",
       skew.ends === 0
         ? "nothing measured"
-        : `p50 ${skew.p50.toFixed(1)}, p95 ${skew.p95.toFixed(1)} ms at the middle end, p95 ${skew.worst_p95.toFixed(1)} ms at the worst`,
+        : `p50 ${skew.p50.toFixed(1)}, p95 ${skew.p95.toFixed(1)} ms at the middle end, p95 ${skew.worst_p95.toFixed(1)} ms at the worst; ${percent(skew.apart_share)} of all apart by 40 ms or more`,
     ],
   ];
 }

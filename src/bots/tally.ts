@@ -24,6 +24,9 @@ export interface VideoTally {
   switches: number;
   /** Units that their sender left out for want of rate, or that did not leave whole. */
   leftOut: number;
+  /** Units shown while a voice was heard, and those of them that were 40 ms or more apart from it. */
+  compared: number;
+  apart: number;
 }
 
 /** Messages of data streams of one delivery, over all bots. */
@@ -71,7 +74,7 @@ export function emptyTally(): Tally {
     media: { audio: emptyMedia(), video: emptyMedia(), data: emptyMedia() },
     video: {
       ...{ watchedMs: 0, freezes: 0, frozenMs: 0, keyFrames: 0 },
-      ...{ keyFrameRequests: 0, switches: 0, leftOut: 0 },
+      ...{ keyFrameRequests: 0, switches: 0, leftOut: 0, compared: 0, apart: 0 },
     },
     data: { reliable: emptyDelivery(), latest: emptyDelivery() },
   };

@@ -232,7 +232,7 @@ bots and clocks of one machine. A tester whose event loop is late by more than 4
 Reliable data is read complete and in order, whatever the network; of latest values older than 500 ms none is sent or read.
 
 Video is frozen where it stands still for three times its usual pace and 150 ms more, or does not begin within 2 s. A/V skew is told by end: the middle end's p50 and p95,
-and the worst end's p95. Adaptations are changes of the terms that both bots of a call agreed on, by why.
+and the worst end's p95; and the share of all that was shown which was apart from the voice by 40 ms or more. Adaptations are changes of the terms that both bots of a call agreed on, by why.
 
 Exit codes: 0 every call went well; 25 the data is partial; 26 complete, but the bots could not keep their schedule; 2 wrong usage.
 
