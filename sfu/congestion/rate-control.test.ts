@@ -47,3 +47,26 @@ it("a queue puts that off by two seconds", () => {
   expect(calm).toBeGreaterThan(1.25 * OFFERED);
   expect(late).toBeLessThan(0.97 * calm);
 });
+
+/** The rate after so many seconds in which little is offered, and packets wait so long, one report after the other, over and over. */
+function rateBeside(seconds: number, ...queueDelays: number[]): number {
+  const control = new RateControl({ least: 32_000, most: 5_000_000, first: 400_000 }, 0);
+  const report = (now: number, queueDelay: number, isLimited: boolean) =>
+    control.report({
+      ...{ now, queueDelay, confirmedAt: now, roundTrip: 110, lossShare: 0, lossCount: 0, packetCount: 5 },
+      ...{ received: 100_000, isLimited, isSpared: false, isStepped: true },
+    });
+  report(0, 80, true);
+  const first = control.bitsPerSecond;
+  for (let at = 1; at <= seconds * 10; at += 1)
+    report(at * 100, queueDelays[at % queueDelays.length] ?? 0, true);
+  return control.bitsPerSecond / first;
+}
+
+it("a delay that varies does not take the rate down for good where less is offered", () => {
+  expect(rateBeside(60, 0, 30, 10, 45)).toBeGreaterThan(0.9);
+});
+
+it("a queue does", () => {
+  expect(rateBeside(3, 150)).toBeLessThan(0.9);
+});

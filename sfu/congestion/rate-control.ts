@@ -33,6 +33,8 @@ export class RateControl {
   #most: number;
   readonly #competition: Competition;
   #rate: number;
+  /** As it was when it was last tried, or a queue last said that it is too much. */
+  #found: number;
   #reportedAt: number | undefined;
   #signal = 0;
   #isStarting = true;
@@ -52,6 +54,7 @@ export class RateControl {
     this.#least = bitrate.least;
     this.#most = bitrate.most;
     this.#rate = bitrate.first;
+    this.#found = bitrate.first;
     this.#troubleAt = start;
     this.#drainedAt = start;
     this.#competition = new Competition(start);
@@ -91,6 +94,7 @@ export class RateControl {
     if (taken !== undefined) {
       this.#isStarting = false;
       this.#rate = taken;
+      this.#found = taken;
     }
     if (this.#isStarting) this.#start(report);
     else if (this.#competition.isOn(now)) this.#rate = this.#competition.rate(this.#rate, report, elapsed);
@@ -101,6 +105,7 @@ export class RateControl {
     if (report.isStepped && isSlow && !isLimited && now - this.#troubleAt >= STEPPED_CALM)
       this.#rate *= 1 + (STEPPED_INCREASE * elapsed) / 1_000;
     if (!isLimited && now - Math.max(report.confirmedAt, this.#drainedAt) > DRAIN_INTERVAL) this.#drain(now);
+    if (!isLimited || signal > wantedDelay(this.#rate) || this.#rate > this.#found) this.#found = this.#rate;
     this.#signal = signal;
     this.#rate = Math.min(this.#most, Math.max(this.#least, this.#rate));
   }
@@ -109,6 +114,7 @@ export class RateControl {
   silence(): void {
     this.#wasSilent = true;
     this.#rate = this.#least;
+    this.#found = this.#least;
     this.#isStarting = true;
   }
 
@@ -141,6 +147,7 @@ export class RateControl {
     this.#isStarting = false;
     const least = isSpared ? SPARED_BACK_OFF * this.#rate : 0;
     if (received > 0) this.#rate = Math.min(this.#rate, Math.max(least, START_BACK_OFF * received));
+    this.#found = this.#rate;
     this.#drain(now);
   }
 
@@ -158,7 +165,9 @@ export class RateControl {
     const towards = SCALE * urgency * (elapsed / tau) * (offset / tau);
     const against = SCALE * ETA * ((signal - this.#signal) / tau);
     const changed = this.#rate * (1 - towards - against);
-    if (changed > this.#rate) this.#rate = isLimited ? this.#rate : changed;
+    // Where less is offered a delay that varies takes the rate down, and back to where it was: else it would only ever fall.
+    if (changed > this.#rate)
+      this.#rate = isLimited ? Math.max(this.#rate, Math.min(this.#found, changed)) : changed;
     else {
       const least = Math.max(MOST_BACK_OFF * received, isSpared ? SPARED_BACK_OFF * this.#rate : 0);
       this.#rate = Math.max(changed, Math.min(this.#rate, least));
