@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { ConformanceReporter } from "./test/conformance/reporter.ts";
 
 const WITHOUT_CLOCKS = [
-  "test/e2e/{access-tokens,agent-certificates,command-line,exchanges,foreign-bytes,foreign-call,http-side,issuer,lifecycle,lost-connections,mixed-carriers,nothing-recorded,reattaching,residents,server-restart,streams,tls-port,video,webhooks}.test.ts",
+  "test/e2e/{access-tokens,agent-certificates,command-line,data,data-kinds,exchanges,foreign-bytes,foreign-call,http-side,issuer,lifecycle,lost-connections,mixed-carriers,nothing-recorded,reattaching,residents,server-restart,streams,tls-port,video,webhooks}.test.ts",
   "test/interop/**/*.test.ts",
 ];
 
