@@ -70,7 +70,6 @@ export class DelayEstimator {
     this.#lastTransit = transit;
     this.#lastArrival = arrival;
     const most = this.#at(0.5) + BURST_DELAY;
-    if (transit <= most) this.#stoodStillUntil = Number.NEGATIVE_INFINITY;
     const isHeldUp = isBehind || arrival - this.#stoodStillUntil < STANDSTILL_BEHIND;
     this.#learn(isHeldUp ? Math.min(transit, most) : transit);
   }
