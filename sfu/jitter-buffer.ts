@@ -105,7 +105,7 @@ export class JitterBuffer {
   /** Everything below this sequence number has been played or given up. */
   #next = 0;
   /** Highest sequence number that came. */
-  #newest = Number.POSITIVE_INFINITY;
+  #newest: number | undefined;
   /** RTP timestamp and capture time of the slot to be filled next, within a talkspurt. */
   #cursor = 0;
   #cursorCaptured = 0;
@@ -151,9 +151,9 @@ export class JitterBuffer {
       return "duplicate";
     }
     this.#counters.received++;
-    const missing = frame.sequence - this.#newest - 1;
+    const missing = frame.sequence - (this.#newest ?? frame.sequence) - 1;
     if (missing * this.#frameTime >= STANDSTILL) this.#estimator.stoodStill(arrival);
-    this.#newest = Number.isFinite(this.#newest) ? Math.max(this.#newest, frame.sequence) : frame.sequence;
+    this.#newest = Math.max(this.#newest ?? 0, frame.sequence);
     this.#estimator.observe(arrival - placed(frame), arrival);
     this.#reopen(frame);
     if (seen === "behind" || frame.sequence < this.#next || this.#hasPassed(frame)) {
@@ -246,7 +246,7 @@ export class JitterBuffer {
     this.#estimator.waitFor(this.#wait);
     this.#seen = new ReplayWindow();
     this.#next = 0;
-    this.#newest = Number.POSITIVE_INFINITY;
+    this.#newest = undefined;
     return this.flush();
   }
 
